@@ -1,0 +1,26 @@
+# Two commands: `make train` and `make test`. Both make .venv and install what they need, once.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: train test clean
+
+train: .venv/installed
+	$(BIN)/moe-lab train
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# torch, and what is needed to run experiments
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "moe-lab needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -c constraints.txt -e .
+	touch $@
+
+# and what is needed to test them
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info

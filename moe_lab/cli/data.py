@@ -1,0 +1,56 @@
+"""`moe-lab data`: which data sets there are, where their files lie, and whether they are sound."""
+
+from typing import Annotated
+
+import typer
+
+from moe_lab.cli.words import ConfigDir, Format, FormatOption, Words
+
+EXAMPLES = """
+Examples:
+
+    moe-lab data list
+
+    moe-lab data prepare fashion_mnist
+
+    moe-lab data check mnist dataset.root=elsewhere
+"""
+
+app = typer.Typer(no_args_is_help=True, help="Data sets: list them, get them, check their files.", epilog=EXAMPLES)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `moe-lab data list`.")]
+
+
+@app.command("list")
+def list_data(form: FormatOption = Format.table, config_dir: ConfigDir = None) -> None:
+    """List the data sets."""
+    from moe_lab.cli.tables import show
+    from moe_lab.config.catalog import catalog
+
+    show(catalog("dataset", config_dir), ["name", "summary", "source"], form, empty="no data sets")
+
+
+@app.command()
+def prepare(name: Name, words: Words = None, config_dir: ConfigDir = None) -> None:
+    """Bring a data set's files into the data folder, from a system copy or by download, each checked."""
+    typer.echo(f"{name} is ready: {_dataset(name, words, config_dir).prepare()}")
+
+
+@app.command()
+def check(
+    name: Name, words: Words = None, form: FormatOption = Format.table, config_dir: ConfigDir = None
+) -> None:
+    """Read a data set's files and verify their checksums."""
+    from moe_lab.cli.tables import show
+
+    show(_dataset(name, words, config_dir).check(), ["file", "source", "found"], form, empty="")
+
+
+def _dataset(name: str, words: list[str] | None, config_dir):
+    from moe_lab.config.build import build
+    from moe_lab.config.check import check as check_config
+    from moe_lab.config.compose import compose
+    from moe_lab.experiment import Experiment
+
+    config = compose([f"dataset={name}", *(words or [])], config_dir)
+    check_config(config, Experiment)
+    return build(config["dataset"])

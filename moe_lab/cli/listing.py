@@ -1,0 +1,53 @@
+"""`moe-lab list`: gates, experts, objectives, regularizers, data sets, metrics."""
+
+from typing import Annotated
+
+import typer
+
+from moe_lab.cli.words import ConfigDir, Format, FormatOption
+
+EXAMPLES = """
+Examples:
+
+    moe-lab list
+
+    moe-lab list gate
+
+    moe-lab list metric -f json
+"""
+
+
+def list_parts(
+    group: Annotated[
+        str | None, typer.Argument(metavar="[GROUP]", help="A group of the config, such as gate or dataset, or metric.")
+    ] = None,
+    form: FormatOption = Format.table,
+    config_dir: ConfigDir = None,
+) -> None:
+    """List what can be chosen, with a line each and its source."""
+    from moe_lab.cli.tables import show
+
+    if group == "metric":
+        show(_metrics(), ["name", "unit", "bounds", "better", "definition", "source"], form, empty="")
+        return
+    from moe_lab.config.catalog import catalog
+
+    rows = catalog(group, config_dir)
+    columns = ["name", "summary", "source"] if group else ["group", "name", "summary"]
+    show(rows, columns, form, empty="nothing to choose from")
+
+
+def _metrics() -> list[dict[str, str]]:
+    from moe_lab.metrics import METRICS
+
+    return [
+        {
+            "name": metric.name,
+            "unit": metric.unit,
+            "bounds": f"{metric.low} to {metric.high}",
+            "better": metric.better,
+            "definition": metric.definition,
+            "source": metric.source,
+        }
+        for metric in METRICS.values()
+    ]

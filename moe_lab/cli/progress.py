@@ -1,0 +1,82 @@
+"""How a run's progress is shown: a bar in a terminal, plain lines elsewhere, nothing when quiet."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from moe_lab.training.watch import Watch
+
+#: seconds between two looks at the loss, each of which waits for the device
+LOOK_SECONDS = 0.25
+PLAIN_LINES = 10
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Watch]:
+    if quiet:
+        yield Watch()
+    elif not sys.stdout.isatty():
+        yield Lines()
+    else:
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=Console(), expand=True) as bar:
+            yield Bar(bar)
+
+
+class Bar(Watch):
+    """A bar with epoch, loss, accuracy, gate entropy and time left."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._looked = 0.0
+        self._row: dict[str, Any] = {}
+
+    def begin(self, epochs: int, batches: int) -> None:
+        self._epochs, self._batches = epochs, batches
+        self._task = self._bar.add_task("train", total=epochs * batches, epoch=f"0/{epochs}", numbers="")
+
+    def batch(self, epoch: int, batch: int, loss: Tensor) -> None:
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        numbers = _numbers(self._row) if self._row else f"loss {loss.mean().item():.3f}"
+        self._update(epoch * self._batches + batch + 1, epoch + 1, numbers)
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        self._row = row
+        self._update(row["epoch"] * self._batches, row["epoch"], _numbers(row))
+
+    def _update(self, completed: int, epoch: int, numbers: str) -> None:
+        self._bar.update(self._task, completed=completed, epoch=f"{epoch}/{self._epochs}", numbers=numbers)
+
+
+class Lines(Watch):
+    """About ten plain lines a run."""
+
+    def begin(self, epochs: int, batches: int) -> None:
+        self._epochs = epochs
+        self._every = max(epochs // PLAIN_LINES, 1)
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        epoch = row["epoch"]
+        if epoch in (1, self._epochs) or epoch % self._every == 0:
+            print(f"epoch {epoch}/{self._epochs}  {_numbers(row)}", flush=True)
+
+
+def _numbers(row: dict[str, Any]) -> str:
+    split = "train" if row["validation_loss_nats"] is None else "validation"
+    short = {"train": "train", "validation": "val"}[split]
+    loss, error, entropy = (row[f"{split}_{name}"] for name in ("loss_nats", "error_rate", "sample_entropy_bits"))
+    return f"{short} loss {loss:.3f}  accuracy {1 - error:.1%}  gate entropy {entropy:.2f} bits"

@@ -1,0 +1,43 @@
+"""`moe-lab report`: the report of a run, or several runs side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder
+
+EXAMPLES = """
+Examples:
+
+    moe-lab report runs/attentive-1
+
+    moe-lab report runs/softmax-1 runs/attentive-1 --out compared
+"""
+
+
+def report(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Run folders.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where a comparison goes; default: a fresh folder of --runs.")
+    ] = None,
+    runs: RunsFolder = RUNS,
+    form: FormatOption = Format.table,
+) -> None:
+    """Write the report of one run into its folder, or set several runs side by side."""
+    from moe_lab.cli.tables import show
+    from moe_lab.errors import RunError
+    from moe_lab.reports import comparison, write_comparison, write_run_report
+    from moe_lab.store.folders import claim_report
+    from moe_lab.store.run import Run
+
+    opened = [Run(path) for path in paths]
+    if len(opened) == 1:
+        if out is not None:
+            raise RunError("the report of one run goes into its own folder: leave --out away, or give several runs")
+        page = write_run_report(opened[0])
+    else:
+        table = comparison(opened)
+        page = write_comparison(opened, claim_report(out, runs))
+        show(table, list(table[0]), form, empty="")
+    typer.echo(page, err=form is not Format.table)

@@ -1,0 +1,18 @@
+"""The short table at the end of a run."""
+
+from pathlib import Path
+
+import typer
+
+from moe_lab.cli.tables import show
+from moe_lab.cli.words import Format
+from moe_lab.experiment import HEADLINE
+from moe_lab.store.run import Run
+
+
+def print_summary(run: Run, page: Path | None) -> None:
+    rows = [{"metric": name, "value": run.metrics[name]["value"], "unit": run.metrics[name]["unit"]} for name in HEADLINE]
+    show(rows, ["metric", "value", "unit"], Format.table, empty="")
+    typer.echo(f"run     {run.path}")
+    if page is not None:
+        typer.echo(f"report  {page}")

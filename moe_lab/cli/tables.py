@@ -1,0 +1,78 @@
+"""Listings: rows of plain values as a table for the terminal, CSV, JSON or Markdown."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from moe_lab.cli.words import Format
+
+Row = dict[str, Any]
+
+
+def show(rows: Sequence[Row], columns: Sequence[str], form: Format, *, empty: str) -> None:
+    """Print ``rows``; ``empty`` is said on stderr where there are none (JSON gives [])."""
+    match form:
+        case Format.json:
+            typer.echo(json.dumps([{name: row.get(name) for name in columns} for row in rows], indent=2))
+        case Format.csv:
+            typer.echo(_csv(rows, columns), nl=False)
+        case _ if not rows:
+            typer.echo(empty, err=True)
+        case Format.md:
+            typer.echo(_markdown(rows, columns))
+        case Format.table:
+            _table(rows, columns)
+
+
+def text(value: Any) -> str:
+    """A value as a person reads it: four significant digits, choices as words, a dash for what is not there."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case dict():
+            return " ".join(f"{key}={text(item)}" for key, item in value.items())
+        case list() | tuple():
+            return "[" + ",".join(text(item) for item in value) + "]"
+        case _:
+            return str(value)
+
+
+def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_plain(row.get(name)) for name in columns] for row in rows)
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def _markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    lines = [list(columns), ["---"] * len(columns)]
+    lines += [[text(row.get(name)).replace("|", "\\|") for name in columns] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
+        table.add_column(Text(name.replace("_", " ")), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(text(row.get(name))) for name in columns))
+    Console().print(table)

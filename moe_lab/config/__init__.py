@@ -1,0 +1,1 @@
+"""From words to a checked config: composing with Hydra, checking against signatures, building, listing."""

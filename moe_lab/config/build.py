@@ -1,0 +1,28 @@
+"""From a checked node to the object that it describes."""
+
+from typing import Any
+
+from moe_lab.config.plugins import loaded_plugins
+from moe_lab.config.signatures import typed
+from moe_lab.config.targets import find_class
+
+
+def build(node: dict[str, Any], *positional: Any) -> Any:
+    """``cls(*positional, **options)`` of the class that ``node`` names; parts in it are built first, in the same way.
+
+    Classes come from the part packages and from the plug-in files that this process has loaded.
+    Raises ConfigError where an option does not fit the signature.
+    """
+    return _build(node, positional, "")
+
+
+def _build(value: Any, positional: tuple[Any, ...], where: str) -> Any:
+    if isinstance(value, dict):
+        if "_target_" not in value:
+            return {key: _build(item, positional, where) for key, item in value.items()}
+        cls = find_class(value["_target_"], where, loaded_plugins())
+        options = typed(cls, {key: item for key, item in value.items() if key != "_target_"}, cls.__name__)
+        return cls(*positional, **{name: _build(item, positional, name) for name, item in options.items()})
+    if isinstance(value, (list, tuple)):
+        return type(value)(_build(item, positional, where) for item in value)
+    return value

@@ -1,0 +1,68 @@
+"""What can be chosen: every option with a line about it and its source, without importing torch or any part."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+from moe_lab.config.sources import Sources, open_sources
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_SOURCE = re.compile(r"^\s*Source:\s*(.*(?:\n(?!\s*\n|\s*\w+:\s).+)*)", re.MULTILINE)
+
+
+def catalog(group: str | None = None, config_dir: Path | None = None) -> list[dict[str, str]]:
+    """A row an option of the group, or of all groups: group, name, summary, source, target; "" where there is none.
+
+    The line is the first of the class's docstring, or else the comment that heads the YAML file. Where several options
+    name the same class, the comment goes first, because the class cannot tell them apart. ``Source:`` begins the source
+    in both. Raises ConfigError where there is no such group.
+    """
+    sources = open_sources(config_dir)
+    return [row for one in ([group] if group else sources.groups) for row in _rows(sources, one)]
+
+
+def _rows(sources: Sources, group: str) -> list[dict[str, str]]:
+    targets = {name: str(sources.node(group, name).get("_target_", "")) for name in sources.options(group)}
+    shared = Counter(targets.values())
+    rows = []
+    for name, target in targets.items():
+        texts = [_docstring(target), _head_comment(sources.file(group, name))]
+        if shared[target] > 1:
+            texts.reverse()
+        summary = next(filter(None, map(_summary, texts)), "")
+        source = next(filter(None, map(_source, texts)), "")
+        rows.append({"group": group, "name": name, "summary": summary, "source": source, "target": target})
+    return rows
+
+
+def _docstring(target: str) -> str:
+    """The class's docstring, read from its source file."""
+    module, _, name = target.rpartition(".")
+    path = _PACKAGE_ROOT.joinpath(*module.split("."))
+    file = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
+    if not module.startswith("moe_lab.") or not file.is_file():
+        return ""
+    classes = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.ClassDef)]
+    return next((ast.get_docstring(node) or "" for node in classes if node.name == name), "")
+
+
+def _head_comment(file: Path) -> str:
+    """The comment lines before anything else, without Hydra's ``@package``."""
+    lines = []
+    for line in file.read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("# "))
+    return "\n".join(line for line in lines if not line.startswith("@package"))
+
+
+def _summary(text: str) -> str:
+    first = text.split("\n", 1)[0].strip()
+    return "" if first.startswith("Source:") else first
+
+
+def _source(text: str) -> str:
+    """What follows ``Source:``, to the end of its paragraph or to the next ``Word:``."""
+    found = _SOURCE.search(text)
+    return " ".join(found.group(1).split()) if found else ""

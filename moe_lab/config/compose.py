@@ -1,0 +1,143 @@
+"""Composing a config with Hydra. The one module that touches Hydra's inside; Hydra is imported only when it is used."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from moe_lab.config.explain import Choices, Config, explain, leaves
+from moe_lab.config.messages import one_line
+from moe_lab.config.sources import Sources, open_sources
+from moe_lab.config.words import EXAMPLE, Word, vet
+from moe_lab.errors import ConfigError
+
+_MISSING = "???"
+
+
+def compose(words: Sequence[str], config_dir: Path | None = None) -> Config:
+    """The whole config that ``words`` choose, in plain values, no interpolation left.
+
+    Raises ConfigError with one line where a word cannot be used. Types and ranges are check.py's business.
+    HYDRA_FULL_ERROR=1 lets Hydra's own errors through.
+    """
+    config, _ = compose_leniently(words, config_dir)
+    for key, value in leaves(config):
+        if value == _MISSING:
+            raise ConfigError(f"{key} must be given: add {key}=VALUE")
+    return config
+
+
+def choices(words: Sequence[str], config_dir: Path | None = None) -> Choices:
+    """Group -> the option that ``words`` choose, or the list of them where a group takes several at once."""
+    return compose_leniently(words, config_dir)[1]
+
+
+def groups(config_dir: Path | None = None) -> list[str]:
+    """Sorted names of all groups, such as gate and gate/score."""
+    return open_sources(config_dir).groups
+
+
+def options(group: str, config_dir: Path | None = None) -> list[str]:
+    """Sorted names of a group's options. Raises ConfigError where there is no such group."""
+    return open_sources(config_dir).options(group)
+
+
+def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> tuple[Config, Choices]:
+    """Config and choices; a key that must be given but was not holds '???'. For comparing options."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    sources = open_sources(config_dir)
+    parsed = [_parse(word) for word in words]
+    for word in parsed:
+        vet(word, sources)
+    refusals = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
+    load = partial(_load, sources)
+    with _hydra(sources):
+        try:
+            return load(parsed)
+        except refusals as error:
+            if _wants_full_error():
+                raise
+            try:
+                text = explain(parsed, sources, load)
+            except refusals:
+                text = None
+            raise ConfigError(text or _reason(error)) from None
+
+
+def _parse(text: str) -> Word:
+    """A word as Hydra's grammar reads it. Raises ConfigError where it cannot be read."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import OverrideType, ValueType
+    from hydra.errors import HydraException
+
+    if len(text.splitlines()) != 1 or not ("=" in text or text.startswith("~")):
+        raise ConfigError(f"'{one_line(text)}' is not KEY=VALUE; for example: {EXAMPLE}")
+    try:
+        [override] = OverridesParser.create().parse_overrides([text])
+    except HydraException as error:
+        if _wants_full_error():
+            raise
+        reason = _reason(error).removeprefix(f"Error parsing override '{text}' ")
+        raise ConfigError(f"'{text}' cannot be read ({reason}); for example: {EXAMPLE}") from None
+    kind = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}.get(override.type, "add")
+    several = override.value_type not in (None, ValueType.ELEMENT)
+    value = None if several else override.value()
+    return Word(text, override.key_or_group, value, kind, override.package, several)
+
+
+@contextmanager
+def _hydra(sources: Sources) -> Iterator[None]:
+    """Hydra over the built-in folder, whatever else the process does with Hydra."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(sources.folders[0]), job_name="moe_lab", version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def _load(sources: Sources, words: Sequence[Word]) -> tuple[Config, Choices]:
+    """Several-at-once parts come sorted by name: losses are summed in that order, whatever order they were typed in."""
+    from hydra import compose as hydra_compose
+    from omegaconf import OmegaConf, open_dict
+
+    overrides = [*_search_path(sources), *(word.text for word in words)]
+    composed = hydra_compose("config", overrides, return_hydra_config=True)
+    chosen = composed.hydra.runtime.choices
+    with open_dict(composed):
+        del composed["hydra"]
+    config = OmegaConf.to_container(composed, resolve=True)
+    config |= {mapping: dict(sorted(config[mapping].items())) for mapping in sources.mappings}
+    single = {group: chosen[group] for group in sources.groups if group in chosen and group not in sources.several}
+    several = {group: list(config[mapping]) for mapping, group in sources.mappings.items()}
+    return config, single | several
+
+
+def _search_path(sources: Sources) -> list[str]:
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    urls = [QuotedString(f"file://{folder}", Quote.single).with_quotes() for folder in sources.folders[1:]]
+    return [f"hydra.searchpath=[{','.join(urls)}]"] if urls else []
+
+
+def _reason(error: BaseException) -> str:
+    """Hydra's own words on one line, without its advice and links."""
+    advice = ("See https", "To append", "full_key", "object_type", "^")
+    lines = [line.strip() for line in str(error).splitlines()]
+    text = " ".join([line for line in lines if line and not line.startswith(advice)][:2])
+    cause = error.__cause__
+    if key := getattr(error, "full_key", None):
+        return f"{key}: {text}"
+    return f"{text}: {_reason(cause)}" if cause and str(cause) not in str(error) else text or type(error).__name__
+
+
+def _wants_full_error() -> bool:
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"

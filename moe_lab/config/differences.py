@@ -1,0 +1,113 @@
+"""What makes a config itself: how it differs from the defaults, in the words that one would type, and its key."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from moe_lab.config.compose import compose_leniently
+from moe_lab.config.explain import Config, leaves
+from moe_lab.config.messages import joined
+from moe_lab.config.sources import Sources, open_sources
+from moe_lab.errors import ConfigError
+
+#: values that do not decide a run's result
+_UNDECIDING = ("device", "trainer.threads", "trainer.checkpoint_seconds", "dataset.root")
+
+
+def config_key(config: Config) -> str:
+    """Hex SHA-256 of the values that decide the result: equal for equal configs, however they were written."""
+    deciding = {key: _same_number(value) for key, value in leaves(config) if key not in _UNDECIDING}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def differences(config: Config, defaults: Config, config_dir: Path | None = None) -> Config:
+    """What a composed config has chosen that ``defaults``, composed without words, has not.
+
+    A part is named by its option (``gate: attentive``, ``gate/score: linear``, ``regularizer: [importance]``), which is
+    found by comparing: the one that leaves the fewest values to be said, the default one where that is a tie. Then
+    follow the values that the option's own file has otherwise (``regularizers.importance.weight: 0.3``). A value that
+    the config lacks is None.
+    """
+    return dict(_Comparison(config_dir).nodes(config, defaults, "", ()))
+
+
+class _Comparison:
+    """Walks a config and what it is compared with; yields (word, value) pairs."""
+
+    def __init__(self, config_dir: Path | None) -> None:
+        self._config_dir = config_dir
+        self._sources: Sources = open_sources(config_dir)
+
+    def nodes(self, node: Config, base: Config, where: str, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        """``words`` are the choices under which ``base`` was composed."""
+        for key in [*node, *(key for key in base if key not in node)]:
+            ours, theirs, place = node.get(key), base.get(key), joined(where, key)
+            if ours == theirs:
+                continue
+            if place in self._sources.mappings and isinstance(ours, dict):
+                yield from self._several(self._sources.mappings[place], ours, theirs or {})
+            elif isinstance(ours, dict) and place.replace(".", "/") in self._sources.groups:
+                yield from self._single(place.replace(".", "/"), ours, place, words)
+            elif isinstance(ours, dict) and isinstance(theirs, dict):
+                yield from self.nodes(ours, theirs, place, words)
+            else:
+                yield place, ours
+
+    def _single(self, group: str, node: Config, place: str, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        default = _composed(words, self._config_dir)[1].get(group)
+        ranked = []
+        for option in self._candidates(group, node):
+            chosen = (*words, f"{group}={option}")
+            own = self._node_at(place, chosen)
+            ranked.append((_distance(node, own), option != default, option, own, chosen))
+        *_, option, own, chosen = min(ranked, key=lambda one: one[:3])
+        if option != default:
+            yield group, option
+        yield from self.nodes(node, own, place, chosen)
+
+    def _candidates(self, group: str, node: Config) -> list[str]:
+        """The options of the node's class, all of them where there is none; each costs a composition."""
+        options = self._sources.options(group)
+        alike = [one for one in options if self._sources.node(group, one).get("_target_") == node.get("_target_")]
+        return alike or options
+
+    def _several(self, group: str, node: Config, base: Config) -> Iterator[tuple[str, Any]]:
+        if list(node) != list(base):
+            yield group, list(node)
+        known = [name for name in node if name in self._sources.options(group)]
+        for name in node:
+            chosen = (f"{group}=[{name}]",) if name in known else ()
+            place = f"{group}s.{name}"
+            yield from self.nodes(node[name], self._node_at(place, chosen), place, chosen)
+
+    def _node_at(self, place: str, words: tuple[str, ...]) -> Config:
+        """The node that ``words`` compose at ``place``; empty where they cannot be composed."""
+        try:
+            node: Any = _composed(words, self._config_dir)[0]
+        except ConfigError:
+            return {}
+        for key in place.split("."):
+            node = node.get(key, {})
+        return node
+
+
+@lru_cache(maxsize=1024)
+def _composed(words: tuple[str, ...], config_dir: Path | None) -> tuple[Config, dict[str, Any]]:
+    """Kept, because a sweep compares every job with the same few options."""
+    return compose_leniently(words, config_dir)
+
+
+def _distance(one: Config, other: Config) -> int:
+    """In how many values two nodes differ."""
+    ours, theirs = dict(leaves(one)), dict(leaves(other))
+    return sum(1 for key in ours.keys() | theirs.keys() if ours.get(key, leaves) != theirs.get(key, leaves))
+
+
+def _same_number(value: Any) -> Any:
+    """1.0 as 1, so that a number's spelling does not decide."""
+    if isinstance(value, list):
+        return [_same_number(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

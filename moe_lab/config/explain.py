@@ -1,0 +1,62 @@
+"""Which of several well-formed words is wrong, where Hydra refuses them together, and what to write instead."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from moe_lab.config.messages import did_you_mean, joined
+from moe_lab.config.sources import Sources
+from moe_lab.config.words import Word
+
+Config = dict[str, Any]
+Choices = dict[str, str | list[str]]
+Load = Callable[[Sequence[Word]], tuple[Config, Choices]]
+
+
+def leaves(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key -> value of everything below ``node`` that is no mapping; an empty mapping is a leaf."""
+    if not isinstance(node, dict) or (where and not node):
+        yield where, node
+    else:
+        for key, value in node.items():
+            yield from leaves(value, joined(where, str(key)))
+
+
+def explain(words: Sequence[Word], sources: Sources, load: Load) -> str | None:
+    """One line about a part that the chosen ones have no place for, or about a key that there is not; else None.
+
+    ``load`` composes words; whatever it raises goes up.
+    """
+    chosen = [word for word in words if word.key in sources.groups]
+    _, picked = load([word for word in chosen if "/" not in word.key])
+    for word in chosen:
+        if word.key not in picked:
+            parent = word.key.rpartition("/")[0]
+            return f"{word.text}: {parent}={picked.get(parent)} has no {word.key} to choose"
+    config, picked = load(chosen)
+    keys = {key for leaf, _ in leaves(config) for key in _with_ancestors(leaf)}
+    for word in words:
+        if word.key not in keys and word.key not in sources.groups:
+            return f"no such key '{word.key}'{_remedy(word.key, keys | set(sources.groups), picked, sources)}"
+    return None
+
+
+def _remedy(key: str, keys: set[str], picked: Choices, sources: Sources) -> str:
+    """The option that has the key, or else the key that was probably meant."""
+    mapping, _, inner = key.partition(".")
+    group = sources.mappings.get(mapping)
+    if group and inner and (option := inner.partition(".")[0]) not in sources.options(group):
+        return f": there is no {group} named '{option}'.{did_you_mean(option, sources.options(group))}"
+    parent, _, name = key.rpartition(".")
+    for group in sources.groups:
+        for option in sources.options(group):
+            place = sources.place(group, option)
+            if group in sources.several and f"{key}.".startswith(f"{place}.") and option not in picked[group]:
+                return f": add {group}=[{','.join([*picked[group], option])}]"
+            if group not in sources.several and parent == place and name in sources.node(group, option):
+                return f" with {group}={picked.get(group)}; {group}={option} has it"
+    return f".{did_you_mean(key, keys) or ' `moe-lab config` shows what there is'}"
+
+
+def _with_ancestors(key: str) -> list[str]:
+    parts = key.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]

@@ -1,0 +1,123 @@
+"""A part's signature is its schema: keyword-only arguments are options, their types and ranges what they may be."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from functools import cache
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from moe_lab.config.messages import did_you_mean, joined, one_line, shown, there_are
+from moe_lab.errors import ConfigError
+from moe_lab.ranges import Range
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+_PLAIN = (bool, int, float, str, NoneType)
+
+
+@cache
+def hints(cls: type) -> dict[str, Any]:
+    """Option -> type hint, for every keyword-only argument of the class."""
+    known = get_type_hints(cls.__init__, include_extras=True)
+    arguments = inspect.signature(cls.__init__).parameters.values()
+    return {one.name: known.get(one.name) for one in arguments if one.kind is one.KEYWORD_ONLY}
+
+
+def typed(cls: type, options: dict[str, Any], where: str) -> dict[str, Any]:
+    """The given options as the signature has them (lists as tuples, whole numbers as floats); nested parts unchanged.
+
+    Raises ConfigError for the first option that is unknown, missing, of another type or out of range.
+    """
+    from pydantic import ValidationError
+
+    model = _model(cls)
+    try:
+        checked = model.model_validate_json(json.dumps(options))
+    except ValidationError as error:
+        raise ConfigError(_message(error, model, options, where)) from None
+    return {name: getattr(checked, name) for name in checked.model_fields_set}
+
+
+def nested(hint: Any, value: Any, where: str) -> Iterator[tuple[str, type, Any]]:
+    """(dotted key, role, node) of every part that ``value`` holds, by the role that its hint names."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if value is None or origin is Literal:
+        return
+    if origin is Annotated:
+        yield from nested(arguments[0], value, where)
+    elif origin in (Union, UnionType):
+        for argument in arguments:
+            yield from nested(argument, value, where)
+    elif origin is dict:
+        for key, item in value.items():
+            yield from nested(arguments[1], item, joined(where, key))
+    elif origin in (list, tuple):
+        for index, item in enumerate(value):
+            yield from nested(arguments[0], item, joined(where, str(index)))
+    elif hint not in _PLAIN:
+        yield where, hint, value
+
+
+@cache
+def _model(cls: type) -> "type[BaseModel]":
+    """Strict, but in JSON mode, so that a list serves as a tuple; infinities and NaN are refused."""
+    from pydantic import ConfigDict, create_model
+
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    required = _required(cls)
+    fields = {
+        name: (_schema(hint, cls, name), ... if name in required else None) for name, hint in hints(cls).items()
+    }
+    return create_model(cls.__name__, __config__=config, **fields)
+
+
+def _required(cls: type) -> set[str]:
+    arguments = inspect.signature(cls.__init__).parameters.values()
+    return {one.name for one in arguments if one.kind is one.KEYWORD_ONLY and one.default is one.empty}
+
+
+def _schema(hint: Any, cls: type, name: str) -> Any:
+    """The hint as pydantic takes it: Range becomes bounds, a role anything (check.py looks into it)."""
+    from pydantic import Field
+
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in _PLAIN or origin is Literal or hint is ...:
+        return hint
+    if origin is Annotated:
+        ranges = [note for note in arguments[1:] if isinstance(note, Range)]
+        bounds = [Field(gt=one.gt, ge=one.ge, lt=one.lt, le=one.le) for one in ranges]
+        return Annotated[(_schema(arguments[0], cls, name), *bounds)] if bounds else _schema(arguments[0], cls, name)
+    if origin in (Union, UnionType):
+        return Union[tuple(_schema(argument, cls, name) for argument in arguments)]
+    if origin in (list, dict, tuple):
+        return origin[tuple(_schema(argument, cls, name) for argument in arguments)]
+    if inspect.isclass(hint) and hint not in (list, dict, tuple, object):
+        return Any
+    raise ConfigError(f"{cls.__module__}.{cls.__name__}: the type of option '{name}' cannot be checked: {hint}")
+
+
+def _message(error: "ValidationError", model: "type[BaseModel]", options: dict[str, Any], where: str) -> str:
+    """One line about the first option that is wrong, unknown ones first."""
+    errors = error.errors(include_url=False)
+    first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
+    if not first["loc"]:
+        return f"{where or 'config'}: {one_line(first['msg'])}"
+    name = str(first["loc"][0])
+    key = joined(where, name)
+    if first["type"] == "extra_forbidden":
+        names = list(model.model_fields)
+        return f"no such key '{key}'.{_near(name, names, where)}"
+    if first["type"] == "missing" and name not in options:
+        return f"{key} must be given"
+    wishes = dict.fromkeys(_wish(one["msg"]) for one in errors if one["loc"][0] == name)
+    return f"{key}={shown(options[name])}: must be {' or '.join(wishes)}"
+
+
+def _near(name: str, names: list[str], where: str) -> str:
+    return did_you_mean(joined(where, name), [joined(where, one) for one in names]) or there_are(names)
+
+
+def _wish(message: str) -> str:
+    return one_line(message).removeprefix("Input should be ").replace("a valid ", "a ").replace("a integer", "an integer")

@@ -1,0 +1,107 @@
+"""The folders that options come from: ``conf/`` and, where one is given, a user's own folder laid out like it."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from moe_lab.config.messages import did_you_mean, one_line, there_are
+from moe_lab.errors import ConfigError
+
+#: holds the package data, a link to conf/ at the top of the repository
+BUILT_IN = Path(__file__).resolve().parents[1] / "conf"
+_PACKAGE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Groups and options, read from the file system alone: a folder is a group, a YAML file in it an option.
+
+    A group whose entry in the defaults list of config.yaml is a list (``regularizer: []``) takes several options at
+    once. Their nodes stand side by side in a mapping named by the plural (``regularizers.NAME``).
+    """
+
+    folders: tuple[Path, ...]
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """Sorted names, such as gate and gate/score."""
+        parents = {file.parent.as_posix() for folder in self.folders for file in _yaml_files(folder)}
+        return sorted(parents - {"."})
+
+    @cached_property
+    def several(self) -> frozenset[str]:
+        """The groups that take several options at once."""
+        defaults = _read(self.folders[0] / "config.yaml").get("defaults", [])
+        entries = [entry for entry in defaults if isinstance(entry, dict)]
+        return frozenset(group for entry in entries for group, value in entry.items() if isinstance(value, list))
+
+    @cached_property
+    def mappings(self) -> dict[str, str]:
+        """Name of the mapping that holds the options of a several-at-once group -> the group."""
+        return {f"{group}s": group for group in self.several}
+
+    def options(self, group: str) -> list[str]:
+        """Sorted names. Raises ConfigError where there is no such group."""
+        if group not in self.groups:
+            raise ConfigError(f"no group named '{group}'.{did_you_mean(group, self.groups)}{there_are(self.groups)}")
+        return sorted({file.stem for folder in self.folders for file in (folder / group).glob("*.yaml")})
+
+    def file(self, group: str, option: str) -> Path:
+        return next(path for folder in self.folders if (path := folder / group / f"{option}.yaml").is_file())
+
+    def node(self, group: str, option: str) -> dict[str, Any]:
+        """The option's own file, not composed."""
+        return _read(self.file(group, option))
+
+    def place(self, group: str, option: str) -> str:
+        """Dotted key of the option's node in a composed config."""
+        return f"{group}s.{option}" if group in self.several else group.replace("/", ".")
+
+    def check_option(self, group: str, option: str) -> None:
+        """Raises ConfigError where there is no such option, or where its file would land in the wrong place."""
+        options = self.options(group)
+        if option not in options:
+            raise ConfigError(f"no {group} named '{option}'.{did_you_mean(option, options)}{there_are(options)}")
+        file = self.file(group, option)
+        packages = _PACKAGE.findall(file.read_text())
+        if group in self.several and packages != [self.place(group, option)]:
+            raise ConfigError(f"{file}: must begin with the line '# @package {self.place(group, option)}'")
+
+
+def open_sources(config_dir: Path | None = None) -> Sources:
+    """The built-in options and those of ``config_dir``.
+
+    Raises ConfigError where config_dir is no folder, or where a file of it has the name of a built-in one or lies in
+    no group's folder: Hydra would ignore it without a word.
+    """
+    if config_dir is None:
+        return Sources((BUILT_IN.resolve(),))
+    if not config_dir.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: there is no such folder")
+    groups = [folder.name for folder in BUILT_IN.iterdir() if folder.is_dir()]
+    for file in _yaml_files(config_dir):
+        if (BUILT_IN / file).is_file():
+            raise ConfigError(f"{config_dir / file} has the name of the built-in {file.with_suffix('')}: rename it")
+        if file.parts[0] not in groups:
+            near = did_you_mean(file.parts[0], groups)
+            raise ConfigError(f"{config_dir / file} lies in no group's folder.{near}{there_are(groups)}")
+        if file.suffix != ".yaml":
+            raise ConfigError(f"{config_dir / file}: name it {file.stem}.yaml")
+    return Sources((BUILT_IN.resolve(), config_dir.resolve()))
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    files = (file.relative_to(folder) for file in folder.rglob("*.y*ml"))
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.parts))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        node = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file} cannot be read: {one_line(str(error))}") from None
+    return node if isinstance(node, dict) else {}

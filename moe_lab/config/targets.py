@@ -1,0 +1,62 @@
+"""Which classes a config may name: those defined in a part package or in a plug-in file, and nothing else."""
+
+import inspect
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+
+from moe_lab.config.messages import did_you_mean, joined, shown
+from moe_lab.errors import ConfigError
+
+#: packages whose classes a config may name
+PACKAGES = (
+    "moe_lab.gates",
+    "moe_lab.experts",
+    "moe_lab.objectives",
+    "moe_lab.regularizers",
+    "moe_lab.controllers",
+    "moe_lab.data",
+    "moe_lab.training",
+)
+
+
+def find_class(target: object, where: str, plugins: Sequence[str] = (), role: type = object) -> type:
+    """The class of the given role that ``target`` names: defined in exactly that module, not imported into it.
+
+    ``where`` is the dotted key of the node, ``plugins`` the names of plug-in modules. No module outside these and the
+    part packages is imported. Raises ConfigError.
+    """
+    key = joined(where, "_target_")
+    if not isinstance(target, str):
+        raise ConfigError(f"{key}={shown(target)}: must name a class")
+    module_name, _, name = target.rpartition(".")
+    module = _module(module_name, key, plugins)
+    if module is None:
+        raise ConfigError(f"{key}={shown(target)}: is no part of moe_lab and of no --plugin file")
+    classes = {
+        label: value
+        for label, value in vars(module).items()
+        if inspect.isclass(value) and value.__module__ == module_name and _can_be(value, role)
+    }
+    if name not in classes:
+        kind = "part" if role is object else role.__name__
+        raise ConfigError(f"{key}={shown(target)}: {module_name} defines no such {kind}.{did_you_mean(name, classes)}")
+    return classes[name]
+
+
+def _can_be(cls: type, role: type) -> bool:
+    return issubclass(cls, role) and not inspect.isabstract(cls)
+
+
+def _module(name: str, key: str, plugins: Sequence[str]) -> ModuleType | None:
+    if name in plugins:
+        return sys.modules.get(name)
+    if not any(f"{name}.".startswith(f"{package}.") for package in PACKAGES):
+        return None
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or f"{name}.".startswith(f"{error.name}."):
+            return None
+        raise ConfigError(f"{key}: {name} needs the package {error.name}, which is not installed") from None

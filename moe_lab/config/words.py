@@ -1,0 +1,97 @@
+"""What a word of the command line may be. Everything that Hydra would misread or take in silence is refused here."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from moe_lab.config.messages import did_you_mean, one_line, there_are
+from moe_lab.config.sources import Sources
+from moe_lab.errors import ConfigError
+
+EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"
+_RESOLVER = re.compile(r"\$\{[^}]*:")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A parsed word: ``key=value`` in ``text`` as it was typed."""
+
+    text: str
+    key: str
+    value: Any
+    kind: Literal["set", "add", "delete"] = "set"
+    package: str | None = None
+    holds_several: bool = False
+
+
+def vet(word: Word, sources: Sources) -> None:
+    """Raises ConfigError, one line, where the word cannot be used. Values are checked later, against signatures."""
+    _vet_form(word, sources)
+    if word.key in sources.groups:
+        _vet_choice(word, sources)
+    else:
+        _vet_key(word, sources)
+
+
+def _vet_form(word: Word, sources: Sources) -> None:
+    if not word.key:
+        raise ConfigError(f"'{word.text}' has no key: write KEY=VALUE, such as {EXAMPLE}")
+    if re.match(r"hydra\b", word.key):
+        raise ConfigError(f"'{word.text}': hydra.* words are not used; see `moe-lab --help` for options")
+    if word.kind == "delete":
+        raise ConfigError(f"'{word.text}': nothing can be removed from a config.{_empty_choice(word.key, sources)}")
+    if word.kind == "add":
+        bare = word.text.lstrip("+")
+        raise ConfigError(f"'{word.text}': '+' adds keys that no part knows; to set a key that there is, write {bare}")
+    if word.package is not None:
+        raise ConfigError(f"'{word.text}': an option has one place, so no '@' is needed: write {word.key}=NAME")
+    if _RESOLVER.search(word.text):
+        raise ConfigError(
+            f"'{word.text}': a resolver such as oc.env would copy this machine's state into the stored config; "
+            "write the value itself, or refer to another key as in k=${experts.count}"
+        )
+    if word.holds_several:
+        raise ConfigError(f"{word.text} holds several values; a run takes one.{_as_list(word, sources)}")
+
+
+def _vet_choice(word: Word, sources: Sources) -> None:
+    group, value = word.key, word.value
+    options = sources.options(group)
+    if value is None:
+        raise ConfigError(f"{word.text}: {group} cannot be null.{_empty_choice(group, sources)}")
+    if isinstance(value, dict):
+        raise ConfigError(f"{word.text}: choose by name, then set keys such as {group.replace('/', '.')}.KEY=VALUE")
+    if isinstance(value, list) and group not in sources.several:
+        raise ConfigError(f"{word.text}: {group} takes one, not a list.{there_are(options)}")
+    chosen = value if isinstance(value, list) else [value]
+    for option in chosen:
+        sources.check_option(group, one_line(str(option)))
+    if len(set(chosen)) < len(chosen):
+        raise ConfigError(f"{word.text}: names one twice")
+
+
+def _vet_key(word: Word, sources: Sources) -> None:
+    as_group = word.key.replace(".", "/")
+    if as_group in sources.groups and not isinstance(word.value, dict):
+        options = there_are(sources.options(as_group))
+        raise ConfigError(f"{word.text}: choose a part by its group: write {as_group}=NAME.{options}")
+    if word.key in sources.mappings:
+        group = sources.mappings[word.key]
+        raise ConfigError(f"{word.text}: choose with {group}=[NAME].{there_are(sources.options(group))}")
+    if "/" in word.key:
+        dotted = word.key.replace("/", ".")
+        raise ConfigError(f"no group named '{word.key}'.{did_you_mean(word.key, sources.groups)} A key is {dotted}")
+
+
+def _empty_choice(key: str, sources: Sources) -> str:
+    if key in sources.several:
+        return f" For none at all write {key}=[]"
+    if key in sources.groups:
+        return there_are(sources.options(key))
+    return ""
+
+
+def _as_list(word: Word, sources: Sources) -> str:
+    if word.key in sources.several and "(" not in word.text:
+        return f" For all of them at once write {word.key}=[{word.text.partition('=')[2]}]"
+    return ""

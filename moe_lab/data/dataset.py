@@ -1,0 +1,89 @@
+"""What a data set is to the rest of moe-lab. Legend: N samples, D input features, C classes."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moe_lab.data.split import stratified
+from moe_lab.ranges import Seed, Share
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples of one split: ``x_ND`` float32, flattened and normalised; ``y_N`` int64, a class a sample;
+    ``index_N`` int64, each sample's row in the part of the original data that it was taken from.
+    """
+
+    x_ND: Tensor
+    y_N: Tensor
+    index_N: Tensor
+
+    def __len__(self) -> int:
+        return self.y_N.shape[0]
+
+    def to(self, device: torch.device | str) -> "Split":
+        return Split(self.x_ND.to(device), self.y_N.to(device), self.index_N.to(device))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Three splits (validation may be empty), the shape of one sample, the names of the classes, and
+    ``attributes``: per-test-sample columns that stay on the CPU, at least ``class``.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    attributes: dict[str, np.ndarray]
+
+    @property
+    def features(self) -> int:
+        """D, the product of the sample's shape."""
+        return prod(self.shape)
+
+    @property
+    def classes(self) -> int:
+        """C."""
+        return len(self.class_names)
+
+    def to(self, device: torch.device | str) -> "Data":
+        moved = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
+        return replace(self, **moved)
+
+
+class Dataset(ABC):
+    """A data set: its keyword-only options are its config. Making one reads nothing.
+
+    ``validation_share`` of the training part, drawn by class with ``split_seed``, becomes the validation split.
+    """
+
+    def __init__(self, *, validation_share: Share = 0.1, split_seed: Seed = 0) -> None:
+        self.validation_share = validation_share
+        self.split_seed = split_seed
+
+    @abstractmethod
+    def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """The shape of one sample and the names of the classes, without reading more than that takes."""
+
+    @abstractmethod
+    def load(self) -> Data:
+        """Read, check, split and normalise. Raises DataError where a file is missing or not what it should be."""
+
+    @abstractmethod
+    def check(self) -> list[dict[str, str]]:
+        """Read and verify everything: a row {"file", "source", "found"} a file. Raises DataError as load does."""
+
+    @abstractmethod
+    def prepare(self) -> Path | str:
+        """Bring into the data folder what is not there yet; returns where the data lie."""
+
+    def split_rows(self, y_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the training and of the validation split, given the labels of the training part."""
+        return stratified(y_N, self.validation_share, self.split_seed, "validation")

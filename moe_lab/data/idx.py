@@ -1,0 +1,63 @@
+"""IDX files, the format of MNIST (LeCun, Cortes & Burges 1998): a header of big-endian sizes, then the bytes."""
+
+import gzip
+import hashlib
+import struct
+import zlib
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from moe_lab.errors import DataError
+
+UNSIGNED_BYTE = 0x08
+
+
+def read_idx(path: Path, md5: str, remedy: str) -> np.ndarray:
+    """The uint8 array of an IDX file, raw or gzipped (``.gz``), after checking the md5 of its uncompressed bytes.
+
+    Raises DataError with the path, what was expected, what was found, and ``remedy`` (what to do about it).
+    """
+    try:
+        content = uncompressed(path)
+        array = parse_idx(content)
+        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if found != md5:
+            raise ValueError(f"expected md5 {md5}, found {found}")
+    except ValueError as error:
+        raise DataError(f"{path} is not the file it should be: {error}; {remedy}") from None
+    return array
+
+
+def parse_idx(content: bytes) -> np.ndarray:
+    """The array in the bytes of an IDX file of unsigned bytes: 0, 0, type, number of axes; a size an axis; the values.
+
+    Raises ValueError saying what was expected and what was found.
+    """
+    magic = content[:4]
+    if len(magic) < 4 or magic[:3] != bytes((0, 0, UNSIGNED_BYTE)) or magic[3] == 0:
+        raise ValueError(f"expected an IDX file of unsigned bytes (00 00 08 ..), found the bytes '{magic.hex(' ')}'")
+    axes = magic[3]
+    start = 4 + 4 * axes
+    if len(content) < start:
+        raise ValueError(f"expected a header of {start} bytes, found {len(content)} bytes in all")
+    shape = struct.unpack(f">{axes}I", content[4:start])
+    expected = start + prod(shape)
+    if len(content) != expected:
+        raise ValueError(f"expected {expected} bytes for the shape {shape} in its header, found {len(content)}")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def uncompressed(path: Path) -> bytes:
+    """The bytes of a file, unpacked where it ends in ``.gz``. Raises ValueError saying what was expected and found."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"expected a readable file, found: {error.strerror}") from None
+    if path.suffix != ".gz":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"expected a whole gzip file, found {len(content)} bytes that break off: {error}") from None

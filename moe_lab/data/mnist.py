@@ -1,0 +1,125 @@
+"""MNIST and what comes in its files' format."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from moe_lab.data.dataset import Data, Dataset
+from moe_lab.data.images import image_split
+from moe_lab.data.source import IdxSource
+from moe_lab.ranges import Seed, Share
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+
+
+class IdxImages(Dataset):
+    """Grey images in four IDX files, with a training and a test part; x = (pixel / 255 - mean) / sd.
+
+    ``root`` is the data folder; the files lie in ``root/NAME/raw`` as torchvision has it, or in ``system_folder``.
+    Where there are none at all, `load` downloads them.
+    """
+
+    name: ClassVar[str]
+    torchvision_name: ClassVar[str]
+    class_names: ClassVar[tuple[str, ...]]
+    md5s: ClassVar[dict[str, str]]
+    mean: ClassVar[float]
+    sd: ClassVar[float]
+    shape: ClassVar[tuple[int, int, int]] = (1, 28, 28)
+    system_folder: ClassVar[Path | None] = None
+
+    def __init__(self, *, root: str = "data", validation_share: Share = 0.1, split_seed: Seed = 0) -> None:
+        super().__init__(validation_share=validation_share, split_seed=split_seed)
+        self.root = root
+
+    @property
+    def source(self) -> IdxSource:
+        root = Path(self.root).expanduser()
+        return IdxSource(self.name, self.torchvision_name, self.md5s, root, self.system_folder)
+
+    def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        return self.shape, self.class_names
+
+    def load(self) -> Data:
+        source = self.source
+        if source.absent:
+            source.prepare()
+        y_train_N, y_test_N = source.read(TRAIN_LABELS), source.read(TEST_LABELS)
+        train, validation = self.split_rows(y_train_N)
+        test = np.arange(len(y_test_N))
+        scale = {"largest": 255, "mean": self.mean, "sd": self.sd}
+        image_NHW = source.read(TRAIN_IMAGES)
+        return Data(
+            train=image_split(image_NHW, y_train_N, train, **scale),
+            validation=image_split(image_NHW, y_train_N, validation, **scale),
+            test=image_split(source.read(TEST_IMAGES), y_test_N, test, **scale),
+            shape=self.shape,
+            class_names=self.class_names,
+            attributes={"class": y_test_N.astype(np.int64)},
+        )
+
+    def check(self) -> list[dict[str, str]]:
+        return [self._row(file) for file in self.md5s]
+
+    def prepare(self) -> Path:
+        return self.source.prepare()
+
+    def _row(self, file: str) -> dict[str, str]:
+        source = self.source
+        shape = source.read(file).shape
+        path = source.find(file)
+        sizes = " x ".join(map(str, shape))
+        return {"file": str(path), "source": source.place(path), "found": f"{sizes} bytes, md5 {self.md5s[file]}"}
+
+
+class Mnist(IdxImages):
+    """Handwritten digits: 60,000 training and 10,000 test images of 28 x 28 grey pixels in 10 classes.
+
+    LeCun, Bottou, Bengio & Haffner 1998, "Gradient-based learning applied to document recognition". mean .1307 and
+    sd .3081 are those of the training pixels.
+    """
+
+    name = "mnist"
+    torchvision_name = "MNIST"
+    class_names = tuple("0123456789")
+    mean, sd = 0.1307, 0.3081
+    md5s = {
+        TRAIN_IMAGES: "6bbc9ace898e44ae57da46a324031adb",
+        TRAIN_LABELS: "a25bea736e30d166cdddb491f175f624",
+        TEST_IMAGES: "2646ac647ad5339dbf082846283269ea",
+        TEST_LABELS: "27ae3e4e09519cfbb04c329615203637",
+    }
+
+
+class FashionMnist(IdxImages):
+    """Pictures of clothes: 60,000 training and 10,000 test images of 28 x 28 grey pixels in 10 classes.
+
+    Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
+    arXiv:1708.07747. mean .2859 and sd .3530 are those of the training pixels. Debian's package
+    dataset-fashion-mnist serves as system copy.
+    """
+
+    name = "fashion_mnist"
+    torchvision_name = "FashionMNIST"
+    class_names = (
+        "T-shirt/top",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    )
+    mean, sd = 0.2859, 0.3530
+    system_folder = Path("/usr/share/datasets/fashion-mnist")
+    md5s = {
+        TRAIN_IMAGES: "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        TRAIN_LABELS: "9018921c3c673c538a1fc5bad174d6f9",
+        TEST_IMAGES: "8181f5470baa50b63fa0f6fddb340f0a",
+        TEST_LABELS: "15d484375f8d13e6eb1aabb0c3f46965",
+    }

@@ -1,0 +1,132 @@
+"""A user's own arrays."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from moe_lab.data.dataset import Data, Dataset, Split
+from moe_lab.data.npz_file import NpzFile
+from moe_lab.data.npz_layout import read_layout
+from moe_lab.data.split import stratified
+from moe_lab.ranges import Seed, Share
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class Npz(Dataset):
+    """Your own arrays from an .npz file (`dataset=npz dataset.path=FILE`).
+
+    ``x_train`` holds features (N, D) or images (N, height, width) or (N, channels, height, width); bytes are divided
+    by 255. ``y_train`` holds labels 0..C-1. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
+    of the training part is, always the same rows of each class. ``class_names`` (text) is optional.
+    standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 where it is
+    constant there). Raises DataError where the file does not hold this.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        standardize: bool = True,
+        test_share: Share = 0.2,
+        validation_share: Share = 0.1,
+        split_seed: Seed = 0,
+    ) -> None:
+        super().__init__(validation_share=validation_share, split_seed=split_seed)
+        self.path = path
+        self.standardize = standardize
+        self.test_share = test_share
+
+    def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        layout = read_layout(NpzFile(self.path))
+        return layout.shape, layout.class_names
+
+    def load(self) -> Data:
+        file = NpzFile(self.path)
+        layout = read_layout(file)
+        x_ND, y_N = read_features(file, "x_train"), layout.y_train_N
+        if layout.y_test_N is None:
+            rest, held_out = self._hold_out(file, y_N)
+            test = take(x_ND, y_N, held_out)
+        else:
+            rest = np.arange(len(y_N))
+            test = take(read_features(file, "x_test"), layout.y_test_N, np.arange(len(layout.y_test_N)))
+        train, validation = (take(x_ND, y_N, rest[rows]) for rows in self.split_rows(y_N[rest]))
+        if self.standardize:
+            standardize_by(train, [train, validation, test])
+        return Data(
+            train=in_float32(file, train),
+            validation=in_float32(file, validation),
+            test=in_float32(file, test),
+            shape=layout.shape,
+            class_names=layout.class_names,
+            attributes={"class": test.y_N.numpy()},
+        )
+
+    def check(self) -> list[dict[str, str]]:
+        self.load()
+        file = NpzFile(self.path)
+        return [{"file": str(file.path), "source": f"your {key}", "found": _text(file, key)} for key in file.keys]
+
+    def prepare(self) -> str:
+        """Nothing to bring: the file is the user's."""
+        return self.path
+
+    def _hold_out(self, file: NpzFile, y_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rest, held_out = stratified(y_N, self.test_share, 0, "npz/test")
+        if len(held_out) == 0:
+            raise file.error(
+                f"expected x_test and y_test, or samples enough to set dataset.test_share={self.test_share} apart, "
+                f"found {len(y_N)} samples; save x_test and y_test, or give a larger share"
+            )
+        return rest, held_out
+
+
+def read_features(file: NpzFile, key: str) -> np.ndarray:
+    """x as (N, D) in float32, or in float64 where float32 would lose digits. Raises DataError on NaN and infinities."""
+    x_N = file.read(key)
+    wide = np.promote_types(x_N.dtype, np.float32).itemsize > 4
+    x_ND = x_N.astype(np.float64 if wide else np.float32, order="C", copy=False).reshape(len(x_N), -1)
+    # comparing the extremes finds NaN too, without a mask as large as the array
+    if not (x_ND.min() >= -LARGEST and x_ND.max() <= LARGEST):
+        bad_N = ~(np.abs(x_ND) <= LARGEST).all(axis=1)
+        raise file.error(
+            f"expected finite numbers in {key}, found NaN, infinities or values beyond float32 in {bad_N.sum()} of "
+            f"{len(bad_N)} samples, first in row {bad_N.argmax()}; remove or replace them"
+        )
+    if x_N.dtype == np.uint8:
+        x_ND /= 255
+    return x_ND
+
+
+def take(x_ND: np.ndarray, y_N: np.ndarray, rows: np.ndarray) -> Split:
+    """A copy of the given rows, x still in its own precision."""
+    labels, index = y_N[rows].astype(np.int64), rows.astype(np.int64)
+    return Split(torch.from_numpy(x_ND[rows]), torch.from_numpy(labels), torch.from_numpy(index))
+
+
+def standardize_by(train: Split, splits: list[Split]) -> None:
+    """(x - mean_D) / sd_D in place, mean and population sd those of train, sd 1 for a feature constant there."""
+    sd_D, mean_D = torch.std_mean(train.x_ND, dim=0, correction=0)
+    # zero exactly for a constant feature, since torch updates the mean by differences, which leave no rounding
+    sd_D.masked_fill_(sd_D == 0, 1.0)
+    for split in splits:
+        split.x_ND.sub_(mean_D).div_(sd_D)
+
+
+def in_float32(file: NpzFile, split: Split) -> Split:
+    """The split with x in float32. Raises DataError where standardizing has made a value too large for it."""
+    x_ND = split.x_ND.to(torch.float32)
+    if not x_ND.isfinite().all():
+        feature = (~x_ND.isfinite()).any(dim=0).nonzero()[0].item()
+        raise file.error(
+            f"expected numbers that float32 holds after standardizing, found feature {feature} beyond it (some values "
+            "lie too far from the others); remove it, or give dataset.standardize=false"
+        )
+    return replace(split, x_ND=x_ND)
+
+
+def _text(file: NpzFile, key: str) -> str:
+    shape, dtype = file.header(key)
+    return f"{' x '.join(map(str, shape))} {dtype}"

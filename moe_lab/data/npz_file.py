@@ -1,0 +1,68 @@
+"""Reading an .npz file of which nothing is known: whatever is wrong with it gives one line that says what to do."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from moe_lab.errors import DataError
+
+HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+UNREADABLE = (OSError, ValueError, LookupError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
+SAVE = "write it with `numpy.savez(FILE, x_train=..., y_train=...)`"
+
+
+class NpzFile:
+    """The arrays of an .npz file by key, without pickles. Raises DataError where the file or an array is unusable."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+
+    @cached_property
+    def keys(self) -> list[str]:
+        if not self.path.is_file():
+            raise self.error("expected an .npz file, found none; give its path with dataset.path=FILE")
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                names = archive.namelist()
+        except (OSError, zipfile.BadZipFile) as error:
+            raise self.error(f"expected an .npz file, found one that does not open ({error}); {SAVE}") from None
+        return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
+
+    def require(self, *keys: str) -> None:
+        if not set(keys) <= set(self.keys):
+            found = ", ".join(self.keys) or "no arrays"
+            raise self.error(f"expected the keys {' and '.join(keys)}, found {found}; {SAVE}")
+
+    def header(self, key: str) -> tuple[tuple[int, ...], np.dtype]:
+        """Shape and type of an array without reading it; arrays of Python objects are refused."""
+        with self._open(key) as file:
+            shape, _, dtype = HEADER_READERS[np.lib.format.read_magic(file)](file)
+        if dtype.hasobject:
+            raise self.error(
+                f"expected numbers (or text for class_names) in {key}, found Python objects, which can hide code; "
+                "save one array of a fixed type, with rows of equal length"
+            )
+        return shape, dtype
+
+    def read(self, key: str) -> np.ndarray:
+        with self._open(key) as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+
+    def error(self, text: str) -> DataError:
+        return DataError(f"{self.path}: {text}")
+
+    @contextmanager
+    def _open(self, key: str) -> Iterator[IO[bytes]]:
+        self.require(key)
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(f"{key}.npy") as file:
+                yield file
+        except UNREADABLE as error:
+            reason = " ".join(str(error).split())
+            raise self.error(f"expected a whole array in {key}, found one that breaks off ({reason}); {SAVE}") from None

@@ -1,0 +1,106 @@
+"""What a user's .npz file must hold, checked from the headers and the labels, before any large array is read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_lab.data.npz_file import NpzFile
+
+#: axes of x -> how its samples are laid out
+LAYOUTS = {2: "features (N, D)", 3: "images (N, height, width)", 4: "images (N, channels, height, width)"}
+COLOURS = (1, 3, 4)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Shape of one sample, names of the classes, labels of the training part and, where there is one, the test part."""
+
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    y_train_N: np.ndarray
+    y_test_N: np.ndarray | None
+
+
+def read_layout(file: NpzFile) -> Layout:
+    """Read and check all but the values of x. Raises DataError saying what was expected, what was found, what to do."""
+    file.require("x_train", "y_train")
+    has_test = "x_test" in file.keys or "y_test" in file.keys
+    if has_test:
+        file.require("x_train", "y_train", "x_test", "y_test")
+    shape = _sample_shape(file, "x_train")
+    y_train_N = _labels(file, "train")
+    class_names = _class_names(file, _count_classes(file, y_train_N))
+    y_test_N = _test_labels(file, shape, len(class_names)) if has_test else None
+    return Layout(shape, class_names, y_train_N, y_test_N)
+
+
+def _sample_shape(file: NpzFile, key: str) -> tuple[int, ...]:
+    """(D,) for features, (channels, height, width) for images."""
+    shape, dtype = file.header(key)
+    if dtype.kind not in "buif":
+        raise file.error(f"expected real numbers in {key}, found {dtype}; convert it with {key}.astype('float32')")
+    if len(shape) not in LAYOUTS or 0 in shape:
+        layouts = ", ".join(LAYOUTS.values())
+        raise file.error(f"expected {key} to hold {layouts}, found the shape {shape}; reshape it")
+    if len(shape) == 4 and shape[3] in COLOURS and shape[1] not in COLOURS:
+        raise file.error(
+            f"expected {key} to hold {LAYOUTS[4]}, found the shape {shape}, which looks like channels last; "
+            f"save {key}.transpose(0, 3, 1, 2)"
+        )
+    return (1, *shape[1:]) if len(shape) == 3 else shape[1:]
+
+
+def _labels(file: NpzFile, part: str) -> np.ndarray:
+    key, count = f"y_{part}", file.header(f"x_{part}")[0][0]
+    shape, dtype = file.header(key)
+    if dtype.kind not in "iu":
+        raise file.error(f"expected whole numbers 0..C-1 in {key}, found {dtype}; convert with {key}.astype('int64')")
+    if shape != (count,):
+        raise file.error(
+            f"expected a label in {key} for each of the {count} samples of x_{part}, shape ({count},), "
+            f"found the shape {shape}; save arrays of equal length"
+        )
+    y_N = file.read(key)
+    if y_N.min() < 0:
+        raise file.error(f"expected labels 0..C-1 in {key}, found {y_N.min()}; renumber the classes from 0")
+    return y_N
+
+
+def _count_classes(file: NpzFile, y_N: np.ndarray) -> int:
+    """C: the labels must be 0..C-1 without a gap, C >= 2."""
+    found = np.unique(y_N)
+    classes = len(found)
+    if classes < 2:
+        raise file.error(f"expected two classes or more in y_train, found only label {found[0]}; add samples of others")
+    if found[-1] != classes - 1:
+        missing = next(c for c, label in enumerate(found.tolist()) if c != label)
+        raise file.error(
+            f"expected each of the labels 0..C-1 in y_train, found labels up to {found[-1]} but no sample of class "
+            f"{missing}; renumber with numpy.unique(y_train, return_inverse=True)"
+        )
+    return classes
+
+
+def _class_names(file: NpzFile, classes: int) -> tuple[str, ...]:
+    if "class_names" not in file.keys:
+        return tuple(map(str, range(classes)))
+    shape, dtype = file.header("class_names")
+    if dtype.kind != "U" or shape != (classes,):
+        raise file.error(
+            f"expected the names of the {classes} classes of y_train in class_names, found {dtype} of shape {shape}; "
+            "save numpy.array([NAME, ...]), a text a class"
+        )
+    return tuple(file.read("class_names").tolist())
+
+
+def _test_labels(file: NpzFile, shape: tuple[int, ...], classes: int) -> np.ndarray:
+    found = _sample_shape(file, "x_test")
+    if found != shape:
+        raise file.error(f"expected samples of shape {shape} in x_test as in x_train, found {found}; make them equal")
+    y_N = _labels(file, "test")
+    if y_N.max() >= classes:
+        raise file.error(
+            f"expected the labels 0..{classes - 1} of y_train in y_test, found {y_N.max()}; "
+            "remove those samples, or add some of that class to the training part"
+        )
+    return y_N

@@ -1,0 +1,29 @@
+"""Linear experts."""
+
+from torch import Tensor, nn
+
+from moe_lab.layers import Linear as LinearLayer
+from moe_lab.parts import Experts, Sizes
+from moe_lab.ranges import Count
+
+
+class Linear(Experts):
+    """E softmax regressions: log P_e(y|x) = log_softmax(x W_e + b_e).
+
+    They have no hidden layer, so gates that read hidden features refuse them.
+    Source: Jordan and Jacobs 1994, Hierarchical mixtures of experts and the EM algorithm (generalized linear experts).
+
+    count: E, the number of experts.
+    """
+
+    def __init__(self, sizes: Sizes, *, count: Count = 5) -> None:
+        super().__init__(count, lambda: _Network(sizes), hidden_features=None)
+
+
+class _Network(nn.Module):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.output = LinearLayer(sizes.features, sizes.classes)
+
+    def forward(self, x_BD: Tensor) -> tuple[None, Tensor]:
+        return None, self.output(x_BD)

@@ -1,0 +1,49 @@
+"""Softmax weights."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from moe_lab.errors import ConfigError
+from moe_lab.layers import hyper
+from moe_lab.parts import Sizes, Weigh
+from moe_lab.ranges import Positive
+
+
+class Softmax(Weigh):
+    """p = softmax(z / T); the weights are p over all experts, or p renormalized over the selected ones.
+
+    Over the selected (k >= 2): w_e = exp(z_e / T) / sum_{selected} exp(z / T), as Shazeer et al. 2017
+    (arXiv:1701.06538) and Mixtral (Jiang et al. 2024, arXiv:2401.04088) have it. Over all: w_e = p_e where selected,
+    as Switch (Fedus et al. 2021, arXiv:2101.03961) has it for k = 1.
+
+    over:        "all", "selected", or null: all for k = 1, selected otherwise.
+    temperature: T.
+    Raises ConfigError for k = 1 renormalized over the selected: that weight is always one, and gives the gate no
+    gradient.
+    """
+
+    def __init__(
+        self, sizes: Sizes, *, over: Literal["all", "selected"] | None = None, temperature: Positive = 1.0
+    ) -> None:
+        super().__init__()
+        if over == "selected" and sizes.k == 1 and sizes.experts > 1:
+            raise ConfigError("gate.weigh.over=selected with k=1 gives the gate no gradient (the one weight is always "
+                              "1): leave gate.weigh.over null, or take k of at least 2")
+        self._all = over == "all" or (over is None and sizes.k == 1)
+        self._every_expert = sizes.k == sizes.experts
+        self.temperature_11 = hyper(temperature, 2)
+
+    @property
+    def rows_sum_to_one(self) -> bool:
+        return self._every_expert or not self._all
+
+    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor]:
+        scaled_BE = logits_BE / self.temperature_11
+        probs_BE = scaled_BE.softmax(-1)
+        if self._every_expert:
+            return probs_BE, probs_BE
+        if self._all:
+            return probs_BE, probs_BE.masked_fill(~selected_BE, 0.0)
+        return probs_BE, scaled_BE.masked_fill(~selected_BE, -torch.inf).softmax(-1)

@@ -1,0 +1,18 @@
+"""Metrics: pure functions of a run's arrays, in NumPy alone. ``compute(RunArrays.from_run(run))`` gives all of them."""
+
+from moe_lab.metrics import balance, competence, cost, information
+from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.registry import METRICS, Metric, Undefined, compute, metric
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "RunArrays",
+    "Undefined",
+    "balance",
+    "competence",
+    "compute",
+    "cost",
+    "information",
+    "metric",
+]

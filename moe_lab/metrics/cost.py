@@ -1,0 +1,16 @@
+"""What the mixture costs in parameters, gate included."""
+
+from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.registry import metric
+
+
+@metric(unit="count", low="0", high="none", better="lower", source="moe-lab")
+def parameters_total(arrays: RunArrays) -> int:
+    """Number of parameters of the gate and all experts."""
+    return arrays.parameters_total
+
+
+@metric(unit="count", low="0", high="none", better="lower", source="Fedus et al. 2021, arXiv:2101.03961")
+def parameters_active(arrays: RunArrays) -> int:
+    """Number of parameters that one sample's prediction uses: the gate and the experts selected for it."""
+    return arrays.parameters_active

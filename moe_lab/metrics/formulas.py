@@ -1,0 +1,47 @@
+"""Plug-in entropy and mutual information in bits, of counts or of non-negative weights.
+
+Axes: E experts, C classes (or the values of any other column); ``...`` whatever stands before the last axis.
+"""
+
+import numpy as np
+
+
+def entropy_bits(weights: np.ndarray) -> np.ndarray:
+    """H(p) = -sum_i p_i log2 p_i with p = weights / sum(weights) along the last axis, and 0 log 0 = 0.
+
+    C. E. Shannon, A Mathematical Theory of Communication, 1948, section 6.
+
+    Args:
+        weights: ``[..., E]``, counts or weights, non-negative.
+    Returns: ``[...]``, in bits, between 0 and log2 E.
+    Raises: ValueError where a row has no positive sum, so that there is no distribution.
+    """
+    totals = weights.sum(-1, keepdims=True, dtype=np.float64)
+    if not (totals > 0).all():
+        raise ValueError("entropy of a row of zeros: leave such rows out and count them")
+    p = weights / totals
+    log2_p = np.log2(p, out=np.zeros_like(p), where=p > 0)
+    # 0 - x and not -x: the entropy of a certain outcome is 0.0, not -0.0
+    return 0.0 - (p * log2_p).sum(-1)
+
+
+def mutual_information_bits(joint_EC: np.ndarray) -> float:
+    """I(E;C) = sum_ec p_ec log2(p_ec / (p_e p_c)) of a joint table of counts or weights, without bias correction.
+
+    T. M. Cover and J. A. Thomas, Elements of Information Theory, 2006, eq. 2.28. With counts n the logarithm is taken
+    of n_ec n / (n_e n_c), whole numbers, so that a table of independent rows gives exactly 0.
+
+    Args:
+        joint_EC: ``[E, C]``, counts or weights, non-negative.
+    Returns: bits, between 0 and min(H(E), H(C)).
+    Raises: ValueError where the table is empty.
+    """
+    joint_EC = np.asarray(joint_EC, dtype=np.float64)
+    total = joint_EC.sum()
+    if not total > 0:
+        raise ValueError("mutual information of an empty table")
+    outer_EC = joint_EC.sum(1, keepdims=True) * joint_EC.sum(0, keepdims=True)
+    filled = joint_EC > 0
+    information = (joint_EC[filled] / total * np.log2(joint_EC[filled] * total / outer_EC[filled])).sum()
+    # the plug-in value is never negative; a sum of rounded terms may be, by some 1e-17
+    return max(0.0, float(information))

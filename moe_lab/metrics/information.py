@@ -1,0 +1,98 @@
+"""How sharply the gate decides, and how much the chosen expert tells about the class.
+
+Over routed samples: H(E|X) of the gate's weights, and I(E;Y) of the arg-max expert. Where there is one expert or one
+class, an information of 0 bits is still the right value; what divides by it has none.
+"""
+
+import math
+
+import numpy as np
+
+from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
+from moe_lab.metrics.registry import Undefined, metric, require_routed, require_several_experts
+
+
+@metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
+def sample_entropy_bits(arrays: RunArrays) -> float:
+    """H(E|X): mean entropy of a sample's normalized routing weights, over routed samples; 0 by construction at k=1."""
+    require_routed(arrays)
+    return entropy_bits(arrays.normalized_weights_ME).mean()
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
+def sample_entropy_share(arrays: RunArrays) -> float:
+    """Sample entropy H(E|X) divided by its bound log2 E."""
+    require_several_experts(arrays)
+    return sample_entropy_bits(arrays) / math.log2(arrays.experts)
+
+
+@metric(unit="bits", low="0", high="log2 E", better="none", source="Shannon 1948")
+def router_entropy_bits(arrays: RunArrays) -> float:
+    """Mean entropy of the gate's full distribution before selection, over the samples for which it has one."""
+    probs_NE = arrays.probs_NE[(arrays.probs_NE > 0).any(1)]
+    if len(probs_NE) == 0:
+        raise Undefined("the gate's distribution is zero for every test sample")
+    return entropy_bits(probs_NE).mean()
+
+
+@metric(
+    unit="bits",
+    low="0",
+    high="log2 min(E, C)",
+    better="higher",
+    source="Krishnamurthy et al. 2023, arXiv:2302.14703",
+)
+def mutual_information_expert_label_bits(arrays: RunArrays) -> float:
+    """I(E;Y) between the arg-max expert and the true class, plug-in estimate over routed samples."""
+    require_routed(arrays)
+    return mutual_information_bits(arrays.label_counts_EC)
+
+
+@metric(
+    unit="bits",
+    low="0",
+    high="log2 min(E, C)",
+    better="higher",
+    source="Krishnamurthy et al. 2023, arXiv:2302.14703",
+)
+def mutual_information_expert_prediction_bits(arrays: RunArrays) -> float:
+    """I(E;Y') between the arg-max expert and the class that this expert itself predicts, over routed samples.
+
+    What the paper prints as I(E;Y). It also rewards an expert that only ever answers with a few classes, right or not.
+    """
+    require_routed(arrays)
+    return mutual_information_bits(arrays.prediction_counts_EC)
+
+
+@metric(unit="fraction", low="0", high="1", better="higher", source="Theil 1970, uncertainty coefficient")
+def information_per_usage(arrays: RunArrays) -> float:
+    """I(E;Y) / H(E) of the arg-max expert: the share of the experts' usage that follows the true class.
+
+    Any balancer raises I(E;Y), which H(E) bounds; this ratio rises only where the use is class-specific.
+    """
+    require_routed(arrays)
+    _require_several_classes(arrays)
+    usage_bits = float(entropy_bits(arrays.load_E))
+    if usage_bits == 0:
+        raise Undefined("H(E) is 0: one expert is the arg-max of every routed test sample")
+    return mutual_information_bits(arrays.label_counts_EC) / usage_bits
+
+
+@metric(unit="fraction", low="0", high="1", better="higher", source="after Vinh, Epps and Bailey 2010, NMI_min")
+def mutual_information_share(arrays: RunArrays) -> float:
+    """I(E;Y) divided by its bound min(log2 E, H(Y)), with H(Y) over routed samples."""
+    require_several_experts(arrays)
+    require_routed(arrays)
+    _require_several_classes(arrays)
+    label_bits = float(entropy_bits(_class_counts(arrays)))
+    return mutual_information_bits(arrays.label_counts_EC) / min(math.log2(arrays.experts), label_bits)
+
+
+def _class_counts(arrays: RunArrays) -> np.ndarray:
+    return arrays.label_counts_EC.sum(0)
+
+
+def _require_several_classes(arrays: RunArrays) -> None:
+    if np.count_nonzero(_class_counts(arrays)) < 2:
+        raise Undefined("the routed test samples are all of one class")

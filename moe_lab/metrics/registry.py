@@ -1,0 +1,122 @@
+"""The register of metrics: a function of a run's arrays, with its unit, bounds, direction and source.
+
+A metric is one decorated function in a module that ``moe_lab.metrics`` imports:
+
+    @metric(unit="fraction", low="0", high="1", better="lower", source="0-1 loss")
+    def test_error_rate(arrays: RunArrays) -> float:
+        '''Share of test samples whose class the mixture gets wrong.'''
+
+The arguments of the decorator are plain literals, so that listings can read them without importing anything.
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from moe_lab.metrics.arrays import RunArrays
+
+Unit = Literal["bits", "nats", "fraction", "count"]
+Better = Literal["lower", "higher", "none"]
+Value = float | int | list[float | None]
+
+#: what a bound may be called -> its number, given E experts and C classes; None is no bound
+LIMITS: dict[str, Callable[[int, int], float | None]] = {
+    "none": lambda E, C: None,
+    "-1": lambda E, C: -1.0,
+    "0": lambda E, C: 0.0,
+    "1": lambda E, C: 1.0,
+    "1 / E": lambda E, C: 1 / E,
+    "E": lambda E, C: float(E),
+    "E - 1": lambda E, C: E - 1.0,
+    "log2 E": lambda E, C: math.log2(E),
+    "log2 min(E, C)": lambda E, C: math.log2(min(E, C)),
+}
+
+
+class Undefined(Exception):
+    """Raised by a metric that has no value on these arrays; the text is the reason, in one line."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric: ``low`` and ``high`` are names from LIMITS, ``null_element`` why a list may hold nulls."""
+
+    name: str
+    unit: Unit
+    low: str
+    high: str
+    better: Better
+    definition: str
+    source: str
+    function: Callable[[RunArrays], Value]
+    null_element: str | None
+
+    def bounds(self, *, experts: int, classes: int) -> tuple[float | None, float | None]:
+        """The least and greatest value that the metric can take with E experts and C classes; None is no bound."""
+        return LIMITS[self.low](experts, classes), LIMITS[self.high](experts, classes)
+
+    def entry(self, arrays: RunArrays) -> dict[str, Any]:
+        """{"value", "unit"} in plain Python, and "reason" where the value, or an element of a list, is null."""
+        try:
+            value = _plain(self.function(arrays))
+        except Undefined as undefined:
+            return {"value": None, "unit": self.unit, "reason": str(undefined)}
+        if isinstance(value, list) and None in value:
+            return {"value": value, "unit": self.unit, "reason": self.null_element}
+        return {"value": value, "unit": self.unit}
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def metric(
+    *, unit: Unit, low: str, high: str, better: Better, source: str, null_element: str | None = None
+) -> Callable[[Callable[[RunArrays], Value]], Callable[[RunArrays], Value]]:
+    """Register a function under its own name; the first line of its docstring is the definition.
+
+    Raises: ValueError where the name is taken, a bound is not one of LIMITS, or the docstring is missing.
+    """
+
+    def register(function: Callable[[RunArrays], Value]) -> Callable[[RunArrays], Value]:
+        name = function.__name__
+        definition = (inspect.getdoc(function) or "").partition("\n")[0]
+        unknown = {low, high} - LIMITS.keys()
+        if name in METRICS or unknown or not definition:
+            raise ValueError(f"metric {name}: taken already, no docstring, or unknown bounds {sorted(unknown)}")
+        METRICS[name] = Metric(name, unit, low, high, better, definition, source, function, null_element)
+        return function
+
+    return register
+
+
+def compute(arrays: RunArrays) -> dict[str, dict[str, Any]]:
+    """Every registered metric, in order: name -> {"value", "unit"} and, where the value is null, "reason".
+
+    Plain Python numbers and lists only, never NaN or infinite, so that JSON holds them.
+    """
+    return {name: registered.entry(arrays) for name, registered in METRICS.items()}
+
+
+def require_routed(arrays: RunArrays) -> None:
+    """Raise Undefined where no expert got any test sample."""
+    if arrays.routed_count == 0:
+        raise Undefined("no expert got any test sample")
+
+
+def require_several_experts(arrays: RunArrays) -> None:
+    """Raise Undefined where there is one expert only."""
+    if arrays.experts == 1:
+        raise Undefined("there is only one expert")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(element) for element in value]
+    number = value.item() if isinstance(value, np.generic) else value
+    if isinstance(number, float) and not math.isfinite(number):
+        raise Undefined(f"it came out as {number}")
+    return number

@@ -1,0 +1,139 @@
+"""A mixture: experts, a gate and the rule that combines them; what trains it; and the checks across parts."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from moe_lab.combine import RULES
+from moe_lab.config.build import build
+from moe_lab.errors import ConfigError
+from moe_lab.noise import Noise, seeded
+from moe_lab.parts import Combine, Experts, Gate, Objective, Regularizer, Sizes
+from moe_lab.routing import MixtureOutput, Step
+
+
+class Mixture(nn.Module):
+    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space."""
+
+    def __init__(self, experts: Experts, gate: Gate) -> None:
+        super().__init__()
+        self.experts = experts
+        self.gate = gate
+        self._combine = RULES[combine_rule(gate)]
+
+    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        experts = self.experts(x_BD)
+        routing = self.gate(x_BD, experts.hidden_BEH, noise)
+        return MixtureOutput(routing, experts, self._combine(routing.weights_BE, experts.log_probs_BEC))
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The parts of a training loss, each [...] (a value a run): their total is what is minimized."""
+
+    objective: Tensor
+    raw: dict[str, Tensor]
+    weighted: dict[str, Tensor]
+
+    @property
+    def total(self) -> Tensor:
+        return self.objective + sum(self.weighted.values())
+
+
+class Learner(nn.Module):
+    """A mixture with its objective and regularizers: everything that training moves or asks."""
+
+    def __init__(self, mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
+        super().__init__()
+        self.mixture = mixture
+        self.objective = objective
+        self.regularizers = nn.ModuleDict(regularizers)
+
+    def losses(self, step: Step) -> tuple[Tensor, Losses]:
+        """The objective's loss of every sample [..., B], and the parts of the training loss."""
+        loss_B = self.objective(step)
+        raw = {name: regularizer(step) for name, regularizer in self.regularizers.items()}
+        weighted = {name: self.regularizers[name].weight * value for name, value in raw.items()}
+        return loss_B, Losses(loss_B.mean(-1), raw, weighted)
+
+
+def combine_rule(gate: Gate) -> Combine:
+    """The rule that a gate's config names, or else the one that fits it.
+
+    Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
+    Raises ConfigError where probabilities are asked for and do not fit.
+    """
+    fits = gate.rows_sum_to_one and gate.sizes.k >= 2
+    if gate.combine == "probabilities" and not fits:
+        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
+        raise ConfigError(f"gate.combine=probabilities does not fit {reason}: the gate could not learn from it; "
+                          "leave gate.combine null, or take logits")
+    return gate.combine or ("probabilities" if fits else "logits")
+
+
+def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Learner:
+    """The parts that a checked config names, initialized on the CPU, each from its own named generator.
+
+    Raises ConfigError where parts do not fit each other.
+    """
+    sizes = sizes_of(config, shape, classes)
+    with seeded(seed_init, "experts"):
+        experts = build(config["experts"], sizes)
+    sizes = replace(sizes, hidden=experts.hidden_features)
+    with seeded(seed_init, "gate"):
+        gate = build(config["gate"], sizes)
+    with seeded(seed_init, "objective"):
+        objective = build(config["objective"], sizes)
+    regularizers = {}
+    for name, node in config["regularizers"].items():
+        with seeded(seed_init, f"regularizer/{name}"):
+            regularizers[name] = build(node, sizes)
+    check(gate, objective, regularizers)
+    return Learner(Mixture(experts, gate), objective, regularizers)
+
+
+def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
+    """The sizes that parts are built with; k is the config's, else the gate's, else E. Raises ConfigError if k > E."""
+    experts = config["experts"]["count"]
+    k = config["k"] or config["gate"].get("k") or experts
+    if k > experts:
+        where = f"k={k}" if config["k"] else f"the gate's k={k}"
+        raise ConfigError(f"{where} selects more experts than there are: take k of at most experts.count={experts}")
+    return Sizes(shape, classes, experts, k)
+
+
+def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
+    """Raise ConfigError where a part's declared demands are not met by the others."""
+    sizes = gate.sizes
+    if sizes.k not in gate.usable_k:
+        raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
+    combine_rule(gate)
+    if objective.needs_distribution and not gate.rows_sum_to_one:
+        raise ConfigError(f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
+                          "gate's do not: take another gate or objective")
+    for name, regularizer in regularizers.items():
+        if regularizer.least_experts > sizes.experts:
+            raise ConfigError(f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
+                              f"experts.count={sizes.experts}: take more experts, or leave it out")
+
+
+def parameter_counts(mixture: Mixture) -> dict[str, int]:
+    """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
+    reads the experts' features)."""
+    sizes = mixture.gate.sizes
+    gate, experts = _count(mixture.gate), _count(mixture.experts)
+    running = sizes.experts if mixture.gate.needs_hidden else sizes.k
+    return {"parameters_total": gate + experts, "parameters_active": gate + experts // sizes.experts * running}
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _values(values: range) -> str:
+    return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"
+
+
+def _name(part: nn.Module) -> str:
+    return type(part).__name__

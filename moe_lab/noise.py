@@ -1,0 +1,64 @@
+"""Random numbers, each from a generator that is named: derived from (seed, name), so that what one part draws shifts
+nothing that another part draws."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+
+import torch
+from torch import Tensor
+
+
+def derived_seed(seed: int, name: str) -> int:
+    """A 63-bit seed for ``name``: the first 8 bytes of BLAKE2b("seed/name"), without the sign bit."""
+    digest = blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
+
+
+def generator(seed: int, name: str, device: str | torch.device = "cpu") -> torch.Generator:
+    """A generator of its own for ``name``."""
+    return torch.Generator(device).manual_seed(derived_seed(seed, name))
+
+
+@contextmanager
+def seeded(seed: int, name: str) -> Iterator[None]:
+    """Within the block torch's default CPU generator is the one for ``name``: parameters are initialized in here.
+
+    They are always drawn on the CPU, so a run starts from the same numbers on every device.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(seed, name))
+        yield
+
+
+class Noise:
+    """The random numbers that a part is given: of one run, or of R runs with a generator each.
+
+    With R generators a tensor like [R, ...] is drawn run by run, so each run gets the numbers of its solo run.
+    """
+
+    def __init__(self, generators: Sequence[torch.Generator], *, stacked: bool = False) -> None:
+        self._generators = list(generators)
+        self._stacked = stacked
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Standard normal numbers of the shape, type and device of ``like``."""
+        return self._draw(torch.randn, like)
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """Uniform numbers in [0, 1) of the shape, type and device of ``like``."""
+        return self._draw(torch.rand, like)
+
+    def state(self) -> list[Tensor]:
+        """The generators' states, for checkpoints."""
+        return [generator.get_state() for generator in self._generators]
+
+    def restore(self, states: Sequence[Tensor]) -> None:
+        for generator_, state in zip(self._generators, states, strict=True):
+            generator_.set_state(state)
+
+    def _draw(self, draw, like: Tensor) -> Tensor:
+        options = {"dtype": like.dtype, "device": like.device}
+        if not self._stacked:
+            return draw(like.shape, generator=self._generators[0], **options)
+        return torch.stack([draw(like.shape[1:], generator=one, **options) for one in self._generators])

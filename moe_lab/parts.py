@@ -1,0 +1,150 @@
+"""The roles that parts play. A part is written for one run, over trailing axes (docs/add-a-part.md has the rules).
+
+A part's positional argument ``sizes`` comes from the engine; its keyword-only arguments are its config, and their
+types and ranges are checked when a config is composed. Numbers that may differ between the runs of a stack are kept
+with ``layers.hyper``; everything else is structure. What parts demand of each other they declare as properties here,
+and moe_lab/mixture.py checks them before anything is trained.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from moe_lab.layers import hyper, stack
+from moe_lab.noise import Noise
+from moe_lab.routing import ExpertOutput, Routing, Step
+
+Combine = Literal["probabilities", "logits"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes that the engine gives to every part.
+
+    shape:   of one sample, (channels, height, width) or (features,); inputs arrive flattened to D features.
+    classes: C.  experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
+    hidden:  H, the width of the experts' last hidden layer; None where they have none.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+    experts: int
+    k: int
+    hidden: int | None = None
+
+    @property
+    def features(self) -> int:
+        """D."""
+        return prod(self.shape)
+
+
+class Experts(nn.Module):
+    """A bank of E experts, made from one plain network by stacking its parameters along E.
+
+    ``network`` builds one expert: a module x [..., B, D] -> (hidden [..., B, H] before its ReLU or None,
+    logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
+    """
+
+    def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
+        super().__init__()
+        self.count = count
+        self.hidden_features = hidden_features
+        self.bank = stack([network() for _ in range(count)])
+
+    def forward(self, x_BD: Tensor) -> ExpertOutput:
+        hidden_EBH, logits_EBC = self.bank(x_BD.unsqueeze(-3))
+        log_probs_BEC = logits_EBC.log_softmax(-1).transpose(-3, -2)
+        return ExpertOutput(log_probs_BEC, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+
+
+class Gate(nn.Module):
+    """Maps inputs, and where it says so the experts' hidden features, to a Routing. It never runs experts.
+
+    ``k`` is the number of selected experts that the gate takes where the config's ``k`` is null (null here: all of
+    them); ``combine`` the rule by which experts are combined (null: what fits the gate and k, which
+    ``mixture.combine_rule`` finds).
+    """
+
+    #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
+    needs_hidden: bool = False
+
+    def __init__(self, sizes: Sizes, *, k: int | None, combine: Combine | None) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.combine = combine
+
+    @property
+    @abstractmethod
+    def rows_sum_to_one(self) -> bool:
+        """Whether every row of ``weights_BE`` sums to one."""
+
+    @property
+    def usable_k(self) -> range:
+        """The values of k that the gate can use."""
+        return range(1, self.sizes.experts + 1)
+
+    @abstractmethod
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
+
+
+class Score(nn.Module):
+    """First step of a composed gate: inputs -> logits_BE."""
+
+    needs_hidden: bool = False
+
+    @abstractmethod
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor: ...
+
+
+class Select(nn.Module):
+    """Second step of a composed gate: logits_BE -> selected_BE (bool)."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+    @property
+    def usable_k(self) -> range:
+        return range(1, self.sizes.experts + 1)
+
+    @abstractmethod
+    def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
+
+
+class Weigh(nn.Module):
+    """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE)."""
+
+    @property
+    @abstractmethod
+    def rows_sum_to_one(self) -> bool: ...
+
+    @abstractmethod
+    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+class Objective(nn.Module):
+    """Step -> loss of every sample in nats, [..., B]."""
+
+    #: refuses gates whose rows of weights do not sum to one
+    needs_distribution: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, step: Step) -> Tensor: ...
+
+
+class Regularizer(nn.Module):
+    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged."""
+
+    #: refuses mixtures of fewer experts
+    least_experts: ClassVar[int] = 1
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight = hyper(weight)
+
+    @abstractmethod
+    def forward(self, step: Step) -> Tensor: ...

@@ -1,0 +1,26 @@
+"""Types for the keyword-only options of parts: a plain number and the range it must lie in.
+
+A part writes ``hidden: Count = 32`` and gets a plain int; the range is checked when a config is composed
+(moe_lab/config/check.py). This module needs nothing but Python, so that parts run where only torch is installed.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number; None is no bound."""
+
+    gt: float | None = None
+    ge: float | None = None
+    lt: float | None = None
+    le: float | None = None
+
+
+Count = Annotated[int, Range(ge=1)]
+NonNegativeInt = Annotated[int, Range(ge=0)]
+Seed = Annotated[int, Range(ge=0, lt=2**63)]
+Positive = Annotated[float, Range(gt=0)]
+NonNegative = Annotated[float, Range(ge=0)]
+Share = Annotated[float, Range(ge=0, lt=1)]

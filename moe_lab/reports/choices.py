@@ -1,0 +1,167 @@
+"""What a run was: the choices that differ from the defaults, the main ones, and one name for a nested part."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+Choices = dict[str, str]
+ABSENT = "\N{EN DASH}"
+
+#: parts, told by the option that was chosen: label -> (group, where the config has the part)
+PARTS = {
+    "data set": ("dataset", "dataset"),
+    "expert": ("experts", "experts"),
+    "gate": ("gate", "gate"),
+    "objective": ("objective", "objective"),
+    "regularizers": ("regularizer", "regularizers"),
+}
+#: single values: label -> where the config has them
+VALUES = {
+    "experts (E)": "experts.count",
+    "selected experts (k)": "k",
+    "combination": "gate.combine",
+    "epochs": "trainer.epochs",
+    "batch size": "trainer.batch_size",
+    "optimizer": "trainer.optimizer",
+    "learning rate": "trainer.lr",
+    "weight decay": "trainer.weight_decay",
+    "validation share": "dataset.validation_share",
+    "seed": "seed",
+    "device": "device",
+}
+
+
+@cache
+def default_options() -> dict[str, Any]:
+    """Group -> the option that is taken where no word chooses one, in this version of moe-lab."""
+    from moe_lab.config.compose import choices
+
+    return choices([])
+
+
+def main_choices(config: Mapping[str, Any], status: Mapping[str, Any]) -> Choices:
+    """label -> value of the main choices that the config has."""
+    options = default_options() | (status.get("differs") or {})
+    parts = {label: (options.get(group), lookup(config, key)) for label, (group, key) in PARTS.items()}
+    values = {label: lookup(config, key) for label, key in VALUES.items()}
+    return {label: _option(name, node) for label, (name, node) in parts.items() if node is not None} | {
+        label: described(value) for label, value in values.items() if value is not None
+    }
+
+
+def _option(name: Any, node: Any) -> str:
+    """A part by the option that chose it, with the parts inside it; several by their names and weights."""
+    if not isinstance(name, str):
+        return described(node)
+    inner = _inner(node)
+    return f"{name} ({inner})" if inner else name
+
+
+def differing_choices(status: Mapping[str, Any]) -> Choices:
+    """The choices that differ from the defaults, as status.json has them; a part by the name of its class."""
+    return {key: described(value) for key, value in _short_targets(status.get("differs") or {}).items()}
+
+
+def lookup(config: Mapping[str, Any], key: str) -> Any:
+    """``config["a"]["b"]`` for ``"a.b"``; None where it is absent."""
+    node: Any = config
+    for step in key.split("."):
+        node = node.get(step) if isinstance(node, Mapping) else None
+    return node
+
+
+def described(value: Any) -> str:
+    """A config value in a few words; a part by the name of its class and those of the parts inside it."""
+    match value:
+        case Mapping() if "_target_" in value:
+            return _part(value)
+        case Mapping():
+            return ", ".join(_named(name, node) for name, node in value.items()) or "none"
+        case list() | tuple():
+            return ", ".join(described(item) for item in value) or "none"
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
+
+
+def _named(name: str, node: Any) -> str:
+    """One of several parts: its name, and its weight where it has one."""
+    if not isinstance(node, Mapping):
+        return f"{name}: {described(node)}"
+    weight = node.get("weight")
+    return name if weight is None else f"{name} (weight {described(weight)})"
+
+
+def _part(node: Mapping[str, Any]) -> str:
+    name = str(node["_target_"]).rpartition(".")[2]
+    inner = _inner(node)
+    return f"{name} ({inner})" if inner else name
+
+
+def _inner(node: Mapping[str, Any]) -> str:
+    parts = {key: part for key, part in node.items() if isinstance(part, Mapping) and "_target_" in part}
+    return ", ".join(f"{key} {_part(part)}" for key, part in parts.items())
+
+
+def flat(config: Mapping[str, Any]) -> Choices:
+    """Every value of the config by its dotted key, in words; a part by its own key and the name of its class."""
+    return {key: described(value) for key, value in _short_targets(_leaves(config, "")).items()}
+
+
+def _leaves(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            leaves |= _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def _short_targets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``gate.score._target_: moe_lab.gates.score.mlp.Mlp`` as ``gate.score: Mlp``."""
+    return {
+        key.removesuffix("._target_"): str(value).rpartition(".")[2] if key.endswith("._target_") else value
+        for key, value in values.items()
+    }
+
+
+def across(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[Choices, dict[str, list[str]]]:
+    """Which choices the runs share, and which differ, for (config, status) pairs.
+
+    Returns: (label -> value) of the main choices that are the same in all; (key -> a value a run) of those that differ:
+    first what was chosen, then other config values that follow from no choice shown already.
+    """
+    configs = [flat(config) for config, _ in runs]
+    named = [differing_choices(status) for _, status in runs]
+    differing = {key: _values(key, configs, named) for choices in named for key in choices}
+    differing = {key: values for key, values in differing.items() if len(set(values)) > 1}
+    for key in sorted({key for config in configs for key in config}):
+        values = [config.get(key, ABSENT) for config in configs]
+        if len(set(values)) > 1 and not any(_covers(choice, key) for choice in differing):
+            differing[key] = values
+    mains = [main_choices(config, status) for config, status in runs]
+    return {label: value for label, value in mains[0].items() if all(m.get(label) == value for m in mains)}, differing
+
+
+def _values(key: str, configs: Sequence[Choices], named: Sequence[Choices]) -> list[str]:
+    """A choice in each run: the config's value where the key is one of its keys; where it is the name of a whole part
+    (``gate: attentive``), that name, or the default's for a run that did not choose."""
+    pairs = list(zip(configs, named, strict=True))
+    if all(choices.get(key, config.get(key)) == config.get(key) for config, choices in pairs):
+        return [config.get(key, ABSENT) for config in configs]
+    default = default_options().get(key)
+    kept = f"{default} (default)" if isinstance(default, str) and "/" not in key else "default"
+    return [choices.get(key, kept) for choices in named]
+
+
+def _covers(choice: str, key: str) -> bool:
+    """Whether the config value ``key`` follows from ``choice``: it lies inside it, or is a part of the seed."""
+    place = choice.replace("/", ".")
+    inside = key == place or key.startswith((f"{place}.", f"{place}s."))
+    return inside or (choice == "seed" and key in ("seed_init", "seed_order"))

@@ -1,0 +1,144 @@
+"""Runs side by side: one table, the curves on top of each other, and what is not yet known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+from moe_lab.errors import RunError
+from moe_lab.metrics import RunArrays
+from moe_lab.reports.choices import across
+from moe_lab.reports.headline import LABELS, Number, number
+from moe_lab.reports.numbers import NONE
+from moe_lab.reports.page import render_html, render_markdown
+from moe_lab.reports.section import Section
+from moe_lab.reports.style import colours
+from moe_lab.store.atomic import write_csv, write_text
+from moe_lab.store.run import Run
+
+CAUTION = (
+    "Each run is one seed (n = 1 a run). A difference between single runs is no result yet: another seed may turn it "
+    "round. Train every arm with the same several seeds before you believe one."
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run of the comparison: its short key (A, B, ...) and its colour in all figures."""
+
+    key: str
+    colour: str
+    run: Run
+
+    @cached_property
+    def arrays(self) -> RunArrays | None:
+        """The routing of the test split; None where the run did not finish."""
+        return RunArrays.from_run(self.run) if self.run.finished else None
+
+    def value(self, name: str) -> Any:
+        return self.run.metrics.get(name, {}).get("value") if self.run.finished else None
+
+    def number(self, name: str) -> Number | None:
+        """The metric as it is printed; None where the run did not finish or did not compute it."""
+        if self.arrays is None or name not in self.run.metrics:
+            return None
+        return number(name, self.run.metrics[name], self.arrays.experts, self.arrays.classes)
+
+
+def comparison(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """A row a run: key, run (its name), status, the choices in which the runs differ, and the headline metrics.
+
+    Values are those of metrics.json, with the unit in the metric's name; None where a run has none. Choices that all
+    runs share are left out. Raises: RunError where there is no run, or a finished run lacks a file.
+    """
+    entries = _entries(runs)
+    _, differing = _choices(entries)
+    return _rows(entries, differing)
+
+
+def write_comparison(runs: Sequence[Run], out: Path) -> Path:
+    """Write report.md, report.html, table.csv and figures/ into ``out``; returns the path of report.html.
+
+    Raises: RunError as ``comparison`` does.
+    """
+    from moe_lab.reports.compare_pictures import comparison_pictures
+
+    entries = _entries(runs)
+    same, differing = _choices(entries)
+    pictures = comparison_pictures(entries)
+    out.mkdir(parents=True, exist_ok=True)
+    for picture in pictures:
+        picture.save(out)
+    write_csv(out / "table.csv", _rows(entries, differing))
+    context = {
+        "entries": entries,
+        "caution": CAUTION,
+        "states": _states(entries),
+        "same": same,
+        "differing": differing,
+        "metrics": _metric_rows(entries),
+        "reasons": _reasons(entries),
+        "sections": [Section("Side by side", pictures)] if pictures else [],
+    }
+    write_text(out / "report.md", render_markdown("comparison.md", context))
+    html = out / "report.html"
+    write_text(html, render_html("comparison.html", context))
+    return html
+
+
+def _entries(runs: Sequence[Run]) -> list[Entry]:
+    if not runs:
+        raise RunError("there is no run to compare; `moe-lab runs` lists what there is")
+    keys = ascii_uppercase if len(runs) <= len(ascii_uppercase) else [str(n + 1) for n in range(len(runs))]
+    return [Entry(key, colour, run) for key, colour, run in zip(keys, colours(len(runs)), runs, strict=False)]
+
+
+def _choices(entries: Sequence[Entry]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    return across([(entry.run.config, entry.run.status) for entry in entries])
+
+
+def _rows(entries: Sequence[Entry], differing: dict[str, list[str]]) -> list[dict[str, Any]]:
+    return [
+        {"key": entry.key, "run": entry.run.name, "status": entry.run.status["status"]}
+        | {choice: values[place] for choice, values in differing.items()}
+        | {name: entry.value(name) for name in LABELS}
+        for place, entry in enumerate(entries)
+    ]
+
+
+def _states(entries: Sequence[Entry]) -> list[str]:
+    """A sentence for each run that did not finish: it is shown, not dropped."""
+    return [
+        f"{entry.key} ({entry.run.name}) has no test numbers: its status is {entry.run.status['status']}."
+        for entry in entries
+        if not entry.run.finished
+    ]
+
+
+def _metric_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """A row a metric: label, bounds (where they are the same for all runs), direction, and a cell a run."""
+    rows = []
+    for name, label in LABELS.items():
+        found = [entry.number(name) for entry in entries]
+        known = [cell for cell in found if cell]
+        if not known:
+            continue
+        bounds = {cell.bounds for cell in known}
+        rows.append(
+            {
+                "name": name,
+                "label": f"{label} ({known[0].unit})" if known[0].unit else label,
+                "bounds": bounds.pop() if len(bounds) == 1 else "depend on E",
+                "better": known[0].better,
+                "cells": [cell.digits if cell else NONE for cell in found],
+            }
+        )
+    return rows
+
+
+def _reasons(entries: Sequence[Entry]) -> list[str]:
+    """Why a value is undefined, for each run and metric."""
+    cells = [(entry, entry.number(name)) for name in LABELS for entry in entries]
+    return [f"{entry.key}, {cell.name}: {cell.reason}" for entry, cell in cells if cell and cell.value is None]

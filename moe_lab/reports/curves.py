@@ -1,0 +1,162 @@
+"""Figures of history.csv: accuracy, loss and entropies over the epochs, and the usage of each expert."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_lab.reports.picture import HALF, Picture, draw
+from moe_lab.reports.style import ACCENT, INK, MUTED, WARM, colours, epoch_ticks, ink_on, label_ends, name_axes
+
+History = Sequence[dict[str, float | None]]
+
+EARLY = "Training is averaged while the weights still move, validation is measured after each epoch."
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a figure; the dash tells training from validation without colour."""
+
+    name: str
+    label: str
+    values_T: np.ndarray
+    colour: str
+    dash: str
+
+    @property
+    def last(self) -> float:
+        """The last finite value; NaN where there is none."""
+        finite = self.values_T[np.isfinite(self.values_T)]
+        return float(finite[-1]) if finite.size else math.nan
+
+
+def column(history: History, name: str) -> np.ndarray:
+    """A column as float64, NaN where a cell is empty or the column is absent."""
+    return np.array([math.nan if row.get(name) is None else row[name] for row in history], dtype=float)
+
+
+def expert_count(history: History) -> int:
+    """E, as the columns tell it."""
+    return sum(name.startswith("usage_share_") for name in history[0]) if history else 0
+
+
+def accuracy_curve(history: History) -> Picture:
+    """Accuracy in percent, 100 (1 - error rate), of training and validation."""
+    curves = [
+        Curve("train_accuracy_percent", "training", 100 * (1 - column(history, "train_error_rate")), MUTED, "--"),
+        Curve("validation_accuracy_percent", "validation", 100 * (1 - column(history, "validation_error_rate")), ACCENT, "-"),
+    ]
+    caption = f"The error rate is what is missing to 100 %. {EARLY}"
+    return _picture(history, curves, stem="accuracy", title="Accuracy", y="accuracy (%)", caption=caption)
+
+
+def loss_curve(history: History) -> Picture:
+    """Negative log-likelihood in nats, of training and validation."""
+    curves = [
+        Curve(name, label, column(history, name), colour, dash)
+        for name, label, colour, dash in (
+            ("train_loss_nats", "training", MUTED, "--"),
+            ("validation_loss_nats", "validation", ACCENT, "-"),
+        )
+    ]
+    caption = "Lower is better; to guess evenly among C classes costs ln C nats."
+    return _picture(history, curves, stem="loss", title="Loss", y="loss (nats a sample)", caption=caption)
+
+
+def entropy_curve(history: History) -> Picture:
+    """Usage entropy H(E) and mean sample entropy H(E|X) in bits, below their bound log2 E."""
+    curves = [
+        Curve(name, label, column(history, name), colour, dash)
+        for name, label, colour, dash in (
+            ("train_usage_entropy_bits", "usage", ACCENT, "--"),
+            ("validation_usage_entropy_bits", "usage", ACCENT, "-"),
+            ("train_sample_entropy_bits", "sample", WARM, "--"),
+            ("validation_sample_entropy_bits", "sample", WARM, "-"),
+        )
+    ]
+    caption = (
+        "Usage entropy H(E) near the bound: all experts are used evenly. Sample entropy H(E|X) near 0: the gate is sure "
+        "of its choice for each sample. Dashed: training; solid: validation."
+    )
+    words = {"stem": "entropies", "title": "Entropies of the gate", "y": "entropy (bits)", "caption": caption}
+    return _picture(history, curves, **words, bound_bits=math.log2(expert_count(history)))
+
+
+def _picture(
+    history: History,
+    curves: Sequence[Curve],
+    *,
+    stem: str,
+    title: str,
+    y: str,
+    caption: str,
+    bound_bits: float | None = None,
+) -> Picture:
+    epochs = column(history, "epoch")
+    curves = [curve for curve in curves if np.isfinite(curve.values_T).any()]
+    ends = {curve.label: (curve.last, curve.label, curve.colour) for curve in curves}
+
+    def paint(figure, axes):
+        for curve in curves:
+            dots = {"marker": "o", "markersize": 4} if len(epochs) < 8 else {}
+            axes.plot(epochs, curve.values_T, color=curve.colour, linestyle=curve.dash, **dots)
+        axes.margins(x=0.02)
+        name_axes(axes, "epoch", y)
+        epoch_ticks(axes)
+        if bound_bits is not None:
+            axes.axhline(bound_bits, color=INK, linewidth=0.9, linestyle=":")
+            axes.set_ylim(-0.04 * bound_bits, 1.08 * bound_bits)
+            ends["bound"] = (bound_bits, f"log\N{SUBSCRIPT TWO} E", INK)
+        label_ends(axes, list(ends.values()))
+
+    told = "; ".join(f"{curve.name} {curve.last:.4g}" for curve in curves) or "no value was recorded"
+    alt = f"{title} over {len(history)} epochs. At the end: {told}."
+    rows = tuple(
+        {"epoch": int(epoch), **{curve.name: _cell(curve.values_T[index]) for curve in curves}}
+        for index, epoch in enumerate(epochs)
+    )
+    return Picture(stem, title, alt, caption, draw(HALF, 2.9, paint), rows, HALF)
+
+
+def _cell(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def usage_bands(history: History) -> Picture:
+    """Share of the summed normalized weights that each expert got in each epoch, stacked to 100 %."""
+    experts = expert_count(history)
+    share_TE = np.nan_to_num(np.stack([column(history, f"usage_share_{e}") for e in range(experts)], axis=1))
+    edges = np.arange(len(history) + 1) + 0.5
+    palette = colours(experts)
+
+    def paint(figure, axes):
+        top_T = np.zeros(len(history))
+        for expert, colour in enumerate(palette):
+            low_T, top_T = top_T, top_T + 100 * share_TE[:, expert]
+            axes.stairs(top_T, edges, baseline=low_T, fill=True, facecolor=colour, edgecolor="white", linewidth=0.6)
+            if share_TE[-1, expert] >= 0.07:
+                x, height = edges[-1] - 0.02 * len(history), (low_T[-1] + top_T[-1]) / 2
+                axes.text(x, height, str(expert), color=ink_on(colour), ha="right", va="center", fontsize=8.5)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylim(0, 100)
+        name_axes(axes, "epoch", "share of the routing weight (%)")
+        axes.grid(visible=False)
+        epoch_ticks(axes)
+
+    rows = tuple(
+        {"epoch": int(row["epoch"] or 0), **{f"usage_share_{e}": float(share_TE[t, e]) for e in range(experts)}}
+        for t, row in enumerate(history)
+    )
+    shares = ", ".join(f"expert {e} {100 * share:.0f} %" for e, share in enumerate(share_TE[-1]))
+    svg = draw(HALF, 2.9, paint)
+    return Picture(
+        "usage",
+        "Usage of each expert",
+        f"Stacked bands, one an expert, over {len(history)} epochs. At the end: {shares}.",
+        "Each band is an expert, from expert 0 at the bottom; its height is the share of the routing weight that it "
+        "got from the training samples of the epoch.",
+        svg,
+        rows,
+        HALF,
+    )

@@ -1,0 +1,157 @@
+"""The headline numbers: which metrics stand on top, what bounds them, and the sentence that sums them up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moe_lab.metrics import METRICS
+from moe_lab.reports.numbers import NBSP, UNITS, change, digits, quantity, short
+
+Metrics = Mapping[str, Mapping[str, Any]]
+
+#: metric -> what a card calls it
+HEADLINE = {
+    "test_error_rate": "Test error",
+    "mutual_information_expert_label_bits": "Information I(E;Y)",
+    "information_per_usage": "Per usage, I(E;Y) / H(E)",
+    "usage_entropy_bits": "Usage entropy H(E)",
+    "sample_entropy_bits": "Sample entropy H(E|X)",
+    "dead_experts": "Dead experts",
+    "hardening_gap": "Hardening gap",
+    "oracle_error_rate": "Oracle error",
+}
+#: metrics that stand in the table of a comparison besides
+BESIDE = {
+    "top_expert_share": "Largest load",
+    "effective_experts": "Effective experts",
+    "unrouted_share": "Unrouted samples",
+    "test_loss_nats": "Test loss",
+    "parameters_total": "Parameters",
+    "parameters_active": "Parameters used a sample",
+}
+LABELS = HEADLINE | BESIDE
+BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
+
+
+@dataclass(frozen=True)
+class Number:
+    """One metric as it is printed. ``value`` is that of metrics.json; ``filled`` is its place between the bounds."""
+
+    name: str
+    label: str
+    value: Any
+    digits: str
+    unit: str
+    bounds: str
+    better: str
+    definition: str
+    source: str
+    reason: str | None
+    filled: float | None
+
+    @property
+    def text(self) -> str:
+        """The value with its unit; the unit alone is left out where there is no value."""
+        return self.digits if self.value is None or not self.unit else f"{self.digits}{NBSP}{self.unit}"
+
+
+def numbers(metrics: Metrics, experts: int, classes: int) -> list[Number]:
+    """All metrics of metrics.json, the headline first."""
+    names = [name for name in HEADLINE if name in metrics] + [name for name in metrics if name not in HEADLINE]
+    return [number(name, metrics[name], experts, classes) for name in names]
+
+
+def headline(metrics: Metrics, experts: int, classes: int) -> list[Number]:
+    return [found for found in numbers(metrics, experts, classes) if found.name in HEADLINE]
+
+
+def number(name: str, entry: Mapping[str, Any], experts: int, classes: int) -> Number:
+    """The entry of metrics.json with what the register knows of it, for E experts and C classes."""
+    value, unit, metric = entry["value"], entry["unit"], METRICS.get(name)
+    low, high = metric.bounds(experts=experts, classes=classes) if metric else (None, None)
+    difference = unit == "fraction" and low is not None and low < 0
+    inside = not isinstance(value, list) and None not in (value, low, high) and 0 <= low < high
+    return Number(
+        name=name,
+        label=LABELS.get(name, name),
+        value=value,
+        digits=change(value) if difference and value is not None else digits(value, unit),
+        unit="points" if difference else UNITS.get(unit, unit),
+        bounds=_bounds_text(low, high, unit, "points" if difference else UNITS.get(unit, unit)),
+        better=BETTER[metric.better] if metric and low != high else "",
+        definition=" ".join(metric.definition.split()) if metric else "not a metric of this version of moe-lab",
+        source=metric.source if metric else "",
+        reason=entry.get("reason"),
+        filled=min(1.0, max(0.0, (value - low) / (high - low))) if inside else None,
+    )
+
+
+def _bounds_text(low: float | None, high: float | None, unit: str, name: str) -> str:
+    ends = [short(end, unit) for end in (low, high) if end is not None]
+    suffix = f"{NBSP}{name}" if name else ""
+    if not ends:
+        return "unbounded"
+    if high is None:
+        return f"at least {ends[0]}"
+    return f"cannot be but {ends[0]}{suffix}" if low == high else f"{ends[0]} to {ends[1]}{suffix}"
+
+
+def verdict(metrics: Metrics, experts: int, classes: int) -> str:
+    """One sentence in plain numbers: how many experts are used, the error, and what the choice of expert tells."""
+    clauses = [_usage_clause(metrics, experts), _error_clause(metrics)]
+    if experts > 1:
+        clauses += [_information_clause(metrics, experts, classes)]
+    unrouted = _value(metrics, "unrouted_share")
+    if unrouted:
+        clauses.append(f"{quantity(unrouted, 'fraction')} of the test samples reach no expert")
+    text = "; ".join(clauses)
+    return text[0].upper() + text[1:] + "."
+
+
+def _usage_clause(metrics: Metrics, experts: int) -> str:
+    if experts == 1:
+        return "one expert, so there is nothing to route"
+    dead, top = _value(metrics, "dead_experts"), _value(metrics, "top_expert_share")
+    if _value(metrics, "collapsed"):
+        return f"collapsed: one of {experts} experts has {quantity(top, 'fraction')} of the test samples"
+    if dead is None:
+        return f"{experts} experts ({_reason(metrics, 'dead_experts')})"
+    return f"{experts} experts, " + ("all used" if dead == 0 else f"{dead:.0f} of them never chosen")
+
+
+def _error_clause(metrics: Metrics) -> str:
+    error = _value(metrics, "test_error_rate")
+    if error is None:
+        return f"test error undefined ({_reason(metrics, 'test_error_rate')})"
+    return f"test error {quantity(error, 'fraction')}"
+
+
+def _information_clause(metrics: Metrics, experts: int, classes: int) -> str:
+    name = "mutual_information_expert_label_bits"
+    bits = _value(metrics, name)
+    if bits is None:
+        return f"what the choice of expert tells about the class is undefined ({_reason(metrics, name)})"
+    _, most = METRICS[name].bounds(experts=experts, classes=classes)
+    told = "nothing" if bits == 0 else f"{digits(bits, 'bits')} of at most {quantity(most, 'bits')}"
+    return f"the choice of expert tells {told} about the class"
+
+
+def _value(metrics: Metrics, name: str) -> Any:
+    return metrics.get(name, {}).get("value")
+
+
+def _reason(metrics: Metrics, name: str) -> str:
+    return metrics.get(name, {}).get("reason") or "not in metrics.json"
+
+
+def sampling_note(metrics: Metrics, samples: int) -> str:
+    """How much the choice of test samples alone moves the error: the binomial standard error sqrt(p (1 - p) / N)."""
+    error = _value(metrics, "test_error_rate")
+    if error is None:
+        return ""
+    points = 100 * (error * (1 - error) / samples) ** 0.5
+    return (
+        f"One seed: n = 1. Another seed may give other numbers, so this is an observation, not yet a result. "
+        f"The draw of the {samples:,} test samples alone moves the error by about \N{PLUS-MINUS SIGN}"
+        f"{points:.1f}{NBSP}points (binomial standard error)."
+    )

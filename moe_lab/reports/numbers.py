@@ -1,0 +1,45 @@
+"""Numbers as a reader wants them: percent for fractions, few digits, the unit beside the value."""
+
+import math
+
+NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
+UNDEFINED, NONE = "undefined", "\N{EN DASH}"
+#: unit of metrics.json -> how it is printed
+UNITS = {"fraction": "%", "count": ""}
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """``0.0311, "fraction"`` -> ``3.1 %``; ``1.923, "bits"`` -> ``1.92 bits``; None -> ``undefined``."""
+    name = UNITS.get(unit, unit)
+    return digits(value, unit) + (f"{NBSP}{name}" if name and value is not None else "")
+
+
+def digits(value: float | list[float | None] | None, unit: str) -> str:
+    """The digits of ``quantity`` without the unit; a list (one value an expert) keeps its order, a dash for None."""
+    if value is None:
+        return UNDEFINED
+    if isinstance(value, list):
+        return ", ".join(NONE if item is None else digits(item, unit) for item in value)
+    if not math.isfinite(value):
+        return str(value)
+    if unit == "fraction":
+        return _signed(f"{100 * value:.1f}")
+    if float(value).is_integer() and (unit == "count" or value == 0):
+        return _signed(f"{value:,.0f}")
+    return _signed(f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}")
+
+
+def change(value: float) -> str:
+    """A difference of two rates in percentage points, with its sign."""
+    text = f"{100 * value:+.1f}"
+    return "0.0" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def short(value: float, unit: str) -> str:
+    """A bound in as few digits as say it."""
+    return _signed(f"{100 * value if unit == 'fraction' else value:.3g}")
+
+
+def _signed(text: str) -> str:
+    """A true minus sign, and no negative zero."""
+    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text.replace("-", MINUS)

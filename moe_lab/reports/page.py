@@ -1,0 +1,51 @@
+"""Text out of templates: HTML with every value escaped, Markdown with every value escaped, tables aligned."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+#: what Markdown would read as markup; '<', '>' and '&' become entities so that no viewer takes them for HTML
+_MARKUP = re.compile(r"([\\`*_{}\[\]#|~$!])")
+_LINES = re.compile(r"\s*[\r\n]+\s*")
+
+
+def markdown(value: Any) -> str:
+    """``value`` as plain text inside Markdown, also inside a table's cell."""
+    text = _LINES.sub(" ", str(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKUP.sub(r"\\\1", text)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]], align: str) -> str:
+    """A Markdown table with columns padded to one width; ``align`` has an ``l`` or ``r`` for each column."""
+    cells = [[markdown(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(3, *(len(row[column]) for row in cells)) for column in range(len(header))]
+    rule = [("-" * (width - 1) + ":") if side == "r" else "-" * width for side, width in zip(align, widths, strict=True)]
+    padded = [
+        [cell.rjust(width) if side == "r" else cell.ljust(width) for cell, side, width in zip(row, align, widths, strict=True)]
+        for row in cells
+    ]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (padded[0], rule, *padded[1:]))
+
+
+def render_html(template: str, context: dict[str, Any]) -> str:
+    return _environment(autoescape=True).get_template(template).render(context)
+
+
+def render_markdown(template: str, context: dict[str, Any]) -> str:
+    environment = _environment(autoescape=False)
+    environment.filters["md"] = markdown
+    environment.globals["table"] = table
+    return environment.get_template(template).render(context)
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    return Environment(
+        loader=PackageLoader("moe_lab.reports"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,29 @@
+"""A chapter of a report: pictures in a grid of two columns, and plain sentences where a picture cannot be."""
+
+from dataclasses import dataclass
+
+from moe_lab.reports.picture import Picture
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    pictures: tuple[Picture, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def placed(self) -> list[tuple[Picture, str]]:
+        """Each picture with its place: ``wide``, ``half`` of a pair, or ``lone`` (its caption stands beside it)."""
+        placed: list[tuple[Picture, str]] = []
+        waiting: Picture | None = None
+        for picture in self.pictures:
+            if picture.wide:
+                placed += [(waiting, "lone")] if waiting else []
+                placed.append((picture, "wide"))
+                waiting = None
+            elif waiting:
+                placed += [(waiting, "half"), (picture, "half")]
+                waiting = None
+            else:
+                waiting = picture
+        return placed + ([(waiting, "lone")] if waiting else [])

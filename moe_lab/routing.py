@@ -1,0 +1,69 @@
+"""The data that flows through a mixture.
+
+Legend of axes, used in every name of the project: **R** runs in a stack, **B** samples of a batch (**N** of a split),
+**E** experts, **K** selected experts, **C** classes, **D** input features, **H** hidden features, **I** and **O** the
+inputs and outputs of a layer, **1** an axis of size one. ``weights_BE`` has the axes [..., B, E]; whatever stands
+before the named axes (nothing, or R) is nobody's business.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from moe_lab.noise import Noise
+    from moe_lab.parts import Experts, Gate
+
+
+@dataclass(frozen=True)
+class Routing:
+    """What a gate decides for every sample of a batch.
+
+    probs_BE:    the full distribution over experts, before selection, capacity and bias; rows sum to one.
+    weights_BE:  what multiplies the experts; zero where an expert is not selected.
+    selected_BE: bool, the experts that run.
+    logits_BE:   the clean scores before noise and temperature, where the gate has them.
+    extras:      the gate's own named tensors (noise scale, load probabilities, overflow ...).
+    """
+
+    probs_BE: Tensor
+    weights_BE: Tensor
+    selected_BE: Tensor
+    logits_BE: Tensor | None = None
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExpertOutput:
+    """What a bank of experts gives: log-probabilities in nats, and the last hidden layer *before* its ReLU."""
+
+    log_probs_BEC: Tensor
+    hidden_BEH: Tensor | None
+
+
+@dataclass(frozen=True)
+class MixtureOutput:
+    """Gate, experts and their combination on one batch; ``log_probs_BC`` is the mixture's prediction in nats."""
+
+    routing: Routing
+    experts: ExpertOutput
+    log_probs_BC: Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """Everything an objective, a regularizer or a controller may look at during one training step.
+
+    ``epoch`` and ``step`` count from zero; ``step`` goes on over epochs.
+    """
+
+    x_BD: Tensor
+    y_B: Tensor
+    output: MixtureOutput
+    gate: "Gate"
+    experts: "Experts"
+    noise: "Noise"
+    epoch: int
+    step: int

@@ -1,0 +1,55 @@
+"""Fresh run folders, claimed by exclusive mkdir so that two commands never share one."""
+
+import re
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from moe_lab.errors import RunError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_name(name: str, runs: Path) -> None:
+    """Raise RunError where ``name`` cannot be a new folder of ``runs``; creates nothing."""
+    if not NAME.fullmatch(name):
+        raise RunError(f"{name!r} cannot name a folder: use letters, digits, '.', '_' and '-' (at most 100, first a letter or digit)")
+    if (runs / name).exists():
+        raise RunError(f"{runs / name} exists already: choose another name, or remove that folder")
+
+
+def claim(runs: Path, name: str | None = None) -> Path:
+    """Make and return ``runs/name``, or a folder named by the time, ``_2``, ``_3`` ... appended where it is taken."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the runs folder {runs}: {error.strerror}; give another with --runs DIR") from None
+    if name is not None:
+        check_name(name, runs)
+        return _mkdir(runs / name) or _taken(runs / name)
+    stem = _time()
+    candidates = (runs / (stem if n == 1 else f"{stem}_{n}") for n in count(1))
+    return next(folder for folder in map(_mkdir, candidates) if folder)
+
+
+def claim_report(out: Path | None, runs: Path) -> Path:
+    """Make and return ``out``, which must not exist yet, or a fresh ``runs/report-<time>``."""
+    return claim(out.parent, out.name) if out else claim(runs, f"report-{_time()}")
+
+
+def _time() -> str:
+    return datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def _mkdir(folder: Path) -> Path | None:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return None
+    except OSError as error:
+        raise RunError(f"cannot make {folder}: {error.strerror}; give another place with --runs DIR") from None
+    return folder
+
+
+def _taken(folder: Path) -> Path:
+    raise RunError(f"{folder} exists already: choose another name, or remove that folder")

@@ -1,0 +1,118 @@
+"""Reading a run folder. Files are read when they are asked for; nothing of a folder is ever executed."""
+
+import csv
+import json
+import zipfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from moe_lab.errors import RunError
+from moe_lab.store.status import is_lost
+
+#: the files that a finished run has, and that metrics and reports are made from
+ARRAYS = ("routing", "evaluation", "attributes", "assignments", "expert_log_probs", "examples")
+
+
+class Run:
+    """A run folder: ``.status .config .metrics .history .timing .routing`` and the other arrays, read on first use.
+
+    Raises RunError where the path is no run folder, or where a file that is asked for is missing or broken.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "status.json").is_file():
+            raise RunError(f"{self.path} is no run folder (it has no status.json); `moe-lab runs` lists what there is")
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        """status.json, with ``lost`` in place of ``running`` where the process is proven dead."""
+        status = self._json("status.json")
+        return {**status, "status": "lost"} if is_lost(status) else status
+
+    @property
+    def finished(self) -> bool:
+        return self.status["status"] == "finished"
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The whole config in plain values. Never resolved, so a stranger's folder cannot read the environment."""
+        try:
+            config = yaml.safe_load(self._text("config.yaml"))
+        except yaml.YAMLError as error:
+            raise RunError(f"{self.path / 'config.yaml'} is not YAML: {str(error).splitlines()[0]}") from None
+        if not isinstance(config, dict):
+            raise RunError(f"{self.path / 'config.yaml'} holds no mapping")
+        return config
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        return self._json("environment.json")
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """name -> {"value", "unit"} and, where the value is null, "reason"."""
+        return self._json("metrics.json")
+
+    @cached_property
+    def history(self) -> list[dict[str, float | None]]:
+        """history.csv, a row an epoch; an empty cell is None."""
+        return self._csv("history.csv")
+
+    @cached_property
+    def timing(self) -> list[dict[str, float | None]]:
+        return self._csv("timing.csv")
+
+    @cached_property
+    def routing(self) -> dict[str, np.ndarray]:
+        return self.arrays("routing")
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """The arrays of ``NAME.npz``, without pickles. Raises RunError where the file is missing or broken."""
+        path = self.path / f"{name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {key: file[key] for key in file.files}
+        except FileNotFoundError:
+            raise RunError(f"{path} is missing: the run is {self.status['status']}") from None
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise RunError(f"{path} cannot be read: {error}") from None
+
+    def has(self, name: str) -> bool:
+        """Whether ``NAME.npz`` is there (assignments need a validation split, say)."""
+        return (self.path / f"{name}.npz").is_file()
+
+    def _text(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text()
+        except FileNotFoundError:
+            raise RunError(f"{self.path / name} is missing") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{self.path / name} cannot be read: {error}") from None
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            value = json.loads(self._text(name))
+        except json.JSONDecodeError as error:
+            raise RunError(f"{self.path / name} is not JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise RunError(f"{self.path / name} holds no object")
+        return value
+
+    def _csv(self, name: str) -> list[dict[str, float | None]]:
+        rows = csv.DictReader(self._text(name).splitlines())
+        return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
+
+
+def find_runs(root: Path) -> list[Run]:
+    """Every run folder at or below ``root``, sorted by path; links are not followed out of it."""
+    found = sorted({path.parent for path in root.rglob("status.json") if not path.is_symlink()})
+    return [Run(path) for path in found]

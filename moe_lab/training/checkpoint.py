@@ -1,0 +1,39 @@
+"""Checkpoints: the newest complete state of a run, and the one before it. Read with ``weights_only=True`` only."""
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from moe_lab.errors import RunError
+from moe_lab.store.atomic import write_with
+
+NEWEST = "checkpoint.pt"
+PREVIOUS = "checkpoint.previous.pt"
+
+
+def save(folder: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors, numbers, text, lists and dicts of them) and keep the file before it."""
+    newest = folder / NEWEST
+    if newest.exists():
+        os.replace(newest, folder / PREVIOUS)
+    write_with(newest, lambda file: torch.save(state, file))
+
+
+def load(folder: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
+    """The newest state that can be read. Raises RunError where there is none."""
+    problems = []
+    for path in (folder / NEWEST, folder / PREVIOUS):
+        if not path.exists():
+            problems.append(f"{path.name} is missing")
+        elif not zipfile.is_zipfile(path):
+            problems.append(f"{path.name} is torn or no checkpoint")
+        else:
+            try:
+                return torch.load(path, map_location=device, weights_only=True)
+            except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+                problems.append(f"{path.name} cannot be read ({str(error).splitlines()[0]})")
+    raise RunError(f"{folder} has no usable checkpoint: {'; '.join(problems)}")

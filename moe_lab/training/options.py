@@ -1,0 +1,38 @@
+"""How a mixture is trained: the ``trainer`` group of the config."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from moe_lab.ranges import Count, NonNegative, NonNegativeInt, Positive, Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """Mini-batch gradient descent for a number of epochs; the last epoch's model is evaluated.
+
+    epochs:             passes over the training split.
+    batch_size:         samples a step; the last batch of an epoch may be smaller.
+    optimizer:          "adam" (Kingma and Ba 2015, arXiv:1412.6980), "adamw" (Loshchilov and Hutter 2019,
+                        arXiv:1711.05101) or "sgd" with Nesterov-free momentum.
+    lr:                 learning rate at its highest.
+    weight_decay:       L2 coupled to the gradient for adam and sgd, decoupled for adamw.
+    momentum:           of sgd; adam and adamw have none.
+    schedule:           of the learning rate after warm-up: "constant", "linear" to zero, "cosine" to zero
+                        (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
+    warmup_steps:       steps over which the learning rate rises linearly from zero.
+    limit_batches:      train on this many batches an epoch only; null: all.
+    threads:            CPU threads of torch; results differ in the last bit between thread counts.
+    checkpoint_seconds: least time between two checkpoints; there is always one at the end.
+    """
+
+    epochs: Count = 50
+    batch_size: Count = 64
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: Positive = 1e-3
+    weight_decay: NonNegative = 0.0
+    momentum: Share = 0.9
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup_steps: NonNegativeInt = 0
+    limit_batches: Count | None = None
+    threads: Count = 1
+    checkpoint_seconds: NonNegative = 30.0

@@ -1,0 +1,82 @@
+"""Sums over the samples of an epoch, kept as tensors on the device, so that a step never waits for a number."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from moe_lab.routing import MixtureOutput
+
+LN2 = math.log(2)
+
+
+class Tally:
+    """What an epoch's rows of history are made from: summed loss and errors, entropies and usage of every expert.
+
+    Written over trailing axes; ``sums`` holds float64 tensors, and is what a checkpoint keeps.
+    """
+
+    def __init__(self, sums: dict[str, Tensor] | None = None) -> None:
+        self.sums = dict(sums or {})
+
+    def add(self, loss_B: Tensor, y_B: Tensor, output: MixtureOutput, extras: dict[str, Tensor] | None = None) -> None:
+        """Add a batch; ``extras`` are values of the whole batch, averaged over batches."""
+        shares_BE, routed_B = normalized(output.routing.weights_BE)
+        usage_E = shares_BE.sum(-2)
+        self._add("samples", torch.full((), y_B.shape[-1], device=loss_B.device))
+        self._add("batches", torch.ones((), device=loss_B.device))
+        self._add("loss_nats", loss_B.sum(-1))
+        self._add("errors", (output.log_probs_BC.argmax(-1) != y_B).sum(-1))
+        self._add("routed", routed_B.sum(-1))
+        self._add("entropy_bits", entropy_bits(shares_BE).sum(-1))
+        self._add("usage_E", usage_E)
+        self._add("load_E", load(shares_BE, routed_B))
+        for name, value in (extras or {}).items():
+            self._add(name, value)
+
+    def row(self, prefix: str) -> dict[str, float]:
+        """The means: loss, error rate, mean entropy of a sample's weights, entropy of the mean weights."""
+        samples, routed = self.sums["samples"], self.sums["routed"].clamp(min=1)
+        values = {
+            "loss_nats": self.sums["loss_nats"] / samples,
+            "error_rate": self.sums["errors"] / samples,
+            "sample_entropy_bits": self.sums["entropy_bits"] / routed,
+            "usage_entropy_bits": entropy_bits(self.sums["usage_E"] / routed),
+        }
+        return {f"{prefix}_{name}": value.item() for name, value in values.items()}
+
+    def mean(self, name: str) -> float:
+        """The mean over batches of one of the extras."""
+        return (self.sums[name] / self.sums["batches"]).item()
+
+    def shares(self) -> dict[str, float]:
+        """Each expert's share of the summed weights, and of the samples whose arg-max expert it is."""
+        routed = self.sums["routed"].clamp(min=1)
+        usage, load_ = (self.sums[name] / routed for name in ("usage_E", "load_E"))
+        return {
+            **{f"usage_share_{e}": share for e, share in enumerate(usage.tolist())},
+            **{f"load_share_{e}": share for e, share in enumerate(load_.tolist())},
+        }
+
+    def _add(self, name: str, value: Tensor) -> None:
+        value = value.detach().double()
+        self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+
+def normalized(weights_BE: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows divided by their sums, all-zero rows left zero, and which rows are not all zero."""
+    total_B1 = weights_BE.sum(-1, keepdim=True)
+    routed_B1 = total_B1 > 0
+    return torch.where(routed_B1, weights_BE / total_B1, 0.0), routed_B1.squeeze(-1)
+
+
+def entropy_bits(shares_E: Tensor) -> Tensor:
+    """-sum_e p_e log2 p_e over the last axis, with 0 log 0 = 0."""
+    return torch.special.entr(shares_E).sum(-1) / LN2
+
+
+def load(shares_BE: Tensor, routed_B: Tensor) -> Tensor:
+    """How many samples have e as their arg-max expert (the lowest index of equals); [..., E]."""
+    zeros_BE = torch.zeros_like(shares_BE)
+    top_B1 = shares_BE.argmax(-1, keepdim=True)
+    return zeros_BE.scatter(-1, top_B1, routed_B.unsqueeze(-1).to(zeros_BE.dtype)).sum(-2)

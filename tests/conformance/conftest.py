@@ -1,0 +1,74 @@
+"""What the conformance tests of parts share: small sizes, all distinct, so that a wrong broadcast fails."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from moe_lab.config.compose import compose
+from moe_lab.mixture import Learner, build_learner
+from moe_lab.noise import Noise, generator
+from moe_lab.parts import Gate, Sizes
+from moe_lab.routing import ExpertOutput, MixtureOutput, Routing, Step
+
+SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=5, hidden=6)
+SMALL = ["experts=mlp", "experts.count=5", "experts.hidden=6"]
+
+
+@pytest.fixture
+def sizes():
+    """R=3 (where there are runs), B=7, E=5, C=4, D=12, H=6; ``sizes(k=2)`` changes some."""
+    return lambda **changes: replace(SIZES, **changes)
+
+
+@pytest.fixture
+def noise() -> Noise:
+    return Noise([generator(0, "noise")])
+
+
+@pytest.fixture
+def step_of(noise):
+    """A Step for objectives and regularizers from bare tensors."""
+
+    def make(
+        *,
+        probs_BE: Tensor | None = None,
+        weights_BE: Tensor | None = None,
+        x_BD: Tensor | None = None,
+        y_B: Tensor | None = None,
+        log_probs_BC: Tensor | None = None,
+    ) -> Step:
+        probs_BE = weights_BE if probs_BE is None else probs_BE
+        weights_BE = probs_BE if weights_BE is None else weights_BE
+        selected_BE = None if weights_BE is None else weights_BE > 0
+        output = MixtureOutput(Routing(probs_BE, weights_BE, selected_BE), ExpertOutput(None, None), log_probs_BC)
+        return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise, epoch=0, step=0)
+
+    return make
+
+
+@pytest.fixture
+def draw():
+    """Standard normal numbers of a shape, from a generator of the test's own."""
+    source = torch.Generator().manual_seed(3)
+    return lambda *shape: torch.randn(*shape, generator=source)
+
+
+@pytest.fixture
+def learner_of():
+    """A learner composed of words, as the command line composes it, on small sizes: E=5, C=4, D=12, H=6."""
+
+    def make(*words: str, seed: int = 0) -> Learner:
+        small = [] if any(word.startswith("experts=") for word in words) else SMALL
+        return build_learner(compose([*small, *words]), SIZES.shape, SIZES.classes, seed)
+
+    return make
+
+
+@pytest.fixture
+def gate_of(learner_of):
+    def make(name: str, k: int | None = None) -> Gate:
+        return learner_of(f"gate={name}", f"k={'null' if k is None else k}").mixture.gate
+
+    return make

@@ -1,0 +1,16 @@
+import torch
+
+
+def test_every_expert_weighted_by_the_softmax_of_its_score(gate_of, draw, noise):
+    gate, x = gate_of("softmax"), draw(7, 12)
+    routing = gate(x, None, noise)
+    expected = gate.score(x, None, noise).softmax(-1)
+    torch.testing.assert_close(routing.probs_BE, expected)
+    torch.testing.assert_close(routing.weights_BE, expected)
+    assert routing.selected_BE.all() and gate.sizes.k == 5
+    assert not gate.needs_hidden
+
+
+def test_k_of_two_selects_two(gate_of, draw, noise):
+    routing = gate_of("softmax", k=2)(draw(7, 12), None, noise)
+    assert (routing.selected_BE.sum(-1) == 2).all()

@@ -1,0 +1,12 @@
+import torch
+
+from moe_lab.mixture import combine_rule
+
+
+def test_the_best_expert_weighted_by_its_p(gate_of, draw, noise):
+    gate, x = gate_of("switch"), draw(7, 12)
+    assert gate.sizes.k == 1 and combine_rule(gate) == "logits" and not gate.rows_sum_to_one
+    routing, p = gate(x, None, noise), gate.score(x, None, noise).softmax(-1)
+    top, index = p.max(-1)
+    torch.testing.assert_close(routing.weights_BE.sum(-1), top)
+    assert torch.equal(routing.weights_BE.argmax(-1), index) and (routing.selected_BE.sum(-1) == 1).all()

@@ -1,0 +1,124 @@
+"""Every form against its double sum over pairs and experts, in NumPy, as the sources write it."""
+
+import numpy as np
+import pytest
+import torch
+
+from moe_lab.errors import ConfigError
+from moe_lab.regularizers.sample_similarity import SampleSimilarity
+
+B, E = 7, 5
+
+
+def pair_sums(p, distance):
+    """sum over ordered pairs of d(x, x') times sum_e p_e p'_e, and times sum_{e != e'} p_e p'_e'."""
+    same = other = 0.0
+    for i in range(B):
+        for j in range(B):
+            for e in range(E):
+                for f in range(E):
+                    term = distance[i, j] * p[i, e] * p[j, f]
+                    same, other = (same + term, other) if e == f else (same, other + term)
+    return same, other
+
+
+@pytest.fixture
+def case(draw):
+    p = draw(B, E).double().softmax(-1)
+    x = draw(B, 12).double() + 4
+    euclidean = np.linalg.norm(x[:, None].numpy() - x[None].numpy(), axis=-1)
+    return p, x, euclidean
+
+
+def value(regularizer, step_of, p, x, weights=None):
+    return (regularizer.double().weight * regularizer(step_of(probs_BE=p, weights_BE=weights, x_BD=x))).item()
+
+
+def test_default_form(sizes, step_of, case):
+    p, x, euclidean = case
+    squared = euclidean**2
+    mean = squared.sum() / (B * B - B)
+    expected = pair_sums(p.numpy(), squared / mean)[0] / (B * B - B)
+    assert value(SampleSimilarity(sizes(), weight=3.0), step_of, p, x) == pytest.approx(3 * expected)
+
+
+def test_paper_form(sizes, step_of, case):
+    p, x, euclidean = case
+    same, other = pair_sums(p.numpy(), euclidean**2)
+    expected = (0.7 * same / E - 0.2 * other / (E * E - E)) / (B * B - B)
+    regularizer = SampleSimilarity(sizes(), form="paper", beta_s=0.7, beta_d=0.2)
+    assert value(regularizer, step_of, p, x) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("distance", ["raw", "max"])
+def test_reference_form(sizes, step_of, case, distance):
+    p, x, euclidean = case
+    same, other = pair_sums(p.numpy(), euclidean / (euclidean.max() if distance == "max" else 1))
+    expected = 0.7 * same / E - 0.2 * other / (E * E - E) / B**2
+    regularizer = SampleSimilarity(sizes(), form="reference", beta_s=0.7, beta_d=0.2, distance=distance)
+    # single-precision coefficients and the distances by one matrix product
+    assert value(regularizer, step_of, p, x) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_two_betas_act_as_one_where_rows_sum_to_one(sizes, step_of, case):
+    """kappa = beta_s/E + beta_d/(B^2 (E^2 - E)), up to a constant: the gradients are proportional."""
+    p, x, _ = case
+    gradients = []
+    for beta_s, beta_d in ((1.0, 0.0), (0.5, 0.5 * B * B * (E - 1))):
+        regularizer = SampleSimilarity(sizes(), form="reference", beta_s=beta_s, beta_d=beta_d).double()
+        logits = p.log().requires_grad_()
+        regularizer(step_of(probs_BE=logits.softmax(-1), x_BD=x)).backward()
+        gradients.append(logits.grad)
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-6, atol=1e-9)
+
+
+def test_weights_that_do_not_sum_to_one(sizes, step_of, case):
+    p, x, euclidean = case
+    weights = p * (p > 0.2)
+    same, other = pair_sums(weights.numpy(), euclidean**2)
+    expected = (0.7 * same / E - 0.2 * other / (E * E - E)) / (B * B - B)
+    regularizer = SampleSimilarity(sizes(), form="paper", beta_s=0.7, beta_d=0.2, on="weights")
+    assert value(regularizer, step_of, p, x, weights) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"form": "paper", "beta_s": 1.0}, {"form": "reference", "beta_s": 1.0, "distance": "max"}],
+    ids=lambda options: options.get("form", "default"),
+)
+def test_equal_samples_and_a_batch_of_one_cost_nothing(sizes, step_of, draw, options):
+    regularizer = SampleSimilarity(sizes(), **options)
+    for samples in (1, 4):
+        logits = draw(samples, E).requires_grad_()
+        cost = regularizer(step_of(probs_BE=logits.softmax(-1), x_BD=torch.ones(samples, 12)))
+        cost.backward()
+        assert cost.item() == 0 and torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+def test_no_gradient_through_the_distances(sizes, step_of, case):
+    p, x, _ = case
+    regularizer = SampleSimilarity(sizes(), form="reference", beta_s=1.0).double()
+    x.requires_grad_()
+    logits = p.log().requires_grad_()
+    regularizer(step_of(probs_BE=logits.softmax(-1), x_BD=x)).backward()
+    assert x.grad is None and logits.grad.abs().sum() > 0
+
+
+def test_default_weight_is_one(sizes):
+    assert SampleSimilarity(sizes()).weight.item() == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"beta_s": 1e-6},
+        {"beta_d": 1e-6},
+        {"form": "paper"},
+        {"form": "reference", "weight": 1.0, "beta_s": 1.0},
+        {"form": "paper", "beta_s": 1.0, "distance": "max"},
+    ],
+    ids=str,
+)
+def test_numbers_that_a_form_does_not_read_are_refused(sizes, options):
+    with pytest.raises(ConfigError, match="form="):
+        SampleSimilarity(sizes(), **options)

@@ -1,0 +1,9 @@
+import torch
+
+from moe_lab.gates.score.linear import Linear
+
+
+def test_scores_are_an_affine_map(sizes, draw, noise):
+    score, x = Linear(sizes()), draw(7, 12)
+    torch.testing.assert_close(score(x, None, noise), x @ score.head.weight_IO + score.head.bias_1O)
+    assert not score.needs_hidden

@@ -1,0 +1,86 @@
+"""Rule of axis R: three runs trained as one program give what each gives alone, in outputs and in gradients.
+
+Every option of every part's group is tested, with parameters, numbers (hyper buffers), data and noise of its own in
+each run; and with one minibatch shared by the runs.
+"""
+
+import pytest
+import torch
+
+from moe_lab.config.compose import options
+from moe_lab.layers import stack
+from moe_lab.noise import Noise, generator
+from moe_lab.routing import Step
+
+R, B, C, D = 3, 7, 4, 12
+
+GROUPS = ("gate", "experts", "objective", "regularizer")
+#: what an option needs, and further forms of it
+EXTRA = {
+    "gate": [["k=1"], ["k=2"], ["gate.weigh.over=all", "k=2"]],
+    "gate=attentive": [["gate.score.query=post", "gate.score.key=post"]],
+    "gate=softmax": [["gate/score=linear"], ["gate.weigh.temperature=2.0"]],
+    "regularizer=[importance]": [["regularizers.importance.correction=0"]],
+    "regularizer=[sample_similarity]": [
+        [f"regularizers.sample_similarity.{key}" for key in ("form=paper", "beta_s=1.5", "beta_d=0.5", "on=weights")],
+        [f"regularizers.sample_similarity.{key}" for key in ("form=reference", "beta_s=1.5", "beta_d=0.5")],
+        [f"regularizers.sample_similarity.{key}" for key in ("form=reference", "beta_s=1.5", "distance=max")],
+    ],
+}
+
+
+def cases():
+    for group in GROUPS:
+        for option in options(group):
+            word = f"{group}=[{option}]" if group == "regularizer" else f"{group}={option}"
+            for extra in [[], *EXTRA.get(group, []), *EXTRA.get(word, [])]:
+                small = [f"{group}.count=5"] if group == "experts" else []
+                yield [word, *small, *extra]
+
+
+def outcome(learner, x, y, noise):
+    """Everything that a step gives, and the gradient of every parameter."""
+    mixture = learner.mixture
+    output = mixture(x, noise)
+    loss, losses = learner.losses(Step(x, y, output, mixture.gate, mixture.experts, noise, 0, 0))
+    gradients = torch.autograd.grad(losses.total.sum(), list(learner.parameters()), allow_unused=True)
+    routing = output.routing
+    return {
+        "log_probs": output.log_probs_BC,
+        "weights": routing.weights_BE,
+        "probs": routing.probs_BE,
+        "selected": routing.selected_BE.float(),
+        "loss": loss,
+        "total": losses.total,
+        **losses.raw,
+        **{name: gradient for (name, _), gradient in zip(learner.named_parameters(), gradients, strict=True)},
+    }
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own data", "shared minibatch"])
+@pytest.mark.parametrize("words", list(cases()), ids=" ".join)
+def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
+    solos = []
+    for run in range(R):
+        learner = learner_of(*words, seed=run)
+        for buffer in learner.buffers():
+            buffer.mul_(1 + 0.25 * run)
+        solos.append(learner)
+    x, y = draw(R, B, D), torch.arange(R * B).reshape(R, B) % C
+    if shared:
+        x, y = x[:1].expand(R, B, D), y[:1].expand(R, B)
+    together = outcome(
+        stack(solos),
+        x[0] if shared else x,
+        y,
+        Noise([generator(run, "noise") for run in range(R)], stacked=True),
+    )
+    for run, solo in enumerate(solos):
+        alone = outcome(solo, x[run], y[run], Noise([generator(run, "noise")]))
+        assert alone.keys() == together.keys()
+        for name, value in alone.items():
+            if value is None:
+                assert together[name] is None, name
+                continue
+            assert together[name].shape == (R, *value.shape), name
+            torch.testing.assert_close(together[name][run], value, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")

@@ -1,0 +1,48 @@
+"""Meta-test: every part that can be chosen has a conformance file, and its YAML says what its class says."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+
+import moe_lab
+
+CONF = Path(moe_lab.__file__).parent / "conf"
+FOLDERS = {
+    "gate": "gate",
+    "gate/score": "score",
+    "gate/select": "select",
+    "gate/weigh": "weigh",
+    "experts": "experts",
+    "objective": "objective",
+    "regularizer": "regularizer",
+}
+PARTS = [(group, path) for group in FOLDERS for path in sorted((CONF / group).glob("*.yaml"))]
+
+
+def test_groups_are_all_here():
+    held = {str(path.parent.relative_to(CONF)) for path in CONF.rglob("*.yaml")}
+    assert held - {".", "dataset", "trainer"} == FOLDERS.keys()
+
+
+@pytest.mark.parametrize(("group", "path"), PARTS, ids=lambda value: getattr(value, "stem", value))
+def test_a_part_has_a_conformance_file(group, path):
+    assert (Path(__file__).parent / FOLDERS[group] / f"test_{path.stem}.py").is_file()
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*/*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_yaml_and_signature_agree(path):
+    """A YAML writes out every option; its defaults are the signature's, but for what a named combination sets."""
+    node = yaml.safe_load(path.read_text())
+    module, _, name = node.pop("_target_").rpartition(".")
+    nested = {key for default in node.pop("defaults", []) if isinstance(default, dict) for key in default}
+    parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters.values()
+    keywords = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert node.keys() | nested == keywords.keys()
+    named = {"k"} if path.parent.name == "gate" else set()
+    for key, value in node.items():
+        given = isinstance(value, str) and value.startswith(("${", "???"))
+        if keywords[key] is not inspect.Parameter.empty and key not in named and not given:
+            assert value == keywords[key], key

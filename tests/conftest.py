@@ -1,0 +1,58 @@
+"""Fixtures for every test: one torch thread, and a way to run the command line in this process."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@dataclass
+class Result:
+    """How a command ended: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path: Path) -> Callable[..., Result]:
+    """Run `moe-lab ARGUMENTS...` in this process, in a fresh folder; no environment of the caller shows through."""
+    from moe_lab.cli.main import main
+
+    folder = tmp_path / "cwd"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str | Path) -> Result:
+        monkeypatch.setattr("sys.argv", ["moe-lab", *map(str, arguments)])
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of the real MNIST and Fashion-MNIST; skips where there is none."""
+    folder = os.environ.get("MOE_LAB_DATA")
+    if not folder:
+        pytest.skip("no real data here: set MOE_LAB_DATA to a folder with MNIST and Fashion-MNIST")
+    return Path(folder)

@@ -1,0 +1,55 @@
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from moe_lab.data.dataset import Data, Dataset, Split
+from moe_lab.data.digits import Digits
+from moe_lab.data.mnist import FashionMnist, Mnist
+from moe_lab.data.npz import Npz
+
+CLASSES = (Digits, Mnist, FashionMnist, Npz)
+
+
+def split_of(count):
+    return Split(torch.zeros(count, 6), torch.zeros(count, dtype=torch.int64), torch.arange(count))
+
+
+def test_sizes_follow_from_shape_and_names():
+    data = Data(split_of(4), split_of(0), split_of(2), (1, 2, 3), ("a", "b"), {"class": np.zeros(2, dtype=np.int64)})
+    assert data.features == 6  # 1 x 2 x 3
+    assert data.classes == 2
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [4, 0, 2]
+
+
+def test_to_moves_every_tensor_of_every_split():
+    data = Data(split_of(4), split_of(0), split_of(2), (6,), ("a", "b"), {"class": np.zeros(2, dtype=np.int64)})
+    moved = data.to("meta")
+    for split in (moved.train, moved.validation, moved.test):
+        assert {tensor.device.type for tensor in (split.x_ND, split.y_N, split.index_N)} == {"meta"}
+    assert moved.shape == data.shape and moved.attributes is data.attributes
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_options_are_keyword_only_and_typed(cls):
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    assert {parameter.kind for parameter in parameters} == {inspect.Parameter.KEYWORD_ONLY}
+    assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters)
+    assert issubclass(cls, Dataset) and not issubclass(cls, torch.nn.Module)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_making_one_reads_nothing(cls, tmp_path):
+    options = {"path": str(tmp_path / "none.npz")} if cls is Npz else {}
+    assert cls(**options).split_seed == 0
+
+
+def test_the_engine_needs_none_of_the_heavy_modules():
+    code = (
+        "import sys, moe_lab.data.dataset, moe_lab.data.digits, moe_lab.data.mnist, moe_lab.data.npz;"
+        "print(sorted({'torchvision', 'sklearn', 'hydra', 'typer', 'pandas'} & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -1,0 +1,89 @@
+"""Runs' arrays for the metrics tests: one small enough for hand arithmetic, and random ones."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from moe_lab.metrics import RunArrays
+
+Arrays = dict[str, np.ndarray]
+
+
+@pytest.fixture
+def tiny() -> tuple[Arrays, Arrays]:
+    """Routing and evaluation of N=5 samples, E=4 experts, C=3 classes.
+
+    Sample 1 and 3 are ties, sample 2 has a weight of 2, sample 4 has no expert; experts 2 and 3 are dead.
+    The arg-max experts are 0 0 1 1 -1.
+    """
+    half, quarter = np.log([0.5, 0.25])
+    routing = {
+        "sample_index": np.arange(5),
+        "label": np.array([0, 0, 1, 0, 2]),
+        "prediction": np.array([0, 1, 1, 1, 2]),
+        "log_probs": np.array(
+            [
+                [half, quarter, quarter],
+                [quarter, half, quarter],
+                [quarter, half, quarter],
+                [quarter, half, quarter],
+                [quarter, quarter, half],
+            ],
+            dtype=np.float32,
+        ),
+        "probs": np.array(
+            [[0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0, 0], [0, 1, 0, 0], [0.25, 0.5, 0.25, 0], [0.5, 0, 0, 0.5]],
+            dtype=np.float32,
+        ),
+        "weights": np.array(
+            [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 2, 0, 0], [0, 0.25, 0.25, 0], [0, 0, 0, 0]], dtype=np.float32
+        ),
+        "selected": np.array(
+            [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=bool
+        ),
+        "expert_prediction": np.array([[0, 1, 2, 1], [0, 1, 1, 2], [0, 1, 1, 0], [1, 1, 2, 1], [0, 1, 0, 2]]),
+        "expert_log_prob_true": np.full((5, 4), half, dtype=np.float32),
+    }
+    evaluation = {
+        "parameters_total": np.array(1000),
+        "parameters_active": np.array(600),
+        "class_names": np.array(["zero", "one", "two"]),
+    }
+    return routing, evaluation
+
+
+@pytest.fixture(scope="session")
+def random_arrays() -> Callable[..., Arrays]:
+    """A function ``(seed, N, E, C, zero_share) -> routing arrays``; weights of a row are all distinct, so no ties."""
+
+    def make(seed: int, N: int = 60, E: int = 4, C: int = 3, zero_share: float = 0.2) -> Arrays:
+        generator = np.random.default_rng(seed)
+        logits_NC = generator.normal(size=(N, C))
+        log_probs_NC = logits_NC - np.logaddexp.reduce(logits_NC, 1, keepdims=True)
+        # a permutation of 1 .. E a row, most of it squared away, so that some rows are nearly one-hot
+        ranks_NE = np.argsort(generator.random((N, E)), 1) + 1.0
+        weights_NE = ranks_NE ** generator.integers(1, 9, size=(N, 1))
+        weights_NE *= (generator.random(N) >= zero_share)[:, None]
+        probs_NE = generator.dirichlet(np.ones(E), size=N)
+        return {
+            "sample_index": np.arange(N),
+            "label": generator.integers(0, C, N),
+            "prediction": log_probs_NC.argmax(1),
+            "log_probs": log_probs_NC.astype(np.float32),
+            "probs": probs_NE.astype(np.float32),
+            "weights": weights_NE.astype(np.float32),
+            "selected": weights_NE > 0,
+            "gate_logits": np.log(probs_NE).astype(np.float32),
+            "expert_prediction": generator.integers(0, C, (N, E)),
+            "expert_log_prob_true": generator.normal(size=(N, E)).astype(np.float32),
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run_arrays() -> Callable[[Arrays], RunArrays]:
+    """A function that makes RunArrays of routing arrays, with parameter counts of no interest."""
+    evaluation = {"parameters_total": np.array(10), "parameters_active": np.array(5)}
+    return lambda routing: RunArrays.from_arrays(routing, evaluation)

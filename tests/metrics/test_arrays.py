@@ -1,0 +1,100 @@
+import json
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from moe_lab.errors import RunError
+from moe_lab.metrics import RunArrays, compute
+from moe_lab.store.atomic import write_npz
+from moe_lab.store.run import Run
+
+
+def test_sizes(tiny):
+    arrays = RunArrays.from_arrays(*tiny)
+    assert (arrays.samples, arrays.experts, arrays.classes) == (5, 4, 3)
+
+
+def test_derived_quantities_by_hand(tiny):
+    arrays = RunArrays.from_arrays(*map(MappingProxyType, tiny))
+    np.testing.assert_array_equal(arrays.routed_N, [True, True, True, True, False])
+    assert arrays.routed_count == 4
+    # 2 / 2 = 1 in the third row, .25 / .5 = .5 in the fourth
+    np.testing.assert_array_equal(
+        arrays.normalized_weights_ME, [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 1, 0, 0], [0, 0.5, 0.5, 0]]
+    )
+    # ties of samples 1 and 3 go to the lower index
+    np.testing.assert_array_equal(arrays.expert_N, [0, 0, 1, 1, -1])
+    np.testing.assert_array_equal(arrays.expert_own_prediction_M, [0, 0, 1, 1])
+    np.testing.assert_array_equal(arrays.label_counts_EC, [[2, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(arrays.prediction_counts_EC, [[2, 0, 0], [0, 2, 0], [0, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(arrays.load_E, [2, 2, 0, 0])
+
+
+def test_weights_are_normalized_in_float64(random_arrays, run_arrays):
+    rows = run_arrays(random_arrays(0)).normalized_weights_ME
+    assert rows.dtype == np.float64
+    np.testing.assert_allclose(rows.sum(1), 1, rtol=1e-15)
+
+
+def test_gate_logits_may_be_absent(tiny, random_arrays, run_arrays):
+    assert RunArrays.from_arrays(*tiny).gate_logits_NE is None
+    routing = random_arrays(0)
+    assert run_arrays(routing).gate_logits_NE is routing["gate_logits"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("label", lambda a: a[:-1], "label has 4 along N, the arrays before it 5"),
+        ("label", lambda a: a + 1, r"label holds classes outside 0 \.\. 2"),
+        ("label", lambda a: a.astype(float), r"label should be \(N\) integers, but is \(5,\) float64"),
+        ("prediction", lambda a: a - 1, "prediction holds classes outside"),
+        ("expert_prediction", lambda a: a + 1, "expert_prediction holds classes outside"),
+        ("expert_prediction", lambda a: a[:, :3], "expert_prediction has 3 along E"),
+        ("weights", lambda a: a[0], r"weights should be \(N, E\) floats, but is \(4,\) float32"),
+        ("weights", lambda a: a * np.nan, "weights holds NaN"),
+        ("weights", lambda a: -a, "negative"),
+        ("probs", lambda a: a + np.inf, "infinite"),
+        ("log_probs", lambda a: a * np.nan, "log_probs holds NaN"),
+        ("selected", lambda a: a.astype(int), r"selected should be \(N, E\) booleans"),
+    ],
+)
+def test_what_no_finished_run_writes_is_refused(tiny, name, change, message):
+    routing, evaluation = tiny
+    with pytest.raises(RunError, match=message):
+        RunArrays.from_arrays(routing | {name: change(routing[name])}, evaluation)
+
+
+def test_an_empty_split_is_refused(tiny):
+    routing, evaluation = tiny
+    with pytest.raises(RunError, match="test split is empty: N=0, C=3, E=4"):
+        RunArrays.from_arrays({name: array[:0] for name, array in routing.items()}, evaluation)
+
+
+def test_missing_arrays_are_named_with_their_file(tiny):
+    routing, evaluation = tiny
+    del routing["weights"], routing["label"], evaluation["parameters_active"]
+    with pytest.raises(RunError, match=r"routing\.npz lacks label, weights"):
+        RunArrays.from_arrays(routing, evaluation)
+    with pytest.raises(RunError, match=r"evaluation\.npz lacks parameters_active"):
+        RunArrays.from_arrays(tiny[0] | {"weights": np.ones((5, 4)), "label": np.zeros(5, int)}, evaluation)
+
+
+def write_run(folder, routing, evaluation):
+    folder.joinpath("status.json").write_text(json.dumps({"status": "finished"}))
+    write_npz(folder / "routing.npz", routing)
+    write_npz(folder / "evaluation.npz", evaluation)
+    return Run(folder)
+
+
+def test_from_a_run_folder(tiny, tmp_path):
+    stored = RunArrays.from_run(write_run(tmp_path, *tiny))
+    assert compute(stored) == compute(RunArrays.from_arrays(*tiny))
+
+
+def test_a_wrong_run_folder_is_named(tiny, tmp_path):
+    routing, evaluation = tiny
+    run = write_run(tmp_path, routing | {"label": routing["label"] + 9}, evaluation)
+    with pytest.raises(RunError, match=f"{tmp_path.name}: label holds classes outside"):
+        RunArrays.from_run(run)

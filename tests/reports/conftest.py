@@ -1,0 +1,201 @@
+"""Synthetic run folders: seeded numbers in the very files that a training writes.
+
+Axes: N test samples, E experts, C classes.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from moe_lab.metrics import RunArrays, compute
+from moe_lab.store import atomic
+from moe_lab.store.run import Run
+from sklearn.datasets import load_digits
+
+NASTY = """<script>alert(1)</script>&"'|"""
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def routing_arrays(
+    rng: np.random.Generator, label_N: np.ndarray, experts: int, classes: int, *, collapsed: bool, unrouted: int
+) -> dict[str, np.ndarray]:
+    """Experts that know the classes of their own share; a gate that finds them, or sends all to expert 0."""
+    N = len(label_N)
+    home_C = np.zeros(classes, int) if collapsed else (experts * np.sqrt(rng.random(classes))).astype(int)
+    gate_logits = rng.normal(0, 1.2, (N, experts))
+    gate_logits[np.arange(N), home_C[label_N]] += 12 if collapsed else 4
+    weights = np.exp(log_softmax(gate_logits)).astype(np.float32)
+    probs = weights.copy()
+    weights[:unrouted] = 0
+    knows_EC = np.where(home_C[None] == np.arange(experts)[:, None], 5.0, 1.5)
+    logits_NEC = rng.normal(0, 1.3, (N, experts, classes))
+    logits_NEC[np.arange(N), :, label_N] += knows_EC[:, label_N].T
+    log_probs_NEC = log_softmax(logits_NEC)
+    mixed = np.log(np.maximum(np.einsum("ne,nec->nc", probs, np.exp(log_probs_NEC)), 1e-30))
+    return {
+        "sample_index": np.arange(N),
+        "label": label_N,
+        "prediction": mixed.argmax(1),
+        "log_probs": mixed.astype(np.float32),
+        "probs": probs,
+        "weights": weights,
+        "selected": weights > 0,
+        "gate_logits": gate_logits.astype(np.float32),
+        "expert_prediction": log_probs_NEC.argmax(-1),
+        "expert_log_prob_true": log_probs_NEC[np.arange(N), :, label_N].astype(np.float32),
+    }
+
+
+def history_rows(
+    rng: np.random.Generator, share_E: np.ndarray, epochs: int, *, validation: bool
+) -> list[dict[str, float | None]]:
+    """Curves that fall towards a floor; shares that move from even to ``share_E``."""
+    experts, rows = len(share_E), []
+    for epoch in range(1, epochs + 1):
+        past = 1 - np.exp(-epoch / 6)
+        loss = 2.3 - 2.15 * past + 0.02 * rng.normal()
+        share = (1 - past) / experts + past * share_E
+        bits = float(-(share * np.log2(np.maximum(share, 1e-12))).sum())
+        here = {"loss_nats": loss, "error_rate": loss / 4, "sample_entropy_bits": 1.6 * (1 - past) + 0.1}
+        here = {**here, "usage_entropy_bits": bits}
+        row: dict[str, float | None] = {"epoch": epoch, "lr": 0.001}
+        row |= {f"train_{name}": float(value) for name, value in here.items()}
+        worse = {name: value * (1 if "entropy" in name else 1.1) for name, value in here.items()}
+        row |= {f"validation_{name}": float(value) if validation else None for name, value in worse.items()}
+        row |= {"regularizer_importance": 0.1 / epoch, "regularizer_importance_weighted": 0.02 / epoch}
+        row |= {f"usage_share_{e}": float(share[e]) for e in range(experts)}
+        row |= {f"load_share_{e}": float(share[e]) for e in range(experts)}
+        rows.append(row)
+    return rows
+
+
+def plain_config(experts: int, seed: int, epochs: int, gate: str) -> dict[str, Any]:
+    score = {"_target_": f"moe_lab.gates.score.{gate.title()}", "hidden": [64]}
+    steps = {"select": {"_target_": "moe_lab.gates.select.All"}, "weigh": {"_target_": "moe_lab.gates.weigh.Softmax"}}
+    return {
+        "dataset": {"_target_": "moe_lab.data.digits.Digits", "root": "data", "split_seed": 0, "validation_share": 0.1},
+        "experts": {"_target_": "moe_lab.experts.mlp.Mlp", "count": experts, "hidden": 32},
+        "gate": {
+            "_target_": "moe_lab.gates.composed.ComposedGate",
+            "combine": "probabilities",
+            "k": None,
+            "score": score,
+            **steps,
+        },
+        "objective": {"_target_": "moe_lab.objectives.mixture.Mixture"},
+        "regularizers": {"importance": {"_target_": "moe_lab.regularizers.importance.Importance", "weight": 0.2}},
+        "trainer": {"epochs": epochs, "batch_size": 128, "optimizer": "adam", "lr": 0.001, "weight_decay": 0.0},
+        "k": experts,
+        "seed": seed,
+        "seed_init": seed,
+        "seed_order": seed,
+        "device": "cpu",
+    }
+
+
+ENVIRONMENT = {
+    "moe_lab": "0.1.0",
+    "python": "3.11.2",
+    "torch": "2.13.0",
+    "numpy": "2.3.0",
+    "platform": "Linux-6.1-x86_64",
+    "cpu": "a plain CPU",
+    "cores": 2,
+    "gpu": None,
+    "threads": 1,
+    "git_commit": "0123456789abcdef0123456789abcdef01234567",
+    "git_dirty": False,
+    "command": "moe-lab train seed=1",
+    "config_hash": "45c620f1",
+}
+
+
+def write_run(
+    folder: Path,
+    *,
+    experts: int = 5,
+    classes: int = 10,
+    seed: int = 1,
+    epochs: int = 20,
+    gate: str = "attentive",
+    status: str = "finished",
+    error: str | None = None,
+    collapsed: bool = False,
+    unrouted: int = 0,
+    validation: bool = True,
+    class_names: list[str] | None = None,
+    null: tuple[str, ...] = (),
+    differs: dict[str, Any] | None = None,
+    images: bool = True,
+) -> Run:
+    """Write a run folder and return it; ``null`` names metrics that are made null with a reason."""
+    rng = np.random.default_rng((seed, experts, classes))
+    folder.mkdir(parents=True)
+    digits = load_digits()
+    pixels = digits.images[-360:]
+    label_N = digits.target[-360:].astype(np.int64) if classes == 10 else rng.integers(0, classes, 360)
+    routing = routing_arrays(rng, label_N, experts, classes, collapsed=collapsed, unrouted=unrouted)
+    evaluation = {
+        "parameters_total": np.int64(12_345),
+        "parameters_active": np.int64(12_345),
+        "class_names": np.array(class_names or [str(c) for c in range(classes)]),
+    }
+    arrays = RunArrays.from_arrays(routing, evaluation)
+    share_E = arrays.normalized_weights_ME.mean(0)
+    atomic.write_text(folder / "config.yaml", yaml.safe_dump(plain_config(experts, seed, epochs, gate)))
+    atomic.write_json(folder / "environment.json", ENVIRONMENT)
+    done = history_rows(rng, share_E, epochs, validation=validation)
+    done = done if status == "finished" else done[: max(0, epochs // 2 - 1)]
+    atomic.write_csv(folder / "history.csv", done)
+    seconds = [{"epoch": row["epoch"], "seconds": 0.1, "samples_per_second": 12_340.5} for row in done]
+    atomic.write_csv(folder / "timing.csv", seconds)
+    facts = {"status": status, "pid": 1, "host": "here", "process_start": 1, "error": error, "key": "45c620f1"}
+    times = {"started_at": "2026-01-02T03:04:05+00:00", "updated_at": "2026-01-02T03:05:05+00:00"}
+    choices = {"gate": gate, "seed": seed} if differs is None else differs
+    headline: dict[str, Any] = {}
+    if status == "finished":
+        metrics = compute(arrays)
+        metrics |= {name: {"value": None, "unit": metrics[name]["unit"], "reason": "made null here"} for name in null}
+        headline = {"test_error_rate": metrics["test_error_rate"]["value"]}
+        atomic.write_npz(folder / "routing.npz", routing)
+        atomic.write_npz(folder / "evaluation.npz", evaluation)
+        atomic.write_npz(folder / "examples.npz", _examples(arrays, pixels, images=images))
+        atomic.write_json(folder / "metrics.json", metrics)
+    ended = {"ended_at": "2026-01-02T03:05:05+00:00", "differs": choices, "headline": headline}
+    atomic.write_json(folder / "status.json", facts | times | ended)
+    return Run(folder)
+
+
+def _examples(arrays: RunArrays, pixels: np.ndarray, *, images: bool) -> dict[str, np.ndarray]:
+    chosen = [
+        index
+        for e in range(arrays.experts)
+        for index in sorted(np.flatnonzero(arrays.expert_N == e), key=lambda i: -arrays.weights_NE[i, e])[:8]
+    ]
+    chosen = np.array(chosen, int)
+    scaled = (pixels[chosen] * 15.9).astype(np.uint8)
+    return {
+        "image": scaled[:, None] if images else scaled.reshape(len(chosen), -1),
+        "expert": arrays.expert_N[chosen],
+        "sample_index": chosen,
+        "label": arrays.label_N[chosen],
+        "prediction": arrays.prediction_N[chosen],
+        "weight": arrays.weights_NE[chosen, arrays.expert_N[chosen]],
+    }
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Run]:
+    """``make_run(name, **options)`` writes a run folder below a fresh ``runs``."""
+
+    def make(name: str = "a-run", **options: Any) -> Run:
+        return write_run(tmp_path / "runs" / name, **options)
+
+    return make

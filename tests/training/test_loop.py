@@ -1,0 +1,124 @@
+import dataclasses
+
+import pytest
+import torch
+
+from moe_lab.training.loop import Loop, Seeds
+from moe_lab.training.watch import Diverged, Watch
+
+
+def train(loop: Loop) -> Loop:
+    while not loop.finished:
+        loop.epoch()
+    return loop
+
+
+def test_it_learns(loop_of):
+    loop = train(loop_of(epochs=40, lr=1e-2))
+    first, last = loop.state.history[0], loop.state.history[-1]
+    assert last["train_error_rate"] < 0.1 < first["train_error_rate"]
+
+
+def test_a_step_is_gradient_descent_on_objective_plus_regularizers(loop_of, learner_of, data):
+    """One full-batch step of SGD against autograd on a learner of the same seed."""
+    words = ["regularizer=[importance,sample_similarity]"]
+    loop = loop_of(*words, epochs=1, batch_size=90, optimizer="sgd", momentum=0.0, lr=0.5)
+    plain = learner_of(*words)
+    loop.epoch()
+    from moe_lab.noise import Noise, generator
+    from moe_lab.routing import Step
+
+    noise = Noise([generator(0, "noise")])
+    output = plain.mixture(data.train.x_ND, noise)
+    step = Step(data.train.x_ND, data.train.y_N, output, plain.mixture.gate, plain.mixture.experts, noise, 0, 0)
+    loss_B, losses = plain.losses(step)
+    total = loss_B.mean() + sum(plain.regularizers[name].weight * value for name, value in losses.raw.items())
+    total.backward()
+    for (name, moved), start in zip(loop.learner.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(moved.data, start.data - 0.5 * start.grad, msg=name)
+
+
+def test_history_has_a_row_an_epoch_with_every_column(loop_of):
+    loop = train(loop_of("regularizer=[importance]", "regularizers.importance.weight=0.5"))
+    rows = loop.state.history
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    for row in rows:
+        assert row["regularizer_importance_weighted"] == pytest.approx(row["regularizer_importance"] / 2)
+        assert sum(row[f"usage_share_{e}"] for e in range(5)) == pytest.approx(1)
+        assert sum(row[f"load_share_{e}"] for e in range(5)) == pytest.approx(1)
+    assert len(loop.state.assignments) == 3 and loop.state.assignments[0].shape == (20,)
+    assert [row["epoch"] for row in loop.state.timing] == [1, 2, 3]
+    assert all(row["samples_per_second"] > 0 for row in loop.state.timing)
+
+
+def test_without_validation_samples_its_columns_are_empty(loop_of, data, empty):
+    loop = train(loop_of(data_=dataclasses.replace(data, validation=empty)))
+    row = loop.state.history[-1]
+    names = [name for name in row if name.startswith("validation_")]
+    assert len(names) == 4 and all(row[name] is None for name in names)
+    assert loop.state.assignments == []
+
+
+def test_the_same_seed_gives_the_same_bits(loop_of, same):
+    states = [train(loop_of("gate=attentive")).state_dict() for _ in range(2)]
+    for state in states:
+        state.pop("timing")
+    assert same(*states)
+
+
+def test_seeds_of_initialization_and_order_are_apart(loop_of, learner_of):
+    def weights(order):
+        return next(train(loop_of(seeds=Seeds(0, order, 0))).learner.parameters())
+
+    assert torch.equal(weights(1), weights(1)) and not torch.equal(weights(1), weights(2))
+    starts = [next(learner_of(*words).parameters()) for words in ([], ["regularizer=[importance]"], ["gate=attentive"])]
+    assert torch.equal(starts[0], starts[1]) and torch.equal(starts[0], starts[2])
+
+
+@pytest.mark.parametrize("words", [[], ["gate=attentive", "regularizer=[importance]"], ["gate=switch"]], ids=str)
+@pytest.mark.parametrize("batches", [1, 4, 5])
+def test_a_resumed_run_is_the_unbroken_one(loop_of, same, words, batches):
+    """Stopped after some batches (in the middle of an epoch, or at its end), restored in a new loop, to the bit."""
+    unbroken = train(loop_of(*words)).state_dict()
+    countdown = iter([False] * batches + [True])
+    broken = loop_of(*words, stop_asked=lambda: next(countdown))
+    while broken.epoch() is not None:
+        pass
+    resumed = loop_of(*words)
+    resumed.load_state_dict(broken.state_dict())
+    assert (resumed.state.epoch, resumed.state.batch) == divmod(batches, 3)
+    state = train(resumed).state_dict()
+    for one in (unbroken, state):
+        one.pop("timing")
+    assert same(unbroken, state)
+
+
+def test_limit_batches(loop_of):
+    seen = []
+
+    class Count(Watch):
+        def batch(self, epoch, batch, loss):
+            seen.append((epoch, batch))
+
+    loop = train(loop_of(limit_batches=2, epochs=2, watch=Count()))
+    assert seen == [(0, 0), (0, 1), (1, 0), (1, 1)] and loop.batches == 2
+
+
+def test_every_sample_once_an_epoch_in_an_order_of_its_own(loop_of):
+    orders = []
+
+    class Record(Loop):
+        def _step(self, index_B):
+            orders.append(index_B.tolist())
+            super()._step(index_B)
+
+    plain = loop_of(epochs=2)
+    train(Record(plain.learner, plain._data, plain._trainer, Seeds(0, 0, 0), Watch(), lambda: False))
+    first, second = sum(orders[:3], []), sum(orders[3:], [])
+    assert sorted(first) == sorted(second) == list(range(90)) and first != second
+
+
+@pytest.mark.filterwarnings("ignore:.*overflow.*")
+def test_a_loss_that_is_no_number_diverges(loop_of):
+    with pytest.raises(Diverged, match="smaller trainer.lr"):
+        train(loop_of(optimizer="sgd", lr=1e30, epochs=5))
