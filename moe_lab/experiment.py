@@ -90,15 +90,14 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
     """
     config = compose(words, config_dir)
     check(config, Experiment, plugins)
-    return Job(resolve(config), differences(config, compose([], config_dir)))
+    return Job(resolve(config), differences(config, compose([], config_dir), config_dir))
 
 
 def resolve(config: Config) -> Config:
     """The same config with what parts decide filled in: ``k`` and ``gate.combine``. Raises ConfigError."""
     shape, class_names = build(config["dataset"]).describe()
     _device(config)
-    with torch.device("meta"):
-        gate = build_learner(config, shape, len(class_names), seed_init=0).mixture.gate
+    gate = build_learner(config, shape, len(class_names), seed_init=0).mixture.gate
     k = sizes_of(config, shape, len(class_names)).k
     return {**config, "k": k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
 

@@ -1,7 +1,8 @@
 """Fixtures for every test: one torch thread, and a way to run the command line in this process."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +28,12 @@ class Result:
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path: Path) -> Callable[..., Result]:
-    """Run `moe-lab ARGUMENTS...` in this process, in a fresh folder; no environment of the caller shows through."""
+def cli(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path: Path
+) -> Iterator[Callable[..., Result]]:
+    """Run `moe-lab ARGUMENTS...` in this process, in a fresh folder; plug-ins that it loads are forgotten again."""
     from moe_lab.cli.main import main
+    from moe_lab.config.plugins import loaded_plugins
 
     folder = tmp_path / "cwd"
     folder.mkdir(exist_ok=True)
@@ -46,7 +50,9 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path:
         out, err = capfd.readouterr()
         return Result(code, out, err)
 
-    return run
+    yield run
+    for name in loaded_plugins():
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ app.add_typer(data.app, name="data", rich_help_panel="What there is")
 def main() -> None:
     """Run the command line: exit code 2 and one line for a user's mistake."""
     try:
-        app()
+        app(prog_name="moe-lab")
     except UserError as error:
         typer.echo(f"moe-lab: {error}", err=True)
         sys.exit(2)

@@ -24,14 +24,19 @@ def progress(quiet: bool) -> Iterator[Watch]:
     elif not sys.stdout.isatty():
         yield Lines()
     else:
-        columns = (
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(compact=True),
-        )
-        with Progress(*columns, console=Console(), expand=True) as bar:
+        with make_bar() as bar:
             yield Bar(bar)
+
+
+def make_bar() -> Progress:
+    return Progress(
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[numbers]}"),
+        TimeRemainingColumn(compact=True),
+        console=Console(),
+        expand=True,
+    )
 
 
 class Bar(Watch):

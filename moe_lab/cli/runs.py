@@ -15,6 +15,17 @@ Examples:
     moe-lab runs elsewhere -f json
 """
 
+#: what the terminal shows, so that a row fits into 80 columns; the other forms have every headline metric
+LABELS = {
+    "run": "run",
+    "status": "status",
+    "choices": "choices",
+    "test_error_rate": "error",
+    "mutual_information_expert_label_bits": "I(E;Y) bits",
+    "usage_entropy_bits": "H(E) bits",
+    "dead_experts": "dead",
+}
+
 
 def runs(
     path: Annotated[Path, typer.Argument(metavar="[PATH]", help="A folder of runs.")] = RUNS,
@@ -33,5 +44,5 @@ def runs(
         }
         for run in find_runs(path)
     ]
-    columns = list(dict.fromkeys(name for row in rows for name in row)) or ["run", "status", "choices"]
-    show(rows, columns, form, empty=f"no runs in {path}: start one with `moe-lab train`")
+    columns = list(dict.fromkeys([*LABELS, *(name for row in rows for name in row)]))
+    show(rows, columns, form, empty=f"no runs in {path}: start one with `moe-lab train`", labels=LABELS)

@@ -7,12 +7,22 @@ import typer
 from moe_lab.cli.tables import show
 from moe_lab.cli.words import Format
 from moe_lab.experiment import HEADLINE
+from moe_lab.metrics import METRICS
 from moe_lab.store.run import Run
 
 
 def print_summary(run: Run, page: Path | None) -> None:
-    rows = [{"metric": name, "value": run.metrics[name]["value"], "unit": run.metrics[name]["unit"]} for name in HEADLINE]
-    show(rows, ["metric", "value", "unit"], Format.table, empty="")
+    experts, classes = run.routing["weights"].shape[1], run.routing["log_probs"].shape[1]
+    rows = [
+        {
+            "metric": name,
+            "value": run.metrics[name]["value"],
+            "at most": METRICS[name].bounds(experts=experts, classes=classes)[1],
+            "unit": run.metrics[name]["unit"],
+        }
+        for name in HEADLINE
+    ]
+    show(rows, ["metric", "value", "at most", "unit"], Format.table, empty="")
     typer.echo(f"run     {run.path}")
     if page is not None:
         typer.echo(f"report  {page}")

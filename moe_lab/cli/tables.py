@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -13,8 +13,18 @@ from moe_lab.cli.words import Format
 Row = dict[str, Any]
 
 
-def show(rows: Sequence[Row], columns: Sequence[str], form: Format, *, empty: str) -> None:
-    """Print ``rows``; ``empty`` is said on stderr where there are none (JSON gives [])."""
+def show(
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    form: Format,
+    *,
+    empty: str,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Print ``rows``; ``empty`` is said on stderr where there are none (JSON gives []).
+
+    ``labels``, column -> heading, are for the terminal, which shows those columns only.
+    """
     match form:
         case Format.json:
             typer.echo(json.dumps([{name: row.get(name) for name in columns} for row in rows], indent=2))
@@ -25,7 +35,7 @@ def show(rows: Sequence[Row], columns: Sequence[str], form: Format, *, empty: st
         case Format.md:
             typer.echo(_markdown(rows, columns))
         case Format.table:
-            _table(rows, columns)
+            _table(rows, labels or {name: name.replace("_", " ") for name in columns})
 
 
 def text(value: Any) -> str:
@@ -63,16 +73,16 @@ def _markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
+    for name, label in labels.items():
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(Text(name.replace("_", " ")), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(label), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in rows:
-        table.add_row(*(Text(text(row.get(name))) for name in columns))
+        table.add_row(*(Text(text(row.get(name))) for name in labels))
     Console().print(table)

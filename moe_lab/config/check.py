@@ -33,8 +33,8 @@ def _check_node(options: dict[str, Any], cls: type, where: str, plugins: Sequenc
     """Check a node and the parts in it; the dotted keys of those parts."""
     typed(cls, options, where)
     seen = set()
-    for name, hint in hints(cls).items():
-        for place, role, node in nested(hint, options.get(name), joined(where, name)):
+    for name, value in options.items():
+        for place, role, node in nested(hints(cls)[name], value, joined(where, name)):
             if not isinstance(node, dict) or "_target_" not in node:
                 raise ConfigError(f"{place}={shown(node)}: must be a part, a mapping with a _target_")
             found = find_class(node["_target_"], place, plugins, role)

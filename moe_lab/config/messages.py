@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-_READS_OTHERWISE = re.compile(r"[-+.\d]+|true|false|null", re.IGNORECASE)
+_READS_OTHERWISE = re.compile(r"[-+]?\.?\d[-+.\de]*|true|false|null", re.IGNORECASE)
 
 
 def near(name: str, names: Iterable[str]) -> str | None:
@@ -17,10 +17,11 @@ def near(name: str, names: Iterable[str]) -> str | None:
     if tail in tails and tail != name:
         siblings = [candidate for candidate in names if candidate.rpartition(".")[2] == tail]
         return get_close_matches(name, siblings, n=1, cutoff=0)[0]
-    if close := get_close_matches(name, names, n=1, cutoff=0.7):
-        return close[0]
-    close = get_close_matches(tail, tails, n=1, cutoff=0.7) if tail == name else []
-    return tails[close[0]] if close else None
+    for close in get_close_matches(name, names, n=10):
+        if name.startswith(f"{close}.") or get_close_matches(tail, [close.rpartition(".")[2]]):
+            return close
+    close_tails = get_close_matches(tail, tails, n=1) if tail == name else []
+    return tails[close_tails[0]] if close_tails else None
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

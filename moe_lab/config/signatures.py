@@ -7,7 +7,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from moe_lab.config.messages import did_you_mean, joined, one_line, shown, there_are
+from moe_lab.config.messages import joined, near, one_line, shown, there_are
 from moe_lab.errors import ConfigError
 from moe_lab.ranges import Range
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 _PLAIN = (bool, int, float, str, NoneType)
+_PLAIN_WORDS = {
+    "a valid boolean": "true or false",
+    "a valid integer": "an integer",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "a valid array": "a list",
+    "an object": "a mapping",
+}
 
 
 @cache
@@ -43,7 +51,7 @@ def typed(cls: type, options: dict[str, Any], where: str) -> dict[str, Any]:
 def nested(hint: Any, value: Any, where: str) -> Iterator[tuple[str, type, Any]]:
     """(dotted key, role, node) of every part that ``value`` holds, by the role that its hint names."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if value is None or origin is Literal:
+    if origin is Literal or (value is None and NoneType in arguments):
         return
     if origin is Annotated:
         yield from nested(arguments[0], value, where)
@@ -107,17 +115,15 @@ def _message(error: "ValidationError", model: "type[BaseModel]", options: dict[s
     name = str(first["loc"][0])
     key = joined(where, name)
     if first["type"] == "extra_forbidden":
-        names = list(model.model_fields)
-        return f"no such key '{key}'.{_near(name, names, where)}"
+        found = near(name, model.model_fields)
+        hint = f" Did you mean {joined(where, found)}?" if found else there_are(model.model_fields)
+        return f"no such key '{key}'.{hint}"
     if first["type"] == "missing" and name not in options:
         return f"{key} must be given"
     wishes = dict.fromkeys(_wish(one["msg"]) for one in errors if one["loc"][0] == name)
-    return f"{key}={shown(options[name])}: must be {' or '.join(wishes)}"
-
-
-def _near(name: str, names: list[str], where: str) -> str:
-    return did_you_mean(joined(where, name), [joined(where, one) for one in names]) or there_are(names)
+    return f"{key}={shown(options[name])}: {' or '.join(wishes)}"
 
 
 def _wish(message: str) -> str:
-    return one_line(message).removeprefix("Input should be ").replace("a valid ", "a ").replace("a integer", "an integer")
+    kind = one_line(message).removeprefix("Input should be ")
+    return f"must be {_PLAIN_WORDS.get(kind, kind)}" if kind != one_line(message) else kind[0].lower() + kind[1:]

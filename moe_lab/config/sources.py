@@ -67,6 +67,7 @@ class Sources:
         if option not in options:
             raise ConfigError(f"no {group} named '{option}'.{did_you_mean(option, options)}{there_are(options)}")
         file = self.file(group, option)
+        _read(file)
         packages = _PACKAGE.findall(file.read_text())
         if group in self.several and packages != [self.place(group, option)]:
             raise ConfigError(f"{file}: must begin with the line '# @package {self.place(group, option)}'")
@@ -104,4 +105,6 @@ def _read(file: Path) -> dict[str, Any]:
         node = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{file} cannot be read: {one_line(str(error))}") from None
-    return node if isinstance(node, dict) else {}
+    if not isinstance(node, dict | None):
+        raise ConfigError(f"{file} must hold a mapping, KEY: VALUE on each line")
+    return node or {}

@@ -33,7 +33,8 @@ def find_class(target: object, where: str, plugins: Sequence[str] = (), role: ty
     module_name, _, name = target.rpartition(".")
     module = _module(module_name, key, plugins)
     if module is None:
-        raise ConfigError(f"{key}={shown(target)}: is no part of moe_lab and of no --plugin file")
+        hint = f"; is --plugin {module_name}.py missing?" if _could_be_a_file(module_name) else ""
+        raise ConfigError(f"{key}={shown(target)}: names no part of moe_lab and no class of a --plugin file{hint}")
     classes = {
         label: value
         for label, value in vars(module).items()
@@ -43,6 +44,10 @@ def find_class(target: object, where: str, plugins: Sequence[str] = (), role: ty
         kind = "part" if role is object else role.__name__
         raise ConfigError(f"{key}={shown(target)}: {module_name} defines no such {kind}.{did_you_mean(name, classes)}")
     return classes[name]
+
+
+def _could_be_a_file(module_name: str) -> bool:
+    return module_name.isidentifier() and module_name not in sys.stdlib_module_names
 
 
 def _can_be(cls: type, role: type) -> bool:

@@ -80,7 +80,8 @@ def _vet_key(word: Word, sources: Sources) -> None:
         raise ConfigError(f"{word.text}: choose with {group}=[NAME].{there_are(sources.options(group))}")
     if "/" in word.key:
         dotted = word.key.replace("/", ".")
-        raise ConfigError(f"no group named '{word.key}'.{did_you_mean(word.key, sources.groups)} A key is {dotted}")
+        near = did_you_mean(word.key, [group for group in sources.groups if "/" in group])
+        raise ConfigError(f"no group named '{word.key}'.{near} A key has dots: {dotted}")
 
 
 def _empty_choice(key: str, sources: Sources) -> str:

@@ -18,9 +18,11 @@ LARGEST_PIXEL = 16
 class Digits(Dataset):
     """Handwritten digits that come inside scikit-learn: 1,797 images of 8 x 8 grey pixels in 10 classes.
 
-    The test part of Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits" (UCI), as
-    `sklearn.datasets.load_digits` gives it. 360 of them (20 % of each class) are always the same test split, whatever
-    the seeds; x = (pixel / 16 - mean) / sd with the mean .3048 and sd .3756 of the other 1,437.
+    360 of them (20 % of each class) are always the same test split, whatever the seeds; x = (pixel / 16 - mean) / sd
+    with the mean .3048 and sd .3756 of the other 1,437.
+
+    Source: Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits" (UCI), its test part, as
+    `sklearn.datasets.load_digits` gives it
     """
 
     shape = (1, 8, 8)

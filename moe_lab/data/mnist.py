@@ -1,5 +1,6 @@
 """MNIST and what comes in its files' format."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,7 +22,6 @@ class IdxImages(Dataset):
     Where there are none at all, `load` downloads them.
     """
 
-    name: ClassVar[str]
     torchvision_name: ClassVar[str]
     class_names: ClassVar[tuple[str, ...]]
     md5s: ClassVar[dict[str, str]]
@@ -29,6 +29,11 @@ class IdxImages(Dataset):
     sd: ClassVar[float]
     shape: ClassVar[tuple[int, int, int]] = (1, 28, 28)
     system_folder: ClassVar[Path | None] = None
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The data set's name on the command line; a subclass writes it, and what is declared above, as attributes."""
 
     def __init__(self, *, root: str = "data", validation_share: Share = 0.1, split_seed: Seed = 0) -> None:
         super().__init__(validation_share=validation_share, split_seed=split_seed)
@@ -77,8 +82,9 @@ class IdxImages(Dataset):
 class Mnist(IdxImages):
     """Handwritten digits: 60,000 training and 10,000 test images of 28 x 28 grey pixels in 10 classes.
 
-    LeCun, Bottou, Bengio & Haffner 1998, "Gradient-based learning applied to document recognition". mean .1307 and
-    sd .3081 are those of the training pixels.
+    mean .1307 and sd .3081 are those of the training pixels.
+
+    Source: LeCun, Bottou, Bengio & Haffner 1998, "Gradient-based learning applied to document recognition"
     """
 
     name = "mnist"
@@ -96,9 +102,10 @@ class Mnist(IdxImages):
 class FashionMnist(IdxImages):
     """Pictures of clothes: 60,000 training and 10,000 test images of 28 x 28 grey pixels in 10 classes.
 
-    Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
-    arXiv:1708.07747. mean .2859 and sd .3530 are those of the training pixels. Debian's package
-    dataset-fashion-mnist serves as system copy.
+    mean .2859 and sd .3530 are those of the training pixels. Debian's package dataset-fashion-mnist is the system copy.
+
+    Source: Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
+    algorithms", arXiv:1708.07747
     """
 
     name = "fashion_mnist"

@@ -13,13 +13,14 @@ from moe_lab.routing import Step
 
 
 class SampleSimilarity(Regularizer):
-    """Penalizes distant samples that share an expert. With P = probs_BE, r its row sums, d the pixel distance and
-    all sums over pairs of a batch of B samples (x != x' where no other is said):
+    """Penalizes samples that look different and share an expert.
+
+    With P = probs_BE, r its row sums, d the pixel distance, and sums over the ordered pairs of a batch of B samples:
 
     default:   1/(B^2 - B) sum d2(x, x') / mean(d2) (P P^T)_xx', times ``weight``; d2 is the squared distance.
     paper:     1/(B^2 - B) sum d2 [beta_s/E P P^T - beta_d/(E^2 - E) (r r^T - P P^T)].
-    reference: sum over all ordered pairs of d [beta_s/E P P^T - beta_d/(E^2 - E)/B^2 (r r^T - P P^T)], d Euclidean:
-               only the second term is divided by the pairs, as the authors' code has it.
+    reference: sum d [beta_s/E P P^T - beta_d/(E^2 - E)/B^2 (r r^T - P P^T)], d Euclidean: only the second term is
+               divided by the pairs, as the authors' code has it.
 
     No gradient flows through the distances. Squared distances need no B x B array: with moments s = sum_x P,
     q = sum_x P |x|^2, m = sum_x P x of an expert, sum_xx' P P' d2 = 2 (s q - |m|^2).

@@ -155,13 +155,17 @@ def _values(key: str, configs: Sequence[Choices], named: Sequence[Choices]) -> l
     pairs = list(zip(configs, named, strict=True))
     if all(choices.get(key, config.get(key)) == config.get(key) for config, choices in pairs):
         return [config.get(key, ABSENT) for config in configs]
-    default = default_options().get(key)
-    kept = f"{default} (default)" if isinstance(default, str) and "/" not in key else "default"
+    kept = f"{described(default_options()[key])} (default)" if _is_group(key) else "default"
     return [choices.get(key, kept) for choices in named]
+
+
+def _is_group(key: str) -> bool:
+    """Whether ``key`` is a group whose default depends on no other choice."""
+    return "/" not in key and key in default_options()
 
 
 def _covers(choice: str, key: str) -> bool:
     """Whether the config value ``key`` follows from ``choice``: it lies inside it, or is a part of the seed."""
     place = choice.replace("/", ".")
-    inside = key == place or key.startswith((f"{place}.", f"{place}s."))
+    inside = key in (place, f"{place}s") or key.startswith((f"{place}.", f"{place}s."))
     return inside or (choice == "seed" and key in ("seed_init", "seed_order"))

@@ -10,9 +10,13 @@ from typing import Any
 from moe_lab.errors import RunError
 from moe_lab.metrics import RunArrays
 from moe_lab.reports.choices import across
+from moe_lab.reports.compare_curves import accuracies, losses
+from moe_lab.reports.compare_experts import X, Y, information, loads
+from moe_lab.reports.curves import History
 from moe_lab.reports.headline import LABELS, Number, number
 from moe_lab.reports.numbers import NONE
 from moe_lab.reports.page import render_html, render_markdown
+from moe_lab.reports.picture import Picture
 from moe_lab.reports.section import Section
 from moe_lab.reports.style import colours
 from moe_lab.store.atomic import write_csv, write_text
@@ -36,6 +40,11 @@ class Entry:
     def arrays(self) -> RunArrays | None:
         """The routing of the test split; None where the run did not finish."""
         return RunArrays.from_run(self.run) if self.run.finished else None
+
+    @cached_property
+    def history(self) -> History:
+        """The epochs that the run finished."""
+        return self.run.history if (self.run.path / "history.csv").is_file() else []
 
     def value(self, name: str) -> Any:
         return self.run.metrics.get(name, {}).get("value") if self.run.finished else None
@@ -63,11 +72,9 @@ def write_comparison(runs: Sequence[Run], out: Path) -> Path:
 
     Raises: RunError as ``comparison`` does.
     """
-    from moe_lab.reports.compare_pictures import comparison_pictures
-
     entries = _entries(runs)
     same, differing = _choices(entries)
-    pictures = comparison_pictures(entries)
+    pictures = _pictures(entries)
     out.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         picture.save(out)
@@ -86,6 +93,18 @@ def write_comparison(runs: Sequence[Run], out: Path) -> Path:
     html = out / "report.html"
     write_text(html, render_html("comparison.html", context))
     return html
+
+
+def _pictures(entries: Sequence[Entry]) -> tuple[Picture, ...]:
+    """The figures for which at least one run has the numbers."""
+    trained = [entry for entry in entries if entry.history]
+    routed = [entry for entry in entries if entry.arrays is not None and entry.arrays.routed_count]
+    informed = [entry for entry in routed if entry.value(X) is not None and entry.value(Y) is not None]
+    return (
+        *((accuracies(trained), losses(trained)) if trained else ()),
+        *((loads(routed),) if routed else ()),
+        *((information(informed),) if informed else ()),
+    )
 
 
 def _entries(runs: Sequence[Run]) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Figures of history.csv: accuracy, loss and entropies over the epochs, and the usage of each expert."""
+"""Figures of history.csv: accuracy, loss and entropies over the epochs. Axis: T epochs."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moe_lab.reports.picture import HALF, Picture, draw
-from moe_lab.reports.style import ACCENT, INK, MUTED, WARM, colours, epoch_ticks, ink_on, label_ends, name_axes
+from moe_lab.reports.style import ACCENT, INK, MUTED, WARM, epoch_ticks, label_ends, name_axes
 
 History = Sequence[dict[str, float | None]]
 
@@ -43,9 +43,10 @@ def expert_count(history: History) -> int:
 
 def accuracy_curve(history: History) -> Picture:
     """Accuracy in percent, 100 (1 - error rate), of training and validation."""
+    training, validation = (100 * (1 - column(history, f"{split}_error_rate")) for split in ("train", "validation"))
     curves = [
-        Curve("train_accuracy_percent", "training", 100 * (1 - column(history, "train_error_rate")), MUTED, "--"),
-        Curve("validation_accuracy_percent", "validation", 100 * (1 - column(history, "validation_error_rate")), ACCENT, "-"),
+        Curve("train_accuracy_percent", "training", training, MUTED, "--"),
+        Curve("validation_accuracy_percent", "validation", validation, ACCENT, "-"),
     ]
     caption = f"The error rate is what is missing to 100 %. {EARLY}"
     return _picture(history, curves, stem="accuracy", title="Accuracy", y="accuracy (%)", caption=caption)
@@ -76,8 +77,8 @@ def entropy_curve(history: History) -> Picture:
         )
     ]
     caption = (
-        "Usage entropy H(E) near the bound: all experts are used evenly. Sample entropy H(E|X) near 0: the gate is sure "
-        "of its choice for each sample. Dashed: training; solid: validation."
+        "Usage entropy H(E) near the bound: all experts are used evenly. Sample entropy H(E|X) near 0: the gate is "
+        "sure of its choice for each sample. Dashed: training; solid: validation."
     )
     words = {"stem": "entropies", "title": "Entropies of the gate", "y": "entropy (bits)", "caption": caption}
     return _picture(history, curves, **words, bound_bits=math.log2(expert_count(history)))
@@ -121,42 +122,3 @@ def _picture(
 
 def _cell(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def usage_bands(history: History) -> Picture:
-    """Share of the summed normalized weights that each expert got in each epoch, stacked to 100 %."""
-    experts = expert_count(history)
-    share_TE = np.nan_to_num(np.stack([column(history, f"usage_share_{e}") for e in range(experts)], axis=1))
-    edges = np.arange(len(history) + 1) + 0.5
-    palette = colours(experts)
-
-    def paint(figure, axes):
-        top_T = np.zeros(len(history))
-        for expert, colour in enumerate(palette):
-            low_T, top_T = top_T, top_T + 100 * share_TE[:, expert]
-            axes.stairs(top_T, edges, baseline=low_T, fill=True, facecolor=colour, edgecolor="white", linewidth=0.6)
-            if share_TE[-1, expert] >= 0.07:
-                x, height = edges[-1] - 0.02 * len(history), (low_T[-1] + top_T[-1]) / 2
-                axes.text(x, height, str(expert), color=ink_on(colour), ha="right", va="center", fontsize=8.5)
-        axes.set_xlim(edges[0], edges[-1])
-        axes.set_ylim(0, 100)
-        name_axes(axes, "epoch", "share of the routing weight (%)")
-        axes.grid(visible=False)
-        epoch_ticks(axes)
-
-    rows = tuple(
-        {"epoch": int(row["epoch"] or 0), **{f"usage_share_{e}": float(share_TE[t, e]) for e in range(experts)}}
-        for t, row in enumerate(history)
-    )
-    shares = ", ".join(f"expert {e} {100 * share:.0f} %" for e, share in enumerate(share_TE[-1]))
-    svg = draw(HALF, 2.9, paint)
-    return Picture(
-        "usage",
-        "Usage of each expert",
-        f"Stacked bands, one an expert, over {len(history)} epochs. At the end: {shares}.",
-        "Each band is an expert, from expert 0 at the bottom; its height is the share of the routing weight that it "
-        "got from the training samples of the epoch.",
-        svg,
-        rows,
-        HALF,
-    )

@@ -1,93 +1,130 @@
-"""The most typical test images of each expert, a row an expert, as one picture."""
+"""The most typical test images of each expert, a row an expert, as one picture.
+
+Axes: M stored images of shape (channels, H pixels, W pixels), E experts.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from moe_lab.reports.class_table import shortened
+from moe_lab.reports.numbers import share
 from moe_lab.reports.picture import Picture, draw
-from moe_lab.reports.routing_pictures import shortened
 from moe_lab.reports.style import INK, MUTED, WARM
 
+Examples = Mapping[str, np.ndarray]
+
 MOST_ROWS = 24
-TILE, GAP = 48, 6
-#: width of the row labels and of a tile in inches; height of a tile with its caption in widths of a tile
-MARGIN, TILE_INCHES, SMALL_TILE_INCHES, TALL = 1.35, 1.0, 0.8, 1.42
+#: small images are enlarged to at least this many pixels, large ones thinned out to at most twice as many
+PIXELS = 48
+#: width of the row labels in inches; of a tile with its gap, where there are few rows and where there are many
+MARGIN, LARGE, SMALL = 1.35, 1.0, 0.8
+#: in widths of a tile with its gap: the gap, a line of caption, and the space below a row
+GAP, LINE, SPACE = 0.11, 0.15, 0.1
 
 
 def is_image(image: np.ndarray) -> bool:
     """Whether (M, *shape) holds pictures that can be shown: (channels, height, width), one channel or three."""
-    return image.ndim == 4 and image.shape[1] in (1, 3)
+    if image.ndim != 4 or image.shape[1] not in (1, 3) or not image.size:
+        return False
+    return max(image.shape[2:]) <= 4 * min(image.shape[2:])
 
 
-def typical_images(
-    examples: Mapping[str, np.ndarray], load_E: np.ndarray, class_names: Sequence[str]
-) -> Picture:
+def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence[str]) -> Picture:
     """``examples`` as in examples.npz. Of more than 24 experts, the most used are shown."""
     most_used = sorted(np.argsort(-load_E, kind="stable")[:MOST_ROWS].tolist())
-    rows_of = {e: np.flatnonzero(examples["expert"] == e) for e in most_used}
-    shown = [e for e in most_used if len(rows_of[e])]
-    columns = max(len(rows_of[e]) for e in shown)
-    canvas = _mosaic(examples["image"], [rows_of[e] for e in shown], columns)
-    share_E = load_E / max(1, load_E.sum())
-    width = MARGIN + columns * (TILE_INCHES if len(shown) <= 10 else SMALL_TILE_INCHES)
+    found = {e: np.flatnonzero(examples["expert"] == e) for e in most_used}
+    rows = {e: indices for e, indices in found.items() if len(indices)}
+    sheet = _Sheet(examples, rows, class_names)
+    width = MARGIN + sheet.columns * (LARGE if len(rows) <= 10 else SMALL)
 
     def paint(figure, axes):
         axes.set_position((MARGIN / width, 0, 1 - MARGIN / width, 1))
-        axes.imshow(canvas, interpolation="none", extent=(0, columns, len(shown), 0), aspect="auto")
-        axes.set_axis_off()
-        left = -MARGIN * columns / (width - MARGIN)
-        for line, expert in enumerate(shown):
-            text = f"expert {expert}\n{100 * share_E[expert]:.0f} % of samples"
-            axes.text(left, line + 0.31, text, ha="left", va="center", fontsize=8.5, color=INK, linespacing=1.5)
-            for place, index in enumerate(rows_of[expert]):
-                _caption_tile(axes, place, line, examples, index, class_names)
+        sheet.paint(axes)
+        for line, expert in enumerate(rows):
+            text = f"expert {expert}\n{share(load_E[expert], load_E.sum())} of samples"
+            left, middle = -MARGIN * sheet.columns / (width - MARGIN), sheet.pitch * line + sheet.tall / 2
+            axes.text(left, middle, text, ha="left", va="center", fontsize=8.5, color=INK, linespacing=1.5)
 
-    caption_rows = tuple(
-        {
-            "expert": e,
-            "place": place,
-            "sample_index": int(examples["sample_index"][index]),
-            "label": class_names[int(examples["label"][index])],
-            "prediction": class_names[int(examples["prediction"][index])],
-            "weight": round(float(examples["weight"][index]), 6),
-        }
-        for e in shown
-        for place, index in enumerate(rows_of[e])
-    )
-    svg = draw(width, len(shown) * TALL * (width - MARGIN) / columns, paint)
-    left_out = len(load_E) - len(most_used)
+    shown = f" The {len(most_used)} most used of {len(load_E)} experts." if len(load_E) > MOST_ROWS else ""
     return Picture(
         "typical_images",
         "The most typical images of each expert",
-        f"{sum(map(len, rows_of.values()))} test images, a row for each of {len(shown)} experts.",
-        "The test images to which each expert gives its largest weights, with their class; "
-        "where the mixture is wrong, its answer follows in orange."
-        + (f" The {len(most_used)} most used of {len(load_E)} experts." if left_out else ""),
-        svg,
-        caption_rows,
+        f"{sum(map(len, rows.values()))} test images, a row for each of {len(rows)} experts.",
+        "The test images to which each expert gives its largest weights, with their class; where the mixture is wrong, "
+        f"its answer follows in orange.{shown}",
+        draw(width, sheet.pitch * len(rows) * (width - MARGIN) / sheet.columns, paint),
+        tuple(sheet.facts()),
         width,
     )
 
 
-def _mosaic(image: np.ndarray, rows: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """One RGB picture, a white gap right of and below each tile, below it room for a caption."""
-    factor = max(1, TILE // image.shape[-1])
-    tiles = np.repeat(np.repeat(image, factor, axis=-2), factor, axis=-1)
-    tiles = np.broadcast_to(tiles, (len(tiles), 3, *tiles.shape[2:])).transpose(0, 2, 3, 1)
-    height, width = tiles.shape[1:3]
-    cell_height, cell_width = round(TALL * (height + GAP)), width + GAP
-    canvas = np.full((len(rows) * cell_height, columns * cell_width, 3), 255, dtype=np.uint8)
-    for line, indices in enumerate(rows):
-        for place, index in enumerate(indices):
-            top, left = line * cell_height, place * cell_width
-            canvas[top : top + height, left : left + width] = tiles[index]
-    return canvas
+@dataclass(frozen=True)
+class _Sheet:
+    """Tiles in rows. Lengths are in widths of a tile with its gap, from the upper left corner."""
+
+    examples: Examples
+    rows: Mapping[int, np.ndarray]
+    class_names: Sequence[str]
+
+    @property
+    def columns(self) -> int:
+        return max(map(len, self.rows.values()))
+
+    @property
+    def tall(self) -> float:
+        """Height of a tile."""
+        H, W = self.examples["image"].shape[2:]
+        return (1 - GAP) * H / W
+
+    @property
+    def pitch(self) -> float:
+        """From one row of tiles to the next: two lines of caption where the mixture is wrong somewhere."""
+        wrong = any((self.examples["label"] != self.examples["prediction"])[i].any() for i in self.rows.values())
+        return self.tall + (2 if wrong else 1) * LINE + SPACE
+
+    def paint(self, axes) -> None:
+        for line, indices in enumerate(self.rows.values()):
+            for place, index in enumerate(indices):
+                top = line * self.pitch
+                extent = (place, place + 1 - GAP, top + self.tall, top)
+                axes.imshow(_pixels(self.examples["image"][index]), interpolation="none", extent=extent, aspect="auto")
+                self._caption(axes, place + (1 - GAP) / 2, top + self.tall, index)
+        axes.set_xlim(0, self.columns)
+        axes.set_ylim(self.pitch * len(self.rows), 0)
+        axes.set_axis_off()
+
+    def _caption(self, axes, x: float, y: float, index: int) -> None:
+        label, prediction = self._names(index)
+        words = {"ha": "center", "va": "center", "fontsize": 7.5, "parse_math": False}
+        axes.text(x, y + 0.6 * LINE, shortened(label, 12), color=MUTED, **words)
+        if self.examples["prediction"][index] != self.examples["label"][index]:
+            answer = f"\N{RIGHTWARDS ARROW} {shortened(prediction, 10)}"
+            axes.text(x, y + 1.5 * LINE, answer, color=WARM, **words)
+
+    def _names(self, index: int) -> tuple[str, str]:
+        return tuple(self.class_names[int(self.examples[key][index])] for key in ("label", "prediction"))
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What stands in the CSV: a row an image."""
+        return [
+            {
+                "expert": expert,
+                "place": place,
+                "sample_index": int(self.examples["sample_index"][index]),
+                **dict(zip(("label", "prediction"), self._names(index), strict=True)),
+                "weight": round(float(self.examples["weight"][index]), 6),
+            }
+            for expert, indices in self.rows.items()
+            for place, index in enumerate(indices)
+        ]
 
 
-def _caption_tile(axes, place: int, line: int, examples, index: int, class_names: Sequence[str]) -> None:
-    label, prediction = int(examples["label"][index]), int(examples["prediction"][index])
-    words = {"ha": "center", "va": "center", "fontsize": 7.5, "parse_math": False}
-    axes.text(place + 0.44, line + 0.73, shortened(class_names[label], 12), color=MUTED, **words)
-    if prediction != label:
-        answer = f"\N{RIGHTWARDS ARROW} {shortened(class_names[prediction], 10)}"
-        axes.text(place + 0.44, line + 0.86, answer, color=WARM, **words)
+def _pixels(image: np.ndarray) -> np.ndarray:
+    """(channels, H, W) as (H, W, 3), each pixel repeated or only every n-th kept, so that no viewer has to smooth."""
+    largest = max(image.shape[1:])
+    repeat, step = max(1, PIXELS // largest), max(1, largest // (2 * PIXELS))
+    tile = image[:, ::step, ::step].repeat(repeat, axis=-2).repeat(repeat, axis=-1)
+    return np.broadcast_to(tile, (3, *tile.shape[1:])).transpose(1, 2, 0)

@@ -35,9 +35,16 @@ def change(value: float) -> str:
     return "0.0" if float(text) == 0 else text.replace("-", MINUS)
 
 
+def share(part: float, whole: float) -> str:
+    """Whole percent, where 0 % is said of nothing at all only."""
+    percent = 100 * part / whole
+    return "<1 %" if 0 < percent < 1 else f"{percent:.0f} %"
+
+
 def short(value: float, unit: str) -> str:
     """A bound in as few digits as say it."""
-    return _signed(f"{100 * value if unit == 'fraction' else value:.3g}")
+    shown = 100 * value if unit == "fraction" else value
+    return _signed(f"{shown:.3g}" if abs(shown) < 100 else f"{shown:,.0f}")
 
 
 def _signed(text: str) -> str:

@@ -21,11 +21,10 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], align: str) -> s
     """A Markdown table with columns padded to one width; ``align`` has an ``l`` or ``r`` for each column."""
     cells = [[markdown(cell) for cell in row] for row in (header, *rows)]
     widths = [max(3, *(len(row[column]) for row in cells)) for column in range(len(header))]
-    rule = [("-" * (width - 1) + ":") if side == "r" else "-" * width for side, width in zip(align, widths, strict=True)]
-    padded = [
-        [cell.rjust(width) if side == "r" else cell.ljust(width) for cell, side, width in zip(row, align, widths, strict=True)]
-        for row in cells
-    ]
+    columns = list(zip(align, widths, strict=True))
+    rule = ["-" * (width - 1) + ":" if side == "r" else "-" * width for side, width in columns]
+    sided = [[(cell, *column) for cell, column in zip(row, columns, strict=True)] for row in cells]
+    padded = [[c.rjust(width) if side == "r" else c.ljust(width) for c, side, width in row] for row in sided]
     return "\n".join("| " + " | ".join(row) + " |" for row in (padded[0], rule, *padded[1:]))
 
 

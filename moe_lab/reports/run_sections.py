@@ -6,10 +6,13 @@ import numpy as np
 
 from moe_lab.metrics import RunArrays
 from moe_lab.reports import curves
+from moe_lab.reports.class_table import class_table
+from moe_lab.reports.expert_accuracy import expert_accuracy
+from moe_lab.reports.gate_entropies import entropy_histogram
 from moe_lab.reports.images import is_image, typical_images
 from moe_lab.reports.picture import Picture
-from moe_lab.reports.routing_pictures import class_table, entropy_histogram, expert_accuracy
 from moe_lab.reports.section import Section
+from moe_lab.reports.usage import usage_bands
 from moe_lab.store.run import Run
 
 ONE_EXPERT = "There is one expert, so there is nothing to route: usage, entropies and the class table are left out."
@@ -24,7 +27,7 @@ def history_sections(history: curves.History) -> list[Section]:
     training = Section("Training", (curves.accuracy_curve(history), curves.loss_curve(history)))
     if curves.expert_count(history) < 2:
         return [training]
-    return [training, Section("Use of the experts", (curves.usage_bands(history), curves.entropy_curve(history)))]
+    return [training, Section("Use of the experts", (usage_bands(history), curves.entropy_curve(history)))]
 
 
 def finished_sections(run: Run, arrays: RunArrays) -> list[Section]:
@@ -43,7 +46,7 @@ def finished_sections(run: Run, arrays: RunArrays) -> list[Section]:
 
 
 def class_names(run: Run, classes: int) -> list[str]:
-    """The names of evaluation.npz, or the class numbers; what cannot be printed (and may not stand in an SVG) replaced."""
+    """The names of evaluation.npz, or the class numbers. What cannot be printed may not stand in an SVG either."""
     stored = run.arrays("evaluation").get("class_names", np.arange(classes))
     return ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(name)) for name in stored]
 

@@ -1,3 +1,4 @@
+import inspect
 import os
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from moe_lab.data.mnist import TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, FashionMnist, Mnist
+from moe_lab.data.mnist import TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, FashionMnist, IdxImages, Mnist
 
 REAL = pytest.mark.skipif(
     "MOE_LAB_DATA" not in os.environ, reason="no real data here: MOE_LAB_DATA names no data folder"
@@ -60,6 +61,10 @@ def test_check_names_each_file_and_what_it_holds(small, tmp_path):
     assert [Path(row["file"]).name for row in rows] == list(small.md5s)
     assert rows[0]["found"] == f"30 x 2 x 3 bytes, md5 {small.md5s[TRAIN_IMAGES]}"
     assert {row["source"] for row in rows} == {"data folder"}
+
+
+def test_the_common_base_is_no_data_set():
+    assert inspect.isabstract(IdxImages) and not inspect.isabstract(FashionMnist)
 
 
 def test_describe_needs_no_files(tmp_path):

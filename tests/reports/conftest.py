@@ -4,6 +4,7 @@ Axes: N test samples, E experts, C classes.
 """
 
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -101,18 +102,14 @@ def plain_config(experts: int, seed: int, epochs: int, gate: str) -> dict[str, A
 
 
 ENVIRONMENT = {
-    "moe_lab": "0.1.0",
-    "python": "3.11.2",
-    "torch": "2.13.0",
-    "numpy": "2.3.0",
+    "versions": {"python": "3.11.2", "moe-lab": "0.1.0", "torch": "2.13.0", "numpy": "2.3.0"},
     "platform": "Linux-6.1-x86_64",
     "cpu": "a plain CPU",
     "cores": 2,
     "gpu": None,
     "threads": 1,
-    "git_commit": "0123456789abcdef0123456789abcdef01234567",
-    "git_dirty": False,
-    "command": "moe-lab train seed=1",
+    "git": {"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": False},
+    "command": ["moe-lab", "train", "seed=1"],
     "config_hash": "45c620f1",
 }
 
@@ -148,7 +145,7 @@ def write_run(
         "class_names": np.array(class_names or [str(c) for c in range(classes)]),
     }
     arrays = RunArrays.from_arrays(routing, evaluation)
-    share_E = arrays.normalized_weights_ME.mean(0)
+    share_E = arrays.normalized_weights_ME.mean(0) if arrays.routed_count else np.full(experts, 1 / experts)
     atomic.write_text(folder / "config.yaml", yaml.safe_dump(plain_config(experts, seed, epochs, gate)))
     atomic.write_json(folder / "environment.json", ENVIRONMENT)
     done = history_rows(rng, share_E, epochs, validation=validation)
@@ -191,11 +188,50 @@ def _examples(arrays: RunArrays, pixels: np.ndarray, *, images: bool) -> dict[st
     }
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> Callable[..., Run]:
-    """``make_run(name, **options)`` writes a run folder below a fresh ``runs``."""
+class Page(HTMLParser):
+    """What a browser would see of a page: its tags with their attributes, its text, and which tags stand unclosed."""
+
+    VOID = ("meta", "img", "link", "br", "hr", "input")
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(path.read_text())
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="session")
+def open_page() -> Callable[[Path], Page]:
+    return Page
+
+
+@pytest.fixture(scope="session")
+def nasty() -> str:
+    return NASTY
+
+
+@pytest.fixture(scope="session")
+def make_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """``make_run(name, **options)`` writes a run folder into a fresh folder of runs."""
 
     def make(name: str = "a-run", **options: Any) -> Run:
-        return write_run(tmp_path / "runs" / name, **options)
+        return write_run(tmp_path_factory.mktemp("runs") / name, **options)
 
     return make

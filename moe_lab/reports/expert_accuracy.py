@@ -1,0 +1,75 @@
+"""How good each expert is by itself, against the mixture and the oracle. Axes: N test samples, E experts."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from moe_lab.metrics.arrays import RunArrays
+from moe_lab.reports.numbers import share
+from moe_lab.reports.picture import HALF, Picture, draw
+from moe_lab.reports.style import ACCENT, INK, MUTED, RULE, WARM
+
+
+def expert_accuracy(arrays: RunArrays, own_error_E: Sequence[float | None], references: Mapping[str, float]) -> Picture:
+    """Each expert's accuracy on the samples it was given and on all test samples, against ``references`` (error rates).
+
+    Args:
+        own_error_E: expert_error_rate of metrics.json: error of the arg-max expert's own prediction, null if dead.
+        references: name -> error rate, drawn as lines (the mixture, the oracle).
+    """
+    all_E = 100 * (arrays.expert_prediction_NE == arrays.label_N[:, None]).mean(0)
+    own_E = np.array([math.nan if error is None else 100 * (1 - error) for error in own_error_E])
+    load_E = arrays.load_E
+    experts = arrays.experts
+    lines = {name: 100 * (1 - error) for name, error in references.items()}
+
+    def paint(figure, axes):
+        y_E = np.arange(experts)
+        axes.hlines(y_E, np.fmin(all_E, own_E), np.fmax(all_E, own_E), color=RULE, linewidth=3)
+        axes.plot(all_E, y_E, "o", color="white", markeredgecolor=MUTED, markersize=6, markeredgewidth=1.4)
+        axes.plot(own_E, y_E, "o", color=ACCENT, markersize=6.5)
+        axes.set_xlim(10 * math.floor(min(np.nanmin(all_E), np.nanmin(own_E)) / 10 - 0.2), 101.5)
+        for level, (name, value) in enumerate(lines.items()):
+            _reference_line(axes, f"{name} {value:.1f} %", value, level)
+        shares = [f"{e}  ({share(load, arrays.routed_count)})" for e, load in enumerate(load_E)]
+        axes.set_yticks(y_E, shares, fontsize=8.5 if experts <= 32 else 7)
+        axes.set_ylim(experts - 0.4, -0.6)
+        axes.set_title("expert (share of the samples)", pad=12 + 13 * len(lines))
+        axes.set_xlabel("accuracy (%)", loc="right")
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+
+    rows = tuple(
+        {
+            "expert": e,
+            "samples": int(load_E[e]),
+            "accuracy_own_percent": None if math.isnan(own_E[e]) else float(own_E[e]),
+            "accuracy_all_percent": float(all_E[e]),
+            **{f"{name}_percent": value for name, value in lines.items()},
+        }
+        for e in range(experts)
+    )
+    svg = draw(HALF, 1.2 + (0.28 if experts <= 32 else 0.17) * experts, paint)
+    named = ", ".join(f"{name} {value:.1f} %" for name, value in lines.items())
+    own = ", ".join(f"expert {e} {value:.0f} %" for e, value in enumerate(own_E) if not math.isnan(value))
+    return Picture(
+        "expert_accuracy",
+        "Each expert against the mixture",
+        f"Dot plot of the accuracy of {experts} experts. On their own samples: {own}. Lines: {named}.",
+        "Filled: the expert by itself on the samples that it was given; hollow: on all test samples. A wide gap is "
+        "the mark of a specialist. The oracle takes, for every sample, the best expert with the label known: no gate "
+        "can do better by choosing one expert.",
+        svg,
+        rows,
+        HALF,
+    )
+
+
+def _reference_line(axes, text: str, x: float, level: int) -> None:
+    """A vertical line with its name above the axes, one text line higher for each ``level``."""
+    colour, dash = ((INK, "-"), (WARM, "--"))[level % 2]
+    axes.axvline(x, color=colour, linewidth=1.0, linestyle=dash)
+    anchor = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "xytext": (0, 4 + 13 * level)}
+    side = "right" if x > sum(axes.get_xlim()) / 2 else "left"
+    axes.annotate(text, (x, 1), **anchor, color=colour, ha=side, va="bottom", fontsize=8.5, annotation_clip=False)

@@ -1,0 +1,32 @@
+import json
+
+from moe_lab.config.compose import groups, options
+
+
+def test_every_option_of_every_group_has_a_line(cli):
+    rows = json.loads(cli("list", "-f", "json").out)
+    assert {(row["group"], row["name"]) for row in rows} == {(g, o) for g in groups() for o in options(g)}
+    assert all(row["summary"].strip() for row in rows)
+
+
+def test_parts_from_the_literature_name_their_paper(cli):
+    for group in ("gate", "experts", "objective", "regularizer"):
+        rows = json.loads(cli("list", group, "-f", "json").out)
+        assert rows and all(row["source"] for row in rows), group
+
+
+def test_metrics(cli):
+    rows = json.loads(cli("list", "metric", "-f", "json").out)
+    assert {"test_error_rate", "information_per_usage"} <= {row["name"] for row in rows}
+    assert all(row["unit"] and row["definition"] for row in rows)
+
+
+def test_every_form(cli):
+    assert cli("list", "gate", "-f", "csv").out.startswith("name,summary,source\n")
+    assert cli("list", "gate", "-f", "md").out.startswith("| name | summary | source |\n| --- |")
+    assert "attentive" in cli("list", "gate").out
+
+
+def test_an_unknown_group(cli):
+    result = cli("list", "gaet")
+    assert result.code == 2 and "gate" in result.err and result.err.count("\n") == 1

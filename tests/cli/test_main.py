@@ -1,0 +1,40 @@
+import subprocess
+import sys
+
+import moe_lab
+
+
+def test_help_has_titled_groups_and_examples(cli):
+    result = cli("--help")
+    assert result.code == 0
+    for text in ("Experiments", "Results", "What there is", "train", "report", "runs", "list", "config", "data"):
+        assert text in result.out
+    for command in ("train", "report", "runs", "list", "config"):
+        assert "Examples:" in cli(command, "--help").out, command
+    assert "Examples:" in cli("data", "--help").out
+
+
+def test_no_arguments_is_help(cli):
+    assert "Usage: moe-lab" in cli().out
+
+
+def test_version(cli):
+    assert cli("--version").out.strip() == f"moe-lab {moe_lab.__version__}"
+
+
+def test_a_misspelt_option_is_refused(cli):
+    result = cli("train", "--nmae", "x")
+    assert result.code == 2 and "--nmae" in result.err
+
+
+def test_help_and_listings_import_no_torch():
+    """In a fresh interpreter: what completion and `--help` wait for."""
+    code = (
+        "import sys\n"
+        "from moe_lab.cli.main import app\n"
+        "for words in (['--help'], ['list'], ['list', 'metric'], ['data', 'list'], ['runs']):\n"
+        "    app(words, standalone_mode=False)\n"
+        "print('loaded', [name for name in ('torch', 'pandas', 'torchvision', 'sklearn') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("loaded []")

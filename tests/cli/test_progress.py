@@ -1,0 +1,65 @@
+import io
+
+import pytest
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from moe_lab.cli.progress import Bar, Lines, progress
+from moe_lab.training.watch import Watch
+
+
+def row(epoch, validation=True):
+    names = ("loss_nats", "error_rate", "sample_entropy_bits")
+    return {
+        "epoch": epoch,
+        **{f"train_{name}": 0.5 for name in names},
+        **{f"validation_{name}": 0.25 if validation else None for name in names},
+    }
+
+
+def test_lines_are_about_ten(capsys):
+    lines = Lines()
+    lines.begin(100, 3)
+    for epoch in range(1, 101):
+        lines.epoch(row(epoch))
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 11 and printed[-1].startswith("epoch 100/100")
+    assert "val loss 0.250  accuracy 75.0%  gate entropy 0.25 bits" in printed[0]
+
+
+def test_without_validation_the_training_numbers_are_shown(capsys):
+    lines = Lines()
+    lines.begin(1, 1)
+    lines.epoch(row(1, validation=False))
+    assert "train loss 0.500  accuracy 50.0%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_bar_fits_the_terminal_and_tells_all(width):
+    screen = io.StringIO()
+    with progress_on(screen, width) as shown:
+        bar = Bar(shown)
+        bar.begin(2, 2)
+        bar.batch(0, 0, torch.tensor(2.0))
+        bar.epoch(row(1))
+        bar.epoch(row(2))
+    printed = screen.getvalue().splitlines()[-1]
+    assert len(printed) <= width
+    for part in ("epoch 2/2", "val loss 0.250", "accuracy 75.0%", "gate entropy 0.25 bits"):
+        assert part in printed
+
+
+def progress_on(screen, width):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("moe_lab.cli.progress.Console", lambda: Console(file=screen, width=width, force_terminal=False))
+        from moe_lab.cli.progress import make_bar
+
+        return make_bar()
+
+
+def test_quiet_and_plain(capsys):
+    with progress(quiet=True) as watch:
+        assert type(watch) is Watch
+    with progress(quiet=False) as watch:
+        assert isinstance(watch, Lines)

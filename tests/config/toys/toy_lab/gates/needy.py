@@ -1,0 +1,3 @@
+"""A part whose library is not installed."""
+
+import library_that_nobody_has

@@ -1,0 +1,11 @@
+from toy_lab.roles import Regularizer
+
+from moe_lab.ranges import NonNegative
+
+
+class Importance(Regularizer):
+    def __init__(self, sizes: int, *, weight: NonNegative = 0.1) -> None:
+        self.weight = weight
+
+
+class ZLoss(Importance): ...

@@ -1,0 +1,44 @@
+"""Every `moe-lab ...` line of README and docs is run, in its order, shortened by appended words."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SHORT = ["trainer.epochs=1", "trainer.limit_batches=2"]
+LINE = re.compile(r"^(?:\$ )?moe-lab .*$", re.MULTILINE)
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"<!-- file: (\S+) -->\n```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def lines(text: str) -> list[str]:
+    return [line for block in FENCE.findall(text) for line in LINE.findall(block)]
+
+
+def shortened(line: str) -> list[str]:
+    words = shlex.split(line.removeprefix("$ "))[1:]
+    return [*words, *SHORT] if words[0] == "train" else words
+
+
+def test_readme_has_its_commands():
+    assert len(lines((ROOT / "README.md").read_text())) >= 10
+    assert "```\nmake train\nmake test\n```" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("data", ["real", "digits"])
+def test_the_lines_of_a_document(cli, tmp_path, request, document, data):
+    """With the real data where it is here, and with digits in its place everywhere."""
+    text = document.read_text()
+    if data == "real" and "fashion_mnist" in text:
+        request.getfixturevalue("real_data")
+    for name, content in FILE.findall(text):
+        path = tmp_path / "cwd" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    for line in lines(text if data == "real" else text.replace("fashion_mnist", "digits")):
+        result = cli(*shortened(line))
+        assert result.code == 0, f"{line}\n{result.out}{result.err}"

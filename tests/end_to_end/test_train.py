@@ -1,0 +1,162 @@
+"""`moe-lab train`, `runs` and `report` as a person uses them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SHORT = ["trainer.epochs=2", "trainer.limit_batches=3"]
+
+
+def test_a_run_its_table_and_its_report(cli):
+    result = cli("train", *SHORT, "--name", "first")
+    assert result.code == 0, result.err
+    assert "epoch 2/2" in result.out and "test_error_rate" in result.out
+    assert Path("runs/first/report.html").is_file() and "runs/first/report.html" in result.out
+    metrics = json.loads(Path("runs/first/metrics.json").read_text())
+    named = {
+        "test_error_rate", "test_loss_nats", "sample_entropy_bits", "router_entropy_bits", "usage_entropy_bits",
+        "load_entropy_bits", "mutual_information_expert_label_bits", "mutual_information_expert_prediction_bits",
+        "information_per_usage", "dead_experts", "load_max_violation", "unrouted_share", "expert_error_rate",
+        "oracle_error_rate", "hardening_gap", "parameters_total", "parameters_active",
+    }  # fmt: skip
+    assert named <= metrics.keys()
+    again = cli("report", "runs/first")
+    assert again.code == 0 and "runs/first/report.html" in again.out
+
+
+def test_quiet_no_report_and_another_folder(cli):
+    result = cli("train", *SHORT, "-q", "--no-report", "--runs", "elsewhere")
+    [folder] = Path("elsewhere").iterdir()
+    assert result.out.strip() == str(folder) and not (folder / "report.html").exists()
+
+
+def test_runs_lists_what_there_is(cli):
+    assert "no runs in runs" in cli("runs").err
+    cli("train", *SHORT, "--no-report", "--name", "a")
+    cli("train", *SHORT, "--no-report", "--name", "b", "gate=attentive", "seed=4")
+    rows = json.loads(cli("runs", "-f", "json").out)
+    assert [row["run"] for row in rows] == ["a", "b"] and rows[1]["status"] == "finished"
+    assert rows[1]["choices"]["gate"] == "attentive" and rows[1]["choices"]["seed"] == 4
+    assert rows[0]["test_error_rate"] > 0
+    assert "attentive" in cli("runs").out and cli("runs", "-f", "csv").out.startswith("run,status,choices,")
+
+
+def test_two_runs_side_by_side(cli):
+    for seed in (0, 1):
+        cli("train", *SHORT, "--no-report", "--name", f"s{seed}", f"seed={seed}")
+    result = cli("report", "runs/s0", "runs/s1")
+    assert result.code == 0, result.err
+    [made] = [path for path in Path("runs").iterdir() if path.name.startswith("report-")]
+    assert (made / "report.html").is_file() and str(made / "report.html") in result.out
+    rows = json.loads(cli("report", "runs/s0", "runs/s1", "--out", "compared", "-f", "json").out)
+    assert len(rows) == 2
+    assert cli("report", "runs/s0", "runs/s1", "--out", "compared").code == 2
+    assert len(json.loads(cli("runs", "-f", "json").out)) == 2
+
+
+def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
+    Path("mine/regularizer").mkdir(parents=True)
+    Path("mine/regularizer/entropy.yaml").write_text(
+        "# @package regularizers.entropy\n_target_: entropy_part.Entropy\nweight: 0.5\n"
+    )
+    Path("entropy_part.py").write_text(
+        "import torch\n"
+        "from moe_lab.parts import Regularizer\n"
+        "from moe_lab.ranges import NonNegative\n"
+        "class Entropy(Regularizer):\n"
+        '    """Mean entropy of the gate, in nats."""\n'
+        "    def __init__(self, sizes, *, weight: NonNegative = 0.5):\n"
+        "        super().__init__(weight)\n"
+        "    def forward(self, step):\n"
+        "        return torch.special.entr(step.output.routing.probs_BE).sum(-1).mean(-1)\n"
+    )
+    words = ["regularizer=[entropy]", "regularizers.entropy.weight=0.1"]
+    result = cli("train", *SHORT, *words, "--config-dir", "mine", "--plugin", "entropy_part.py", "--name", "own")
+    assert result.code == 0, result.err
+    header = Path("runs/own/history.csv").read_text().splitlines()[0]
+    assert "regularizer_entropy,regularizer_entropy_weighted" in header
+    assert "entropy" in cli("list", "regularizer", "--config-dir", "mine").out
+    # without the file its class may not be named
+    refused = cli("train", *SHORT, *words, "--config-dir", "mine")
+    assert refused.code == 2 and "entropy_part.Entropy" in refused.err
+
+
+def test_your_own_arrays(cli):
+    import numpy as np
+
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(200, 6)).astype(np.float32)
+    np.savez("mine.npz", x_train=x, y_train=(x[:, 0] > 0).astype(int) + (x[:, 1] > 1))
+    result = cli("train", *SHORT, "dataset=npz", "dataset.path=mine.npz", "gate=switch", "--name", "own")
+    assert result.code == 0, result.err
+
+
+WRONG = [
+    "gate=sofmax", "gatee=softmax", "gate.temprature=2", "k=two", "k=9", "k=0", "seed=-1", "seed=1.5",
+    "trainer.lr=0", "trainer.lr=.inf", "trainer.lr=nan", "trainer.epochs=true", "trainer.optimizer=rmsprop",
+    "regularizer=null", "gate=null", "~gate", "+foo=1", "++gate.typo=3", "gate=[softmax,top_k]",
+    "trainer.lr=${oc.env:HOME}", "k=1,2", "seed=range(0,2)", "dataset=npz", "dataset=npz dataset.path=nope.npz",
+    "regularizers.importance.weight=0.3", "regularizer=[importance] experts.count=1", "gate=attentive experts=linear",
+    "gate.combine=probabilities k=1", "gate.weigh.over=selected k=1", "gate=top_k experts.count=1",
+    "experts.count=0", "gate", "=3", "hydra.run.dir=x", "gate._target_=os.system", "device=tpu",
+    "regularizer=[sample_similarity] regularizers.sample_similarity.form=paper", "dataset=[a",
+    "--name ../x", "--name a/b", "--config-dir nowhere", "--plugin nowhere.py",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_command_is_one_clear_line_and_nothing_is_written(cli, words):
+    result = cli("train", *words.split())
+    assert result.code == 2
+    assert result.err.startswith("moe-lab: ") and result.err.count("\n") == 1 and len(result.err) > 20
+    assert "Traceback" not in result.err and result.out == ""
+    assert list(Path().iterdir()) == []
+
+
+def test_other_commands_refuse_in_the_same_way(cli):
+    for words in (["report", "nowhere"], ["report", "a", "b"], ["runs", "-f", "nope"], ["list", "nope"], ["data", "check", "x"]):
+        result = cli(*words)
+        assert result.code == 2 and result.err and "Traceback" not in result.err, words
+        assert list(Path().iterdir()) == [], words
+
+
+def test_a_name_is_not_taken_twice(cli):
+    assert cli("train", *SHORT, "--no-report", "--name", "a").code == 0
+    result = cli("train", *SHORT, "--name", "a")
+    assert result.code == 2 and "exists already" in result.err
+
+
+def test_a_diverged_run_ends_with_one_line_and_code_1(cli):
+    result = cli("train", *SHORT, "trainer.optimizer=sgd", "trainer.lr=1e30", "--name", "a")
+    assert result.code == 1 and result.err.count("\n") == 1 and "diverged" in result.err
+    assert json.loads(cli("runs", "-f", "json").out)[0]["status"] == "diverged"
+    report = cli("report", "runs/a")
+    assert report.code == 0 and "diverged" in Path("runs/a/report.md").read_text()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_saves_the_state(tmp_path, number, code):
+    command = [sys.executable, "-m", "moe_lab", "train", "trainer.epochs=100000", "--name", "long"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("epoch 1/")
+        time.sleep(0.2)
+        os.kill(process.pid, number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code and "its state is saved" in err and "Traceback" not in err
+    status = json.loads((tmp_path / "runs/long/status.json").read_text())
+    assert status["status"] == "interrupted" and (tmp_path / "runs/long/checkpoint.pt").is_file()
+
+
+def test_real_images(cli, real_data):
+    words = ["dataset=fashion_mnist", "gate=attentive", "trainer.epochs=1", "trainer.batch_size=256"]
+    result = cli("train", *words, "--name", "clothes")
+    assert result.code == 0, result.err
+    metrics = json.loads(Path("runs/clothes/metrics.json").read_text())
+    # a linear classifier gets about 0.16; an untrained one 0.9
+    assert metrics["test_error_rate"]["value"] < 0.25
