@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test clean
+.PHONY: train test lint clean
 
 train: .venv/installed
 	$(BIN)/moe-lab train
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check moe_lab tests
+	$(BIN)/ruff format --check moe_lab tests
 
 # torch, and what is needed to run experiments
 .venv/installed: pyproject.toml constraints.txt

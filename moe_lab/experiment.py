@@ -14,7 +14,7 @@ import yaml
 
 from moe_lab.config.build import build
 from moe_lab.config.check import check
-from moe_lab.config.compose import compose
+from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import config_key, differences
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.environment import environment
@@ -72,10 +72,11 @@ class Experiment:
 class Job:
     """A config that has passed every check: plain values, k and the rule of combination filled in.
 
-    ``differs`` are the choices that are not the defaults.
+    ``choices`` are the options taken of each group, ``differs`` what is not the default.
     """
 
     config: Config
+    choices: dict[str, str | list[str]]
     differs: Config
 
     @property
@@ -90,7 +91,8 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
     """
     config = compose(words, config_dir)
     check(config, Experiment, plugins)
-    return Job(resolve(config), differences(config, compose([], config_dir), config_dir))
+    differs = differences(config, compose([], config_dir), config_dir)
+    return Job(resolve(config), choices(words, config_dir), differs)
 
 
 def resolve(config: Config) -> Config:
@@ -127,7 +129,7 @@ def run(
     The status tells how it ended. Raises Stopped where a stop was asked for (state saved), Diverged where the loss is
     no number any more, and whatever else went wrong (status failed).
     """
-    status = StatusFile(folder, key=job.key, differs=job.differs, headline={})
+    status = StatusFile(folder, key=job.key, choices=job.choices, differs=job.differs, headline={})
     with _log(folder) as log:
         _write_config(job, folder)
         status.start()

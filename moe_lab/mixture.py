@@ -67,8 +67,10 @@ def combine_rule(gate: Gate) -> Combine:
     fits = gate.rows_sum_to_one and gate.sizes.k >= 2
     if gate.combine == "probabilities" and not fits:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
-        raise ConfigError(f"gate.combine=probabilities does not fit {reason}: the gate could not learn from it; "
-                          "leave gate.combine null, or take logits")
+        raise ConfigError(
+            f"gate.combine=probabilities does not fit {reason}: the gate could not learn from it; "
+            "leave gate.combine null, or take logits"
+        )
     return gate.combine or ("probabilities" if fits else "logits")
 
 
@@ -110,12 +112,16 @@ def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]
         raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
     combine_rule(gate)
     if objective.needs_distribution and not gate.rows_sum_to_one:
-        raise ConfigError(f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
-                          "gate's do not: take another gate or objective")
+        raise ConfigError(
+            f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
+            "gate's do not: take another gate or objective"
+        )
     for name, regularizer in regularizers.items():
         if regularizer.least_experts > sizes.experts:
-            raise ConfigError(f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
-                              f"experts.count={sizes.experts}: take more experts, or leave it out")
+            raise ConfigError(
+                f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
+                f"experts.count={sizes.experts}: take more experts, or leave it out"
+            )
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:

@@ -13,7 +13,7 @@ def test_linear_is_torchs_linear():
 
 
 def test_linear_starts_like_torchs_linear():
-    """Uniform in +-1/sqrt(I): the largest of 40,000 draws lies just inside, the standard deviation is the bound / sqrt 3."""
+    """Uniform in +-1/sqrt(I): the largest of 40,000 draws lies just inside, the deviation is the bound / sqrt 3."""
     torch.manual_seed(0)
     layer = Linear(400, 100)
     bound = 1 / 20
@@ -26,8 +26,12 @@ def test_linear_starts_like_torchs_linear():
 def test_a_bank_gives_each_expert_its_own_product(runs):
     """One input shared by five experts (the wide product) and an input an expert (the batched one)."""
     x = torch.randn(*runs, 1, 7, 4)
-    bank = stack([stack([Linear(4, 2) for _ in range(5)]) for _ in range(3)] if runs else [Linear(4, 2) for _ in range(5)])
-    each = torch.stack([x[..., 0, :, :] @ bank.weight_IO[..., e, :, :] + bank.bias_1O[..., e, :, :] for e in range(5)], -3)
+    bank = stack(
+        [stack([Linear(4, 2) for _ in range(5)]) for _ in range(3)] if runs else [Linear(4, 2) for _ in range(5)]
+    )
+    each = torch.stack(
+        [x[..., 0, :, :] @ bank.weight_IO[..., e, :, :] + bank.bias_1O[..., e, :, :] for e in range(5)], -3
+    )
     torch.testing.assert_close(bank(x), each)
     torch.testing.assert_close(bank(x.expand(*runs, 5, 7, 4)), each)
 

@@ -36,9 +36,7 @@ def prepare(name: Name, words: Words = None, config_dir: ConfigDir = None) -> No
 
 
 @app.command()
-def check(
-    name: Name, words: Words = None, form: FormatOption = Format.table, config_dir: ConfigDir = None
-) -> None:
+def check(name: Name, words: Words = None, form: FormatOption = Format.table, config_dir: ConfigDir = None) -> None:
     """Read a data set's files and verify their checksums."""
     from moe_lab.cli.tables import show
 

@@ -1,7 +1,7 @@
 """`moe-lab report`: the report of a run, or several runs side by side."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,8 @@ Examples:
 def report(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Run folders.")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where a comparison goes; default: a fresh folder of --runs.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where a comparison goes; default: a fresh folder of --runs."),
     ] = None,
     runs: RunsFolder = RUNS,
     form: FormatOption = Format.table,
@@ -39,5 +40,18 @@ def report(
     else:
         table = comparison(opened)
         page = write_comparison(opened, claim_report(out, runs))
-        show(table, list(table[0]), form, empty="")
+        if form is Format.table:
+            _show_side_by_side(table)
+        else:
+            show(table, list(table[0]), form, empty="")
     typer.echo(page, err=form is not Format.table)
+
+
+def _show_side_by_side(table: list[dict[str, Any]]) -> None:
+    """A column a run, a row a choice or metric: what fits a terminal best for a few runs."""
+    from moe_lab.cli.tables import show
+
+    names = [name for name in table[0] if name not in ("key", "run")]
+    rows = [{"": name, **{run["key"]: run[name] for run in table}} for name in names]
+    labels = {"": "", **{run["key"]: f"{run['key']}  {run['run']}" for run in table}}
+    show(rows, list(labels), Format.table, empty="", labels=labels)

@@ -81,7 +81,7 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, label in labels.items():
-        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
+        numeric = any(isinstance(row.get(name), int | float) for row in rows)
         table.add_column(Text(label), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in rows:
         table.add_row(*(Text(text(row.get(name))) for name in labels))

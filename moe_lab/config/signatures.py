@@ -75,9 +75,7 @@ def _model(cls: type) -> "type[BaseModel]":
 
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     required = _required(cls)
-    fields = {
-        name: (_schema(hint, cls, name), ... if name in required else None) for name, hint in hints(cls).items()
-    }
+    fields = {name: (_schema(hint, cls, name), ... if name in required else None) for name, hint in hints(cls).items()}
     return create_model(cls.__name__, __config__=config, **fields)
 
 

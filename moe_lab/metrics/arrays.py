@@ -4,7 +4,7 @@ Axes: N test samples, M routed test samples (at least one positive weight), E ex
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 

@@ -101,7 +101,9 @@ def euclidean_distance(x_BD: Tensor) -> Tensor:
 def _check(form: str, weight: float | None, beta_s: float | None, beta_d: float | None, distance: str) -> None:
     where = "regularizers.sample_similarity"
     if form == "default" and (beta_s, beta_d) != (None, None):
-        raise ConfigError(f"{where}: beta_s and beta_d belong to form=paper and form=reference; form=default has weight")
+        raise ConfigError(
+            f"{where}: beta_s and beta_d belong to form=paper and form=reference; form=default has weight"
+        )
     if form != "default" and weight is not None:
         raise ConfigError(f"{where}: weight belongs to form=default; form={form} has beta_s and beta_d")
     if form != "default" and beta_s is None:

@@ -1,7 +1,6 @@
 """What a run was: the choices that differ from the defaults, the main ones, and one name for a nested part."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 Choices = dict[str, str]
@@ -31,17 +30,9 @@ VALUES = {
 }
 
 
-@cache
-def default_options() -> dict[str, Any]:
-    """Group -> the option that is taken where no word chooses one, in this version of moe-lab."""
-    from moe_lab.config.compose import choices
-
-    return choices([])
-
-
 def main_choices(config: Mapping[str, Any], status: Mapping[str, Any]) -> Choices:
     """label -> value of the main choices that the config has."""
-    options = default_options() | (status.get("differs") or {})
+    options = status.get("choices") or {}
     parts = {label: (options.get(group), lookup(config, key)) for label, (group, key) in PARTS.items()}
     values = {label: lookup(config, key) for label, key in VALUES.items()}
     return {label: _option(name, node) for label, (name, node) in parts.items() if node is not None} | {
@@ -139,7 +130,8 @@ def across(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple
     """
     configs = [flat(config) for config, _ in runs]
     named = [differing_choices(status) for _, status in runs]
-    differing = {key: _values(key, configs, named) for choices in named for key in choices}
+    options = [status.get("choices") or {} for _, status in runs]
+    differing = {key: _values(key, configs, named, options) for choices in named for key in choices}
     differing = {key: values for key, values in differing.items() if len(set(values)) > 1}
     for key in sorted({key for config in configs for key in config}):
         values = [config.get(key, ABSENT) for config in configs]
@@ -149,19 +141,18 @@ def across(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple
     return {label: value for label, value in mains[0].items() if all(m.get(label) == value for m in mains)}, differing
 
 
-def _values(key: str, configs: Sequence[Choices], named: Sequence[Choices]) -> list[str]:
-    """A choice in each run: the config's value where the key is one of its keys; where it is the name of a whole part
-    (``gate: attentive``), that name, or the default's for a run that did not choose."""
-    pairs = list(zip(configs, named, strict=True))
-    if all(choices.get(key, config.get(key)) == config.get(key) for config, choices in pairs):
+def _values(
+    key: str, configs: Sequence[Choices], named: Sequence[Choices], options: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """A choice in each run: the config's value where the key is one of its keys; where it is a group (``gate``), the
+    option that each run took."""
+    if all(
+        choices.get(key, config.get(key)) == config.get(key) for config, choices in zip(configs, named, strict=True)
+    ):
         return [config.get(key, ABSENT) for config in configs]
-    kept = f"{described(default_options()[key])} (default)" if _is_group(key) else "default"
-    return [choices.get(key, kept) for choices in named]
-
-
-def _is_group(key: str) -> bool:
-    """Whether ``key`` is a group whose default depends on no other choice."""
-    return "/" not in key and key in default_options()
+    if all(key in chosen for chosen in options):
+        return [described(chosen[key]) for chosen in options]
+    return [choices.get(key, "default") for choices in named]
 
 
 def _covers(choice: str, key: str) -> bool:

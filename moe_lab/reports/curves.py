@@ -108,7 +108,7 @@ def _picture(
         if bound_bits is not None:
             axes.axhline(bound_bits, color=INK, linewidth=0.9, linestyle=":")
             axes.set_ylim(-0.04 * bound_bits, 1.08 * bound_bits)
-            ends["bound"] = (bound_bits, f"log\N{SUBSCRIPT TWO} E", INK)
+            ends["bound"] = (bound_bits, "log\N{SUBSCRIPT TWO} E", INK)
         label_ends(axes, list(ends.values()))
 
     told = "; ".join(f"{curve.name} {curve.last:.4g}" for curve in curves) or "no value was recorded"

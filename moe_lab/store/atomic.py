@@ -14,7 +14,7 @@ import numpy as np
 
 
 def write_with(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let ``write`` fill a temporary file, then move it to ``path``. A reader sees the old file or the whole new one."""
+    """Let ``write`` fill a temporary file, then move it to ``path``: readers see the old file or the whole new one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -47,7 +47,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """A header from the first row's keys; None is an empty cell; floats in the shortest form that reads back the same."""
+    """A header from the first row's keys; None is an empty cell; floats in the shortest form that reads back."""
     rows = list(rows)
     buffer = io.StringIO()
     if rows:

@@ -13,7 +13,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def check_name(name: str, runs: Path) -> None:
     """Raise RunError where ``name`` cannot be a new folder of ``runs``; creates nothing."""
     if not NAME.fullmatch(name):
-        raise RunError(f"{name!r} cannot name a folder: use letters, digits, '.', '_' and '-' (at most 100, first a letter or digit)")
+        raise RunError(f"{name!r} cannot name a folder: use letters, digits, '.', '_' and '-' (at most 100)")
     if (runs / name).exists():
         raise RunError(f"{runs / name} exists already: choose another name, or remove that folder")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from moe_lab.errors import RunError
 from moe_lab.store.status import is_lost
@@ -45,6 +44,8 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The whole config in plain values. Never resolved, so a stranger's folder cannot read the environment."""
+        import yaml
+
         try:
             config = yaml.safe_load(self._text("config.yaml"))
         except yaml.YAMLError as error:

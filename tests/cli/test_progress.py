@@ -3,7 +3,6 @@ import io
 import pytest
 import torch
 from rich.console import Console
-from rich.progress import Progress
 
 from moe_lab.cli.progress import Bar, Lines, progress
 from moe_lab.training.watch import Watch

@@ -11,7 +11,14 @@ COLUMNS = ["name", "value", "choices"]
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(None, "–"), (True, "yes"), (0.123456, "0.1235"), (3, "3"), ({"k": 2, "gate": "x"}, "k=2 gate=x"), ([1, 2.5], "[1,2.5]")],
+    [
+        (None, "–"),
+        (True, "yes"),
+        (0.123456, "0.1235"),
+        (3, "3"),
+        ({"k": 2, "gate": "x"}, "k=2 gate=x"),
+        ([1, 2.5], "[1,2.5]"),
+    ],
 )
 def test_text(value, expected):
     assert text(value) == expected

@@ -83,4 +83,6 @@ def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
                 assert together[name] is None, name
                 continue
             assert together[name].shape == (R, *value.shape), name
-            torch.testing.assert_close(together[name][run], value, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+            torch.testing.assert_close(
+                together[name][run], value, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
+            )

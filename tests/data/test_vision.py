@@ -60,8 +60,7 @@ def test_nothing_is_defined_where_torchvision_imports_by_itself(tmp_path):
 
 def test_another_error_passes_untouched(tmp_path):
     code = fake_torchvision(tmp_path, "raise RuntimeError('operator torchvision::nms does not exist at all')") + (
-        "try: vision.import_torchvision()\n"
-        "except RuntimeError as error: print(error, vision._kept_libraries)"
+        "try: vision.import_torchvision()\nexcept RuntimeError as error: print(error, vision._kept_libraries)"
     )
     assert run(code) == "operator torchvision::nms does not exist at all []"
 

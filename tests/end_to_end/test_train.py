@@ -54,6 +54,7 @@ def test_two_runs_side_by_side(cli):
     assert result.code == 0, result.err
     [made] = [path for path in Path("runs").iterdir() if path.name.startswith("report-")]
     assert (made / "report.html").is_file() and str(made / "report.html") in result.out
+    assert "A  s0" in result.out and "B  s1" in result.out and "test_error_rate" in result.out
     rows = json.loads(cli("report", "runs/s0", "runs/s1", "--out", "compared", "-f", "json").out)
     assert len(rows) == 2
     assert cli("report", "runs/s0", "runs/s1", "--out", "compared").code == 2
@@ -120,7 +121,13 @@ def test_a_wrong_command_is_one_clear_line_and_nothing_is_written(cli, words):
 
 
 def test_other_commands_refuse_in_the_same_way(cli):
-    for words in (["report", "nowhere"], ["report", "a", "b"], ["runs", "-f", "nope"], ["list", "nope"], ["data", "check", "x"]):
+    for words in (
+        ["report", "nowhere"],
+        ["report", "a", "b"],
+        ["runs", "-f", "nope"],
+        ["list", "nope"],
+        ["data", "check", "x"],
+    ):
         result = cli(*words)
         assert result.code == 2 and result.err and "Traceback" not in result.err, words
         assert list(Path().iterdir()) == [], words

@@ -39,9 +39,7 @@ def tiny() -> tuple[Arrays, Arrays]:
         "weights": np.array(
             [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 2, 0, 0], [0, 0.25, 0.25, 0], [0, 0, 0, 0]], dtype=np.float32
         ),
-        "selected": np.array(
-            [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=bool
-        ),
+        "selected": np.array([[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=bool),
         "expert_prediction": np.array([[0, 1, 2, 1], [0, 1, 1, 2], [0, 1, 1, 0], [1, 1, 2, 1], [0, 1, 0, 2]]),
         "expert_log_prob_true": np.full((5, 4), half, dtype=np.float32),
     }

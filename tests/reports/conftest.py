@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from sklearn.datasets import load_digits
+
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store import atomic
 from moe_lab.store.run import Run
-from sklearn.datasets import load_digits
 
 NASTY = """<script>alert(1)</script>&"'|"""
 
@@ -165,7 +166,14 @@ def write_run(
         atomic.write_npz(folder / "evaluation.npz", evaluation)
         atomic.write_npz(folder / "examples.npz", _examples(arrays, pixels, images=images))
         atomic.write_json(folder / "metrics.json", metrics)
-    ended = {"ended_at": "2026-01-02T03:05:05+00:00", "differs": choices, "headline": headline}
+    options = {
+        "dataset": "digits",
+        "experts": "mlp",
+        "gate": choices.get("gate", gate),
+        "objective": "mixture",
+        "regularizer": [],
+    }
+    ended = {"ended_at": "2026-01-02T03:05:05+00:00", "choices": options, "differs": choices, "headline": headline}
     atomic.write_json(folder / "status.json", facts | times | ended)
     return Run(folder)
 

@@ -1,4 +1,5 @@
 import pytest
+
 from moe_lab.reports.choices import across, described, differing_choices, flat, lookup, main_choices
 
 MLP = {"_target_": "moe_lab.experts.mlp.Mlp", "hidden": 32, "count": 5}
@@ -40,9 +41,8 @@ def test_flat_names_parts_by_their_class():
 
 
 def test_main_choices_name_the_option_that_was_chosen():
-    chosen = main_choices(config(), {"differs": {"gate": "attentive"}})
+    chosen = main_choices(config(), {"choices": {"gate": "attentive", "experts": "mlp"}})
     assert chosen["gate"] == "attentive (score Attentive)"
-    # no word chose the experts, so they are the default's
     assert chosen["expert"] == "mlp"
     assert chosen["experts (E)"] == "5"
 
@@ -59,14 +59,17 @@ def test_a_value_that_only_one_run_chose_is_looked_up_in_the_others():
 
 def test_a_part_that_only_one_run_chose_covers_what_is_inside_it():
     other = config(gate={**GATE, "score": {"_target_": "x.Mlp", "hidden": 64}})
-    _, differing = across([(config(), {"differs": {"gate": "attentive"}}), (other, {"differs": {}})])
-    assert differing == {"gate": ["attentive", "softmax (default)"]}
+    attentive = {"choices": {"gate": "attentive"}, "differs": {"gate": "attentive"}}
+    _, differing = across([(config(), attentive), (other, {"choices": {"gate": "softmax"}, "differs": {}})])
+    assert differing == {"gate": ["attentive", "softmax"]}
 
 
 def test_regularizers_are_covered_by_the_word_that_chose_them():
     other = config(regularizers={"importance": {"_target_": "x.Importance", "weight": 0.1}})
-    runs = [(config(), {"differs": {}}), (other, {"differs": {"regularizer": ["importance"]}})]
-    assert across(runs)[1] == {"regularizer": ["none (default)", "importance"]}
+    plain = {"choices": {"regularizer": []}, "differs": {}}
+    balanced = {"choices": {"regularizer": ["importance"]}, "differs": {"regularizer": ["importance"]}}
+    runs = [(config(), plain), (other, balanced)]
+    assert across(runs)[1] == {"regularizer": ["none", "importance"]}
 
 
 def test_seeds_that_follow_the_seed_are_not_told_twice():

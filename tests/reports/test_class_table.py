@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import confusion_matrix
+
 from moe_lab.metrics import RunArrays
 from moe_lab.reports.class_table import class_order, class_table, shortened
-from sklearn.metrics import confusion_matrix
 
 NAMES = [f"class {c}" for c in range(10)]
 

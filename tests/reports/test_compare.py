@@ -4,6 +4,7 @@ import csv
 import re
 
 import pytest
+
 from moe_lab.errors import RunError
 from moe_lab.reports import comparison, write_comparison
 
@@ -42,7 +43,7 @@ def out(three, tmp_path_factory):
 def test_a_row_a_run_with_what_differs_and_the_headline(two):
     first, second = comparison(two)
     assert list(first)[:4] == ["key", "run", "status", "gate"]
-    assert (first["key"], first["run"], first["gate"]) == ("A", "softmax-1", "softmax (default)")
+    assert (first["key"], first["run"], first["gate"]) == ("A", "softmax-1", "softmax")
     assert (second["key"], second["run"], second["gate"]) == ("B", "attentive-1", "attentive")
     assert "seed" not in first
     assert first["test_error_rate"] == two[0].metrics["test_error_rate"]["value"]

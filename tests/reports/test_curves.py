@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+
 from moe_lab.reports.curves import accuracy_curve, column, entropy_curve, expert_count, loss_curve
 
 

@@ -1,7 +1,8 @@
 import pytest
+from sklearn.metrics import accuracy_score
+
 from moe_lab.metrics import RunArrays
 from moe_lab.reports.expert_accuracy import expert_accuracy
-from sklearn.metrics import accuracy_score
 
 
 @pytest.fixture(scope="module")

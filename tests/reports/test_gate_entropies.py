@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
+
 from moe_lab.metrics import RunArrays
 from moe_lab.reports.gate_entropies import entropy_histogram
-from scipy.stats import entropy
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The sentence and the numbers on top, from metrics written by hand."""
 
 import pytest
+
 from moe_lab.reports.headline import headline, numbers, sampling_note, verdict
 
 S = "\N{NO-BREAK SPACE}"

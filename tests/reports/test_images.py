@@ -2,6 +2,7 @@ import base64
 
 import numpy as np
 import pytest
+
 from moe_lab.reports.images import is_image, typical_images
 
 

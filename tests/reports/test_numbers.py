@@ -1,6 +1,7 @@
 import math
 
 import pytest
+
 from moe_lab.reports.numbers import change, digits, quantity, share, short
 
 S = "\N{NO-BREAK SPACE}"

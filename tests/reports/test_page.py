@@ -2,6 +2,7 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from moe_lab.reports.page import markdown, table
 
 

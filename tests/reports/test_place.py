@@ -1,4 +1,5 @@
 import pytest
+
 from moe_lab.reports.place import environment_facts, moment, speed
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from moe_lab.errors import RunError
 from moe_lab.reports import write_run_report
 

@@ -3,6 +3,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from moe_lab.reports.style import OKABE_ITO, colours, ink_on, spread
 
 

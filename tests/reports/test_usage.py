@@ -1,4 +1,5 @@
 import pytest
+
 from moe_lab.reports.usage import usage_bands
 
 

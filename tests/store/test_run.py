@@ -64,7 +64,7 @@ def test_missing_files_are_named(folder):
 def test_arrays_run_no_code(folder):
     np.savez(folder / "routing.npz", x=np.array([{"a": 1}], dtype=object))
     with pytest.raises(RunError, match="cannot be read"):
-        Run(folder).routing
+        Run(folder).arrays("routing")
 
 
 def test_a_dead_process_is_lost(folder):

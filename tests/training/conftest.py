@@ -40,9 +40,9 @@ def learner_of():
 def loop_of(learner_of, data):
     """A Loop over small data; words choose the parts, options the trainer."""
 
-    def make(*words, data_=None, watch=None, stop_asked=lambda: False, seeds=Seeds(0, 0, 0), **options) -> Loop:
+    def make(*words, data_=None, watch=None, stop_asked=lambda: False, seeds=None, **options) -> Loop:
         trainer = Trainer(**{"epochs": 3, "batch_size": 32, **options})
-        return Loop(learner_of(*words), data_ or data, trainer, seeds, watch or Watch(), stop_asked)
+        return Loop(learner_of(*words), data_ or data, trainer, seeds or Seeds(0, 0, 0), watch or Watch(), stop_asked)
 
     return make
 

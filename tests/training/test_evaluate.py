@@ -38,7 +38,9 @@ def test_arrays_agree_with_each_other(files, words):
     routing, experts = made["routing"], made["expert_log_probs"]["log_probs"]
     assert experts.shape == (N, E, C) and experts.dtype == np.float16
     rows = np.arange(N)[:, None], np.arange(E)[None]
-    np.testing.assert_allclose(experts[(*rows, routing["label"][:, None])], routing["expert_log_prob_true"], rtol=2e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        experts[(*rows, routing["label"][:, None])], routing["expert_log_prob_true"], rtol=2e-3, atol=1e-3
+    )
     assert np.array_equal(routing["prediction"], routing["log_probs"].argmax(1))
     # all experts are evaluated, also those that a sparse gate did not select
     assert np.isfinite(routing["expert_log_prob_true"]).all()

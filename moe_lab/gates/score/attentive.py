@@ -39,8 +39,10 @@ class Attentive(Score):
     ) -> None:
         super().__init__()
         if sizes.hidden is None:
-            raise ConfigError("the attentive gate reads the experts' hidden layer, and these experts have none: "
-                              "take experts=mlp, or another gate")
+            raise ConfigError(
+                "the attentive gate reads the experts' hidden layer, and these experts have none: "
+                "take experts=mlp, or another gate"
+            )
         width = sizes.hidden
         self.body = Linear(sizes.features, hidden)
         self.features = Linear(hidden, width)

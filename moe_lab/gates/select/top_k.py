@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.noise import Noise
-from moe_lab.parts import Select, Sizes
+from moe_lab.parts import Select
 
 
 class TopK(Select):

@@ -29,8 +29,10 @@ class Softmax(Weigh):
     ) -> None:
         super().__init__()
         if over == "selected" and sizes.k == 1 and sizes.experts > 1:
-            raise ConfigError("gate.weigh.over=selected with k=1 gives the gate no gradient (the one weight is always "
-                              "1): leave gate.weigh.over null, or take k of at least 2")
+            raise ConfigError(
+                "gate.weigh.over=selected with k=1 gives the gate no gradient (the one weight is always "
+                "1): leave gate.weigh.over null, or take k of at least 2"
+            )
         self._all = over == "all" or (over is None and sizes.k == 1)
         self._every_expert = sizes.k == sizes.experts
         self.temperature_11 = hyper(temperature, 2)

@@ -14,4 +14,6 @@ def test_softmax_over_the_two_largest_scores(gate_of, draw, noise):
 
 def test_of_all_experts_it_is_the_softmax_gate(gate_of, draw, noise):
     x = draw(7, 12)
-    torch.testing.assert_close(gate_of("top_k", k=5)(x, None, noise).weights_BE, gate_of("softmax")(x, None, noise).weights_BE)
+    torch.testing.assert_close(
+        gate_of("top_k", k=5)(x, None, noise).weights_BE, gate_of("softmax")(x, None, noise).weights_BE
+    )

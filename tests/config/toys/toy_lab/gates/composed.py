@@ -4,10 +4,9 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+from moe_lab.ranges import Count, Positive
 from toy_lab.roles import Gate, Score
 from toy_lab.undeclared import Borrowed
-
-from moe_lab.ranges import Count, Positive
 
 IMPORTED = (Borrowed, Path, logging)
 

@@ -1,6 +1,5 @@
-from toy_lab.roles import Regularizer
-
 from moe_lab.ranges import NonNegative
+from toy_lab.roles import Regularizer
 
 
 class Importance(Regularizer):

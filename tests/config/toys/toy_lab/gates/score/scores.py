@@ -1,8 +1,7 @@
 """Scores."""
 
-from toy_lab.roles import Score
-
 from moe_lab.ranges import Count
+from toy_lab.roles import Score
 
 
 class Mlp(Score):

@@ -1,0 +1,84 @@
+"""The house stands as it is drawn: imports run down the floors only, and the engine needs little."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import moe_lab
+
+PACKAGE = Path(moe_lab.__file__).parent
+#: floor of a module or package; a module may import from floors below it, and from its own package
+FLOORS = {
+    "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "parts": 1, "combine": 1, "environment": 1,
+    "config": 1,
+    "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
+    "mixture": 3, "metrics": 3,
+    "training": 4, "reports": 4,
+    "experiment": 5, "loading": 6, "cli": 7, "__main__": 8,
+}  # fmt: skip
+#: the ground floor's own order: what each may import there
+GROUND = {
+    "errors": set(),
+    "ranges": set(),
+    "noise": set(),
+    "layers": set(),
+    "combine": set(),
+    "environment": set(),
+    "routing": {"noise", "parts"},
+    "parts": {"layers", "noise", "routing", "ranges"},
+    "config": {"errors", "ranges"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("moe_lab"):
+            found |= {node.module} if node.module != "moe_lab" else {f"moe_lab.{name.name}" for name in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names if name.name.startswith("moe_lab.")}
+    return {name for name in found if name.count(".") and name.split(".")[1] in FLOORS}
+
+
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_down(path):
+    room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    for name in imports(path):
+        other = name.split(".")[1]
+        if room == other:
+            continue
+        if FLOORS[room] == FLOORS[other] == 1:
+            assert other in GROUND[room], f"{path.name} imports {name}"
+        else:
+            assert FLOORS[other] < FLOORS[room], f"{path.name} (floor {FLOORS[room]}) imports {name}"
+
+
+@pytest.mark.parametrize("package", ["gates", "experts", "objectives", "regularizers"])
+def test_parts_do_not_import_their_siblings(package):
+    for path in (PACKAGE / package).rglob("*.py"):
+        assert not any(name.split(".")[1] == package for name in imports(path)), path
+
+
+def test_modules_are_small():
+    for path in MODULES:
+        assert len(path.read_text().splitlines()) <= 300, path
+
+
+def test_the_engine_imports_without_the_runners_packages():
+    """Where only torch and NumPy are installed, mixtures can be built and trained from Python."""
+    blocked = ["hydra", "omegaconf", "typer", "rich", "pandas", "torchvision", "pydantic", "sklearn", "scipy", "yaml"]
+    code = (
+        "import sys\n"
+        f"for name in {blocked}: sys.modules[name] = None\n"
+        "import moe_lab.training.loop, moe_lab.training.evaluate, moe_lab.training.checkpoint\n"
+        "import moe_lab.gates.composed, moe_lab.gates.score.attentive, moe_lab.experts.mlp\n"
+        "import moe_lab.regularizers.sample_similarity, moe_lab.objectives.mixture, moe_lab.metrics\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,15 @@
+from typing import get_args
+
+from moe_lab.ranges import Count, NonNegative, NonNegativeInt, Positive, Range, Seed, Share
+
+
+def test_types_and_bounds():
+    expected = {
+        Count: (int, Range(ge=1)),
+        NonNegativeInt: (int, Range(ge=0)),
+        Seed: (int, Range(ge=0, lt=2**63)),
+        Positive: (float, Range(gt=0)),
+        NonNegative: (float, Range(ge=0)),
+        Share: (float, Range(ge=0, lt=1)),
+    }
+    assert {hint: get_args(hint) for hint in expected} == expected
