@@ -9,8 +9,8 @@ from moe_lab.combine import RULES
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Combine, Experts, Gate, Objective, Regularizer, Sizes
-from moe_lab.routing import MixtureOutput, Step
+from moe_lab.parts import Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
+from moe_lab.routing import MixtureOutput
 
 
 class Mixture(nn.Module):

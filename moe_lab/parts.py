@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from moe_lab.layers import hyper, stack
 from moe_lab.noise import Noise
-from moe_lab.routing import ExpertOutput, Routing, Step
+from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
 Combine = Literal["probabilities", "logits"]
 
@@ -124,6 +124,23 @@ class Weigh(nn.Module):
 
     @abstractmethod
     def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """Everything an objective, a regularizer or a controller may look at during one training step.
+
+    ``epoch`` and ``step`` count from zero; ``step`` goes on over epochs.
+    """
+
+    x_BD: Tensor
+    y_B: Tensor
+    output: MixtureOutput
+    gate: Gate
+    experts: Experts
+    noise: Noise
+    epoch: int
+    step: int
 
 
 class Objective(nn.Module):

@@ -8,13 +8,8 @@ before the named axes (nothing, or R) is nobody's business.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from moe_lab.noise import Noise
-    from moe_lab.parts import Experts, Gate
 
 
 @dataclass(frozen=True)
@@ -50,20 +45,3 @@ class MixtureOutput:
     routing: Routing
     experts: ExpertOutput
     log_probs_BC: Tensor
-
-
-@dataclass(frozen=True)
-class Step:
-    """Everything an objective, a regularizer or a controller may look at during one training step.
-
-    ``epoch`` and ``step`` count from zero; ``step`` goes on over epochs.
-    """
-
-    x_BD: Tensor
-    y_B: Tensor
-    output: MixtureOutput
-    gate: "Gate"
-    experts: "Experts"
-    noise: "Noise"
-    epoch: int
-    step: int

@@ -27,7 +27,7 @@ GROUND = {
     "layers": set(),
     "combine": set(),
     "environment": set(),
-    "routing": {"noise", "parts"},
+    "routing": set(),
     "parts": {"layers", "noise", "routing", "ranges"},
     "config": {"errors", "ranges"},
 }

@@ -6,7 +6,7 @@ from moe_lab.errors import ConfigError
 from moe_lab.mixture import Losses, build_learner, check, combine_rule, parameter_counts, sizes_of
 from moe_lab.noise import Noise, generator
 from moe_lab.objectives.mixture import Mixture as MixtureObjective
-from moe_lab.routing import Step
+from moe_lab.parts import Step
 
 SHAPE, CLASSES = (1, 3, 4), 4
 

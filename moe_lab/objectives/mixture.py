@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.parts import Objective, Sizes
-from moe_lab.routing import Step
+from moe_lab.parts import Objective, Sizes, Step
 
 
 class Mixture(Objective):

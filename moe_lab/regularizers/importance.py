@@ -4,9 +4,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from moe_lab.parts import Regularizer, Sizes
+from moe_lab.parts import Regularizer, Sizes, Step
 from moe_lab.ranges import NonNegative
-from moe_lab.routing import Step
 
 
 class Importance(Regularizer):

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from moe_lab.errors import ConfigError
 from moe_lab.layers import hyper
-from moe_lab.parts import Regularizer, Sizes
+from moe_lab.parts import Regularizer, Sizes, Step
 from moe_lab.ranges import NonNegative
-from moe_lab.routing import Step
 
 
 class SampleSimilarity(Regularizer):

@@ -1,19 +1,16 @@
 """Runs side by side: one table, the curves on top of each other, and what is not yet known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
 from moe_lab.errors import RunError
-from moe_lab.metrics import RunArrays
 from moe_lab.reports.choices import across
 from moe_lab.reports.compare_curves import accuracies, losses
 from moe_lab.reports.compare_experts import X, Y, information, loads
-from moe_lab.reports.curves import History
-from moe_lab.reports.headline import LABELS, Number, number
+from moe_lab.reports.entry import Entry
+from moe_lab.reports.headline import LABELS
 from moe_lab.reports.numbers import NONE
 from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.picture import Picture
@@ -26,34 +23,6 @@ CAUTION = (
     "Each run is one seed (n = 1 a run). A difference between single runs is no result yet: another seed may turn it "
     "round. Train every arm with the same several seeds before you believe one."
 )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A run of the comparison: its short key (A, B, ...) and its colour in all figures."""
-
-    key: str
-    colour: str
-    run: Run
-
-    @cached_property
-    def arrays(self) -> RunArrays | None:
-        """The routing of the test split; None where the run did not finish."""
-        return RunArrays.from_run(self.run) if self.run.finished else None
-
-    @cached_property
-    def history(self) -> History:
-        """The epochs that the run finished."""
-        return self.run.history if (self.run.path / "history.csv").is_file() else []
-
-    def value(self, name: str) -> Any:
-        return self.run.metrics.get(name, {}).get("value") if self.run.finished else None
-
-    def number(self, name: str) -> Number | None:
-        """The metric as it is printed; None where the run did not finish or did not compute it."""
-        if self.arrays is None or name not in self.run.metrics:
-            return None
-        return number(name, self.run.metrics[name], self.arrays.experts, self.arrays.classes)
 
 
 def comparison(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -2,19 +2,16 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moe_lab.reports.curves import column
+from moe_lab.reports.entry import Entry
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import INK, epoch_ticks, label_ends, name_axes
 
-if TYPE_CHECKING:
-    from moe_lab.reports.compare import Entry
 
-
-def accuracies(entries: "Sequence[Entry]") -> Picture:
+def accuracies(entries: Sequence[Entry]) -> Picture:
     """Validation accuracy over the epochs, and the test accuracy at the end."""
     lines = [_line(entry, "error_rate", lambda rate: 100 * (1 - rate)) for entry in entries]
     tests = [100 * (1 - e) if (e := entry.value("test_error_rate")) is not None else None for entry in entries]
@@ -26,7 +23,7 @@ def accuracies(entries: "Sequence[Entry]") -> Picture:
     return _overlay(entries, lines, tests, **words)
 
 
-def losses(entries: "Sequence[Entry]") -> Picture:
+def losses(entries: Sequence[Entry]) -> Picture:
     """Validation loss over the epochs, and the test loss at the end."""
     lines = [_line(entry, "loss_nats", lambda loss: loss) for entry in entries]
     tests = [entry.value("test_loss_nats") for entry in entries]
@@ -35,7 +32,7 @@ def losses(entries: "Sequence[Entry]") -> Picture:
     return _overlay(entries, lines, tests, **words)
 
 
-def _line(entry: "Entry", quantity: str, change: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, bool]:
+def _line(entry: Entry, quantity: str, change: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, bool]:
     """The validation curve, or the training curve where that is empty; and whether it is validation."""
     validation = change(column(entry.history, f"validation_{quantity}"))
     if np.isfinite(validation).any():
@@ -44,7 +41,7 @@ def _line(entry: "Entry", quantity: str, change: Callable[[np.ndarray], np.ndarr
 
 
 def _overlay(
-    entries: "Sequence[Entry]",
+    entries: Sequence[Entry],
     lines: Sequence[tuple[np.ndarray, bool]],
     tests: Sequence[float | None],
     *,

@@ -5,21 +5,18 @@ Experts have no identity across runs, so loads are sorted and experts never matc
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moe_lab.metrics import RunArrays
+from moe_lab.reports.entry import Entry
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import INK, MUTED, ink_on, name_axes
-
-if TYPE_CHECKING:
-    from moe_lab.reports.compare import Entry
 
 X, Y = "load_entropy_bits", "mutual_information_expert_label_bits"
 
 
-def loads(entries: "Sequence[Entry]") -> Picture:
+def loads(entries: Sequence[Entry]) -> Picture:
     """Share of the routed test samples of each expert, the largest first, a bar a run."""
     from matplotlib import colormaps
 
@@ -64,7 +61,7 @@ def _sorted_load(arrays: RunArrays) -> np.ndarray:
     return 100 * np.sort(arrays.load_E)[::-1] / arrays.routed_count
 
 
-def information(entries: "Sequence[Entry]") -> Picture:
+def information(entries: Sequence[Entry]) -> Picture:
     """I(E;Y) against H(E) of the load, with the bound I = H."""
     points = [(entry.value(X), entry.value(Y)) for entry in entries]
     top = 1.08 * max([1.0, *(math.log2(max(1, entry.arrays.experts)) for entry in entries)])

@@ -11,7 +11,7 @@ from torch import Tensor
 from moe_lab.data.dataset import Data, Split
 from moe_lab.mixture import Learner
 from moe_lab.noise import Noise, generator
-from moe_lab.routing import Step
+from moe_lab.parts import Step
 from moe_lab.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from moe_lab.training.options import Trainer
 from moe_lab.training.tally import Tally, normalized

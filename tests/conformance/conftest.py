@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from moe_lab.config.compose import compose
 from moe_lab.mixture import Learner, build_learner
 from moe_lab.noise import Noise, generator
-from moe_lab.parts import Gate, Sizes
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing, Step
+from moe_lab.parts import Gate, Sizes, Step
+from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
 SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=5, hidden=6)
 SMALL = ["experts=mlp", "experts.count=5", "experts.hidden=6"]

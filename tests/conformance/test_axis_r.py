@@ -10,7 +10,7 @@ import torch
 from moe_lab.config.compose import options
 from moe_lab.layers import stack
 from moe_lab.noise import Noise, generator
-from moe_lab.routing import Step
+from moe_lab.parts import Step
 
 R, B, C, D = 3, 7, 4, 12
 

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 
+from moe_lab.parts import Step
 from moe_lab.training.loop import Loop, Seeds
 from moe_lab.training.watch import Diverged, Watch
 
@@ -26,7 +27,6 @@ def test_a_step_is_gradient_descent_on_objective_plus_regularizers(loop_of, lear
     plain = learner_of(*words)
     loop.epoch()
     from moe_lab.noise import Noise, generator
-    from moe_lab.routing import Step
 
     noise = Noise([generator(0, "noise")])
     output = plain.mixture(data.train.x_ND, noise)
