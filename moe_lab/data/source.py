@@ -87,8 +87,8 @@ class IdxSource:
         return f"`moe-lab data prepare {self.name} {shlex.quote(f'dataset.root={self.root}')}`"
 
     def _by_hand(self, missing: list[str]) -> str:
-        files = ", ".join(f"{file} (md5 {self.md5s[file]})" for file in missing)
-        return f"run {self._command} where there is a network, or put these, raw or .gz, into {self.folder}: {files}"
+        files = ", ".join(missing)
+        return f"run {self._command} where there is a network, or put into {self.folder}, raw or .gz: {files}"
 
     def _is_sound(self, file: str, path: Path | None) -> bool:
         if path is None:
@@ -131,7 +131,8 @@ class IdxSource:
         try:
             download(self.torchvision_name, arrivals)
         except (OSError, HTTPException, RuntimeError) as error:
-            reason = " ".join(str(error).split())
+            # torchvision lists the failure of every mirror; the last one tells why
+            reason = " ".join(str(error).split()).rpartition("got: ")[2].strip("<>")
             raise DataError(f"cannot download {self.name} ({reason}); {self._by_hand(missing)}") from None
         for file in missing:
             arrived = arrivals / self.torchvision_name / "raw" / file

@@ -137,9 +137,9 @@ def test_without_a_network_the_error_says_what_to_put_where(small, raw, tmp_path
         getattr(small, act)()
     message = str(caught.value)
     assert "\n" not in message
-    assert "cannot download small (Error downloading: Tried MIRROR, got: <urlopen error no network>)" in message
+    assert "cannot download small (urlopen error no network)" in message
     assert f"`moe-lab data prepare small dataset.root={small.root}` where there is a network" in message
-    assert all(f"{name} (md5 {md5})" in message for name, md5 in small.md5s.items())
+    assert all(name in message for name in small.md5s)
     assert str(raw) in message
     assert no_network == ["SmallMNIST"]
     assert list(tmp_path.iterdir()) == []  # no folder is left behind
