@@ -1,4 +1,5 @@
-"""Layers and helpers over trailing axes: leading axes (experts of a bank, runs of a stack) become batched products."""
+"""Layers and helpers over trailing axes: leading axes (experts of a bank, runs of a stack) become batched products,
+groups and channels."""
 
 import copy
 import math
@@ -7,6 +8,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -45,6 +47,100 @@ class Linear(nn.Module):
         wide_IX = self.weight_IO.movedim(-3, -2).flatten(-2)
         y_BX = x_1BI.squeeze(-3) @ wide_IX
         return y_BX.unflatten(-1, (experts, outputs)).movedim(-2, -3)
+
+
+class Conv2d(nn.Module):
+    """2-D convolution x [..., B, I, H, W] -> [..., B, O, H', W'], stride 1, initialized like torch.nn.Conv2d.
+
+    Leading axes of the weights that the input shares (size one) become more filters, the others groups.
+    ``pooled`` is the convolution followed by a 2 x 2 maximum, which for one input channel and a kernel of 3 without
+    padding is one product with the 4 x 4 windows that the four pooled positions share.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, padding: int = 0, bias: bool = True) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(inputs * kernel**2)
+        self.padding = padding
+        self.weight_OIKK = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel).uniform_(-bound, bound))
+        self.bias_O = nn.Parameter(torch.empty(outputs).uniform_(-bound, bound)) if bias else None
+
+    def forward(self, x_BIHW: Tensor) -> Tensor:
+        weight = self.weight_OIKK
+        lead, (outputs, inputs) = weight.shape[:-4], weight.shape[-4:-2]
+        groups, x = _fold(x_BIHW, lead)
+        bias = None if self.bias_O is None else self.bias_O.flatten()
+        y = functional.conv2d(x, weight.flatten(0, -4), bias, padding=self.padding, groups=groups)
+        return _unfold(y, lead, outputs)
+
+    def pooled(self, x_BIHW: Tensor) -> Tensor:
+        """max over 2 x 2 of the convolution; a last odd row or column is left out."""
+        weight = self.weight_OIKK
+        if weight.shape[-3:] == (1, 3, 3) and self.padding == 0 and x_BIHW.shape[-1] % 2 == 0:
+            return self._pooled_windows(x_BIHW)
+        return max_pool(self(x_BIHW))
+
+    def _pooled_windows(self, x_B1HW: Tensor) -> Tensor:
+        """One product of the 4 x 4 windows with the kernel set at the four places that one pooled value covers."""
+        windows = x_B1HW.squeeze(-3).unfold(-2, 4, 2).unfold(-2, 4, 2)  # [..., B, H', W', 4, 4]
+        height, width = windows.shape[-4:-2]
+        windows_WX = windows.flatten(-2).flatten(-4, -2).mT  # [..., 16, B H' W']
+        kernel_OKK = self.weight_OIKK.squeeze(-3)
+        places = [functional.pad(kernel_OKK, (j, 1 - j, i, 1 - i)) for i in (0, 1) for j in (0, 1)]
+        placed_POW = torch.stack(places, -4).flatten(-2)
+        outputs = kernel_OKK.shape[-3]
+        y_POX = (placed_POW.flatten(-3, -2) @ windows_WX).unflatten(-2, (4, outputs))
+        y_OX = y_POX.amax(-3)
+        if self.bias_O is not None:
+            y_OX = y_OX + self.bias_O.unsqueeze(-1)
+        return y_OX.unflatten(-1, (x_B1HW.shape[-4], height, width)).transpose(-4, -3)
+
+
+class BatchNorm2d(nn.Module):
+    """Batch normalization of [..., B, C, H, W] over B, H and W, with torch's momentum (0.1) and epsilon (1e-5).
+
+    Training uses the batch's statistics and moves the running ones; evaluation uses the running ones, or the batch's
+    where ``batch_statistics_at_test`` says so (then a prediction depends on its batch-mates).
+    Source: Ioffe and Szegedy 2015, Batch normalization, arXiv:1502.03167.
+    """
+
+    def __init__(self, channels: int, *, batch_statistics_at_test: bool = False) -> None:
+        super().__init__()
+        self.batch_statistics_at_test = batch_statistics_at_test
+        self.weight_C = nn.Parameter(torch.ones(channels))
+        self.bias_C = nn.Parameter(torch.zeros(channels))
+        self.mean_C = nn.Buffer(torch.zeros(channels))
+        self.var_C = nn.Buffer(torch.ones(channels))
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        lead, channels = self.weight_C.shape[:-1], self.weight_C.shape[-1]
+        _, x = _fold(x_BCHW.expand(*lead, *x_BCHW.shape[-4:]), lead)
+        of_batch = self.training or self.batch_statistics_at_test
+        # only training may move the running statistics
+        running = (None, None) if of_batch and not self.training else (self.mean_C.flatten(), self.var_C.flatten())
+        y = functional.batch_norm(x, *running, self.weight_C.flatten(), self.bias_C.flatten(), training=of_batch)
+        return _unfold(y, lead, channels)
+
+
+def max_pool(x_BCHW: Tensor) -> Tensor:
+    """The maximum over 2 x 2; a last odd row or column is left out."""
+    pooled = functional.max_pool2d(x_BCHW.flatten(0, -4), 2)
+    return pooled.unflatten(0, x_BCHW.shape[:-3])
+
+
+def _fold(x_BCHW: Tensor, lead: Sequence[int]) -> tuple[int, Tensor]:
+    """Leading axes into channels: how many groups, and [B, groups C, H, W]. Trailing ones of the leading axes that
+    the input shares stay out, for they only mean more filters."""
+    own = x_BCHW.shape[:-4]
+    own = (1,) * (len(lead) - len(own)) + tuple(own)
+    shared = next((n for n in range(len(lead)) if all(size == 1 for size in own[n:])), len(lead))
+    x = x_BCHW.reshape(*own[:shared], *x_BCHW.shape[-4:]).expand(*lead[:shared], *x_BCHW.shape[-4:])
+    groups = math.prod(lead[:shared])
+    return groups, x.reshape(groups, *x_BCHW.shape[-4:]).transpose(0, 1).flatten(1, 2)
+
+
+def _unfold(y: Tensor, lead: Sequence[int], channels: int) -> Tensor:
+    """[B, lead C, H, W] -> [*lead, B, C, H, W]."""
+    return y.unflatten(1, (math.prod(lead), channels)).transpose(0, 1).reshape(*lead, y.shape[0], channels, *y.shape[2:])
 
 
 def stack(modules: Sequence[Module]) -> Module:

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from moe_lab.layers import hyper, stack
+from moe_lab.layers import Linear, hyper, stack
 from moe_lab.noise import Noise
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
@@ -42,11 +42,35 @@ class Sizes:
         return prod(self.shape)
 
 
+class Body(nn.Module):
+    """A network without its last layer: x_BD -> features [..., B, ``width``] before their ReLU."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    @abstractmethod
+    def forward(self, x_BD: Tensor) -> Tensor: ...
+
+
+class Classifier(nn.Module):
+    """A body with a linear layer on top, one plain expert: x_BD -> (features before their ReLU, logits_BC)."""
+
+    def __init__(self, body: Body, classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.output = Linear(body.width, classes)
+
+    def forward(self, x_BD: Tensor) -> tuple[Tensor, Tensor]:
+        hidden_BH = self.body(x_BD)
+        return hidden_BH, self.output(hidden_BH.relu())
+
+
 class Experts(nn.Module):
     """A bank of E experts, made from one plain network by stacking its parameters along E.
 
-    ``network`` builds one expert: a module x [..., B, D] -> (hidden [..., B, H] before its ReLU or None,
-    logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
+    ``network`` builds one expert, for example a Classifier: a module x [..., B, D] -> (hidden [..., B, H] before its
+    ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
     """
 
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:

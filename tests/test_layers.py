@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from moe_lab.layers import Linear, hyper, stack
+from moe_lab.layers import BatchNorm2d, Conv2d, Linear, hyper, stack
 
 
 def test_linear_is_torchs_linear():
@@ -59,3 +59,72 @@ def test_stack_stacks_parameters_and_buffers_and_leaves_the_originals():
 def test_stack_refuses_modules_of_different_structure():
     with pytest.raises(ValueError, match="same structure"):
         stack([Linear(3, 2), Linear(3, 4)])
+
+
+#: leading axes of weights and of inputs: alone; a bank on one input; a bank with inputs of its own; runs; runs of banks
+LEADS = [((), ()), ((5,), (1,)), ((5,), (5,)), ((3,), (3,)), ((3,), ()), ((3, 5), (3, 1)), ((3, 5), (1,)), ((3, 5), (3, 5))]
+
+
+def bank(build, lead):
+    """Modules stacked over ``lead``, and the plain ones by their index."""
+    if not lead:
+        return build(), {}
+    inner = [bank(build, lead[1:]) for _ in range(lead[0])]
+    plain = {(n, *rest): one for n, (_, rows) in enumerate(inner) for rest, one in rows.items()}
+    plain |= {(n,): module for n, (module, rows) in enumerate(inner) if not rows}
+    return stack([module for module, _ in inner]), plain
+
+
+def picked(x, lead, place):
+    """The input that the module at ``place`` sees."""
+    full = x.expand(*lead, *x.shape[-4:])
+    return full[place]
+
+
+@pytest.mark.parametrize(("lead", "own"), LEADS, ids=str)
+@pytest.mark.parametrize(("inputs", "kernel", "padding"), [(1, 3, 0), (2, 3, 1), (1, 5, 0)])
+def test_convolution_and_pooling_are_torchs(lead, own, inputs, kernel, padding):
+    layer, plain = bank(lambda: Conv2d(inputs, 2, kernel, padding=padding), lead)
+    x = torch.randn(*own, 7, inputs, 10, 10)
+    outputs = layer(x), layer.pooled(x)
+    for place, one in (plain or {(): layer}).items():
+        seen = picked(x, lead, place)
+        y = nn.functional.conv2d(seen, one.weight_OIKK, one.bias_O, padding=padding)
+        torch.testing.assert_close(outputs[0][place], y)
+        torch.testing.assert_close(outputs[1][place], nn.functional.max_pool2d(y, 2))
+
+
+def test_pooled_convolution_has_torchs_gradients():
+    layer, x = Conv2d(1, 3, 3), torch.randn(4, 1, 8, 8)
+    way = torch.randn(4, 3, 3, 3)
+    ours = torch.autograd.grad((layer.pooled(x) * way).sum(), [layer.weight_OIKK, layer.bias_O])
+    plain = nn.functional.max_pool2d(nn.functional.conv2d(x, layer.weight_OIKK, layer.bias_O), 2)
+    theirs = torch.autograd.grad((plain * way).sum(), [layer.weight_OIKK, layer.bias_O])
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_convolution_starts_like_torchs():
+    torch.manual_seed(0)
+    ours = Conv2d(4, 50, 3).weight_OIKK
+    # uniform in +-1/sqrt(4 * 9)
+    assert 0.99 / 6 < ours.abs().max() <= 1 / 6
+    assert Conv2d(4, 2, 3, bias=False).bias_O is None
+
+
+@pytest.mark.parametrize(("lead", "own"), LEADS, ids=str)
+@pytest.mark.parametrize("at_test", [False, True])
+def test_batch_norm_is_torchs_in_training_and_at_test(lead, own, at_test):
+    layer, plain = bank(lambda: BatchNorm2d(2, batch_statistics_at_test=at_test), lead)
+    theirs = {place: nn.BatchNorm2d(2) for place in plain or {(): layer}}
+    for _ in range(2):
+        x = torch.randn(*own, 7, 2, 4, 4) * 2 + 1
+        y = layer(x)
+        for place, other in theirs.items():
+            torch.testing.assert_close(y[place], other(picked(x, lead, place)))
+    layer.eval()
+    y = layer(x)
+    for place, other in theirs.items():
+        torch.testing.assert_close(layer.mean_C[place], other.running_mean)
+        torch.testing.assert_close(layer.var_C[place], other.running_var)
+        torch.testing.assert_close(y[place], other.train(at_test)(picked(x, lead, place)))

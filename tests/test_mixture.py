@@ -108,15 +108,15 @@ def test_demands_that_parts_declare_are_checked(monkeypatch):
 
 
 def test_parameter_counts_by_hand():
-    # an expert 12 * 6 + 6 + 6 * 4 + 4 = 106; the gate 12 * 64 + 64 + 64 * 5 + 5 = 1157
-    assert parameter_counts(learner("k=2").mixture) == {"parameters_total": 1687, "parameters_active": 1369}
-    # the attentive gate: 12 * 64 + 64 + 64 * 6 + 6 + 2 * 36 = 1294, and every expert runs
+    # an expert 12 * 6 + 6 + 6 * 4 + 4 = 106; the gate 12 * 64 + 64, 64 * 32 + 32, 32 * 5 + 5: 3077
+    assert parameter_counts(learner("k=2").mixture) == {"parameters_total": 3607, "parameters_active": 3289}
+    # the attentive gate: 12 * 64 + 64 + 64 * 32 + 32 + 32 * 6 + 6 * 6 = 3140, and every expert runs
     counts = parameter_counts(learner("gate=attentive", "k=1").mixture)
-    assert counts == {"parameters_total": 1824, "parameters_active": 1824}
+    assert counts == {"parameters_total": 3670, "parameters_active": 3670}
 
 
 def test_initialization_is_by_component():
-    plain, wide = learner(), learner("gate.score.hidden=128", "regularizer=[importance]", "gate=attentive")
+    plain, wide = learner(), learner("gate.score.body.hidden=[128]", "regularizer=[importance]", "gate=attentive")
     for a, b in zip(plain.mixture.experts.parameters(), wide.mixture.experts.parameters(), strict=True):
         assert torch.equal(a, b)
     other = learner(seed=1)

@@ -1,9 +1,7 @@
 """Experts with one hidden layer."""
 
-from torch import Tensor, nn
-
-from moe_lab.layers import Linear
-from moe_lab.parts import Experts, Sizes
+from moe_lab.networks.mlp import Mlp as Body
+from moe_lab.parts import Classifier, Experts, Sizes
 from moe_lab.ranges import Count
 
 
@@ -17,15 +15,4 @@ class Mlp(Experts):
     """
 
     def __init__(self, sizes: Sizes, *, count: Count = 5, hidden: Count = 16) -> None:
-        super().__init__(count, lambda: _Network(sizes, hidden), hidden_features=hidden)
-
-
-class _Network(nn.Module):
-    def __init__(self, sizes: Sizes, hidden: int) -> None:
-        super().__init__()
-        self.first = Linear(sizes.features, hidden)
-        self.output = Linear(hidden, sizes.classes)
-
-    def forward(self, x_BD: Tensor) -> tuple[Tensor, Tensor]:
-        hidden_BH = self.first(x_BD)
-        return hidden_BH, self.output(hidden_BH.relu())
+        super().__init__(count, lambda: Classifier(Body(sizes, hidden=(hidden,)), sizes.classes), hidden)

@@ -59,9 +59,9 @@ def draw():
 def learner_of():
     """A learner composed of words, as the command line composes it, on small sizes: E=5, C=4, D=12, H=6."""
 
-    def make(*words: str, seed: int = 0) -> Learner:
+    def make(*words: str, seed: int = 0, shape: tuple[int, ...] = SIZES.shape) -> Learner:
         small = [] if any(word.startswith("experts=") for word in words) else SMALL
-        return build_learner(compose([*small, *words]), SIZES.shape, SIZES.classes, seed)
+        return build_learner(compose([*small, *words]), shape, SIZES.classes, seed)
 
     return make
 

@@ -13,6 +13,7 @@ CONF = Path(moe_lab.__file__).parent / "conf"
 FOLDERS = {
     "gate": "gate",
     "gate/score": "score",
+    "gate/score/body": "body",
     "gate/select": "select",
     "gate/weigh": "weigh",
     "experts": "experts",
@@ -29,7 +30,8 @@ def test_groups_are_all_here():
 
 @pytest.mark.parametrize(("group", "path"), PARTS, ids=lambda value: getattr(value, "stem", value))
 def test_a_part_has_a_conformance_file(group, path):
-    assert (Path(__file__).parent / FOLDERS[group] / f"test_{path.stem}.py").is_file()
+    name = "paper" if path.stem.startswith("paper_") else path.stem
+    assert (Path(__file__).parent / FOLDERS[group] / f"test_{name}.py").is_file()
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*/*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -42,7 +44,10 @@ def test_yaml_and_signature_agree(path):
     keywords = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     assert node.keys() | nested == keywords.keys()
     named = {"k"} if path.parent.name == "gate" else set()
+    if path.stem.startswith("paper_"):
+        return
     for key, value in node.items():
         given = isinstance(value, str) and value.startswith(("${", "???"))
         if keywords[key] is not inspect.Parameter.empty and key not in named and not given:
-            assert value == keywords[key], key
+            default = list(keywords[key]) if isinstance(keywords[key], tuple) else keywords[key]
+            assert value == default, key

@@ -52,9 +52,9 @@ def test_arrays_agree_with_each_other(files, words):
 
 def test_counts_and_names(files):
     facts = files()["evaluation"]
-    # experts 5 (12 * 6 + 6 + 6 * 4 + 4), gate 12 * 64 + 64 + 64 * 5 + 5
-    assert facts["parameters_total"] == facts["parameters_active"] == 5 * 106 + 1157
-    assert files("k=2")["evaluation"]["parameters_active"] == 2 * 106 + 1157
+    # experts 5 (12 * 6 + 6 + 6 * 4 + 4), gate 12 * 64 + 64, 64 * 32 + 32, 32 * 5 + 5
+    assert facts["parameters_total"] == facts["parameters_active"] == 5 * 106 + 3077
+    assert files("k=2")["evaluation"]["parameters_active"] == 2 * 106 + 3077
     assert facts["class_names"].tolist() == ["a", "b", "c", "d"]
 
 

@@ -8,22 +8,21 @@ from torch import Tensor
 from moe_lab.errors import ConfigError
 from moe_lab.layers import Linear
 from moe_lab.noise import Noise
-from moe_lab.parts import Score, Sizes
-from moe_lab.ranges import Count
+from moe_lab.parts import Body, Score, Sizes
 
 
 class Attentive(Score):
     """z_e = (h_g W_q) . (h_e W_k) / sqrt(H), attention of the gate's features over the experts' features.
 
-    h_g [B, H] is a network of its own on the input, relu(x W + b) V + c; h_e [B, E, H] are the experts' last hidden
-    layers. W_q and W_k are H x H without bias, W_k shared by all experts; nothing is detached, so the gate's loss also
-    reaches the experts through their keys. All experts run for every sample, whatever k is.
+    h_g [B, G] are the features of a body of the gate's own, h_e [B, E, H] the experts' last hidden layers. W_q is
+    G x H and W_k, which all experts share, H x H, without bias (in the paper G = H); nothing is detached, so the gate's
+    loss also reaches the experts through their keys. All experts run for every sample, whatever k is.
     Source: Krishnamurthy, Watkins and Gaertner 2023, Improving Expert Specialization in Mixture of Experts,
     arXiv:2302.14703.
 
-    hidden: width of the gate's hidden layer.
-    query:  take h_g "pre" or "post" its activation (ReLU); the paper's networks differ in this.
-    key:    take h_e "pre" or "post" its activation (ReLU).
+    body:  the gate's network without its last layer.
+    query: take h_g "pre" or "post" its activation (ReLU); the paper's networks differ in this.
+    key:   take h_e "pre" or "post" its activation (ReLU).
     Raises ConfigError for experts without a hidden layer.
     """
 
@@ -33,7 +32,7 @@ class Attentive(Score):
         self,
         sizes: Sizes,
         *,
-        hidden: Count = 64,
+        body: Body,
         query: Literal["pre", "post"] = "pre",
         key: Literal["pre", "post"] = "pre",
     ) -> None:
@@ -43,18 +42,16 @@ class Attentive(Score):
                 "the attentive gate reads the experts' hidden layer, and these experts have none: "
                 "take experts=mlp, or another gate"
             )
-        width = sizes.hidden
-        self.body = Linear(sizes.features, hidden)
-        self.features = Linear(hidden, width)
-        self.query = Linear(width, width, bias=False)
-        self.key = Linear(width, width, bias=False)
+        self.body = body
+        self.query = Linear(body.width, sizes.hidden, bias=False)
+        self.key = Linear(sizes.hidden, sizes.hidden, bias=False)
         self._relu_query = query == "post"
         self._relu_key = key == "post"
-        self._scale = 1 / math.sqrt(width)
+        self._scale = 1 / math.sqrt(sizes.hidden)
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
-        features_BH = self.features(self.body(x_BD).relu())
-        query_BH = self.query(features_BH.relu() if self._relu_query else features_BH)
+        features_BG = self.body(x_BD)
+        query_BH = self.query(features_BG.relu() if self._relu_query else features_BG)
         flat_XH = (hidden_BEH.relu() if self._relu_key else hidden_BEH).flatten(-3, -2)
         key_BEH = self.key(flat_XH).unflatten(-2, hidden_BEH.shape[-3:-1])
         return (key_BEH @ query_BH.unsqueeze(-1)).squeeze(-1) * self._scale

@@ -9,7 +9,7 @@ def test_each_expert_is_a_plain_network(sizes, draw):
     output = experts(x)
     for e in range(5):
         first, last = nn.Linear(12, 6), nn.Linear(6, 4)
-        for plain, layer in ((first, experts.bank.first), (last, experts.bank.output)):
+        for plain, layer in ((first, experts.bank.body.layers.layers[0]), (last, experts.bank.output)):
             plain.weight.data, plain.bias.data = layer.weight_IO[e].T, layer.bias_1O[e, 0]
         hidden = first(x)
         torch.testing.assert_close(output.hidden_BEH[:, e], hidden)
@@ -25,5 +25,5 @@ def test_more_experts_leave_the_first_as_they_were(sizes):
     banks = []
     for count in (3, 5):
         torch.manual_seed(0)
-        banks.append(Mlp(sizes(), count=count, hidden=6).bank.first.weight_IO)
+        banks.append(Mlp(sizes(), count=count, hidden=6).bank.body.layers.layers[0].weight_IO)
     assert torch.equal(banks[0], banks[1][:3])

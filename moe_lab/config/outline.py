@@ -1,0 +1,128 @@
+"""The keys that words can set and values to propose, read from files alone: for a prompt, where composing is too slow.
+
+It reads the defaults lists of the YAML files and, for the values, the ``Literal`` hints in the source of the classes.
+Nothing is imported, no word is checked.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moe_lab.config.explain import leaves
+from moe_lab.config.sources import Sources, open_sources
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+#: the class whose options are the top keys of a config
+_ROOT = "moe_lab.experiment.Experiment"
+#: what needs no quotes, neither in Hydra's grammar nor in a shell
+_PLAIN = re.compile(r"[\w./+-]+")
+
+#: group and option; None stands for the group alone
+_Choice = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The groups that can be chosen from and the keys that can be set, after some words."""
+
+    sources: Sources
+    groups: frozenset[str]
+    #: dotted key -> default value and the class that it is an option of, "" where there is none
+    defaults: dict[str, tuple[Any, str]]
+
+    def keys(self) -> list[str]:
+        return sorted([*self.groups, *self.defaults])
+
+    def values(self, key: str, typed: str = "") -> list[str]:
+        """What may stand behind ``key=``: every value where they are known, the default otherwise; [] for no such key.
+
+        ``typed`` is what stands there so far; of a list, what comes before the last comma is kept.
+        """
+        if key in self.groups:
+            options = self.sources.options(key)
+            return _lists(options, typed) if key in self.sources.several else options
+        if key not in self.defaults:
+            return []
+        default, target = self.defaults[key]
+        return [text for value in _known(default, target, key.rpartition(".")[2]) if (text := _written(value))]
+
+
+def outline(words: Sequence[str], config_dir: Path | None = None) -> Outline:
+    """What can be set after ``words``, each KEY=VALUE. Raises ConfigError where a file cannot be read."""
+    sources = open_sources(config_dir)
+    split = [word.partition("=") for word in words]
+    chosen = {key: re.findall(r"[^][,'\"\s]+", value) for key, _, value in split if key in sources.groups}
+    found: list[_Choice] = [("", "config")]
+    defaults = {}
+    for group, option in found:
+        if option is None or (group and option not in sources.options(group)):
+            continue
+        node = sources.node(group, option)
+        for entry in node.pop("defaults", []):
+            found += [choice for choice in _included(entry, group, chosen) if choice not in found]
+        target = node.pop("_target_", "") if group else _ROOT
+        place = sources.place(group, option) if group else ""
+        defaults |= {key: (value, target) for key, value in leaves(node, place) if value != {}}
+    return Outline(sources, frozenset(group for group, option in found if option is None), defaults)
+
+
+def _included(entry: str | dict[str, Any], group: str, chosen: dict[str, list[str]]) -> list[_Choice]:
+    """What an entry of a defaults list brings in: ``GROUP: NAME``, where words choose another name, that one."""
+    if isinstance(entry, str):
+        return [] if entry == "_self_" else [(group, entry)]
+    [(key, value)] = entry.items()
+    name = key.split()[-1].partition("@")[0]
+    child = f"{group}/{name}".lstrip("/") if not name.startswith("/") else name[1:]
+    picked = chosen.get(child, value if isinstance(value, list) else [value])
+    return [(child, None), *((child, option) for option in picked if option is not None)]
+
+
+def _lists(options: list[str], typed: str) -> list[str]:
+    """``[NAME]`` for each option, or ``[A,NAME]`` after ``[A,``; a bare name where no bracket was typed."""
+    if typed and not typed.startswith("["):
+        return options
+    head = typed[: typed.rfind(",") + 1] or "["
+    taken = re.findall(r"[^][,\s]+", head)
+    lists = [f"{head}{option}]" for option in options if option not in taken]
+    return lists if taken else [*lists, "[]"]
+
+
+def _known(default: Any, target: str, name: str) -> list[Any]:
+    if isinstance(default, bool):
+        return [True, False]
+    known = _literals(target).get(name, [])
+    return list(dict.fromkeys([*known, default] if default is None or not known else known))
+
+
+def _literals(target: str) -> dict[str, tuple[Any, ...]]:
+    """Option -> the values of its ``Literal`` hint, read from the source of moe_lab's class, dataclass or not."""
+    module, _, name = target.rpartition(".")
+    file = _PACKAGE_ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    if not module.startswith("moe_lab.") or not file.is_file():
+        return {}
+    found = {}
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            hints = {item.target.id: item.annotation for item in node.body if isinstance(item, ast.AnnAssign)}
+            inits = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
+            hints |= {one.arg: one.annotation for init in inits for one in init.args.kwonlyargs}
+            found = {option: _literal(hint) for option, hint in hints.items() if hint is not None}
+    return {option: values for option, values in found.items() if values}
+
+
+def _literal(hint: ast.expr) -> tuple[Any, ...]:
+    for node in ast.walk(hint):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
+            values = ast.literal_eval(node.slice)
+            return values if isinstance(values, tuple) else (values,)
+    return ()
+
+
+def _written(value: Any) -> str:
+    """The value as a word has it; "" for what would need quotes, refers to another key, or must be given."""
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return text if not isinstance(value, str) or _PLAIN.fullmatch(text) else ""
