@@ -140,7 +140,9 @@ def _fold(x_BCHW: Tensor, lead: Sequence[int]) -> tuple[int, Tensor]:
 
 def _unfold(y: Tensor, lead: Sequence[int], channels: int) -> Tensor:
     """[B, lead C, H, W] -> [*lead, B, C, H, W]."""
-    return y.unflatten(1, (math.prod(lead), channels)).transpose(0, 1).reshape(*lead, y.shape[0], channels, *y.shape[2:])
+    return (
+        y.unflatten(1, (math.prod(lead), channels)).transpose(0, 1).reshape(*lead, y.shape[0], channels, *y.shape[2:])
+    )
 
 
 def stack(modules: Sequence[Module]) -> Module:

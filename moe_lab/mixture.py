@@ -122,6 +122,11 @@ def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]
                 f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
                 f"experts.count={sizes.experts}: take more experts, or leave it out"
             )
+        if missing := sorted(regularizer.needs_extras - gate.extras):
+            raise ConfigError(
+                f"regularizer {name} needs a gate that gives {', '.join(missing)}, and this one does not: "
+                "take another gate, such as noisy_top_k, or leave it out"
+            )
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:

@@ -95,6 +95,8 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
+    #: names of the extras that its routing always has
+    extras: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, sizes: Sizes, *, k: int | None, combine: Combine | None) -> None:
         super().__init__()
@@ -182,6 +184,8 @@ class Regularizer(nn.Module):
 
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
+    #: refuses gates whose routing lacks these extras
+    needs_extras: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, weight: float) -> None:
         super().__init__()

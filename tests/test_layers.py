@@ -62,7 +62,16 @@ def test_stack_refuses_modules_of_different_structure():
 
 
 #: leading axes of weights and of inputs: alone; a bank on one input; a bank with inputs of its own; runs; runs of banks
-LEADS = [((), ()), ((5,), (1,)), ((5,), (5,)), ((3,), (3,)), ((3,), ()), ((3, 5), (3, 1)), ((3, 5), (1,)), ((3, 5), (3, 5))]
+LEADS = [
+    ((), ()),
+    ((5,), (1,)),
+    ((5,), (5,)),
+    ((3,), (3,)),
+    ((3,), ()),
+    ((3, 5), (3, 1)),
+    ((3, 5), (1,)),
+    ((3, 5), (3, 5)),
+]
 
 
 def bank(build, lead):

@@ -99,6 +99,8 @@ def test_demands_that_parts_declare_are_checked(monkeypatch):
         check(learner("k=1").mixture.gate, NeedsDistribution(sizes), {})
     with pytest.raises(ConfigError, match="at least 2 experts"):
         learner("experts.count=1", "regularizer=[importance]")
+    with pytest.raises(ConfigError, match="regularizer load needs a gate that gives load_probs_BE"):
+        learner("regularizer=[load]")
     monkeypatch.setattr(type(made.mixture.gate.select), "usable_k", range(3, 5))
     with pytest.raises(ConfigError, match="cannot use k=2: take k from 3 to 4"):
         learner("k=2")

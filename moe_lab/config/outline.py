@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ class Outline:
     #: dotted key -> default value and the class that it is an option of, "" where there is none
     defaults: dict[str, tuple[Any, str]]
 
+    @cached_property
     def keys(self) -> list[str]:
+        """Sorted names of the groups and dotted keys, all that can stand before a ``=``."""
         return sorted([*self.groups, *self.defaults])
 
     def values(self, key: str, typed: str = "") -> list[str]:

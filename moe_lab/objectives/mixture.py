@@ -10,10 +10,17 @@ class Mixture(Objective):
 
     With ``gate.combine=probabilities``, q = sum_e w_e P_e, this is the competitive likelihood of
     Source: Jacobs, Jordan, Nowlan and Hinton 1991, Adaptive mixtures of local experts, eq. 1.3, with class experts.
+
+    second_softmax: train on softmax(q) in place of q, as the code of arXiv:2302.14703 did from 2022-11 on. A defect,
+                    kept to compare with its later numbers: the loss cannot go below log(1 + (C - 1) / e).
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, *, second_softmax: bool = False) -> None:
         super().__init__()
+        self._second_softmax = second_softmax
 
     def forward(self, step: Step) -> Tensor:
-        return -step.output.log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)
+        log_probs_BC = step.output.log_probs_BC
+        if self._second_softmax:
+            log_probs_BC = log_probs_BC.exp().log_softmax(-1)
+        return -log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)

@@ -15,7 +15,9 @@ from moe_lab.parts import Step
 R, B, C, SHAPE = 3, 7, 4, (1, 8, 8)
 
 GROUPS = ("gate", "experts", "objective", "regularizer")
-#: what an option needs, and further forms of it
+#: words without which an option is refused
+NEEDS = {"regularizer=[load]": ["gate=noisy_top_k"]}
+#: further forms of an option
 EXTRA = {
     "gate": [["k=1"], ["k=2"], ["gate.weigh.over=all", "k=2"]],
     "gate=attentive": [["gate.score.query=post", "gate.score.key=post"]],
@@ -26,6 +28,8 @@ EXTRA = {
         ["gate/score/body=conv", "gate.score.body.padding=1", "gate.score.body.batch_norm=[0]"],
     ],
     "experts=conv": [["experts.filters=[2,3]", "experts.padding=1", "experts.batch_norm=[1]", "experts.bias=all"]],
+    "regularizer=[load]": [["k=1"]],
+    "objective=mixture": [["objective.second_softmax=true"]],
     "regularizer=[importance]": [["regularizers.importance.correction=0"]],
     "regularizer=[sample_similarity]": [
         [f"regularizers.sample_similarity.{key}" for key in ("form=paper", "beta_s=1.5", "beta_d=0.5", "on=weights")],
@@ -41,7 +45,7 @@ def cases():
         for option in [option for option in options(group) if not option.startswith("paper_")]:
             word = f"{group}=[{option}]" if group == "regularizer" else f"{group}={option}"
             for extra in [[], *EXTRA.get(group, []), *EXTRA.get(word, [])]:
-                small = [f"{group}.count=5"] if group == "experts" else []
+                small = NEEDS.get(word, [f"{group}.count=5"] if group == "experts" else [])
                 yield [word, *small, *extra]
 
 

@@ -59,7 +59,7 @@ def test_the_gate_learns_whether_its_choice_was_right(learner_of, draw, noise, n
     signs = []
     x, hidden = draw(7, 12), draw(7, 5, 6)
     for chance in (0.97, 0.01):
-        mixture = learner_of(f"gate={name}", *words).mixture
+        mixture = learner_of(f"gate={name}", *words).mixture.eval()
         best = mixture.gate(x, hidden, noise).weights_BE.argmax(-1)
         probs = torch.full((7, 5, 4), 0.25)
         probs[torch.arange(7), best] = torch.tensor([chance, *[(1 - chance) / 3] * 3])

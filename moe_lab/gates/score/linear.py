@@ -1,5 +1,7 @@
 """Linear scores."""
 
+from typing import Literal
+
 from torch import Tensor
 
 from moe_lab.layers import Linear as LinearLayer
@@ -11,11 +13,17 @@ class Linear(Score):
     """z = x W + b: one weight an input feature and expert.
 
     Source: Jordan and Jacobs 1994, Hierarchical mixtures of experts and the EM algorithm.
+
+    init: "default", or "zero": W = b = 0, so that every expert starts with the same weight, as Shazeer et al. 2017
+          (arXiv:1701.06538) start.
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, *, init: Literal["default", "zero"] = "default") -> None:
         super().__init__()
         self.head = LinearLayer(sizes.features, sizes.experts)
+        if init == "zero":
+            self.head.weight_IO.data.zero_()
+            self.head.bias_1O.data.zero_()
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.head(x_BD)

@@ -1,0 +1,77 @@
+"""The sparsely-gated layer's gate: noise of a learned scale decides who is among the k."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from moe_lab.layers import Linear
+from moe_lab.noise import Noise
+from moe_lab.parts import Combine, Gate, Score, Select, Sizes, Weigh
+from moe_lab.ranges import Count
+from moe_lab.routing import Routing
+
+
+class NoisyTopK(Gate):
+    """H_e = z_e + eps_e softplus((x W_noise)_e), eps ~ N(0, 1); the k largest H, weighed by H. No noise at test.
+
+    The routing's extras hold sigma = softplus(x W_noise) as ``noise_scale_BE`` and the probability that an expert is
+    among the k if its own noise were drawn again, ``load_probs_BE``: P_e = Phi((z_e - t_e) / sigma_e), t_e the k-th
+    largest of the *other* experts' H (1 where k = E). W_noise starts at zero.
+    Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 3 to 5, 8 and 9.
+
+    score, select, weigh: as in a composed gate.
+    k:       experts a sample where the config's k is null; null here: all of them.
+    combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
+    """
+
+    extras: ClassVar[frozenset[str]] = frozenset({"noise_scale_BE", "load_probs_BE"})
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        score: Score,
+        select: Select,
+        weigh: Weigh,
+        k: Count | None = None,
+        combine: Combine | None = None,
+    ) -> None:
+        super().__init__(sizes, k=k, combine=combine)
+        self.score = score
+        self.select = select
+        self.weigh = weigh
+        self.needs_hidden = score.needs_hidden
+        self.noise_scale = Linear(sizes.features, sizes.experts, bias=False)
+        self.noise_scale.weight_IO.data.zero_()
+
+    @property
+    def rows_sum_to_one(self) -> bool:
+        return self.weigh.rows_sum_to_one
+
+    @property
+    def usable_k(self) -> range:
+        return self.select.usable_k
+
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+        clean_BE = self.score(x_BD, hidden_BEH, noise)
+        sigma_BE = functional.softplus(self.noise_scale(x_BD))
+        noisy_BE = clean_BE + noise.normal(clean_BE) * sigma_BE if self.training else clean_BE
+        selected_BE = self.select(noisy_BE, noise)
+        _, weights_BE = self.weigh(noisy_BE, selected_BE)
+        probs_BE, _ = self.weigh(clean_BE, selected_BE)
+        load_BE = load_probabilities(clean_BE, noisy_BE, sigma_BE, self.sizes.k)
+        extras = {"noise_scale_BE": sigma_BE, "load_probs_BE": load_BE}
+        return Routing(probs_BE, weights_BE, selected_BE, clean_BE, extras)
+
+
+def load_probabilities(clean_BE: Tensor, noisy_BE: Tensor, sigma_BE: Tensor, k: int) -> Tensor:
+    """Phi((z_e - t_e) / sigma_e), t_e the k-th largest of the other experts' noisy logits; 1 where k = E."""
+    if k == clean_BE.shape[-1]:
+        return torch.ones_like(clean_BE)
+    top_BK = noisy_BE.topk(k + 1, dim=-1).values
+    kth_B1, next_B1 = top_BK[..., k - 1 : k], top_BK[..., k : k + 1]
+    # for an expert among the k largest, the k-th largest of the others is the (k + 1)-th of all
+    threshold_BE = torch.where(noisy_BE >= kth_B1, next_B1, kth_B1)
+    return torch.special.ndtr((clean_BE - threshold_BE) / sigma_BE)
