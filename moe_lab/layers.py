@@ -66,7 +66,7 @@ class Conv2d(nn.Module):
 
     def forward(self, x_BIHW: Tensor) -> Tensor:
         weight = self.weight_OIKK
-        lead, (outputs, inputs) = weight.shape[:-4], weight.shape[-4:-2]
+        lead, outputs = weight.shape[:-4], weight.shape[-4]
         groups, x = _fold(x_BIHW, lead)
         bias = None if self.bias_O is None else self.bias_O.flatten()
         y = functional.conv2d(x, weight.flatten(0, -4), bias, padding=self.padding, groups=groups)
@@ -140,9 +140,8 @@ def _fold(x_BCHW: Tensor, lead: Sequence[int]) -> tuple[int, Tensor]:
 
 def _unfold(y: Tensor, lead: Sequence[int], channels: int) -> Tensor:
     """[B, lead C, H, W] -> [*lead, B, C, H, W]."""
-    return (
-        y.unflatten(1, (math.prod(lead), channels)).transpose(0, 1).reshape(*lead, y.shape[0], channels, *y.shape[2:])
-    )
+    y = y.unflatten(1, (math.prod(lead), channels)).transpose(0, 1)
+    return y.reshape(*lead, *y.shape[1:])
 
 
 def stack(modules: Sequence[Module]) -> Module:
