@@ -16,7 +16,7 @@ class LoadedRun(Run):
         """
         from moe_lab.config.build import build
         from moe_lab.config.check import check
-        from moe_lab.experiment import Experiment
+        from moe_lab.job import Experiment
         from moe_lab.mixture import build_learner
         from moe_lab.training import checkpoint
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from moe_lab import experiment
-from moe_lab.errors import ConfigError
+from moe_lab import experiment, job
+from moe_lab.errors import RunError
 from moe_lab.store.run import Run
 from moe_lab.training import checkpoint
 from moe_lab.training.watch import Diverged, Stopped
@@ -21,11 +21,11 @@ def run(tmp_path):
     """Run the job that words compose into a fresh folder."""
 
     def start(*words, name="run", **options):
-        job = experiment.prepare([*SHORT, *words])
+        made = job.prepare([*SHORT, *words])
         folder = tmp_path / name
         folder.mkdir()
         try:
-            experiment.run(job, folder, experiment.load_data(job.config), **options)
+            experiment.run(made, folder, job.load_data(made.config), **options)
         finally:
             start.opened = Run(folder)
         return start.opened
@@ -54,8 +54,8 @@ def test_the_stored_config_is_whole_and_plain(run):
     assert config["k"] == 1 and config["gate"]["combine"] == "logits" and config["trainer"]["threads"] == 1
     assert "${" not in (opened.path / "config.yaml").read_text()
     # it passes the same checks again, and resolves to itself
-    experiment.check(config, experiment.Experiment)
-    assert experiment.resolve(config) == config
+    job.check(config, job.Experiment)
+    assert job.resolve(config) == config
 
 
 def test_equal_seeds_give_equal_bytes(run):
@@ -72,7 +72,7 @@ def test_without_a_validation_split(run):
     assert not opened.has("assignments") and opened.finished
     assert opened.history[0]["validation_loss_nats"] is None
     # 1797 images less the 360 of the test split
-    assert len(experiment.load_data(opened.config).train) == 1437
+    assert len(job.load_data(opened.config).train) == 1437
 
 
 def test_the_loss_of_a_diverged_run_is_said_and_its_history_kept(run):
@@ -80,6 +80,7 @@ def test_the_loss_of_a_diverged_run_is_said_and_its_history_kept(run):
         run("trainer.optimizer=sgd", "trainer.lr=1e30", "trainer.checkpoint_seconds=0")
     assert run.opened.status["status"] == "diverged" and "smaller trainer.lr" in run.opened.status["error"]
     assert not (run.opened.path / "metrics.json").exists()
+    assert (run.opened.path / "history.csv").exists()
 
 
 def test_a_stopped_run_has_saved_its_state(run):
@@ -100,29 +101,33 @@ def test_a_failure_is_recorded_with_its_reason(run, monkeypatch):
     assert "Traceback" in (run.opened.path / "train.log").read_text()
 
 
-def test_seeds_can_be_set_apart():
-    def seeds(*words):
-        return experiment.seeds_of(experiment.prepare(list(words)).config)
+@pytest.mark.parametrize("asked", [0, 6, 8])
+def test_a_resumed_run_ends_like_an_unbroken_one(run, tmp_path, asked):
+    """Stopped before the first step, within an epoch, and at its end; then resumed from what the folder holds."""
+    words = ["gate=noisy_top_k", "regularizer=[importance,load]"]
+    unbroken = run(*words, name="unbroken")
+    stops = iter([False] * asked + [True] * 99)
+    with pytest.raises(Stopped):
+        run(*words, name="broken", stop_asked=lambda: next(stops))
+    made = job.stored_job(run.opened)
+    experiment.run(made, run.opened.path, job.load_data(made.config), resume=True)
+    resumed = Run(run.opened.path)
+    assert resumed.finished and resumed.status["choices"]["gate"] == "noisy_top_k"
+    for name in ("routing.npz", "history.csv", "metrics.json", "assignments.npz", "config.yaml"):
+        assert (resumed.path / name).read_bytes() == (unbroken.path / name).read_bytes(), name
 
-    assert seeds("seed=5") == experiment.Seeds(5, 5, 5)
-    assert seeds("seed=5", "seed_init=1", "seed_order=0") == experiment.Seeds(1, 0, 5)
 
-
-def test_keys_tell_apart_what_decides_the_result():
-    def key(*words):
-        return experiment.prepare(list(words)).key
-
-    assert key() == key("seed_init=null") == key("trainer.threads=2") == key("device=cpu")
-    assert len({key(), key("seed=1"), key("k=2"), key("trainer.lr=2e-3"), key("gate=attentive")}) == 5
-
-
-def test_a_device_that_is_not_there():
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a CUDA device")
-    with pytest.raises(ConfigError, match="device=cpu"):
-        experiment.prepare(["device=cuda"])
+def test_a_checkpoint_of_another_config_is_refused(run):
+    asked = iter([False] * 2 + [True] * 99)
+    with pytest.raises(Stopped):
+        run(stop_asked=lambda: next(asked))
+    before = (run.opened.path / "status.json").read_bytes()
+    config = (run.opened.path / "config.yaml").read_text().replace("lr: 0.001", "lr: 0.002")
+    (run.opened.path / "config.yaml").write_text(config)
+    made = job.stored_job(Run(run.opened.path))
+    with pytest.raises(RunError, match="does not belong to config"):
+        experiment.run(made, run.opened.path, job.load_data(made.config), resume=True)
+    assert (run.opened.path / "status.json").read_bytes() == before
 
 
 def test_status_names_this_process(run):

@@ -18,7 +18,7 @@ FLOORS = {
     "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
-    "experiment": 5, "loading": 6, "cli": 7, "__main__": 8,
+    "job": 5, "experiment": 6, "loading": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
 #: the ground floor's own order: what each may import there
 GROUND = {

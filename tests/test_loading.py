@@ -4,7 +4,7 @@ import torch
 import yaml
 
 import moe_lab
-from moe_lab import experiment
+from moe_lab import experiment, job
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.noise import Noise, generator
 
@@ -12,14 +12,14 @@ from moe_lab.noise import Noise, generator
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("run")
-    job = experiment.prepare(["gate=attentive", "trainer.epochs=1"])
-    experiment.run(job, path, experiment.load_data(job.config))
+    made = job.prepare(["gate=attentive", "trainer.epochs=1"])
+    experiment.run(made, path, job.load_data(made.config))
     return path
 
 
 def test_a_loaded_model_predicts_what_the_run_wrote_down(folder):
     run = moe_lab.load(folder)
-    data = experiment.load_data(run.config)
+    data = job.load_data(run.config)
     with torch.no_grad():
         output = run.model()(data.test.x_ND, Noise([generator(0, "any")]))
     np.testing.assert_allclose(output.log_probs_BC.numpy(), run.routing["log_probs"], rtol=1e-5, atol=1e-6)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from moe_lab.cli.completion import complete_dataset
 from moe_lab.cli.words import ConfigDir, Format, FormatOption, Words
 
 EXAMPLES = """
@@ -17,7 +18,10 @@ Examples:
 """
 
 app = typer.Typer(no_args_is_help=True, help="Data sets: list them, get them, check their files.", epilog=EXAMPLES)
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `moe-lab data list`.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A data set of `moe-lab data list`.", autocompletion=complete_dataset),
+]
 
 
 @app.command("list")
@@ -47,7 +51,7 @@ def _dataset(name: str, words: list[str] | None, config_dir):
     from moe_lab.config.build import build
     from moe_lab.config.check import check as check_config
     from moe_lab.config.compose import compose
-    from moe_lab.experiment import Experiment
+    from moe_lab.job import Experiment
 
     config = compose([f"dataset={name}", *(words or [])], config_dir)
     check_config(config, Experiment)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from moe_lab.cli.completion import complete_group
 from moe_lab.cli.words import ConfigDir, Format, FormatOption
 
 EXAMPLES = """
@@ -19,7 +20,12 @@ Examples:
 
 def list_parts(
     group: Annotated[
-        str | None, typer.Argument(metavar="[GROUP]", help="A group of the config, such as gate or dataset, or metric.")
+        str | None,
+        typer.Argument(
+            metavar="[GROUP]",
+            help="A group of the config, such as gate or dataset, or metric.",
+            autocompletion=complete_group,
+        ),
     ] = None,
     form: FormatOption = Format.table,
     config_dir: ConfigDir = None,

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from moe_lab.cli.completion import complete_run
 from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder
 
 EXAMPLES = """
@@ -17,7 +18,7 @@ Examples:
 
 
 def report(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Run folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Run folders.", autocompletion=complete_run)],
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where a comparison goes; default: a fresh folder of --runs."),

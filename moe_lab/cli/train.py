@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins
+from moe_lab.errors import ConfigError, RunError
 
 EXAMPLES = """
 Examples:
@@ -15,6 +16,10 @@ Examples:
     moe-lab train gate=top_k k=2 'regularizer=[importance]' regularizers.importance.weight=0.2
 
     moe-lab train dataset=fashion_mnist gate=attentive experts.count=10 seed=1 --name attentive-1
+
+    moe-lab train --from runs/attentive-1 seed=2 --name attentive-2
+
+    moe-lab train --resume runs/attentive-1
 """
 
 
@@ -24,13 +29,19 @@ def train(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Name of the run's folder; default: the time.")
     ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Repeat an earlier run; words vary it.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped or lost.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder only.")] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave the report out.")] = False,
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
     """Train one mixture, evaluate it once on the test split, and write a report."""
-    from moe_lab import experiment
+    from moe_lab import experiment, job
     from moe_lab.cli.progress import progress
     from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.summary import print_summary
@@ -38,20 +49,29 @@ def train(
     from moe_lab.store.run import Run
     from moe_lab.training.watch import Diverged, Stopped
 
+    if resume is not None and (words or name or from_):
+        raise ConfigError("--resume goes on with the run's own config: leave words, --name and --from away")
     if name is not None:
         check_name(name, runs)
-    job = experiment.prepare(words or [], config_dir, load_plugins(plugin))
-    data = experiment.load_data(job.config)
-    folder = claim(runs, name)
+    plugins = load_plugins(plugin)
+    if resume is not None:
+        made = job.stored_job(_unfinished(Run(resume)), plugins)
+    elif from_ is not None:
+        made = job.prepare_from(Run(from_), words or [], config_dir, plugins)
+    else:
+        made = job.prepare(words or [], config_dir, plugins)
+    data = job.load_data(made.config)
+    folder = resume if resume is not None else claim(runs, name)
     with stop_asked() as stop:
         try:
             with progress(quiet) as watch:
-                experiment.run(job, folder, data, watch=watch, stop_asked=stop)
+                going_on = resume is not None
+                experiment.run(made, folder, data, watch=watch, stop_asked=stop, resume=going_on)
         except Diverged as error:
             typer.echo(f"moe-lab: {folder} diverged: {error}", err=True)
             raise typer.Exit(1) from None
         except Stopped as error:
-            typer.echo(f"moe-lab: {folder} {error}", err=True)
+            typer.echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
             raise typer.Exit(stop.exit_code) from None
     run = Run(folder)
     page = None if no_report else _report(run)
@@ -59,6 +79,16 @@ def train(
         typer.echo(folder)
     else:
         print_summary(run, page)
+
+
+def _unfinished(run):
+    """Raises RunError for a run that has ended as it should, or that somebody is still at."""
+    status = run.status["status"]
+    if status in ("finished", "diverged"):
+        raise RunError(f"{run.path} is {status}: repeat or vary it with `moe-lab train --from {run.path} KEY=VALUE`")
+    if status == "running":
+        raise RunError(f"{run.path} is in use by process {run.status['pid']} on {run.status['host']}")
+    return run
 
 
 def _report(run) -> Path:

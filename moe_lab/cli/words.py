@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from moe_lab.cli.completion import complete_word
+
 Words = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Choices and values, such as gate=attentive k=2 trainer.epochs=20."),
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Choices and values, such as gate=attentive k=2 trainer.epochs=20.",
+        autocompletion=complete_word,
+    ),
 ]
 RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are.")]
 ConfigDir = Annotated[

@@ -50,7 +50,7 @@ def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> t
     from yaml import YAMLError
 
     sources = open_sources(config_dir)
-    parsed = [_parse(word) for word in words]
+    parsed = [parse(word) for word in words]
     for word in parsed:
         vet(word, sources)
     refusals = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
@@ -68,7 +68,7 @@ def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> t
             raise ConfigError(text or _reason(error)) from None
 
 
-def _parse(text: str) -> Word:
+def parse(text: str) -> Word:
     """A word as Hydra's grammar reads it. Raises ConfigError where it cannot be read."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import OverrideType, ValueType

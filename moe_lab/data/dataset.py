@@ -1,6 +1,7 @@
 """What a data set is to the rest of moe-lab. Legend: N samples, D input features, C classes."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.split import stratified
+from moe_lab.noise import Noise
 from moe_lab.ranges import Seed, Share
 
 
@@ -33,7 +35,8 @@ class Split:
 @dataclass(frozen=True)
 class Data:
     """Three splits (validation may be empty), the shape of one sample, the names of the classes, and
-    ``attributes``: per-test-sample columns that stay on the CPU, at least ``class``.
+    ``attributes``: per-test-sample columns that stay on the CPU, at least ``class``. ``augment`` changes a batch
+    x_BD of the training split, at random, each time that it is used.
     """
 
     train: Split
@@ -42,6 +45,7 @@ class Data:
     shape: tuple[int, ...]
     class_names: tuple[str, ...]
     attributes: dict[str, np.ndarray]
+    augment: Callable[[Tensor, Noise], Tensor] | None = None
 
     @property
     def features(self) -> int:

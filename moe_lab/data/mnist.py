@@ -49,10 +49,10 @@ class IdxImages(Dataset):
 
     def load(self) -> Data:
         source = self.source
-        if source.absent:
-            source.prepare()
+        source.prepare_if_absent()
         y_train_N, y_test_N = source.read(TRAIN_LABELS), source.read(TEST_LABELS)
-        train, validation = self.split_rows(y_train_N)
+        kept = self.kept_rows(y_train_N)
+        train, validation = (kept[rows] for rows in self.split_rows(y_train_N[kept]))
         test = np.arange(len(y_test_N))
         scale = {"largest": 255, "mean": self.mean, "sd": self.sd}
         image_NHW = source.read(TRAIN_IMAGES)
@@ -64,6 +64,10 @@ class IdxImages(Dataset):
             class_names=self.class_names,
             attributes={"class": y_test_N.astype(np.int64)},
         )
+
+    def kept_rows(self, y_N: np.ndarray) -> np.ndarray:
+        """Rows of the training part that are used, given its labels: all, unless a subclass says otherwise."""
+        return np.arange(len(y_N))
 
     def check(self) -> list[dict[str, str]]:
         return [self._row(file) for file in self.md5s]

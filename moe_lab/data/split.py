@@ -1,10 +1,11 @@
 """Stratified splits that are the same on every machine and NumPy version."""
 
-import hashlib
 import math
 from fractions import Fraction
 
 import numpy as np
+
+from moe_lab.data.generators import bit_generator
 
 
 def stratified(y_N: np.ndarray, share: float, seed: int, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +43,5 @@ def random_order(count: int, seed: int, name: str) -> np.ndarray:
 
     It sorts raw PCG64 output, which NumPy keeps the same between versions, as it does not for ``permutation``.
     """
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    keys_N = np.random.PCG64(int.from_bytes(digest, "big")).random_raw(count)
+    keys_N = bit_generator(seed, name).random_raw(count)
     return np.argsort(keys_N, kind="stable")

@@ -61,7 +61,7 @@ class Loop:
         self._device = data.train.x_ND.device
         self._optimizer = make_optimizer(trainer, learner.parameters())
         self._tally = Tally()
-        self._noise = self._epoch_noise()
+        self._noise, self._augment_noise = self._epoch_noises()
         self._clock = 0.0
         whole = -(-len(data.train.y_N) // trainer.batch_size)
         self.batches = min(whole, trainer.limit_batches or whole)
@@ -98,6 +98,7 @@ class Loop:
             "optimizer": self._optimizer.state_dict(),
             "tally": self._tally.sums,
             "noise": self._noise.state(),
+            "augment_noise": self._augment_noise.state(),
             "seconds": self._clock,
             "epoch": self.state.epoch,
             "batch": self.state.batch,
@@ -110,16 +111,20 @@ class Loop:
         self.learner.load_state_dict(state["learner"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._tally = Tally(state["tally"])
-        self._noise.restore([one.cpu() for one in state["noise"]])
         self._clock = state["seconds"]
         self.state = State(
             state["epoch"], state["batch"], list(state["history"]), list(state["timing"]), list(state["assignments"])
         )
+        self._noise, self._augment_noise = self._epoch_noises()
+        self._noise.restore([one.cpu() for one in state["noise"]])
+        self._augment_noise.restore([one.cpu() for one in state["augment_noise"]])
 
     def _step(self, index_B: Tensor) -> None:
         done, steps = self.state.epoch * self.batches + self.state.batch, self._trainer.epochs * self.batches
         set_learning_rate(self._optimizer, learning_rate(self._trainer, done, steps))
         x_BD, y_B = self._data.train.x_ND[index_B], self._data.train.y_N[index_B]
+        if self._data.augment is not None:
+            x_BD = self._data.augment(x_BD, self._augment_noise)
         mixture = self.learner.mixture
         output = mixture(x_BD, self._noise)
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise, self.state.epoch, done)
@@ -154,11 +159,15 @@ class Loop:
         self.state.history.append(row)
         self.state.timing.append({"epoch": row["epoch"], "seconds": seconds, "samples_per_second": samples / seconds})
         self.state.epoch, self.state.batch = self.state.epoch + 1, 0
-        self._tally, self._noise, self._clock = Tally(), self._epoch_noise(), 0.0
+        self._tally, self._clock = Tally(), 0.0
+        self._noise, self._augment_noise = self._epoch_noises()
         self._watch.epoch(row)
 
-    def _epoch_noise(self) -> Noise:
-        return Noise([generator(self._seeds.noise, f"noise/{self.state.epoch}", self._device)])
+    def _epoch_noises(self) -> tuple[Noise, Noise]:
+        """Of the parts, and of the augmentation, which belongs to the order of the data."""
+        epoch = self.state.epoch
+        parts = Noise([generator(self._seeds.noise, f"noise/{epoch}", self._device)])
+        return parts, Noise([generator(self._seeds.order, f"augment/{epoch}", self._device)])
 
 
 def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:

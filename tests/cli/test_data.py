@@ -1,9 +1,11 @@
 import json
 
+from moe_lab.config.compose import options
+
 
 def test_list_and_check_digits(cli):
     rows = json.loads(cli("data", "list", "-f", "json").out)
-    assert {"digits", "mnist", "fashion_mnist", "npz"} == {row["name"] for row in rows}
+    assert {row["name"] for row in rows} == set(options("dataset"))
     result = cli("data", "check", "digits", "-f", "json")
     assert result.code == 0 and json.loads(result.out)
     assert "digits is ready" in cli("data", "prepare", "digits").out

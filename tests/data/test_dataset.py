@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from moe_lab.data.cifar import Cifar10, Cifar100
 from moe_lab.data.dataset import Data, Dataset, Split
 from moe_lab.data.digits import Digits
+from moe_lab.data.fmnist_mnist import FmnistMnist
+from moe_lab.data.imbalanced_mnist import ImbalancedMnist
 from moe_lab.data.mnist import FashionMnist, Mnist
 from moe_lab.data.npz import Npz
+from moe_lab.data.toy_sets import ToyCheckerboard, ToyCircles, ToyClusters, ToyGaussians
 
-CLASSES = (Digits, Mnist, FashionMnist, Npz)
+IMAGES = (Digits, Mnist, FashionMnist, FmnistMnist, ImbalancedMnist, Cifar10, Cifar100)
+TOYS = (ToyClusters, ToyCheckerboard, ToyCircles, ToyGaussians)
+CLASSES = (*IMAGES, *TOYS, Npz)
 
 
 def split_of(count):
@@ -30,7 +36,7 @@ def test_to_moves_every_tensor_of_every_split():
     moved = data.to("meta")
     for split in (moved.train, moved.validation, moved.test):
         assert {tensor.device.type for tensor in (split.x_ND, split.y_N, split.index_N)} == {"meta"}
-    assert moved.shape == data.shape and moved.attributes is data.attributes
+    assert moved.shape == data.shape and moved.attributes is data.attributes and moved.augment is None
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -49,7 +55,8 @@ def test_making_one_reads_nothing(cls, tmp_path):
 
 def test_the_engine_needs_none_of_the_heavy_modules():
     code = (
-        "import sys, moe_lab.data.dataset, moe_lab.data.digits, moe_lab.data.mnist, moe_lab.data.npz;"
+        "import sys, moe_lab.data.dataset, moe_lab.data.digits, moe_lab.data.mnist, moe_lab.data.npz,"
+        "moe_lab.data.fmnist_mnist, moe_lab.data.cifar, moe_lab.data.toy_sets;"
         "print(sorted({'torchvision', 'sklearn', 'hydra', 'typer', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -17,6 +17,13 @@ def test_values_by_hand():
     assert (split.x_ND.dtype, split.y_N.dtype, split.index_N.dtype) == (torch.float32, torch.int64, torch.int64)
 
 
+def test_each_channel_has_its_own_mean_and_sd():
+    image_NCHW = np.array([[[[0, 10]], [[20, 30]]]], dtype=np.uint8)
+    split = image_split(image_NCHW, Y_N, np.array([0]), largest=10, mean=(0.5, 1.0), sd=(0.5, 2.0))
+    # (0 - .5) / .5 = -1;  (1 - .5) / .5 = 1;  (2 - 1) / 2 = .5;  (3 - 1) / 2 = 1
+    assert split.x_ND.tolist() == [[-1.0, 1.0, 0.5, 1.0]]
+
+
 def test_no_rows_give_an_empty_split():
     split = image_split(IMAGE_NHW, Y_N, np.array([], dtype=np.int64), largest=255, mean=0.5, sd=0.25)
     assert len(split) == 0

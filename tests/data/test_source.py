@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from moe_lab.data import files as files_module
 from moe_lab.data import source as source_module
 from moe_lab.data.mnist import TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from moe_lab.errors import DataError
@@ -167,7 +168,7 @@ def test_a_folder_without_room_to_write(files, small, tmp_path, monkeypatch):
     def refuse(**options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(source_module.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr(files_module.tempfile, "TemporaryDirectory", refuse)
     with pytest.raises(DataError, match=r"cannot write to .* \(Permission denied\): give another data folder"):
         small.prepare()
 
@@ -189,7 +190,7 @@ def test_a_download_runs_torchvision_with_a_time_limit(monkeypatch, tmp_path):
     monkeypatch.setattr(source_module, "import_torchvision", lambda: fake)
     with pytest.raises(TimeoutError):
         source_module.download("SmallMNIST", tmp_path)
-    assert seen == [(tmp_path, False, True, source_module.SILENCE_SECONDS)]
+    assert seen == [(tmp_path, False, True, files_module.SILENCE_SECONDS)]
     assert socket.getdefaulttimeout() is None
 
 

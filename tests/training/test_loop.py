@@ -122,3 +122,27 @@ def test_every_sample_once_an_epoch_in_an_order_of_its_own(loop_of):
 def test_a_loss_that_is_no_number_diverges(loop_of):
     with pytest.raises(Diverged, match="smaller trainer.lr"):
         train(loop_of(optimizer="sgd", lr=1e30, epochs=5))
+
+
+def test_augmentation_is_of_the_training_batches_alone_and_has_noise_of_its_own(loop_of, data, same):
+    seen = []
+
+    def shift(x_BD, noise):
+        seen.append(len(x_BD))
+        return x_BD + 0.1 * noise.normal(x_BD)
+
+    augmented = dataclasses.replace(data, augment=shift)
+    words = ["gate=noisy_top_k"]
+    unbroken = train(loop_of(*words, data_=augmented)).state_dict()
+    assert seen == [32, 32, 26] * 3
+    countdown = iter([False] * 4 + [True])
+    broken = loop_of(*words, data_=augmented, stop_asked=lambda: next(countdown))
+    while broken.epoch() is not None:
+        pass
+    resumed = loop_of(*words, data_=augmented)
+    resumed.load_state_dict(broken.state_dict())
+    state = train(resumed).state_dict()
+    for one in (unbroken, state):
+        one.pop("timing")
+    assert same(unbroken, state)
+    assert not same(unbroken["learner"], train(loop_of(*words)).state_dict()["learner"])

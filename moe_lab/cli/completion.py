@@ -1,0 +1,108 @@
+"""Shell completion of words, groups, data sets and run folders. Reads files only: torch and Hydra are not imported.
+
+zsh and fish hand over ``gate=att`` as one word and take whole words back. bash splits words at ``=``, so that
+``gate``, ``=`` and ``att`` come one by one, and takes back what follows the ``=``; Typer drops the ``=`` where the
+cursor stands right behind it. Between quotes bash behaves like the others.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from moe_lab.config.outline import Outline
+
+Complete = Callable[[typer.Context, str], Iterable[str]]
+
+
+def _silent(complete: Complete) -> Complete:
+    """``complete``, which proposes nothing where it fails: a traceback would land in the middle of the prompt."""
+
+    @wraps(complete)
+    def silent(ctx: typer.Context, incomplete: str) -> list[str]:
+        try:
+            return list(complete(ctx, incomplete))
+        except Exception:
+            return []
+
+    return silent
+
+
+@_silent
+def complete_word(ctx: typer.Context, incomplete: str) -> list[str]:
+    """KEY= and KEY=VALUE, as far as the words before allow."""
+    from moe_lab.config.outline import outline
+
+    words = _glued(ctx.params.get("words") or [])
+    if ctx.parent is not None and ctx.parent.info_name == "data":
+        words.insert(0, f"dataset={ctx.params['name']}")
+    known = outline(words, _folder(ctx, "config_dir"))
+    key, equals, value = incomplete.partition("=")
+    if equals:
+        return [f"{key}={one}" for one in known.values(key, value)]
+    last, equals, value = words[-1].partition("=") if words else ("", "", "")
+    if last in known.keys and not value and (incomplete or not equals):  # bash: the cursor is behind the "=" of last
+        return known.values(last, incomplete)
+    return _keys(known, incomplete, {word.partition("=")[0] for word in words})
+
+
+def _keys(known: "Outline", start: str, given: set[str]) -> list[str]:
+    """``KEY=`` of what begins with ``start``; of the only one also its values.
+
+    A shell adds a space behind the only proposal, but none behind what several have in common.
+    """
+    keys = [key for key in known.keys if key.startswith(start) and key not in given and (start or "." not in key)]
+    if len(keys) != 1:
+        return [f"{key}=" for key in keys]
+    values = [f"{keys[0]}={value}" for value in known.values(keys[0])]
+    return values if len(values) > 1 else [f"{keys[0]}=", *values]
+
+
+@_silent
+def complete_group(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What `moe-lab list` takes."""
+    from moe_lab.config.sources import open_sources
+
+    return [*open_sources(_folder(ctx, "config_dir")).groups, "metric"]
+
+
+@_silent
+def complete_dataset(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of data sets."""
+    from moe_lab.config.sources import open_sources
+
+    return open_sources(_folder(ctx, "config_dir")).options("dataset")
+
+
+@_silent
+def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Run folders beside what is typed; before a folder is typed, those of --runs as well."""
+    head = incomplete[: incomplete.rfind("/") + 1]
+    heads = [head] if head else ["", f"{_folder(ctx, 'runs')}/"]
+    found = [f"{one}{file.parent.name}" for one in heads for file in sorted(Path(one).glob("*/status.json"))]
+    given = {str(path) for path in ctx.params.get("paths") or []}
+    return [path for path in found if path not in given]
+
+
+def _folder(ctx: typer.Context, name: str) -> Path | None:
+    """A folder's option as it stands in the prompt: ``~`` is not yet the home folder, bash splits ``--runs=DIR``."""
+    folder = ctx.params[name]
+    if str(folder) == "=":
+        typed = os.environ["COMP_WORDS"].split("\n")
+        folder = typed[typed.index(f"--{name.replace('_', '-')}") + 2]
+    return Path(folder).expanduser() if folder else None
+
+
+def _glued(words: list[str]) -> list[str]:
+    """Words as they were typed, where bash has split them at ``=``."""
+    glued: list[str] = []
+    for word in words:
+        if glued and (word == "=" or glued[-1].endswith("=")):
+            glued[-1] += word
+        else:
+            glued.append(word)
+    return glued

@@ -1,0 +1,109 @@
+"""What the 2-D toy sets have in common. Legend: N points, G groups (what the points are known to come from)."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+
+from moe_lab.data.dataset import Data, Dataset, Split
+from moe_lab.data.generators import bit_generator
+from moe_lab.data.split import stratified
+from moe_lab.errors import ConfigError
+from moe_lab.ranges import Range, Seed, Share
+
+TEST_SHARE = 0.2
+#: so that a fifth of each group is a point at least
+LEAST_IN_GROUP = 5
+
+Samples = Annotated[int, Range(ge=10, le=1_000_000)]
+
+
+@dataclass(frozen=True)
+class Points:
+    """``x_N2``: coordinates; ``y_N``: classes; ``group_N``: the true group of each point."""
+
+    x_N2: np.ndarray
+    y_N: np.ndarray
+    group_N: np.ndarray
+
+
+class Toy(Dataset):
+    """Points in the plane, drawn anew each time, the same for the same ``data_seed``; coordinates stay as they are.
+
+    A fifth of each class is the test split. index_N counts the points as they are drawn. A subclass names the attribute
+    that holds the true groups, and says how many groups and classes there are.
+
+    samples:   points in all, shared out evenly over the groups (the first get one more where that does not divide).
+    data_seed: of the points and the test split, apart from the run's seed.
+    Raises ConfigError where there are fewer than five points a group.
+    """
+
+    name: ClassVar[str]
+    truth: ClassVar[str]
+
+    def __init__(
+        self, *, samples: Samples = 3000, data_seed: Seed = 0, validation_share: Share = 0.1, split_seed: Seed = 0
+    ) -> None:
+        super().__init__(validation_share=validation_share, split_seed=split_seed)
+        self.samples = samples
+        self.data_seed = data_seed
+        if samples < LEAST_IN_GROUP * self.groups:
+            raise ConfigError(
+                f"dataset.samples={samples}: too few for the {self.groups} groups of {self.name}; "
+                f"give {LEAST_IN_GROUP * self.groups} or more"
+            )
+
+    @property
+    @abstractmethod
+    def groups(self) -> int:
+        """G."""
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Points:
+        """The points."""
+
+    def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        return (2,), self.class_names
+
+    def load(self) -> Data:
+        points = self.draw(np.random.Generator(bit_generator(self.data_seed, self.name)))
+        rest, test = stratified(points.y_N, TEST_SHARE, self.data_seed, f"{self.name}/test")
+        train, validation = (rest[rows] for rows in self.split_rows(points.y_N[rest]))
+        return Data(
+            train=_take(points, train),
+            validation=_take(points, validation),
+            test=_take(points, test),
+            shape=(2,),
+            class_names=self.class_names,
+            attributes={"class": points.y_N[test], self.truth: points.group_N[test]},
+        )
+
+    def check(self) -> list[dict[str, str]]:
+        data = self.load()
+        sizes = " + ".join(str(len(split)) for split in (data.train, data.validation, data.test))
+        return [{"file": "none", "source": self.prepare(), "found": f"{sizes} points (training, validation, test)"}]
+
+    def prepare(self) -> str:
+        """Nothing to bring: the points are drawn when they are needed."""
+        return f"drawn with dataset.data_seed={self.data_seed}"
+
+    def even_groups(self) -> np.ndarray:
+        """A group for each point, in turns: group_N."""
+        return np.arange(self.samples) % self.groups
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """The names of classes that have none: their numbers."""
+    return tuple(map(str, range(count)))
+
+
+def _take(points: Points, rows: np.ndarray) -> Split:
+    x_N2 = torch.from_numpy(points.x_N2[rows].astype(np.float32))
+    return Split(x_N2, torch.from_numpy(points.y_N[rows]), torch.from_numpy(rows))

@@ -1,0 +1,137 @@
+"""A job: a config that has passed every check, and what is built from it."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from moe_lab.config.build import build
+from moe_lab.config.check import check
+from moe_lab.config.compose import choices, compose
+from moe_lab.config.differences import config_key, differences
+from moe_lab.config.vary import vary
+from moe_lab.data.dataset import Data, Dataset
+from moe_lab.errors import ConfigError
+from moe_lab.mixture import Learner, build_learner, combine_rule, sizes_of
+from moe_lab.parts import Experts, Gate, Objective, Regularizer
+from moe_lab.ranges import Count, Seed
+from moe_lab.store.run import Run
+from moe_lab.training.loop import Seeds
+from moe_lab.training.options import Trainer
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """The root of a config: a group each, and what concerns them all.
+
+    k:          experts selected for a sample; null: what the gate takes.
+    seed:       of initialization, order of samples and noise.
+    seed_init:  of initialization alone; null: seed.
+    seed_order: of the order of samples alone; null: seed.
+    device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
+    """
+
+    dataset: Dataset
+    experts: Experts
+    gate: Gate
+    objective: Objective
+    trainer: Trainer
+    regularizers: dict[str, Regularizer] = field(default_factory=dict)
+    k: Count | None = None
+    seed: Seed = 0
+    seed_init: Seed | None = None
+    seed_order: Seed | None = None
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A config that has passed every check: plain values, k and the rule of combination filled in.
+
+    ``choices`` are the options taken of each group, ``differs`` what is not the default.
+    """
+
+    config: Config
+    choices: dict[str, str | list[str]]
+    differs: Config
+
+    @property
+    def key(self) -> str:
+        return config_key(self.config)
+
+
+def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
+    """Compose ``words``, check every value and how the parts fit each other. Writes nothing.
+
+    Raises ConfigError, and DataError where a user's data file cannot be described.
+    """
+    config = compose(words, config_dir)
+    check(config, Experiment, plugins)
+    differs = differences(config, compose([], config_dir), config_dir)
+    return Job(resolve(config), choices(words, config_dir), differs)
+
+
+def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
+    """The job of an earlier run, with some words changed; without words the same job again.
+
+    Where the earlier run left k or the rule of combination to its parts, so does this one. Raises ConfigError and
+    DataError as ``prepare`` does, RunError where the run's files cannot be read.
+    """
+    left_open = copy.deepcopy(run.config)
+    given = run.status.get("differs") or {}
+    if "k" not in given:
+        left_open["k"] = None
+    if "gate.combine" not in given and isinstance(left_open.get("gate"), dict):
+        left_open["gate"]["combine"] = None
+    config, chosen = vary(left_open, words, config_dir)
+    check(config, Experiment, plugins)
+    differs = differences(config, compose([], config_dir), config_dir)
+    return Job(resolve(config), {**(run.status.get("choices") or {}), **chosen}, differs)
+
+
+def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
+    """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
+    check(run.config, Experiment, plugins)
+    return Job(resolve(run.config), run.status.get("choices") or {}, run.status.get("differs") or {})
+
+
+def resolve(config: Config) -> Config:
+    """The same config with what parts decide filled in: ``k`` and ``gate.combine``. Raises ConfigError."""
+    shape, class_names = build(config["dataset"]).describe()
+    _device(config)
+    gate = build_learner(config, shape, len(class_names), seed_init=0).mixture.gate
+    k = sizes_of(config, shape, len(class_names)).k
+    return {**config, "k": k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
+
+
+def load_data(config: Config) -> Data:
+    """The config's data set on its device. Raises DataError with the command that mends it."""
+    return build(config["dataset"]).load().to(_device(config))
+
+
+def seeds_of(config: Config) -> Seeds:
+    seed = config["seed"]
+    init, order = (seed if config[name] is None else config[name] for name in ("seed_init", "seed_order"))
+    return Seeds(init, order, seed)
+
+
+def learner_of(config: Config, data: Data) -> Learner:
+    """A freshly initialized learner on the data's device."""
+    learner = build_learner(config, data.shape, data.classes, seeds_of(config).init)
+    return learner.to(data.train.x_ND.device)
+
+
+def _device(config: Config) -> torch.device:
+    """Raises ConfigError where the device is not there."""
+    name = config["device"]
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[name]:
+        raise ConfigError(f"device={name}: torch finds none on this machine; take device=auto or device=cpu")
+    return torch.device(name)

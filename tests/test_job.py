@@ -1,0 +1,105 @@
+import json
+
+import pytest
+import torch
+import yaml
+
+from moe_lab import job
+from moe_lab.errors import ConfigError, RunError
+from moe_lab.store.run import Run
+from moe_lab.training.loop import Seeds
+
+
+def test_seeds_can_be_set_apart():
+    def seeds(*words):
+        return job.seeds_of(job.prepare(list(words)).config)
+
+    assert seeds("seed=5") == Seeds(5, 5, 5)
+    assert seeds("seed=5", "seed_init=1", "seed_order=0") == Seeds(1, 0, 5)
+
+
+def test_keys_tell_apart_what_decides_the_result():
+    def key(*words):
+        return job.prepare(list(words)).key
+
+    assert key() == key("seed_init=null") == key("trainer.threads=2") == key("device=cpu")
+    assert len({key(), key("seed=1"), key("k=2"), key("trainer.lr=2e-3"), key("gate=attentive")}) == 5
+
+
+def test_a_device_that_is_not_there():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(ConfigError, match="device=cpu"):
+        job.prepare(["device=cuda"])
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """The folder that a job of the given words would leave, without training it."""
+
+    def make(*words) -> Run:
+        made = job.prepare(list(words))
+        folder = tmp_path / "run"
+        folder.mkdir(exist_ok=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(made.config))
+        facts = {"status": "finished", "choices": made.choices, "differs": made.differs}
+        (folder / "status.json").write_text(json.dumps(facts))
+        return Run(folder)
+
+    return make
+
+
+WORDS = ["gate=attentive", "regularizer=[importance]", "regularizers.importance.weight=0.3", "trainer.lr=0.01", "k=3"]
+
+
+def test_without_words_it_is_the_same_job(stored):
+    first, again = job.prepare(WORDS), job.prepare_from(stored(*WORDS), [])
+    assert again == first and again.key == first.key
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["seed=4"],
+        ["gate=softmax"],
+        ["gate/score/body=conv", "gate.score.body.filters=[4]"],
+        ["trainer.lr=0.001", "experts.count=8"],
+        ["regularizer=[]"],
+        ["regularizer=[importance,sample_similarity]", "regularizers.sample_similarity.weight=2.0"],
+        ["gate.score.key=post", "k=null"],
+    ],
+    ids=str,
+)
+def test_words_vary_it_as_if_they_had_been_there(stored, words):
+    """The same as composing all the words at once, where later words win."""
+    keys = {word.partition("=")[0] for word in words}
+    emptied = any(word == "regularizer=[]" for word in words)
+    kept = [word for word in WORDS if word.partition("=")[0] not in keys and not (emptied and "importance" in word)]
+    assert job.prepare_from(stored(*WORDS), words).config == job.prepare([*kept, *words]).config
+
+
+def test_k_and_combination_are_left_to_the_new_parts(stored):
+    """The stored k is filled in (5); the word gate=switch means what it says all the same."""
+    varied = job.prepare_from(stored("gate=softmax"), ["gate=switch"])
+    assert varied.config["k"] == 1 and varied.config["gate"]["combine"] == "logits"
+    assert varied.choices["gate"] == "switch" and varied.differs == {"gate": "switch"}
+
+
+@pytest.mark.parametrize(
+    "word", ["gate.tempo=1", "trainer.epochs.more=1", "gatee=softmax", "gate=sofmax", "seed=-1", "~gate"]
+)
+def test_wrong_words_are_refused(stored, word):
+    with pytest.raises(ConfigError):
+        job.prepare_from(stored(), [word])
+
+
+def test_a_stored_config_is_checked_like_a_command_line(stored):
+    run = stored()
+    text = (run.path / "config.yaml").read_text().replace("moe_lab.objectives.mixture.Mixture", "os.system")
+    (run.path / "config.yaml").write_text(text)
+    for prepare in (job.stored_job, lambda opened: job.prepare_from(opened, [])):
+        with pytest.raises(ConfigError, match="_target_"):
+            prepare(Run(run.path))
+    (run.path / "config.yaml").unlink()
+    with pytest.raises(RunError):
+        job.stored_job(Run(run.path))
