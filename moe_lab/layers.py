@@ -147,24 +147,45 @@ def _unfold(y: Tensor, lead: Sequence[int], channels: int) -> Tensor:
 def stack(modules: Sequence[Module]) -> Module:
     """One module whose parameters and buffers carry a leading axis: the state of ``modules``, stacked in their order.
 
-    The modules are built alike (same class, same shapes) and know nothing of it: a bank of experts is a stack of one
-    plain network over E; R runs trained as one program are a stack of R mixtures. Raises ValueError if they differ.
+    The modules are built alike and know nothing of it: a bank of experts is a stack of one plain network over E; R
+    runs trained as one program are a stack of R mixtures. Raises ValueError where they differ in more than their
+    numbers: in classes, shapes, or any plain attribute.
     """
+    structures = [_structure(module) for module in modules]
+    for structure in structures[1:]:
+        if structure != structures[0]:
+            differing = sorted(
+                name for name in structure | structures[0] if structure.get(name) != structures[0].get(name)
+            )
+            raise ValueError(f"only modules of the same structure can be stacked; these differ in {differing[0]}")
     stacked = copy.deepcopy(modules[0])
     for name, tensors in _alike(modules, "named_parameters"):
         owner, leaf = _owner(stacked, name)
-        setattr(owner, leaf, nn.Parameter(torch.stack([tensor.detach() for tensor in tensors])))
+        together = torch.stack([tensor.detach() for tensor in tensors])
+        setattr(owner, leaf, nn.Parameter(together, requires_grad=tensors[0].requires_grad))
     for name, tensors in _alike(modules, "named_buffers"):
         owner, leaf = _owner(stacked, name)
         owner._buffers[leaf] = torch.stack(tensors)
     return stacked
 
 
+#: what every module has for itself
+_COMMON = nn.Module().__dict__.keys()
+
+
+def _structure(module: nn.Module) -> dict[str, object]:
+    """Everything of a module but its numbers: classes, plain attributes, shapes of its tensors."""
+    structure: dict[str, object] = {}
+    for path, part in module.named_modules():
+        structure[path] = type(part)
+        structure |= {f"{path}.{key}": value for key, value in vars(part).items() if key not in _COMMON}
+    for tensors in (module.named_parameters(), module.named_buffers()):
+        structure |= {f"{name}.shape": (tensor.shape, tensor.requires_grad) for name, tensor in tensors}
+    return structure
+
+
 def _alike(modules: Sequence[nn.Module], kind: str):
     states = [dict(getattr(module, kind)()) for module in modules]
-    shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
-    if any(shape != shapes[0] for shape in shapes):
-        raise ValueError("only modules of the same structure can be stacked")
     return [(name, [state[name] for state in states]) for name in states[0]]
 
 

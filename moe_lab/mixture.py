@@ -25,7 +25,7 @@ class Mixture(nn.Module):
     def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
         experts = self.experts(x_BD)
         routing = self.gate(x_BD, experts.hidden_BEH, noise)
-        return MixtureOutput(routing, experts, self._combine(routing.weights_BE, experts.log_probs_BEC))
+        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
 
 
 @dataclass(frozen=True)

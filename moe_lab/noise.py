@@ -27,7 +27,7 @@ def seeded(seed: int, name: str) -> Iterator[None]:
     They are always drawn on the CPU, so a run starts from the same numbers on every device.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(seed, name))
+        torch.default_generator.manual_seed(derived_seed(seed, name))
         yield
 
 

@@ -142,14 +142,17 @@ class Select(nn.Module):
 
 
 class Weigh(nn.Module):
-    """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE)."""
+    """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
+
+    ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one.
+    """
 
     @property
     @abstractmethod
     def rows_sum_to_one(self) -> bool: ...
 
     @abstractmethod
-    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor]: ...
+    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]: ...
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class Routing:
     probs_BE:    the full distribution over experts, before selection, capacity and bias; rows sum to one.
     weights_BE:  what multiplies the experts; zero where an expert is not selected.
     selected_BE: bool, the experts that run.
+    log_weights_BE: the logarithm of the weights, -inf where not selected, from a gate whose rows sum to one: exact
+                 where a weight itself has long become zero in floating point.
     logits_BE:   the clean scores before noise and temperature, where the gate has them.
     extras:      the gate's own named tensors (noise scale, load probabilities, overflow ...).
     """
@@ -26,6 +28,7 @@ class Routing:
     probs_BE: Tensor
     weights_BE: Tensor
     selected_BE: Tensor
+    log_weights_BE: Tensor | None = None
     logits_BE: Tensor | None = None
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 

@@ -26,7 +26,7 @@ GROUND = {
     "ranges": set(),
     "noise": set(),
     "layers": set(),
-    "combine": set(),
+    "combine": {"routing"},
     "environment": set(),
     "routing": set(),
     "parts": {"layers", "noise", "routing", "ranges"},

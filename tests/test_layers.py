@@ -57,8 +57,15 @@ def test_stack_stacks_parameters_and_buffers_and_leaves_the_originals():
 
 
 def test_stack_refuses_modules_of_different_structure():
-    with pytest.raises(ValueError, match="same structure"):
+    with pytest.raises(ValueError, match=r"same structure.*bias_1O"):
         stack([Linear(3, 2), Linear(3, 4)])
+    with pytest.raises(ValueError, match="padding"):
+        stack([Conv2d(1, 1, 3, padding=padding) for padding in (0, 1)])
+
+
+def test_stack_keeps_what_is_frozen():
+    frozen = [Linear(3, 2).requires_grad_(False) for _ in range(2)]
+    assert not any(parameter.requires_grad for parameter in stack(frozen).parameters())
 
 
 #: leading axes of weights and of inputs: alone; a bank on one input; a bank with inputs of its own; runs; runs of banks

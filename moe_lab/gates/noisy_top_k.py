@@ -59,11 +59,11 @@ class NoisyTopK(Gate):
         sigma_BE = functional.softplus(self.noise_scale(x_BD))
         noisy_BE = clean_BE + noise.normal(clean_BE) * sigma_BE if self.training else clean_BE
         selected_BE = self.select(noisy_BE, noise)
-        _, weights_BE = self.weigh(noisy_BE, selected_BE)
-        probs_BE, _ = self.weigh(clean_BE, selected_BE)
+        _, weights_BE, log_weights_BE = self.weigh(noisy_BE, selected_BE)
+        probs_BE, _, _ = self.weigh(clean_BE, selected_BE)
         load_BE = load_probabilities(clean_BE, noisy_BE, sigma_BE, self.sizes.k)
         extras = {"noise_scale_BE": sigma_BE, "load_probs_BE": load_BE}
-        return Routing(probs_BE, weights_BE, selected_BE, clean_BE, extras)
+        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, clean_BE, extras)
 
 
 def load_probabilities(clean_BE: Tensor, noisy_BE: Tensor, sigma_BE: Tensor, k: int) -> Tensor:

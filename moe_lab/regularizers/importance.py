@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from moe_lab.parts import Regularizer, Sizes, Step
@@ -26,4 +27,6 @@ class Importance(Regularizer):
 
     def forward(self, step: Step) -> Tensor:
         importance_E = step.output.routing.weights_BE.sum(-2)
-        return importance_E.var(-1, correction=self._correction) / importance_E.mean(-1).square()
+        mean = importance_E.mean(-1)
+        # a batch that no expert got has no importances: nothing to even out
+        return importance_E.var(-1, correction=self._correction) / torch.where(mean > 0, mean, 1.0).square()

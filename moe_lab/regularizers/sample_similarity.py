@@ -57,9 +57,9 @@ class SampleSimilarity(Regularizer):
     def forward(self, step: Step) -> Tensor:
         routing = step.output.routing
         p_BE = routing.weights_BE if self._on_weights else routing.probs_BE
+        x_BD = centred(step.x_BD.detach())
         if self._form == "reference":
-            return self._reference(p_BE, step.x_BD)
-        x_BD = step.x_BD - step.x_BD.mean(-2, keepdim=True)
+            return self._reference(p_BE, x_BD)
         pairs = max(x_BD.shape[-2] * (x_BD.shape[-2] - 1), 1)
         same = squared_distance_sum(p_BE, x_BD)
         if self._form == "paper":
@@ -82,6 +82,14 @@ class SampleSimilarity(Regularizer):
         return self.beta_s * same / experts - self.beta_d * other / (experts * (experts - 1))
 
 
+def centred(x_BD: Tensor) -> Tensor:
+    """x less the batch's mean, which changes no distance but loses fewer digits; what is left of a constant feature
+    is rounding and becomes an exact zero."""
+    mean_1D = x_BD.mean(-2, keepdim=True)
+    left_BD = x_BD - mean_1D
+    return torch.where(left_BD.abs() > 8 * torch.finfo(x_BD.dtype).eps * mean_1D.abs(), left_BD, 0.0)
+
+
 def squared_distance_sum(p_BE: Tensor, x_BD: Tensor) -> Tensor:
     """sum over ordered pairs and experts of p_ie p_je |x_i - x_j|^2 = 2 sum_e (s_e q_e - |m_e|^2); [...]."""
     s_E = p_BE.sum(-2)
@@ -90,7 +98,6 @@ def squared_distance_sum(p_BE: Tensor, x_BD: Tensor) -> Tensor:
     return 2 * (s_E * q_E - m_ED.square().sum(-1)).sum(-1)
 
 
-@torch.no_grad()
 def euclidean_distance(x_BD: Tensor) -> Tensor:
     """|x_i - x_j| of all pairs by one matrix product, exactly zero on the diagonal; [..., B, B]."""
     distance_BB = torch.cdist(x_BD, x_BD, compute_mode="use_mm_for_euclid_dist")

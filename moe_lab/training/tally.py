@@ -13,12 +13,14 @@ LN2 = math.log(2)
 class Tally:
     """What an epoch's rows of history are made from: summed loss and errors, entropies and usage of every expert.
 
-    Written over trailing axes; ``sums`` holds float64 tensors, and is what a checkpoint keeps.
+    Written over trailing axes; ``sums`` holds float64 tensors, and is what a checkpoint keeps. Of R runs in a stack
+    each has its own numbers: ``of_run(r)`` is the tally that its solo run would have.
     """
 
     def __init__(self, sums: dict[str, Tensor] | None = None) -> None:
         self.sums = dict(sums or {})
 
+    @torch.no_grad()
     def add(self, loss_B: Tensor, y_B: Tensor, output: MixtureOutput, extras: dict[str, Tensor] | None = None) -> None:
         """Add a batch; ``extras`` are values of the whole batch, averaged over batches."""
         shares_BE, routed_B = normalized(output.routing.weights_BE)
@@ -28,11 +30,16 @@ class Tally:
         self._add("loss_nats", loss_B.sum(-1))
         self._add("errors", (output.log_probs_BC.argmax(-1) != y_B).sum(-1))
         self._add("routed", routed_B.sum(-1))
-        self._add("entropy_bits", entropy_bits(shares_BE).sum(-1))
+        self._add("entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
         self._add("usage_E", usage_E)
         self._add("load_E", load(shares_BE, routed_B))
         for name, value in (extras or {}).items():
             self._add(name, value)
+
+    def of_run(self, run: int) -> "Tally":
+        """The sums of one run of a stack; what has no axis R (counts of samples) is the same for all."""
+        own_axes = {name: int(name.endswith("_E")) for name in self.sums}
+        return Tally({name: one[run] if one.ndim > own_axes[name] else one for name, one in self.sums.items()})
 
     def row(self, prefix: str) -> dict[str, float]:
         """The means: loss, error rate, mean entropy of a sample's weights, entropy of the mean weights."""
@@ -41,7 +48,7 @@ class Tally:
             "loss_nats": self.sums["loss_nats"] / samples,
             "error_rate": self.sums["errors"] / samples,
             "sample_entropy_bits": self.sums["entropy_bits"] / routed,
-            "usage_entropy_bits": entropy_bits(self.sums["usage_E"] / routed),
+            "usage_entropy_bits": entropy_of_shares_bits(self.sums["usage_E"] / routed),
         }
         return {f"{prefix}_{name}": value.item() for name, value in values.items()}
 
@@ -70,7 +77,7 @@ def normalized(weights_BE: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(routed_B1, weights_BE / total_B1, 0.0), routed_B1.squeeze(-1)
 
 
-def entropy_bits(shares_E: Tensor) -> Tensor:
+def entropy_of_shares_bits(shares_E: Tensor) -> Tensor:
     """-sum_e p_e log2 p_e over the last axis, with 0 log 0 = 0."""
     return torch.special.entr(shares_E).sum(-1) / LN2
 

@@ -29,7 +29,7 @@ def noise() -> Noise:
 
 @pytest.fixture
 def step_of(noise):
-    """A Step for objectives and regularizers from bare tensors."""
+    """A Step for objectives and regularizers from bare tensors; what is not given is not there to be read."""
 
     def make(
         *,
@@ -39,10 +39,7 @@ def step_of(noise):
         y_B: Tensor | None = None,
         log_probs_BC: Tensor | None = None,
     ) -> Step:
-        probs_BE = weights_BE if probs_BE is None else probs_BE
-        weights_BE = probs_BE if weights_BE is None else weights_BE
-        selected_BE = None if weights_BE is None else weights_BE > 0
-        output = MixtureOutput(Routing(probs_BE, weights_BE, selected_BE), ExpertOutput(None, None), log_probs_BC)
+        output = MixtureOutput(Routing(probs_BE, weights_BE, None), ExpertOutput(None, None), log_probs_BC)
         return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise, epoch=0, step=0)
 
     return make

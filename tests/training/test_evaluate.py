@@ -44,7 +44,12 @@ def test_arrays_agree_with_each_other(files, words):
     assert np.array_equal(routing["prediction"], routing["log_probs"].argmax(1))
     # all experts are evaluated, also those that a sparse gate did not select
     assert np.isfinite(routing["expert_log_prob_true"]).all()
-    if not words:
+    # probabilities before selection, weights after it
+    np.testing.assert_allclose(routing["probs"].sum(1), 1, rtol=1e-5)
+    assert np.array_equal(routing["weights"] > 0, routing["selected"])
+    if words:
+        assert not np.allclose(routing["probs"], routing["weights"])
+    else:
         # q = sum_e w_e P_e
         q = (routing["weights"] * np.exp(routing["expert_log_prob_true"])).sum(1)
         np.testing.assert_allclose(np.log(q), routing["log_probs"][np.arange(N), routing["label"]], rtol=1e-4)

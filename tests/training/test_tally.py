@@ -4,7 +4,7 @@ import torch
 from scipy.stats import entropy
 
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
-from moe_lab.training.tally import Tally, entropy_bits, load, normalized
+from moe_lab.training.tally import Tally, entropy_of_shares_bits, load, normalized
 
 
 def output(weights, log_probs):
@@ -49,7 +49,7 @@ def test_normalized_leaves_rows_of_zeros():
 
 def test_entropy_by_hand():
     # halves: 1 bit; a quarter and three quarters: .811; certainty: 0
-    bits = entropy_bits(torch.tensor([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]))
+    bits = entropy_of_shares_bits(torch.tensor([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]))
     torch.testing.assert_close(bits, torch.tensor([1.0, 0.8112781, 0.0]))
 
 
@@ -58,14 +58,26 @@ def test_load_counts_the_lowest_index_of_equals_and_no_unrouted_sample():
     assert load(shares, torch.tensor([True, True, False])).tolist() == [1, 1]
 
 
-def test_sums_have_a_value_a_run():
-    """Axis R: two runs in one tally give what two tallies give."""
+@pytest.mark.parametrize(("runs", "experts"), [(3, 5), (3, 3)])
+def test_a_run_of_a_stack_has_the_numbers_of_its_solo_run(runs, experts):
+    """Axis R, also where R = E; with samples that no expert got in one run alone."""
     draw = torch.Generator().manual_seed(1)
-    weights, log_probs = torch.rand(2, 6, 3, generator=draw), torch.randn(2, 6, 4, generator=draw).log_softmax(-1)
-    loss, y = torch.rand(2, 6, generator=draw), torch.arange(12).reshape(2, 6) % 4
-    together, alone = Tally(), [Tally(), Tally()]
-    together.add(loss, y, output(weights, log_probs))
-    for run, tally in enumerate(alone):
-        tally.add(loss[run], y[run], output(weights[run], log_probs[run]))
-        for name, value in tally.sums.items():
-            torch.testing.assert_close(together.sums[name].expand(2, *value.shape)[run], value)
+    weights = torch.rand(runs, 6, experts, generator=draw)
+    weights[1, :2] = 0
+    log_probs = torch.randn(runs, 6, 4, generator=draw).log_softmax(-1)
+    loss, y = torch.rand(runs, 6, generator=draw), torch.arange(6 * runs).reshape(runs, 6) % 4
+    together = Tally()
+    together.add(loss, y, output(weights, log_probs), {"total": loss.mean(-1)})
+    for run in range(runs):
+        alone = Tally()
+        alone.add(loss[run], y[run], output(weights[run], log_probs[run]), {"total": loss[run].mean()})
+        of_run = together.of_run(run)
+        assert of_run.row("train") == pytest.approx(alone.row("train"))
+        assert of_run.shares() == pytest.approx(alone.shares())
+        assert of_run.mean("total") == pytest.approx(alone.mean("total"))
+
+
+def test_sums_are_kept_in_double_precision():
+    tally = Tally()
+    tally.add(torch.ones(2), torch.zeros(2, dtype=torch.int64), output(torch.ones(2, 3), torch.zeros(2, 4)))
+    assert {one.dtype for one in tally.sums.values()} == {torch.float64}

@@ -41,11 +41,13 @@ class Softmax(Weigh):
     def rows_sum_to_one(self) -> bool:
         return self._every_expert or not self._all
 
-    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         scaled_BE = logits_BE / self.temperature_11
-        probs_BE = scaled_BE.softmax(-1)
+        log_probs_BE = scaled_BE.log_softmax(-1)
+        probs_BE = log_probs_BE.exp()
         if self._every_expert:
-            return probs_BE, probs_BE
+            return probs_BE, probs_BE, log_probs_BE
         if self._all:
-            return probs_BE, probs_BE.masked_fill(~selected_BE, 0.0)
-        return probs_BE, scaled_BE.masked_fill(~selected_BE, -torch.inf).softmax(-1)
+            return probs_BE, probs_BE.masked_fill(~selected_BE, 0.0), None
+        log_weights_BE = scaled_BE.masked_fill(~selected_BE, -torch.inf).log_softmax(-1)
+        return probs_BE, log_weights_BE.exp(), log_weights_BE

@@ -32,3 +32,10 @@ def test_biased_importance_is_e_times_the_squared_mean_weights_less_one(sizes, s
     identity = 5 * weights.mean(0).square().sum() - 1
     value = Importance(sizes(), correction=0)(step_of(weights_BE=weights))
     torch.testing.assert_close(value, identity)
+
+
+def test_a_batch_that_no_expert_got_costs_nothing(sizes, step_of):
+    weights = torch.zeros(7, 5, requires_grad=True)
+    cost = Importance(sizes())(step_of(weights_BE=weights))
+    cost.backward()
+    assert cost.item() == 0 and weights.grad.isfinite().all()

@@ -90,14 +90,23 @@ def test_equal_samples_and_a_batch_of_one_cost_nothing(sizes, step_of, draw, opt
     regularizer = SampleSimilarity(sizes(), **options)
     for samples in (1, 4):
         logits = draw(samples, E).requires_grad_()
-        cost = regularizer(step_of(probs_BE=logits.softmax(-1), x_BD=torch.ones(samples, 12)))
+        x = (draw(1, 12) * 100).expand(samples, 12)
+        cost = regularizer(step_of(probs_BE=logits.softmax(-1), x_BD=x))
         cost.backward()
         assert cost.item() == 0 and torch.equal(logits.grad, torch.zeros_like(logits))
 
 
-def test_no_gradient_through_the_distances(sizes, step_of, case):
+@pytest.mark.parametrize("form", [{}, {"form": "paper", "beta_s": 1.0}, {"form": "reference", "beta_s": 1.0}], ids=str)
+def test_inputs_far_from_zero_lose_no_digits(sizes, step_of, draw, form):
+    p, x = draw(B, E).softmax(-1), draw(B, 12)
+    here, there = (SampleSimilarity(sizes(), **form)(step_of(probs_BE=p, x_BD=moved)) for moved in (x, x + 1000))
+    torch.testing.assert_close(here, there, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("form", [{}, {"form": "paper", "beta_s": 1.0}, {"form": "reference", "beta_s": 1.0}], ids=str)
+def test_no_gradient_through_the_distances(sizes, step_of, case, form):
     p, x, _ = case
-    regularizer = SampleSimilarity(sizes(), form="reference", beta_s=1.0).double()
+    regularizer = SampleSimilarity(sizes(), **form).double()
     x.requires_grad_()
     logits = p.log().requires_grad_()
     regularizer(step_of(probs_BE=logits.softmax(-1), x_BD=x)).backward()

@@ -1,0 +1,39 @@
+"""Runs that differ in more than numbers do not become one program without a word."""
+
+import pytest
+
+from moe_lab.layers import stack
+
+PAIRS = [
+    (["k=2"], ["k=3"]),
+    (["k=2"], ["k=2", "gate.weigh.over=all"]),
+    (["k=2"], ["k=2", "gate.combine=logits"]),
+    (["regularizer=[importance]"], ["regularizer=[importance]", "regularizers.importance.correction=0"]),
+    (
+        ["regularizer=[sample_similarity]"],
+        ["regularizer=[sample_similarity]", "regularizers.sample_similarity.on=weights"],
+    ),
+    (["gate=attentive"], ["gate=attentive", "gate.score.key=post"]),
+    (["gate=softmax"], ["gate=attentive"]),
+    ([], ["objective.second_softmax=true"]),
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_different_structures_are_refused(learner_of, pair):
+    with pytest.raises(ValueError, match="same structure"):
+        stack([learner_of(*words) for words in pair])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["gate.weigh.temperature=2.0"],
+        ["regularizer=[importance]", "regularizers.importance.weight=0.4"],
+        ["regularizer=[sample_similarity]", "regularizers.sample_similarity.weight=3.0"],
+    ],
+    ids=str,
+)
+def test_numbers_may_differ(learner_of, words):
+    plain = [words[0]] if words[0].startswith("regularizer=") else []
+    stack([learner_of(*plain), learner_of(*words)])
