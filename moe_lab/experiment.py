@@ -1,7 +1,6 @@
 """From a job to a finished run folder. Commands and launchers call nothing else."""
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from moe_lab.config.build import build
 from moe_lab.data.dataset import Data
 from moe_lab.environment import environment
 from moe_lab.errors import RunError
-from moe_lab.job import Config, Job, learner_of, seeds_of
+from moe_lab.job import Job, learner_of, seeds_of, settle
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text
 from moe_lab.store.status import StatusFile
@@ -57,10 +56,9 @@ def run(
         _write_config(job, folder)
         status.start()
         try:
-            _settle(job.config)
-            loop = _loop(job, data, watch or Watch(), stop_asked, state)
-            _train(loop, folder, job, status, log)
-            headline = _finish(loop, folder, job, data)
+            settle(job.config)
+            session = _Session(job, folder, status, log, stop_asked)
+            headline = session.run(data, watch or Watch(), state)
         except Diverged as error:
             log.error("diverged: %s", error)
             status.end("diverged", error=str(error))
@@ -77,11 +75,67 @@ def run(
         log.info("finished")
 
 
-def _settle(config: Config) -> None:
-    """What is global to the process: threads, and algorithms that give the same bits again."""
-    torch.set_num_threads(config["trainer"]["threads"])
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+class _Session:
+    """One stretch of a run: from a fresh start or a saved state to the end, or to where it is stopped."""
+
+    def __init__(self, job: Job, folder: Path, status: StatusFile, log: logging.Logger, stop_asked: StopAsked) -> None:
+        self._job = job
+        self._folder = folder
+        self._status = status
+        self._log = log
+        self._stop_asked = stop_asked
+        self._seconds = job.config["trainer"]["checkpoint_seconds"]
+        self._saved = time.monotonic()
+
+    def run(self, data: Data, watch: Watch, state: dict[str, Any] | None) -> dict[str, Any]:
+        """Train and evaluate; the headline metrics."""
+        trainer = build(self._job.config["trainer"])
+        learner, seeds = learner_of(self._job.config, data), seeds_of(self._job.config)
+        loop = Loop(learner, data, trainer, seeds, watch, lambda: self._stop_asked() or self._save_is_due())
+        if state is not None:
+            loop.load_state_dict(state)
+        watch.begin(trainer.epochs, loop.batches_an_epoch)
+        try:
+            self._train(loop)
+        finally:
+            self._write_history(loop)
+        return self._evaluate(loop, data)
+
+    def _train(self, loop: Loop) -> None:
+        while not loop.finished:
+            row = loop.epoch()
+            if row is not None:
+                self._log.info("epoch %d: train loss %.4f nats", row["epoch"], row["train_loss_nats"])
+            stopping = not loop.finished and self._stop_asked()
+            if stopping or loop.finished or self._save_is_due():
+                self._save(loop)
+            if stopping:
+                raise Stopped(f"stopped in epoch {loop.state.epoch + 1}; its state is saved")
+
+    def _save_is_due(self) -> bool:
+        return time.monotonic() - self._saved >= self._seconds
+
+    def _save(self, loop: Loop) -> None:
+        checkpoint.save(self._folder, {"key": self._job.key, **loop.state_dict()})
+        self._write_history(loop)
+        self._status.touch()
+        self._saved = time.monotonic()
+
+    def _write_history(self, loop: Loop) -> None:
+        write_csv(self._folder / "history.csv", loop.state.history)
+        write_csv(self._folder / "timing.csv", loop.state.timing)
+
+    def _evaluate(self, loop: Loop, data: Data) -> dict[str, Any]:
+        noise = evaluation_noise(seeds_of(self._job.config), data.train.x_ND.device)
+        files = evaluate(loop.learner.mixture, data, noise)
+        if loop.state.assignments:
+            expert = torch.stack(loop.state.assignments).numpy()
+            files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
+        for name, arrays in files.items():
+            write_npz(self._folder / f"{name}.npz", arrays)
+        metrics = compute(RunArrays.from_arrays(files["routing"], files["evaluation"]))
+        write_json(self._folder / "metrics.json", metrics)
+        return {name: metrics[name]["value"] for name in HEADLINE}
 
 
 def _saved_state(job: Job, folder: Path) -> dict[str, Any] | None:
@@ -92,52 +146,6 @@ def _saved_state(job: Job, folder: Path) -> dict[str, Any] | None:
     if state.get("key") != job.key:
         raise RunError(f"{folder}: the checkpoint does not belong to config.yaml, which has been changed since")
     return state
-
-
-def _loop(job: Job, data: Data, watch: Watch, stop_asked: StopAsked, state: dict[str, Any] | None) -> Loop:
-    trainer = build(job.config["trainer"])
-    loop = Loop(learner_of(job.config, data), data, trainer, seeds_of(job.config), watch, stop_asked)
-    if state is not None:
-        loop.load_state_dict(state)
-    watch.begin(trainer.epochs, loop.batches)
-    return loop
-
-
-def _train(loop: Loop, folder: Path, job: Job, status: StatusFile, log: logging.Logger) -> None:
-    saved = time.monotonic()
-    while not loop.finished:
-        try:
-            row = loop.epoch()
-        except Diverged:
-            _write_history(loop, folder)
-            raise
-        due = time.monotonic() - saved >= job.config["trainer"]["checkpoint_seconds"]
-        if row is None or due or loop.finished:
-            checkpoint.save(folder, {"key": job.key, **loop.state_dict()})
-            _write_history(loop, folder)
-            status.touch()
-            saved = time.monotonic()
-        if row is None:
-            raise Stopped(f"stopped in epoch {loop.state.epoch + 1}; its state is saved")
-        log.info("epoch %d: train loss %.4f nats", row["epoch"], row["train_loss_nats"])
-
-
-def _finish(loop: Loop, folder: Path, job: Job, data: Data) -> dict[str, Any]:
-    noise = evaluation_noise(seeds_of(job.config), data.train.x_ND.device)
-    files = evaluate(loop.learner.mixture, data, noise)
-    if loop.state.assignments:
-        expert = torch.stack(loop.state.assignments).numpy()
-        files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
-    for name, arrays in files.items():
-        write_npz(folder / f"{name}.npz", arrays)
-    metrics = compute(RunArrays.from_arrays(files["routing"], files["evaluation"]))
-    write_json(folder / "metrics.json", metrics)
-    return {name: metrics[name]["value"] for name in HEADLINE}
-
-
-def _write_history(loop: Loop, folder: Path) -> None:
-    write_csv(folder / "history.csv", loop.state.history)
-    write_csv(folder / "timing.csv", loop.state.timing)
 
 
 def _write_config(job: Job, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A job: a config that has passed every check, and what is built from it."""
 
 import copy
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from moe_lab.config.differences import config_key, differences
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import Learner, build_learner, combine_rule, sizes_of
+from moe_lab.mixture import Learner, build_learner, combine_rule
 from moe_lab.parts import Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
 from moe_lab.store.run import Run
@@ -53,16 +54,14 @@ class Experiment:
 class Job:
     """A config that has passed every check: plain values, k and the rule of combination filled in.
 
-    ``choices`` are the options taken of each group, ``differs`` what is not the default.
+    ``choices`` are the options taken of each group, ``differs`` what is not the default, ``key`` the hash of what
+    decides the result: two jobs of one key give the same numbers.
     """
 
     config: Config
     choices: dict[str, str | list[str]]
     differs: Config
-
-    @property
-    def key(self) -> str:
-        return config_key(self.config)
+    key: str
 
 
 def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -73,7 +72,7 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
     config = compose(words, config_dir)
     check(config, Experiment, plugins)
     differs = differences(config, compose([], config_dir), config_dir)
-    return Job(resolve(config), choices(words, config_dir), differs)
+    return _job(config, choices(words, config_dir), differs)
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -91,26 +90,54 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     config, chosen = vary(left_open, words, config_dir)
     check(config, Experiment, plugins)
     differs = differences(config, compose([], config_dir), config_dir)
-    return Job(resolve(config), {**(run.status.get("choices") or {}), **chosen}, differs)
+    return _job(config, {**(run.status.get("choices") or {}), **chosen}, differs)
 
 
 def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
     """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
     check(run.config, Experiment, plugins)
-    return Job(resolve(run.config), run.status.get("choices") or {}, run.status.get("differs") or {})
+    return _job(run.config, run.status.get("choices") or {}, run.status.get("differs") or {})
 
 
-def resolve(config: Config) -> Config:
-    """The same config with what parts decide filled in: ``k`` and ``gate.combine``. Raises ConfigError."""
+def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
+    """The job of a checked config: how its parts fit each other is checked by building them."""
     shape, class_names = build(config["dataset"]).describe()
     _device(config)
     gate = build_learner(config, shape, len(class_names), seed_init=0).mixture.gate
-    k = sizes_of(config, shape, len(class_names)).k
-    return {**config, "k": k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
+    resolved = {**config, "k": gate.sizes.k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
+    return Job(resolved, chosen, differs, config_key(_canonical(resolved, gate)))
+
+
+def _canonical(config: Config, gate: Gate) -> Config:
+    """The config with everything written as what it means, so that aliases have one key: null options of the gate's
+    parts as they resolve, seeds as they are used, and without numbers that nothing reads."""
+    trainer = {**config["trainer"]}
+    if trainer["optimizer"] != "sgd":
+        trainer.pop("momentum")
+    seeds = seeds_of(config)
+    used = {"seed": seeds.noise, "seed_init": seeds.init, "seed_order": seeds.order}
+    return {**config, **used, "trainer": trainer, "gate": {**_filled(config["gate"], gate), "k": config["k"]}}
+
+
+def _filled(node: Config, part: Any) -> Config:
+    inner = {name: _filled(one, getattr(part, name, None)) for name, one in node.items() if _is_part(one)}
+    return {**node, **getattr(part, "resolved", {}), **inner}
+
+
+def _is_part(node: Any) -> bool:
+    return isinstance(node, dict) and "_target_" in node
+
+
+def settle(config: Config) -> None:
+    """What is global to the process: threads, and algorithms that give the same bits again. Before a GPU is used."""
+    torch.set_num_threads(config["trainer"]["threads"])
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
 
 
 def load_data(config: Config) -> Data:
     """The config's data set on its device. Raises DataError with the command that mends it."""
+    settle(config)
     return build(config["dataset"]).load().to(_device(config))
 
 

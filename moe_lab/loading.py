@@ -15,15 +15,16 @@ class LoadedRun(Run):
         names what moe-lab does not have.
         """
         from moe_lab.config.build import build
-        from moe_lab.config.check import check
-        from moe_lab.job import Experiment
+        from moe_lab.job import stored_job
         from moe_lab.mixture import build_learner
         from moe_lab.training import checkpoint
 
-        check(self.config, Experiment)
+        job = stored_job(self)
         shape, class_names = build(self.config["dataset"]).describe()
         learner = build_learner(self.config, shape, len(class_names), seed_init=0)
         state = checkpoint.load(self.path)
+        if state.get("key") != job.key:
+            raise RunError(f"{self.path}: the checkpoint does not belong to config.yaml, which has been changed since")
         try:
             learner.load_state_dict(state["learner"])
         except (KeyError, RuntimeError) as error:

@@ -144,7 +144,8 @@ class Select(nn.Module):
 class Weigh(nn.Module):
     """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
 
-    ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one.
+    ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one. A part
+    may say in ``resolved`` what options that are null mean here, so that aliases have one key.
     """
 
     @property

@@ -11,7 +11,7 @@ from moe_lab import experiment, job
 from moe_lab.errors import RunError
 from moe_lab.store.run import Run
 from moe_lab.training import checkpoint
-from moe_lab.training.watch import Diverged, Stopped
+from moe_lab.training.watch import Diverged, Stopped, Watch
 
 SHORT = ["trainer.epochs=3", "trainer.limit_batches=4"]
 
@@ -55,7 +55,7 @@ def test_the_stored_config_is_whole_and_plain(run):
     assert "${" not in (opened.path / "config.yaml").read_text()
     # it passes the same checks again, and resolves to itself
     job.check(config, job.Experiment)
-    assert job.resolve(config) == config
+    assert job.stored_job(opened).config == config
 
 
 def test_equal_seeds_give_equal_bytes(run):
@@ -83,14 +83,52 @@ def test_the_loss_of_a_diverged_run_is_said_and_its_history_kept(run):
     assert (run.opened.path / "history.csv").exists()
 
 
+class StopAfter(Watch):
+    """Asks for a stop after a number of steps."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def batch(self, epoch, batch, loss):
+        self.left -= 1
+
+    def __call__(self):
+        return self.left <= 0
+
+
 def test_a_stopped_run_has_saved_its_state(run):
-    asked = iter([False] * 6 + [True] * 99)
+    stop = StopAfter(6)
     with pytest.raises(Stopped, match="epoch 2"):
-        run(stop_asked=lambda: next(asked))
+        run(watch=stop, stop_asked=stop)
     assert run.opened.status["status"] == "interrupted"
     state = checkpoint.load(run.opened.path)
     assert (state["epoch"], state["batch"]) == (1, 2) and len(state["history"]) == 1
     assert len(run.opened.history) == 1
+
+
+def test_checkpoints_come_within_an_epoch_too(run, monkeypatch):
+    saved = []
+    save = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", lambda folder, state: (saved.append(state["batch"]), save(folder, state)))
+    paced, plain = run("trainer.checkpoint_seconds=0", name="paced"), run(name="plain")
+    # four batches an epoch: after each but the last, and at the epoch's end
+    assert saved == [1, 2, 3, 0] * 3 + [0]
+    for name in ("routing.npz", "history.csv"):
+        assert (paced.path / name).read_bytes() == (plain.path / name).read_bytes(), name
+
+
+def test_a_run_that_breaks_later_keeps_the_epochs_before(run, monkeypatch):
+    epochs = []
+
+    class Break(Watch):
+        def epoch(self, row):
+            epochs.append(row)
+            if len(epochs) == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(watch=Break())
+    assert run.opened.status["status"] == "interrupted" and len(run.opened.history) == 2
 
 
 def test_a_failure_is_recorded_with_its_reason(run, monkeypatch):
@@ -101,14 +139,14 @@ def test_a_failure_is_recorded_with_its_reason(run, monkeypatch):
     assert "Traceback" in (run.opened.path / "train.log").read_text()
 
 
-@pytest.mark.parametrize("asked", [0, 6, 8])
-def test_a_resumed_run_ends_like_an_unbroken_one(run, tmp_path, asked):
-    """Stopped before the first step, within an epoch, and at its end; then resumed from what the folder holds."""
+@pytest.mark.parametrize("steps", [1, 6, 8])
+def test_a_resumed_run_ends_like_an_unbroken_one(run, steps):
+    """Stopped within an epoch and at an epoch's end; then resumed from what the folder holds."""
     words = ["gate=noisy_top_k", "regularizer=[importance,load]"]
     unbroken = run(*words, name="unbroken")
-    stops = iter([False] * asked + [True] * 99)
+    stop = StopAfter(steps)
     with pytest.raises(Stopped):
-        run(*words, name="broken", stop_asked=lambda: next(stops))
+        run(*words, name="broken", watch=stop, stop_asked=stop)
     made = job.stored_job(run.opened)
     experiment.run(made, run.opened.path, job.load_data(made.config), resume=True)
     resumed = Run(run.opened.path)
@@ -117,10 +155,20 @@ def test_a_resumed_run_ends_like_an_unbroken_one(run, tmp_path, asked):
         assert (resumed.path / name).read_bytes() == (unbroken.path / name).read_bytes(), name
 
 
+def test_a_run_without_a_checkpoint_starts_afresh(run):
+    unbroken = run(name="unbroken")
+    broken = run(name="broken")
+    for name in ("checkpoint.pt", "routing.npz"):
+        (broken.path / name).unlink()
+    made = job.stored_job(broken)
+    experiment.run(made, broken.path, job.load_data(made.config), resume=True)
+    assert (broken.path / "routing.npz").read_bytes() == (unbroken.path / "routing.npz").read_bytes()
+
+
 def test_a_checkpoint_of_another_config_is_refused(run):
-    asked = iter([False] * 2 + [True] * 99)
+    stop = StopAfter(2)
     with pytest.raises(Stopped):
-        run(stop_asked=lambda: next(asked))
+        run(watch=stop, stop_asked=stop)
     before = (run.opened.path / "status.json").read_bytes()
     config = (run.opened.path / "config.yaml").read_text().replace("lr: 0.001", "lr: 0.002")
     (run.opened.path / "config.yaml").write_text(config)

@@ -23,6 +23,10 @@ def test_keys_tell_apart_what_decides_the_result():
         return job.prepare(list(words)).key
 
     assert key() == key("seed_init=null") == key("trainer.threads=2") == key("device=cpu")
+    # aliases: what is written otherwise and means the same
+    assert key("k=2") == key("gate=top_k") == key("gate=top_k", "gate.weigh.over=selected")
+    assert key() == key("seed_init=0") == key("trainer.momentum=0.5") == key("gate=top_k", "k=5")
+    assert key("trainer.optimizer=sgd") != key("trainer.optimizer=sgd", "trainer.momentum=0.5")
     assert len({key(), key("seed=1"), key("k=2"), key("trainer.lr=2e-3"), key("gate=attentive")}) == 5
 
 

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -40,3 +42,12 @@ def test_a_strangers_folder_runs_no_code(folder, tmp_path):
 def test_no_folder():
     with pytest.raises(RunError):
         moe_lab.load("nowhere")
+
+
+def test_a_config_that_was_changed_since_is_refused(folder, tmp_path):
+    changed = tmp_path / "changed"
+    shutil.copytree(folder, changed)
+    text = (changed / "config.yaml").read_text().replace("query: pre", "query: post")
+    (changed / "config.yaml").write_text(text)
+    with pytest.raises(RunError, match="does not belong"):
+        moe_lab.load(changed).model()

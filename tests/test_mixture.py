@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from moe_lab.config.build import build
 from moe_lab.config.compose import compose
 from moe_lab.errors import ConfigError
 from moe_lab.mixture import Losses, build_learner, check, combine_rule, parameter_counts, sizes_of
-from moe_lab.noise import Noise, generator
+from moe_lab.noise import Noise, generator, seeded
 from moe_lab.objectives.mixture import Mixture as MixtureObjective
 from moe_lab.parts import Step
 
@@ -120,6 +121,11 @@ def test_parameter_counts_by_hand():
 def test_initialization_is_by_component():
     plain, wide = learner(), learner("gate.score.body.hidden=[128]", "regularizer=[importance]", "gate=attentive")
     for a, b in zip(plain.mixture.experts.parameters(), wide.mixture.experts.parameters(), strict=True):
+        assert torch.equal(a, b)
+    # each from the generator of its own name
+    with seeded(0, "gate"):
+        alone = build(compose([])["gate"], plain.mixture.gate.sizes)
+    for a, b in zip(plain.mixture.gate.parameters(), alone.parameters(), strict=True):
         assert torch.equal(a, b)
     other = learner(seed=1)
     assert not torch.equal(next(plain.parameters()), next(other.parameters()))

@@ -12,9 +12,6 @@ import numpy as np
 from moe_lab.errors import RunError
 from moe_lab.store.status import is_lost
 
-#: the files that a finished run has, and that metrics and reports are made from
-ARRAYS = ("routing", "evaluation", "attributes", "assignments", "expert_log_probs", "examples")
-
 
 class Run:
     """A run folder: ``.status .config .metrics .history .timing .routing`` and the other arrays, read on first use.

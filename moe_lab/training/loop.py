@@ -15,7 +15,7 @@ from moe_lab.parts import Step
 from moe_lab.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from moe_lab.training.options import Trainer
 from moe_lab.training.tally import Tally, normalized
-from moe_lab.training.watch import Diverged, StopAsked, Watch
+from moe_lab.training.watch import Diverged, PauseAsked, Watch
 
 #: samples a batch where nothing is learned; small enough to stay in cache with many experts
 EVALUATION_BATCH = 1024
@@ -49,7 +49,7 @@ class Loop:
     """
 
     def __init__(
-        self, learner: Learner, data: Data, trainer: Trainer, seeds: Seeds, watch: Watch, stop_asked: StopAsked
+        self, learner: Learner, data: Data, trainer: Trainer, seeds: Seeds, watch: Watch, pause_asked: PauseAsked
     ) -> None:
         self.learner = learner
         self.state = State()
@@ -57,21 +57,22 @@ class Loop:
         self._trainer = trainer
         self._seeds = seeds
         self._watch = watch
-        self._stop_asked = stop_asked
+        self._pause_asked = pause_asked
         self._device = data.train.x_ND.device
         self._optimizer = make_optimizer(trainer, learner.parameters())
         self._tally = Tally()
         self._noise, self._augment_noise = self._epoch_noises()
         self._clock = 0.0
         whole = -(-len(data.train.y_N) // trainer.batch_size)
-        self.batches = min(whole, trainer.limit_batches or whole)
+        self.batches_an_epoch = min(whole, trainer.limit_batches or whole)
 
     @property
     def finished(self) -> bool:
         return self.state.epoch >= self._trainer.epochs
 
     def epoch(self) -> dict[str, Any] | None:
-        """Train to the end of the epoch, then look at the validation split. None where a stop was asked for.
+        """Train to the end of the epoch, then look at the validation split. None where a pause was asked for before
+        that: the next call goes on with the same epoch.
 
         Raises Diverged where the loss is NaN or infinite.
         """
@@ -80,13 +81,13 @@ class Loop:
         ).to(self._device)
         started = time.perf_counter() - self._clock
         self.learner.train()
-        while self.state.batch < self.batches:
-            if self._stop_asked():
+        size = self._trainer.batch_size
+        while self.state.batch < self.batches_an_epoch:
+            self._step(order_N[self.state.batch * size : (self.state.batch + 1) * size])
+            self.state.batch += 1
+            if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return None
-            size, batch = self._trainer.batch_size, self.state.batch
-            self._step(order_N[batch * size : (batch + 1) * size])
-            self.state.batch += 1
         row = self._row()
         self._next_epoch(row, time.perf_counter() - started)
         return row
@@ -120,7 +121,8 @@ class Loop:
         self._augment_noise.restore([one.cpu() for one in state["augment_noise"]])
 
     def _step(self, index_B: Tensor) -> None:
-        done, steps = self.state.epoch * self.batches + self.state.batch, self._trainer.epochs * self.batches
+        done = self.state.epoch * self.batches_an_epoch + self.state.batch
+        steps = self._trainer.epochs * self.batches_an_epoch
         set_learning_rate(self._optimizer, learning_rate(self._trainer, done, steps))
         x_BD, y_B = self._data.train.x_ND[index_B], self._data.train.y_N[index_B]
         if self._data.augment is not None:

@@ -186,7 +186,7 @@ def test_resume_goes_on_only_with_what_has_not_ended(cli):
 
 def test_a_killed_run_is_lost_and_can_be_resumed(tmp_path, cli):
     """kill -9 in the middle, then the same bits as a run that nobody killed."""
-    words = ["trainer.epochs=60", "trainer.checkpoint_seconds=0"]
+    words = ["trainer.epochs=60", "trainer.checkpoint_seconds=0.05"]
     command = [sys.executable, "-m", "moe_lab", "train", *words, "--name", "killed", "--no-report"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("epoch 1/")

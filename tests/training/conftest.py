@@ -40,11 +40,29 @@ def learner_of():
 def loop_of(learner_of, data):
     """A Loop over small data; words choose the parts, options the trainer."""
 
-    def make(*words, data_=None, watch=None, stop_asked=lambda: False, seeds=None, **options) -> Loop:
+    def make(*words, data_=None, watch=None, pause_asked=lambda: False, seeds=None, **options) -> Loop:
         trainer = Trainer(**{"epochs": 3, "batch_size": 32, **options})
-        return Loop(learner_of(*words), data_ or data, trainer, seeds or Seeds(0, 0, 0), watch or Watch(), stop_asked)
+        return Loop(learner_of(*words), data_ or data, trainer, seeds or Seeds(0, 0, 0), watch or Watch(), pause_asked)
 
     return make
+
+
+class After(Watch):
+    """Asks for a pause once, after a number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def batch(self, epoch, batch, loss):
+        self._left -= 1
+
+    def __call__(self) -> bool:
+        return self._left == 0
+
+
+@pytest.fixture
+def after():
+    return After
 
 
 @pytest.fixture

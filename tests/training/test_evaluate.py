@@ -4,7 +4,7 @@ import torch
 
 from moe_lab.noise import Noise, generator
 from moe_lab.training import evaluate as module
-from moe_lab.training.evaluate import evaluate
+from moe_lab.training.evaluate import evaluate, examples
 from moe_lab.training.watch import Diverged
 
 N, E, C = 30, 5, 4
@@ -92,3 +92,17 @@ def test_a_mixture_that_predicts_nan_has_diverged(learner_of, data):
     next(mixture.parameters()).data.fill_(torch.nan)
     with pytest.raises(Diverged):
         evaluate(mixture, data, Noise([generator(0, "evaluation")]))
+
+
+def test_the_test_split_is_looked_at_without_noise(learner_of, data):
+    mixture = learner_of("gate=noisy_top_k").mixture.train()
+    looks = [evaluate(mixture, data, Noise([generator(seed, "any")]))["routing"]["weights"] for seed in (0, 1)]
+    assert np.array_equal(*looks)
+
+
+def test_equally_sure_examples_are_ranked_by_their_margin_then_their_index(data):
+    weights = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], dtype=np.float32)
+    logits = np.array([[40, 0], [90, 0], [90, 0], [0, 50]], dtype=np.float32)
+    index = np.arange(4)
+    routing = {"weights": weights, "gate_logits": logits, "sample_index": index, "label": index, "prediction": index}
+    assert examples(routing, data)["sample_index"].tolist() == [1, 2, 0, 3]

@@ -1,10 +1,13 @@
+import copy
 import dataclasses
 
 import pytest
 import torch
+from torch import nn
 
+from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
-from moe_lab.training.loop import Loop, Seeds
+from moe_lab.training.loop import Loop, Seeds, evaluate_split
 from moe_lab.training.watch import Diverged, Watch
 
 
@@ -75,22 +78,25 @@ def test_seeds_of_initialization_and_order_are_apart(loop_of, learner_of):
     assert torch.equal(starts[0], starts[1]) and torch.equal(starts[0], starts[2])
 
 
-@pytest.mark.parametrize("words", [[], ["gate=attentive", "regularizer=[importance]"], ["gate=switch"]], ids=str)
-@pytest.mark.parametrize("batches", [1, 4, 5])
-def test_a_resumed_run_is_the_unbroken_one(loop_of, same, words, batches):
-    """Stopped after some batches (in the middle of an epoch, or at its end), restored in a new loop, to the bit."""
+@pytest.mark.parametrize(
+    "words", [[], ["gate=attentive", "regularizer=[importance]"], ["gate=noisy_top_k", "regularizer=[load]"]], ids=str
+)
+@pytest.mark.parametrize("steps", [1, 4, 5])
+def test_a_resumed_run_is_the_unbroken_one(loop_of, same, after, words, steps):
+    """Paused in the middle of an epoch and restored in a new loop, or gone on with in the same one: to the bit."""
     unbroken = train(loop_of(*words)).state_dict()
-    countdown = iter([False] * batches + [True])
-    broken = loop_of(*words, stop_asked=lambda: next(countdown))
+    pause = after(steps)
+    broken = loop_of(*words, watch=pause, pause_asked=pause)
     while broken.epoch() is not None:
         pass
+    assert (broken.state.epoch, broken.state.batch) == divmod(steps, 3)
+    kept = copy.deepcopy(broken.state_dict())
     resumed = loop_of(*words)
-    resumed.load_state_dict(broken.state_dict())
-    assert (resumed.state.epoch, resumed.state.batch) == divmod(batches, 3)
-    state = train(resumed).state_dict()
-    for one in (unbroken, state):
+    resumed.load_state_dict(kept)
+    states = [unbroken, train(resumed).state_dict(), train(broken).state_dict()]
+    for one in states:
         one.pop("timing")
-    assert same(unbroken, state)
+    assert same(states[0], states[1]) and same(states[0], states[2])
 
 
 def test_limit_batches(loop_of):
@@ -101,7 +107,7 @@ def test_limit_batches(loop_of):
             seen.append((epoch, batch))
 
     loop = train(loop_of(limit_batches=2, epochs=2, watch=Count()))
-    assert seen == [(0, 0), (0, 1), (1, 0), (1, 1)] and loop.batches == 2
+    assert seen == [(0, 0), (0, 1), (1, 0), (1, 1)] and loop.batches_an_epoch == 2
 
 
 def test_every_sample_once_an_epoch_in_an_order_of_its_own(loop_of):
@@ -124,7 +130,7 @@ def test_a_loss_that_is_no_number_diverges(loop_of):
         train(loop_of(optimizer="sgd", lr=1e30, epochs=5))
 
 
-def test_augmentation_is_of_the_training_batches_alone_and_has_noise_of_its_own(loop_of, data, same):
+def test_augmentation_is_of_the_training_batches_alone_and_has_noise_of_its_own(loop_of, data, same, after):
     seen = []
 
     def shift(x_BD, noise):
@@ -135,8 +141,8 @@ def test_augmentation_is_of_the_training_batches_alone_and_has_noise_of_its_own(
     words = ["gate=noisy_top_k"]
     unbroken = train(loop_of(*words, data_=augmented)).state_dict()
     assert seen == [32, 32, 26] * 3
-    countdown = iter([False] * 4 + [True])
-    broken = loop_of(*words, data_=augmented, stop_asked=lambda: next(countdown))
+    pause = after(4)
+    broken = loop_of(*words, data_=augmented, watch=pause, pause_asked=pause)
     while broken.epoch() is not None:
         pass
     resumed = loop_of(*words, data_=augmented)
@@ -146,3 +152,52 @@ def test_augmentation_is_of_the_training_batches_alone_and_has_noise_of_its_own(
         one.pop("timing")
     assert same(unbroken, state)
     assert not same(unbroken["learner"], train(loop_of(*words)).state_dict()["learner"])
+
+
+class Spy(nn.Module):
+    """An objective that records the steps it sees and what the noise gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, step):
+        self.seen.append((step.epoch, step.step, self.training, step.noise.normal(torch.zeros(2)).tolist()))
+        return -step.output.log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)
+
+
+def spied(loop: Loop) -> list:
+    loop.learner.objective = Spy()
+    train(loop)
+    return loop.learner.objective.seen
+
+
+def test_steps_count_on_and_noise_is_of_its_seed_and_epoch(loop_of):
+    seen = spied(loop_of())
+    assert [(epoch, step) for epoch, step, *_ in seen] == [(n // 3, n) for n in range(9)]
+    # in training mode also after the look at the validation split of the epoch before
+    assert all(training for _, _, training, _ in seen)
+    draws = [tuple(noise) for *_, noise in seen]
+    assert len(set(draws)) == 9
+    for epoch in range(3):
+        first = torch.randn(2, generator=generator(0, f"noise/{epoch}"))
+        assert torch.equal(torch.tensor(draws[3 * epoch]), first)
+    assert [noise for *_, noise in spied(loop_of(seeds=Seeds(0, 7, 0)))] == [list(draw) for draw in draws]
+    assert [noise for *_, noise in spied(loop_of(seeds=Seeds(0, 0, 7)))] != [list(draw) for draw in draws]
+
+
+def test_the_learning_rate_follows_the_schedule_over_all_epochs(loop_of):
+    loop = train(loop_of(schedule="linear", lr=0.9))
+    # nine steps: the last of each epoch is at 1 - 2/9, 1 - 5/9, 1 - 8/9
+    assert [row["lr"] for row in loop.state.history] == pytest.approx([0.7, 0.4, 0.1])
+
+
+def test_validation_is_without_noise(loop_of):
+    """In evaluation mode a noisy gate draws none: the row equals that of a second look."""
+    loop = loop_of("gate=noisy_top_k", epochs=1)
+    row = loop.epoch()
+    assert not loop.learner.training
+    noises = [Noise([generator(seed, "other")]) for seed in (1, 2)]
+    for noise in noises:
+        tally, _ = evaluate_split(loop.learner.train(), loop._data.validation, noise)
+        assert tally.row("validation")["validation_loss_nats"] == row["validation_loss_nats"]

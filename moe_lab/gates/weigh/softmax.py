@@ -35,6 +35,7 @@ class Softmax(Weigh):
             )
         self._all = over == "all" or (over is None and sizes.k == 1)
         self._every_expert = sizes.k == sizes.experts
+        self.resolved = {"over": "all" if self._all or self._every_expert else "selected"}
         self.temperature_11 = hyper(temperature, 2)
 
     @property
