@@ -13,7 +13,7 @@ Metrics = Mapping[str, Mapping[str, Any]]
 HEADLINE = {
     "test_error_rate": "Test error",
     "mutual_information_expert_label_bits": "Information I(E;Y)",
-    "information_per_usage": "Per usage, I(E;Y) / H(E)",
+    "information_per_usage": "I(E;Y) / H(load)",
     "usage_entropy_bits": "Usage entropy H(E)",
     "sample_entropy_bits": "Sample entropy H(E|X)",
     "dead_experts": "Dead experts",
@@ -22,6 +22,7 @@ HEADLINE = {
 }
 #: metrics that stand in the table of a comparison besides
 BESIDE = {
+    "load_entropy_bits": "Load entropy H(load)",
     "top_expert_share": "Largest load",
     "effective_experts": "Effective experts",
     "unrouted_share": "Unrouted samples",
