@@ -16,8 +16,8 @@ from moe_lab.config.differences import config_key, differences
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import Learner, build_learner, combine_rule
-from moe_lab.parts import Experts, Gate, Objective, Regularizer
+from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule
+from moe_lab.parts import Baseline, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
 from moe_lab.store.run import Run
 from moe_lab.training.loop import Seeds
@@ -41,6 +41,7 @@ class Experiment:
     experts: Experts
     gate: Gate
     objective: Objective
+    baseline: Baseline
     trainer: Trainer
     regularizers: dict[str, Regularizer] = field(default_factory=dict)
     k: Count | None = None
@@ -103,7 +104,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     """The job of a checked config: how its parts fit each other is checked by building them."""
     shape, class_names = build(config["dataset"]).describe()
     _device(config)
-    gate = build_learner(config, shape, len(class_names), seed_init=0).mixture.gate
+    build_learner(config, shape, len(class_names), seed_init=0)
+    gate = build_mixture(config, shape, len(class_names), seed_init=0).gate
     resolved = {**config, "k": gate.sizes.k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
     return Job(resolved, chosen, differs, config_key(_canonical(resolved, gate)))
 

@@ -144,6 +144,10 @@ def _unfold(y: Tensor, lead: Sequence[int], channels: int) -> Tensor:
     return y.reshape(*lead, *y.shape[1:])
 
 
+def count_parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def stack(modules: Sequence[Module]) -> Module:
     """One module whose parameters and buffers carry a leading axis: the state of ``modules``, stacked in their order.
 

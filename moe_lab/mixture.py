@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from moe_lab.combine import RULES
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
+from moe_lab.layers import count_parameters
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
+from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
 from moe_lab.routing import MixtureOutput
 
 
@@ -75,24 +76,39 @@ def combine_rule(gate: Gate) -> Combine:
 
 
 def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Learner:
-    """The parts that a checked config names, initialized on the CPU, each from its own named generator.
+    """The parts that a checked config names, initialized on the CPU, each from its own named generator; a baseline
+    in place of the mixture where the config has one.
 
     Raises ConfigError where parts do not fit each other.
     """
-    sizes = sizes_of(config, shape, classes)
-    with seeded(seed_init, "experts"):
-        experts = build(config["experts"], sizes)
-    sizes = replace(sizes, hidden=experts.hidden_features)
-    with seeded(seed_init, "gate"):
-        gate = build(config["gate"], sizes)
+    mixture = build_mixture(config, shape, classes, seed_init)
+    with seeded(seed_init, "baseline"):
+        baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
+    if baseline is not None:
+        sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
+        mixture = Mixture(baseline, Alone(sizes))
+    sizes = mixture.gate.sizes
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
     regularizers = {}
     for name, node in config["regularizers"].items():
         with seeded(seed_init, f"regularizer/{name}"):
             regularizers[name] = build(node, sizes)
-    check(gate, objective, regularizers)
-    return Learner(Mixture(experts, gate), objective, regularizers)
+    check(mixture.gate, objective, regularizers)
+    return Learner(mixture, objective, regularizers)
+
+
+def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
+    """The mixture of a checked config, whether or not a baseline is to stand in for it."""
+    sizes = sizes_of(config, shape, classes)
+    with seeded(seed_init, "experts"):
+        experts = build(config["experts"], sizes)
+    sizes = replace(sizes, hidden=experts.hidden_features)
+    with seeded(seed_init, "gate"):
+        gate = build(config["gate"], sizes)
+    if sizes.k not in gate.usable_k:
+        raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
+    return Mixture(experts, gate)
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
@@ -108,9 +124,6 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
 def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
     """Raise ConfigError where a part's declared demands are not met by the others."""
     sizes = gate.sizes
-    if sizes.k not in gate.usable_k:
-        raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
-    combine_rule(gate)
     if objective.needs_distribution and not gate.rows_sum_to_one:
         raise ConfigError(
             f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
@@ -120,7 +133,7 @@ def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]
         if regularizer.least_experts > sizes.experts:
             raise ConfigError(
                 f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
-                f"experts.count={sizes.experts}: take more experts, or leave it out"
+                f"there is {sizes.experts}: raise experts.count, or leave {name} out"
             )
         if missing := sorted(regularizer.needs_extras - gate.extras):
             raise ConfigError(
@@ -133,13 +146,9 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
     """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
     reads the experts' features)."""
     sizes = mixture.gate.sizes
-    gate, experts = _count(mixture.gate), _count(mixture.experts)
+    gate, experts = count_parameters(mixture.gate), count_parameters(mixture.experts)
     running = sizes.experts if mixture.gate.needs_hidden else sizes.k
     return {"parameters_total": gate + experts, "parameters_active": gate + experts // sizes.experts * running}
-
-
-def _count(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _values(values: range) -> str:

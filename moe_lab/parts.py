@@ -6,12 +6,13 @@ with ``layers.hyper``; everything else is structure. What parts demand of each o
 and moe_lab/mixture.py checks them before anything is trained.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from moe_lab.layers import Linear, hyper, stack
@@ -19,6 +20,7 @@ from moe_lab.noise import Noise
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
 Combine = Literal["probabilities", "logits"]
+Config = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,28 @@ class Step:
     noise: Noise
     epoch: int
     step: int
+
+
+class Baseline(ABC):
+    """What stands in for the mixture: a bank of one expert, without a gate."""
+
+    @abstractmethod
+    def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts | None:
+        """The one expert that stands in for the mixture of ``experts`` and ``gate``, built from ``config``; None where
+        the mixture stays. Raises ConfigError where the config has no such baseline."""
+
+
+class Alone(Gate):
+    """The gate of one expert: weight one, nothing to learn."""
+
+    rows_sum_to_one = True
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes, k=None, combine=None)
+
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+        ones_B1 = torch.ones_like(x_BD[..., :1])
+        return Routing(ones_B1, ones_B1, ones_B1 > 0, log_weights_BE=torch.zeros_like(ones_B1))
 
 
 class Objective(nn.Module):

@@ -15,7 +15,7 @@ FLOORS = {
     "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "parts": 1, "combine": 1, "networks": 1,
     "environment": 1,
     "config": 1,
-    "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
+    "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
     "job": 5, "experiment": 6, "loading": 6, "cli": 7, "__main__": 8,
@@ -62,7 +62,7 @@ def test_imports_run_down(path):
             assert FLOORS[other] < FLOORS[room], f"{path.name} (floor {FLOORS[room]}) imports {name}"
 
 
-@pytest.mark.parametrize("package", ["gates", "experts", "objectives", "regularizers"])
+@pytest.mark.parametrize("package", ["gates", "experts", "objectives", "regularizers", "baselines"])
 def test_parts_do_not_import_their_siblings(package):
     for path in (PACKAGE / package).rglob("*.py"):
         assert not any(name.split(".")[1] == package for name in imports(path)), path

@@ -18,7 +18,7 @@ from moe_lab.config.sources import Sources, open_sources
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 #: the class whose options are the top keys of a config
-_ROOT = "moe_lab.experiment.Experiment"
+_ROOT = "moe_lab.job.Experiment"
 #: what needs no quotes, neither in Hydra's grammar nor in a shell
 _PLAIN = re.compile(r"[\w./+-]+")
 

@@ -13,6 +13,7 @@ from moe_lab.errors import ConfigError
 PACKAGES = (
     "moe_lab.gates",
     "moe_lab.experts",
+    "moe_lab.baselines",
     "moe_lab.networks",
     "moe_lab.objectives",
     "moe_lab.regularizers",

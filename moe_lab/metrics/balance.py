@@ -6,7 +6,7 @@ import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.formulas import entropy_bits
-from moe_lab.metrics.registry import metric, require_routed, require_several_experts
+from moe_lab.metrics.registry import metric, require_choice, require_several_experts
 
 #: a routing is collapsed where one expert has more than this share of the test samples
 COLLAPSE_SHARE = 0.95
@@ -15,7 +15,7 @@ COLLAPSE_SHARE = 0.95
 @metric(unit="bits", low="0", high="log2 E", better="higher", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def usage_entropy_bits(arrays: RunArrays) -> float:
     """H(E) of usage: entropy of the mean row of normalized routing weights, over routed samples."""
-    require_routed(arrays)
+    require_choice(arrays)
     return entropy_bits(arrays.normalized_weights_ME.mean(0))
 
 
@@ -29,7 +29,7 @@ def usage_entropy_share(arrays: RunArrays) -> float:
 @metric(unit="bits", low="0", high="log2 E", better="higher", source="Shannon 1948")
 def load_entropy_bits(arrays: RunArrays) -> float:
     """H(E) of load: entropy of the shares of routed samples whose arg-max expert each expert is."""
-    require_routed(arrays)
+    require_choice(arrays)
     return entropy_bits(arrays.load_E)
 
 
@@ -42,13 +42,14 @@ def effective_experts(arrays: RunArrays) -> float:
 @metric(unit="count", low="0", high="E", better="lower", source="moe-lab")
 def dead_experts(arrays: RunArrays) -> int:
     """Number of experts that are the arg-max of no test sample."""
+    require_several_experts(arrays)
     return np.count_nonzero(arrays.load_E == 0)
 
 
 @metric(unit="fraction", low="0", high="E - 1", better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio")
 def load_max_violation(arrays: RunArrays) -> float:
     """(largest load - mean load) / mean load, of the counts of the arg-max expert; 0 is perfect balance."""
-    require_routed(arrays)
+    require_choice(arrays)
     # mean load = M / E, so the ratio is E max / M - 1; whole numbers give exactly 0 at balance
     return (arrays.load_E.max() * arrays.experts - arrays.routed_count) / arrays.routed_count
 
@@ -56,7 +57,7 @@ def load_max_violation(arrays: RunArrays) -> float:
 @metric(unit="fraction", low="1 / E", high="1", better="lower", source="moe-lab")
 def top_expert_share(arrays: RunArrays) -> float:
     """Share of routed test samples that the most loaded expert has."""
-    require_routed(arrays)
+    require_choice(arrays)
     return arrays.load_E.max() / arrays.routed_count
 
 

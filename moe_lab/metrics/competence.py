@@ -3,7 +3,7 @@
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
-from moe_lab.metrics.registry import Undefined, metric, require_routed
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed
 
 
 @metric(unit="fraction", low="0", high="1", better="lower", source="0-1 loss")
@@ -49,7 +49,7 @@ def oracle_error_rate(arrays: RunArrays) -> float:
 @metric(unit="fraction", low="-1", high="1", better="lower", source="moe-lab")
 def hardening_gap(arrays: RunArrays) -> float:
     """Error rate of the arg-max expert alone minus that of the mixture, over routed samples."""
-    require_routed(arrays)
+    require_choice(arrays)
     mixture_wrong_M = (arrays.prediction_N != arrays.label_N)[arrays.routed_N]
     difference = int(_expert_wrong_M(arrays).sum()) - int(mixture_wrong_M.sum())
     return difference / arrays.routed_count

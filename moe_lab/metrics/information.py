@@ -1,7 +1,7 @@
 """How sharply the gate decides, and how much the chosen expert tells about the class.
 
-Over routed samples: H(E|X) of the gate's weights, and I(E;Y) of the arg-max expert. Where there is one expert or one
-class, an information of 0 bits is still the right value; what divides by it has none.
+Over routed samples: H(E|X) of the gate's weights, and I(E;Y) of the arg-max expert. With one expert nothing is chosen,
+and there is no value; with one class an information of 0 bits is the right one, but what divides by it has none.
 """
 
 import math
@@ -10,13 +10,13 @@ import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
-from moe_lab.metrics.registry import Undefined, metric, require_routed, require_several_experts
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
 
 
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def sample_entropy_bits(arrays: RunArrays) -> float:
     """H(E|X): mean entropy of a sample's normalized routing weights, over routed samples; 0 by construction at k=1."""
-    require_routed(arrays)
+    require_choice(arrays)
     return entropy_bits(arrays.normalized_weights_ME).mean()
 
 
@@ -30,6 +30,7 @@ def sample_entropy_share(arrays: RunArrays) -> float:
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Shannon 1948")
 def router_entropy_bits(arrays: RunArrays) -> float:
     """Mean entropy of the gate's full distribution before selection, over the samples for which it has one."""
+    require_several_experts(arrays)
     probs_NE = arrays.probs_NE[(arrays.probs_NE > 0).any(1)]
     if len(probs_NE) == 0:
         raise Undefined("the gate's distribution is zero for every test sample")
@@ -45,7 +46,7 @@ def router_entropy_bits(arrays: RunArrays) -> float:
 )
 def mutual_information_expert_label_bits(arrays: RunArrays) -> float:
     """I(E;Y) between the arg-max expert and the true class, plug-in estimate over routed samples."""
-    require_routed(arrays)
+    require_choice(arrays)
     return mutual_information_bits(arrays.label_counts_EC)
 
 
@@ -61,7 +62,7 @@ def mutual_information_expert_prediction_bits(arrays: RunArrays) -> float:
 
     What the paper prints as I(E;Y). It also rewards an expert that only ever answers with a few classes, right or not.
     """
-    require_routed(arrays)
+    require_choice(arrays)
     return mutual_information_bits(arrays.prediction_counts_EC)
 
 
@@ -71,7 +72,7 @@ def information_per_usage(arrays: RunArrays) -> float:
 
     Any balancer raises I(E;Y), which H(E) bounds; this ratio rises only where the use is class-specific.
     """
-    require_routed(arrays)
+    require_choice(arrays)
     _require_several_classes(arrays)
     usage_bits = float(entropy_bits(arrays.load_E))
     if usage_bits == 0:
@@ -82,8 +83,7 @@ def information_per_usage(arrays: RunArrays) -> float:
 @metric(unit="fraction", low="0", high="1", better="higher", source="after Vinh, Epps and Bailey 2010, NMI_min")
 def mutual_information_share(arrays: RunArrays) -> float:
     """I(E;Y) divided by its bound min(log2 E, H(Y)), with H(Y) over routed samples."""
-    require_several_experts(arrays)
-    require_routed(arrays)
+    require_choice(arrays)
     _require_several_classes(arrays)
     label_bits = float(entropy_bits(_class_counts(arrays)))
     return mutual_information_bits(arrays.label_counts_EC) / min(math.log2(arrays.experts), label_bits)

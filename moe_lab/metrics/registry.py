@@ -107,10 +107,16 @@ def require_routed(arrays: RunArrays) -> None:
         raise Undefined("no expert got any test sample")
 
 
+def require_choice(arrays: RunArrays) -> None:
+    """Raise Undefined where nothing was chosen: one expert only, or no expert got any test sample."""
+    require_several_experts(arrays)
+    require_routed(arrays)
+
+
 def require_several_experts(arrays: RunArrays) -> None:
     """Raise Undefined where there is one expert only."""
     if arrays.experts == 1:
-        raise Undefined("there is only one expert")
+        raise Undefined("there is only one expert, so nothing was chosen")
 
 
 def _plain(value: Any) -> Any:

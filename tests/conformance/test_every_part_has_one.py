@@ -17,6 +17,7 @@ FOLDERS = {
     "gate/select": "select",
     "gate/weigh": "weigh",
     "experts": "experts",
+    "baseline": "baseline",
     "objective": "objective",
     "regularizer": "regularizer",
 }
@@ -43,7 +44,7 @@ def test_yaml_and_signature_agree(path):
     parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters.values()
     keywords = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     assert node.keys() | nested == keywords.keys()
-    named = {"k"} if path.parent.name == "gate" else set()
+    named = {"gate": {"k"}, "baseline": {"parameters"}}.get(path.parent.name, set())
     if path.stem.startswith("paper_"):
         return
     for key, value in node.items():

@@ -88,6 +88,24 @@ def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
     assert refused.code == 2 and "entropy_part.Entropy" in refused.err
 
 
+@pytest.mark.parametrize("baseline", ["single", "gate_as_classifier", "dense_total", "dense_active"])
+def test_a_baseline_has_the_same_folder_and_no_gate_metrics(cli, baseline):
+    result = cli("train", *SHORT, f"baseline={baseline}", "gate=top_k", "--name", "b")
+    assert result.code == 0, result.err
+    metrics = json.loads(Path("runs/b/metrics.json").read_text())
+    assert metrics["test_error_rate"]["value"] is not None
+    assert metrics["usage_entropy_bits"] == {"value": None, "unit": "bits", "reason": metrics["collapsed"]["reason"]}
+    assert "one expert" in metrics["collapsed"]["reason"]
+    assert cli("train", *SHORT, "--no-report", "--name", "m").code == 0
+    both = cli("report", "runs/m", "runs/b", "--out", "both")
+    assert both.code == 0 and baseline in both.out, both.err
+    again = cli("train", "--from", "runs/b", "--no-report", "--name", "again")
+    assert again.code == 0, again.err
+    assert Path("runs/b/routing.npz").read_bytes() == Path("runs/again/routing.npz").read_bytes()
+    balanced = cli("train", f"baseline={baseline}", "regularizer=[importance]")
+    assert balanced.code == 2 and "at least 2 experts, and there is 1" in balanced.err
+
+
 def test_your_own_arrays(cli):
     import numpy as np
 

@@ -1,0 +1,1 @@
+"""Baselines: plain networks that stand in for a mixture, as one expert and no gate."""
