@@ -13,6 +13,7 @@ from moe_lab.config.build import build
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import config_key, differences
+from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
@@ -104,8 +105,11 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     """The job of a checked config: how its parts fit each other is checked by building them."""
     shape, class_names = build(config["dataset"]).describe()
     _device(config)
-    build_learner(config, shape, len(class_names), seed_init=0)
-    gate = build_mixture(config, shape, len(class_names), seed_init=0).gate
+    try:
+        build_learner(config, shape, len(class_names), seed_init=0)
+        gate = build_mixture(config, shape, len(class_names), seed_init=0).gate
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
     resolved = {**config, "k": gate.sizes.k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
     return Job(resolved, chosen, differs, config_key(_canonical(resolved, gate)))
 

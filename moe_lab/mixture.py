@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from moe_lab.combine import RULES
@@ -54,7 +55,10 @@ class Learner(nn.Module):
     def losses(self, step: Step) -> tuple[Tensor, Losses]:
         """The objective's loss of every sample [..., B], and the parts of the training loss."""
         loss_B = self.objective(step)
+        _check_shape("objective", self.objective, loss_B, step.y_B.shape)
         raw = {name: regularizer(step) for name, regularizer in self.regularizers.items()}
+        for name, value in raw.items():
+            _check_shape(f"regularizer {name}", self.regularizers[name], value, loss_B.shape[:-1])
         weighted = {name: self.regularizers[name].weight * value for name, value in raw.items()}
         return loss_B, Losses(loss_B.mean(-1), raw, weighted)
 
@@ -149,6 +153,11 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
     gate, experts = count_parameters(mixture.gate), count_parameters(mixture.experts)
     running = sizes.experts if mixture.gate.needs_hidden else sizes.k
     return {"parameters_total": gate + experts, "parameters_active": gate + experts // sizes.experts * running}
+
+
+def _check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:
+    if value.shape != shape:
+        raise TypeError(f"{role} ({_name(part)}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}")
 
 
 def _values(values: range) -> str:

@@ -19,6 +19,9 @@ class Range:
 
 
 Count = Annotated[int, Range(ge=1)]
+#: of experts: each is built by itself before they are stacked
+ExpertCount = Annotated[int, Range(ge=1, le=100_000)]
+Threads = Annotated[int, Range(ge=1, le=1024)]
 NonNegativeInt = Annotated[int, Range(ge=0)]
 Seed = Annotated[int, Range(ge=0, lt=2**63)]
 Positive = Annotated[float, Range(gt=0)]

@@ -1,11 +1,13 @@
 from typing import get_args
 
-from moe_lab.ranges import Count, NonNegative, NonNegativeInt, Positive, Range, Seed, Share
+from moe_lab.ranges import Count, ExpertCount, NonNegative, NonNegativeInt, Positive, Range, Seed, Share, Threads
 
 
 def test_types_and_bounds():
     expected = {
         Count: (int, Range(ge=1)),
+        ExpertCount: (int, Range(ge=1, le=100_000)),
+        Threads: (int, Range(ge=1, le=1024)),
         NonNegativeInt: (int, Range(ge=0)),
         Seed: (int, Range(ge=0, lt=2**63)),
         Positive: (float, Range(gt=0)),

@@ -39,8 +39,9 @@ def list_parts(
     from moe_lab.config.catalog import catalog
 
     rows = catalog(group, config_dir)
-    columns = ["name", "summary", "source"] if group else ["group", "name", "summary"]
-    show(rows, columns, form, empty="nothing to choose from")
+    columns = ["name", "summary", "source"] if group else ["group", "name", "summary", "source"]
+    labels = {name: name for name in columns if group or name != "source"}
+    show(rows, columns, form, empty="nothing to choose from", labels=labels)
 
 
 def _metrics() -> list[dict[str, str]]:

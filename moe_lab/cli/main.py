@@ -1,13 +1,17 @@
 """`moe-lab`: the commands, and what a mistake looks like. Heavy modules are imported inside the commands."""
 
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from moe_lab import __version__
 from moe_lab.cli import config, data, listing, report, runs, train
 from moe_lab.errors import UserError
+
+#: what Typer raises for a misspelt command or option; it is public by its subclasses only
+ClickException = typer.BadParameter.__mro__[2]
 
 EPILOG = "Start with `moe-lab train`, then `moe-lab train dataset=fashion_mnist gate=attentive`."
 
@@ -44,9 +48,23 @@ app.add_typer(data.app, name="data", rich_help_panel="What there is")
 
 
 def main() -> None:
-    """Run the command line: exit code 2 and one line for a user's mistake."""
+    """Run the command line. A mistake is one line and exit code 2; a file that cannot be written, one line and 1."""
     try:
-        app(prog_name="moe-lab")
+        sys.exit(app(prog_name="moe-lab", standalone_mode=False))
     except UserError as error:
-        typer.echo(f"moe-lab: {error}", err=True)
-        sys.exit(2)
+        _stop(str(error), 2)
+    except ClickException as error:
+        _stop(f"{error.format_message()} (see moe-lab --help)", error.exit_code)
+    except typer.Abort:
+        _stop("stopped", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _stop(f"{where}{error.strerror or error}", 1)
+
+
+def _stop(text: str, code: int) -> NoReturn:
+    typer.echo(f"moe-lab: {text}", err=True)
+    sys.exit(code)

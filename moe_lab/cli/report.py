@@ -40,7 +40,7 @@ def report(
         page = write_run_report(opened[0])
     else:
         table = comparison(opened)
-        page = write_comparison(opened, claim_report(out, runs))
+        page = write_comparison(opened, lambda: claim_report(out, runs))
         if form is Format.table:
             _show_side_by_side(table)
         else:
@@ -49,10 +49,17 @@ def report(
 
 
 def _show_side_by_side(table: list[dict[str, Any]]) -> None:
-    """A column a run, a row a choice or metric: what fits a terminal best for a few runs."""
+    """A column a run, a row a choice or metric: what reads best for a few runs. What does not fit follows below."""
+    from rich.console import Console
+
     from moe_lab.cli.tables import show
 
     names = [name for name in table[0] if name not in ("key", "run")]
-    rows = [{"": name, **{run["key"]: run[name] for run in table}} for name in names]
-    labels = {"": "", **{run["key"]: f"{run['key']}  {run['run']}" for run in table}}
-    show(rows, list(labels), Format.table, empty="", labels=labels)
+    first = max(map(len, names))
+    widest = max(len(f"{run['key']}  {run['run']}") for run in table)
+    fitting = max((Console().width - first) // (max(widest, 10) + 3), 1)
+    for start in range(0, len(table), fitting):
+        block = table[start : start + fitting]
+        rows = [{"": name, **{run["key"]: run[name] for run in block}} for name in names]
+        labels = {"": "", **{run["key"]: f"{run['key']}  {run['run']}" for run in block}}
+        show(rows, list(labels), Format.table, empty="", labels=labels)

@@ -1,7 +1,7 @@
 """`moe-lab runs`: what there is."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,8 @@ LABELS = {
     "status": "status",
     "choices": "choices",
     "test_error_rate": "error",
-    "mutual_information_expert_label_bits": "I(E;Y) bits",
-    "usage_entropy_bits": "H(E) bits",
-    "dead_experts": "dead",
+    "mutual_information_expert_label_bits": "I(E;Y)",
+    "usage_entropy_bits": "H(E)",
 }
 
 
@@ -33,16 +32,27 @@ def runs(
 ) -> None:
     """List runs: status, choices that differ from the defaults, headline metrics."""
     from moe_lab.cli.tables import show
+    from moe_lab.errors import RunError
     from moe_lab.store.run import find_runs
 
-    rows = [
-        {
-            "run": str(run.path.relative_to(path)),
-            "status": run.status["status"],
-            "choices": run.status.get("differs") or {},
-            **(run.status.get("headline") or {}),
-        }
-        for run in find_runs(path)
-    ]
+    if path != RUNS and not path.is_dir():
+        raise RunError(f"{path} is no folder of runs")
+    rows = [_row(run, path) for run in find_runs(path)]
     columns = list(dict.fromkeys([*LABELS, *(name for row in rows for name in row)]))
     show(rows, columns, form, empty=f"no runs in {path}: start one with `moe-lab train`", labels=LABELS)
+
+
+def _row(run, path: Path) -> dict[str, Any]:
+    from moe_lab.errors import RunError
+
+    name = str(run.path.relative_to(path))
+    try:
+        status = run.status
+    except RunError:
+        return {"run": name, "status": "unreadable", "choices": {}}
+    return {
+        "run": name,
+        "status": status["status"],
+        "choices": status.get("differs") or {},
+        **(status.get("headline") or {}),
+    }

@@ -39,10 +39,10 @@ def show(
 
 
 def text(value: Any) -> str:
-    """A value as a person reads it: four significant digits, choices as words, a dash for what is not there."""
+    """A value as a person reads it: four significant digits, choices as words, a hyphen for what is not there."""
     match value:
         case None:
-            return "–"
+            return "-"
         case bool():
             return "yes" if value else "no"
         case float():
@@ -82,7 +82,8 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, label in labels.items():
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        table.add_column(Text(label), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
+        whole = numeric or name == next(iter(labels))
+        table.add_column(Text(label), justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(text(row.get(name))) for name in labels))
     Console().print(table)

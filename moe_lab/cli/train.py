@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins
-from moe_lab.errors import ConfigError, RunError
+from moe_lab.errors import ConfigError, RunError, UserError
 
 EXAMPLES = """
 Examples:
@@ -73,6 +73,12 @@ def train(
         except Stopped as error:
             typer.echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
             raise typer.Exit(stop.exit_code) from None
+        except (UserError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            typer.echo(f"moe-lab: {folder} failed: {reason}; {folder / 'train.log'} has the traceback", err=True)
+            raise typer.Exit(1) from None
     run = Run(folder)
     page = None if no_report else _report(run)
     if quiet:

@@ -52,7 +52,7 @@ def _import(name: str, path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ConfigError(f"--plugin {path}: {type(error).__name__}: {one_line(str(error))}") from error
     return module

@@ -4,7 +4,7 @@ from typing import Literal
 
 from moe_lab.networks.conv import Conv as Body
 from moe_lab.parts import Classifier, Experts, Sizes
-from moe_lab.ranges import Count, NonNegativeInt
+from moe_lab.ranges import Count, ExpertCount, NonNegativeInt
 
 
 class Conv(Experts):
@@ -28,7 +28,7 @@ class Conv(Experts):
         self,
         sizes: Sizes,
         *,
-        count: Count = 5,
+        count: ExpertCount = 5,
         filters: tuple[Count, ...] = (8,),
         kernel: Count = 3,
         padding: NonNegativeInt = 0,

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from moe_lab.layers import Linear as LinearLayer
 from moe_lab.parts import Experts, Sizes
-from moe_lab.ranges import Count
+from moe_lab.ranges import ExpertCount
 
 
 class Linear(Experts):
@@ -16,7 +16,7 @@ class Linear(Experts):
     count: E, the number of experts.
     """
 
-    def __init__(self, sizes: Sizes, *, count: Count = 5) -> None:
+    def __init__(self, sizes: Sizes, *, count: ExpertCount = 5) -> None:
         super().__init__(count, lambda: _Network(sizes), hidden_features=None)
 
 

@@ -2,7 +2,7 @@
 
 from moe_lab.networks.mlp import Mlp as Body
 from moe_lab.parts import Classifier, Experts, Sizes
-from moe_lab.ranges import Count
+from moe_lab.ranges import Count, ExpertCount
 
 
 class Mlp(Experts):
@@ -14,5 +14,5 @@ class Mlp(Experts):
     hidden: H, the width of an expert's hidden layer.
     """
 
-    def __init__(self, sizes: Sizes, *, count: Count = 5, hidden: Count = 16) -> None:
+    def __init__(self, sizes: Sizes, *, count: ExpertCount = 5, hidden: Count = 16) -> None:
         super().__init__(count, lambda: Classifier(Body(sizes, hidden=(hidden,)), sizes.classes), hidden)

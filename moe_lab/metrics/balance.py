@@ -12,28 +12,28 @@ from moe_lab.metrics.registry import metric, require_choice, require_several_exp
 COLLAPSE_SHARE = 0.95
 
 
-@metric(unit="bits", low="0", high="log2 E", better="higher", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
+@metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def usage_entropy_bits(arrays: RunArrays) -> float:
     """H(E) of usage: entropy of the mean row of normalized routing weights, over routed samples."""
     require_choice(arrays)
     return entropy_bits(arrays.normalized_weights_ME.mean(0))
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
+@metric(unit="fraction", low="0", high="1", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def usage_entropy_share(arrays: RunArrays) -> float:
     """Usage entropy divided by its bound log2 E."""
     require_several_experts(arrays)
     return usage_entropy_bits(arrays) / math.log2(arrays.experts)
 
 
-@metric(unit="bits", low="0", high="log2 E", better="higher", source="Shannon 1948")
+@metric(unit="bits", low="0", high="log2 E", better="none", source="Shannon 1948")
 def load_entropy_bits(arrays: RunArrays) -> float:
     """H(E) of load: entropy of the shares of routed samples whose arg-max expert each expert is."""
     require_choice(arrays)
     return entropy_bits(arrays.load_E)
 
 
-@metric(unit="count", low="1", high="E", better="higher", source="Hill 1973, diversity of order 1")
+@metric(unit="count", low="1", high="E", better="none", source="Hill 1973, diversity of order 1")
 def effective_experts(arrays: RunArrays) -> float:
     """2 to the load entropy: how many equally loaded experts would have the same entropy."""
     return 2 ** load_entropy_bits(arrays)

@@ -1,6 +1,6 @@
 """Runs side by side: one table, the curves on top of each other, and what is not yet known."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -23,6 +23,7 @@ CAUTION = (
     "Each run is one seed (n = 1 a run). A difference between single runs is no result yet: another seed may turn it "
     "round. Train every arm with the same several seeds before you believe one."
 )
+OTHER_DATA = " These runs are on different data sets: error and information cannot be compared between them."
 
 
 def comparison(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -36,21 +37,18 @@ def comparison(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return _rows(entries, differing)
 
 
-def write_comparison(runs: Sequence[Run], out: Path) -> Path:
-    """Write report.md, report.html, table.csv and figures/ into ``out``; returns the path of report.html.
+def write_comparison(runs: Sequence[Run], claim: Callable[[], Path]) -> Path:
+    """Write report.md, report.html, table.csv and figures/ into the folder that ``claim`` makes once everything has
+    been read; returns the path of report.html.
 
-    Raises: RunError as ``comparison`` does.
+    Raises: RunError as ``comparison`` does, and then claims no folder.
     """
     entries = _entries(runs)
     same, differing = _choices(entries)
     pictures = _pictures(entries)
-    out.mkdir(parents=True, exist_ok=True)
-    for picture in pictures:
-        picture.save(out)
-    write_csv(out / "table.csv", _rows(entries, differing))
     context = {
         "entries": entries,
-        "caution": CAUTION,
+        "caution": CAUTION + (OTHER_DATA if "dataset" in differing else ""),
         "states": _states(entries),
         "same": same,
         "differing": differing,
@@ -58,10 +56,14 @@ def write_comparison(runs: Sequence[Run], out: Path) -> Path:
         "reasons": _reasons(entries),
         "sections": [Section("Side by side", pictures)] if pictures else [],
     }
-    write_text(out / "report.md", render_markdown("comparison.md", context))
-    html = out / "report.html"
-    write_text(html, render_html("comparison.html", context))
-    return html
+    pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
+    out = claim()
+    for picture in pictures:
+        picture.save(out)
+    write_csv(out / "table.csv", _rows(entries, differing))
+    for name, text in zip(("report.md", "report.html"), pages, strict=True):
+        write_text(out / name, text)
+    return out / "report.html"
 
 
 def _pictures(entries: Sequence[Entry]) -> tuple[Picture, ...]:

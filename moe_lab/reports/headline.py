@@ -94,7 +94,7 @@ def _bounds_text(low: float | None, high: float | None, unit: str, name: str) ->
         return "unbounded"
     if high is None:
         return f"at least {ends[0]}"
-    return f"cannot be but {ends[0]}{suffix}" if low == high else f"{ends[0]} to {ends[1]}{suffix}"
+    return f"always {ends[0]}{suffix}" if low == high else f"{ends[0]} to {ends[1]}{suffix}"
 
 
 def verdict(metrics: Metrics, experts: int, classes: int) -> str:

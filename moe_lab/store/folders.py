@@ -34,7 +34,15 @@ def claim(runs: Path, name: str | None = None) -> Path:
 
 def claim_report(out: Path | None, runs: Path) -> Path:
     """Make and return ``out``, which must not exist yet, or a fresh ``runs/report-<time>``."""
-    return claim(out.parent, out.name) if out else claim(runs, f"report-{_time()}")
+    if out is None:
+        return claim(runs, f"report-{_time()}")
+    if out.exists():
+        raise RunError(f"--out {out} exists already: give a folder that is not there yet")
+    try:
+        out.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"cannot make --out {out}: {error.strerror}") from None
+    return out
 
 
 def _time() -> str:

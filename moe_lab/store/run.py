@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from moe_lab.errors import RunError
-from moe_lab.store.status import is_lost
+from moe_lab.store.status import STATES, is_lost
 
 
 class Run:
@@ -32,6 +32,10 @@ class Run:
     def status(self) -> dict[str, Any]:
         """status.json, with ``lost`` in place of ``running`` where the process is proven dead."""
         status = self._json("status.json")
+        if status.get("status") not in STATES or not all(
+            isinstance(status.get(name, {}), dict) for name in ("choices", "differs", "headline")
+        ):
+            raise RunError(f"{self.path / 'status.json'} is no status of a run")
         return {**status, "status": "lost"} if is_lost(status) else status
 
     @property
@@ -106,8 +110,14 @@ class Run:
         return value
 
     def _csv(self, name: str) -> list[dict[str, float | None]]:
-        rows = csv.DictReader(self._text(name).splitlines())
-        return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
+        text = self._text(name)
+        if text and not text.endswith("\n"):
+            raise RunError(f"{self.path / name} is truncated: its last line has no end")
+        try:
+            rows = csv.DictReader(text.splitlines(), strict=True)
+            return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise RunError(f"{self.path / name} is no table of numbers: {error}") from None
 
 
 def find_runs(root: Path) -> list[Run]:

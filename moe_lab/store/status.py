@@ -4,12 +4,12 @@ import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from moe_lab.store.atomic import write_json
 
 State = Literal["planned", "running", "finished", "failed", "interrupted", "diverged", "lost"]
-UNFINISHED: tuple[State, ...] = ("failed", "interrupted", "diverged", "lost")
+STATES: tuple[State, ...] = get_args(State)
 
 
 class StatusFile:

@@ -1,5 +1,6 @@
 """Checkpoints: the newest complete state of a run, and the one before it. Read with ``weights_only=True`` only."""
 
+import io
 import os
 import pickle
 import zipfile
@@ -17,10 +18,13 @@ PREVIOUS = "checkpoint.previous.pt"
 
 def save(folder: Path, state: dict[str, Any]) -> None:
     """Write ``state`` (tensors, numbers, text, lists and dicts of them) and keep the file before it."""
+    # through memory: torch's own writer hides what went wrong with the disk
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
     newest = folder / NEWEST
     if newest.exists():
         os.replace(newest, folder / PREVIOUS)
-    write_with(newest, lambda file: torch.save(state, file))
+    write_with(newest, lambda file: file.write(buffer.getbuffer()))
 
 
 def load(folder: Path, device: str | torch.device = "cpu") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from moe_lab.ranges import Count, NonNegative, NonNegativeInt, Positive, Share
+from moe_lab.ranges import Count, NonNegative, NonNegativeInt, Positive, Share, Threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,5 +34,5 @@ class Trainer:
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: NonNegativeInt = 0
     limit_batches: Count | None = None
-    threads: Count = 1
+    threads: Threads = 1
     checkpoint_seconds: NonNegative = 30.0

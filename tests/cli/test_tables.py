@@ -12,7 +12,7 @@ COLUMNS = ["name", "value", "choices"]
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (None, "–"),
+        (None, "-"),
         (True, "yes"),
         (0.123456, "0.1235"),
         (3, "3"),
@@ -31,7 +31,7 @@ def test_forms(capsys):
 
     assert json.loads(out(Format.json)) == ROWS
     assert out(Format.csv).splitlines() == ["name,value,choices", 'a|b,0.123456,"{""k"": 2}"', "[bold]c,,{}"]
-    assert out(Format.md).splitlines()[2:] == ["| a\\|b | 0.1235 | k=2 |", "| [bold]c | – |  |"]
+    assert out(Format.md).splitlines()[2:] == ["| a\\|b | 0.1235 | k=2 |", "| [bold]c | - |  |"]
     # what a user wrote is text, not markup
     assert "[bold]c" in out(Format.table)
 

@@ -125,7 +125,9 @@ WRONG = [
     "gate.combine=probabilities k=1", "gate.weigh.over=selected k=1", "gate=top_k experts.count=1",
     "experts.count=0", "gate", "=3", "hydra.run.dir=x", "gate._target_=os.system", "device=tpu",
     "regularizer=[sample_similarity] regularizers.sample_similarity.form=paper", "dataset=[a",
-    "--name ../x", "--name a/b", "--config-dir nowhere", "--plugin nowhere.py",
+    "--name ../x", "--name a/b", "--config-dir nowhere", "--plugin nowhere.py", "--nmae x",
+    "experts.hidden=100000000000", "experts.count=100000000000", "gate.weigh.temperature=1e300",
+    "regularizer=[importance] regularizers.importance.weight=1e300", "trainer.threads=100000",
 ]  # fmt: skip
 
 
@@ -138,17 +140,69 @@ def test_a_wrong_command_is_one_clear_line_and_nothing_is_written(cli, words):
     assert list(Path().iterdir()) == []
 
 
-def test_other_commands_refuse_in_the_same_way(cli):
-    for words in (
-        ["report", "nowhere"],
-        ["report", "a", "b"],
-        ["runs", "-f", "nope"],
-        ["list", "nope"],
-        ["data", "check", "x"],
-    ):
-        result = cli(*words)
-        assert result.code == 2 and result.err and "Traceback" not in result.err, words
-        assert list(Path().iterdir()) == [], words
+OTHER_WRONG = [
+    "report", "report nowhere", "report a b", "runs -f nope", "runs nowhere", "list nope", "data check x", "trian",
+    "config -f xml", "data",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", OTHER_WRONG)
+def test_other_commands_refuse_in_the_same_way(cli, words):
+    result = cli(*words.split())
+    assert result.code == 2 and "Traceback" not in result.err
+    assert words == "data" or (result.err.count("\n") == 1 and result.err.startswith("moe-lab: "))
+    assert list(Path().iterdir()) == []
+
+
+def test_a_broken_run_does_not_hide_the_others(cli):
+    cli("train", *SHORT, "--no-report", "--name", "good")
+    for name, text in (("torn", '{"status": "fin'), ("empty", "{}"), ("odd", '{"status": 3, "headline": []}')):
+        Path("runs", name).mkdir()
+        Path("runs", name, "status.json").write_text(text)
+        assert cli("report", f"runs/{name}").code == 2
+    rows = {row["run"]: row["status"] for row in json.loads(cli("runs", "-f", "json").out)}
+    assert rows == {"good": "finished", "torn": "unreadable", "empty": "unreadable", "odd": "unreadable"}
+    assert "unreadable" in cli("runs").out
+    assert cli("report", "runs/good", "runs/torn", "--out", "both").code == 2 and not Path("both").exists()
+
+
+def test_many_runs_side_by_side_keep_their_names(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for seed in range(6):
+        cli("train", *SHORT, "--no-report", "--name", f"a-longer-name-{seed}", f"seed={seed}")
+    out = cli("report", *(f"runs/a-longer-name-{seed}" for seed in range(6))).out
+    assert all(len(line) <= 80 for line in out.splitlines()) and out.count("mutual_information_expert_label_bits") > 1
+    assert all(f"a-longer-name-{seed}" in out for seed in range(6))
+
+
+def test_a_part_that_fails_is_one_line_and_says_which(cli):
+    Path("wrong_part.py").write_text(
+        "from moe_lab.parts import Regularizer\n"
+        "class Wrong(Regularizer):\n"
+        '    """A value a sample, where a value is due."""\n'
+        "    def __init__(self, sizes, *, weight: float = 0.5):\n"
+        "        super().__init__(weight)\n"
+        "    def forward(self, step):\n"
+        "        return step.output.routing.probs_BE.sum(-1)\n"
+    )
+    Path("mine/regularizer").mkdir(parents=True)
+    Path("mine/regularizer/wrong.yaml").write_text(
+        "# @package regularizers.wrong\n_target_: wrong_part.Wrong\nweight: 0.5\n"
+    )
+    words = ["regularizer=[wrong]", "--config-dir", "mine", "--plugin", "wrong_part.py", "--name", "w"]
+    result = cli("train", *SHORT, *words)
+    assert result.code == 1 and result.err.count("\n") == 1
+    assert "regularizer wrong (Wrong) gave the shape (64,), and must give ()" in result.err
+    assert json.loads(Path("runs/w/status.json").read_text())["status"] == "failed"
+
+
+def test_a_full_disk_is_one_line(cli, monkeypatch):
+    from moe_lab.store import atomic
+
+    cli("train", *SHORT, "--no-report", "--name", "a")
+    monkeypatch.setattr(atomic.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    result = cli("report", "runs/a")
+    assert result.code == 1 and result.err == "moe-lab: No space left on device\n"
 
 
 def test_a_name_is_not_taken_twice(cli):

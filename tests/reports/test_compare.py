@@ -11,6 +11,16 @@ from moe_lab.reports import comparison, write_comparison
 FIGURES = ["accuracy", "information", "loads", "loss"]
 
 
+def claimed(folder):
+    """Makes the folder when it is asked for, as the command line does."""
+
+    def claim():
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    return claim
+
+
 @pytest.fixture(scope="module")
 def two(make_run):
     return [
@@ -28,7 +38,7 @@ def three(make_run, two, nasty):
 @pytest.fixture(scope="module")
 def page(three, tmp_path_factory, open_page):
     out = tmp_path_factory.mktemp("compared") / "fresh"
-    html = write_comparison(three, out)
+    html = write_comparison(three, claimed(out))
     assert html == out / "report.html"
     return open_page(html)
 
@@ -36,7 +46,7 @@ def page(three, tmp_path_factory, open_page):
 @pytest.fixture(scope="module")
 def out(three, tmp_path_factory):
     folder = tmp_path_factory.mktemp("again")
-    write_comparison(three, folder)
+    write_comparison(three, claimed(folder))
     return folder
 
 
@@ -97,7 +107,7 @@ def test_markdown_escapes_and_aligns(out):
 
 def test_made_again_it_has_the_same_bytes(out, three):
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    write_comparison(three, out)
+    write_comparison(three, claimed(out))
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
@@ -130,26 +140,26 @@ def test_information_stands_against_the_entropy_of_the_load(out, three):
 
 def test_an_unfinished_run_is_shown_and_not_dropped(make_run, two, tmp_path, open_page):
     lost = make_run("gone", status="diverged", error="NaN")
-    page = open_page(write_comparison([*two, lost], tmp_path))
+    page = open_page(write_comparison([*two, lost], claimed(tmp_path)))
     assert "C (gone) has no test numbers: its status is diverged." in page.text
     assert comparison([*two, lost])[2]["test_error_rate"] is None
 
 
 def test_a_collapsed_run_has_an_undefined_cell_with_its_reason(make_run, two, tmp_path, open_page):
-    page = open_page(write_comparison([two[0], make_run("fallen", collapsed=True)], tmp_path))
+    page = open_page(write_comparison([two[0], make_run("fallen", collapsed=True)], claimed(tmp_path)))
     assert "undefined" in page.text
     assert "B, information_per_usage: H(E) is 0" in page.text
 
 
 def test_only_unfinished_runs(make_run, tmp_path, open_page):
     runs = [make_run(f"stopped-{n}", status="failed", epochs=1) for n in range(2)]
-    page = open_page(write_comparison(runs, tmp_path))
+    page = open_page(write_comparison(runs, claimed(tmp_path)))
     assert page.all("img") == []
     assert [table["id"] for table in page.all("table")] == ["runs"]
 
 
 def test_equal_choices_are_said_to_be_equal(two, tmp_path, open_page):
-    page = open_page(write_comparison([two[0], two[0]], tmp_path))
+    page = open_page(write_comparison([two[0], two[0]], claimed(tmp_path)))
     assert "The runs have the same choices." in page.text
     # both points lie on each other, so their labels are joined
     assert (tmp_path / "figures" / "information.svg").is_file()
@@ -162,5 +172,13 @@ def test_more_runs_than_letters_have_numbers(two):
 
 def test_no_run_is_a_mistake(tmp_path):
     with pytest.raises(RunError, match="no run to compare"):
-        write_comparison([], tmp_path / "out")
+        write_comparison([], claimed(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_claimed_where_a_run_lacks_a_file(two, make_run, tmp_path):
+    torn = make_run("torn")
+    (torn.path / "routing.npz").unlink()
+    with pytest.raises(RunError, match="routing.npz is missing"):
+        write_comparison([two[0], torn], claimed(tmp_path / "out"))
     assert not (tmp_path / "out").exists()

@@ -86,7 +86,7 @@ def test_a_metric_of_another_version_is_shown_without_a_definition():
 
 def test_one_expert_leaves_one_value():
     (number,) = numbers({"usage_entropy_bits": {"value": 0.0, "unit": "bits"}}, experts=1, classes=10)
-    assert number.bounds == f"cannot be but 0{S}bits"
+    assert number.bounds == f"always 0{S}bits"
     assert number.filled is None
 
 

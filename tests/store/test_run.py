@@ -42,6 +42,8 @@ def test_what_is_no_run_folder(tmp_path):
         ("metrics.json", "{", "not JSON"),
         ("metrics.json", "[]", "no object"),
         ("config.yaml", "a: [", "not YAML"),
+        ("history.csv", "epoch,loss\n1,0.5\n2,0.", "truncated"),
+        ("history.csv", "epoch,loss\n1,much\n", "no table of numbers"),
         ("config.yaml", "- a", "no mapping"),
         ("routing.npz", "torn", "cannot be read"),
         ("config.yaml", "!!python/object/apply:os.system [touch made]", "not YAML"),
