@@ -3,13 +3,15 @@
 ``moe_lab.load(path)`` opens a run folder: ``.config .metrics .routing .history .model()``.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 __version__ = "0.1.0"
 
 
-def load(path: str | Path):
-    """The run folder at ``path`` as a ``moe_lab.loading.LoadedRun``. Raises RunError where it is none."""
+def load(path: str | Path, plugins: Sequence[str | Path] = ()):
+    """The run folder at ``path`` as a ``moe_lab.loading.LoadedRun``; ``plugins`` are the files of the parts of your own
+    that its model is made of. Raises RunError where it is no run folder, ConfigError for a file that is no plug-in."""
     from moe_lab.loading import LoadedRun
 
-    return LoadedRun(path)
+    return LoadedRun(path, plugins)

@@ -14,13 +14,14 @@ VARIABLES = ("CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_THREADS
 PACKAGES = ("moe-lab", "torch", "torchvision", "numpy", "hydra-core", "pandas", "scikit-learn", "matplotlib")
 
 
-def environment(threads: int, config_hash: str) -> dict[str, Any]:
+def environment(threads: int, config_hash: str, device: str) -> dict[str, Any]:
     """The facts of environment.json."""
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
+        "device": device,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": threads,
         "git": _git(),

@@ -53,7 +53,7 @@ def run(
     state = _saved_state(job, folder) if resume else None
     status = StatusFile(folder, key=job.key, choices=job.choices, differs=job.differs, headline={})
     with _log(folder) as log:
-        _write_config(job, folder)
+        _write_config(job, folder, data.train.x_ND.device.type)
         status.start()
         try:
             settle(job.config)
@@ -148,9 +148,9 @@ def _saved_state(job: Job, folder: Path) -> dict[str, Any] | None:
     return state
 
 
-def _write_config(job: Job, folder: Path) -> None:
+def _write_config(job: Job, folder: Path, device: str) -> None:
     write_text(folder / "config.yaml", yaml.safe_dump(job.config, sort_keys=False))
-    write_json(folder / "environment.json", environment(job.config["trainer"]["threads"], job.key))
+    write_json(folder / "environment.json", environment(job.config["trainer"]["threads"], job.key, device))
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """A run folder opened from Python."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from moe_lab.config.plugins import load_plugin
 from moe_lab.errors import RunError
 from moe_lab.store.run import Run
 
@@ -7,6 +11,10 @@ from moe_lab.store.run import Run
 class LoadedRun(Run):
     """A run folder that can also give its trained model back. No code of the folder is run: its config is checked
     like a command line, and its checkpoint holds tensors only."""
+
+    def __init__(self, path: str | Path, plugins: Sequence[str | Path] = ()) -> None:
+        super().__init__(path)
+        self._plugins = [load_plugin(Path(file)).__name__ for file in plugins]
 
     def model(self):
         """The trained moe_lab.mixture.Mixture in evaluation mode, on the CPU.
@@ -19,7 +27,7 @@ class LoadedRun(Run):
         from moe_lab.mixture import build_learner
         from moe_lab.training import checkpoint
 
-        job = stored_job(self)
+        job = stored_job(self, self._plugins)
         shape, class_names = build(self.config["dataset"]).describe()
         learner = build_learner(self.config, shape, len(class_names), seed_init=0)
         state = checkpoint.load(self.path)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from moe_lab.cli.completion import complete_group
-from moe_lab.cli.words import ConfigDir, Format, FormatOption
+from moe_lab.cli.words import ConfigDir, Format, FormatOption, Plugins
 
 EXAMPLES = """
 Examples:
@@ -29,6 +29,7 @@ def list_parts(
     ] = None,
     form: FormatOption = Format.table,
     config_dir: ConfigDir = None,
+    plugin: Plugins = None,
 ) -> None:
     """List what can be chosen, with a line each and its source."""
     from moe_lab.cli.tables import show
@@ -37,8 +38,14 @@ def list_parts(
         show(_metrics(), ["name", "unit", "bounds", "better", "definition", "source"], form, empty="")
         return
     from moe_lab.config.catalog import catalog
+    from moe_lab.config.messages import did_you_mean, there_are
+    from moe_lab.config.sources import open_sources
+    from moe_lab.errors import ConfigError
 
-    rows = catalog(group, config_dir)
+    if group not in (None, *open_sources(config_dir).groups):
+        names = ["metric", *open_sources(config_dir).groups]
+        raise ConfigError(f"no group named '{group}'.{did_you_mean(group, names)}{there_are(names)}")
+    rows = catalog(group, config_dir, plugin or ())
     columns = ["name", "summary", "source"] if group else ["group", "name", "summary", "source"]
     labels = {name: name for name in columns if group or name != "source"}
     show(rows, columns, form, empty="nothing to choose from", labels=labels)

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from moe_lab.config.sources import Sources, open_sources
@@ -11,23 +12,27 @@ _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _SOURCE = re.compile(r"^\s*Source:\s*(.*(?:\n(?!\s*\n|\s*\w+:\s).+)*)", re.MULTILINE)
 
 
-def catalog(group: str | None = None, config_dir: Path | None = None) -> list[dict[str, str]]:
+def catalog(
+    group: str | None = None, config_dir: Path | None = None, plugins: Sequence[Path] = ()
+) -> list[dict[str, str]]:
     """A row an option of the group, or of all groups: group, name, summary, source, target; "" where there is none.
 
     The line is the first of the class's docstring, or else the comment that heads the YAML file. Where several options
     name the same class, the comment goes first, because the class cannot tell them apart. ``Source:`` begins the source
-    in both. Raises ConfigError where there is no such group.
+    in both. ``plugins`` are files whose classes options may name; they are read, not run. Raises ConfigError where
+    there is no such group.
     """
     sources = open_sources(config_dir)
-    return [row for one in ([group] if group else sources.groups) for row in _rows(sources, one)]
+    files = {path.stem: path for path in plugins if path.is_file()}
+    return [row for one in ([group] if group else sources.groups) for row in _rows(sources, one, files)]
 
 
-def _rows(sources: Sources, group: str) -> list[dict[str, str]]:
+def _rows(sources: Sources, group: str, plugins: Mapping[str, Path]) -> list[dict[str, str]]:
     targets = {name: str(sources.node(group, name).get("_target_", "")) for name in sources.options(group)}
     shared = Counter(targets.values())
     rows = []
     for name, target in targets.items():
-        texts = [_docstring(target), _head_comment(sources.file(group, name))]
+        texts = [_docstring(target, plugins), _head_comment(sources.file(group, name))]
         if shared[target] > 1:
             texts.reverse()
         summary = next(filter(None, map(_summary, texts)), "")
@@ -36,12 +41,14 @@ def _rows(sources: Sources, group: str) -> list[dict[str, str]]:
     return rows
 
 
-def _docstring(target: str) -> str:
+def _docstring(target: str, plugins: Mapping[str, Path]) -> str:
     """The class's docstring, read from its source file."""
     module, _, name = target.rpartition(".")
     path = _PACKAGE_ROOT.joinpath(*module.split("."))
     file = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
-    if not module.startswith("moe_lab.") or not file.is_file():
+    if module in plugins:
+        file = plugins[module]
+    elif not module.startswith("moe_lab.") or not file.is_file():
         return ""
     classes = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.ClassDef)]
     return next((ast.get_docstring(node) or "" for node in classes if node.name == name), "")

@@ -12,6 +12,7 @@ PARTS = {
     "expert": ("experts", "experts"),
     "gate": ("gate", "gate"),
     "objective": ("objective", "objective"),
+    "baseline": ("baseline", "baseline"),
     "regularizers": ("regularizer", "regularizers"),
 }
 #: single values: label -> where the config has them
@@ -33,19 +34,20 @@ VALUES = {
 def main_choices(config: Mapping[str, Any], status: Mapping[str, Any]) -> Choices:
     """label -> value of the main choices that the config has."""
     options = status.get("choices") or {}
-    parts = {label: (options.get(group), lookup(config, key)) for label, (group, key) in PARTS.items()}
+    parts = {label: _option(group, options, lookup(config, key)) for label, (group, key) in PARTS.items()}
     values = {label: lookup(config, key) for label, key in VALUES.items()}
-    return {label: _option(name, node) for label, (name, node) in parts.items() if node is not None} | {
+    return {label: text for label, text in parts.items() if text is not None} | {
         label: described(value) for label, value in values.items() if value is not None
     }
 
 
-def _option(name: Any, node: Any) -> str:
-    """A part by the option that chose it, with the parts inside it; several by their names and weights."""
+def _option(group: str, options: Mapping[str, Any], node: Any) -> str | None:
+    """A part by the options that chose it and the parts inside it; several by their names and weights."""
+    name = options.get(group)
     if not isinstance(name, str):
-        return described(node)
-    inner = _inner(node)
-    return f"{name} ({inner})" if inner else name
+        return None if node is None else described(node)
+    inner = [f"{key.rpartition('/')[2]} {one}" for key, one in options.items() if key.startswith(f"{group}/")]
+    return f"{name} ({', '.join(inner)})" if inner else name
 
 
 def differing_choices(status: Mapping[str, Any]) -> Choices:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import moe_lab
+
 SHORT = ["trainer.epochs=2", "trainer.limit_batches=3"]
 
 
@@ -83,6 +85,9 @@ def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
     header = Path("runs/own/history.csv").read_text().splitlines()[0]
     assert "regularizer_entropy,regularizer_entropy_weighted" in header
     assert "entropy" in cli("list", "regularizer", "--config-dir", "mine").out
+    listed = cli("list", "regularizer", "--config-dir", "mine", "--plugin", "entropy_part.py").out
+    assert "Mean entropy of the gate" in listed
+    assert moe_lab.load("runs/own", plugins=["entropy_part.py"]).model() is not None
     # without the file its class may not be named
     refused = cli("train", *SHORT, *words, "--config-dir", "mine")
     assert refused.code == 2 and "entropy_part.Entropy" in refused.err

@@ -41,8 +41,8 @@ def test_flat_names_parts_by_their_class():
 
 
 def test_main_choices_name_the_option_that_was_chosen():
-    chosen = main_choices(config(), {"choices": {"gate": "attentive", "experts": "mlp"}})
-    assert chosen["gate"] == "attentive (score Attentive)"
+    chosen = main_choices(config(), {"choices": {"gate": "attentive", "gate/score": "attentive", "experts": "mlp"}})
+    assert chosen["gate"] == "attentive (score attentive)"
     assert chosen["expert"] == "mlp"
     assert chosen["experts (E)"] == "5"
 
