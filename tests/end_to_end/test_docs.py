@@ -18,6 +18,11 @@ def lines(text: str) -> list[str]:
     return [line for block in FENCE.findall(text) for line in LINE.findall(block)]
 
 
+def with_digits(text: str) -> str:
+    """The digits in place of the data set that has to be fetched."""
+    return re.sub(r"(dataset=|prepare )fashion_mnist", r"\1digits", text)
+
+
 def shortened(line: str) -> list[str]:
     words = shlex.split(line.removeprefix("$ "))[1:]
     return [*words, *SHORT] if words[0] == "train" else words
@@ -39,6 +44,6 @@ def test_the_lines_of_a_document(cli, tmp_path, request, document, data):
         path = tmp_path / "cwd" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    for line in lines(text if data == "real" else text.replace("fashion_mnist", "digits")):
+    for line in lines(text if data == "real" else with_digits(text)):
         result = cli(*shortened(line))
         assert result.code == 0, f"{line}\n{result.out}{result.err}"
