@@ -18,13 +18,11 @@ from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
 from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule
-from moe_lab.parts import Baseline, Experts, Gate, Objective, Regularizer
+from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
 from moe_lab.store.run import Run
 from moe_lab.training.loop import Seeds
 from moe_lab.training.options import Trainer
-
-Config = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
