@@ -35,7 +35,9 @@ def list_parts(
     from moe_lab.cli.tables import show
 
     if group == "metric":
-        show(_metrics(), ["name", "unit", "bounds", "better", "definition", "source"], form, empty="")
+        labels = {"name": "name", "unit": "unit", "definition": "definition"}
+        columns = ["name", "unit", "bounds", "better", "definition", "source"]
+        show(_metrics(), columns, form, empty="", labels=labels)
         return
     from moe_lab.config.catalog import catalog
     from moe_lab.config.messages import did_you_mean, there_are

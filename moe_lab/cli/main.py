@@ -54,7 +54,10 @@ def main() -> None:
     except UserError as error:
         _stop(str(error), 2)
     except ClickException as error:
-        _stop(f"{error.format_message()} (see moe-lab --help)", error.exit_code)
+        # without arguments Typer has shown the help, and there is nothing to add
+        if text := error.format_message():
+            _stop(f"{text} (see moe-lab --help)", error.exit_code)
+        sys.exit(error.exit_code)
     except typer.Abort:
         _stop("stopped", 130)
     except BrokenPipeError:

@@ -15,15 +15,16 @@ Examples:
     moe-lab runs elsewhere -f json
 """
 
-#: what the terminal shows, so that a row fits into 80 columns; the other forms have every headline metric
+#: what the terminal shows, if it is wide enough; the other forms have every headline metric
 LABELS = {
     "run": "run",
     "status": "status",
-    "choices": "choices",
     "test_error_rate": "error",
     "mutual_information_expert_label_bits": "I(E;Y)",
     "usage_entropy_bits": "H(E)",
+    "choices": "choices",
 }
+WIDE = 100
 
 
 def runs(
@@ -38,8 +39,19 @@ def runs(
     if path != RUNS and not path.is_dir():
         raise RunError(f"{path} is no folder of runs")
     rows = [_row(run, path) for run in find_runs(path)]
-    columns = list(dict.fromkeys([*LABELS, *(name for row in rows for name in row)]))
-    show(rows, columns, form, empty=f"no runs in {path}: start one with `moe-lab train`", labels=LABELS)
+    columns = list(dict.fromkeys(["run", "status", "choices", *LABELS, *(name for row in rows for name in row)]))
+    show(rows, columns, form, empty=f"no runs in {path}: start one with `moe-lab train`", labels=_labels(rows))
+
+
+def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """In a narrow terminal the status only where it tells runs apart, and one metric less: choices need the room."""
+    from rich.console import Console
+
+    if Console().width >= WIDE:
+        return LABELS
+    same = all(row["status"] == "finished" for row in rows)
+    left_out = {"usage_entropy_bits", *(["status"] if same else [])}
+    return {name: label for name, label in LABELS.items() if name not in left_out}
 
 
 def _row(run, path: Path) -> dict[str, Any]:

@@ -15,7 +15,9 @@ def test_help_has_titled_groups_and_examples(cli):
 
 
 def test_no_arguments_is_help(cli):
-    assert "Usage: moe-lab" in cli().out
+    for words, usage in (([], "Usage: moe-lab"), (["data"], "Usage: moe-lab data")):
+        result = cli(*words)
+        assert usage in result.out and result.err == "" and result.code == 2
 
 
 def test_version(cli):
