@@ -13,7 +13,7 @@ LN2 = math.log(2)
 class Tally:
     """What an epoch's rows of history are made from: summed loss and errors, entropies and usage of every expert.
 
-    Written over trailing axes; ``sums`` holds float64 tensors, and is what a checkpoint keeps. Of R runs in a stack
+    Written over trailing axes; ``sums`` holds float64 tensors (float32 on mps), and is what a checkpoint keeps. Of R runs in a stack
     each has its own numbers: ``of_run(r)`` is the tally that its solo run would have.
     """
 
@@ -66,7 +66,8 @@ class Tally:
         }
 
     def _add(self, name: str, value: Tensor) -> None:
-        value = value.detach().double()
+        # Apple's GPUs have no double precision
+        value = value.detach().to(torch.float32 if value.device.type == "mps" else torch.float64)
         self.sums[name] = self.sums[name] + value if name in self.sums else value
 
 
