@@ -51,7 +51,7 @@ def run(
     checkpoint belongs to another config.
     """
     state = _saved_state(job, folder) if resume else None
-    status = StatusFile(folder, key=job.key, choices=job.choices, differs=job.differs, headline={})
+    status = StatusFile(folder, **job.facts, headline={})
     with _log(folder) as log:
         _write_config(job, folder, data.train.x_ND.device.type)
         status.start()

@@ -50,18 +50,29 @@ class Experiment:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
+#: keys that may be null in a config and are filled in from the parts -> their name in their node
+OPEN = {"k": "k", "gate.combine": "combine"}
+
+
 @dataclass(frozen=True)
 class Job:
     """A config that has passed every check: plain values, k and the rule of combination filled in.
 
-    ``choices`` are the options taken of each group, ``differs`` what is not the default, ``key`` the hash of what
-    decides the result: two jobs of one key give the same numbers.
+    ``choices`` are the options taken of each group, ``differs`` what is not the default, ``left_open`` the keys that
+    were null and have been filled in, ``key`` the hash of what decides the result: two jobs of one key give the same
+    numbers.
     """
 
     config: Config
     choices: dict[str, str | list[str]]
     differs: Config
+    left_open: list[str]
     key: str
+
+    @property
+    def facts(self) -> Config:
+        """What status.json keeps of a job."""
+        return {"key": self.key, "choices": self.choices, "differs": self.differs, "left_open": self.left_open}
 
 
 def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -81,22 +92,32 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     Where the earlier run left k or the rule of combination to its parts, so does this one. Raises ConfigError and
     DataError as ``prepare`` does, RunError where the run's files cannot be read.
     """
-    left_open = copy.deepcopy(run.config)
-    given = run.status.get("differs") or {}
-    if "k" not in given:
-        left_open["k"] = None
-    if "gate.combine" not in given and isinstance(left_open.get("gate"), dict):
-        left_open["gate"]["combine"] = None
-    config, chosen = vary(left_open, words, config_dir)
+    config, chosen = vary(_as_left_open(run), words, config_dir)
     check(config, Experiment, plugins)
     differs = differences(config, compose([], config_dir), config_dir)
-    return _job(config, {**(run.status.get("choices") or {}), **chosen}, differs)
+    typed = [word.partition("=")[0] for word in words]
+    kept = {
+        group: option
+        for group, option in (run.status.get("choices") or {}).items()
+        if not any(group == key or group.startswith(f"{key}/") for key in typed)
+    }
+    return _job(config, kept | chosen, differs)
 
 
 def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
     """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
     check(run.config, Experiment, plugins)
-    return _job(run.config, run.status.get("choices") or {}, run.status.get("differs") or {})
+    return _job(_as_left_open(run), run.status.get("choices") or {}, run.status.get("differs") or {})
+
+
+def _as_left_open(run: Run) -> Config:
+    """The stored config with those keys null again that its words left null."""
+    config = copy.deepcopy(run.config)
+    for key in run.status.get("left_open") or []:
+        node = config.get("gate") if key == "gate.combine" else config
+        if isinstance(node, dict) and key in OPEN:
+            node[OPEN[key]] = None
+    return config
 
 
 def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
@@ -108,8 +129,9 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         gate = build_mixture(config, shape, len(class_names), seed_init=0).gate
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
+    left_open = [key for key, name in OPEN.items() if (config["gate"] if "." in key else config).get(name) is None]
     resolved = {**config, "k": gate.sizes.k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
-    return Job(resolved, chosen, differs, config_key(_canonical(resolved, gate)))
+    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate)))
 
 
 def _canonical(config: Config, gate: Gate) -> Config:

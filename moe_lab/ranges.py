@@ -10,15 +10,17 @@ from typing import Annotated
 
 @dataclass(frozen=True)
 class Range:
-    """Bounds of a number; None is no bound."""
+    """Bounds of a number, and the least length of a tuple; None is no bound."""
 
     gt: float | None = None
     ge: float | None = None
     lt: float | None = None
     le: float | None = None
+    min_length: int | None = None
 
 
 Count = Annotated[int, Range(ge=1)]
+Widths = Annotated[tuple[Count, ...], Range(min_length=1)]
 #: of experts: each is built by itself before they are stacked
 ExpertCount = Annotated[int, Range(ge=1, le=100_000)]
 Threads = Annotated[int, Range(ge=1, le=1024)]

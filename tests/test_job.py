@@ -1,9 +1,11 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+import moe_lab
 from moe_lab import job
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.store.run import Run
@@ -46,7 +48,7 @@ def stored(tmp_path):
         folder = tmp_path / "run"
         folder.mkdir(exist_ok=True)
         (folder / "config.yaml").write_text(yaml.safe_dump(made.config))
-        facts = {"status": "finished", "choices": made.choices, "differs": made.differs}
+        facts = {"status": "finished", **made.facts}
         (folder / "status.json").write_text(json.dumps(facts))
         return Run(folder)
 
@@ -107,3 +109,24 @@ def test_a_stored_config_is_checked_like_a_command_line(stored):
     (run.path / "config.yaml").unlink()
     with pytest.raises(RunError):
         job.stored_job(Run(run.path))
+
+
+def test_a_rule_that_an_option_names_is_kept(stored, tmp_path):
+    """A value of a user's own option is no word, but was not left open either."""
+    option = tmp_path / "own" / "gate" / "mine.yaml"
+    option.parent.mkdir(parents=True)
+    softmax = (Path(moe_lab.__file__).parent / "conf/gate/softmax.yaml").read_text()
+    option.write_text(softmax.replace("combine: null", "combine: logits"))
+    made = job.prepare(["gate=mine"], tmp_path / "own")
+    run = stored()
+    (run.path / "config.yaml").write_text(yaml.safe_dump(made.config))
+    (run.path / "status.json").write_text(json.dumps({"status": "finished", **made.facts}))
+    assert job.prepare_from(Run(run.path), [], tmp_path / "own") == made
+    assert made.left_open == ["k"] and made.config["gate"]["combine"] == "logits"
+
+
+def test_choices_inside_a_replaced_part_are_the_new_ones(stored):
+    varied = job.prepare_from(stored("gate=attentive"), ["gate=softmax"])
+    assert varied.choices == job.prepare([]).choices
+    linear = job.prepare_from(stored(), ["gate/score=linear"])
+    assert "gate/score/body" not in linear.choices and linear.choices["gate/score"] == "linear"

@@ -93,7 +93,7 @@ def _schema(hint: Any, cls: type, name: str) -> Any:
         return hint
     if origin is Annotated:
         ranges = [note for note in arguments[1:] if isinstance(note, Range)]
-        bounds = [Field(gt=one.gt, ge=one.ge, lt=one.lt, le=one.le) for one in ranges]
+        bounds = [Field(gt=one.gt, ge=one.ge, lt=one.lt, le=one.le, min_length=one.min_length) for one in ranges]
         return Annotated[(_schema(arguments[0], cls, name), *bounds)] if bounds else _schema(arguments[0], cls, name)
     if origin in (Union, UnionType):
         return Union[tuple(_schema(argument, cls, name) for argument in arguments)]

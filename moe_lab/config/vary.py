@@ -14,7 +14,8 @@ from moe_lab.errors import ConfigError
 
 
 def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -> tuple[Config, Choices]:
-    """``stored`` with the words applied, and the options that they choose.
+    """``stored`` with the words applied, and the options that they choose, those inside a
+    chosen part included.
 
     A group's word replaces its part by the option as it is today; parts of a several-at-once group that were there
     already keep their values. Other words set keys that the config then has. The result is to be checked like a
@@ -32,7 +33,12 @@ def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -
     for word in parsed:
         if word not in chosen:
             _set(config, word.key, word.value, word.text)
-    return config, {word.key: options[word.key] for word in chosen}
+    keys = [word.key for word in chosen]
+    return config, {
+        group: option
+        for group, option in options.items()
+        if any(group == key or group.startswith(f"{key}/") for key in keys)
+    }
 
 
 def _choose(config: Config, composed: Config, word: Word, sources: Sources) -> None:

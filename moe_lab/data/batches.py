@@ -16,7 +16,12 @@ def read_batch(content: bytes) -> dict[str, Any]:
 
     Raises pickle.UnpicklingError where the bytes name anything but an array of unsigned bytes.
     """
-    batch = _Reader(io.BytesIO(content), encoding="bytes").load()
+    try:
+        batch = _Reader(io.BytesIO(content), encoding="bytes").load()
+    except (AttributeError, EOFError, IndexError, KeyError, MemoryError, TypeError, ValueError) as error:
+        raise pickle.UnpicklingError(f"no pickled batch ({type(error).__name__})") from None
+    if not isinstance(batch, dict):
+        raise pickle.UnpicklingError("expected a dict")
     return {key.decode(): value.values if isinstance(value, _StoredArray) else value for key, value in batch.items()}
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from moe_lab.networks.conv import Conv as Body
 from moe_lab.parts import Classifier, Experts, Sizes
-from moe_lab.ranges import Count, ExpertCount, NonNegativeInt
+from moe_lab.ranges import Count, ExpertCount, NonNegativeInt, Widths
 
 
 class Conv(Experts):
@@ -29,12 +29,12 @@ class Conv(Experts):
         sizes: Sizes,
         *,
         count: ExpertCount = 5,
-        filters: tuple[Count, ...] = (8,),
+        filters: Widths = (8,),
         kernel: Count = 3,
         padding: NonNegativeInt = 0,
         batch_norm: tuple[NonNegativeInt, ...] = (),
         bias: Literal["unnormalized", "all"] = "unnormalized",
-        hidden: tuple[Count, ...] = (64, 32),
+        hidden: Widths = (64, 32),
         batch_statistics_at_test: bool = False,
     ) -> None:
         def network() -> Classifier:

@@ -66,12 +66,17 @@ class NoisyTopK(Gate):
         return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, clean_BE, extras)
 
 
+#: least noise scale in the load probabilities, as published code of the layer has it, so that a scale that has learned
+#: to vanish still gives finite gradients
+LEAST_SCALE = 1e-2
+
+
 def load_probabilities(clean_BE: Tensor, noisy_BE: Tensor, sigma_BE: Tensor, k: int) -> Tensor:
-    """Phi((z_e - t_e) / sigma_e), t_e the k-th largest of the other experts' noisy logits; 1 where k = E."""
+    """Phi((z_e - t_e) / max(sigma_e, 0.01)), t_e the k-th largest of the other experts' noisy logits; 1 where k = E."""
     if k == clean_BE.shape[-1]:
         return torch.ones_like(clean_BE)
     top_BK = noisy_BE.topk(k + 1, dim=-1).values
     kth_B1, next_B1 = top_BK[..., k - 1 : k], top_BK[..., k : k + 1]
     # for an expert among the k largest, the k-th largest of the others is the (k + 1)-th of all
     threshold_BE = torch.where(noisy_BE >= kth_B1, next_B1, kth_B1)
-    return torch.special.ndtr((clean_BE - threshold_BE) / sigma_BE)
+    return torch.special.ndtr((clean_BE - threshold_BE) / sigma_BE.clamp(min=LEAST_SCALE))

@@ -8,7 +8,7 @@ from moe_lab.errors import ConfigError
 from moe_lab.layers import BatchNorm2d, Conv2d, max_pool
 from moe_lab.networks.mlp import Chain
 from moe_lab.parts import Body, Sizes
-from moe_lab.ranges import Count, NonNegativeInt
+from moe_lab.ranges import Count, NonNegativeInt, Widths
 
 
 class Conv(Body):
@@ -25,21 +25,23 @@ class Conv(Body):
     hidden:     width of each fully connected layer; the last is the body's.
     batch_statistics_at_test: normalize by the batch's own statistics at test too, as the code of arXiv:2302.14703 did
                 until 2023-02; predictions then depend on batch-mates.
-    Raises ConfigError for inputs that are no images, or too small.
+    Raises ConfigError for inputs that are no images, or too small, and for a batch_norm beyond the convolutions.
     """
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        filters: tuple[Count, ...] = (8,),
+        filters: Widths = (8,),
         kernel: Count = 3,
         padding: NonNegativeInt = 0,
         batch_norm: tuple[NonNegativeInt, ...] = (),
         bias: Literal["unnormalized", "all"] = "unnormalized",
-        hidden: tuple[Count, ...] = (64, 32),
+        hidden: Widths = (64, 32),
         batch_statistics_at_test: bool = False,
     ) -> None:
+        if beyond := [number for number in batch_norm if number >= len(filters)]:
+            raise ConfigError(f"batch_norm={beyond}: there are {len(filters)} convolutions, numbered from 0")
         super().__init__(width=hidden[-1])
         self._shape = sizes.shape
         channels = (_channels(sizes.shape), *filters)

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from moe_lab.layers import Linear
 from moe_lab.parts import Body, Sizes
-from moe_lab.ranges import Count
+from moe_lab.ranges import Widths
 
 
 class Mlp(Body):
@@ -13,7 +13,7 @@ class Mlp(Body):
     hidden: width of each layer; the last is the body's.
     """
 
-    def __init__(self, sizes: Sizes, *, hidden: tuple[Count, ...] = (64, 32)) -> None:
+    def __init__(self, sizes: Sizes, *, hidden: Widths = (64, 32)) -> None:
         super().__init__(width=hidden[-1])
         self.layers = Chain(sizes.features, hidden)
 

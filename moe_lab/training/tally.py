@@ -13,8 +13,8 @@ LN2 = math.log(2)
 class Tally:
     """What an epoch's rows of history are made from: summed loss and errors, entropies and usage of every expert.
 
-    Written over trailing axes; ``sums`` holds float64 tensors (float32 on mps), and is what a checkpoint keeps. Of R runs in a stack
-    each has its own numbers: ``of_run(r)`` is the tally that its solo run would have.
+    Written over trailing axes; ``sums`` holds float64 tensors (float32 on mps), and is what a checkpoint keeps. Of R
+    runs in a stack each has its own numbers: ``of_run(r)`` is the tally that its solo run would have.
     """
 
     def __init__(self, sums: dict[str, Tensor] | None = None) -> None:

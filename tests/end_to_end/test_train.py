@@ -133,6 +133,8 @@ WRONG = [
     "--name ../x", "--name a/b", "--config-dir nowhere", "--plugin nowhere.py", "--nmae x",
     "experts.hidden=100000000000", "experts.count=100000000000", "gate.weigh.temperature=1e300",
     "regularizer=[importance] regularizers.importance.weight=1e300", "trainer.threads=100000",
+    "experts=conv experts.filters=[]", "experts=conv experts.hidden=[]", "gate.score.body.hidden=[]",
+    "experts=conv experts.batch_norm=[5]",
 ]  # fmt: skip
 
 

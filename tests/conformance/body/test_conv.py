@@ -36,3 +36,8 @@ def test_features_are_no_images(sizes):
         Conv(sizes(shape=(12,)))
     with pytest.raises(ConfigError, match="leave nothing of 8 pixels"):
         Conv(sizes(shape=(1, 8, 8)), filters=(2, 2, 2))
+
+
+def test_a_normalization_beyond_the_convolutions_is_refused(sizes):
+    with pytest.raises(ConfigError, match="batch_norm=\\[2\\]"):
+        Conv(sizes(shape=(1, 8, 8)), filters=(2, 2), padding=1, batch_norm=(0, 2))

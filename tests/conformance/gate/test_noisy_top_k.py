@@ -60,3 +60,12 @@ def test_loads_sum_to_about_k_a_sample(gate_of, draw, noise):
     gate = gate_of("noisy_top_k")
     total = gate(draw(2000, 12), None, noise).extras["load_probs_BE"].sum()
     assert total.item() == pytest.approx(4000, rel=0.03)
+
+
+@pytest.mark.parametrize("score", [-30.0, -60.0, -200.0])
+def test_a_noise_scale_that_has_vanished_gives_finite_gradients(draw, score):
+    clean = draw(7, 5).requires_grad_()
+    raw = torch.full((7, 5), score, requires_grad=True)
+    load = load_probabilities(clean, clean.detach(), torch.nn.functional.softplus(raw), 2)
+    load.square().sum().backward()
+    assert load.isfinite().all() and clean.grad.isfinite().all() and raw.grad.isfinite().all()
