@@ -17,7 +17,7 @@ from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule
+from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule, complete
 from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
 from moe_lab.store.run import Run
@@ -125,10 +125,11 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     shape, class_names = build(config["dataset"]).describe()
     _device(config)
     try:
-        build_learner(config, shape, len(class_names), seed_init=0)
-        gate = build_mixture(config, shape, len(class_names), seed_init=0).gate
+        mixture = build_mixture(config, shape, len(class_names), seed_init=0)
+        complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
+    gate = mixture.gate
     left_open = [key for key, name in OPEN.items() if (config["gate"] if "." in key else config).get(name) is None]
     resolved = {**config, "k": gate.sizes.k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
     return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate)))

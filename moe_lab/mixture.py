@@ -85,7 +85,11 @@ def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
 
     Raises ConfigError where parts do not fit each other.
     """
-    mixture = build_mixture(config, shape, classes, seed_init)
+    return complete(build_mixture(config, shape, classes, seed_init), config, seed_init)
+
+
+def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learner:
+    """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
     with seeded(seed_init, "baseline"):
         baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:

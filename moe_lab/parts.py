@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from moe_lab.layers import Linear, hyper, stack
 from moe_lab.noise import Noise
+from moe_lab.ranges import Count
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
 Combine = Literal["probabilities", "logits"]
@@ -173,6 +174,45 @@ class Step:
     noise: Noise
     epoch: int
     step: int
+
+
+class SteppedGate(Gate):
+    """A gate of three small steps: score, select, weigh. What the steps declare holds for the gate.
+
+    score:   inputs (and hidden features, where it needs them) -> logits_BE.
+    select:  logits_BE -> selected_BE.
+    weigh:   logits_BE, selected_BE -> probs_BE (before selection), weights_BE and log_weights_BE.
+    k:       experts a sample where the config's k is null; null here: all of them.
+    combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        score: Score,
+        select: Select,
+        weigh: Weigh,
+        k: Count | None = None,
+        combine: Combine | None = None,
+    ) -> None:
+        super().__init__(sizes, k=k, combine=combine)
+        self.score = score
+        self.select = select
+        self.weigh = weigh
+        self.needs_hidden = score.needs_hidden
+        self.make_layers()
+
+    def make_layers(self) -> None:
+        """Layers of the gate's own, besides those of its steps; here none."""
+
+    @property
+    def rows_sum_to_one(self) -> bool:
+        return self.weigh.rows_sum_to_one
+
+    @property
+    def usable_k(self) -> range:
+        return self.select.usable_k
 
 
 class Baseline(ABC):

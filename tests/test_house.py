@@ -29,7 +29,7 @@ GROUND = {
     "combine": {"routing"},
     "environment": set(),
     "routing": set(),
-    "parts": {"layers", "noise", "routing", "ranges"},
+    "parts": {"layers", "noise", "ranges", "routing"},
     "networks": {"errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},
 }

@@ -8,51 +8,24 @@ from torch.nn import functional
 
 from moe_lab.layers import Linear
 from moe_lab.noise import Noise
-from moe_lab.parts import Combine, Gate, Score, Select, Sizes, Weigh
-from moe_lab.ranges import Count
+from moe_lab.parts import SteppedGate
 from moe_lab.routing import Routing
 
 
-class NoisyTopK(Gate):
+class NoisyTopK(SteppedGate):
     """H_e = z_e + eps_e softplus((x W_noise)_e), eps ~ N(0, 1); the k largest H, weighed by H. No noise at test.
 
     The routing's extras hold sigma = softplus(x W_noise) as ``noise_scale_BE`` and the probability that an expert is
     among the k if its own noise were drawn again, ``load_probs_BE``: P_e = Phi((z_e - t_e) / sigma_e), t_e the k-th
     largest of the *other* experts' H (1 where k = E). W_noise starts at zero.
     Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 3 to 5, 8 and 9.
-
-    score, select, weigh: as in a composed gate.
-    k:       experts a sample where the config's k is null; null here: all of them.
-    combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
     """
 
     extras: ClassVar[frozenset[str]] = frozenset({"noise_scale_BE", "load_probs_BE"})
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        score: Score,
-        select: Select,
-        weigh: Weigh,
-        k: Count | None = None,
-        combine: Combine | None = None,
-    ) -> None:
-        super().__init__(sizes, k=k, combine=combine)
-        self.score = score
-        self.select = select
-        self.weigh = weigh
-        self.needs_hidden = score.needs_hidden
-        self.noise_scale = Linear(sizes.features, sizes.experts, bias=False)
+    def make_layers(self) -> None:
+        self.noise_scale = Linear(self.sizes.features, self.sizes.experts, bias=False)
         self.noise_scale.weight_IO.data.zero_()
-
-    @property
-    def rows_sum_to_one(self) -> bool:
-        return self.weigh.rows_sum_to_one
-
-    @property
-    def usable_k(self) -> range:
-        return self.select.usable_k
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
         clean_BE = self.score(x_BD, hidden_BEH, noise)
