@@ -161,10 +161,7 @@ class Weigh(nn.Module):
 
 @dataclass(frozen=True)
 class Step:
-    """Everything an objective, a regularizer or a controller may look at during one training step.
-
-    ``epoch`` and ``step`` count from zero; ``step`` goes on over epochs.
-    """
+    """Everything an objective, a regularizer or a controller may look at during one training step."""
 
     x_BD: Tensor
     y_B: Tensor
@@ -172,8 +169,6 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-    epoch: int
-    step: int
 
 
 class SteppedGate(Gate):

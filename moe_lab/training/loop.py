@@ -11,7 +11,7 @@ from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split
 from moe_lab.mixture import Learner
-from moe_lab.noise import Noise, generator
+from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
 from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
@@ -105,7 +105,7 @@ class Loop:
         self._clock = state["seconds"]
         self.state = State(state["epoch"], state["batch"], [Record(**record) for record in state["records"]])
         self._begin_epoch()
-        self._tally = Tally(state["tally"])
+        self._tally = Tally({name: one.to(self._device) for name, one in state["tally"].items()})
         self._noise.restore([one.cpu() for one in state["noise"]])
         self._order.noise.restore([one.cpu() for one in state["augment_noise"]])
 
@@ -117,6 +117,7 @@ class Loop:
             **self.state_dict(),
             "learner": state_of_run(self.learner.state_dict(), run),
             "optimizer": self._optimizer.state_of_run(run),
+            "tally": self._tally.of_run(run).sums,
             "noise": self._noise.state()[run : run + 1],
             "augment_noise": self._order.noise_of_run(run).state(),
             "records": [asdict(self.state.records[run])],
@@ -130,16 +131,16 @@ class Loop:
         return learner
 
     def _step(self) -> None:
-        done = self.state.epoch * self.batches_an_epoch + self.state.batch
+        self._optimizer.set_rates(self.state.epoch * self.batches_an_epoch + self.state.batch)
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture = self.learner.mixture
         output = mixture(x_BD, self._noise)
-        step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise, self.state.epoch, done)
+        step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
         loss_B, losses = self.learner.losses(step)
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
-        self._optimizer.step(done)
+        self._optimizer.step()
         extras = {f"regularizer_{name}": value for name, value in losses.raw.items()}
         extras |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
         self._tally.add(loss_B, y_B, output, {"total": losses.total, **extras})
@@ -182,8 +183,9 @@ class Loop:
 
     def _begin_epoch(self) -> None:
         epoch = self.state.epoch
-        self._tally, self._clock = Tally(), 0.0
-        self._noise = self._noises(f"noise/{epoch}")
+        self._tally.clear()
+        self._clock = 0.0
+        self._noise.reseed([derived_seed(member.seeds.noise, f"noise/{epoch}") for member in self.members])
         self._order.begin(epoch)
 
     def _noises(self, name: str) -> Noise:
