@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from moe_lab.grouped import GroupedRows
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -24,6 +26,7 @@ def hyper(value: float, axes: int = 0) -> nn.Buffer:
 class Linear(nn.Module):
     """y_BO = x_BI W_IO + b_1O, initialized like torch.nn.Linear: uniform in +-1/sqrt(I), weights and biases.
 
+    Rows that are sorted by expert (moe_lab/grouped.py) each meet their own expert's weights only.
     Where all E experts of a bank see the same input (x has size one where the weights have E), the E products are
     done as one wide product: the same numbers, and 1.3 to 2 times faster on a CPU.
     """
@@ -34,7 +37,9 @@ class Linear(nn.Module):
         self.weight_IO = nn.Parameter(torch.empty(inputs, outputs).uniform_(-bound, bound))
         self.bias_1O = nn.Parameter(torch.empty(1, outputs).uniform_(-bound, bound)) if bias else None
 
-    def forward(self, x_BI: Tensor) -> Tensor:
+    def forward(self, x_BI: Tensor | GroupedRows) -> Tensor | GroupedRows:
+        if isinstance(x_BI, GroupedRows):
+            return x_BI.linear(self.weight_IO, self.bias_1O)
         y_BO = self._wide(x_BI) if self._shares_input(x_BI) else x_BI @ self.weight_IO
         return y_BO if self.bias_1O is None else y_BO + self.bias_1O
 

@@ -11,23 +11,37 @@ from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
 from moe_lab.layers import count_parameters
 from moe_lab.noise import Noise, seeded
+from moe_lab.pairs import Pairs
 from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
 from moe_lab.routing import MixtureOutput
 
 
 class Mixture(nn.Module):
-    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space."""
+    """x_BD -> MixtureOutput: experts weighted by the gate, combined in log space.
+
+    ``dispatch`` says how training gets there: "dense" runs all experts on every sample, "sparse" those that the gate
+    selected. Values and gradients are the same. In evaluation all experts run.
+    """
 
     def __init__(self, experts: Experts, gate: Gate) -> None:
         super().__init__()
+        self.dispatch = "dense"
         self.experts = experts
         self.gate = gate
         self._combine = RULES[combine_rule(gate)]
 
     def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        if self.training and self.dispatch == "sparse":
+            return self._of_selected(x_BD, noise)
         experts = self.experts(x_BD)
         routing = self.gate(x_BD, experts.hidden_BEH, noise)
         return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
+
+    def _of_selected(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        routing = self.gate(x_BD, None, noise)
+        pairs = Pairs(routing.selected_BE)
+        experts = self.experts.selected(x_BD, pairs)
+        return MixtureOutput(routing, None, self._combine(pairs.narrow(routing), experts.log_probs_BEC))
 
 
 @dataclass(frozen=True)

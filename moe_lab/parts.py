@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from moe_lab.layers import Linear, hyper, stack
 from moe_lab.noise import Noise
+from moe_lab.pairs import Pairs
 from moe_lab.ranges import Count
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
@@ -76,6 +77,9 @@ class Experts(nn.Module):
     ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
     """
 
+    #: the network is made of ``layers.Linear`` and ``relu`` alone, so that it can run on selected samples only
+    runs_sparse: ClassVar[bool] = False
+
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
         super().__init__()
         self.count = count
@@ -83,9 +87,17 @@ class Experts(nn.Module):
         self.bank = stack([network() for _ in range(count)])
 
     def forward(self, x_BD: Tensor) -> ExpertOutput:
-        hidden_EBH, logits_EBC = self.bank(x_BD.unsqueeze(-3))
-        log_probs_BEC = logits_EBC.log_softmax(-1).transpose(-3, -2)
-        return ExpertOutput(log_probs_BEC, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+        hidden_EBH, last_EBO = self.bank(x_BD.unsqueeze(-3))
+        return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+
+    def selected(self, x_BD: Tensor, pairs: Pairs) -> ExpertOutput:
+        """What the selected experts alone give, over the K places of ``pairs`` in place of the E experts."""
+        _, last = self.bank(pairs.rows(x_BD))
+        return self.output(pairs.spread(last).transpose(-3, -2), None)
+
+    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput:
+        """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
+        return ExpertOutput(last_EBO.log_softmax(-1).transpose(-3, -2), hidden_BEH)
 
 
 class Gate(nn.Module):
@@ -98,6 +110,8 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
+    #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
+    selects_k: bool = True
     #: names of the extras that its routing always has
     extras: ClassVar[frozenset[str]] = frozenset()
 
@@ -237,6 +251,8 @@ class Objective(nn.Module):
 
     #: refuses gates whose rows of weights do not sum to one
     needs_distribution: ClassVar[bool] = False
+    #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
+    needs_every_expert: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
@@ -249,6 +265,8 @@ class Regularizer(nn.Module):
     least_experts: ClassVar[int] = 1
     #: refuses gates whose routing lacks these extras
     needs_extras: ClassVar[frozenset[str]] = frozenset()
+    #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
+    needs_every_expert: ClassVar[bool] = False
 
     def __init__(self, weight: float) -> None:
         super().__init__()
