@@ -21,7 +21,7 @@ from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule,
 from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
 from moe_lab.store.run import Run
-from moe_lab.training.loop import Seeds
+from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
 
 

@@ -18,7 +18,7 @@ FLOORS = {
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
-    "job": 5, "experiment": 6, "loading": 6, "cli": 7, "__main__": 8,
+    "job": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
 }  # fmt: skip
 #: the ground floor's own order: what each may import there
 GROUND = {

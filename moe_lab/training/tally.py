@@ -41,6 +41,10 @@ class Tally:
         own_axes = {name: int(name.endswith("_E")) for name in self.sums}
         return Tally({name: one[run] if one.ndim > own_axes[name] else one for name, one in self.sums.items()})
 
+    def on_cpu(self) -> "Tally":
+        """The same sums, fetched from the device at once."""
+        return Tally({name: one.cpu() for name, one in self.sums.items()})
+
     def row(self, prefix: str) -> dict[str, float]:
         """The means: loss, error rate, mean entropy of a sample's weights, entropy of the mean weights."""
         samples, routed = self.sums["samples"], self.sums["routed"].clamp(min=1)
