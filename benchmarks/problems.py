@@ -1,14 +1,14 @@
 """The training runs that several targets measure, on images drawn at random in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data, Split
 from moe_lab.job import learner_of, prepare, seeds_of
 from moe_lab.training.loop import Loop
+from moe_lab.training.members import Member
 from moe_lab.training.watch import Watch
 
 #: the networks of the paper's table for MNIST, of its size (docs/studies) with Adam's default learning rate of 1e-3
@@ -33,14 +33,6 @@ def images(samples: int, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10
 
 def training(words: Sequence[str], data: Data) -> Loop:
     """A fresh training loop of moe-lab for the config that the words name, whatever its data set, on ``data``."""
-    job = prepare(words)
-    learner = learner_of(job.config, data)
-    learner.train()
-    return Loop(learner, data, build(job.config["trainer"]), seeds_of(job.config), Watch(), lambda: False)
-
-
-def batches(samples: int, size: int) -> Callable[[], Tensor]:
-    """Indices of the next minibatch: shuffled once, over and over."""
-    order = torch.randperm(samples, generator=torch.Generator().manual_seed(1)).split(size)
-    place = iter(range(10**9))
-    return lambda: order[next(place) % len(order)]
+    config = prepare(words).config
+    member = Member(learner_of(config, data), build(config["trainer"]), seeds_of(config))
+    return Loop([member], data, Watch(), lambda: False)
