@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import Linear, hyper, stack
+from moe_lab.layers import Linear, hyper, log_softmax, stack
 from moe_lab.noise import Noise
 from moe_lab.pairs import Pairs
 from moe_lab.ranges import Count
@@ -97,7 +97,7 @@ class Experts(nn.Module):
 
     def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput:
         """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
-        return ExpertOutput(last_EBO.log_softmax(-1).transpose(-3, -2), hidden_BEH)
+        return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
 
 
 class Gate(nn.Module):

@@ -37,7 +37,7 @@ class Order:
         if self._order is None:
             self._order = self._drawn()
         index_B = self._order[..., number * self._size : (number + 1) * self._size]
-        x_BD, y_B = self._data.train.x_ND[index_B], self._data.train.y_N[index_B]
+        x_BD, y_B = (rows(one, index_B) for one in (self._data.train.x_ND, self._data.train.y_N))
         if self._data.augment is not None:
             x_BD = self._data.augment(x_BD, self.noise)
         return x_BD, y_B if self._runs == 1 else y_B.expand(self._runs, y_B.shape[-1])
@@ -61,3 +61,8 @@ class Order:
         count, device = len(self._data.train), self._data.train.x_ND.device
         orders = [torch.randperm(count, generator=generator(seed, f"order/{self._epoch}")) for seed in self._seeds]
         return (torch.stack(orders)[self._row_R] if self._has_own_batches else orders[0]).to(device)
+
+
+def rows(from_N: Tensor, index_B: Tensor) -> Tensor:
+    """from_N[index_B], several times faster on a CPU."""
+    return from_N.index_select(0, index_B.flatten()).unflatten(0, index_B.shape)
