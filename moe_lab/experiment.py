@@ -127,7 +127,7 @@ class _Session:
 
     def _evaluate(self, loop: Loop, data: Data) -> dict[str, Any]:
         noise = evaluation_noise(seeds_of(self._job.config), data.train.x_ND.device)
-        files = evaluate(loop.learner.mixture, data, noise)
+        files = evaluate(loop.learner.mixture, data, noise, self._job.config["trainer"]["batch_size"])
         if loop.state.assignments:
             expert = torch.stack(loop.state.assignments).numpy()
             files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from moe_lab.combine import RULES
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
-from moe_lab.layers import count_parameters
+from moe_lab.layers import BatchNorm2d, count_parameters
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
 from moe_lab.routing import MixtureOutput
@@ -23,6 +23,12 @@ class Mixture(nn.Module):
         self.experts = experts
         self.gate = gate
         self._combine = RULES[combine_rule(gate)]
+
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether a prediction depends on its batch-mates, as the mixture stands: in training, or in evaluation."""
+        norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
+        return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
 
     def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
         experts = self.experts(x_BD)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner
+from moe_lab.mixture import Learner, Mixture
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
 from moe_lab.training.optimizers import learning_rate, make_optimizer, set_learning_rate
@@ -17,7 +17,7 @@ from moe_lab.training.options import Trainer
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import Diverged, PauseAsked, Watch
 
-#: samples a batch where nothing is learned; small enough to stay in cache with many experts
+#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
 EVALUATION_BATCH = 1024
 
 
@@ -152,7 +152,8 @@ class Loop:
         split = self._data.validation
         if len(split.y_N) == 0:
             return dict.fromkeys(f"validation_{name.removeprefix('train_')}" for name in self._tally.row("train"))
-        tally, experts = evaluate_split(self.learner, split, evaluation_noise(self._seeds, self._device))
+        noise = evaluation_noise(self._seeds, self._device)
+        tally, experts = evaluate_split(self.learner, split, noise, self._trainer.batch_size)
         self.state.assignments.append(experts.cpu())
         return tally.row("validation")
 
@@ -178,11 +179,11 @@ def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:
 
 
 @torch.no_grad()
-def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally, Tensor]:
+def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch: int) -> tuple[Tally, Tensor]:
     """The sums over a split, and every sample's arg-max expert (-1 where no expert has it)."""
     learner.eval()
     tally, experts = Tally(), []
-    for x_BD, y_B in batches(split):
+    for x_BD, y_B in batches(split, learner.mixture, training_batch):
         output = learner.mixture(x_BD, noise)
         loss_B = -output.log_probs_BC.gather(-1, y_B.unsqueeze(-1)).squeeze(-1)
         tally.add(loss_B, y_B, output)
@@ -191,6 +192,8 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally,
     return tally, torch.cat(experts)
 
 
-def batches(split: Split):
-    """(x_BD, y_B) of a split in its order."""
-    return zip(split.x_ND.split(EVALUATION_BATCH), split.y_N.split(EVALUATION_BATCH), strict=True)
+def batches(split: Split, mixture: Mixture, training_batch: int):
+    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
+    batch-mates."""
+    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
+    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)
