@@ -102,19 +102,19 @@ def picked(x, lead, place):
 def test_convolution_and_pooling_are_torchs(lead, own, inputs, kernel, padding):
     layer, plain = bank(lambda: Conv2d(inputs, 2, kernel, padding=padding), lead)
     x = torch.randn(*own, 7, inputs, 10, 10)
-    outputs = layer(x), layer.pooled(x)
+    outputs = layer(x), layer.pooled_relu(x)
     for place, one in (plain or {(): layer}).items():
         seen = picked(x, lead, place)
         y = nn.functional.conv2d(seen, one.weight_OIKK, one.bias_O, padding=padding)
         torch.testing.assert_close(outputs[0][place], y)
-        torch.testing.assert_close(outputs[1][place], nn.functional.max_pool2d(y, 2))
+        torch.testing.assert_close(outputs[1][place], nn.functional.max_pool2d(y, 2).relu())
 
 
 def test_pooled_convolution_has_torchs_gradients():
     layer, x = Conv2d(1, 3, 3), torch.randn(4, 1, 8, 8)
     way = torch.randn(4, 3, 3, 3)
-    ours = torch.autograd.grad((layer.pooled(x) * way).sum(), [layer.weight_OIKK, layer.bias_O])
-    plain = nn.functional.max_pool2d(nn.functional.conv2d(x, layer.weight_OIKK, layer.bias_O), 2)
+    ours = torch.autograd.grad((layer.pooled_relu(x) * way).sum(), [layer.weight_OIKK, layer.bias_O])
+    plain = nn.functional.max_pool2d(nn.functional.conv2d(x, layer.weight_OIKK, layer.bias_O), 2).relu()
     theirs = torch.autograd.grad((plain * way).sum(), [layer.weight_OIKK, layer.bias_O])
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b)

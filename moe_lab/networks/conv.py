@@ -59,7 +59,7 @@ class Conv(Body):
         x = x_BD.unflatten(-1, self._shape)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             plain = isinstance(norm, nn.Identity)
-            x = (convolution.pooled(x) if plain else max_pool(norm(convolution(x)))).relu()
+            x = convolution.pooled_relu(x) if plain else max_pool(norm(convolution(x))).relu()
         return self.layers(x.flatten(-3))
 
 

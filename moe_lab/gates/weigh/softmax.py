@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.errors import ConfigError
-from moe_lab.layers import hyper
+from moe_lab.layers import hyper, log_softmax
 from moe_lab.parts import Sizes, Weigh
 from moe_lab.ranges import Positive
 
@@ -44,7 +44,7 @@ class Softmax(Weigh):
 
     def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         scaled_BE = logits_BE / self.temperature_11
-        log_probs_BE = scaled_BE.log_softmax(-1)
+        log_probs_BE = log_softmax(scaled_BE)
         over_all = self._all or self._every_expert
         log_weights_BE = log_probs_BE if over_all else self._over_selected(scaled_BE, selected_BE)
         log_weights_BE = log_weights_BE.masked_fill(~selected_BE, -torch.inf)
@@ -53,4 +53,4 @@ class Softmax(Weigh):
     def _over_selected(self, scaled_BE: Tensor, selected_BE: Tensor) -> Tensor:
         # a row without any selected expert would be NaN, also in its gradient
         others_BE = ~selected_BE & selected_BE.any(-1, keepdim=True)
-        return scaled_BE.masked_fill(others_BE, -torch.inf).log_softmax(-1)
+        return log_softmax(scaled_BE.masked_fill(others_BE, -torch.inf))
