@@ -102,6 +102,8 @@ class Gate(nn.Module):
     selects_k: bool = True
     #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
     batch_dependent: bool = False
+    #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
+    makes_slots: bool = False
     #: names of the extras that its routing always has
     extras: frozenset[str] = frozenset()
 
@@ -109,6 +111,11 @@ class Gate(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.combine = combine
+
+    @classmethod
+    def expert_shape(cls, options: Config, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what an expert sees, from the gate's options and the shape of a sample."""
+        return shape
 
     @property
     @abstractmethod
@@ -134,8 +141,7 @@ class Score(nn.Module):
 
 
 class Select(nn.Module):
-    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed; ``keep`` may leave
-    some of them out after that, for want of capacity."""
+    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
 
     #: as the gate's; ``extras`` are those that ``keep`` gives
     extras: ClassVar[frozenset[str]] = frozenset()
@@ -154,7 +160,7 @@ class Select(nn.Module):
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
 
     def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-        """Which of the chosen experts keep the sample, and the routing's extras; here all of them, and none."""
+        """Which chosen experts keep the sample after they are weighed, and the routing's extras; here all, and none."""
         return chosen_BE, {}
 
 

@@ -63,6 +63,7 @@ def learner_of():
 
     def make(*words: str, seed: int = 0, shape: tuple[int, ...] = SIZES.shape) -> Learner:
         small = [] if any(word.startswith("experts=") for word in words) else SMALL
+        small = [*small, "gate.patch=1"] if "gate=soft_moe" in words and shape == SIZES.shape else small
         return build_learner(composed(*small, *words), shape, SIZES.classes, seed)
 
     return make

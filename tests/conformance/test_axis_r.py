@@ -26,6 +26,7 @@ EXTRA = {
     "gate=batch_prioritized": [["gate.select.min_capacity=1"]],
     "gate=gshard_top2": [["gate.select.min_capacity=1"], ["gate.select.min_capacity=1", "gate.select.second=mesh"]],
     "gate=sigmoid": [["gate.select.score=softmax"], ["gate/select=expert_choice"]],
+    "gate=soft_moe": [["gate.patch=2", "gate.slots=2", "gate.position=false"], ["gate.patch=8", "experts=linear"]],
     "gate=cosine": [["gate.score.learn_tau=false"]],
     "gate=attentive": [["gate.score.query=post", "gate.score.key=post"]],
     "gate=softmax": [
@@ -45,7 +46,7 @@ EXTRA = {
     ],
 }
 #: general forms that an option cannot use
-REFUSED = {"gate=base": [["k=2"]], "gate=uniform": [["k=1"], ["k=2"]]}
+REFUSED = {"gate=base": [["k=2"]], "gate=uniform": [["k=1"], ["k=2"]], "gate=soft_moe": [["k=1"], ["k=2"]]}
 
 
 def cases():

@@ -10,15 +10,16 @@ from moe_lab.noise import Noise, generator
 from moe_lab.routing import ExpertOutput
 
 #: what k may be with five experts, where it is not everything from 1 to 5
-USABLE = {"gshard_top2": (1, 2), "base": (1,), "uniform": (5,)}
+USABLE = {"gshard_top2": (1, 2), "base": (1,), "uniform": (5,), "soft_moe": (5,)}
 EVERY_GATE = [(name, k) for name in options("gate") for k in (None, *USABLE.get(name, (1, 2, 3, 5)))]
 #: gates whose rows depend on their batch-mates in training, and those that do so in evaluation too
 BATCH_DEPENDENT_IN_TRAINING = {"gshard_top2", "batch_prioritized", "base", "sinkhorn"}
 BATCH_DEPENDENT = {"expert_choice"}
 NOTHING_TO_LEARN = {"hash", "random", "uniform"}
 #: gates that are one class
-WITHOUT_STEPS = {"uniform"}
-LEARNING = [(name, k) for name, k in EVERY_GATE if name not in NOTHING_TO_LEARN and k in (1, 2, 5)]
+WITHOUT_STEPS = {"uniform", "soft_moe"}
+#: gates whose choice the sign test can ask for; those of soft_moe are among slots, and it has a test of its own
+LEARNING = [(name, k) for name, k in EVERY_GATE if name not in NOTHING_TO_LEARN | {"soft_moe"} and k in (1, 2, 5)]
 
 
 class FixedExperts(nn.Module):
