@@ -5,6 +5,7 @@ the experts of all runs of a stack).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ class Groups:
     counts: list[int]
     group_P: Tensor
 
-    @property
+    @cached_property
     def ends_G(self) -> Tensor:
         """The row after the last of each group."""
         ends = np.cumsum(self.counts, dtype=np.int32)

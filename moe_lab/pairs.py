@@ -14,10 +14,11 @@ class Pairs:
     """The P true entries of selected_BE [..., B, E].
 
     K is the largest number of experts that a sample selected. A sample with fewer has places left over, which hold
-    zeros and weigh nothing; a sample without any has nothing but those.
+    zeros and weigh nothing; a sample without any has nothing but those. ``each`` is K where every sample is known to
+    have selected as many.
     """
 
-    def __init__(self, selected_BE: Tensor) -> None:
+    def __init__(self, selected_BE: Tensor, each: int | None = None) -> None:
         self._selected_BE = selected_BE
         self._lead = selected_BE.shape[:-2]
         self._samples, self._experts = selected_BE.shape[-2:]
@@ -29,7 +30,7 @@ class Pairs:
             group_P, row_P = run_P * self._experts + expert_P, run_P * self._samples + sample_P
         self._row_P = row_P
         self.groups = Groups(selected_BE.sum(-2).flatten().tolist(), group_P)
-        self._place_all(selected_BE.sum(-1))
+        self._place_all(selected_BE, each)
 
     def rows(self, x_BD: Tensor) -> GroupedRows:
         """The input of every pair, sorted by expert. Runs of a stack may share x [B, D], or have their own."""
@@ -54,18 +55,18 @@ class Pairs:
             log_weights_BE=None if log_weights is None else self._at_places(log_weights, -torch.inf),
         )
 
-    def _place_all(self, count_B: Tensor) -> None:
+    def _place_all(self, selected_BE: Tensor, each: int | None) -> None:
         """Where the pairs of every sample stand among the sorted ones, [X, K] over X samples of all runs; and which of
         these places are taken, None where all are."""
-        most = int(count_B.max()) if count_B.numel() else 0
         position_P = self._row_P.argsort(stable=True)
-        pairs, samples = self._row_P.shape[0], count_B.numel()
-        if pairs == samples * most:
-            self._there_XK, self._place_XK = None, position_P.view(samples, most)
+        if each is not None:
+            self._there_XK, self._place_XK = None, position_P.view(-1, each)
             return
-        self._there_XK = torch.arange(most, device=count_B.device) < count_B.reshape(samples, 1)
-        empty_XK = torch.full((samples, most), pairs, device=count_B.device)
-        self._place_XK = empty_XK.masked_scatter(self._there_XK, position_P)
+        count_X1 = selected_BE.sum(-1).view(-1, 1)
+        most = int(count_X1.max())
+        self._there_XK = torch.arange(most, device=count_X1.device) < count_X1
+        nowhere_XK = position_P.new_full(self._there_XK.shape, len(position_P))
+        self._place_XK = nowhere_XK.masked_scatter(self._there_XK, position_P)
 
     def _at_places(self, values_BE: Tensor, empty: float) -> Tensor:
         values = values_BE.masked_select(self._selected_BE)
