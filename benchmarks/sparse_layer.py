@@ -14,7 +14,7 @@ from torch.nn import functional
 from benchmarks.rows import Row
 from benchmarks.timing import interleaved
 from moe_lab.config.compose import compose
-from moe_lab.mixture import build_learner
+from moe_lab.mixture import Learner, build_learner
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
 
@@ -50,25 +50,27 @@ def cases(experts: int, hidden: int, k: int) -> dict[str, Call]:
     dense = nn.Sequential(nn.Linear(FEATURES, k * hidden), nn.ReLU(), nn.Linear(k * hidden, CLASSES))
     split = SplitAndLoop(experts, hidden, k)
     made = {
-        "own": own(experts, hidden, k, x_BD, y_B),
+        "own": own(experts, hidden, k, x_BD, y_B)[1],
         "dense": _training(dense, lambda: functional.cross_entropy(dense(x_BD), y_B)),
         "split and loop": _training(split, lambda: functional.nll_loss(split(x_BD), y_B)),
     }
     return made | (peers(experts, hidden, x_BD, y_B) if k == 2 else {})
 
 
-def own(experts: int, hidden: int, k: int, x_BD: Tensor, y_B: Tensor, dispatch: str = "sparse") -> Call:
-    """moe-lab's mixture with a linear gate."""
-    words = [f"experts.count={experts}", f"experts.hidden={hidden}", f"k={k}", "gate=top_k", "gate/score=linear"]
-    learner = build_learner(compose(["experts=mlp", *words]), (1, 1, x_BD.shape[-1]), CLASSES, seed_init=0).train()
+def own(
+    experts: int, hidden: int | None, k: int, x_BD: Tensor, y_B: Tensor, dispatch: str = "sparse"
+) -> tuple[Learner, Call]:
+    """moe-lab's mixture with a linear gate, and its step; without ``hidden`` of linear experts."""
+    family = ["experts=linear"] if hidden is None else ["experts=mlp", f"experts.hidden={hidden}"]
+    words = [f"experts.count={experts}", f"k={k}", "gate=top_k", "gate/score=linear", f"trainer.dispatch={dispatch}"]
+    learner = build_learner(compose([*family, *words]), (1, 1, x_BD.shape[-1]), CLASSES, seed_init=0).train()
     mixture, noise = learner.mixture, Noise([generator(0, "noise")])
-    mixture.dispatch = dispatch
 
     def loss() -> Tensor:
         step = Step(x_BD, y_B, mixture(x_BD, noise), mixture.gate, mixture.experts, noise)
         return learner.losses(step)[1].total
 
-    return _training(learner, loss)
+    return learner, _training(learner, loss)
 
 
 class SplitAndLoop(nn.Module):

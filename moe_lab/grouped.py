@@ -53,41 +53,45 @@ class GroupedRows:
 
 
 class _GroupedLinear(torch.autograd.Function):
-    """y_p = x_p W_g + b_g. Backward: dx_p = dy_p W_g^T, dW_g = sum_p x_p^T dy_p, db_g = sum_p dy_p; a group without rows
-    has the gradient zero. It has no second derivative."""
+    """y_p = x_p W_g + b_g. Backward: dx_p = dy_p W_g^T, dW_g = sum_p x_p^T dy_p, db_g = sum_p dy_p.
+
+    A group without rows has the gradient zero. There is no second derivative.
+    """
 
     @staticmethod
     def forward(ctx, x_PI: Tensor, weight_GIO: Tensor, bias_GO: Tensor | None, groups: Groups) -> Tensor:
-        outputs = weight_GIO.shape[-1]
-        columns = max(NARROW - outputs, 0)
-        weight_GIO = functional.pad(weight_GIO, (0, columns)) if columns else weight_GIO
-        y_PO = _product(x_PI, weight_GIO, groups)
-        y_PO = y_PO[:, :outputs] if columns else y_PO
+        y_PO = _product(x_PI, _widened(weight_GIO), groups)[:, : weight_GIO.shape[-1]]
         if bias_GO is not None:
             y_PO = y_PO.add_(bias_GO.index_select(0, groups.group_P))
         ctx.save_for_backward(x_PI, weight_GIO)
-        ctx.groups, ctx.columns, ctx.has_bias = groups, columns, bias_GO is not None
+        ctx.groups, ctx.has_bias = groups, bias_GO is not None
         return y_PO
 
     @staticmethod
     @once_differentiable
     def backward(ctx, dy_PO: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
         x_PI, weight_GIO = ctx.saved_tensors
-        groups, outputs = ctx.groups, weight_GIO.shape[-1] - ctx.columns
+        groups, outputs = ctx.groups, weight_GIO.shape[-1]
         dbias_GO = None
         if ctx.has_bias:
             zeros_GO = dy_PO.new_zeros(len(groups.counts), outputs)
             dbias_GO = zeros_GO.index_add_(0, groups.group_P, dy_PO)
         # an expanded gradient, as that of a sum, has no strides to multiply with
-        dy_PO = functional.pad(dy_PO, (0, ctx.columns)) if ctx.columns else dy_PO.contiguous()
-        dx_PI = _product(dy_PO, weight_GIO.mT, groups) if ctx.needs_input_grad[0] else None
+        dy_PO = _widened(dy_PO).contiguous()
+        dx_PI = _product(dy_PO, _widened(weight_GIO).mT, groups) if ctx.needs_input_grad[0] else None
         dweight_GIO = _outer(x_PI, dy_PO, groups)[..., :outputs] if ctx.needs_input_grad[1] else None
         return dx_PI, dweight_GIO, dbias_GO, None
 
 
+def _widened(narrow: Tensor) -> Tensor:
+    """With columns of zeros, so that there are at least NARROW; kept by nobody, for a copy of weights is large."""
+    columns = NARROW - narrow.shape[-1]
+    return functional.pad(narrow, (0, columns)) if columns > 0 else narrow
+
+
 def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
     """x_p W_g."""
-    if _fits(x_PI, weight_GIO):
+    if _fits(x_PI, *weight_GIO.shape[-2:]):
         return functional.grouped_mm(x_PI, weight_GIO, offs=groups.ends_G)
     y_PO = x_PI.new_empty(x_PI.shape[0], weight_GIO.shape[-1])
     # unbound once: a stacked tensor that is indexed group by group costs a whole tensor a group
@@ -101,7 +105,7 @@ def _outer(x_PI: Tensor, dy_PO: Tensor, groups: Groups) -> Tensor:
     """sum over the rows of each group of x_p^T dy_p, [G, I, O]."""
     shape = (len(groups.counts), x_PI.shape[-1], dy_PO.shape[-1])
     large = x_PI.element_size() * shape[0] * shape[1] * shape[2] >= LARGE
-    if not large and _fits(x_PI, dy_PO):
+    if not large and _fits(x_PI, *shape[1:]):
         return functional.grouped_mm(x_PI.mT, dy_PO, offs=groups.ends_G)
     sums_GIO = _large_pages(x_PI, shape) if large else x_PI.new_empty(shape)
     parts = zip(x_PI.split(groups.counts), dy_PO.split(groups.counts), sums_GIO.unbind(0), strict=True)
@@ -110,13 +114,14 @@ def _outer(x_PI: Tensor, dy_PO: Tensor, groups: Groups) -> Tensor:
     return sums_GIO
 
 
-def _fits(x_PI: Tensor, other: Tensor) -> bool:
+def _fits(x_PI: Tensor, inputs: int, outputs: int) -> bool:
     """Whether torch's grouped product takes them: not float64, rows of multiples of 16 bytes, at least one row."""
+    aligned = 16 // x_PI.element_size()
     return (
         hasattr(functional, "grouped_mm")
         and x_PI.dtype in (torch.float32, torch.bfloat16)
-        and x_PI.shape[0] > 0
-        and all(size * x_PI.element_size() % 16 == 0 for size in (x_PI.shape[-1], *other.shape[-2:]))
+        and len(x_PI) > 0
+        and inputs % aligned == outputs % aligned == 0
     )
 
 

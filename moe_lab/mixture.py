@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from moe_lab import dispatch
 from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
 from moe_lab.layers import BatchNorm2d, count_parameters
 from moe_lab.noise import Noise, seeded
 from moe_lab.pairs import Pairs
-from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
+from moe_lab.parts import Alone, Combine, Config, Experts, Gate, Objective, Regularizer, Sizes, Step
 from moe_lab.routing import MixtureOutput
 from moe_lab.slots import on_slots
 
@@ -131,7 +132,19 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
         with seeded(seed_init, f"regularizer/{name}"):
             regularizers[name] = build(node, sizes)
     check(mixture.gate, objective, regularizers)
+    _dispatch(mixture, objective, regularizers, config["trainer"])
     return Learner(mixture, objective, regularizers)
+
+
+def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer], trainer: Config) -> None:
+    """What the trainer says of the experts that are not selected. "auto" is decided when a job is prepared; here it is
+    dense. Raises ConfigError where it does not fit."""
+    dispatch.check(trainer["dispatch"], dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers))
+    if trainer["dispatch"] == "sparse":
+        mixture.dispatch = "sparse"
+    reason = dispatch.why_all_learn(mixture.gate, objective, regularizers)
+    if trainer["skip_untouched"] and reason is not None:
+        raise ConfigError(f"trainer.skip_untouched does not fit: {reason}, so none is untouched")
 
 
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:

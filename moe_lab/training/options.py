@@ -21,6 +21,11 @@ class Trainer:
                         (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
     warmup_steps:       steps over which the learning rate rises linearly from zero.
     limit_batches:      train on this many batches an epoch only; null: all.
+    dispatch:           how training runs the experts: "dense", all on every sample; "sparse", those that the gate
+                        selected, with the same values and gradients; "auto": what a table of measured shapes says is
+                        faster (moe_lab/dispatch.csv). Evaluation runs all.
+    skip_untouched:     leave an expert that no sample of the batch selected as it is, with its state in the optimizer
+                        (momentum, weight decay, count of steps); otherwise its gradient is zero and the update goes on.
     threads:            CPU threads of torch; results differ in the last bit between thread counts.
     checkpoint_seconds: least time between two checkpoints; there is always one at the end.
     """
@@ -34,5 +39,7 @@ class Trainer:
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: NonNegativeInt = 0
     limit_batches: Count | None = None
+    dispatch: Literal["auto", "dense", "sparse"] = "auto"
+    skip_untouched: bool = False
     threads: Threads = 1
     checkpoint_seconds: NonNegative = 30.0
