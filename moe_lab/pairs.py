@@ -29,7 +29,7 @@ class Pairs:
             run_P = _flat_index(run, self._lead)
             group_P, row_P = run_P * self._experts + expert_P, run_P * self._samples + sample_P
         self._row_P = row_P
-        self.groups = Groups(selected_BE.sum(-2).flatten().tolist(), group_P)
+        self.groups = Groups(selected_BE.sum(-2).flatten(), group_P)
         self._place_all(selected_BE, each)
 
     def rows(self, x_BD: Tensor) -> GroupedRows:

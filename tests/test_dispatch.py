@@ -33,8 +33,9 @@ SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=2, hidden=6)
 
 
 def linear(rows_PI, weight_GIO, bias_G1O, counts):
-    group_P = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    return GroupedRows(rows_PI, Groups(counts, group_P)).linear(weight_GIO, bias_G1O).rows_PI
+    count_G = torch.tensor(counts)
+    group_P = torch.repeat_interleave(torch.arange(len(counts)), count_G)
+    return GroupedRows(rows_PI, Groups(count_G, group_P)).linear(weight_GIO, bias_G1O).rows_PI
 
 
 def one_by_one(rows_PI, weight_GIO, bias_G1O, counts):
