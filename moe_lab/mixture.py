@@ -30,7 +30,8 @@ class Mixture(nn.Module):
         self.dispatch = "dense"
         self.experts = experts
         self.gate = gate
-        self._combine = RULES[combine_rule(gate)]
+        self._rule = combine_rule(gate)
+        self._combine = RULES[self._rule]
 
     @property
     def batch_dependent(self) -> bool:
@@ -51,7 +52,7 @@ class Mixture(nn.Module):
         routing = self.gate(x_BD, None, noise)
         pairs = Pairs(routing.selected_BE, each=self.gate.sizes.k if self.gate.selects_k else None)
         experts = self.experts.selected(x_BD, pairs)
-        return MixtureOutput(routing, None, self._combine(pairs.narrow(routing), experts.log_probs_BEC))
+        return MixtureOutput(routing, None, self._combine(pairs.narrow(routing, self._rule), experts.log_probs_BEC))
 
     def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
         routing = self.gate(x_BD, None, noise)

@@ -46,14 +46,11 @@ class Pairs:
         by_sample = rows_PO.index_select(0, self._place_XK.flatten())
         return by_sample.unflatten(0, (*self._lead, self._samples, self._place_XK.shape[-1]))
 
-    def narrow(self, routing: Routing) -> Routing:
-        """The routing over the K places in place of the E experts."""
-        log_weights = routing.log_weights_BE
-        return replace(
-            routing,
-            weights_BE=self._at_places(routing.weights_BE, 0.0),
-            log_weights_BE=None if log_weights is None else self._at_places(log_weights, -torch.inf),
-        )
+    def narrow(self, routing: Routing, combine: str) -> Routing:
+        """The routing with the weights that ``combine`` reads over the K places in place of the E experts."""
+        if combine == "probabilities":
+            return replace(routing, log_weights_BE=self._at_places(routing.log_weights_BE, -torch.inf))
+        return replace(routing, weights_BE=self._at_places(routing.weights_BE, 0.0))
 
     def _place_all(self, selected_BE: Tensor, each: int | None) -> None:
         """Where the pairs of every sample stand among the sorted ones, [X, K] over X samples of all runs; and which of

@@ -115,7 +115,7 @@ def both_ways(experts, x_BD, mask_BE, rule, each=None):
         scores, routing = given_routing(mask_BE, rule)
         if sparse:
             pairs = Pairs(mask_BE, each)
-            output = RULES[rule](pairs.narrow(routing), experts.selected(x_BD, pairs).log_probs_BEC)
+            output = RULES[rule](pairs.narrow(routing, rule), experts.selected(x_BD, pairs).log_probs_BEC)
         else:
             output = RULES[rule](routing, experts(x_BD).log_probs_BEC)
         gradients = torch.autograd.grad(output[..., 0].square().sum(), (scores, *experts.parameters()))
@@ -146,7 +146,7 @@ def test_a_sample_without_experts_predicts_every_class_alike():
     mask = torch.zeros(3, 5, dtype=torch.bool)
     _, routing = given_routing(mask, "logits")
     pairs = Pairs(mask)
-    output = RULES["logits"](pairs.narrow(routing), experts.selected(torch.randn(3, 12), pairs).log_probs_BEC)
+    output = RULES["logits"](pairs.narrow(routing, "logits"), experts.selected(torch.randn(3, 12), pairs).log_probs_BEC)
     torch.testing.assert_close(output, torch.full((3, 4), -math.log(4)).double(), check_dtype=False)
 
 
