@@ -21,6 +21,18 @@ def hyper(value: float, axes: int = 0) -> nn.Buffer:
     return nn.Buffer(torch.full((1,) * axes, float(value)), persistent=False)
 
 
+def buffers_named(module: nn.Module, name: str) -> list[Tensor]:
+    """The buffers of this name of a module and the modules in it."""
+    return [buffer for path, buffer in module.named_buffers() if path.rpartition(".")[2] == name]
+
+
+def keep_buffers(module: nn.Module, name: str) -> None:
+    """Make the buffers of this name persistent: from now on they are part of the module's state."""
+    for part in module.modules():
+        if (buffer := dict(part.named_buffers(recurse=False)).get(name)) is not None:
+            part.register_buffer(name, buffer, persistent=True)
+
+
 class Linear(nn.Module):
     """y_BO = x_BI W_IO + b_1O, initialized like torch.nn.Linear: uniform in +-1/sqrt(I), weights and biases.
 

@@ -22,6 +22,9 @@ from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
+#: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
+#: the parameter
+StepSizes = Callable[[nn.Parameter], Tensor]
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,10 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
+    #: its routing has ``logits_BE``
+    gives_logits: bool = True
+    #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
+    selects_k: bool = True
     #: names of the extras that its routing always has
     extras: ClassVar[frozenset[str]] = frozenset()
 
@@ -115,6 +122,11 @@ class Gate(nn.Module):
     def usable_k(self) -> range:
         """The values of k that the gate can use."""
         return range(1, self.sizes.experts + 1)
+
+    @property
+    def head(self) -> Linear | None:
+        """The linear layer that gives the logits, one column an expert; None where there is no such layer."""
+        return None
 
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
@@ -139,6 +151,11 @@ class Select(nn.Module):
     @property
     def usable_k(self) -> range:
         return range(1, self.sizes.experts + 1)
+
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        """What is compared in the selection: the logits, plus ``selection_bias_1E`` where a part has this buffer for
+        controllers to move."""
+        return logits_BE
 
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
@@ -214,6 +231,11 @@ class SteppedGate(Gate):
     def usable_k(self) -> range:
         return self.select.usable_k
 
+    @property
+    def head(self) -> Linear | None:
+        head = getattr(self.score, "head", None)
+        return head if isinstance(head, Linear) else None
+
 
 class Baseline(ABC):
     """What stands in for the mixture: a bank of one expert, without a gate."""
@@ -228,6 +250,7 @@ class Alone(Gate):
     """The gate of one expert: weight one, nothing to learn."""
 
     rows_sum_to_one = True
+    gives_logits = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes, k=None, combine=None)
@@ -248,7 +271,10 @@ class Objective(nn.Module):
 
 
 class Regularizer(nn.Module):
-    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged."""
+    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged.
+
+    ``weight`` is a number of the config (``hyper``), or a persistent buffer that the regularizer moves itself.
+    """
 
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
@@ -259,5 +285,16 @@ class Regularizer(nn.Module):
         super().__init__()
         self.weight = hyper(weight)
 
+    def misfit(self, gate: Gate) -> str | None:
+        """What it lacks in this gate, to stand behind "needs"; None where it fits."""
+        return None
+
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
+
+    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+        """Called without gradient after the optimizer's step: proximal maps, numbers that are steered."""
+
+    def readings(self) -> dict[str, Tensor]:
+        """Numbers of its own for the history, each [...], besides the raw and the weighted value."""
+        return {}

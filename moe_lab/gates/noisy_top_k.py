@@ -34,7 +34,8 @@ class NoisyTopK(SteppedGate):
         selected_BE = self.select(noisy_BE, noise)
         _, weights_BE, log_weights_BE = self.weigh(noisy_BE, selected_BE)
         probs_BE, _, _ = self.weigh(clean_BE, selected_BE)
-        load_BE = load_probabilities(clean_BE, noisy_BE, sigma_BE, self.sizes.k)
+        biased = self.select.biased
+        load_BE = load_probabilities(biased(clean_BE), biased(noisy_BE), sigma_BE, self.sizes.k)
         extras = {"noise_scale_BE": sigma_BE, "load_probs_BE": load_BE}
         return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, clean_BE, extras)
 

@@ -3,6 +3,7 @@ to the bit."""
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
 from moe_lab.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from moe_lab.training.options import Trainer
+from moe_lab.training.step_sizes import step_sizes
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import Diverged, PauseAsked, Watch
 
@@ -127,16 +129,15 @@ class Loop:
         x_BD, y_B = self._data.train.x_ND[index_B], self._data.train.y_N[index_B]
         if self._data.augment is not None:
             x_BD = self._data.augment(x_BD, self._augment_noise)
-        mixture = self.learner.mixture
-        output = mixture(x_BD, self._noise)
+        self.learner.before_step(torch.full((), done / steps, device=self._device))
+        mixture, output = self.learner.mixture, self.learner(x_BD, self._noise)
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise, self.state.epoch, done)
         loss_B, losses = self.learner.losses(step)
         self._optimizer.zero_grad(set_to_none=True)
         losses.total.sum().backward()
         self._optimizer.step()
-        extras = {f"regularizer_{name}": value for name, value in losses.raw.items()}
-        extras |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
-        self._tally.add(loss_B, y_B, output, {"total": losses.total, **extras})
+        self.learner.after_step(step, partial(step_sizes, self._optimizer))
+        self._tally.add(loss_B, y_B, output, {"total": losses.total, **self.learner.readings(losses)})
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)
 
     def _row(self) -> dict[str, Any]:
@@ -145,7 +146,8 @@ class Loop:
             raise Diverged(f"the loss of epoch {epoch} is {total}: try a smaller trainer.lr")
         row = {"epoch": epoch, "lr": self._optimizer.param_groups[0]["lr"], **self._tally.row("train")}
         row |= self._validation()
-        row |= {name: self._tally.mean(name) for name in self._tally.sums if name.startswith("regularizer_")}
+        read = [name for name in self._tally.sums if name.startswith(("regularizer_", "controller_"))]
+        row |= {name: self._tally.mean(name) for name in read}
         return row | self._tally.shares()
 
     def _validation(self) -> dict[str, float | None]:
