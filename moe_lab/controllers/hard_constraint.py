@@ -46,15 +46,22 @@ class HardConstraint(Controller):
         self.held_back_1E.copy_(over_1E & (progress[..., None, None] < self.until_11))
 
     def constrain(self, routing: Routing) -> Routing:
-        free_BE = routing.selected_BE & (self.held_back_1E == 0)
-        free_BE = torch.where(free_BE.any(-1, keepdim=True), free_BE, routing.selected_BE)
-        if routing.log_weights_BE is not None:
-            log_weights_BE = routing.log_weights_BE.masked_fill(~free_BE, -torch.inf).log_softmax(-1)
-            return replace(routing, weights_BE=log_weights_BE.exp(), log_weights_BE=log_weights_BE, selected_BE=free_BE)
-        left_BE = routing.weights_BE.masked_fill(~free_BE, 0.0)
-        sum_B1, left_B1 = routing.weights_BE.sum(-1, keepdim=True), left_BE.sum(-1, keepdim=True)
-        scale_B1 = sum_B1 / torch.where(left_B1 > 0, left_B1, 1.0)
-        return replace(routing, weights_BE=left_BE * scale_B1, selected_BE=free_BE)
+        held_BE = routing.selected_BE & (self.held_back_1E > 0)
+        left_BE = routing.selected_BE & ~held_BE
+        # in log space a weight that is zero in floating point can still be scaled up
+        scalable_BE = left_BE if routing.log_weights_BE is not None else left_BE & (routing.weights_BE > 0)
+        touched_B1 = held_BE.any(-1, keepdim=True) & scalable_BE.any(-1, keepdim=True)
+        selected_BE = torch.where(touched_B1, left_BE, routing.selected_BE)
+        if routing.log_weights_BE is None:
+            left_weights_BE = routing.weights_BE.masked_fill(~selected_BE, 0.0)
+            sum_B1, left_B1 = (weights_BE.sum(-1, keepdim=True) for weights_BE in (routing.weights_BE, left_weights_BE))
+            scaled_BE = left_weights_BE * (sum_B1 / torch.where(left_B1 > 0, left_B1, 1.0))
+            weights_BE = torch.where(touched_B1, scaled_BE, routing.weights_BE)
+            return replace(routing, weights_BE=weights_BE, selected_BE=selected_BE)
+        rescaled_BE = routing.log_weights_BE.masked_fill(~selected_BE, -torch.inf).log_softmax(-1)
+        log_weights_BE = torch.where(touched_B1, rescaled_BE, routing.log_weights_BE)
+        weights_BE = torch.where(touched_B1, rescaled_BE.exp(), routing.weights_BE)
+        return replace(routing, weights_BE=weights_BE, log_weights_BE=log_weights_BE, selected_BE=selected_BE)
 
     def after_step(self, step: Step) -> None:
         weights_BE = step.output.routing.weights_BE

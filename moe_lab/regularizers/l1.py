@@ -10,8 +10,8 @@ from moe_lab.layers import hyper
 from moe_lab.parts import Gate, Regularizer, Sizes, Step, StepSizes
 from moe_lab.ranges import NonNegative, Positive
 
-#: of the adaptive lambda, as Wang et al. have it
-FIRST_LAMBDA = 1e-8
+#: lambda where it starts, as Wang et al. have it, and beyond which it does not go: the way back would be long
+LEAST_LAMBDA, LARGEST_LAMBDA = 1e-8, 1e8
 
 
 class L1(Regularizer):
@@ -21,8 +21,8 @@ class L1(Regularizer):
               more. At balance with k active experts it is the plain form.
     plain:    1/B sum_ie R_ie.
     After every step lambda is multiplied by ``factor`` where more than ``target_active`` experts are active on average
-    over the batch, and divided by it where fewer are. A fixed lambda has no meaning where scale can move between gate
-    and experts (R / c times c f is the same), so it is an option and not the default.
+    over the batch, and divided by it where fewer are; it stays within 1e-8 and 1e8. A fixed lambda has no meaning where
+    scale can move between gate and experts (R / c times c f is the same), so it is an option and not the default.
     Source: Wang, Zhu and Chen 2024 (ReMoE), arXiv:2412.14711.
 
     target_active: active experts a sample, on average; at most E.
@@ -51,7 +51,7 @@ class L1(Regularizer):
             )
         if weight is None and not adapt:
             raise ConfigError("regularizers.l1: adapt=false needs weight, for example regularizers.l1.weight=0.01")
-        first = FIRST_LAMBDA if weight is None else weight
+        first = LEAST_LAMBDA if weight is None else weight
         super().__init__(first)
         if adapt:
             self.weight = nn.Buffer(torch.full((), first))
@@ -83,6 +83,7 @@ class L1(Regularizer):
         self.active.copy_((step.output.routing.weights_BE > 0).sum(-1).to(self.active.dtype).mean(-1))
         if self._adapt:
             self.weight.mul_(self.factor ** (self.active - self.target_active).sign())
+            self.weight.clamp_(LEAST_LAMBDA, LARGEST_LAMBDA)
 
     def readings(self) -> dict[str, Tensor]:
         return {"lambda": self.weight, "active_experts": self.active}

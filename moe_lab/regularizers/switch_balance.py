@@ -12,8 +12,9 @@ from moe_lab.ranges import NonNegative
 class SwitchBalance(Regularizer):
     """E sum_e F_e P_e, F_e the share of the batch that chose expert e, P_e its mean probability.
 
-    F counts choices before capacity. P is the mean of the full distribution before selection; the gradient flows through P alone. 1 at balance, which is
-    not its least value: where F and P are large for different experts it is below 1.
+    F counts choices before capacity. P is the mean of the full distribution before selection; the gradient flows
+    through P alone. 1 at balance, which is not its least value: where F and P are large for different experts it is
+    below 1.
     Source: Fedus, Zoph and Shazeer 2021 (Switch Transformer), arXiv:2101.03961, eq. 4 to 6.
 
     weight: what multiplies it; Fedus et al. take 0.01. Coefficients of code bases with other shares differ by k.

@@ -86,7 +86,7 @@ def outcome(learner, x, y, noise, rates):
     """Everything that two steps give and leave behind: outputs, gradients of every parameter, and then the state."""
     first = one_step(learner, x, y, noise, rates, 0.0)
     second = {f"then {name}": value for name, value in one_step(learner, x, y, noise, rates, 0.5).items()}
-    return {**first, **second, **{name: value for name, value in learner.named_buffers()}}
+    return {**first, **second, **dict(learner.named_buffers())}
 
 
 def one_step(learner, x, y, noise, rates, progress):
