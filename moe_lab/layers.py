@@ -33,6 +33,15 @@ def keep_buffers(module: nn.Module, name: str) -> None:
             part.register_buffer(name, buffer, persistent=True)
 
 
+def freeze(module: Module) -> Module:
+    """The module with its parameters as buffers: part of its state, and nothing that an optimizer moves."""
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            delattr(part, name)
+            part.register_buffer(name, parameter.detach())
+    return module
+
+
 class Linear(nn.Module):
     """y_BO = x_BI W_IO + b_1O, initialized like torch.nn.Linear: uniform in +-1/sqrt(I), weights and biases.
 

@@ -33,7 +33,7 @@ GROUND = {
     "routing": set(),
     "parts": {"layers", "noise", "ranges", "routing"},
     "steering": {"parts", "routing"},
-    "networks": {"errors", "layers", "parts", "ranges"},
+    "networks": {"config", "errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},
 }
 

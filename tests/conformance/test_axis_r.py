@@ -66,6 +66,7 @@ EXTRA = {
         [f"regularizers.sample_similarity.{key}" for key in ("form=paper", "beta_s=1.5", "beta_d=0.5", "on=weights")],
         [f"regularizers.sample_similarity.{key}" for key in ("form=reference", "beta_s=1.5", "beta_d=0.5")],
         [f"regularizers.sample_similarity.{key}" for key in ("form=reference", "beta_s=1.5", "distance=max")],
+        ["regularizers.sample_similarity.features=random"],
     ],
 }
 
