@@ -72,6 +72,7 @@ class RunFeatures(nn.Module):
 
 
 _PREFIX = "mixture.experts."
+_UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -81,15 +82,6 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         config = yaml.safe_load((folder / "config.yaml").read_text())
         state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["learner"]
         return {"experts": dict(config["experts"]), "baseline": config.get("baseline")}, state
-    except (
-        OSError,
-        RuntimeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        yaml.YAMLError,
-        pickle.UnpicklingError,
-    ) as error:
+    except (*_UNREADABLE, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{folder} is no finished run that features could be taken from ({reason})") from None

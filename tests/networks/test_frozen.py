@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
@@ -52,9 +54,9 @@ def test_what_cannot_be_taken_is_refused(cli, tmp_path):
         RunFeatures(DIGITS, "runs/linear")
     with pytest.raises(ConfigError, match="experts are not of this data set"):
         RunFeatures(Sizes((12,), 4, 5, 5), "runs/linear")
-    config = yaml.safe_load(open("runs/linear/config.yaml"))
+    stored = Path("runs/linear/config.yaml")
+    config = yaml.safe_load(stored.read_text())
     config["experts"]["_target_"] = "os.path.join"
-    with open("runs/linear/config.yaml", "w") as file:
-        yaml.safe_dump(config, file)
+    stored.write_text(yaml.safe_dump(config))
     with pytest.raises(ConfigError, match="names no part of moe_lab"):
         RunFeatures(DIGITS, "runs/linear")
