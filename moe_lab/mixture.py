@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from moe_lab.combine import RULES
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
-from moe_lab.layers import buffers_named, count_parameters, keep_buffers
+from moe_lab.layers import count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
 from moe_lab.routing import MixtureOutput, Routing
-from moe_lab.steering import Controller
+from moe_lab.steering import Controller, lack
 
 Constrain = Callable[[Routing], Routing]
 
@@ -193,46 +193,8 @@ def check(
         )
     for role, parts in (("regularizer", regularizers), ("controller", controllers)):
         for name, part in parts.items():
-            _check_experts(f"{role} {name}", name, part, gate.sizes.experts)
-            if lack := part.misfit(gate):
-                raise ConfigError(f"{role} {name} needs {lack}")
-    for name, regularizer in regularizers.items():
-        if missing := sorted(regularizer.needs_extras - gate.extras):
-            raise ConfigError(
-                f"regularizer {name} needs a gate that gives {', '.join(missing)}, and this one does not: "
-                f"take another gate{_SUCH_AS.get(missing[0], '')}, or leave it out"
-            )
-    for name, controller in controllers.items():
-        _check_steering(name, controller, gate)
-
-
-#: extra -> a gate that gives it
-_SUCH_AS = {
-    "load_probs_BE": ", such as noisy_top_k",
-    "l0_BE": ", such as hard_concrete",
-    "selector_entropy": ", such as dselect_k",
-}
-
-
-def _check_experts(label: str, name: str, part: Regularizer | Controller, experts: int) -> None:
-    if part.least_experts > experts:
-        raise ConfigError(
-            f"{label} needs at least {part.least_experts} experts, and "
-            f"there is {experts}: raise experts.count, or leave {name} out"
-        )
-
-
-def _check_steering(name: str, controller: Controller, gate: Gate) -> None:
-    if controller.least_k > gate.sizes.k:
-        raise ConfigError(
-            f"controller {name} needs at least {controller.least_k} experts a sample, and k={gate.sizes.k}: "
-            f"raise k, or leave {name} out"
-        )
-    if controller.steers and not buffers_named(gate, controller.steers):
-        raise ConfigError(
-            f"controller {name} moves a gate's {controller.steers.rpartition('_')[0]}, and this gate has none: "
-            f"take another gate, or leave {name} out"
-        )
+            if reason := lack(part, gate):
+                raise ConfigError(f"{role} {name} {reason}, or leave {name} out")
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:

@@ -286,7 +286,7 @@ class Regularizer(nn.Module):
         self.weight = hyper(weight)
 
     def misfit(self, gate: Gate) -> str | None:
-        """What it lacks in this gate, to stand behind "needs"; None where it fits."""
+        """What it lacks in this gate, to stand between "needs" and ", or leave it out"; None where it fits."""
         return None
 
     @abstractmethod

@@ -32,7 +32,7 @@ GROUND = {
     "environment": set(),
     "routing": set(),
     "parts": {"layers", "noise", "ranges", "routing"},
-    "steering": {"parts", "routing"},
+    "steering": {"layers", "parts", "routing"},
     "networks": {"config", "errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},
 }

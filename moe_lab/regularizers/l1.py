@@ -63,11 +63,11 @@ class L1(Regularizer):
 
     def misfit(self, gate: Gate) -> str | None:
         if gate.rows_sum_to_one:
-            return "a gate whose weights do not sum to one, such as relu: the L1 norm of this one's is a constant"
+            return "a gate whose weights do not sum to one, and the L1 norm of this one's is a constant: take gate=relu"
         if self._adapt and gate.selects_k:
             return (
-                "a gate that learns how many experts are active, such as relu, and this one always selects k: "
-                "take another gate, or a fixed lambda with regularizers.l1.adapt=false and regularizers.l1.weight"
+                "a gate that learns how many experts are active, and this one always selects k: take gate=relu, a "
+                "fixed lambda with regularizers.l1.adapt=false and regularizers.l1.weight"
             )
         return None
 

@@ -27,7 +27,11 @@ class Simbal(Regularizer):
         super().__init__(weight)
 
     def misfit(self, gate: Gate) -> str | None:
-        return None if gate.head else "a gate whose scores come from a linear layer, and this one's do not"
+        return (
+            None
+            if gate.head
+            else "a gate whose scores come from a linear layer, and this one's do not: take another gate"
+        )
 
     def forward(self, step: Step) -> Tensor:
         weight_IE = step.gate.head.weight_IO

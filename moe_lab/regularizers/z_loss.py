@@ -19,7 +19,7 @@ class ZLoss(Regularizer):
         super().__init__(weight)
 
     def misfit(self, gate: Gate) -> str | None:
-        return None if gate.gives_logits else "a gate with logits, and this one has none"
+        return None if gate.gives_logits else "a gate with logits, and this one has none: take another gate"
 
     def forward(self, step: Step) -> Tensor:
         return step.output.routing.logits_BE.logsumexp(-1).square().mean(-1)

@@ -66,7 +66,7 @@ def test_a_run_from_before_there_were_controllers_still_loads(cli):
         ("controller=[loss_free_bias]", "lower k"),
         ("controller=[hard_constraint] gate=switch", "needs at least 2 experts a sample, and k=1"),
         ("controller=[temperature] baseline=single", "needs at least 2 experts"),
-        ("regularizer=[l1]", "such as relu"),
+        ("regularizer=[l1]", "take gate=relu, or leave l1 out"),
         ("regularizer=[l0]", "such as hard_concrete"),
         ("regularizer=[lasso] gate=attentive", "linear layer"),
         ("regularizer=[orthogonality] experts=linear", "take experts=mlp"),

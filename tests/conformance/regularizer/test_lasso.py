@@ -151,5 +151,7 @@ def test_a_weight_of_zero_changes_nothing(learner_of, step_of):
 def test_gates_that_it_cannot_act_on_are_refused(learner_of):
     with pytest.raises(ConfigError, match="regularizer lasso needs a gate whose scores come from a linear layer"):
         learner_of("gate=attentive", "regularizer=[lasso]")
-    with pytest.raises(ConfigError, match="a gate where a score of zero is no weight, such as relu"):
+    with pytest.raises(
+        ConfigError, match="a gate where a score of zero is no weight.* take gate=relu, .*, or leave lasso out"
+    ):
         learner_of("regularizer=[lasso]", "regularizers.lasso.by=expert")
