@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import Linear, hyper, stack
+from moe_lab.layers import Linear, hyper, log_softmax, stack
 from moe_lab.noise import Noise
 from moe_lab.ranges import Count
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
@@ -87,7 +87,7 @@ class Experts(nn.Module):
 
     def forward(self, x_BD: Tensor) -> ExpertOutput:
         hidden_EBH, logits_EBC = self.bank(x_BD.unsqueeze(-3))
-        log_probs_BEC = logits_EBC.log_softmax(-1).transpose(-3, -2)
+        log_probs_BEC = log_softmax(logits_EBC).transpose(-3, -2)
         return ExpertOutput(log_probs_BEC, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
 
 
@@ -178,10 +178,7 @@ class Weigh(nn.Module):
 
 @dataclass(frozen=True)
 class Step:
-    """Everything an objective, a regularizer or a controller may look at during one training step.
-
-    ``epoch`` and ``step`` count from zero; ``step`` goes on over epochs.
-    """
+    """Everything an objective, a regularizer or a controller may look at during one training step."""
 
     x_BD: Tensor
     y_B: Tensor
@@ -189,8 +186,6 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-    epoch: int
-    step: int
 
 
 class SteppedGate(Gate):

@@ -47,7 +47,7 @@ def step_of(noise):
         output = MixtureOutput(
             Routing(probs_BE=probs_BE, weights_BE=weights_BE, **given), ExpertOutput(None, hidden_BEH), log_probs_BC
         )
-        return Step(x_BD, y_B, output, gate or nn.Identity(), nn.Identity(), noise, epoch=0, step=0)
+        return Step(x_BD, y_B, output, gate or nn.Identity(), nn.Identity(), noise)
 
     return make
 

@@ -96,7 +96,7 @@ def one_step(learner, x, y, noise, rates, progress):
     learner.before_step(torch.tensor(progress))
     mixture = learner.mixture
     output = learner(x, noise)
-    step = Step(x, y, output, mixture.gate, mixture.experts, noise, 0, 0)
+    step = Step(x, y, output, mixture.gate, mixture.experts, noise)
     loss, losses = learner.losses(step)
     gradients = torch.autograd.grad(losses.total.sum(), list(learner.parameters()), allow_unused=True)
     learner.after_step(step, lambda parameter: rates[(..., *[None] * (parameter.ndim - rates.ndim))])

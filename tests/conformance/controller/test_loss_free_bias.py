@@ -50,9 +50,9 @@ def test_it_balances_a_skewed_gate(learner_of, draw):
     mixture.gate.score.head.bias_1O.data = torch.tensor([[3.0, 0.0, 0.0, 0.0, -1.0]])
     before = mixture(x, None).routing
     with torch.no_grad():
-        for number in range(400):
+        for _ in range(400):
             output = learner(x, None)
-            learner.after_step(Step(x, None, output, mixture.gate, mixture.experts, None, 0, number), None)
+            learner.after_step(Step(x, None, output, mixture.gate, mixture.experts, None), None)
     routing = output.routing
     assert before.selected_BE.sum(0).tolist() == [200, 0, 0, 0, 0]
     assert (routing.selected_BE.sum(0) - 40).abs().max() <= 6

@@ -8,9 +8,8 @@ from moe_lab.errors import ConfigError
 from moe_lab.parts import Step
 from moe_lab.regularizers.lasso import shrink_groups
 from moe_lab.routing import ExpertOutput
-from moe_lab.training.optimizers import make_optimizer
+from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.options import Trainer
-from moe_lab.training.step_sizes import step_sizes
 
 
 def linear_gate(learner_of, by="element", weight=0.001, experts=5, gate="gate=softmax"):
@@ -83,20 +82,19 @@ class KnowOneClass(torch.nn.Module):
         return ExpertOutput(log_probs_EC.expand(len(x_BD), 4, 4), None)
 
 
-def train(learner, x, y, steps, schedule="constant", **options):
-    """Full batches; a penalized loss's value for each step."""
-    mixture, trainer = learner.mixture, Trainer(**options)
+def train(learner, x, y, steps, **options):
+    """Full batches, an epoch of ``steps``."""
+    mixture = learner.mixture
     mixture.experts = KnowOneClass()
-    optimizer = make_optimizer(trainer, mixture.gate.parameters())
+    optimizer = Optimizer([Trainer(epochs=1, **options)], list(mixture.gate.parameters()), steps)
     for number in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = trainer.lr * (1 - number / steps if schedule == "linear" else 1)
-        step = Step(x, y, learner(x, None), mixture.gate, mixture.experts, None, 0, number)
+        optimizer.set_rates(number)
+        step = Step(x, y, learner(x, None), mixture.gate, mixture.experts, None)
         _, losses = learner.losses(step)
         optimizer.zero_grad()
         losses.total.backward()
         optimizer.step()
-        learner.after_step(step, lambda parameter: step_sizes(optimizer, parameter))
+        learner.after_step(step, optimizer.step_sizes)
 
 
 @pytest.mark.parametrize(
