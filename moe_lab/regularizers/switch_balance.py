@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.parts import Regularizer, Sizes, Step
+from moe_lab.parts import Gate, Regularizer, Sizes, Step
 from moe_lab.ranges import NonNegative
 
 
@@ -21,7 +21,7 @@ class SwitchBalance(Regularizer):
     share:  what F_e is for k > 1: "assignments", c_e / sum_e c_e with c_e the samples that chose e (MegaBlocks,
             Megatron-LM); "samples", c_e / B, which makes the value k at balance (Flaxformer, Transformers); "first",
             only each sample's most probable expert counts (ST-MoE, V-MoE). The three are one for k = 1.
-    Needs at least two experts.
+    Needs at least two experts; for shares other than "first" a gate that does not give every sample every expert.
     """
 
     least_experts: ClassVar[int] = 2
@@ -35,6 +35,14 @@ class SwitchBalance(Regularizer):
     ) -> None:
         super().__init__(weight)
         self._share = share
+
+    def misfit(self, gate: Gate) -> str | None:
+        if self._share != "first" and gate.selects_k and gate.sizes.k == gate.sizes.experts:
+            return (
+                "a gate that selects, for with k equal to experts.count every share is the same and nothing is balanced: "
+                "lower k, take regularizers.switch_balance.share=first"
+            )
+        return None
 
     def forward(self, step: Step) -> Tensor:
         probs_BE, chosen_BE = step.output.routing.probs_BE, step.output.routing.chosen_BE

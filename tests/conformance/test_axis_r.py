@@ -22,6 +22,7 @@ NEEDS = {
     "regularizer=[l1]": ["gate=relu"],
     "regularizer=[l0]": ["gate=hard_concrete"],
     "regularizer=[selector_entropy]": ["gate=dselect_k"],
+    "regularizer=[switch_balance]": ["k=2"],
     "controller=[loss_free_bias]": ["k=2"],
 }
 DUAL = [f"controllers.temperature.{key}" for key in ("schedule=dual", "target_bits=0.5", "rate=0.5")]
@@ -38,9 +39,8 @@ EXTRA = {
     "experts=conv": [["experts.filters=[2,3]", "experts.padding=1", "experts.batch_norm=[1]", "experts.bias=all"]],
     "regularizer=[load]": [["k=1"]],
     "regularizer=[switch_balance]": [
-        ["k=2"],
-        ["k=2", "regularizers.switch_balance.share=samples"],
-        ["k=2", "regularizers.switch_balance.share=first"],
+        ["regularizers.switch_balance.share=samples"],
+        ["regularizers.switch_balance.share=first"],
     ],
     "regularizer=[l1]": [[f"regularizers.l1.{key}" for key in ("form=plain", "adapt=false", "weight=0.1")]],
     "regularizer=[sample_entropy]": [["regularizers.sample_entropy.goal=max"]],

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from moe_lab.errors import ConfigError
 from moe_lab.regularizers.switch_balance import SwitchBalance
 
 ROWS = torch.tensor([[0.6, 0.3, 0.1], [0.5, 0.1, 0.4], [0.2, 0.7, 0.1], [0.7, 0.2, 0.1]])
@@ -58,6 +59,13 @@ def test_the_gradient_takes_probability_from_the_busy(sizes, step_of):
     SwitchBalance(sizes(experts=3))(step_of(probs_BE=probs, selected_BE=chosen([0], [0], [1], [0]))).backward()
     # E F_e / B = 3 (3/4, 1/4, 0) / 4
     torch.testing.assert_close(probs.grad, torch.tensor([0.5625, 0.1875, 0.0]).expand(4, 3))
+
+
+def test_a_gate_that_gives_every_sample_every_expert_is_refused(learner_of):
+    with pytest.raises(ConfigError, match="every share is the same and nothing is balanced: lower k"):
+        learner_of("regularizer=[switch_balance]")
+    learner_of("regularizer=[switch_balance]", "regularizers.switch_balance.share=first")
+    learner_of("regularizer=[switch_balance]", "k=2")
 
 
 def test_a_batch_that_no_expert_got_costs_nothing(sizes, step_of):
