@@ -13,6 +13,8 @@ PAIRS = [
         ["regularizer=[sample_similarity]"],
         ["regularizer=[sample_similarity]", "regularizers.sample_similarity.on=weights"],
     ),
+    (["regularizer=[lasso]"], ["regularizer=[lasso]", "regularizers.lasso.by=input"]),
+    (["controller=[temperature]"], ["controller=[temperature]", "controllers.temperature.schedule=linear"]),
     (["gate=attentive"], ["gate=attentive", "gate.score.key=post"]),
     (["gate=softmax"], ["gate=attentive"]),
     ([], ["objective.second_softmax=true"]),
@@ -31,9 +33,11 @@ def test_different_structures_are_refused(learner_of, pair):
         ["gate.weigh.temperature=2.0"],
         ["regularizer=[importance]", "regularizers.importance.weight=0.4"],
         ["regularizer=[sample_similarity]", "regularizers.sample_similarity.weight=3.0"],
+        ["controller=[temperature]", "controllers.temperature.start=2.0"],
+        ["controller=[hard_constraint]", "controllers.hard_constraint.margin=0.2"],
     ],
     ids=str,
 )
 def test_numbers_may_differ(learner_of, words):
-    plain = [words[0]] if words[0].startswith("regularizer=") else []
+    plain = [words[0]] if words[0].startswith(("regularizer=", "controller=")) else []
     stack([learner_of(*plain), learner_of(*words)])
