@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from moe_lab.combine import RULES
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
+from moe_lab.inference import Inference, infer
 from moe_lab.layers import count_parameters
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
@@ -16,17 +17,23 @@ from moe_lab.routing import MixtureOutput
 
 
 class Mixture(nn.Module):
-    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space."""
+    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space.
 
-    def __init__(self, experts: Experts, gate: Gate) -> None:
+    ``inference`` says what happens to the gate's weights in evaluation.
+    """
+
+    def __init__(self, experts: Experts, gate: Gate, inference: Inference = "mixture") -> None:
         super().__init__()
         self.experts = experts
         self.gate = gate
+        self.inference = inference
         self._combine = RULES[combine_rule(gate)]
 
     def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
         experts = self.experts(x_BD)
         routing = self.gate(x_BD, experts.hidden_BEH, noise)
+        if not self.training:
+            routing = infer(routing, self.inference, noise)
         return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
 
 
@@ -94,7 +101,7 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
         baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
-        mixture = Mixture(baseline, Alone(sizes))
+        mixture = Mixture(baseline, Alone(sizes), config["inference"])
     sizes = mixture.gate.sizes
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
@@ -116,7 +123,7 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
         gate = build(config["gate"], sizes)
     if sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
-    return Mixture(experts, gate)
+    return Mixture(experts, gate, config["inference"])
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
@@ -132,11 +139,8 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
 def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
     """Raise ConfigError where a part's declared demands are not met by the others."""
     sizes = gate.sizes
-    if objective.needs_distribution and not gate.rows_sum_to_one:
-        raise ConfigError(
-            f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
-            "gate's do not: take another gate or objective"
-        )
+    if reason := refusal(gate, objective):
+        raise ConfigError(f"objective {_name(objective)} {reason}")
     for name, regularizer in regularizers.items():
         if regularizer.least_experts > sizes.experts:
             raise ConfigError(
@@ -148,6 +152,36 @@ def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]
                 f"regularizer {name} needs a gate that gives {', '.join(missing)}, and this one does not: "
                 "take another gate, such as noisy_top_k, or leave it out"
             )
+
+
+def refusal(gate: Gate, objective: Objective) -> str | None:
+    """Why an objective cannot train a gate, as the end of a sentence; None where it can. A gate of one expert has
+    nothing to learn, so every objective can."""
+    if gate.sizes.experts == 1:
+        return None
+    if gate.learns_from not in objective.teaches:
+        return f"{_WAYS[gate.learns_from]}: {_REMEDIES[gate.learns_from]}"
+    if objective.needs_distribution and not gate.mixes:
+        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
+        return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
+    if missing := sorted(objective.needs_extras - gate.extras):
+        return f"needs a gate that gives {', '.join(missing)}, and this one does not: take another of the two"
+    return None
+
+
+#: what teaches a gate -> why another objective does not fit, and what to do
+_WAYS = {
+    "prediction": "has no use for a gate that learns from the mixture's prediction",
+    "scores": "cannot teach this gate, whose weights carry no gradient",
+    "draw": "cannot teach this gate, which draws its expert",
+    "nothing": "teaches a gate, and this one has nothing to learn",
+}
+_REMEDIES = {
+    "prediction": "take objective=mixture, or the gate that the objective is made for",
+    "scores": "take objective=matching_pursuit or objective=expert_loss, or another gate",
+    "draw": "take objective=stochastic, or another gate",
+    "nothing": "take objective=mixture, or another gate",
+}
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:

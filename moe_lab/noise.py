@@ -49,6 +49,11 @@ class Noise:
         """Uniform numbers in [0, 1) of the shape, type and device of ``like``."""
         return self._draw(torch.rand, like)
 
+    def gumbel(self, like: Tensor) -> Tensor:
+        """Standard Gumbel numbers, -log(-log u), finite: the arg-max of log p + them is a draw from p."""
+        uniform = self.uniform(like)
+        return -(-uniform.clamp(min=torch.finfo(like.dtype).tiny).log()).log()
+
     def state(self) -> list[Tensor]:
         """The generators' states, for checkpoints."""
         return [generator.get_state() for generator in self._generators]

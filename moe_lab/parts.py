@@ -22,6 +22,7 @@ from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
+LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,17 @@ class Gate(nn.Module):
     def usable_k(self) -> range:
         """The values of k that the gate can use."""
         return range(1, self.sizes.experts + 1)
+
+    @property
+    def learns_from(self) -> LearnsFrom:
+        """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
+        "scores", for the weights carry no gradient; the loss of the one expert that it "draws"; or "nothing"."""
+        return "prediction"
+
+    @property
+    def mixes(self) -> bool:
+        """Whether every row of weights is a distribution over the experts that at least two can share."""
+        return self.rows_sum_to_one and (self.sizes.k >= 2 or self.sizes.experts == 1)
 
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
@@ -240,8 +252,19 @@ class Alone(Gate):
 class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
-    #: refuses gates whose rows of weights do not sum to one
+    #: the one task that the objective can serve; None: both
+    task: ClassVar[str | None] = "classification"
+    #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
+    #: the ways of learning (``Gate.learns_from``) that it serves
+    teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
+    #: refuses gates whose routing lacks these extras
+    needs_extras: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def alias(self) -> Config | None:
+        """Another node that means the same where the gate mixes probabilities, so that both have one key."""
+        return None
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
