@@ -31,7 +31,8 @@ class Mixture(nn.Module):
 
     def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
         experts = self.experts(x_BD)
-        routing = self.gate(x_BD, experts.hidden_BEH, noise)
+        seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
+        routing = self.gate(x_BD, seen, noise)
         if not self.training:
             routing = infer(routing, self.inference, noise)
         return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
@@ -76,7 +77,7 @@ def combine_rule(gate: Gate) -> Combine:
     Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
     Raises ConfigError where probabilities are asked for and do not fit.
     """
-    fits = gate.rows_sum_to_one and gate.sizes.k >= 2
+    fits = gate.mixes and gate.sizes.experts > 1
     if gate.combine == "probabilities" and not fits:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
         raise ConfigError(
@@ -160,7 +161,9 @@ def refusal(gate: Gate, objective: Objective) -> str | None:
     if gate.sizes.experts == 1:
         return None
     if gate.learns_from not in objective.teaches:
-        return f"{_WAYS[gate.learns_from]}: {_REMEDIES[gate.learns_from]}"
+        way = sorted(objective.teaches)[-1]
+        reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
+        return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
     if objective.needs_distribution and not gate.mixes:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
         return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
@@ -169,18 +172,24 @@ def refusal(gate: Gate, objective: Objective) -> str | None:
     return None
 
 
-#: what teaches a gate -> why another objective does not fit, and what to do
-_WAYS = {
-    "prediction": "has no use for a gate that learns from the mixture's prediction",
-    "scores": "cannot teach this gate, whose weights carry no gradient",
-    "draw": "cannot teach this gate, which draws its expert",
-    "nothing": "teaches a gate, and this one has nothing to learn",
+#: what teaches a gate -> what that says of the gate, and some that are so, and objectives that fit
+_LEARNS = {
+    "prediction": "learns from the mixture's prediction",
+    "scores": "has weights without gradient",
+    "draw": "draws its expert",
+    "nothing": "has nothing to learn",
 }
-_REMEDIES = {
-    "prediction": "take objective=mixture, or the gate that the objective is made for",
-    "scores": "take objective=matching_pursuit or objective=expert_loss, or another gate",
-    "draw": "take objective=stochastic, or another gate",
-    "nothing": "take objective=mixture, or another gate",
+_GATES = {
+    "prediction": "gate=softmax",
+    "scores": "gate=matching_pursuit or gate=expert_loss",
+    "draw": "gate=stochastic",
+    "nothing": "gate=loudest or gate=uniform",
+}
+_OBJECTIVES = {
+    "prediction": "objective=mixture",
+    "scores": "objective=matching_pursuit or objective=expert_loss",
+    "draw": "objective=stochastic",
+    "nothing": "objective=mixture",
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import Linear, hyper, stack
+from moe_lab.layers import Linear, count_parameters, hyper, stack
 from moe_lab.noise import Noise
 from moe_lab.ranges import Count
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
@@ -99,8 +99,18 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
+    #: it is given the experts' log-probabilities [..., B, E, C] in place of their hidden features
+    needs_outputs: ClassVar[bool] = False
+    #: it is fitted (``fit``) after every epoch
+    needs_fitting: ClassVar[bool] = False
+    #: the one task that the gate can serve; None: it does not look at targets
+    task: ClassVar[str | None] = None
+    #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
+    selects_k: bool = True
+    #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
+    batch_dependent: bool = False
     #: names of the extras that its routing always has
-    extras: ClassVar[frozenset[str]] = frozenset()
+    extras: frozenset[str] = frozenset()
 
     def __init__(self, sizes: Sizes, *, k: int | None, combine: Combine | None) -> None:
         super().__init__()
@@ -120,13 +130,17 @@ class Gate(nn.Module):
     @property
     def learns_from(self) -> LearnsFrom:
         """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
-        "scores", for the weights carry no gradient; the loss of the one expert that it "draws"; or "nothing"."""
-        return "prediction"
+        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing", for a
+        gate without parameters."""
+        return "prediction" if count_parameters(self) else "nothing"
 
     @property
     def mixes(self) -> bool:
         """Whether every row of weights is a distribution over the experts that at least two can share."""
         return self.rows_sum_to_one and (self.sizes.k >= 2 or self.sizes.experts == 1)
+
+    def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
+        """Take note of samples that training does not use, and which experts classify them rightly (bool)."""
 
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
@@ -142,7 +156,17 @@ class Score(nn.Module):
 
 
 class Select(nn.Module):
-    """Second step of a composed gate: logits_BE -> selected_BE (bool)."""
+    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed.
+
+    A selection that leaves some of them out after they are weighed, for want of capacity, does so in ``keep``.
+    """
+
+    #: as the gate's; ``extras`` are those that ``keep`` gives
+    extras: ClassVar[frozenset[str]] = frozenset()
+    selects_k: ClassVar[bool] = True
+    batch_dependent: bool = False
+    #: in training experts are drawn by their probability
+    draws: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -155,6 +179,10 @@ class Select(nn.Module):
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
 
+    def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Which of the chosen experts keep the sample, and the routing's extras; here all of them, and none."""
+        return chosen_BE, {}
+
 
 class Weigh(nn.Module):
     """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
@@ -162,6 +190,11 @@ class Weigh(nn.Module):
     ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one. A part
     may say in ``resolved`` what options that are null mean here, so that aliases have one key.
     """
+
+    #: the weight of a chosen expert may be zero; then it is not selected
+    sparse: ClassVar[bool] = False
+    #: the weights depend smoothly on the logits, so that the mixture's prediction teaches them
+    carries_gradient: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -213,6 +246,7 @@ class SteppedGate(Gate):
         self.select = select
         self.weigh = weigh
         self.needs_hidden = score.needs_hidden
+        self.extras = self.extras | select.extras
         self.make_layers()
 
     def make_layers(self) -> None:
@@ -220,11 +254,35 @@ class SteppedGate(Gate):
 
     @property
     def rows_sum_to_one(self) -> bool:
-        return self.weigh.rows_sum_to_one
+        return self.weigh.rows_sum_to_one and self.select.selects_k
 
     @property
     def usable_k(self) -> range:
         return self.select.usable_k
+
+    @property
+    def selects_k(self) -> bool:
+        return self.select.selects_k and not self.weigh.sparse
+
+    @property
+    def batch_dependent(self) -> bool:
+        return self.select.batch_dependent
+
+    @property
+    def learns_from(self) -> LearnsFrom:
+        if self.weigh.carries_gradient or not count_parameters(self):
+            return super().learns_from
+        return "draw" if self.select.draws else "scores"
+
+    def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
+        """Select and weigh: the experts that are chosen are weighed, then those are left out that are not kept."""
+        chosen_BE = self.select(logits_BE, noise)
+        probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, chosen_BE)
+        kept_BE, extras = self.select.keep(logits_BE, chosen_BE, noise)
+        if kept_BE is not chosen_BE:
+            weights_BE, log_weights_BE = weights_BE.masked_fill(~kept_BE, 0.0), None
+        selected_BE = kept_BE & (weights_BE > 0) if self.weigh.sparse else kept_BE
+        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, logits_BE, extras)
 
 
 class Baseline(ABC):

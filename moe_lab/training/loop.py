@@ -12,13 +12,11 @@ from moe_lab.data.dataset import Data, Split
 from moe_lab.mixture import Learner
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
+from moe_lab.training.fitting import batches, fit_gate
 from moe_lab.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from moe_lab.training.options import Trainer
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import Diverged, PauseAsked, Watch
-
-#: samples a batch where nothing is learned; small enough to stay in cache with many experts
-EVALUATION_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -88,6 +86,7 @@ class Loop:
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return None
+        fit_gate(self.learner.mixture, self._data)
         row = self._row()
         self._next_epoch(row, time.perf_counter() - started)
         return row
@@ -189,8 +188,3 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally,
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
     return tally, torch.cat(experts)
-
-
-def batches(split: Split):
-    """(x_BD, y_B) of a split in its order."""
-    return zip(split.x_ND.split(EVALUATION_BATCH), split.y_N.split(EVALUATION_BATCH), strict=True)

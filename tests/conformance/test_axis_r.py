@@ -16,7 +16,25 @@ R, B, C, SHAPE = 3, 7, 4, (1, 8, 8)
 
 GROUPS = ("gate", "experts", "objective", "regularizer")
 #: words without which an option is refused
-NEEDS = {"regularizer=[load]": ["gate=noisy_top_k"]}
+NEEDS = {
+    "regularizer=[load]": ["gate=noisy_top_k"],
+    "objective=expert_loss": ["gate=expert_loss"],
+    "objective=loudest": ["gate=loudest"],
+    "objective=matching_pursuit": ["gate=matching_pursuit"],
+    "objective=peeking": ["gate=loudest"],
+    "objective=stochastic": ["gate=stochastic"],
+}
+#: extra words that do not fit every option of a group
+UNFIT = {
+    "gate=classifier_selection": {"gate.weigh.over=all"},
+    "gate=dselect_k": {"gate.weigh.over=all"},
+    "gate=expert_loss": {"gate.weigh.over=all"},
+    "gate=gumbel": {"k=2"},
+    "gate=hard_concrete": {"k=1", "k=2"},
+    "gate=loudest": {"k=1", "k=2"},
+    "gate=matching_pursuit": {"gate.weigh.over=all"},
+    "gate=stochastic": {"k=2"},
+}
 #: further forms of an option
 EXTRA = {
     "gate": [["k=1"], ["k=2"], ["gate.weigh.over=all", "k=2"]],
@@ -27,6 +45,10 @@ EXTRA = {
         ["gate/score/body=conv", "gate.score.body.filters=[2,3]", "gate.score.body.padding=1"],
         ["gate/score/body=conv", "gate.score.body.padding=1", "gate.score.body.batch_norm=[0]"],
     ],
+    "gate=entmax": [["gate.weigh.alpha=1.2", "gate.weigh.temperature=0.1"]],
+    "gate=hierarchical": [["experts=mlp", "experts.count=6", "gate.score.branching=[2,3]"]],
+    "objective=competitive": [["objective.exponent=0.5"]],
+    "objective=em": [["objective.responsibilities=hard"]],
     "experts=conv": [["experts.filters=[2,3]", "experts.padding=1", "experts.batch_norm=[1]", "experts.bias=all"]],
     "regularizer=[load]": [["k=1"]],
     "objective=mixture": [["objective.second_softmax=true"]],
@@ -44,7 +66,8 @@ def cases():
     for group in GROUPS:
         for option in [option for option in options(group) if not option.startswith("paper_")]:
             word = f"{group}=[{option}]" if group == "regularizer" else f"{group}={option}"
-            for extra in [[], *EXTRA.get(group, []), *EXTRA.get(word, [])]:
+            general = [extra for extra in EXTRA.get(group, []) if not UNFIT.get(word, set()) & set(extra)]
+            for extra in [[], *general, *EXTRA.get(word, [])]:
                 small = NEEDS.get(word, [f"{group}.count=5"] if group == "experts" else [])
                 yield [word, *small, *extra]
 

@@ -1,0 +1,26 @@
+"""Gates that are fitted to what the experts do on a split, beside the gradient."""
+
+import torch
+
+from moe_lab.data.dataset import Data, Split
+from moe_lab.mixture import Mixture
+
+#: samples a batch where nothing is learned; small enough to stay in cache with many experts
+EVALUATION_BATCH = 1024
+
+
+@torch.no_grad()
+def fit_gate(mixture: Mixture, data: Data) -> None:
+    """Fit a gate that asks for it to the validation split, or to the training split where there is none. It is done
+    after every epoch, before the look at the validation split, and is part of the epoch's state."""
+    if not mixture.gate.needs_fitting:
+        return
+    mixture.eval()
+    split = data.validation if len(data.validation.y_N) else data.train
+    right = [mixture.experts(x_BD).log_probs_BEC.argmax(-1) == y_B.unsqueeze(-1) for x_BD, y_B in batches(split)]
+    mixture.gate.fit(split.x_ND, torch.cat(right, -2))
+
+
+def batches(split: Split):
+    """(x_BD, y_B) of a split in its order."""
+    return zip(split.x_ND.split(EVALUATION_BATCH), split.y_N.split(EVALUATION_BATCH), strict=True)
