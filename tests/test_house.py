@@ -13,7 +13,7 @@ PACKAGE = Path(moe_lab.__file__).parent
 #: floor of a module or package; a module may import from floors below it, and from its own package
 FLOORS = {
     "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "parts": 1, "combine": 1, "networks": 1,
-    "inference": 1, "choice": 1, "projection": 1,
+    "inference": 1, "choice": 1, "projection": 1, "stepped": 1,
     "environment": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
@@ -31,6 +31,7 @@ GROUND = {
     "inference": {"noise", "routing"},
     "choice": set(),
     "projection": {"errors", "layers", "parts", "ranges"},
+    "stepped": {"layers", "noise", "parts", "ranges", "routing"},
     "environment": set(),
     "routing": set(),
     "parts": {"layers", "noise", "ranges", "routing"},

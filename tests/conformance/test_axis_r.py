@@ -21,23 +21,19 @@ NEEDS = {
     "objective=expert_loss": ["gate=expert_loss"],
     "objective=loudest": ["gate=loudest"],
     "objective=matching_pursuit": ["gate=matching_pursuit"],
-    "objective=peeking": ["gate=loudest"],
+    "objective=peeking": ["gate=uniform"],
     "objective=stochastic": ["gate=stochastic"],
-}
-#: extra words that do not fit every option of a group
-UNFIT = {
-    "gate=classifier_selection": {"gate.weigh.over=all"},
-    "gate=dselect_k": {"gate.weigh.over=all"},
-    "gate=expert_loss": {"gate.weigh.over=all"},
-    "gate=gumbel": {"k=2"},
-    "gate=hard_concrete": {"k=1", "k=2"},
-    "gate=loudest": {"k=1", "k=2"},
-    "gate=matching_pursuit": {"gate.weigh.over=all"},
-    "gate=stochastic": {"k=2"},
 }
 #: further forms of an option
 EXTRA = {
-    "gate": [["k=1"], ["k=2"], ["gate.weigh.over=all", "k=2"]],
+    "gate": [["k=1"], ["k=2"]],
+    "gate=top_k": [["gate.weigh.over=all"], ["gate/weigh=sigmoid", "gate.weigh.renormalize=true"]],
+    "gate=noisy_top_k": [["gate.weigh.over=all"], ["gate/select=capacity", "gate.select.min_capacity=1"]],
+    "gate=switch": [["gate/select=capacity", "gate.select.min_capacity=1", "gate.select.capacity_factor=0.7"]],
+    "gate=batch_prioritized": [["gate.select.min_capacity=1"]],
+    "gate=gshard_top2": [["gate.select.min_capacity=1"], ["gate.select.min_capacity=1", "gate.select.second=mesh"]],
+    "gate=sigmoid": [["gate.select.score=softmax"], ["gate/select=expert_choice"]],
+    "gate=cosine": [["gate.score.learn_tau=false"]],
     "gate=attentive": [["gate.score.query=post", "gate.score.key=post"]],
     "gate=softmax": [
         ["gate/score=linear"],
@@ -45,6 +41,7 @@ EXTRA = {
         ["gate/score/body=conv", "gate.score.body.filters=[2,3]", "gate.score.body.padding=1"],
         ["gate/score/body=conv", "gate.score.body.padding=1", "gate.score.body.batch_norm=[0]"],
     ],
+    "gate=sparsemax": [["gate.weigh.over=all", "k=2"]],
     "gate=entmax": [["gate.weigh.alpha=1.2", "gate.weigh.temperature=0.1"]],
     "gate=hierarchical": [["experts=mlp", "experts.count=6", "gate.score.branching=[2,3]"]],
     "objective=competitive": [["objective.exponent=0.5"]],
@@ -59,6 +56,15 @@ EXTRA = {
         [f"regularizers.sample_similarity.{key}" for key in ("form=reference", "beta_s=1.5", "distance=max")],
     ],
 }
+#: general forms that an option cannot use
+REFUSED = {
+    "gate=base": [["k=2"]],
+    "gate=gumbel": [["k=2"]],
+    "gate=hard_concrete": [["k=1"], ["k=2"]],
+    "gate=loudest": [["k=1"], ["k=2"]],
+    "gate=stochastic": [["k=2"]],
+    "gate=uniform": [["k=1"], ["k=2"]],
+}
 
 
 def cases():
@@ -66,7 +72,7 @@ def cases():
     for group in GROUPS:
         for option in [option for option in options(group) if not option.startswith("paper_")]:
             word = f"{group}=[{option}]" if group == "regularizer" else f"{group}={option}"
-            general = [extra for extra in EXTRA.get(group, []) if not UNFIT.get(word, set()) & set(extra)]
+            general = [extra for extra in EXTRA.get(group, []) if extra not in REFUSED.get(word, [])]
             for extra in [[], *general, *EXTRA.get(word, [])]:
                 small = NEEDS.get(word, [f"{group}.count=5"] if group == "experts" else [])
                 yield [word, *small, *extra]
