@@ -167,12 +167,16 @@ def refusal(gate: Gate, objective: Objective) -> str | None:
     if objective.needs_distribution and not gate.mixes:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
         return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
+    if objective.largest_k and gate.sizes.k > objective.largest_k:
+        return (
+            f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
+        )
     if missing := sorted(objective.needs_extras - gate.extras):
-        return f"needs a gate that gives {', '.join(missing)}, and this one does not: take another of the two"
+        return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
     return None
 
 
-#: what teaches a gate -> what that says of the gate, and some that are so, and objectives that fit
+#: what teaches a gate -> what that says of the gate, gates of that kind, and objectives that fit; extra -> its gate
 _LEARNS = {
     "prediction": "learns from the mixture's prediction",
     "scores": "has weights without gradient",
@@ -185,6 +189,7 @@ _GATES = {
     "draw": "gate=stochastic",
     "nothing": "gate=loudest or gate=uniform",
 }
+_GIVES = {"expert_entropy_BE": "gate=loudest"}
 _OBJECTIVES = {
     "prediction": "objective=mixture",
     "scores": "objective=matching_pursuit or objective=expert_loss",

@@ -249,6 +249,8 @@ class Objective(nn.Module):
     needs_distribution: ClassVar[bool] = False
     #: the ways of learning (``Gate.learns_from``) that it serves
     teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
+    #: refuses gates that select more experts for a sample
+    largest_k: ClassVar[int | None] = None
     #: refuses gates whose routing lacks these extras
     needs_extras: ClassVar[frozenset[str]] = frozenset()
 

@@ -19,7 +19,7 @@ FLOORS = {
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
-    "job": 5, "experiment": 6, "loading": 6, "cli": 7, "__main__": 8,
+    "job": 5, "pairs": 5, "experiment": 6, "loading": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
 #: the ground floor's own order: what each may import there
 GROUND = {

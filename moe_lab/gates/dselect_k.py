@@ -18,7 +18,8 @@ class DSelectK(Gate):
     A selector has m = ceil(log2 E) bits S(t_j), and r_e = prod_j (S(t_j) if bit j of e is set, else 1 - S(t_j)).
     S is the smooth step: 0 below -gamma / 2, 1 above gamma / 2, and -2 t^3 / gamma^3 + 3 t / (2 gamma) + 1/2 between.
     t and a are linear in the features of one body (the paper's per-example gating); t starts near zero, at
-    U(+-gamma / 100) for every weight and bias, so that every expert starts with about the same weight.
+    U(+-gamma / 100) for every weight and bias, so that every expert starts with about the same weight. Experts are
+    told apart by their codes, so those whose codes share bits are kin: permuting experts is not permuting parameters.
 
     Where E is no power of two, some codes stand for no expert: rows are divided by their sums. A row whose selectors
     all point outside the experts has no weights (a sum of at most the floating point's epsilon), and gives every expert

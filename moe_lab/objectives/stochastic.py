@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from moe_lab.errors import ConfigError
 from moe_lab.layers import hyper
 from moe_lab.parts import Objective, Sizes, Step
 from moe_lab.ranges import Share
@@ -20,16 +19,14 @@ class Stochastic(Objective):
     Source: Williams 1992, Simple statistical gradient-following algorithms for connectionist reinforcement learning.
 
     decay: of the moving average; 0: the last batch's mean.
-    Raises ConfigError for k > 1, where several experts are drawn.
     """
 
     task = None
     teaches = frozenset({"draw"})
+    largest_k = 1
 
     def __init__(self, sizes: Sizes, *, decay: Share = 0.9) -> None:
         super().__init__()
-        if sizes.k > 1 and sizes.experts > 1:
-            raise ConfigError(f"objective=stochastic is for one drawn expert, and k={sizes.k}: take k=1")
         self.decay = hyper(decay)
         self.average = nn.Buffer(torch.zeros(()))
         self.norm = nn.Buffer(torch.zeros(()))

@@ -74,3 +74,13 @@ def test_what_it_keeps_is_part_of_its_state(fitted, learner_of, draw):
     other.load_state_dict(gate.state_dict())
     x = draw(7, 12)
     assert torch.equal(other(x, None, Noise([])).weights_BE, gate(x, None, Noise([])).weights_BE)
+
+
+def test_permuting_experts_permutes_the_weights(learner_of, draw, noise):
+    x, right, order = draw(60, 12), draw(60, 5) > 0, torch.tensor([3, 0, 4, 1, 2])
+    answers = []
+    for one in (right, right[:, order]):
+        gate = learner_of("gate=classifier_selection").mixture.gate.eval()
+        gate.fit(x, one)
+        answers.append(gate(x + 0.1, None, noise).probs_BE)
+    torch.testing.assert_close(answers[1], answers[0][:, order])

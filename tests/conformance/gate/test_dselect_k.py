@@ -8,6 +8,7 @@ import torch
 from scipy.special import comb
 
 from moe_lab.gates.dselect_k import log_normalized, smooth_step
+from moe_lab.routing import ExpertOutput
 
 
 def gate_with(learner_of, bits, mixing, experts, k):
@@ -100,3 +101,22 @@ def test_the_gate_learns_which_expert_is_right(learner_of, draw, noise):
             (-gate(x, None, noise).log_weights_BE[:, 3].mean()).backward()
             optimizer.step()
         assert (gate(x, None, noise).weights_BE[:, 3] > 0.99).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_a_step_follows_whether_the_best_expert_was_right(learner_of, draw, noise, k):
+    """The sign test of gates without scores: a small step against the gradient of the mixture's loss gives the expert
+    of the largest weight more of it where it is right, and less where it is wrong."""
+    for chance, sign in ((0.97, 1), (0.01, -1)):
+        mixture = learner_of("gate=dselect_k", f"k={k}").mixture
+        x = draw(1, 12)
+        before = mixture.gate(x, None, noise).weights_BE[0]
+        best = before.argmax()
+        probs = torch.full((1, 5, 4), 0.25)
+        probs[0, best] = torch.tensor([chance, *[(1 - chance) / 3] * 3])
+        output = ExpertOutput(probs.log(), None)
+        mixture.experts.forward = lambda x, output=output: output
+        (-mixture(x, noise).log_probs_BC[0, 0]).backward()
+        for parameter in mixture.gate.parameters():
+            parameter.data -= 1e-3 * parameter.grad
+        assert (mixture.gate(x, None, noise).weights_BE[0, best] - before[best]).sign() == sign

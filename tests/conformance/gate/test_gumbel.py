@@ -34,3 +34,10 @@ def test_no_draw_at_test(gate_of, draw, noise):
     routing = gate(x, None, noise)
     assert torch.equal(routing.weights_BE.argmax(-1), gate.score(x, None, noise).argmax(-1))
     assert torch.equal(gate(x, None, noise).weights_BE, routing.weights_BE)
+
+
+def test_permuting_experts_permutes_the_weights(gate_of, draw, noise):
+    gate, x, order = gate_of("gumbel").eval(), draw(7, 12), torch.tensor([3, 0, 4, 1, 2])
+    weights, head = gate(x, None, noise).weights_BE, gate.score.head
+    head.weight_IO.data, head.bias_1O.data = head.weight_IO.data[:, order], head.bias_1O.data[:, order]
+    torch.testing.assert_close(gate(x, None, noise).weights_BE, weights[:, order])

@@ -94,3 +94,13 @@ def test_noise_of_zero_and_saturated_scores_are_finite(gate):
     routing = gate(torch.zeros(3, 12), None, Zero([]))
     (routing.weights_BE.sum() + routing.extras["l0_BE"].sum() + routing.probs_BE.square().sum()).backward()
     assert routing.weights_BE.isfinite().all() and gate.score.logits.grad.isfinite().all()
+
+
+def test_permuting_experts_permutes_the_weights(gate):
+    """Also in training, where every expert meets the same u here."""
+    order, x = torch.tensor([3, 0, 4, 1, 2]), torch.zeros(2, 12)
+    plain = gate(x, None, Half([]))
+    gate.score.logits.data = gate.score.logits.data[:, order]
+    permuted = gate(x, None, Half([]))
+    for key in ("weights_BE", "probs_BE", "selected_BE"):
+        torch.testing.assert_close(getattr(permuted, key), getattr(plain, key)[:, order])

@@ -32,3 +32,9 @@ def test_no_label_is_read_outside_the_loss(learner_of, draw, noise):
     mixture, x = learner_of("gate=loudest").mixture, draw(7, 12)
     trained = mixture(x, noise).routing.weights_BE
     torch.testing.assert_close(mixture.eval()(x, noise).routing.weights_BE, trained)
+
+
+def test_permuting_experts_permutes_the_weights(gate_of, draw, noise):
+    gate, log_probs, order = gate_of("loudest"), draw(7, 5, 4).log_softmax(-1), torch.tensor([3, 0, 4, 1, 2])
+    weights = gate(draw(7, 12), log_probs, noise).weights_BE
+    torch.testing.assert_close(gate(draw(7, 12), log_probs[:, order], noise).weights_BE, weights[:, order])

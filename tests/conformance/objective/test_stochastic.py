@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from moe_lab.errors import ConfigError
 from moe_lab.noise import Noise, generator
-from moe_lab.objectives.stochastic import Stochastic
 from moe_lab.parts import Step
 
 N = 20_000
@@ -72,8 +72,6 @@ def test_the_value_is_the_loss_of_the_drawn_expert(learner_of, draw, noise):
     torch.testing.assert_close(loss, -output.experts.log_probs_BEC[torch.arange(7), drawn, y])
 
 
-def test_it_is_for_one_expert(sizes):
-    from moe_lab.errors import ConfigError
-
-    with pytest.raises(ConfigError, match="take k=1"):
-        Stochastic(sizes(k=2))
+def test_it_is_for_one_expert(learner_of):
+    with pytest.raises(ConfigError, match="Stochastic takes at most 1 expert a sample, and k=2: take k=1"):
+        learner_of("gate=stochastic", "k=2")
