@@ -21,6 +21,7 @@ from moe_lab.inference import Inference
 from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule, complete
 from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
+from moe_lab.steering import Controller
 from moe_lab.store.run import Run
 from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
@@ -46,6 +47,7 @@ class Experiment:
     baseline: Baseline
     trainer: Trainer
     regularizers: dict[str, Regularizer] = field(default_factory=dict)
+    controllers: dict[str, Controller] = field(default_factory=dict)
     k: Count | None = None
     seed: Seed = 0
     seed_init: Seed | None = None

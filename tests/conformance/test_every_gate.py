@@ -59,6 +59,7 @@ def test_a_routing_is_what_it_says(gate_of, draw, noise, name, k):
     gate = gate_of(name, k)
     routing = gate(draw(7, 12), draw(7, 5, 6), noise)
     torch.testing.assert_close(routing.probs_BE.sum(-1), torch.ones(7))
+    assert (routing.logits_BE is not None) == gate.gives_logits
     assert (routing.weights_BE >= 0).all()
     assert torch.equal(routing.weights_BE > 0, routing.selected_BE)
     sums_to_one = torch.allclose(routing.weights_BE.sum(-1), torch.ones(7))
