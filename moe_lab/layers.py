@@ -59,6 +59,7 @@ class Linear(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         super().__init__()
         bound = 1 / math.sqrt(inputs)
+        self.outputs = outputs
         self.weight_IO = nn.Parameter(torch.empty(inputs, outputs).uniform_(-bound, bound))
         self.bias_1O = nn.Parameter(torch.empty(1, outputs).uniform_(-bound, bound)) if bias else None
 

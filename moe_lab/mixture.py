@@ -8,30 +8,52 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.combine import RULES
-from moe_lab.config.build import build
+from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
-from moe_lab.layers import count_parameters, keep_buffers
+from moe_lab.inference import Inference, infer
+from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
 from moe_lab.routing import MixtureOutput, Routing
+from moe_lab.slots import on_slots
 from moe_lab.steering import Controller, lack
 
 Constrain = Callable[[Routing], Routing]
 
 
 class Mixture(nn.Module):
-    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space."""
+    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space.
 
-    def __init__(self, experts: Experts, gate: Gate) -> None:
+    ``inference`` says what happens to the gate's weights in evaluation.
+    """
+
+    def __init__(self, experts: Experts, gate: Gate, inference: Inference = "mixture") -> None:
         super().__init__()
         self.experts = experts
         self.gate = gate
+        self.inference = inference
         self._combine = RULES[combine_rule(gate)]
+
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether a prediction depends on its batch-mates, as the mixture stands: in training, or in evaluation."""
+        norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
+        return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
 
     def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> MixtureOutput:
         """``constrain`` may change what the gate has decided, as controllers do in training."""
+        if self.gate.makes_slots:
+            return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
-        routing = constrain(self.gate(x_BD, experts.hidden_BEH, noise))
+        seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
+        routing = constrain(self.gate(x_BD, seen, noise))
+        if not self.training:
+            routing = infer(routing, self.inference, noise)
+        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
+
+    def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        routing = self.gate(x_BD, None, noise)
+        experts = on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
         return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
 
 
@@ -113,7 +135,7 @@ def combine_rule(gate: Gate) -> Combine:
     Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
     Raises ConfigError where probabilities are asked for and do not fit.
     """
-    fits = gate.rows_sum_to_one and gate.sizes.k >= 2
+    fits = gate.mixes and gate.sizes.experts > 1
     if gate.combine == "probabilities" and not fits:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
         raise ConfigError(
@@ -138,7 +160,7 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
         baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
-        mixture = Mixture(baseline, Alone(sizes))
+        mixture = Mixture(baseline, Alone(sizes), config["inference"])
     sizes = mixture.gate.sizes
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
@@ -162,14 +184,15 @@ def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) ->
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
     sizes = sizes_of(config, shape, classes)
+    expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
-        experts = build(config["experts"], sizes)
+        experts = build(config["experts"], replace(sizes, shape=expert_shape))
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)
     if sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
-    return Mixture(experts, gate)
+    return Mixture(experts, gate, config["inference"])
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
@@ -186,15 +209,55 @@ def check(
     gate: Gate, objective: Objective, regularizers: dict[str, Regularizer], controllers: dict[str, Controller]
 ) -> None:
     """Raise ConfigError where a part's declared demands are not met by the others."""
-    if objective.needs_distribution and not gate.rows_sum_to_one:
-        raise ConfigError(
-            f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
-            "gate's do not: take another gate or objective"
-        )
+    if reason := refusal(gate, objective):
+        raise ConfigError(f"objective {_name(objective)} {reason}")
     for role, parts in (("regularizer", regularizers), ("controller", controllers)):
         for name, part in parts.items():
             if reason := lack(part, gate):
                 raise ConfigError(f"{role} {name} {reason}, or leave {name} out")
+
+
+def refusal(gate: Gate, objective: Objective) -> str | None:
+    """Why an objective cannot train a gate, as the end of a sentence; None where it can. A gate of one expert has
+    nothing to learn, so every objective can."""
+    if gate.sizes.experts == 1:
+        return None
+    if gate.learns_from not in objective.teaches:
+        way = sorted(objective.teaches)[-1]
+        reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
+        return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
+    if objective.needs_distribution and not gate.mixes:
+        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
+        return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
+    if objective.largest_k and gate.sizes.k > objective.largest_k:
+        return (
+            f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
+        )
+    if missing := sorted(objective.needs_extras - gate.extras):
+        return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
+    return None
+
+
+#: what teaches a gate -> what that says of the gate, gates of that kind, and objectives that fit; extra -> its gate
+_LEARNS = {
+    "prediction": "learns from the mixture's prediction",
+    "scores": "has weights without gradient",
+    "draw": "draws its expert",
+    "nothing": "has nothing to learn",
+}
+_GATES = {
+    "prediction": "gate=softmax",
+    "scores": "gate=matching_pursuit or gate=expert_loss",
+    "draw": "gate=stochastic",
+    "nothing": "gate=loudest or gate=uniform",
+}
+_GIVES = {"expert_entropy_BE": "gate=loudest"}
+_OBJECTIVES = {
+    "prediction": "objective=mixture",
+    "scores": "objective=matching_pursuit or objective=expert_loss",
+    "draw": "objective=stochastic",
+    "nothing": "objective=mixture",
+}
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:

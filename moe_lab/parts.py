@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import Linear, hyper, log_softmax, stack
+from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
-from moe_lab.ranges import Count
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
+LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
 #: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
 #: the parameter
 StepSizes = Callable[[nn.Parameter], Tensor]
@@ -101,17 +101,32 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
-    #: its routing has ``logits_BE``
-    gives_logits: bool = True
+    #: it is given the experts' log-probabilities [..., B, E, C] in place of their hidden features
+    needs_outputs: ClassVar[bool] = False
+    #: it is fitted (``fit``) after every epoch
+    needs_fitting: ClassVar[bool] = False
+    #: the one task that the gate can serve; None: it does not look at targets
+    task: ClassVar[str | None] = None
     #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
     selects_k: bool = True
+    #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
+    batch_dependent: bool = False
+    #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
+    makes_slots: bool = False
+    #: its routing has ``logits_BE``
+    gives_logits: bool = True
     #: names of the extras that its routing always has
-    extras: ClassVar[frozenset[str]] = frozenset()
+    extras: frozenset[str] = frozenset()
 
     def __init__(self, sizes: Sizes, *, k: int | None, combine: Combine | None) -> None:
         super().__init__()
         self.sizes = sizes
         self.combine = combine
+
+    @classmethod
+    def expert_shape(cls, options: Config, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what an expert sees, from the gate's options and the shape of a sample."""
+        return shape
 
     @property
     @abstractmethod
@@ -122,6 +137,21 @@ class Gate(nn.Module):
     def usable_k(self) -> range:
         """The values of k that the gate can use."""
         return range(1, self.sizes.experts + 1)
+
+    @property
+    def learns_from(self) -> LearnsFrom:
+        """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
+        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing", for a
+        gate without parameters."""
+        return "prediction" if count_parameters(self) else "nothing"
+
+    @property
+    def mixes(self) -> bool:
+        """Whether every row of weights is a distribution over the experts that at least two can share."""
+        return self.rows_sum_to_one and (self.sizes.k >= 2 or self.sizes.experts == 1)
+
+    def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
+        """Take note of samples that training does not use, and which experts classify them rightly (bool)."""
 
     @property
     def head(self) -> Linear | None:
@@ -142,7 +172,14 @@ class Score(nn.Module):
 
 
 class Select(nn.Module):
-    """Second step of a composed gate: logits_BE -> selected_BE (bool)."""
+    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
+
+    #: as the gate's; ``extras`` are those that ``keep`` gives
+    extras: ClassVar[frozenset[str]] = frozenset()
+    selects_k: ClassVar[bool] = True
+    batch_dependent: bool = False
+    #: in training experts are drawn by their probability
+    draws: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -160,6 +197,10 @@ class Select(nn.Module):
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
 
+    def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Which chosen experts keep the sample after they are weighed, and the routing's extras; here all, and none."""
+        return chosen_BE, {}
+
 
 class Weigh(nn.Module):
     """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
@@ -167,6 +208,11 @@ class Weigh(nn.Module):
     ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one. A part
     may say in ``resolved`` what options that are null mean here, so that aliases have one key.
     """
+
+    #: the weight of a chosen expert may be zero; then it is not selected
+    sparse: ClassVar[bool] = False
+    #: the weights depend smoothly on the logits, so that the mixture's prediction teaches them
+    carries_gradient: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -186,50 +232,6 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-
-
-class SteppedGate(Gate):
-    """A gate of three small steps: score, select, weigh. What the steps declare holds for the gate.
-
-    score:   inputs (and hidden features, where it needs them) -> logits_BE.
-    select:  logits_BE -> selected_BE.
-    weigh:   logits_BE, selected_BE -> probs_BE (before selection), weights_BE and log_weights_BE.
-    k:       experts a sample where the config's k is null; null here: all of them.
-    combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
-    """
-
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        score: Score,
-        select: Select,
-        weigh: Weigh,
-        k: Count | None = None,
-        combine: Combine | None = None,
-    ) -> None:
-        super().__init__(sizes, k=k, combine=combine)
-        self.score = score
-        self.select = select
-        self.weigh = weigh
-        self.needs_hidden = score.needs_hidden
-        self.make_layers()
-
-    def make_layers(self) -> None:
-        """Layers of the gate's own, besides those of its steps; here none."""
-
-    @property
-    def rows_sum_to_one(self) -> bool:
-        return self.weigh.rows_sum_to_one
-
-    @property
-    def usable_k(self) -> range:
-        return self.select.usable_k
-
-    @property
-    def head(self) -> Linear | None:
-        head = getattr(self.score, "head", None)
-        return head if isinstance(head, Linear) else None
 
 
 class Baseline(ABC):
@@ -258,8 +260,21 @@ class Alone(Gate):
 class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
-    #: refuses gates whose rows of weights do not sum to one
+    #: the one task that the objective can serve; None: both
+    task: ClassVar[str | None] = "classification"
+    #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
+    #: the ways of learning (``Gate.learns_from``) that it serves
+    teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
+    #: refuses gates that select more experts for a sample
+    largest_k: ClassVar[int | None] = None
+    #: refuses gates whose routing lacks these extras
+    needs_extras: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def alias(self) -> Config | None:
+        """Another node that means the same where the gate mixes probabilities, so that both have one key."""
+        return None
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...

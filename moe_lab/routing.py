@@ -46,6 +46,10 @@ class ExpertOutput:
     log_probs_BEC: Tensor
     hidden_BEH: Tensor | None
 
+    def log_likelihood_BE(self, y_B: Tensor) -> Tensor:
+        """log P_e(y|x) of the class y, in nats."""
+        return _at_class(self.log_probs_BEC, y_B.unsqueeze(-1))
+
 
 @dataclass(frozen=True)
 class MixtureOutput:
@@ -54,3 +58,13 @@ class MixtureOutput:
     routing: Routing
     experts: ExpertOutput
     log_probs_BC: Tensor
+
+    def log_likelihood_B(self, y_B: Tensor) -> Tensor:
+        """log q(y|x) of the class y, in nats."""
+        return _at_class(self.log_probs_BC, y_B)
+
+
+def _at_class(log_probs: Tensor, y: Tensor) -> Tensor:
+    """The entry of the class y along the last axis of [..., C]."""
+    index = y.unsqueeze(-1).expand(*log_probs.shape[:-1], 1)
+    return log_probs.gather(-1, index).squeeze(-1)

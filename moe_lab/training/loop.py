@@ -13,6 +13,7 @@ from moe_lab.data.dataset import Data, Split
 from moe_lab.mixture import Learner
 from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
+from moe_lab.training.fitting import batches, fit_gate
 from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
@@ -22,8 +23,6 @@ from moe_lab.training.watch import PauseAsked, Watch
 
 #: what the history keeps of regularizers and controllers
 READINGS = ("regularizer_", "controller_")
-#: samples a batch where nothing is learned; small enough to stay in cache with many experts
-EVALUATION_BATCH = 1024
 
 
 @dataclass
@@ -53,6 +52,7 @@ class Loop:
         whole = -(-len(data.train) // trainer.batch_size)
         self.batches_an_epoch = min(whole, trainer.limit_batches or whole)
         self.epochs = max(member.trainer.epochs for member in self.members)
+        self._batch_size = trainer.batch_size
         self._data = data
         self._watch = watch
         self._pause_asked = pause_asked
@@ -83,6 +83,7 @@ class Loop:
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return False
+        fit_gate(self.learner.mixture, self._data, self._batch_size)
         self._write_down(started)
         self._next_epoch()
         return True
@@ -182,7 +183,7 @@ class Loop:
         split = self._data.validation
         if len(split) == 0:
             return None, None
-        tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"))
+        tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"), self._batch_size)
         return tally.on_cpu(), experts.cpu().reshape(len(self.members), -1)
 
     def _next_epoch(self) -> None:
@@ -213,11 +214,11 @@ def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:
 
 
 @torch.no_grad()
-def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally, Tensor]:
+def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch: int) -> tuple[Tally, Tensor]:
     """The sums over a split, and every sample's arg-max expert (-1 where no expert has it), [..., N]."""
     learner.eval()
     tally, experts = Tally(), []
-    for x_BD, y_B in batches(split):
+    for x_BD, y_B in batches(split, learner.mixture, training_batch):
         output = learner.mixture(x_BD, noise)
         label_B = y_B.expand(output.log_probs_BC.shape[:-1])
         loss_B = -output.log_probs_BC.gather(-1, label_B.unsqueeze(-1)).squeeze(-1)
@@ -225,8 +226,3 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally,
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
     return tally, torch.cat(experts, -1)
-
-
-def batches(split: Split):
-    """(x_BD, y_B) of a split in its order."""
-    return zip(split.x_ND.split(EVALUATION_BATCH), split.y_N.split(EVALUATION_BATCH), strict=True)

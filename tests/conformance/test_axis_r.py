@@ -19,6 +19,11 @@ GROUPS = ("gate", "experts", "objective", "regularizer", "controller")
 #: words without which an option is refused
 NEEDS = {
     "regularizer=[load]": ["gate=noisy_top_k"],
+    "objective=expert_loss": ["gate=expert_loss"],
+    "objective=loudest": ["gate=loudest"],
+    "objective=matching_pursuit": ["gate=matching_pursuit"],
+    "objective=peeking": ["gate=uniform"],
+    "objective=stochastic": ["gate=stochastic"],
     "regularizer=[l1]": ["gate=relu"],
     "regularizer=[l0]": ["gate=hard_concrete"],
     "regularizer=[selector_entropy]": ["gate=dselect_k"],
@@ -28,7 +33,15 @@ NEEDS = {
 DUAL = [f"controllers.temperature.{key}" for key in ("schedule=dual", "target_bits=0.5", "rate=0.5")]
 #: further forms of an option
 EXTRA = {
-    "gate": [["k=1"], ["k=2"], ["gate.weigh.over=all", "k=2"]],
+    "gate": [["k=1"], ["k=2"]],
+    "gate=top_k": [["gate.weigh.over=all"], ["gate/weigh=sigmoid", "gate.weigh.renormalize=true"]],
+    "gate=noisy_top_k": [["gate.weigh.over=all"], ["gate/select=capacity", "gate.select.min_capacity=1"]],
+    "gate=switch": [["gate/select=capacity", "gate.select.min_capacity=1", "gate.select.capacity_factor=0.7"]],
+    "gate=batch_prioritized": [["gate.select.min_capacity=1"]],
+    "gate=gshard_top2": [["gate.select.min_capacity=1"], ["gate.select.min_capacity=1", "gate.select.second=mesh"]],
+    "gate=sigmoid": [["gate.select.score=softmax"], ["gate/select=expert_choice"]],
+    "gate=soft_moe": [["gate.patch=2", "gate.slots=2", "gate.position=false"], ["gate.patch=8", "experts=linear"]],
+    "gate=cosine": [["gate.score.learn_tau=false"]],
     "gate=attentive": [["gate.score.query=post", "gate.score.key=post"]],
     "gate=softmax": [
         ["gate/score=linear"],
@@ -36,6 +49,11 @@ EXTRA = {
         ["gate/score/body=conv", "gate.score.body.filters=[2,3]", "gate.score.body.padding=1"],
         ["gate/score/body=conv", "gate.score.body.padding=1", "gate.score.body.batch_norm=[0]"],
     ],
+    "gate=sparsemax": [["gate.weigh.over=all", "k=2"]],
+    "gate=entmax": [["gate.weigh.alpha=1.2", "gate.weigh.temperature=0.1"]],
+    "gate=hierarchical": [["experts=mlp", "experts.count=6", "gate.score.branching=[2,3]"]],
+    "objective=competitive": [["objective.exponent=0.5"]],
+    "objective=em": [["objective.responsibilities=hard"]],
     "experts=conv": [["experts.filters=[2,3]", "experts.padding=1", "experts.batch_norm=[1]", "experts.bias=all"]],
     "regularizer=[load]": [["k=1"]],
     "regularizer=[switch_balance]": [
@@ -69,6 +87,16 @@ EXTRA = {
         ["regularizers.sample_similarity.features=random"],
     ],
 }
+#: general forms that an option cannot use
+REFUSED = {
+    "gate=base": [["k=2"]],
+    "gate=gumbel": [["k=2"]],
+    "gate=hard_concrete": [["k=1"], ["k=2"]],
+    "gate=loudest": [["k=1"], ["k=2"]],
+    "gate=soft_moe": [["k=1"], ["k=2"]],
+    "gate=stochastic": [["k=2"]],
+    "gate=uniform": [["k=1"], ["k=2"]],
+}
 
 
 def cases():
@@ -76,9 +104,8 @@ def cases():
     for group in GROUPS:
         for option in [option for option in options(group) if not option.startswith("paper_")]:
             word = f"{group}=[{option}]" if group in ("regularizer", "controller") else f"{group}={option}"
-            if (needed := "".join(NEEDS.get(word, []))).startswith("gate=") and needed[5:] not in options("gate"):
-                continue
-            for extra in [[], *EXTRA.get(group, []), *EXTRA.get(word, [])]:
+            general = [extra for extra in EXTRA.get(group, []) if extra not in REFUSED.get(word, [])]
+            for extra in [[], *general, *EXTRA.get(word, [])]:
                 small = NEEDS.get(word, [f"{group}.count=5"] if group == "experts" else [])
                 yield [word, *small, *extra]
 

@@ -6,10 +6,39 @@ from torch import nn
 
 from moe_lab.config.compose import options
 from moe_lab.mixture import combine_rule
+from moe_lab.noise import Noise, generator
+from moe_lab.parts import Step
 from moe_lab.routing import ExpertOutput
 
-K = (None, 1, 2, 3, 5)
-EVERY_GATE = [(name, k) for name in options("gate") for k in K]
+#: what k may be with five experts, where it is not everything from 1 to 5
+USABLE = {
+    "gshard_top2": (1, 2),
+    "base": (1,),
+    "uniform": (5,),
+    "gumbel": (1,),
+    "hard_concrete": (5,),
+    "loudest": (5,),
+    "soft_moe": (5,),
+}
+#: what k may be for the objective that a gate chooses
+USABLE_TO_OBJECTIVE = {"stochastic": (1,)}
+EVERY_GATE = [
+    (name, k) for name in options("gate") for k in (None, *(USABLE | USABLE_TO_OBJECTIVE).get(name, (1, 2, 3, 5)))
+]
+#: gates whose rows depend on their batch-mates in training, and those that do so in evaluation too
+BATCH_DEPENDENT_IN_TRAINING = {"gshard_top2", "batch_prioritized", "base", "sinkhorn"}
+BATCH_DEPENDENT = {"expert_choice"}
+NOTHING_TO_LEARN = {"hash", "random", "uniform", "loudest", "classifier_selection"}
+#: gates that are one class
+WITHOUT_STEPS = {"uniform", "soft_moe", "gumbel", "hard_concrete", "dselect_k", "loudest", "classifier_selection"}
+#: gates that draw a number for each expert, so that permuted scores meet other numbers in training
+DRAWN = {"stochastic"}
+#: gates that an objective of their own teaches, and gates without scores, whose own file has the test
+TAUGHT = {"expert_loss", "matching_pursuit", "stochastic"}
+WITHOUT_SCORES = {"dselect_k", "soft_moe"}
+LEARNING = [
+    (name, k) for name, k in EVERY_GATE if name not in NOTHING_TO_LEARN | TAUGHT | WITHOUT_SCORES and k in (1, 2, 5)
+]
 
 
 class FixedExperts(nn.Module):
@@ -33,12 +62,28 @@ def test_a_routing_is_what_it_says(gate_of, draw, noise, name, k):
     assert (routing.logits_BE is not None) == gate.gives_logits
     assert (routing.weights_BE >= 0).all()
     assert torch.equal(routing.weights_BE > 0, routing.selected_BE)
-    assert (routing.selected_BE.sum(-1) == gate.sizes.k).all()
-    sums = routing.weights_BE.sum(-1)
-    assert torch.allclose(sums, torch.ones(7)) == gate.rows_sum_to_one
+    sums_to_one = torch.allclose(routing.weights_BE.sum(-1), torch.ones(7))
+    if gate.selects_k:
+        assert (routing.selected_BE.sum(-1) == gate.sizes.k).all()
+        assert sums_to_one == gate.rows_sum_to_one
+    assert sums_to_one or not gate.rows_sum_to_one
+    assert routing.extras.keys() == gate.extras
 
 
 @pytest.mark.parametrize(("name", "k"), EVERY_GATE)
+def test_only_the_k_that_a_gate_can_use_is_taken(gate_of, name, k):
+    usable = gate_of(name, k).usable_k
+    assert [*usable] == list(USABLE.get(name, range(1, 6)))
+
+
+@pytest.mark.parametrize("name", options("gate"))
+def test_dependence_on_batch_mates_is_declared(gate_of, name):
+    gate = gate_of(name)
+    assert gate.batch_dependent == (name in BATCH_DEPENDENT_IN_TRAINING | BATCH_DEPENDENT)
+    assert gate.eval().batch_dependent == (name in BATCH_DEPENDENT)
+
+
+@pytest.mark.parametrize(("name", "k"), [one for one in EVERY_GATE if one[0] not in BATCH_DEPENDENT])
 def test_rows_do_not_depend_on_their_batch_mates(gate_of, draw, noise, name, k):
     gate, x, hidden = gate_of(name, k).eval(), draw(7, 12), draw(7, 5, 6)
     weights = gate(x, hidden, noise).weights_BE
@@ -47,33 +92,117 @@ def test_rows_do_not_depend_on_their_batch_mates(gate_of, draw, noise, name, k):
     torch.testing.assert_close(gate(x[:1], hidden[:1], noise).weights_BE, weights[:1])
 
 
+@pytest.mark.parametrize("name", options("gate"))
+def test_evaluation_is_deterministic(gate_of, draw, noise, name):
+    gate, x, hidden = gate_of(name).eval(), draw(7, 12), draw(7, 5, 6)
+    assert torch.equal(gate(x, hidden, noise).weights_BE, gate(x, hidden, noise).weights_BE)
+
+
+@pytest.mark.parametrize(("name", "k"), [one for one in EVERY_GATE if one[0] not in WITHOUT_STEPS])
+def test_permuting_experts_permutes_the_routing(gate_of, draw, name, k):
+    """The steps after the scores have no expert that they prefer."""
+    gate, logits, order = gate_of(name, k), draw(7, 5), torch.tensor([3, 0, 4, 1, 2])
+    for training in (name not in DRAWN, False):
+        gate.train(training)
+        routings = [gate.route(one, Noise([generator(5, "noise")])) for one in (logits, logits[:, order])]
+        for key in ("probs_BE", "weights_BE", "selected_BE"):
+            plain, permuted = (getattr(routing, key) for routing in routings)
+            torch.testing.assert_close(permuted, plain[:, order])
+
+
+EXTREMES = {
+    "one sample": lambda x: x[:1],
+    "identical inputs": lambda x: x[:1].expand_as(x),
+    "saturated logits": lambda x: x * 1e6,
+    "blank inputs": lambda x: x * 0,
+}
+
+
 @pytest.mark.parametrize(("name", "k"), EVERY_GATE)
-def test_the_rule_of_combination_fits(gate_of, name, k):
-    gate = gate_of(name, k)
-    assert combine_rule(gate) == ("probabilities" if gate.rows_sum_to_one and gate.sizes.k > 1 else "logits")
+def test_extremes_are_finite(learner_of, draw, noise, name, k):
+    mixture = learner_of(f"gate={name}", f"k={'null' if k is None else k}").mixture
+    for extreme in EXTREMES.values():
+        check_finite(mixture, extreme(draw(7, 12)), noise)
 
 
 @pytest.mark.parametrize("name", options("gate"))
-@pytest.mark.parametrize("words", [["k=1"], ["k=2"], ["k=5"]], ids=str)
-def test_the_gate_learns_whether_its_choice_was_right(learner_of, draw, noise, name, words):
+def test_one_expert_is_finite(learner_of, draw, noise, name):
+    check_finite(learner_of(f"gate={name}", "k=1", "experts=mlp", "experts.count=1").mixture, draw(7, 12), noise)
+
+
+def check_finite(mixture, x, noise):
+    for training in (True, False):
+        output = mixture.train(training)(x, noise)
+        assert output.log_probs_BC.isfinite().all()
+        assert output.routing.weights_BE.isfinite().all() and output.routing.probs_BE.isfinite().all()
+        torch.testing.assert_close(output.routing.probs_BE.sum(-1), torch.ones(x.shape[0]))
+        mixture.zero_grad()
+        output.log_probs_BC[:, 0].sum().backward()
+        for parameter_name, parameter in mixture.named_parameters():
+            assert parameter.grad is None or parameter.grad.isfinite().all(), parameter_name
+
+
+@pytest.mark.parametrize(("name", "k"), EVERY_GATE)
+def test_the_rule_of_combination_fits(gate_of, name, k):
+    gate = gate_of(name, k)
+    # classifier selection mixes all experts in training, whatever k is
+    mixes = gate.rows_sum_to_one and (gate.sizes.k > 1 or name == "classifier_selection")
+    assert combine_rule(gate) == ("probabilities" if mixes else "logits")
+
+
+@pytest.mark.parametrize(("name", "k"), LEARNING)
+@pytest.mark.parametrize("training", [True, False])
+def test_the_gate_learns_whether_its_choice_was_right(learner_of, draw, name, k, training):
     """d loss / d z of the sample's best expert changes sign when that expert goes from right to wrong."""
+    if name == "hard_concrete" and training:
+        return  # a weight that the noise has cut to 0 or 1 has no gradient
     signs = []
     x, hidden = draw(7, 12), draw(7, 5, 6)
+    mixture = learner_of(f"gate={name}", f"k={k}").mixture.train(training)
     for chance in (0.97, 0.01):
-        mixture = learner_of(f"gate={name}", *words).mixture.eval()
-        best = mixture.gate(x, hidden, noise).weights_BE.argmax(-1)
+        best = mixture.gate(x, hidden, Noise([generator(5, "noise")])).weights_BE.argmax(-1)
         probs = torch.full((7, 5, 4), 0.25)
         probs[torch.arange(7), best] = torch.tensor([chance, *[(1 - chance) / 3] * 3])
         mixture.experts = FixedExperts(probs.log(), hidden)
-        output = mixture(x, noise)
+        output = mixture(x, Noise([generator(5, "noise")]))
+        routed = output.routing.selected_BE.any(-1)
         [gradient] = torch.autograd.grad(-output.log_probs_BC[:, 0].sum(), output.routing.logits_BE)
+        signs.append(gradient[torch.arange(7), best][routed].sign())
+        assert routed.sum() >= 4
+    assert (signs[0] == -1).all() and (signs[1] == 1).all()
+
+
+@pytest.mark.parametrize("name", sorted(TAUGHT))
+def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner_of, draw, name):
+    """As above, with k = 1 and the objective that the gate chooses, from scores of -1."""
+    signs = []
+    x, hidden, y = draw(7, 12), draw(7, 5, 6), torch.zeros(7, dtype=torch.long)
+    learner = learner_of(f"gate={name}", "k=1")
+    mixture, head = learner.mixture, learner.mixture.gate.score.head
+    head.weight_IO.data.zero_()
+    head.bias_1O.data.fill_(-1.0)
+    for chance in (0.97, 0.01):
+        if name == "stochastic":
+            learner.objective.average.fill_(1.4)
+            learner.objective.norm.fill_(1.0)
+        best = mixture.gate(x, hidden, Noise([generator(5, "noise")])).weights_BE.argmax(-1)
+        probs = torch.full((7, 5, 4), 0.25)
+        probs[torch.arange(7), best] = torch.tensor([chance, *[(1 - chance) / 3] * 3])
+        mixture.experts = FixedExperts(probs.log(), hidden)
+        noise = Noise([generator(5, "noise")])
+        output = mixture(x, noise)
+        loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise))
+        [gradient] = torch.autograd.grad(loss.sum(), output.routing.logits_BE)
         signs.append(gradient[torch.arange(7), best].sign())
     assert (signs[0] == -1).all() and (signs[1] == 1).all()
 
 
 @pytest.mark.parametrize("name", options("gate"))
 def test_every_parameter_of_the_gate_learns(learner_of, draw, noise, name):
-    mixture = learner_of(f"gate={name}").mixture
-    mixture(draw(7, 12), noise).log_probs_BC[:, 0].sum().backward()
+    learner = learner_of(f"gate={name}")
+    mixture, x, y = learner.mixture, draw(7, 12), torch.arange(7) % 4
+    assert (not list(mixture.gate.parameters())) == (name in NOTHING_TO_LEARN)
+    step = Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise)
+    learner.losses(step)[1].total.backward()
     for parameter_name, parameter in mixture.gate.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, parameter_name

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from moe_lab.choice import k_largest
 from moe_lab.noise import Noise
 from moe_lab.parts import Select, Sizes
 
@@ -22,7 +23,4 @@ class TopK(Select):
         return logits_BE + self.selection_bias_1E
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
-        if self.sizes.k == self.sizes.experts:
-            return torch.ones_like(logits_BE, dtype=torch.bool)
-        best_BK = self.biased(logits_BE).argsort(stable=True, dim=-1, descending=True)[..., : self.sizes.k]
-        return torch.zeros_like(logits_BE, dtype=torch.bool).scatter(-1, best_BK, True)
+        return k_largest(self.biased(logits_BE), self.sizes.k)
