@@ -36,6 +36,7 @@ class SoftMoE(Gate):
     """
 
     rows_sum_to_one = True
+    gives_logits = False
     makes_slots = True
     extras = frozenset({"slots_BESI", "log_shares_BES"})
 
