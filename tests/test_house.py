@@ -14,7 +14,7 @@ PACKAGE = Path(moe_lab.__file__).parent
 FLOORS = {
     "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1, "combine": 1,
     "networks": 1, "environment": 1, "pooled": 1, "slots": 1, "inference": 1, "projection": 1, "stepped": 1,
-    "entropy": 1, "steering": 1,
+    "entropy": 1, "steering": 1, "baseline": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "controllers": 2,
     "data": 2, "store": 2,
@@ -40,6 +40,7 @@ GROUND = {
     "slots": {"layers", "routing"},
     "parts": {"layers", "noise", "ranges", "routing"},
     "steering": {"layers", "parts", "routing"},
+    "baseline": {"noise", "parts", "routing"},
     "networks": {"config", "errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},
 }
