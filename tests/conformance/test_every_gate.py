@@ -11,7 +11,6 @@ from moe_lab.parts import Step
 from moe_lab.routing import ExpertOutput
 
 #: what k may be with five experts, where it is not everything from 1 to 5
-<<<<<<< HEAD
 USABLE = {
     "gshard_top2": (1, 2),
     "base": (1,),
@@ -24,12 +23,8 @@ USABLE = {
 #: what k may be for the objective that a gate chooses
 USABLE_TO_OBJECTIVE = {"stochastic": (1,)}
 EVERY_GATE = [
-    (name, k) for name in options("gate") for k in (None, *(USABLE | USABLE_TO_OBJECTIVE).get(name, (1, 2, 3, 5)))
+    (name, k) for name in options("gate") for k in (None, *(USABLE | USABLE_TO_OBJECTIVE).get(name, (1, 2, 5)))
 ]
-=======
-USABLE = {"gshard_top2": (1, 2), "base": (1,), "uniform": (5,), "soft_moe": (5,)}
-EVERY_GATE = [(name, k) for name in options("gate") for k in (None, *USABLE.get(name, (1, 2, 5)))]
->>>>>>> h/gatesa
 #: gates whose rows depend on their batch-mates in training, and those that do so in evaluation too
 BATCH_DEPENDENT_IN_TRAINING = {"gshard_top2", "batch_prioritized", "base", "sinkhorn"}
 BATCH_DEPENDENT = {"expert_choice"}
