@@ -11,8 +11,15 @@ from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
 from moe_lab.layers import count_parameters
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
-from moe_lab.routing import MixtureOutput
+from moe_lab.parts import Alone, Baseline, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
+from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
+
+#: task -> what its targets are, and words that fit it
+TARGETS = {"classification": "classes", "regression": "numbers"}
+FITTING = {
+    "classification": "experts=mlp objective=mixture",
+    "regression": "experts=gaussian objective=mixture_density",
+}
 
 
 class Mixture(nn.Module):
@@ -24,10 +31,10 @@ class Mixture(nn.Module):
         self.gate = gate
         self._combine = RULES[combine_rule(gate)]
 
-    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput | GaussianMixtureOutput:
         experts = self.experts(x_BD)
         routing = self.gate(x_BD, experts.hidden_BEH, noise)
-        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
+        return experts.mix(routing, self._combine)
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,11 @@ def combine_rule(gate: Gate) -> Combine:
     """The rule that a gate's config names, or else the one that fits it.
 
     Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
-    Raises ConfigError where probabilities are asked for and do not fit.
+    Densities are mixed as probabilities are, and have no logits.
+    Raises ConfigError where probabilities are asked for and do not fit, and for densities where they do not fit.
     """
+    if gate.sizes.task == "regression":
+        return _rule_of_densities(gate)
     fits = gate.rows_sum_to_one and gate.sizes.k >= 2
     if gate.combine == "probabilities" and not fits:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
@@ -79,9 +89,27 @@ def combine_rule(gate: Gate) -> Combine:
     return gate.combine or ("probabilities" if fits else "logits")
 
 
+def _rule_of_densities(gate: Gate) -> Combine:
+    """Only a mixture whose weights sum to one is a density. With k = 1 the weight is p of the softmax over all, the
+    loss is -log p_e - log N_e(y), and the gate's gradient is the same whether the chosen expert is right or wrong."""
+    if gate.combine == "logits":
+        raise ConfigError("gate.combine=logits does not fit densities, which have no logits: leave gate.combine null")
+    if gate.sizes.k == 1 and gate.sizes.experts > 1:
+        raise ConfigError(
+            "k=1 does not fit densities: the gate could not learn whether its choice was right; "
+            "take k of at least 2, or a gate of every expert, such as gate=softmax"
+        )
+    if not gate.rows_sum_to_one:
+        raise ConfigError(
+            "a mixture of densities needs weights that sum to one for every sample, and this gate's do not: "
+            "take another gate, such as gate=softmax"
+        )
+    return "probabilities"
+
+
 def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Learner:
     """The parts that a checked config names, initialized on the CPU, each from its own named generator; a baseline
-    in place of the mixture where the config has one.
+    in place of the mixture where the config has one. ``classes`` is 0 where the targets are numbers.
 
     Raises ConfigError where parts do not fit each other.
     """
@@ -91,7 +119,9 @@ def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
 def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learner:
     """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
     with seeded(seed_init, "baseline"):
-        baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
+        stand_in = build(config["baseline"])
+        check_task("baseline", stand_in, mixture.gate.sizes)
+        baseline = stand_in.replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
         mixture = Mixture(baseline, Alone(sizes))
@@ -111,6 +141,7 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
     sizes = sizes_of(config, shape, classes)
     with seeded(seed_init, "experts"):
         experts = build(config["experts"], sizes)
+    check_task("experts", experts, sizes)
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)
@@ -132,6 +163,10 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
 def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
     """Raise ConfigError where a part's declared demands are not met by the others."""
     sizes = gate.sizes
+    check_task("objective", objective, sizes)
+    check_task("gate", gate, sizes)
+    for name, regularizer in regularizers.items():
+        check_task(f"regularizer {name}", regularizer, sizes)
     if objective.needs_distribution and not gate.rows_sum_to_one:
         raise ConfigError(
             f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
@@ -148,6 +183,17 @@ def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]
                 f"regularizer {name} needs a gate that gives {', '.join(missing)}, and this one does not: "
                 "take another gate, such as noisy_top_k, or leave it out"
             )
+
+
+def check_task(role: str, part: Experts | Gate | Objective | Regularizer | Baseline, sizes: Sizes) -> None:
+    """Raise ConfigError where the data set's targets are not what a part is for."""
+    if part.task in (None, sizes.task):
+        return
+    remedies = {"experts": FITTING[sizes.task], "objective": FITTING[sizes.task], "baseline": "baseline=single"}
+    raise ConfigError(
+        f"{role} {_name(part)} is for {TARGETS[part.task]}, and this data set's targets are {TARGETS[sizes.task]}: "
+        f"take {remedies.get(role, 'another, or leave it out')}"
+    )
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
@@ -168,5 +214,5 @@ def _values(values: range) -> str:
     return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"
 
 
-def _name(part: nn.Module) -> str:
+def _name(part: object) -> str:
     return type(part).__name__

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from moe_lab.layers import Linear, hyper, stack
 from moe_lab.noise import Noise
 from moe_lab.ranges import Count
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing, Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
@@ -29,7 +29,8 @@ class Sizes:
     """The sizes that the engine gives to every part.
 
     shape:   of one sample, (channels, height, width) or (features,); inputs arrive flattened to D features.
-    classes: C.  experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
+    classes: C; 0 where the targets are numbers.
+    experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
     hidden:  H, the width of the experts' last hidden layer; None where they have none.
     """
 
@@ -43,6 +44,11 @@ class Sizes:
     def features(self) -> int:
         """D."""
         return prod(self.shape)
+
+    @property
+    def task(self) -> Task:
+        """What the data set asks for: classes, or numbers."""
+        return "classification" if self.classes else "regression"
 
 
 class Body(nn.Module):
@@ -74,7 +80,10 @@ class Experts(nn.Module):
 
     ``network`` builds one expert, for example a Classifier: a module x [..., B, D] -> (hidden [..., B, H] before its
     ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
+    Experts for numbers say so in ``task``, and make of their networks' last layer what they predict in ``output``.
     """
+
+    task: ClassVar[Task] = "classification"
 
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
         super().__init__()
@@ -82,10 +91,13 @@ class Experts(nn.Module):
         self.hidden_features = hidden_features
         self.bank = stack([network() for _ in range(count)])
 
-    def forward(self, x_BD: Tensor) -> ExpertOutput:
-        hidden_EBH, logits_EBC = self.bank(x_BD.unsqueeze(-3))
-        log_probs_BEC = logits_EBC.log_softmax(-1).transpose(-3, -2)
-        return ExpertOutput(log_probs_BEC, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+    def forward(self, x_BD: Tensor) -> ExpertOutput | GaussianExpertOutput:
+        hidden_EBH, last_EBO = self.bank(x_BD.unsqueeze(-3))
+        return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+
+    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput | GaussianExpertOutput:
+        """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
+        return ExpertOutput(last_EBO.log_softmax(-1).transpose(-3, -2), hidden_BEH)
 
 
 class Gate(nn.Module):
@@ -98,6 +110,8 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
+    #: the one task that the gate can serve; None: it does not look at targets
+    task: ClassVar[Task | None] = None
     #: names of the extras that its routing always has
     extras: ClassVar[frozenset[str]] = frozenset()
 
@@ -168,7 +182,7 @@ class Step:
 
     x_BD: Tensor
     y_B: Tensor
-    output: MixtureOutput
+    output: MixtureOutput | GaussianMixtureOutput
     gate: Gate
     experts: Experts
     noise: Noise
@@ -218,6 +232,9 @@ class SteppedGate(Gate):
 class Baseline(ABC):
     """What stands in for the mixture: a bank of one expert, without a gate."""
 
+    #: the one task that the baseline can serve; None: that of the mixture's experts
+    task: ClassVar[Task | None] = None
+
     @abstractmethod
     def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts | None:
         """The one expert that stands in for the mixture of ``experts`` and ``gate``, built from ``config``; None where
@@ -240,6 +257,8 @@ class Alone(Gate):
 class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
+    #: the one task that the objective can serve; None: both
+    task: ClassVar[Task | None] = "classification"
     #: refuses gates whose rows of weights do not sum to one
     needs_distribution: ClassVar[bool] = False
 
@@ -250,6 +269,8 @@ class Objective(nn.Module):
 class Regularizer(nn.Module):
     """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged."""
 
+    #: the one task that the regularizer can serve; None: it does not look at targets
+    task: ClassVar[Task | None] = None
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
     #: refuses gates whose routing lacks these extras

@@ -184,7 +184,7 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally,
     tally, experts = Tally(), []
     for x_BD, y_B in batches(split):
         output = learner.mixture(x_BD, noise)
-        loss_B = -output.log_probs_BC.gather(-1, y_B.unsqueeze(-1)).squeeze(-1)
+        loss_B = -output.log_likelihood_B(y_B)
         tally.add(loss_B, y_B, output)
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
