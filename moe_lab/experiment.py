@@ -18,20 +18,24 @@ from moe_lab.job import Job, learner_of, seeds_of, settle
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text
 from moe_lab.store.status import StatusFile
+from moe_lab.tasks import Task
 from moe_lab.training import checkpoint
 from moe_lab.training.evaluate import evaluate
 from moe_lab.training.loop import Loop, evaluation_noise
 from moe_lab.training.watch import Diverged, StopAsked, Stopped, Watch
 
-#: the metrics that status.json repeats, so that a listing of many runs reads one small file each
-HEADLINE = (
-    "test_error_rate",
+_OF_THE_ROUTING = (
     "mutual_information_expert_label_bits",
     "information_per_usage",
     "sample_entropy_bits",
     "usage_entropy_bits",
     "dead_experts",
 )
+#: the metrics that status.json repeats, so that a listing of many runs reads one small file each
+HEADLINE: dict[Task, tuple[str, ...]] = {
+    "classification": ("test_error_rate", *_OF_THE_ROUTING),
+    "regression": ("test_rmse_sd", "test_r2", "test_loss_nats", *_OF_THE_ROUTING),
+}
 
 
 def run(
@@ -133,9 +137,10 @@ class _Session:
             files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
         for name, arrays in files.items():
             write_npz(self._folder / f"{name}.npz", arrays)
-        metrics = compute(RunArrays.from_arrays(files["routing"], files["evaluation"]))
+        arrays = RunArrays.from_arrays(files["routing"], files["evaluation"])
+        metrics = compute(arrays)
         write_json(self._folder / "metrics.json", metrics)
-        return {name: metrics[name]["value"] for name in HEADLINE}
+        return {name: metrics[name]["value"] for name in HEADLINE[arrays.task]}
 
 
 def _saved_state(job: Job, folder: Path) -> dict[str, Any] | None:

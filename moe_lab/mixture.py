@@ -13,9 +13,9 @@ from moe_lab.layers import count_parameters
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Alone, Baseline, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
 from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
+from moe_lab.tasks import TARGETS
 
-#: task -> what its targets are, and words that fit it
-TARGETS = {"classification": "classes", "regression": "numbers"}
+#: words that fit a task
 FITTING = {
     "classification": "experts=mlp objective=mixture",
     "regression": "experts=gaussian objective=mixture_density",

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from moe_lab.layers import Linear, hyper, stack
 from moe_lab.noise import Noise
 from moe_lab.ranges import Count
-from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing, Task
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
+from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]

@@ -9,12 +9,8 @@ before the named axes (nothing, or R) is nobody's business.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from torch import Tensor
-
-#: what is to be predicted: a class of C, or a number
-Task = Literal["classification", "regression"]
 
 LOG_2_PI = math.log(2 * math.pi)
 
