@@ -16,7 +16,14 @@ R, B, C, SHAPE = 3, 7, 4, (1, 8, 8)
 
 GROUPS = ("gate", "experts", "objective", "regularizer")
 #: words without which an option is refused
-NEEDS = {"regularizer=[load]": ["gate=noisy_top_k"]}
+NEEDS = {
+    "regularizer=[load]": ["gate=noisy_top_k"],
+    "experts=gaussian": ["experts.count=5", "objective=mixture_density"],
+    "experts=linear_gaussian": ["experts.count=5", "objective=mixture_density"],
+    "objective=mixture_density": ["experts=gaussian", "experts.count=5"],
+}
+#: the word by which a case has numbers as targets
+OF_NUMBERS = "objective=mixture_density"
 #: further forms of an option
 EXTRA = {
     "gate": [["k=1"], ["k=2"], ["gate.weigh.over=all", "k=2"]],
@@ -30,6 +37,7 @@ EXTRA = {
     "experts=conv": [["experts.filters=[2,3]", "experts.padding=1", "experts.batch_norm=[1]", "experts.bias=all"]],
     "regularizer=[load]": [["k=1"]],
     "objective=mixture": [["objective.second_softmax=true"]],
+    "objective=mixture_density": [["k=2"], ["gate=attentive"], ["experts.least_sd=0.3"]],
     "regularizer=[importance]": [["regularizers.importance.correction=0"]],
     "regularizer=[sample_similarity]": [
         [f"regularizers.sample_similarity.{key}" for key in ("form=paper", "beta_s=1.5", "beta_d=0.5", "on=weights")],
@@ -57,7 +65,8 @@ def outcome(learner, x, y, noise):
     gradients = torch.autograd.grad(losses.total.sum(), list(learner.parameters()), allow_unused=True)
     routing = output.routing
     return {
-        "log_probs": output.log_probs_BC,
+        **{name: one for name, one in output.stored(y).items() if one.dtype is torch.float32},
+        "likelihood": output.log_likelihood_B(y),
         "weights": routing.weights_BE,
         "probs": routing.probs_BE,
         "selected": routing.selected_BE.float(),
@@ -71,13 +80,14 @@ def outcome(learner, x, y, noise):
 @pytest.mark.parametrize("shared", [False, True], ids=["own data", "shared minibatch"])
 @pytest.mark.parametrize("words", list(cases()), ids=" ".join)
 def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
+    numbers = OF_NUMBERS in words
     solos = []
     for run in range(R):
-        learner = learner_of(*words, seed=run, shape=SHAPE)
+        learner = learner_of(*words, seed=run, shape=SHAPE, classes=0 if numbers else C)
         for buffer in learner.buffers():
             buffer.mul_(1 + 0.25 * run)
         solos.append(learner)
-    x, y = draw(R, B, 64), torch.arange(R * B).reshape(R, B) % C
+    x, y = draw(R, B, 64), draw(R, B) if numbers else torch.arange(R * B).reshape(R, B) % C
     if shared:
         x, y = x[:1].expand(R, B, 64), y[:1].expand(R, B)
     together = outcome(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from moe_lab.errors import RunError
+from moe_lab.metrics import METRICS
 from moe_lab.reports import write_run_report
 
 FIGURES = [
