@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import Linear, hyper, stack
+from moe_lab.layers import Linear, hyper, log_softmax, stack
 from moe_lab.noise import Noise
 from moe_lab.ranges import Count
 from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
@@ -98,7 +98,7 @@ class Experts(nn.Module):
 
     def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput | GaussianExpertOutput:
         """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
-        return ExpertOutput(last_EBO.log_softmax(-1).transpose(-3, -2), hidden_BEH)
+        return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
 
 
 class Gate(nn.Module):
@@ -176,10 +176,7 @@ class Weigh(nn.Module):
 
 @dataclass(frozen=True)
 class Step:
-    """Everything an objective, a regularizer or a controller may look at during one training step.
-
-    ``epoch`` and ``step`` count from zero; ``step`` goes on over epochs.
-    """
+    """Everything an objective, a regularizer or a controller may look at during one training step."""
 
     x_BD: Tensor
     y_B: Tensor
@@ -187,8 +184,6 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-    epoch: int
-    step: int
 
 
 class SteppedGate(Gate):

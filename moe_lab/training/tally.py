@@ -46,10 +46,19 @@ class Tally:
         for name, value in (extras or {}).items():
             self._add(name, value)
 
+    def clear(self) -> None:
+        """All sums zero again, in the memory that they have."""
+        for one in self.sums.values():
+            one.zero_()
+
     def of_run(self, run: int) -> "Tally":
         """The sums of one run of a stack; what has no axis R (counts of samples) is the same for all."""
         own_axes = {name: int(name.endswith("_E")) for name in self.sums}
         return Tally({name: one[run] if one.ndim > own_axes[name] else one for name, one in self.sums.items()})
+
+    def on_cpu(self) -> "Tally":
+        """The same sums, fetched from the device at once."""
+        return Tally({name: one.cpu() for name, one in self.sums.items()})
 
     def row(self, prefix: str) -> dict[str, float]:
         """The means: loss, error rate (of numbers: root mean squared error in sd of y), mean entropy of a sample's
@@ -79,7 +88,10 @@ class Tally:
     def _add(self, name: str, value: Tensor) -> None:
         # Apple's GPUs have no double precision
         value = value.detach().to(torch.float32 if value.device.type == "mps" else torch.float64)
-        self.sums[name] = self.sums[name] + value if name in self.sums else value
+        if name in self.sums:
+            self.sums[name] += value
+        else:
+            self.sums[name] = value.clone()
 
 
 def normalized(weights_BE: Tensor) -> tuple[Tensor, Tensor]:

@@ -40,7 +40,7 @@ def step_of(noise):
         log_probs_BC: Tensor | None = None,
     ) -> Step:
         output = MixtureOutput(Routing(probs_BE, weights_BE, None), ExpertOutput(None, None), log_probs_BC)
-        return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise, epoch=0, step=0)
+        return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise)
 
     return make
 

@@ -61,7 +61,7 @@ def outcome(learner, x, y, noise):
     """Everything that a step gives, and the gradient of every parameter."""
     mixture = learner.mixture
     output = mixture(x, noise)
-    loss, losses = learner.losses(Step(x, y, output, mixture.gate, mixture.experts, noise, 0, 0))
+    loss, losses = learner.losses(Step(x, y, output, mixture.gate, mixture.experts, noise))
     gradients = torch.autograd.grad(losses.total.sum(), list(learner.parameters()), allow_unused=True)
     routing = output.routing
     return {

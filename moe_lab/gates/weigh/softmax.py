@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.errors import ConfigError
-from moe_lab.layers import hyper
+from moe_lab.layers import hyper, log_softmax
 from moe_lab.parts import Sizes, Weigh
 from moe_lab.ranges import Positive
 
@@ -44,11 +44,11 @@ class Softmax(Weigh):
 
     def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         scaled_BE = logits_BE / self.temperature_11
-        log_probs_BE = scaled_BE.log_softmax(-1)
+        log_probs_BE = log_softmax(scaled_BE)
         probs_BE = log_probs_BE.exp()
         if self._every_expert:
             return probs_BE, probs_BE, log_probs_BE
         if self._all:
             return probs_BE, probs_BE.masked_fill(~selected_BE, 0.0), None
-        log_weights_BE = scaled_BE.masked_fill(~selected_BE, -torch.inf).log_softmax(-1)
+        log_weights_BE = log_softmax(scaled_BE.masked_fill(~selected_BE, -torch.inf))
         return probs_BE, log_weights_BE.exp(), log_weights_BE
