@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.combine import RULES
-from moe_lab.config.build import build
+from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
-from moe_lab.layers import count_parameters
+from moe_lab.layers import BatchNorm2d, count_parameters
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Alone, Baseline, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
 from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
+from moe_lab.slots import on_slots
 from moe_lab.tasks import TARGETS
 
 #: words that fit a task
@@ -31,10 +32,23 @@ class Mixture(nn.Module):
         self.gate = gate
         self._combine = RULES[combine_rule(gate)]
 
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether a prediction depends on its batch-mates, as the mixture stands: in training, or in evaluation."""
+        norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
+        return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
+
     def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput | GaussianMixtureOutput:
+        if self.gate.makes_slots:
+            return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
         routing = self.gate(x_BD, experts.hidden_BEH, noise)
         return experts.mix(routing, self._combine)
+
+    def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        routing = self.gate(x_BD, None, noise)
+        experts = on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
+        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
 
 
 @dataclass(frozen=True)
@@ -90,19 +104,15 @@ def combine_rule(gate: Gate) -> Combine:
 
 
 def _rule_of_densities(gate: Gate) -> Combine:
-    """Only a mixture whose weights sum to one is a density. With k = 1 the weight is p of the softmax over all, the
-    loss is -log p_e - log N_e(y), and the gate's gradient is the same whether the chosen expert is right or wrong."""
+    """Only a mixture whose weights sum to one is a density. A gate of k = 1 that learns gives p of the softmax over
+    all; then the loss is -log p_e - log N_e(y), and its gradient is the same whether its choice is right or wrong."""
     if gate.combine == "logits":
         raise ConfigError("gate.combine=logits does not fit densities, which have no logits: leave gate.combine null")
-    if gate.sizes.k == 1 and gate.sizes.experts > 1:
-        raise ConfigError(
-            "k=1 does not fit densities: the gate could not learn whether its choice was right; "
-            "take k of at least 2, or a gate of every expert, such as gate=softmax"
-        )
     if not gate.rows_sum_to_one:
+        reason = "with k=1 " if gate.sizes.k == 1 else ""
         raise ConfigError(
-            "a mixture of densities needs weights that sum to one for every sample, and this gate's do not: "
-            "take another gate, such as gate=softmax"
+            f"a mixture of densities needs weights that sum to one for every sample, and this gate's {reason}do not: "
+            "take gate=softmax, or gate=top_k with k of at least 2"
         )
     return "probabilities"
 
@@ -139,8 +149,9 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
     sizes = sizes_of(config, shape, classes)
+    expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
-        experts = build(config["experts"], sizes)
+        experts = build(config["experts"], replace(sizes, shape=expert_shape))
     check_task("experts", experts, sizes)
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
@@ -189,7 +200,8 @@ def check_task(role: str, part: Experts | Gate | Objective | Regularizer | Basel
     """Raise ConfigError where the data set's targets are not what a part is for."""
     if part.task in (None, sizes.task):
         return
-    remedies = {"experts": FITTING[sizes.task], "objective": FITTING[sizes.task], "baseline": "baseline=single"}
+    fitting = FITTING[sizes.task]
+    remedies = {"experts": fitting, "objective": fitting, "baseline": "baseline=single", "gate": "gate=softmax"}
     raise ConfigError(
         f"{role} {_name(part)} is for {TARGETS[part.task]}, and this data set's targets are {TARGETS[sizes.task]}: "
         f"take {remedies.get(role, 'another, or leave it out')}"

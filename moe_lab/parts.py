@@ -9,7 +9,6 @@ and moe_lab/mixture.py checks them before anything is trained.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -19,37 +18,11 @@ from moe_lab.layers import Linear, hyper, log_softmax, stack
 from moe_lab.noise import Noise
 from moe_lab.ranges import Count
 from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
+from moe_lab.sizes import Sizes
 from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes that the engine gives to every part.
-
-    shape:   of one sample, (channels, height, width) or (features,); inputs arrive flattened to D features.
-    classes: C; 0 where the targets are numbers.
-    experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
-    hidden:  H, the width of the experts' last hidden layer; None where they have none.
-    """
-
-    shape: tuple[int, ...]
-    classes: int
-    experts: int
-    k: int
-    hidden: int | None = None
-
-    @property
-    def features(self) -> int:
-        """D."""
-        return prod(self.shape)
-
-    @property
-    def task(self) -> Task:
-        """What the data set asks for: classes, or numbers."""
-        return "classification" if self.classes else "regression"
 
 
 class Body(nn.Module):
@@ -113,13 +86,24 @@ class Gate(nn.Module):
     needs_hidden: bool = False
     #: the one task that the gate can serve; None: it does not look at targets
     task: ClassVar[Task | None] = None
+    #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
+    selects_k: bool = True
+    #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
+    batch_dependent: bool = False
+    #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
+    makes_slots: bool = False
     #: names of the extras that its routing always has
-    extras: ClassVar[frozenset[str]] = frozenset()
+    extras: frozenset[str] = frozenset()
 
     def __init__(self, sizes: Sizes, *, k: int | None, combine: Combine | None) -> None:
         super().__init__()
         self.sizes = sizes
         self.combine = combine
+
+    @classmethod
+    def expert_shape(cls, options: Config, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what an expert sees, from the gate's options and the shape of a sample."""
+        return shape
 
     @property
     @abstractmethod
@@ -145,7 +129,12 @@ class Score(nn.Module):
 
 
 class Select(nn.Module):
-    """Second step of a composed gate: logits_BE -> selected_BE (bool)."""
+    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
+
+    #: as the gate's; ``extras`` are those that ``keep`` gives
+    extras: ClassVar[frozenset[str]] = frozenset()
+    selects_k: ClassVar[bool] = True
+    batch_dependent: bool = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -158,6 +147,10 @@ class Select(nn.Module):
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
 
+    def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Which chosen experts keep the sample after they are weighed, and the routing's extras; here all, and none."""
+        return chosen_BE, {}
+
 
 class Weigh(nn.Module):
     """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
@@ -165,6 +158,9 @@ class Weigh(nn.Module):
     ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one. A part
     may say in ``resolved`` what options that are null mean here, so that aliases have one key.
     """
+
+    #: the weight of a chosen expert may be zero; then it is not selected
+    sparse: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -211,6 +207,7 @@ class SteppedGate(Gate):
         self.select = select
         self.weigh = weigh
         self.needs_hidden = score.needs_hidden
+        self.extras = self.extras | select.extras
         self.make_layers()
 
     def make_layers(self) -> None:
@@ -218,11 +215,29 @@ class SteppedGate(Gate):
 
     @property
     def rows_sum_to_one(self) -> bool:
-        return self.weigh.rows_sum_to_one
+        return self.weigh.rows_sum_to_one and self.select.selects_k
 
     @property
     def usable_k(self) -> range:
         return self.select.usable_k
+
+    @property
+    def selects_k(self) -> bool:
+        return self.select.selects_k and not self.weigh.sparse
+
+    @property
+    def batch_dependent(self) -> bool:
+        return self.select.batch_dependent
+
+    def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
+        """Select and weigh: the experts that are chosen are weighed, then those are left out that are not kept."""
+        chosen_BE = self.select(logits_BE, noise)
+        probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, chosen_BE)
+        kept_BE, extras = self.select.keep(logits_BE, chosen_BE, noise)
+        if kept_BE is not chosen_BE:
+            weights_BE, log_weights_BE = weights_BE.masked_fill(~kept_BE, 0.0), None
+        selected_BE = kept_BE & (weights_BE > 0) if self.weigh.sparse else kept_BE
+        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, logits_BE, extras)
 
 
 class Baseline(ABC):

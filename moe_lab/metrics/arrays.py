@@ -38,6 +38,7 @@ class RunArrays(ABC):
     selected_NE: np.ndarray
     gate_logits_NE: np.ndarray | None
     expert_log_prob_true_NE: np.ndarray
+    overflow_N: np.ndarray | None
     parameters_total: int
     parameters_active: int
 

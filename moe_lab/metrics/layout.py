@@ -28,6 +28,7 @@ LAYOUTS: dict[Task, Layout] = {
         "log_probs": ("NC", "floats"),
         **GATE,
         "expert_prediction": ("NE", "integers"),
+        "overflow": ("N", "floats"),
     },
     "regression": {
         "sample_index": ("N", "integers"),
@@ -38,9 +39,10 @@ LAYOUTS: dict[Task, Layout] = {
         "expert_mean": ("NE", "floats"),
         "expert_variance": ("NE", "floats"),
         "component": ("N", "integers"),
+        "overflow": ("N", "floats"),
     },
 }
-OPTIONAL = {"gate_logits", "component"}
+OPTIONAL = {"gate_logits", "component", "overflow"}
 PARAMETERS = ("parameters_total", "parameters_active")
 SCALE = ("target_mean", "target_sd")
 DAMAGED = "the run diverged or its file is damaged"

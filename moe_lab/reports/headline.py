@@ -58,6 +58,11 @@ LABELS: dict[Task, dict[str, str]] = {
     "regression": HEADLINE["regression"] | BESIDE_NUMBERS | BESIDE,
 }
 ONE_SEED = "One seed: n = 1. Another seed may give other numbers, so this is an observation, not yet a result."
+#: stands with the numbers of a run whose evaluation.npz says that it is batch_dependent
+BATCH_NOTE = (
+    "Predictions of this run depend on their batch-mates: test samples were taken in their order, in batches of the "
+    "training size, and other batches would give other numbers."
+)
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 

@@ -8,7 +8,14 @@ import yaml
 from moe_lab.metrics import RunArrays
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays
 from moe_lab.reports.choices import differing_choices, main_choices
-from moe_lab.reports.headline import headline, numbers, sampling_note, sampling_note_of_numbers, verdict
+from moe_lab.reports.headline import (
+    BATCH_NOTE,
+    headline,
+    numbers,
+    sampling_note,
+    sampling_note_of_numbers,
+    verdict,
+)
 from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.place import environment_facts, moment, speed
 from moe_lab.reports.run_sections import finished_sections, history_sections
@@ -45,11 +52,14 @@ def write_run_report(run: Run) -> Path:
 def _finished(run: Run) -> dict[str, Any]:
     arrays = RunArrays.from_run(run)
     target = target_of(run, arrays)
+    notes = [_note(run, arrays, target)]
+    if run.arrays("evaluation").get("batch_dependent", False):
+        notes.append(BATCH_NOTE)
     return _common(run) | {
         "verdict": verdict(run.metrics, **arrays.sizes, about=target.one),
         "headline": headline(run.metrics, **arrays.sizes),
         "numbers": numbers(run.metrics, **arrays.sizes),
-        "sampling_note": _note(run, arrays, target),
+        "sampling_note": " ".join(notes),
         "sections": finished_sections(run, arrays, target),
     }
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner
+from moe_lab.mixture import Learner, Mixture
 from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
 from moe_lab.training.members import Member, Record, Seeds
@@ -20,7 +20,7 @@ from moe_lab.training.stack import state_of_run, together
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import PauseAsked, Watch
 
-#: samples a batch where nothing is learned; small enough to stay in cache with many experts
+#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
 EVALUATION_BATCH = 1024
 
 
@@ -174,7 +174,9 @@ class Loop:
         split = self._data.validation
         if len(split) == 0:
             return None, None
-        tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"))
+        tally, experts = evaluate_split(
+            self.learner, split, self._noises("noise/evaluation"), self.members[0].trainer.batch_size
+        )
         return tally.on_cpu(), experts.cpu().reshape(len(self.members), -1)
 
     def _next_epoch(self) -> None:
@@ -205,11 +207,11 @@ def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:
 
 
 @torch.no_grad()
-def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally, Tensor]:
+def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch: int) -> tuple[Tally, Tensor]:
     """The sums over a split, and every sample's arg-max expert (-1 where no expert has it), [..., N]."""
     learner.eval()
     tally, experts = Tally(), []
-    for x_BD, y_B in batches(split):
+    for x_BD, y_B in batches(split, learner.mixture, training_batch):
         output = learner.mixture(x_BD, noise)
         loss_B = -output.log_likelihood_B(y_B)
         tally.add(loss_B, y_B, output)
@@ -218,6 +220,8 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally,
     return tally, torch.cat(experts, -1)
 
 
-def batches(split: Split):
-    """(x_BD, y_B) of a split in its order."""
-    return zip(split.x_ND.split(EVALUATION_BATCH), split.y_N.split(EVALUATION_BATCH), strict=True)
+def batches(split: Split, mixture: Mixture, training_batch: int):
+    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
+    batch-mates."""
+    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
+    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)

@@ -43,6 +43,8 @@ class Tally:
         self._add("entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
         self._add("usage_E", usage_E)
         self._add("load_E", load(shares_BE, routed_B))
+        if "overflow_B" in output.routing.extras:
+            self._add("overflow", output.routing.extras["overflow_B"].sum(-1))
         for name, value in (extras or {}).items():
             self._add(name, value)
 
@@ -62,7 +64,7 @@ class Tally:
 
     def row(self, prefix: str) -> dict[str, float]:
         """The means: loss, error rate (of numbers: root mean squared error in sd of y), mean entropy of a sample's
-        weights, entropy of the mean weights."""
+        weights, entropy of the mean weights; and of a gate with capacity the share of its choices that was dropped."""
         samples, routed = self.sums["samples"], self.sums["routed"].clamp(min=1)
         values = {
             "loss_nats": self.sums["loss_nats"] / samples,
@@ -70,6 +72,8 @@ class Tally:
             "sample_entropy_bits": self.sums["entropy_bits"] / routed,
             "usage_entropy_bits": entropy_of_shares_bits(self.sums["usage_E"] / routed),
         }
+        if "overflow" in self.sums:
+            values["overflow_share"] = self.sums["overflow"] / samples
         return {f"{prefix}_{name}": value.item() for name, value in values.items()}
 
     def mean(self, name: str) -> float:

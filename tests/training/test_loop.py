@@ -199,5 +199,5 @@ def test_validation_is_without_noise(loop_of):
     assert not loop.learner.training
     noises = [Noise([generator(seed, "other")]) for seed in (1, 2)]
     for noise in noises:
-        tally, _ = evaluate_split(loop.learner.train(), loop._data.validation, noise)
+        tally, _ = evaluate_split(loop.learner.train(), loop._data.validation, noise, 32)
         assert tally.row("validation")["validation_loss_nats"] == row["validation_loss_nats"]

@@ -54,9 +54,11 @@ def test_the_loss_is_that_of_the_mixture_and_every_parameter_learns(words, draw,
             "objective Mixture is for classes, .*: take experts=gaussian objective=mixture_den",
         ),
         (["baseline=gate_as_classifier"], "baseline GateAsClassifier is for classes, .*: take baseline=single"),
-        (["k=1"], "k=1 does not fit densities: .*; take k of at least 2"),
-        (["gate=switch"], "k=1 does not fit densities"),
-        (["k=2", "gate.weigh.over=all"], "needs weights that sum to one .*: take another gate, such as gate=softmax"),
+        (["k=1"], "this gate's with k=1 do not: take gate=softmax, or gate=top_k with k of at least 2"),
+        (["gate=switch"], "this gate's with k=1 do not"),
+        (["k=2", "gate.weigh.over=all"], "needs weights that sum to one for every sample, and this gate's do not"),
+        (["gate=relu"], "needs weights that sum to one"),
+        (["gate=soft_moe", "gate.patch=1"], "gate SoftMoe is for classes, .*: take gate=softmax"),
         (["gate.combine=logits"], "gate.combine=logits does not fit densities, .*: leave gate.combine null"),
         (["experts=linear_gaussian", "gate=attentive"], "gaussian, where the targets are numbers"),
         (["experts=linear_gaussian", "baseline=dense_total"], "widens the experts' hidden layers"),
@@ -83,6 +85,13 @@ def test_what_does_not_fit_numbers_is_refused_with_words_that_do(words, said):
 def test_what_does_not_fit_classes_is_refused_with_words_that_do(words, said):
     with pytest.raises(ConfigError, match=said):
         build_learner(compose(words), (1, 3, 4), 4, 0)
+
+
+def test_one_expert_by_a_gate_that_has_nothing_to_learn_is_a_density(draw, noise):
+    mixture = learner("gate=hash").mixture
+    output, y = mixture(draw(7, 12), noise), draw(7)
+    own = output.experts.log_likelihood_BE(y)[output.routing.selected_BE]
+    torch.testing.assert_close(output.log_likelihood_B(y), own)
 
 
 @pytest.mark.parametrize("words", [["experts.count=1"], ["baseline=dense_total"], ["baseline=dense_active"]], ids=str)
