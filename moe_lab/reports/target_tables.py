@@ -11,7 +11,7 @@ from moe_lab.reports.target import Target
 def given_table(arrays: NumberArrays, target: Target) -> Picture:
     """Test samples by the target's known component, or tenth, and the expert of the largest weight."""
     caption = (
-        f"A row is a {target.one}{_y(target)}, a column an expert; a cell counts the test samples whose largest weight "
+        f"A row is a {target.one}{_y(target)} and a column an expert; a cell counts the test samples whose largest weight "
         "went to the expert, which only the input decides."
     )
     words = Words("target_expert", f"Which {target.one} each expert gets", target.one, "target", "expert", caption)
@@ -30,7 +30,7 @@ def explained_table(arrays: NumberArrays, target: Target) -> Picture:
 
 
 def _y(target: Target) -> str:
-    return f" (y is {target.name})" if target.high_on_top and target.name != "y" else ""
+    return f", y being {target.name}," if target.high_on_top and target.name != "y" else ""
 
 
 def _table(counts_EC: np.ndarray, target: Target, words: Words) -> Picture:
