@@ -11,8 +11,8 @@ from moe_lab.reports.target import Target
 def given_table(arrays: NumberArrays, target: Target) -> Picture:
     """Test samples by the target's known component, or tenth, and the expert of the largest weight."""
     caption = (
-        f"A row is a {target.one}{_y(target)} and a column an expert; a cell counts the test samples whose largest weight "
-        "went to the expert, which only the input decides."
+        f"A row is a {target.one}{_y(target)} and a column an expert; a cell counts the test samples whose largest "
+        "weight went to the expert, which only the input decides."
     )
     words = Words("target_expert", f"Which {target.one} each expert gets", target.one, "target", "expert", caption)
     return _table(arrays.label_counts_EC, target, words)
