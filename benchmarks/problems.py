@@ -6,7 +6,7 @@ import torch
 
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data, Split
-from moe_lab.job import learner_of, prepare, seeds_of
+from moe_lab.job import learner_of, prepare, seeds_of, settle
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member
 from moe_lab.training.watch import Watch
@@ -33,6 +33,7 @@ def images(samples: int, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10
 
 def training(words: Sequence[str], data: Data) -> Loop:
     """A fresh training loop of moe-lab for the config that the words name, whatever its data set, on ``data``."""
-    config = prepare(words).config
+    config = prepare([*words, "trainer.epochs=1000000"]).config
+    settle(config)
     member = Member(learner_of(config, data), build(config["trainer"]), seeds_of(config))
     return Loop([member], data, Watch(), lambda: False)

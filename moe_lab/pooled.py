@@ -92,10 +92,12 @@ def _pieces(x_GHWB: Tensor, y_GMHWB: Tensor, side: int) -> Iterator[tuple[int, s
     """Group, filters and rows of the output that are done at once, and the windows of these rows, [W, X]."""
     groups, filters, height, width, samples = y_GMHWB.shape
     numbers = (4 * min(filters, FILTERS) + side**2) * width * samples
+    # a GPU does everything at once
+    at_once = (max(1, PIECE // numbers), FILTERS) if x_GHWB.is_cpu else (height, filters)
     for group in range(groups):
-        for rows in _slices(height, max(1, PIECE // numbers)):
+        for rows in _slices(height, at_once[0]):
             windows_WX = _windows(x_GHWB[group], side, rows, width)
-            for some in _slices(filters, FILTERS):
+            for some in _slices(filters, at_once[1]):
                 yield group, some, rows, windows_WX
 
 
