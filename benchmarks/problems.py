@@ -31,9 +31,12 @@ def images(samples: int, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10
     return Data(train=train, validation=none, test=train, shape=shape, class_names=names, attributes={})
 
 
-def training(words: Sequence[str], data: Data) -> Loop:
-    """A fresh training loop of moe-lab for the config that the words name, whatever its data set, on ``data``."""
-    config = prepare([*words, "trainer.epochs=1000000"]).config
+def training(words: Sequence[str], data: Data, runs: int = 1) -> Loop:
+    """A fresh training loop of moe-lab for the config that the words name, whatever its data set, on ``data``; of
+    several stacked runs with seeds of their own that share the minibatches."""
+    config, members = prepare([*words, "trainer.epochs=1000000"]).config, []
     settle(config)
-    member = Member(learner_of(config, data), build(config["trainer"]), seeds_of(config))
-    return Loop([member], data, Watch(), lambda: False)
+    for seed in range(runs):
+        own = {**config, "seed": seed, "seed_order": 0}
+        members.append(Member(learner_of(own, data), build(own["trainer"]), seeds_of(own)))
+    return Loop(members, data, Watch(), lambda: False)

@@ -25,6 +25,15 @@ def network(filters: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs), nn.Softmax(dim=1))
 
 
+def perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
+    """Fully connected layers on flattened images: probabilities of the outputs; no hidden layer: a linear gate."""
+    widths = (inputs, *hidden)
+    layers: list[nn.Module] = [nn.Flatten()]
+    for before, after in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], outputs), nn.Softmax(dim=1))
+
+
 class TextbookMixture(nn.Module):
     """Probabilities of the classes, sum_e g_e y_e; the last batch's g and y are kept for those who ask."""
 

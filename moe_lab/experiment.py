@@ -211,8 +211,9 @@ class _Session:
         return None
 
     def _files(self, loop: Loop, run: int) -> dict[str, dict[str, Any]]:
-        noise = evaluation_noise(loop.members[run].seeds, self._data.train.x_ND.device)
-        files = evaluate(loop.learner_of_run(run).mixture, self._data, noise)
+        member = loop.members[run]
+        noise = evaluation_noise(member.seeds, self._data.train.x_ND.device)
+        files = evaluate(loop.learner_of_run(run).mixture, self._data, noise, member.trainer.batch_size)
         if assignments := loop.state.records[run].assignments:
             expert = torch.stack(assignments).numpy()
             files["assignments"] = {"sample_index": self._data.validation.index_N.cpu().numpy(), "expert": expert}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from moe_lab.pooled import pooled_relu
+from moe_lab.pooled import output_moments, pooled_relu
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -60,8 +60,8 @@ class Conv2d(nn.Module):
     """2-D convolution x [..., B, I, H, W] -> [..., B, O, H', W'], stride 1, initialized like torch.nn.Conv2d.
 
     Leading axes of the weights that the input shares (size one) become more filters, the others groups.
-    ``pooled_relu`` is the convolution followed by a 2 x 2 maximum and ReLU, fused where the input is one channel of
-    data without padding.
+    ``pooled_relu`` is the convolution followed by a 2 x 2 maximum and ReLU, in one pass where the input is one channel
+    of data without padding.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, padding: int = 0, bias: bool = True) -> None:
@@ -79,20 +79,31 @@ class Conv2d(nn.Module):
         y = functional.conv2d(x, weight.flatten(0, -4), bias, padding=self.padding, groups=groups)
         return _unfold(y, lead, outputs)
 
-    def pooled_relu(self, x_BIHW: Tensor) -> Tensor:
-        """relu of the maximum over 2 x 2 of the convolution; a last odd row or column is left out."""
-        one_channel = self.weight_OIKK.shape[-3] == 1 and self.padding == 0
-        if one_channel and not x_BIHW.requires_grad:
-            return self._fused(x_BIHW)
-        return max_pool(self(x_BIHW)).relu()
+    def pooled_relu(self, x_BIHW: Tensor, norm: "BatchNorm2d | None" = None) -> Tensor:
+        """relu of the maximum over 2 x 2 of the convolution, which ``norm`` normalizes before; a last odd row or column
+        is left out."""
+        if self._fits_one_pass(x_BIHW, normalized=norm is not None):
+            return self._in_one_pass(x_BIHW, norm)
+        y_BOHW = self(x_BIHW)
+        return max_pool(y_BOHW if norm is None else norm(y_BOHW)).relu()
 
-    def _fused(self, x_B1HW: Tensor) -> Tensor:
+    def _fits_one_pass(self, x_BIHW: Tensor, normalized: bool) -> bool:
+        """Its pieces fit a CPU's cache; a GPU has better kernels of its own."""
+        one_channel = self.weight_OIKK.shape[-3] == 1 and self.padding == 0 and not x_BIHW.requires_grad
+        odd = any((side - self.weight_OIKK.shape[-1] + 1) % 2 for side in x_BIHW.shape[-2:])
+        return x_BIHW.device.type == "cpu" and one_channel and not (normalized and odd)
+
+    def _in_one_pass(self, x_B1HW: Tensor, norm: "BatchNorm2d | None") -> Tensor:
+        """Normalization scales and shifts the outputs of each filter, and so its weights and bias."""
         weight = self.weight_OIKK
         lead, outputs = weight.shape[:-4], weight.shape[-4]
         groups, x_BGHW = _fold(x_B1HW, lead)
-        weight_GMKK = weight.reshape(groups, -1, *weight.shape[-2:])
+        x_GBHW, weight_GMKK = x_BGHW.transpose(0, 1), weight.reshape(groups, -1, *weight.shape[-2:])
         bias_GM = weight.new_zeros(weight_GMKK.shape[:2]) if self.bias_O is None else self.bias_O.reshape(groups, -1)
-        y_GMHWB = pooled_relu(x_BGHW.transpose(0, 1), weight_GMKK, bias_GM)
+        if norm is not None:
+            scale_GM, shift_GM = norm.scale_and_shift(x_GBHW, weight_GMKK, bias_GM)
+            weight_GMKK, bias_GM = weight_GMKK * scale_GM[..., None, None], bias_GM * scale_GM + shift_GM
+        y_GMHWB = pooled_relu(x_GBHW, weight_GMKK, bias_GM)
         return y_GMHWB.reshape(*lead, outputs, *y_GMHWB.shape[2:]).movedim(-1, -4)
 
 
@@ -103,6 +114,9 @@ class BatchNorm2d(nn.Module):
     where ``batch_statistics_at_test`` says so (then a prediction depends on its batch-mates).
     Source: Ioffe and Szegedy 2015, Batch normalization, arXiv:1502.03167.
     """
+
+    momentum = 0.1
+    epsilon = 1e-5
 
     def __init__(self, channels: int, *, batch_statistics_at_test: bool = False) -> None:
         super().__init__()
@@ -115,11 +129,35 @@ class BatchNorm2d(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         lead, channels = self.weight_C.shape[:-1], self.weight_C.shape[-1]
         _, x = _fold(x_BCHW.expand(*lead, *x_BCHW.shape[-4:]), lead)
-        of_batch = self.training or self.batch_statistics_at_test
         # only training may move the running statistics
-        running = (None, None) if of_batch and not self.training else (self.mean_C.flatten(), self.var_C.flatten())
-        y = functional.batch_norm(x, *running, self.weight_C.flatten(), self.bias_C.flatten(), training=of_batch)
+        running = (
+            (None, None) if self._of_batch and not self.training else (self.mean_C.flatten(), self.var_C.flatten())
+        )
+        affine = self.weight_C.flatten(), self.bias_C.flatten()
+        y = functional.batch_norm(x, *running, *affine, self._of_batch, self.momentum, self.epsilon)
         return _unfold(y, lead, channels)
+
+    def scale_and_shift(self, x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> tuple[Tensor, Tensor]:
+        """The a and b [G, M] of the normalization a y + b of the convolution's outputs y, which are not computed."""
+        shape = weight_GMKK.shape[:2]
+        mean_GM, var_GM = self.mean_C.reshape(shape), self.var_C.reshape(shape)
+        if self._of_batch:
+            mean_GM, var_GM = output_moments(x_GBHW, weight_GMKK)
+            mean_GM = mean_GM + bias_GM
+            if self.training:
+                sides = (side - weight_GMKK.shape[-1] + 1 for side in x_GBHW.shape[-2:])
+                self._move(mean_GM.detach(), var_GM.detach(), x_GBHW.shape[-3] * math.prod(sides))
+        scale_GM = self.weight_C.reshape(shape) * (var_GM + self.epsilon).rsqrt()
+        return scale_GM, self.bias_C.reshape(shape) - mean_GM * scale_GM
+
+    @property
+    def _of_batch(self) -> bool:
+        return self.training or self.batch_statistics_at_test
+
+    def _move(self, mean_GM: Tensor, var_GM: Tensor, count: int) -> None:
+        """The running statistics; of the variance the unbiased estimate."""
+        self.mean_C.lerp_(mean_GM.reshape(self.mean_C.shape), self.momentum)
+        self.var_C.lerp_(var_GM.reshape(self.var_C.shape) * (count / (count - 1)), self.momentum)
 
 
 def max_pool(x_BCHW: Tensor) -> Tensor:

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.combine import RULES
-from moe_lab.config.build import build
+from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
-from moe_lab.layers import count_parameters
+from moe_lab.layers import BatchNorm2d, count_parameters
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
 from moe_lab.routing import MixtureOutput
+from moe_lab.slots import on_slots
 
 
 class Mixture(nn.Module):
@@ -24,9 +25,22 @@ class Mixture(nn.Module):
         self.gate = gate
         self._combine = RULES[combine_rule(gate)]
 
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether a prediction depends on its batch-mates, as the mixture stands: in training, or in evaluation."""
+        norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
+        return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
+
     def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        if self.gate.makes_slots:
+            return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
         routing = self.gate(x_BD, experts.hidden_BEH, noise)
+        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
+
+    def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        routing = self.gate(x_BD, None, noise)
+        experts = on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
         return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
 
 
@@ -109,8 +123,9 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
     sizes = sizes_of(config, shape, classes)
+    expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
-        experts = build(config["experts"], sizes)
+        experts = build(config["experts"], replace(sizes, shape=expert_shape))
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)

@@ -98,13 +98,24 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
+    #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
+    selects_k: bool = True
+    #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
+    batch_dependent: bool = False
+    #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
+    makes_slots: bool = False
     #: names of the extras that its routing always has
-    extras: ClassVar[frozenset[str]] = frozenset()
+    extras: frozenset[str] = frozenset()
 
     def __init__(self, sizes: Sizes, *, k: int | None, combine: Combine | None) -> None:
         super().__init__()
         self.sizes = sizes
         self.combine = combine
+
+    @classmethod
+    def expert_shape(cls, options: Config, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what an expert sees, from the gate's options and the shape of a sample."""
+        return shape
 
     @property
     @abstractmethod
@@ -130,7 +141,12 @@ class Score(nn.Module):
 
 
 class Select(nn.Module):
-    """Second step of a composed gate: logits_BE -> selected_BE (bool)."""
+    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
+
+    #: as the gate's; ``extras`` are those that ``keep`` gives
+    extras: ClassVar[frozenset[str]] = frozenset()
+    selects_k: ClassVar[bool] = True
+    batch_dependent: bool = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -143,6 +159,10 @@ class Select(nn.Module):
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
 
+    def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Which chosen experts keep the sample after they are weighed, and the routing's extras; here all, and none."""
+        return chosen_BE, {}
+
 
 class Weigh(nn.Module):
     """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
@@ -150,6 +170,9 @@ class Weigh(nn.Module):
     ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one. A part
     may say in ``resolved`` what options that are null mean here, so that aliases have one key.
     """
+
+    #: the weight of a chosen expert may be zero; then it is not selected
+    sparse: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -161,10 +184,7 @@ class Weigh(nn.Module):
 
 @dataclass(frozen=True)
 class Step:
-    """Everything an objective, a regularizer or a controller may look at during one training step.
-
-    ``epoch`` and ``step`` count from zero; ``step`` goes on over epochs.
-    """
+    """Everything an objective, a regularizer or a controller may look at during one training step."""
 
     x_BD: Tensor
     y_B: Tensor
@@ -172,8 +192,6 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-    epoch: int
-    step: int
 
 
 class SteppedGate(Gate):
@@ -201,6 +219,7 @@ class SteppedGate(Gate):
         self.select = select
         self.weigh = weigh
         self.needs_hidden = score.needs_hidden
+        self.extras = self.extras | select.extras
         self.make_layers()
 
     def make_layers(self) -> None:
@@ -208,11 +227,29 @@ class SteppedGate(Gate):
 
     @property
     def rows_sum_to_one(self) -> bool:
-        return self.weigh.rows_sum_to_one
+        return self.weigh.rows_sum_to_one and self.select.selects_k
 
     @property
     def usable_k(self) -> range:
         return self.select.usable_k
+
+    @property
+    def selects_k(self) -> bool:
+        return self.select.selects_k and not self.weigh.sparse
+
+    @property
+    def batch_dependent(self) -> bool:
+        return self.select.batch_dependent
+
+    def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
+        """Select and weigh: the experts that are chosen are weighed, then those are left out that are not kept."""
+        chosen_BE = self.select(logits_BE, noise)
+        probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, chosen_BE)
+        kept_BE, extras = self.select.keep(logits_BE, chosen_BE, noise)
+        if kept_BE is not chosen_BE:
+            weights_BE, log_weights_BE = weights_BE.masked_fill(~kept_BE, 0.0), None
+        selected_BE = kept_BE & (weights_BE > 0) if self.weigh.sparse else kept_BE
+        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, logits_BE, extras)
 
 
 class Baseline(ABC):

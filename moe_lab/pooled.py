@@ -33,6 +33,41 @@ def pooled_relu(x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> Tensor:
     return _PooledRelu.apply(x_GHWB, placed_GMPW.transpose(-3, -2), bias_GM, kernel)
 
 
+@torch.no_grad()
+def window_moments(x_GBHW: Tensor, kernel: int) -> tuple[Tensor, Tensor]:
+    """Mean [G, W] and mean product [G, W, W], in float64, of the pixels under the windows of ``pooled_relu``."""
+    x_GHWB = x_GBHW.movedim(-3, -1).contiguous()
+    groups, height, width, samples = x_GHWB.shape
+    pooled = (height - kernel + 1) // 2, (width - kernel + 1) // 2
+    like_GMHWB = x_GHWB.new_empty(()).expand(groups, 1, *pooled, samples)
+    sum_GW = x_GHWB.new_zeros(groups, (kernel + 1) ** 2, dtype=torch.float64)
+    product_GWW = x_GHWB.new_zeros(groups, (kernel + 1) ** 2, (kernel + 1) ** 2, dtype=torch.float64)
+    for group, _, _, windows_WX in _pieces(x_GHWB, like_GMHWB, kernel + 1):
+        sum_GW[group] += windows_WX.sum(-1)
+        product_GWW[group] += windows_WX @ windows_WX.mT
+    count = pooled[0] * pooled[1] * samples
+    return sum_GW / count, product_GWW / count
+
+
+def output_moments(x_GBHW: Tensor, weight_GMKK: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance (biased) [G, M] over samples and positions of the convolution with K x K weights, from the
+    moments of its inputs' windows: its outputs are not computed.
+
+    With w_p the weights set into the window at place p: mean = 1/4 sum_p w_p . m and
+    variance = 1/4 sum_p w_p' S w_p - mean^2. Exact where the outputs' height and width are even.
+    """
+    kernel = weight_GMKK.shape[-1]
+    # about a constant near the mean, for then the difference of squares loses no digits
+    center = x_GBHW.mean()
+    mean_GW, product_GWW = window_moments(x_GBHW - center, kernel)
+    weight_GMK = weight_GMKK.flatten(-2).double()
+    placed_GMPW = (weight_GMK @ _places(kernel, weight_GMK)).unflatten(-1, (4, -1))
+    mean_GM = torch.einsum("gmpw,gw->gm", placed_GMPW, mean_GW) / 4
+    square_GM = torch.einsum("gmpw,gwv,gmpv->gm", placed_GMPW, product_GWW, placed_GMPW) / 4
+    shift_GM = center * weight_GMK.sum(-1)
+    return (mean_GM + shift_GM).to(weight_GMKK.dtype), (square_GM - mean_GM**2).to(weight_GMKK.dtype)
+
+
 class _PooledRelu(torch.autograd.Function):
     """The weights come already set into the window at each of the four places."""
 
@@ -92,12 +127,10 @@ def _pieces(x_GHWB: Tensor, y_GMHWB: Tensor, side: int) -> Iterator[tuple[int, s
     """Group, filters and rows of the output that are done at once, and the windows of these rows, [W, X]."""
     groups, filters, height, width, samples = y_GMHWB.shape
     numbers = (4 * min(filters, FILTERS) + side**2) * width * samples
-    # a GPU does everything at once
-    at_once = (max(1, PIECE // numbers), FILTERS) if x_GHWB.is_cpu else (height, filters)
     for group in range(groups):
-        for rows in _slices(height, at_once[0]):
+        for rows in _slices(height, max(1, PIECE // numbers)):
             windows_WX = _windows(x_GHWB[group], side, rows, width)
-            for some in _slices(filters, at_once[1]):
+            for some in _slices(filters, FILTERS):
                 yield group, some, rows, windows_WX
 
 

@@ -12,8 +12,8 @@ import moe_lab
 PACKAGE = Path(moe_lab.__file__).parent
 #: floor of a module or package; a module may import from floors below it, and from its own package
 FLOORS = {
-    "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "parts": 1, "combine": 1, "networks": 1,
-    "environment": 1, "pooled": 1,
+    "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1, "combine": 1,
+    "networks": 1, "environment": 1, "pooled": 1, "slots": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
@@ -27,9 +27,11 @@ GROUND = {
     "noise": set(),
     "pooled": set(),
     "layers": {"pooled"},
+    "choice": set(),
     "combine": {"routing"},
     "environment": set(),
     "routing": set(),
+    "slots": {"layers", "routing"},
     "parts": {"layers", "noise", "ranges", "routing"},
     "networks": {"errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},

@@ -11,7 +11,4 @@ class ComposedGate(SteppedGate):
     """Score, select, weigh: logits from inputs, experts from logits, weights from both."""
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        logits_BE = self.score(x_BD, hidden_BEH, noise)
-        selected_BE = self.select(logits_BE, noise)
-        probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, selected_BE)
-        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, logits_BE)
+        return self.route(self.score(x_BD, hidden_BEH, noise), noise)

@@ -1,6 +1,6 @@
 """The sparsely-gated layer's gate: noise of a learned scale decides who is among the k."""
 
-from typing import ClassVar
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ class NoisyTopK(SteppedGate):
     Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 3 to 5, 8 and 9.
     """
 
-    extras: ClassVar[frozenset[str]] = frozenset({"noise_scale_BE", "load_probs_BE"})
+    extras = frozenset({"noise_scale_BE", "load_probs_BE"})
 
     def make_layers(self) -> None:
         self.noise_scale = Linear(self.sizes.features, self.sizes.experts, bias=False)
@@ -31,12 +31,11 @@ class NoisyTopK(SteppedGate):
         clean_BE = self.score(x_BD, hidden_BEH, noise)
         sigma_BE = functional.softplus(self.noise_scale(x_BD))
         noisy_BE = clean_BE + noise.normal(clean_BE) * sigma_BE if self.training else clean_BE
-        selected_BE = self.select(noisy_BE, noise)
-        _, weights_BE, log_weights_BE = self.weigh(noisy_BE, selected_BE)
-        probs_BE, _, _ = self.weigh(clean_BE, selected_BE)
+        routing = self.route(noisy_BE, noise)
+        probs_BE, _, _ = self.weigh(clean_BE, routing.selected_BE)
         load_BE = load_probabilities(clean_BE, noisy_BE, sigma_BE, self.sizes.k)
-        extras = {"noise_scale_BE": sigma_BE, "load_probs_BE": load_BE}
-        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, clean_BE, extras)
+        extras = {**routing.extras, "noise_scale_BE": sigma_BE, "load_probs_BE": load_BE}
+        return replace(routing, probs_BE=probs_BE, logits_BE=clean_BE, extras=extras)
 
 
 #: least noise scale in the load probabilities, as published code of the layer has it, so that a scale that has learned

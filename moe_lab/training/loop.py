@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner
-from moe_lab.noise import Noise, generator
+from moe_lab.mixture import Learner, Mixture
+from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
 from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
@@ -20,7 +20,7 @@ from moe_lab.training.stack import state_of_run, together
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import PauseAsked, Watch
 
-#: samples a batch where nothing is learned; small enough to stay in cache with many experts
+#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
 EVALUATION_BATCH = 1024
 
 
@@ -105,7 +105,7 @@ class Loop:
         self._clock = state["seconds"]
         self.state = State(state["epoch"], state["batch"], [Record(**record) for record in state["records"]])
         self._begin_epoch()
-        self._tally = Tally(state["tally"])
+        self._tally = Tally({name: one.to(self._device) for name, one in state["tally"].items()})
         self._noise.restore([one.cpu() for one in state["noise"]])
         self._order.noise.restore([one.cpu() for one in state["augment_noise"]])
 
@@ -117,6 +117,7 @@ class Loop:
             **self.state_dict(),
             "learner": state_of_run(self.learner.state_dict(), run),
             "optimizer": self._optimizer.state_of_run(run),
+            "tally": self._tally.of_run(run).sums,
             "noise": self._noise.state()[run : run + 1],
             "augment_noise": self._order.noise_of_run(run).state(),
             "records": [asdict(self.state.records[run])],
@@ -130,16 +131,16 @@ class Loop:
         return learner
 
     def _step(self) -> None:
-        done = self.state.epoch * self.batches_an_epoch + self.state.batch
+        self._optimizer.set_rates(self.state.epoch * self.batches_an_epoch + self.state.batch)
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture = self.learner.mixture
         output = mixture(x_BD, self._noise)
-        step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise, self.state.epoch, done)
+        step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
         loss_B, losses = self.learner.losses(step)
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
-        self._optimizer.step(done)
+        self._optimizer.step()
         extras = {f"regularizer_{name}": value for name, value in losses.raw.items()}
         extras |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
         self._tally.add(loss_B, y_B, output, {"total": losses.total, **extras})
@@ -173,7 +174,9 @@ class Loop:
         split = self._data.validation
         if len(split) == 0:
             return None, None
-        tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"))
+        tally, experts = evaluate_split(
+            self.learner, split, self._noises("noise/evaluation"), self.members[0].trainer.batch_size
+        )
         return tally.on_cpu(), experts.cpu().reshape(len(self.members), -1)
 
     def _next_epoch(self) -> None:
@@ -182,8 +185,9 @@ class Loop:
 
     def _begin_epoch(self) -> None:
         epoch = self.state.epoch
-        self._tally, self._clock = Tally(), 0.0
-        self._noise = self._noises(f"noise/{epoch}")
+        self._tally.clear()
+        self._clock = 0.0
+        self._noise.reseed([derived_seed(member.seeds.noise, f"noise/{epoch}") for member in self.members])
         self._order.begin(epoch)
 
     def _noises(self, name: str) -> Noise:
@@ -203,11 +207,11 @@ def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:
 
 
 @torch.no_grad()
-def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally, Tensor]:
+def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch: int) -> tuple[Tally, Tensor]:
     """The sums over a split, and every sample's arg-max expert (-1 where no expert has it), [..., N]."""
     learner.eval()
     tally, experts = Tally(), []
-    for x_BD, y_B in batches(split):
+    for x_BD, y_B in batches(split, learner.mixture, training_batch):
         output = learner.mixture(x_BD, noise)
         label_B = y_B.expand(output.log_probs_BC.shape[:-1])
         loss_B = -output.log_probs_BC.gather(-1, label_B.unsqueeze(-1)).squeeze(-1)
@@ -217,6 +221,8 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally,
     return tally, torch.cat(experts, -1)
 
 
-def batches(split: Split):
-    """(x_BD, y_B) of a split in its order."""
-    return zip(split.x_ND.split(EVALUATION_BATCH), split.y_N.split(EVALUATION_BATCH), strict=True)
+def batches(split: Split, mixture: Mixture, training_batch: int):
+    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
+    batch-mates."""
+    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
+    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)

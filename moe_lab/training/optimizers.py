@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from moe_lab.training.options import Trainer
 
@@ -23,6 +23,7 @@ class Optimizer:
     def __init__(self, trainers: Sequence[Trainer], parameters: Sequence[nn.Parameter], steps: int) -> None:
         self._parameters = list(parameters)
         self._groups = _groups(trainers, on_cpu=self._parameters[0].device.type == "cpu")
+        self._rates = [trainer.lr for _, trainer in self._groups]
         self._steps = steps
         groups = []
         for runs, trainer in self._groups:
@@ -35,19 +36,21 @@ class Optimizer:
         for parameter in self._parameters:
             parameter.grad = None
 
-    def step(self, done: int) -> None:
-        """Step number ``done`` (from 0), with every run's learning rate of that step."""
-        for group, (runs, trainer) in zip(self._optimizer.param_groups, self._groups, strict=True):
-            group["lr"] = learning_rate(trainer, done, trainer.epochs * self._steps)
-            if len(self._groups) > 1:
-                for leaf, parameter in zip(group["params"], self._parameters, strict=True):
-                    leaf.grad = None if parameter.grad is None else parameter.grad[runs]
+    def set_rates(self, step: int) -> None:
+        """Every run's learning rate of step number ``step`` (from 0)."""
+        for number, (_, trainer) in enumerate(self._groups):
+            self._rates[number] = learning_rate(trainer, step, trainer.epochs * self._steps)
+            self._optimizer.param_groups[number]["lr"] = self._rates[number]
+
+    def step(self) -> None:
+        if len(self._groups) > 1:
+            self._hand_out_gradients()
         self._optimizer.step()
 
     def rates(self) -> list[float]:
         """The learning rate of every run in the last step."""
-        pairs = zip(self._optimizer.param_groups, self._groups, strict=True)
-        return [group["lr"] for group, (runs, _) in pairs for _ in range(runs.stop - runs.start)]
+        pairs = zip(self._rates, self._groups, strict=True)
+        return [rate for rate, (runs, _) in pairs for _ in range(runs.stop - runs.start)]
 
     def state_dict(self) -> dict[str, Any]:
         return self._optimizer.state_dict()
@@ -67,6 +70,11 @@ class Optimizer:
             if first <= index < first + count
         }
         return {"state": of_run, "param_groups": [group]}
+
+    def _hand_out_gradients(self) -> None:
+        for group, (runs, _) in zip(self._optimizer.param_groups, self._groups, strict=True):
+            for leaf, parameter in zip(group["params"], self._parameters, strict=True):
+                leaf.grad = None if parameter.grad is None else parameter.grad[runs]
 
 
 _CLASSES = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -94,7 +102,7 @@ def _view(parameter: nn.Parameter, runs: slice) -> nn.Parameter:
 
 def _of_run(value: Any, run: int) -> Any:
     """A number of the optimizer's state is the same for all runs of a group."""
-    return value[run] if isinstance(value, torch.Tensor) and value.ndim > 0 else value
+    return value[run] if isinstance(value, Tensor) and value.ndim > 0 else value
 
 
 def learning_rate(trainer: Trainer, step: int, steps: int) -> float:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data
-from moe_lab.noise import Noise, generator
+from moe_lab.noise import Noise, derived_seed, generator
 
 
 class Order:
@@ -22,14 +22,15 @@ class Order:
         self._runs = len(seeds)
         self._row_R = torch.tensor([self._seeds.index(seed) for seed in seeds])
         self._size = batch_size
+        runs = range(self._runs) if self._has_own_batches else range(1)
+        self.noise = Noise([self._generator(run, 0) for run in runs], stacked=self._has_own_batches)
         self.begin(0)
 
     def begin(self, epoch: int) -> None:
         """The epoch that the next batches are of."""
         self._epoch = epoch
         self._order: Tensor | None = None
-        runs = range(self._runs) if self._has_own_batches else range(1)
-        self.noise = Noise([self._generator(run) for run in runs], stacked=self._has_own_batches)
+        self.noise.reseed([self._seed(run, epoch) for run in range(len(self.noise.generators))])
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
         """Inputs and labels of batch ``number`` of the epoch."""
@@ -43,11 +44,13 @@ class Order:
 
     def noise_of_run(self, run: int) -> Noise:
         """The noise that the run would have alone, as it is when the epoch begins."""
-        return Noise([self._generator(run)])
+        return Noise([self._generator(run, self._epoch)])
 
-    def _generator(self, run: int) -> torch.Generator:
-        seed = self._seeds[self._row_R[run]]
-        return generator(seed, f"augment/{self._epoch}", self._data.train.x_ND.device)
+    def _generator(self, run: int, epoch: int) -> torch.Generator:
+        return torch.Generator(self._data.train.x_ND.device).manual_seed(self._seed(run, epoch))
+
+    def _seed(self, run: int, epoch: int) -> int:
+        return derived_seed(self._seeds[self._row_R[run]], f"augment/{epoch}")
 
     @property
     def _has_own_batches(self) -> bool:

@@ -19,7 +19,15 @@ GROUPS = ("gate", "experts", "objective", "regularizer")
 NEEDS = {"regularizer=[load]": ["gate=noisy_top_k"]}
 #: further forms of an option
 EXTRA = {
-    "gate": [["k=1"], ["k=2"], ["gate.weigh.over=all", "k=2"]],
+    "gate": [["k=1"], ["k=2"]],
+    "gate=top_k": [["gate.weigh.over=all"], ["gate/weigh=sigmoid", "gate.weigh.renormalize=true"]],
+    "gate=noisy_top_k": [["gate.weigh.over=all"], ["gate/select=capacity", "gate.select.min_capacity=1"]],
+    "gate=switch": [["gate/select=capacity", "gate.select.min_capacity=1", "gate.select.capacity_factor=0.7"]],
+    "gate=batch_prioritized": [["gate.select.min_capacity=1"]],
+    "gate=gshard_top2": [["gate.select.min_capacity=1"], ["gate.select.min_capacity=1", "gate.select.second=mesh"]],
+    "gate=sigmoid": [["gate.select.score=softmax"], ["gate/select=expert_choice"]],
+    "gate=soft_moe": [["gate.patch=2", "gate.slots=2", "gate.position=false"], ["gate.patch=8", "experts=linear"]],
+    "gate=cosine": [["gate.score.learn_tau=false"]],
     "gate=attentive": [["gate.score.query=post", "gate.score.key=post"]],
     "gate=softmax": [
         ["gate/score=linear"],
@@ -37,6 +45,8 @@ EXTRA = {
         [f"regularizers.sample_similarity.{key}" for key in ("form=reference", "beta_s=1.5", "distance=max")],
     ],
 }
+#: general forms that an option cannot use
+REFUSED = {"gate=base": [["k=2"]], "gate=uniform": [["k=1"], ["k=2"]], "gate=soft_moe": [["k=1"], ["k=2"]]}
 
 
 def cases():
@@ -44,7 +54,8 @@ def cases():
     for group in GROUPS:
         for option in [option for option in options(group) if not option.startswith("paper_")]:
             word = f"{group}=[{option}]" if group == "regularizer" else f"{group}={option}"
-            for extra in [[], *EXTRA.get(group, []), *EXTRA.get(word, [])]:
+            general = [extra for extra in EXTRA.get(group, []) if extra not in REFUSED.get(word, [])]
+            for extra in [[], *general, *EXTRA.get(word, [])]:
                 small = NEEDS.get(word, [f"{group}.count=5"] if group == "experts" else [])
                 yield [word, *small, *extra]
 
@@ -53,7 +64,7 @@ def outcome(learner, x, y, noise):
     """Everything that a step gives, and the gradient of every parameter."""
     mixture = learner.mixture
     output = mixture(x, noise)
-    loss, losses = learner.losses(Step(x, y, output, mixture.gate, mixture.experts, noise, 0, 0))
+    loss, losses = learner.losses(Step(x, y, output, mixture.gate, mixture.experts, noise))
     gradients = torch.autograd.grad(losses.total.sum(), list(learner.parameters()), allow_unused=True)
     routing = output.routing
     return {

@@ -1,8 +1,8 @@
 """The k largest scores."""
 
-import torch
 from torch import Tensor
 
+from moe_lab.choice import k_largest
 from moe_lab.noise import Noise
 from moe_lab.parts import Select
 
@@ -14,7 +14,4 @@ class TopK(Select):
     """
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
-        if self.sizes.k == self.sizes.experts:
-            return torch.ones_like(logits_BE, dtype=torch.bool)
-        best_BK = logits_BE.argsort(stable=True, dim=-1, descending=True)[..., : self.sizes.k]
-        return torch.zeros_like(logits_BE, dtype=torch.bool).scatter(-1, best_BK, True)
+        return k_largest(logits_BE, self.sizes.k)

@@ -45,10 +45,12 @@ class Softmax(Weigh):
     def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         scaled_BE = logits_BE / self.temperature_11
         log_probs_BE = log_softmax(scaled_BE)
-        probs_BE = log_probs_BE.exp()
-        if self._every_expert:
-            return probs_BE, probs_BE, log_probs_BE
-        if self._all:
-            return probs_BE, probs_BE.masked_fill(~selected_BE, 0.0), None
-        log_weights_BE = log_softmax(scaled_BE.masked_fill(~selected_BE, -torch.inf))
-        return probs_BE, log_weights_BE.exp(), log_weights_BE
+        over_all = self._all or self._every_expert
+        log_weights_BE = log_probs_BE if over_all else self._over_selected(scaled_BE, selected_BE)
+        log_weights_BE = log_weights_BE.masked_fill(~selected_BE, -torch.inf)
+        return log_probs_BE.exp(), log_weights_BE.exp(), log_weights_BE if self.rows_sum_to_one else None
+
+    def _over_selected(self, scaled_BE: Tensor, selected_BE: Tensor) -> Tensor:
+        # a row without any selected expert would be NaN, also in its gradient
+        others_BE = ~selected_BE & selected_BE.any(-1, keepdim=True)
+        return log_softmax(scaled_BE.masked_fill(others_BE, -torch.inf))

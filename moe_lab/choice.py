@@ -1,0 +1,40 @@
+"""Choosing among experts: ranks, the k largest, and capacity. All over trailing axes; nothing here has a gradient."""
+
+from fractions import Fraction
+from math import ceil
+
+import torch
+from torch import Tensor
+
+
+def ranks(scores: Tensor, dim: int = -1) -> Tensor:
+    """The place of every score along ``dim``, 0 for the largest; of equal scores the first comes first."""
+    return scores.argsort(stable=True, dim=dim, descending=True).argsort(dim=dim)
+
+
+def k_largest(scores_BE: Tensor, k: int) -> Tensor:
+    """Whether a score is among the k largest of its row; of equal scores the lower index. With k = E all are."""
+    if k == scores_BE.shape[-1]:
+        return torch.ones_like(scores_BE, dtype=torch.bool)
+    best_BK = scores_BE.argsort(stable=True, dim=-1, descending=True)[..., :k]
+    return torch.zeros_like(scores_BE, dtype=torch.bool).scatter(-1, best_BK, True)
+
+
+def capacity(factor: float, k: int, samples: int, experts: int, least: int) -> int:
+    """C = max(least, ceil(factor k N / E)): how many samples of a batch of N an expert has room for.
+
+    The factor counts as the decimal number that it is written as, so that 1.2 * 10 / 3 is 4 and not a little more.
+    """
+    return max(least, ceil(Fraction(str(factor)) * k * samples / experts))
+
+
+def places(chosen_BE: Tensor, scores_BE: Tensor, turn_B1: Tensor) -> Tensor:
+    """The place of a sample in the queue of an expert that it chose, from 0.
+
+    First come the samples whose first choice (largest score) the expert is, then those whose second choice it is, and
+    so on; among them the lower turn. Numbers outside ``chosen_BE`` mean nothing.
+    """
+    samples = chosen_BE.shape[-2]
+    key_BE = ranks(scores_BE) * samples + turn_B1
+    last = samples * chosen_BE.shape[-1]
+    return key_BE.masked_fill(~chosen_BE, last).argsort(dim=-2, stable=True).argsort(dim=-2)

@@ -1,0 +1,6 @@
+from moe_lab.job import prepare
+
+
+def test_it_is_top_k_by_another_name():
+    assert prepare(["gate=mixtral"]).key == prepare(["gate=top_k"]).key
+    assert prepare(["gate=mixtral", "k=3"]).key == prepare(["gate=top_k", "k=3"]).key != prepare(["gate=top_k"]).key
