@@ -1,5 +1,6 @@
 """A mixture: experts, a gate and the rule that combines them; what trains it; and the checks across parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,20 +10,28 @@ from torch import Tensor, nn
 from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
-from moe_lab.layers import BatchNorm2d, count_parameters
+from moe_lab.inference import Inference, infer
+from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
-from moe_lab.routing import MixtureOutput
+from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
+from moe_lab.routing import MixtureOutput, Routing
 from moe_lab.slots import on_slots
+from moe_lab.steering import Controller, lack
+
+Constrain = Callable[[Routing], Routing]
 
 
 class Mixture(nn.Module):
-    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space."""
+    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space.
 
-    def __init__(self, experts: Experts, gate: Gate) -> None:
+    ``inference`` says what happens to the gate's weights in evaluation.
+    """
+
+    def __init__(self, experts: Experts, gate: Gate, inference: Inference = "mixture") -> None:
         super().__init__()
         self.experts = experts
         self.gate = gate
+        self.inference = inference
         self._combine = RULES[combine_rule(gate)]
 
     @property
@@ -31,11 +40,15 @@ class Mixture(nn.Module):
         norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
         return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
 
-    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+    def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> MixtureOutput:
+        """``constrain`` may change what the gate has decided, as controllers do in training."""
         if self.gate.makes_slots:
             return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
-        routing = self.gate(x_BD, experts.hidden_BEH, noise)
+        seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
+        routing = constrain(self.gate(x_BD, seen, noise))
+        if not self.training:
+            routing = infer(routing, self.inference, noise)
         return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
 
     def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
@@ -58,13 +71,52 @@ class Losses:
 
 
 class Learner(nn.Module):
-    """A mixture with its objective and regularizers: everything that training moves or asks."""
+    """A mixture with its objective, regularizers and controllers: everything that training moves or asks."""
 
-    def __init__(self, mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
+    def __init__(
+        self,
+        mixture: Mixture,
+        objective: Objective,
+        regularizers: dict[str, Regularizer],
+        controllers: dict[str, Controller],
+    ) -> None:
         super().__init__()
         self.mixture = mixture
         self.objective = objective
         self.regularizers = nn.ModuleDict(regularizers)
+        self.controllers = nn.ModuleDict(controllers)
+
+    @torch.no_grad()
+    def before_step(self, progress: Tensor) -> None:
+        """Controllers before a training step; ``progress`` [...] is the share of all steps that are done."""
+        for controller in self.controllers.values():
+            controller.before_step(self.mixture.gate, progress)
+
+    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        """The mixture as it is in training, constrained by its controllers."""
+        return self.mixture(x_BD, noise, self._constrain)
+
+    @torch.no_grad()
+    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+        """Regularizers and controllers after the optimizer's step."""
+        for regularizer in self.regularizers.values():
+            regularizer.after_step(step, step_sizes)
+        for controller in self.controllers.values():
+            controller.after_step(step)
+
+    def readings(self, losses: Losses) -> dict[str, Tensor]:
+        """What the history keeps of a step's regularizers and controllers, each [...]."""
+        readings = {f"regularizer_{name}": value for name, value in losses.raw.items()}
+        readings |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
+        for role, parts in (("regularizer", self.regularizers), ("controller", self.controllers)):
+            for name, part in parts.items():
+                readings |= {f"{role}_{name}_{key}": value.clone() for key, value in part.readings().items()}
+        return readings
+
+    def _constrain(self, routing: Routing) -> Routing:
+        for controller in self.controllers.values():
+            routing = controller.constrain(routing)
+        return routing
 
     def losses(self, step: Step) -> tuple[Tensor, Losses]:
         """The objective's loss of every sample [..., B], and the parts of the training loss."""
@@ -83,7 +135,7 @@ def combine_rule(gate: Gate) -> Combine:
     Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
     Raises ConfigError where probabilities are asked for and do not fit.
     """
-    fits = gate.rows_sum_to_one and gate.sizes.k >= 2
+    fits = gate.mixes and gate.sizes.experts > 1
     if gate.combine == "probabilities" and not fits:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
         raise ConfigError(
@@ -108,16 +160,25 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
         baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
-        mixture = Mixture(baseline, Alone(sizes))
+        mixture = Mixture(baseline, Alone(sizes), config["inference"])
     sizes = mixture.gate.sizes
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
-    regularizers = {}
-    for name, node in config["regularizers"].items():
-        with seeded(seed_init, f"regularizer/{name}"):
-            regularizers[name] = build(node, sizes)
-    check(mixture.gate, objective, regularizers)
-    return Learner(mixture, objective, regularizers)
+    regularizers, controllers = (_several(role, config, sizes, seed_init) for role in ("regularizer", "controller"))
+    check(mixture.gate, objective, regularizers, controllers)
+    for controller in controllers.values():
+        if controller.steers:
+            keep_buffers(mixture.gate, controller.steers)
+    return Learner(mixture, objective, regularizers, controllers)
+
+
+def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) -> dict[str, Any]:
+    """The parts of a role that takes several at once; none where a config of an older version lacks the role."""
+    parts = {}
+    for name, node in config.get(f"{role}s", {}).items():
+        with seeded(seed_init, f"{role}/{name}"):
+            parts[name] = build(node, sizes)
+    return parts
 
 
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
@@ -131,7 +192,7 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
         gate = build(config["gate"], sizes)
     if sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
-    return Mixture(experts, gate)
+    return Mixture(experts, gate, config["inference"])
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
@@ -144,25 +205,59 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
     return Sizes(shape, classes, experts, k)
 
 
-def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
+def check(
+    gate: Gate, objective: Objective, regularizers: dict[str, Regularizer], controllers: dict[str, Controller]
+) -> None:
     """Raise ConfigError where a part's declared demands are not met by the others."""
-    sizes = gate.sizes
-    if objective.needs_distribution and not gate.rows_sum_to_one:
-        raise ConfigError(
-            f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
-            "gate's do not: take another gate or objective"
+    if reason := refusal(gate, objective):
+        raise ConfigError(f"objective {_name(objective)} {reason}")
+    for role, parts in (("regularizer", regularizers), ("controller", controllers)):
+        for name, part in parts.items():
+            if reason := lack(part, gate):
+                raise ConfigError(f"{role} {name} {reason}, or leave {name} out")
+
+
+def refusal(gate: Gate, objective: Objective) -> str | None:
+    """Why an objective cannot train a gate, as the end of a sentence; None where it can. A gate of one expert has
+    nothing to learn, so every objective can."""
+    if gate.sizes.experts == 1:
+        return None
+    if gate.learns_from not in objective.teaches:
+        way = sorted(objective.teaches)[-1]
+        reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
+        return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
+    if objective.needs_distribution and not gate.mixes:
+        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
+        return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
+    if objective.largest_k and gate.sizes.k > objective.largest_k:
+        return (
+            f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
         )
-    for name, regularizer in regularizers.items():
-        if regularizer.least_experts > sizes.experts:
-            raise ConfigError(
-                f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
-                f"there is {sizes.experts}: raise experts.count, or leave {name} out"
-            )
-        if missing := sorted(regularizer.needs_extras - gate.extras):
-            raise ConfigError(
-                f"regularizer {name} needs a gate that gives {', '.join(missing)}, and this one does not: "
-                "take another gate, such as noisy_top_k, or leave it out"
-            )
+    if missing := sorted(objective.needs_extras - gate.extras):
+        return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
+    return None
+
+
+#: what teaches a gate -> what that says of the gate, gates of that kind, and objectives that fit; extra -> its gate
+_LEARNS = {
+    "prediction": "learns from the mixture's prediction",
+    "scores": "has weights without gradient",
+    "draw": "draws its expert",
+    "nothing": "has nothing to learn",
+}
+_GATES = {
+    "prediction": "gate=softmax",
+    "scores": "gate=matching_pursuit or gate=expert_loss",
+    "draw": "gate=stochastic",
+    "nothing": "gate=loudest or gate=uniform",
+}
+_GIVES = {"expert_entropy_BE": "gate=loudest"}
+_OBJECTIVES = {
+    "prediction": "objective=mixture",
+    "scores": "objective=matching_pursuit or objective=expert_loss",
+    "draw": "objective=stochastic",
+    "nothing": "objective=mixture",
+}
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:

@@ -32,6 +32,12 @@ class Routing:
     logits_BE: Tensor | None = None
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 
+    @property
+    def chosen_BE(self) -> Tensor:
+        """bool, the experts that a sample chose, before capacity took some of them away: the extra of this name where
+        the gate gives it, else ``selected_BE``."""
+        return self.extras.get("chosen_BE", self.selected_BE)
+
 
 @dataclass(frozen=True)
 class ExpertOutput:
@@ -39,6 +45,10 @@ class ExpertOutput:
 
     log_probs_BEC: Tensor
     hidden_BEH: Tensor | None
+
+    def log_likelihood_BE(self, y_B: Tensor) -> Tensor:
+        """log P_e(y|x) of the class y, in nats."""
+        return _at_class(self.log_probs_BEC, y_B.unsqueeze(-1))
 
 
 @dataclass(frozen=True)
@@ -48,3 +58,13 @@ class MixtureOutput:
     routing: Routing
     experts: ExpertOutput
     log_probs_BC: Tensor
+
+    def log_likelihood_B(self, y_B: Tensor) -> Tensor:
+        """log q(y|x) of the class y, in nats."""
+        return _at_class(self.log_probs_BC, y_B)
+
+
+def _at_class(log_probs: Tensor, y: Tensor) -> Tensor:
+    """The entry of the class y along the last axis of [..., C]."""
+    index = y.unsqueeze(-1).expand(*log_probs.shape[:-1], 1)
+    return log_probs.gather(-1, index).squeeze(-1)

@@ -3,10 +3,11 @@
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from moe_lab.errors import ConfigError
 from moe_lab.layers import hyper
+from moe_lab.networks.frozen import RandomFeatures, RunFeatures
 from moe_lab.parts import Regularizer, Sizes, Step
 from moe_lab.ranges import NonNegative
 
@@ -17,7 +18,8 @@ BLOCK = 128
 class SampleSimilarity(Regularizer):
     """Penalizes samples that look different and share an expert.
 
-    With P = probs_BE, r its row sums, d the pixel distance, and sums over the ordered pairs of a batch of B samples:
+    With P = probs_BE, r its row sums, d the distance of pixels or of a frozen network's features, and sums over the
+    ordered pairs of a batch of B samples:
 
     default:   1/(B^2 - B) sum d2(x, x') / mean(d2) (P P^T)_xx', times ``weight``; d2 is the squared distance.
     paper:     1/(B^2 - B) sum d2 [beta_s/E P P^T - beta_d/(E^2 - E) (r r^T - P P^T)].
@@ -33,6 +35,10 @@ class SampleSimilarity(Regularizer):
               act as one coefficient.
     distance: of the reference form: "raw", or divided by the batch's "max".
     on:       "probs", the full distribution before selection, or "weights".
+    features: what distances are of: "pixels"; "random", 256 features of an untrained network; "run", the hidden layers
+              of a finished run's experts (train one with ``baseline=single`` for those of one network), which stay as
+              they are. The paper takes a WideResNet's for CIFAR.
+    run:      the folder of that run.
     Needs at least two experts. Raises ConfigError for numbers that the form does not read.
     """
 
@@ -48,6 +54,8 @@ class SampleSimilarity(Regularizer):
         beta_d: NonNegative | None = None,
         distance: Literal["raw", "max"] = "raw",
         on: Literal["probs", "weights"] = "probs",
+        features: Literal["pixels", "random", "run"] = "pixels",
+        run: str | None = None,
     ) -> None:
         _check(form, weight, beta_s, beta_d, distance)
         super().__init__(1.0 if weight is None else weight)
@@ -56,11 +64,13 @@ class SampleSimilarity(Regularizer):
         self._on_weights = on == "weights"
         self.beta_s = hyper(beta_s or 0.0)
         self.beta_d = hyper(beta_d or 0.0)
+        self.features = _features(sizes, features, run)
 
     def forward(self, step: Step) -> Tensor:
         routing = step.output.routing
         p_EB = (routing.weights_BE if self._on_weights else routing.probs_BE).mT
-        x_BD = centred(step.x_BD.detach())
+        with torch.no_grad():
+            x_BD = centred(self.features(step.x_BD))
         experts, samples = p_EB.shape[-2:]
         pairs = max(samples * (samples - 1), 1)
         if self._form == "default":
@@ -107,9 +117,9 @@ def euclidean_pair_sums(p_FB: Tensor, x_BD: Tensor, *, of_largest: bool) -> Tens
 
     A distance is computed once for its two orders, ``BLOCK`` samples against themselves and all later ones at a time.
     """
-    sums_F, largest = 0.0, []
+    sums_F, largest, norms_B1 = 0.0, [], squared_norms(x_BD)
     for start in range(0, x_BD.shape[-2], BLOCK):
-        distance_bB = distances(x_BD[..., start : start + BLOCK, :], x_BD[..., start:, :])
+        distance_bB = distances(x_BD, norms_B1, start)
         largest.append(distance_bB.amax((-2, -1)))
         distance_bB[..., BLOCK:] *= 2
         p_Fb = p_FB[..., start : start + BLOCK]
@@ -120,17 +130,32 @@ def euclidean_pair_sums(p_FB: Tensor, x_BD: Tensor, *, of_largest: bool) -> Tens
     return sums_F / torch.where(top_1 > 0, top_1, 1.0)
 
 
-def distances(x_bD: Tensor, x_BD: Tensor) -> Tensor:
-    """|x_i - x_j| of samples to themselves and to later ones, by one matrix product; exactly zero to themselves."""
-    distance_bB = x_bD @ (-2 * x_BD).mT
-    distance_bB += squared_norms(x_bD)
-    distance_bB += squared_norms(x_BD).mT
-    distance_bB.clamp_min_(0.0).sqrt_().diagonal(dim1=-2, dim2=-1).zero_()
+def distances(x_BD: Tensor, norms_B1: Tensor, start: int) -> Tensor:
+    """|x_i - x_j| of a block of samples to themselves and to all later ones, by one matrix product; exactly zero of a
+    sample to itself."""
+    block = slice(start, start + BLOCK)
+    squared_bB = (x_BD[..., block, :] @ x_BD[..., start:, :].mT).mul_(-2)
+    squared_bB.add_(norms_B1[..., block, :]).add_(norms_B1[..., start:, :].mT)
+    distance_bB = squared_bB.clamp_min_(0.0).sqrt_()
+    distance_bB.diagonal(dim1=-2, dim2=-1).zero_()
     return distance_bB
 
 
 def squared_norms(x_BD: Tensor) -> Tensor:
     return x_BD.square().sum(-1, keepdim=True)
+
+
+def _features(sizes: Sizes, features: str, run: str | None) -> nn.Module:
+    where = "regularizers.sample_similarity"
+    if (features == "run") != (run is not None):
+        raise ConfigError(f"{where}: features=run and run=FOLDER, the folder of a finished run, go together")
+    match features:
+        case "run":
+            return RunFeatures(sizes, run)
+        case "random":
+            return RandomFeatures(sizes)
+        case _:
+            return nn.Identity()
 
 
 def _check(form: str, weight: float | None, beta_s: float | None, beta_d: float | None, distance: str) -> None:
