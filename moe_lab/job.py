@@ -174,6 +174,13 @@ def settle(config: Config) -> None:
     torch.use_deterministic_algorithms(True)
     # nothing reads memory before it is written; to fill it first costs time and changes no number
     torch.utils.deterministic.fill_uninitialized_memory = False
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep what a step frees for the next step, where it would hand it back to the system and have
+    it mapped anew page by page: glibc keeps blocks up to the size of the largest one freed so far, at most 32 MiB."""
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
 
 def load_data(config: Config) -> Data:
