@@ -136,7 +136,8 @@ class Loop:
     def _step(self) -> None:
         done = self.state.epoch * self.batches_an_epoch + self.state.batch
         self._optimizer.set_rates(done)
-        self.learner.before_step(self._progress(done))
+        if self.learner.controllers:
+            self.learner.before_step(self._progress(done))
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture, output = self.learner.mixture, self.learner(x_BD, self._noise)
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
