@@ -220,9 +220,8 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch:
     tally, experts = Tally(), []
     for x_BD, y_B in batches(split, learner.mixture, training_batch):
         output = learner.mixture(x_BD, noise)
-        label_B = y_B.expand(output.log_probs_BC.shape[:-1])
-        loss_B = -output.log_probs_BC.gather(-1, label_B.unsqueeze(-1)).squeeze(-1)
-        tally.add(loss_B, label_B, output)
+        loss_B = -output.log_likelihood_B(y_B)
+        tally.add(loss_B, y_B, output)
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
     return tally, torch.cat(experts, -1)

@@ -33,7 +33,7 @@ def test_who_comes_first_is_kept(noise):
     kept, extras = part.keep(LOGITS, chosen, noise)
     assert chosen.int().tolist() == [[1, 1, 0], [1, 0, 1], [1, 1, 0], [0, 1, 1]]
     assert kept.int().tolist() == [[1, 1, 0], [1, 0, 1], [0, 0, 0], [0, 1, 1]]
-    assert extras["overflow_B"].tolist() == [0, 0, 1, 0]
+    assert extras["overflow_B"].tolist() == [0, 0, 1, 0] and torch.equal(extras["chosen_BE"], chosen)
 
 
 def test_first_choices_come_before_second_choices(noise):
@@ -83,12 +83,3 @@ def test_places_are_queues(samples, k, seed):
 def test_the_three_share_their_options(learner_of, name):
     gate = learner_of("gate=top_k", f"gate/select={name}").mixture.gate
     assert gate.extras == {"chosen_BE", "overflow_B"} and not gate.selects_k and not gate.rows_sum_to_one
-
-
-def test_the_choices_before_capacity_are_kept_for_what_balances(sizes):
-    """Six samples that all want expert 0, with room for two: six choices, two assignments."""
-    part = Capacity(sizes(experts=3, k=1), capacity_factor=1.0, min_capacity=1)
-    logits_BE = torch.tensor([[2.0, 1.0, 0.0]]).expand(6, 3)
-    chosen_BE = part(logits_BE, None)
-    kept_BE, extras = part.keep(logits_BE, chosen_BE, None)
-    assert extras["chosen_BE"].sum(0).tolist() == [6, 0, 0] and kept_BE.sum(0).tolist() == [2, 0, 0]
