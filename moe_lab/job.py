@@ -17,6 +17,7 @@ from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
+from moe_lab.inference import Inference
 from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule, complete
 from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
@@ -33,6 +34,8 @@ class Experiment:
     seed:       of initialization, order of samples and noise.
     seed_init:  of initialization alone; null: seed.
     seed_order: of the order of samples alone; null: seed.
+    inference:  how the trained mixture answers, in evaluation alone: "mixture" as it was trained, "argmax" with the
+                expert of the largest weight, "sample" with one expert drawn by weight.
     device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
     """
 
@@ -47,6 +50,7 @@ class Experiment:
     seed: Seed = 0
     seed_init: Seed | None = None
     seed_order: Seed | None = None
+    inference: Inference = "mixture"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
@@ -126,24 +130,28 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     _device(config)
     try:
         mixture = build_mixture(config, shape, len(class_names), seed_init=0)
-        complete(mixture, config, seed_init=0)
+        objective = complete(mixture, config, seed_init=0).objective
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
     gate = mixture.gate
     left_open = [key for key, name in OPEN.items() if (config["gate"] if "." in key else config).get(name) is None]
     resolved = {**config, "k": gate.sizes.k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
-    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate)))
+    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, objective)))
 
 
-def _canonical(config: Config, gate: Gate) -> Config:
+def _canonical(config: Config, gate: Gate, objective: Objective) -> Config:
     """The config with everything written as what it means, so that aliases have one key: null options of the gate's
-    parts as they resolve, seeds as they are used, and without numbers that nothing reads."""
+    parts as they resolve, objectives by another's name, seeds as they are used, and without numbers that nothing
+    reads."""
     trainer = {**config["trainer"]}
     if trainer["optimizer"] != "sgd":
         trainer.pop("momentum")
     seeds = seeds_of(config)
     used = {"seed": seeds.noise, "seed_init": seeds.init, "seed_order": seeds.order}
-    return {**config, **used, "trainer": trainer, "gate": {**_filled(config["gate"], gate), "k": config["k"]}}
+    mixes_probabilities = config["gate"]["combine"] == "probabilities"
+    named = objective.alias if objective.alias and mixes_probabilities else config["objective"]
+    gate_node = {**_filled(config["gate"], gate), "k": config["k"]}
+    return {**config, **used, "trainer": trainer, "objective": named, "gate": gate_node}
 
 
 def _filled(node: Config, part: Any) -> Config:

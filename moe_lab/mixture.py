@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
+from moe_lab.inference import Inference, infer
 from moe_lab.layers import BatchNorm2d, count_parameters
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Alone, Baseline, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
+from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
 from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
 from moe_lab.slots import on_slots
 from moe_lab.tasks import TARGETS
@@ -24,12 +25,16 @@ FITTING = {
 
 
 class Mixture(nn.Module):
-    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space."""
+    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space.
 
-    def __init__(self, experts: Experts, gate: Gate) -> None:
+    ``inference`` says what happens to the gate's weights in evaluation.
+    """
+
+    def __init__(self, experts: Experts, gate: Gate, inference: Inference = "mixture") -> None:
         super().__init__()
         self.experts = experts
         self.gate = gate
+        self.inference = inference
         self._combine = RULES[combine_rule(gate)]
 
     @property
@@ -42,7 +47,10 @@ class Mixture(nn.Module):
         if self.gate.makes_slots:
             return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
-        routing = self.gate(x_BD, experts.hidden_BEH, noise)
+        seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
+        routing = self.gate(x_BD, seen, noise)
+        if not self.training:
+            routing = infer(routing, self.inference, noise)
         return experts.mix(routing, self._combine)
 
     def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
@@ -93,7 +101,7 @@ def combine_rule(gate: Gate) -> Combine:
     """
     if gate.sizes.task == "regression":
         return _rule_of_densities(gate)
-    fits = gate.rows_sum_to_one and gate.sizes.k >= 2
+    fits = gate.mixes and gate.sizes.experts > 1
     if gate.combine == "probabilities" and not fits:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
         raise ConfigError(
@@ -104,15 +112,16 @@ def combine_rule(gate: Gate) -> Combine:
 
 
 def _rule_of_densities(gate: Gate) -> Combine:
-    """Only a mixture whose weights sum to one is a density. A gate of k = 1 that learns gives p of the softmax over
-    all; then the loss is -log p_e - log N_e(y), and its gradient is the same whether its choice is right or wrong."""
+    """Only a mixture whose weights sum to one is a density. And a gate of k = 1 could not learn through the weights:
+    with p of the softmax over all, the loss is -log p_e - log N_e(y), whose gradient for the gate is the same whether
+    its choice is right or wrong; a weight that is always one has none."""
     if gate.combine == "logits":
         raise ConfigError("gate.combine=logits does not fit densities, which have no logits: leave gate.combine null")
-    if not gate.rows_sum_to_one:
+    if not gate.rows_sum_to_one or (gate.learns_from == "prediction" and not gate.mixes):
         reason = "with k=1 " if gate.sizes.k == 1 else ""
         raise ConfigError(
-            f"a mixture of densities needs weights that sum to one for every sample, and this gate's {reason}do not: "
-            "take gate=softmax, or gate=top_k with k of at least 2"
+            "a mixture of densities needs weights that sum to one and that the gate can learn from, and this gate "
+            f"{reason}does not give them: take gate=softmax, or gate=top_k with k of at least 2"
         )
     return "probabilities"
 
@@ -129,12 +138,10 @@ def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
 def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learner:
     """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
     with seeded(seed_init, "baseline"):
-        stand_in = build(config["baseline"])
-        check_task("baseline", stand_in, mixture.gate.sizes)
-        baseline = stand_in.replace(config, mixture.experts, mixture.gate)
+        baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
-        mixture = Mixture(baseline, Alone(sizes))
+        mixture = Mixture(baseline, Alone(sizes), config["inference"])
     sizes = mixture.gate.sizes
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
@@ -149,16 +156,16 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
     sizes = sizes_of(config, shape, classes)
+    check_task(config, sizes)
     expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
         experts = build(config["experts"], replace(sizes, shape=expert_shape))
-    check_task("experts", experts, sizes)
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)
     if sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
-    return Mixture(experts, gate)
+    return Mixture(experts, gate, config["inference"])
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
@@ -174,15 +181,8 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
 def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
     """Raise ConfigError where a part's declared demands are not met by the others."""
     sizes = gate.sizes
-    check_task("objective", objective, sizes)
-    check_task("gate", gate, sizes)
-    for name, regularizer in regularizers.items():
-        check_task(f"regularizer {name}", regularizer, sizes)
-    if objective.needs_distribution and not gate.rows_sum_to_one:
-        raise ConfigError(
-            f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
-            "gate's do not: take another gate or objective"
-        )
+    if reason := refusal(gate, objective):
+        raise ConfigError(f"objective {_name(objective)} {reason}")
     for name, regularizer in regularizers.items():
         if regularizer.least_experts > sizes.experts:
             raise ConfigError(
@@ -196,16 +196,62 @@ def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]
             )
 
 
-def check_task(role: str, part: Experts | Gate | Objective | Regularizer | Baseline, sizes: Sizes) -> None:
+def check_task(config: dict[str, Any], sizes: Sizes) -> None:
     """Raise ConfigError where the data set's targets are not what a part is for."""
-    if part.task in (None, sizes.task):
-        return
+    parts = {role: config[role] for role in ("experts", "objective", "baseline", "gate")}
+    parts |= {f"regularizer {name}": node for name, node in config["regularizers"].items()}
     fitting = FITTING[sizes.task]
     remedies = {"experts": fitting, "objective": fitting, "baseline": "baseline=single", "gate": "gate=softmax"}
-    raise ConfigError(
-        f"{role} {_name(part)} is for {TARGETS[part.task]}, and this data set's targets are {TARGETS[sizes.task]}: "
-        f"take {remedies.get(role, 'another, or leave it out')}"
-    )
+    for role, node in parts.items():
+        cls = class_of(node)
+        if cls.task not in (None, sizes.task):
+            raise ConfigError(
+                f"{role} {cls.__name__} is for {TARGETS[cls.task]}, and this data set's targets are "
+                f"{TARGETS[sizes.task]}: take {remedies.get(role, 'another, or leave it out')}"
+            )
+
+
+def refusal(gate: Gate, objective: Objective) -> str | None:
+    """Why an objective cannot train a gate, as the end of a sentence; None where it can. A gate of one expert has
+    nothing to learn, so every objective can."""
+    if gate.sizes.experts == 1:
+        return None
+    if gate.learns_from not in objective.teaches:
+        way = sorted(objective.teaches)[-1]
+        reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
+        return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
+    if objective.needs_distribution and not gate.mixes:
+        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
+        return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
+    if objective.largest_k and gate.sizes.k > objective.largest_k:
+        return (
+            f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
+        )
+    if missing := sorted(objective.needs_extras - gate.extras):
+        return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
+    return None
+
+
+#: what teaches a gate -> what that says of the gate, gates of that kind, and objectives that fit; extra -> its gate
+_LEARNS = {
+    "prediction": "learns from the mixture's prediction",
+    "scores": "has weights without gradient",
+    "draw": "draws its expert",
+    "nothing": "has nothing to learn",
+}
+_GATES = {
+    "prediction": "gate=softmax",
+    "scores": "gate=matching_pursuit or gate=expert_loss",
+    "draw": "gate=stochastic",
+    "nothing": "gate=loudest or gate=uniform",
+}
+_GIVES = {"expert_entropy_BE": "gate=loudest"}
+_OBJECTIVES = {
+    "prediction": "objective=mixture",
+    "scores": "objective=matching_pursuit or objective=expert_loss",
+    "draw": "objective=stochastic",
+    "nothing": "objective=mixture",
+}
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
@@ -226,5 +272,5 @@ def _values(values: range) -> str:
     return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"
 
 
-def _name(part: object) -> str:
+def _name(part: nn.Module) -> str:
     return type(part).__name__

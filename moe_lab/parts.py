@@ -14,15 +14,15 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import Linear, hyper, log_softmax, stack
+from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
-from moe_lab.ranges import Count
 from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
 from moe_lab.sizes import Sizes
 from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
+LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
 
 
 class Body(nn.Module):
@@ -84,6 +84,10 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
+    #: it is given the experts' log-probabilities [..., B, E, C] in place of their hidden features
+    needs_outputs: ClassVar[bool] = False
+    #: it is fitted (``fit``) after every epoch
+    needs_fitting: ClassVar[bool] = False
     #: the one task that the gate can serve; None: it does not look at targets
     task: ClassVar[Task | None] = None
     #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
@@ -115,6 +119,21 @@ class Gate(nn.Module):
         """The values of k that the gate can use."""
         return range(1, self.sizes.experts + 1)
 
+    @property
+    def learns_from(self) -> LearnsFrom:
+        """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
+        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing", for a
+        gate without parameters."""
+        return "prediction" if count_parameters(self) else "nothing"
+
+    @property
+    def mixes(self) -> bool:
+        """Whether every row of weights is a distribution over the experts that at least two can share."""
+        return self.rows_sum_to_one and (self.sizes.k >= 2 or self.sizes.experts == 1)
+
+    def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
+        """Take note of samples that training does not use, and which experts classify them rightly (bool)."""
+
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
 
@@ -135,6 +154,8 @@ class Select(nn.Module):
     extras: ClassVar[frozenset[str]] = frozenset()
     selects_k: ClassVar[bool] = True
     batch_dependent: bool = False
+    #: in training experts are drawn by their probability
+    draws: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -161,6 +182,8 @@ class Weigh(nn.Module):
 
     #: the weight of a chosen expert may be zero; then it is not selected
     sparse: ClassVar[bool] = False
+    #: the weights depend smoothly on the logits, so that the mixture's prediction teaches them
+    carries_gradient: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -180,64 +203,6 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-
-
-class SteppedGate(Gate):
-    """A gate of three small steps: score, select, weigh. What the steps declare holds for the gate.
-
-    score:   inputs (and hidden features, where it needs them) -> logits_BE.
-    select:  logits_BE -> selected_BE.
-    weigh:   logits_BE, selected_BE -> probs_BE (before selection), weights_BE and log_weights_BE.
-    k:       experts a sample where the config's k is null; null here: all of them.
-    combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
-    """
-
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        score: Score,
-        select: Select,
-        weigh: Weigh,
-        k: Count | None = None,
-        combine: Combine | None = None,
-    ) -> None:
-        super().__init__(sizes, k=k, combine=combine)
-        self.score = score
-        self.select = select
-        self.weigh = weigh
-        self.needs_hidden = score.needs_hidden
-        self.extras = self.extras | select.extras
-        self.make_layers()
-
-    def make_layers(self) -> None:
-        """Layers of the gate's own, besides those of its steps; here none."""
-
-    @property
-    def rows_sum_to_one(self) -> bool:
-        return self.weigh.rows_sum_to_one and self.select.selects_k
-
-    @property
-    def usable_k(self) -> range:
-        return self.select.usable_k
-
-    @property
-    def selects_k(self) -> bool:
-        return self.select.selects_k and not self.weigh.sparse
-
-    @property
-    def batch_dependent(self) -> bool:
-        return self.select.batch_dependent
-
-    def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
-        """Select and weigh: the experts that are chosen are weighed, then those are left out that are not kept."""
-        chosen_BE = self.select(logits_BE, noise)
-        probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, chosen_BE)
-        kept_BE, extras = self.select.keep(logits_BE, chosen_BE, noise)
-        if kept_BE is not chosen_BE:
-            weights_BE, log_weights_BE = weights_BE.masked_fill(~kept_BE, 0.0), None
-        selected_BE = kept_BE & (weights_BE > 0) if self.weigh.sparse else kept_BE
-        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, logits_BE, extras)
 
 
 class Baseline(ABC):
@@ -270,8 +235,19 @@ class Objective(nn.Module):
 
     #: the one task that the objective can serve; None: both
     task: ClassVar[Task | None] = "classification"
-    #: refuses gates whose rows of weights do not sum to one
+    #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
+    #: the ways of learning (``Gate.learns_from``) that it serves
+    teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
+    #: refuses gates that select more experts for a sample
+    largest_k: ClassVar[int | None] = None
+    #: refuses gates whose routing lacks these extras
+    needs_extras: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def alias(self) -> Config | None:
+        """Another node that means the same where the gate mixes probabilities, so that both have one key."""
+        return None
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...

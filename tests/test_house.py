@@ -13,12 +13,12 @@ PACKAGE = Path(moe_lab.__file__).parent
 #: floor of a module or package; a module may import from floors below it, and from its own package
 FLOORS = {
     "errors": 1, "ranges": 1, "tasks": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1, "combine": 1,
-    "networks": 1, "environment": 1, "pooled": 1, "sizes": 1, "slots": 1,
+    "networks": 1, "environment": 1, "pooled": 1, "sizes": 1, "slots": 1, "inference": 1, "projection": 1, "stepped": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
-    "job": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
+    "job": 5, "pairs": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
 }  # fmt: skip
 #: the ground floor's own order: what each may import there
 GROUND = {
@@ -29,8 +29,11 @@ GROUND = {
     "noise": set(),
     "pooled": set(),
     "layers": {"pooled"},
-    "choice": set(),
     "combine": {"routing"},
+    "inference": {"noise", "routing"},
+    "choice": set(),
+    "projection": {"errors", "layers", "parts", "ranges"},
+    "stepped": {"layers", "noise", "parts", "ranges", "routing"},
     "environment": set(),
     "routing": set(),
     "slots": {"layers", "routing"},

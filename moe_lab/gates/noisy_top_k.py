@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from moe_lab.layers import Linear
 from moe_lab.noise import Noise
-from moe_lab.parts import SteppedGate
 from moe_lab.routing import Routing
+from moe_lab.stepped import SteppedGate
 
 
 class NoisyTopK(SteppedGate):

@@ -10,18 +10,16 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner, Mixture
+from moe_lab.mixture import Learner
 from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
+from moe_lab.training.fitting import batches, fit_gate
 from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
 from moe_lab.training.stack import state_of_run, together
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import PauseAsked, Watch
-
-#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
-EVALUATION_BATCH = 1024
 
 
 @dataclass
@@ -51,6 +49,7 @@ class Loop:
         whole = -(-len(data.train) // trainer.batch_size)
         self.batches_an_epoch = min(whole, trainer.limit_batches or whole)
         self.epochs = max(member.trainer.epochs for member in self.members)
+        self._batch_size = trainer.batch_size
         self._data = data
         self._watch = watch
         self._pause_asked = pause_asked
@@ -81,6 +80,7 @@ class Loop:
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return False
+        fit_gate(self.learner.mixture, self._data, self._batch_size)
         self._write_down(started)
         self._next_epoch()
         return True
@@ -174,9 +174,7 @@ class Loop:
         split = self._data.validation
         if len(split) == 0:
             return None, None
-        tally, experts = evaluate_split(
-            self.learner, split, self._noises("noise/evaluation"), self.members[0].trainer.batch_size
-        )
+        tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"), self._batch_size)
         return tally.on_cpu(), experts.cpu().reshape(len(self.members), -1)
 
     def _next_epoch(self) -> None:
@@ -218,10 +216,3 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch:
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
     return tally, torch.cat(experts, -1)
-
-
-def batches(split: Split, mixture: Mixture, training_batch: int):
-    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
-    batch-mates."""
-    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
-    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)

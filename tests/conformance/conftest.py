@@ -43,8 +43,11 @@ def step_of(noise):
         x_BD: Tensor | None = None,
         y_B: Tensor | None = None,
         log_probs_BC: Tensor | None = None,
+        log_weights_BE: Tensor | None = None,
+        log_probs_BEC: Tensor | None = None,
     ) -> Step:
-        output = MixtureOutput(Routing(probs_BE, weights_BE, None), ExpertOutput(None, None), log_probs_BC)
+        routing = Routing(probs_BE, weights_BE, None, log_weights_BE)
+        output = MixtureOutput(routing, ExpertOutput(log_probs_BEC, None), log_probs_BC)
         return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise)
 
     return make

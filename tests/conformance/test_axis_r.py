@@ -21,6 +21,11 @@ NEEDS = {
     "experts=gaussian": ["experts.count=5", "objective=mixture_density"],
     "experts=linear_gaussian": ["experts.count=5", "objective=mixture_density"],
     "objective=mixture_density": ["experts=gaussian", "experts.count=5"],
+    "objective=expert_loss": ["gate=expert_loss"],
+    "objective=loudest": ["gate=loudest"],
+    "objective=matching_pursuit": ["gate=matching_pursuit"],
+    "objective=peeking": ["gate=uniform"],
+    "objective=stochastic": ["gate=stochastic"],
 }
 #: the word by which a case has numbers as targets
 OF_NUMBERS = "objective=mixture_density"
@@ -42,6 +47,11 @@ EXTRA = {
         ["gate/score/body=conv", "gate.score.body.filters=[2,3]", "gate.score.body.padding=1"],
         ["gate/score/body=conv", "gate.score.body.padding=1", "gate.score.body.batch_norm=[0]"],
     ],
+    "gate=sparsemax": [["gate.weigh.over=all", "k=2"]],
+    "gate=entmax": [["gate.weigh.alpha=1.2", "gate.weigh.temperature=0.1"]],
+    "gate=hierarchical": [["experts=mlp", "experts.count=6", "gate.score.branching=[2,3]"]],
+    "objective=competitive": [["objective.exponent=0.5"]],
+    "objective=em": [["objective.responsibilities=hard"]],
     "experts=conv": [["experts.filters=[2,3]", "experts.padding=1", "experts.batch_norm=[1]", "experts.bias=all"]],
     "regularizer=[load]": [["k=1"]],
     "objective=mixture": [["objective.second_softmax=true"]],
@@ -54,7 +64,15 @@ EXTRA = {
     ],
 }
 #: general forms that an option cannot use
-REFUSED = {"gate=base": [["k=2"]], "gate=uniform": [["k=1"], ["k=2"]], "gate=soft_moe": [["k=1"], ["k=2"]]}
+REFUSED = {
+    "gate=base": [["k=2"]],
+    "gate=gumbel": [["k=2"]],
+    "gate=hard_concrete": [["k=1"], ["k=2"]],
+    "gate=loudest": [["k=1"], ["k=2"]],
+    "gate=soft_moe": [["k=1"], ["k=2"]],
+    "gate=stochastic": [["k=2"]],
+    "gate=uniform": [["k=1"], ["k=2"]],
+}
 
 
 def cases():

@@ -16,6 +16,9 @@ PAIRS = [
     (["gate=attentive"], ["gate=attentive", "gate.score.key=post"]),
     (["gate=softmax"], ["gate=attentive"]),
     ([], ["objective.second_softmax=true"]),
+    ([], ["inference=argmax"]),
+    (["objective=em"], ["objective=em", "objective.responsibilities=hard"]),
+    (["gate=stochastic"], ["gate=stochastic", "gate/select=top_k", "objective=matching_pursuit"]),
 ]
 
 
@@ -29,11 +32,13 @@ def test_different_structures_are_refused(learner_of, pair):
     "words",
     [
         ["gate.weigh.temperature=2.0"],
+        ["objective=competitive", "objective.exponent=0.5"],
+        ["gate=entmax", "gate.weigh.alpha=1.2"],
         ["regularizer=[importance]", "regularizers.importance.weight=0.4"],
         ["regularizer=[sample_similarity]", "regularizers.sample_similarity.weight=3.0"],
     ],
     ids=str,
 )
 def test_numbers_may_differ(learner_of, words):
-    plain = [words[0]] if words[0].startswith("regularizer=") else []
+    plain = [words[0]] if not words[0].startswith("gate.") else []
     stack([learner_of(*plain), learner_of(*words)])
