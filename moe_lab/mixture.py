@@ -1,27 +1,27 @@
-"""A mixture: experts, a gate and the rule that combines them; what trains it; and the checks across parts."""
+"""A mixture: experts, a gate and the rule that combines them; and what trains it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from moe_lab.baseline import Alone
+from moe_lab.checks import check, check_task, combine_rule
 from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference, infer
-from moe_lab.layers import BatchNorm2d, count_parameters
+from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
-from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
+from moe_lab.parts import Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
+from moe_lab.routing import GaussianMixtureOutput, MixtureOutput, Routing
 from moe_lab.slots import on_slots
-from moe_lab.tasks import TARGETS
+from moe_lab.steering import Controller
 
-#: words that fit a task
-FITTING = {
-    "classification": "experts=mlp objective=mixture",
-    "regression": "experts=gaussian objective=mixture_density",
-}
+Constrain = Callable[[Routing], Routing]
+Output = MixtureOutput | GaussianMixtureOutput
 
 
 class Mixture(nn.Module):
@@ -43,12 +43,13 @@ class Mixture(nn.Module):
         norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
         return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
 
-    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput | GaussianMixtureOutput:
+    def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> Output:
+        """``constrain`` may change what the gate has decided, as controllers do in training."""
         if self.gate.makes_slots:
             return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
         seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
-        routing = self.gate(x_BD, seen, noise)
+        routing = constrain(self.gate(x_BD, seen, noise))
         if not self.training:
             routing = infer(routing, self.inference, noise)
         return experts.mix(routing, self._combine)
@@ -73,13 +74,52 @@ class Losses:
 
 
 class Learner(nn.Module):
-    """A mixture with its objective and regularizers: everything that training moves or asks."""
+    """A mixture with its objective, regularizers and controllers: everything that training moves or asks."""
 
-    def __init__(self, mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
+    def __init__(
+        self,
+        mixture: Mixture,
+        objective: Objective,
+        regularizers: dict[str, Regularizer],
+        controllers: dict[str, Controller],
+    ) -> None:
         super().__init__()
         self.mixture = mixture
         self.objective = objective
         self.regularizers = nn.ModuleDict(regularizers)
+        self.controllers = nn.ModuleDict(controllers)
+
+    @torch.no_grad()
+    def before_step(self, progress: Tensor) -> None:
+        """Controllers before a training step; ``progress`` [...] is the share of all steps that are done."""
+        for controller in self.controllers.values():
+            controller.before_step(self.mixture.gate, progress)
+
+    def forward(self, x_BD: Tensor, noise: Noise) -> Output:
+        """The mixture as it is in training, constrained by its controllers."""
+        return self.mixture(x_BD, noise, self._constrain)
+
+    @torch.no_grad()
+    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+        """Regularizers and controllers after the optimizer's step."""
+        for regularizer in self.regularizers.values():
+            regularizer.after_step(step, step_sizes)
+        for controller in self.controllers.values():
+            controller.after_step(step)
+
+    def readings(self, losses: Losses) -> dict[str, Tensor]:
+        """What the history keeps of a step's regularizers and controllers, each [...]."""
+        readings = {f"regularizer_{name}": value for name, value in losses.raw.items()}
+        readings |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
+        for role, parts in (("regularizer", self.regularizers), ("controller", self.controllers)):
+            for name, part in parts.items():
+                readings |= {f"{role}_{name}_{key}": value.clone() for key, value in part.readings().items()}
+        return readings
+
+    def _constrain(self, routing: Routing) -> Routing:
+        for controller in self.controllers.values():
+            routing = controller.constrain(routing)
+        return routing
 
     def losses(self, step: Step) -> tuple[Tensor, Losses]:
         """The objective's loss of every sample [..., B], and the parts of the training loss."""
@@ -90,40 +130,6 @@ class Learner(nn.Module):
             _check_shape(f"regularizer {name}", self.regularizers[name], value, loss_B.shape[:-1])
         weighted = {name: self.regularizers[name].weight * value for name, value in raw.items()}
         return loss_B, Losses(loss_B.mean(-1), raw, weighted)
-
-
-def combine_rule(gate: Gate) -> Combine:
-    """The rule that a gate's config names, or else the one that fits it.
-
-    Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
-    Densities are mixed as probabilities are, and have no logits.
-    Raises ConfigError where probabilities are asked for and do not fit, and for densities where they do not fit.
-    """
-    if gate.sizes.task == "regression":
-        return _rule_of_densities(gate)
-    fits = gate.mixes and gate.sizes.experts > 1
-    if gate.combine == "probabilities" and not fits:
-        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
-        raise ConfigError(
-            f"gate.combine=probabilities does not fit {reason}: the gate could not learn from it; "
-            "leave gate.combine null, or take logits"
-        )
-    return gate.combine or ("probabilities" if fits else "logits")
-
-
-def _rule_of_densities(gate: Gate) -> Combine:
-    """Only a mixture whose weights sum to one is a density. And a gate of k = 1 could not learn through the weights:
-    with p of the softmax over all, the loss is -log p_e - log N_e(y), whose gradient for the gate is the same whether
-    its choice is right or wrong; a weight that is always one has none."""
-    if gate.combine == "logits":
-        raise ConfigError("gate.combine=logits does not fit densities, which have no logits: leave gate.combine null")
-    if not gate.rows_sum_to_one or (gate.learns_from == "prediction" and not gate.mixes):
-        reason = "with k=1 " if gate.sizes.k == 1 else ""
-        raise ConfigError(
-            "a mixture of densities needs weights that sum to one and that the gate can learn from, and this gate "
-            f"{reason}does not give them: take gate=softmax, or gate=top_k with k of at least 2"
-        )
-    return "probabilities"
 
 
 def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Learner:
@@ -145,12 +151,21 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
     sizes = mixture.gate.sizes
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
-    regularizers = {}
-    for name, node in config["regularizers"].items():
-        with seeded(seed_init, f"regularizer/{name}"):
-            regularizers[name] = build(node, sizes)
-    check(mixture.gate, objective, regularizers)
-    return Learner(mixture, objective, regularizers)
+    regularizers, controllers = (_several(role, config, sizes, seed_init) for role in ("regularizer", "controller"))
+    check(mixture.gate, objective, regularizers, controllers)
+    for controller in controllers.values():
+        if controller.steers:
+            keep_buffers(mixture.gate, controller.steers)
+    return Learner(mixture, objective, regularizers, controllers)
+
+
+def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) -> dict[str, Any]:
+    """The parts of a role that takes several at once; none where a config of an older version lacks the role."""
+    parts = {}
+    for name, node in config.get(f"{role}s", {}).items():
+        with seeded(seed_init, f"{role}/{name}"):
+            parts[name] = build(node, sizes)
+    return parts
 
 
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
@@ -178,82 +193,6 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
     return Sizes(shape, classes, experts, k)
 
 
-def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
-    """Raise ConfigError where a part's declared demands are not met by the others."""
-    sizes = gate.sizes
-    if reason := refusal(gate, objective):
-        raise ConfigError(f"objective {_name(objective)} {reason}")
-    for name, regularizer in regularizers.items():
-        if regularizer.least_experts > sizes.experts:
-            raise ConfigError(
-                f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
-                f"there is {sizes.experts}: raise experts.count, or leave {name} out"
-            )
-        if missing := sorted(regularizer.needs_extras - gate.extras):
-            raise ConfigError(
-                f"regularizer {name} needs a gate that gives {', '.join(missing)}, and this one does not: "
-                "take another gate, such as noisy_top_k, or leave it out"
-            )
-
-
-def check_task(config: dict[str, Any], sizes: Sizes) -> None:
-    """Raise ConfigError where the data set's targets are not what a part is for."""
-    parts = {role: config[role] for role in ("experts", "objective", "baseline", "gate")}
-    parts |= {f"regularizer {name}": node for name, node in config["regularizers"].items()}
-    fitting = FITTING[sizes.task]
-    remedies = {"experts": fitting, "objective": fitting, "baseline": "baseline=single", "gate": "gate=softmax"}
-    for role, node in parts.items():
-        cls = class_of(node)
-        if cls.task not in (None, sizes.task):
-            raise ConfigError(
-                f"{role} {cls.__name__} is for {TARGETS[cls.task]}, and this data set's targets are "
-                f"{TARGETS[sizes.task]}: take {remedies.get(role, 'another, or leave it out')}"
-            )
-
-
-def refusal(gate: Gate, objective: Objective) -> str | None:
-    """Why an objective cannot train a gate, as the end of a sentence; None where it can. A gate of one expert has
-    nothing to learn, so every objective can."""
-    if gate.sizes.experts == 1:
-        return None
-    if gate.learns_from not in objective.teaches:
-        way = sorted(objective.teaches)[-1]
-        reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
-        return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
-    if objective.needs_distribution and not gate.mixes:
-        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
-        return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
-    if objective.largest_k and gate.sizes.k > objective.largest_k:
-        return (
-            f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
-        )
-    if missing := sorted(objective.needs_extras - gate.extras):
-        return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
-    return None
-
-
-#: what teaches a gate -> what that says of the gate, gates of that kind, and objectives that fit; extra -> its gate
-_LEARNS = {
-    "prediction": "learns from the mixture's prediction",
-    "scores": "has weights without gradient",
-    "draw": "draws its expert",
-    "nothing": "has nothing to learn",
-}
-_GATES = {
-    "prediction": "gate=softmax",
-    "scores": "gate=matching_pursuit or gate=expert_loss",
-    "draw": "gate=stochastic",
-    "nothing": "gate=loudest or gate=uniform",
-}
-_GIVES = {"expert_entropy_BE": "gate=loudest"}
-_OBJECTIVES = {
-    "prediction": "objective=mixture",
-    "scores": "objective=matching_pursuit or objective=expert_loss",
-    "draw": "objective=stochastic",
-    "nothing": "objective=mixture",
-}
-
-
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
     """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
     reads the experts' features)."""
@@ -265,12 +204,10 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
 
 def _check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:
     if value.shape != shape:
-        raise TypeError(f"{role} ({_name(part)}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}")
+        raise TypeError(
+            f"{role} ({type(part).__name__}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}"
+        )
 
 
 def _values(values: range) -> str:
     return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"
-
-
-def _name(part: nn.Module) -> str:
-    return type(part).__name__

@@ -6,12 +6,11 @@ with ``layers.hyper``; everything else is structure. What parts demand of each o
 and moe_lab/mixture.py checks them before anything is trained.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
 from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
@@ -23,6 +22,9 @@ from moe_lab.tasks import Task
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
 LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
+#: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
+#: the parameter
+StepSizes = Callable[[nn.Parameter], Tensor]
 
 
 class Body(nn.Module):
@@ -96,6 +98,8 @@ class Gate(nn.Module):
     batch_dependent: bool = False
     #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
     makes_slots: bool = False
+    #: its routing has ``logits_BE``
+    gives_logits: bool = True
     #: names of the extras that its routing always has
     extras: frozenset[str] = frozenset()
 
@@ -134,6 +138,11 @@ class Gate(nn.Module):
     def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
         """Take note of samples that training does not use, and which experts classify them rightly (bool)."""
 
+    @property
+    def head(self) -> Linear | None:
+        """The linear layer that gives the logits, one column an expert; None where there is no such layer."""
+        return None
+
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
 
@@ -164,6 +173,11 @@ class Select(nn.Module):
     @property
     def usable_k(self) -> range:
         return range(1, self.sizes.experts + 1)
+
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        """What is compared in the selection: the logits, plus ``selection_bias_1E`` where a part has this buffer for
+        controllers to move."""
+        return logits_BE
 
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
@@ -205,31 +219,6 @@ class Step:
     noise: Noise
 
 
-class Baseline(ABC):
-    """What stands in for the mixture: a bank of one expert, without a gate."""
-
-    #: the one task that the baseline can serve; None: that of the mixture's experts
-    task: ClassVar[Task | None] = None
-
-    @abstractmethod
-    def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts | None:
-        """The one expert that stands in for the mixture of ``experts`` and ``gate``, built from ``config``; None where
-        the mixture stays. Raises ConfigError where the config has no such baseline."""
-
-
-class Alone(Gate):
-    """The gate of one expert: weight one, nothing to learn."""
-
-    rows_sum_to_one = True
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes, k=None, combine=None)
-
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        ones_B1 = torch.ones_like(x_BD[..., :1])
-        return Routing(ones_B1, ones_B1, ones_B1 > 0, log_weights_BE=torch.zeros_like(ones_B1))
-
-
 class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
@@ -254,7 +243,10 @@ class Objective(nn.Module):
 
 
 class Regularizer(nn.Module):
-    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged."""
+    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged.
+
+    ``weight`` is a number of the config (``hyper``), or a persistent buffer that the regularizer moves itself.
+    """
 
     #: the one task that the regularizer can serve; None: it does not look at targets
     task: ClassVar[Task | None] = None
@@ -267,5 +259,16 @@ class Regularizer(nn.Module):
         super().__init__()
         self.weight = hyper(weight)
 
+    def misfit(self, gate: Gate) -> str | None:
+        """What it lacks in this gate, to stand between "needs" and ", or leave it out"; None where it fits."""
+        return None
+
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
+
+    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+        """Called without gradient after the optimizer's step: proximal maps, numbers that are steered."""
+
+    def readings(self) -> dict[str, Tensor]:
+        """Numbers of its own for the history, each [...], besides the raw and the weighted value."""
+        return {}

@@ -21,6 +21,9 @@ from moe_lab.training.stack import state_of_run, together
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import PauseAsked, Watch
 
+#: what the history keeps of regularizers and controllers
+READINGS = ("regularizer_", "controller_")
+
 
 @dataclass
 class State:
@@ -131,20 +134,26 @@ class Loop:
         return learner
 
     def _step(self) -> None:
-        self._optimizer.set_rates(self.state.epoch * self.batches_an_epoch + self.state.batch)
+        done = self.state.epoch * self.batches_an_epoch + self.state.batch
+        self._optimizer.set_rates(done)
+        if self.learner.controllers:
+            self.learner.before_step(self._progress(done))
         x_BD, y_B = self._order.batch(self.state.batch)
-        mixture = self.learner.mixture
-        output = mixture(x_BD, self._noise)
+        mixture, output = self.learner.mixture, self.learner(x_BD, self._noise)
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
         loss_B, losses = self.learner.losses(step)
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
         self._optimizer.step()
-        extras = {f"regularizer_{name}": value for name, value in losses.raw.items()}
-        extras |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
-        self._tally.add(loss_B, y_B, output, {"total": losses.total, **extras})
+        self.learner.after_step(step, self._optimizer.step_sizes)
+        self._tally.add(loss_B, y_B, output, {"total": losses.total, **self.learner.readings(losses)})
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)
+
+    def _progress(self, done: int) -> Tensor:
+        """The share of its steps that every run has done, [...]."""
+        shares = [min(done / (one.trainer.epochs * self.batches_an_epoch), 1.0) for one in self.members]
+        return torch.tensor(shares if len(shares) > 1 else shares[0], device=self._device)
 
     def _write_down(self, started: float) -> None:
         """A row of every run that has not ended, or that it has diverged."""
@@ -161,7 +170,7 @@ class Loop:
                 continue
             row = {"epoch": epoch, "lr": rates[run], **tally.row("train")}
             row |= validation.of_run(run).row("validation") if validation else _without_validation(row)
-            row |= {name: tally.mean(name) for name in tally.sums if name.startswith("regularizer_")}
+            row |= {name: tally.mean(name) for name in tally.sums if name.startswith(READINGS)}
             record.history.append(row | tally.shares())
             if experts is not None:
                 record.assignments.append(experts[run])
