@@ -144,9 +144,7 @@ def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
 def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learner:
     """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
     with seeded(seed_init, "baseline"):
-        stand_in = build(config["baseline"])
-        check_task("baseline", stand_in, mixture.gate.sizes)
-        baseline = stand_in.replace(config, mixture.experts, mixture.gate)
+        baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
         mixture = Mixture(baseline, Alone(sizes), config["inference"])
@@ -173,10 +171,10 @@ def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) ->
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
     sizes = sizes_of(config, shape, classes)
+    check_task(config, sizes)
     expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
         experts = build(config["experts"], replace(sizes, shape=expert_shape))
-    check_task("experts", experts, sizes)
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)

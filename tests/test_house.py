@@ -43,7 +43,7 @@ GROUND = {
     "slots": {"layers", "routing"},
     "parts": {"layers", "noise", "ranges", "routing", "sizes", "tasks"},
     "steering": {"layers", "parts", "routing"},
-    "checks": {"baseline", "errors", "parts", "sizes", "steering", "tasks"},
+    "checks": {"config", "errors", "parts", "sizes", "steering", "tasks"},
     "baseline": {"noise", "parts", "routing", "sizes", "tasks"},
     "networks": {"config", "errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},
