@@ -1,8 +1,9 @@
 # Two commands: `make train` and `make test`. Both make .venv and install what they need, once.
+# `make bench` measures what benchmarks/README.md claims, in about a quarter of an hour; `make bench-quick` roughly.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test lint clean
+.PHONY: train test bench bench-quick lint clean
 
 train: .venv/installed
 	$(BIN)/moe-lab train
@@ -10,9 +11,15 @@ train: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+bench: .venv/installed-dev
+	$(BIN)/python -m benchmarks
+
+bench-quick: .venv/installed-dev
+	$(BIN)/python -m benchmarks --quick
+
 lint: .venv/installed-dev
-	$(BIN)/ruff check moe_lab tests
-	$(BIN)/ruff format --check moe_lab tests
+	$(BIN)/ruff check moe_lab benchmarks tests
+	$(BIN)/ruff format --check moe_lab benchmarks tests
 
 # torch, and what is needed to run experiments
 .venv/installed: pyproject.toml constraints.txt

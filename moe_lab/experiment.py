@@ -1,37 +1,29 @@
-"""From a job to a finished run folder. Commands and launchers call nothing else."""
+"""From jobs to finished folders: ``run`` for one, ``run_stack`` for many as one program. Launchers and commands call
+nothing else."""
 
-import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data
-from moe_lab.environment import environment
 from moe_lab.errors import RunError
 from moe_lab.job import Job, learner_of, seeds_of, settle
-from moe_lab.metrics import RunArrays, compute
-from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text
-from moe_lab.store.status import StatusFile
+from moe_lab.run_writer import RunWriter
+from moe_lab.store.run import Run
 from moe_lab.training import checkpoint
 from moe_lab.training.evaluate import evaluate
 from moe_lab.training.loop import Loop, evaluation_noise
+from moe_lab.training.members import Member
+from moe_lab.training.stack import Apart
 from moe_lab.training.watch import Diverged, StopAsked, Stopped, Watch
 
-#: the metrics that status.json repeats, so that a listing of many runs reads one small file each
-HEADLINE = (
-    "test_error_rate",
-    "mutual_information_expert_label_bits",
-    "information_per_usage",
-    "sample_entropy_bits",
-    "usage_entropy_bits",
-    "dead_experts",
-)
+
+def never() -> bool:
+    return False
 
 
 def run(
@@ -40,7 +32,7 @@ def run(
     data: Data,
     *,
     watch: Watch | None = None,
-    stop_asked: StopAsked = lambda: False,
+    stop_asked: StopAsked = never,
     resume: bool = False,
 ) -> None:
     """Train, evaluate and measure one job into ``folder``, a fresh folder that the caller has claimed, or with
@@ -50,117 +42,184 @@ def run(
     no number any more, and whatever else went wrong (status failed). Raises RunError, and changes nothing, where a
     checkpoint belongs to another config.
     """
-    state = _saved_state(job, folder) if resume else None
-    status = StatusFile(folder, **job.facts, headline={})
-    with _log(folder) as log:
-        _write_config(job, folder, data.train.x_ND.device.type)
-        status.start()
-        try:
-            settle(job.config)
-            session = _Session(job, folder, status, log, stop_asked)
-            headline = session.run(data, watch or Watch(), state)
-        except Diverged as error:
-            log.error("diverged: %s", error)
-            status.end("diverged", error=str(error))
-            raise
-        except (Stopped, KeyboardInterrupt) as error:
-            log.warning("interrupted")
-            status.end("interrupted", error=str(error) or "interrupted")
-            raise
-        except BaseException as error:
-            log.exception("failed")
-            status.end("failed", error=f"{type(error).__name__}: {error}")
-            raise
-        status.end("finished", headline=headline)
-        log.info("finished")
+    (error,) = run_stack([job], [folder], data, home=folder, watch=watch, stop_asked=stop_asked, resume=resume)
+    if error is not None:
+        raise error
+
+
+def run_stack(
+    jobs: Sequence[Job],
+    folders: Sequence[Path],
+    data: Data,
+    *,
+    home: Path,
+    watch: Watch | None = None,
+    stop_asked: StopAsked = never,
+    resume: bool = False,
+) -> list[Exception | None]:
+    """Train jobs of one structure on one data set as one program; each ends in its own folder as it would by ``run``.
+
+    Runs that share their structure (moe_lab/training/stack.py) are stacked; where they do not, each trains alone, and
+    its log says why. The stack's checkpoint is one file in ``home``, and is gone when all have ended. Returns what
+    went wrong with each job (Diverged, or what its evaluation raised), None where nothing did. Raises Stopped where a
+    stop was asked for (state saved), RunError as ``run`` does, and whatever else stopped them all (status failed).
+    """
+    writers = [RunWriter(job, folder) for job, folder in zip(jobs, folders, strict=True)]
+    session = _Session(writers, data, home, watch or Watch(), stop_asked)
+    state = session.saved_state() if resume else None
+    for writer in writers:
+        if state is None or not _has_ended(writer.folder):
+            writer.start(data.train.x_ND.device.type, len(jobs))
+    try:
+        outcomes = session.run(state)
+    except Apart as reason:
+        return [_alone(writer, data, watch, stop_asked, resume, reason) for writer in writers]
+    if home not in folders:
+        checkpoint.remove(home)
+    return outcomes
+
+
+def _alone(
+    writer: RunWriter, data: Data, watch: Watch | None, stop_asked: StopAsked, resume: bool, reason: Apart
+) -> Exception | None:
+    """One of several jobs that cannot be stacked."""
+    writer.log.warning("trains alone: %s", reason)
+    writer.close()
+    try:
+        run(writer.job, writer.folder, data, watch=watch, stop_asked=stop_asked, resume=resume)
+    except Stopped:
+        raise
+    except Exception as error:
+        return error
+    return None
 
 
 class _Session:
-    """One stretch of a run: from a fresh start or a saved state to the end, or to where it is stopped."""
+    """One stretch of runs that train together: from a fresh start or a saved state to the end, or to a stop."""
 
-    def __init__(self, job: Job, folder: Path, status: StatusFile, log: logging.Logger, stop_asked: StopAsked) -> None:
-        self._job = job
-        self._folder = folder
-        self._status = status
-        self._log = log
+    def __init__(self, writers: list[RunWriter], data: Data, home: Path, watch: Watch, stop_asked: StopAsked) -> None:
+        self._writers = writers
+        self._data = data
+        self._home = home
+        self._watch = watch
         self._stop_asked = stop_asked
-        self._seconds = job.config["trainer"]["checkpoint_seconds"]
+        self._keys = [writer.job.key for writer in writers]
+        self._seconds = min(writer.job.config["trainer"]["checkpoint_seconds"] for writer in writers)
         self._saved = time.monotonic()
+        self._outcomes: list[Exception | None] = [None] * len(writers)
 
-    def run(self, data: Data, watch: Watch, state: dict[str, Any] | None) -> dict[str, Any]:
-        """Train and evaluate; the headline metrics."""
-        trainer = build(self._job.config["trainer"])
-        learner, seeds = learner_of(self._job.config, data), seeds_of(self._job.config)
-        loop = Loop(learner, data, trainer, seeds, watch, lambda: self._stop_asked() or self._save_is_due())
-        if state is not None:
-            loop.load_state_dict(state)
-        watch.begin(trainer.epochs, loop.batches_an_epoch)
+    def saved_state(self) -> dict[str, Any] | None:
+        """The newest checkpoint; None where the runs were stopped before their first."""
+        if not checkpoint.there(self._home):
+            return None
+        state = checkpoint.load(self._home)
+        if state.get("keys") != self._keys:
+            raise RunError(f"{self._home}: the checkpoint does not belong to config.yaml, which has been changed since")
+        return state
+
+    def run(self, state: dict[str, Any] | None) -> list[Exception | None]:
+        """Train and evaluate. Raises Apart, with nothing done, where the jobs cannot be one program."""
         try:
-            self._train(loop)
-        finally:
-            self._write_history(loop)
-        return self._evaluate(loop, data)
+            loop = self._loop()
+            if state is not None:
+                loop.load_state_dict(state)
+            self._watch.begin(loop.epochs, loop.batches_an_epoch)
+            try:
+                self._train(loop)
+            finally:
+                for run, writer in self._open():
+                    writer.history(loop.state.records[run])
+        except Apart:
+            raise
+        except (Stopped, KeyboardInterrupt) as error:
+            for _, writer in self._open():
+                writer.interrupted(error)
+            raise
+        except BaseException as error:
+            for _, writer in self._open():
+                writer.failed(error)
+            raise
+        return self._outcomes
+
+    def _loop(self) -> Loop:
+        jobs = [writer.job for writer in self._writers]
+        for job in jobs[1:]:
+            for name in ("dataset", "device"):
+                if job.config[name] != jobs[0].config[name]:
+                    raise Apart(f"runs of one stack share {name}, and these have several")
+        settle(jobs[0].config)
+        members = [
+            Member(learner_of(job.config, self._data), build(job.config["trainer"]), seeds_of(job.config))
+            for job in jobs
+        ]
+        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due())
+
+    def _open(self) -> list[tuple[int, RunWriter]]:
+        return [(run, writer) for run, writer in enumerate(self._writers) if writer.open]
 
     def _train(self, loop: Loop) -> None:
+        self._end_the_ended(loop)
         while not loop.finished:
-            row = loop.epoch()
-            if row is not None:
-                self._log.info("epoch %d: train loss %.4f nats", row["epoch"], row["train_loss_nats"])
+            if loop.epoch():
+                self._log_epoch(loop)
             stopping = not loop.finished and self._stop_asked()
-            if stopping or loop.finished or self._save_is_due():
+            if stopping or self._save_is_due() or self._some_are_done(loop):
                 self._save(loop)
+            self._end_the_ended(loop)
             if stopping:
                 raise Stopped(f"stopped in epoch {loop.state.epoch + 1}; its state is saved")
+
+    def _log_epoch(self, loop: Loop) -> None:
+        for run, writer in self._open():
+            row = loop.state.records[run].history[-1:]
+            if row and row[0]["epoch"] == loop.state.epoch:
+                writer.log.info("epoch %d: train loss %.4f nats", row[0]["epoch"], row[0]["train_loss_nats"])
+
+    def _some_are_done(self, loop: Loop) -> bool:
+        return any(loop.ended(run) and not loop.state.records[run].diverged for run, _ in self._open())
 
     def _save_is_due(self) -> bool:
         return time.monotonic() - self._saved >= self._seconds
 
     def _save(self, loop: Loop) -> None:
-        checkpoint.save(self._folder, {"key": self._job.key, **loop.state_dict()})
-        self._write_history(loop)
-        self._status.touch()
+        checkpoint.save(self._home, {"keys": self._keys, **loop.state_dict()})
+        for run, writer in self._open():
+            writer.progress(loop.state.records[run])
         self._saved = time.monotonic()
 
-    def _write_history(self, loop: Loop) -> None:
-        write_csv(self._folder / "history.csv", loop.state.history)
-        write_csv(self._folder / "timing.csv", loop.state.timing)
+    def _end_the_ended(self, loop: Loop) -> None:
+        for run, writer in self._open():
+            if loop.ended(run):
+                self._outcomes[run] = self._end(loop, run, writer)
 
-    def _evaluate(self, loop: Loop, data: Data) -> dict[str, Any]:
-        noise = evaluation_noise(seeds_of(self._job.config), data.train.x_ND.device)
-        files = evaluate(loop.learner.mixture, data, noise)
-        if loop.state.assignments:
-            expert = torch.stack(loop.state.assignments).numpy()
-            files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
-        for name, arrays in files.items():
-            write_npz(self._folder / f"{name}.npz", arrays)
-        metrics = compute(RunArrays.from_arrays(files["routing"], files["evaluation"]))
-        write_json(self._folder / "metrics.json", metrics)
-        return {name: metrics[name]["value"] for name in HEADLINE}
-
-
-def _saved_state(job: Job, folder: Path) -> dict[str, Any] | None:
-    """The newest checkpoint; None where the run was stopped before its first."""
-    if not any((folder / name).exists() for name in (checkpoint.NEWEST, checkpoint.PREVIOUS)):
+    def _end(self, loop: Loop, run: int, writer: RunWriter) -> Exception | None:
+        """Write a run that has ended into its folder; what went wrong with it."""
+        record = loop.state.records[run]
+        writer.history(record)
+        try:
+            if record.diverged:
+                raise Diverged(record.diverged)
+            if writer.folder != self._home:
+                checkpoint.save(writer.folder, {"keys": [writer.job.key], **loop.state_of_run(run)})
+            writer.results(self._files(loop, run))
+        except Diverged as error:
+            writer.diverged(error)
+            return error
+        except Exception as error:
+            writer.failed(error)
+            return error
         return None
-    state = checkpoint.load(folder)
-    if state.get("key") != job.key:
-        raise RunError(f"{folder}: the checkpoint does not belong to config.yaml, which has been changed since")
-    return state
+
+    def _files(self, loop: Loop, run: int) -> dict[str, dict[str, Any]]:
+        member = loop.members[run]
+        noise = evaluation_noise(member.seeds, self._data.train.x_ND.device)
+        files = evaluate(loop.learner_of_run(run).mixture, self._data, noise, member.trainer.batch_size)
+        if assignments := loop.state.records[run].assignments:
+            expert = torch.stack(assignments).numpy()
+            files["assignments"] = {"sample_index": self._data.validation.index_N.cpu().numpy(), "expert": expert}
+        return files
 
 
-def _write_config(job: Job, folder: Path, device: str) -> None:
-    write_text(folder / "config.yaml", yaml.safe_dump(job.config, sort_keys=False))
-    write_json(folder / "environment.json", environment(job.config["trainer"]["threads"], job.key, device))
-
-
-@contextmanager
-def _log(folder: Path) -> Iterator[logging.Logger]:
-    """A logger that writes train.log and nothing else."""
-    log = logging.Logger(f"moe_lab.{folder.name}")
-    handler = logging.FileHandler(folder / "train.log", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    try:
-        yield log
-    finally:
-        handler.close()
+def _has_ended(folder: Path) -> bool:
+    """Whether a run of an earlier stretch has its results already."""
+    return (folder / "status.json").exists() and Run(folder).status["status"] in ("finished", "diverged")

@@ -22,7 +22,7 @@ from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule,
 from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
 from moe_lab.store.run import Run
-from moe_lab.training.loop import Seeds
+from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
 
 
@@ -168,6 +168,8 @@ def settle(config: Config) -> None:
     torch.set_num_threads(config["trainer"]["threads"])
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    # nothing reads memory before it is written; to fill it first costs time and changes no number
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def load_data(config: Config) -> Data:

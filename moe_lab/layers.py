@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from moe_lab.pooled import output_moments, pooled_relu
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -19,6 +21,11 @@ def hyper(value: float, axes: int = 0) -> nn.Buffer:
     A scalar that multiplies a loss has none; what meets a [..., B, E] tensor has two (``temperature_11``).
     """
     return nn.Buffer(torch.full((1,) * axes, float(value)), persistent=False)
+
+
+def log_softmax(x_BC: Tensor) -> Tensor:
+    """Over the last axis, a row of samples at a time: many times faster on a CPU where C is small."""
+    return x_BC.mT.log_softmax(-2).mT
 
 
 class Linear(nn.Module):
@@ -35,7 +42,7 @@ class Linear(nn.Module):
         self.bias_1O = nn.Parameter(torch.empty(1, outputs).uniform_(-bound, bound)) if bias else None
 
     def forward(self, x_BI: Tensor) -> Tensor:
-        y_BO = self._wide(x_BI) if self._shares_input(x_BI) else x_BI @ self.weight_IO
+        y_BO = self._wide(x_BI) if self._shares_input(x_BI) else (self.weight_IO.mT @ x_BI.mT).mT
         return y_BO if self.bias_1O is None else y_BO + self.bias_1O
 
     def _shares_input(self, x_BI: Tensor) -> bool:
@@ -43,18 +50,17 @@ class Linear(nn.Module):
         return weight.ndim >= 3 and x_BI.ndim >= 3 and x_BI.shape[-3] == 1 and weight.shape[-3] > 1
 
     def _wide(self, x_1BI: Tensor) -> Tensor:
-        experts, _, outputs = self.weight_IO.shape[-3:]
-        wide_IX = self.weight_IO.movedim(-3, -2).flatten(-2)
-        y_BX = x_1BI.squeeze(-3) @ wide_IX
-        return y_BX.unflatten(-1, (experts, outputs)).movedim(-2, -3)
+        wide_XI = self.weight_IO.mT.flatten(-3, -2)
+        y_XB = wide_XI @ x_1BI.squeeze(-3).mT
+        return y_XB.unflatten(-2, self.weight_IO.mT.shape[-3:-1]).mT
 
 
 class Conv2d(nn.Module):
     """2-D convolution x [..., B, I, H, W] -> [..., B, O, H', W'], stride 1, initialized like torch.nn.Conv2d.
 
     Leading axes of the weights that the input shares (size one) become more filters, the others groups.
-    ``pooled`` is the convolution followed by a 2 x 2 maximum, which for one input channel and a kernel of 3 without
-    padding is one product with the 4 x 4 windows that the four pooled positions share.
+    ``pooled_relu`` is the convolution followed by a 2 x 2 maximum and ReLU, in one pass where the input is one channel
+    of data without padding.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, padding: int = 0, bias: bool = True) -> None:
@@ -72,27 +78,32 @@ class Conv2d(nn.Module):
         y = functional.conv2d(x, weight.flatten(0, -4), bias, padding=self.padding, groups=groups)
         return _unfold(y, lead, outputs)
 
-    def pooled(self, x_BIHW: Tensor) -> Tensor:
-        """max over 2 x 2 of the convolution; a last odd row or column is left out."""
-        weight = self.weight_OIKK
-        if weight.shape[-3:] == (1, 3, 3) and self.padding == 0 and x_BIHW.shape[-1] % 2 == 0:
-            return self._pooled_windows(x_BIHW)
-        return max_pool(self(x_BIHW))
+    def pooled_relu(self, x_BIHW: Tensor, norm: "BatchNorm2d | None" = None) -> Tensor:
+        """relu of the maximum over 2 x 2 of the convolution, which ``norm`` normalizes before; a last odd row or column
+        is left out."""
+        if self._fits_one_pass(x_BIHW, normalized=norm is not None):
+            return self._in_one_pass(x_BIHW, norm)
+        y_BOHW = self(x_BIHW)
+        return max_pool(y_BOHW if norm is None else norm(y_BOHW)).relu()
 
-    def _pooled_windows(self, x_B1HW: Tensor) -> Tensor:
-        """One product of the 4 x 4 windows with the kernel set at the four places that one pooled value covers."""
-        windows = x_B1HW.squeeze(-3).unfold(-2, 4, 2).unfold(-2, 4, 2)  # [..., B, H', W', 4, 4]
-        height, width = windows.shape[-4:-2]
-        windows_WX = windows.flatten(-2).flatten(-4, -2).mT  # [..., 16, B H' W']
-        kernel_OKK = self.weight_OIKK.squeeze(-3)
-        places = [functional.pad(kernel_OKK, (j, 1 - j, i, 1 - i)) for i in (0, 1) for j in (0, 1)]
-        placed_POW = torch.stack(places, -4).flatten(-2)
-        outputs = kernel_OKK.shape[-3]
-        y_POX = (placed_POW.flatten(-3, -2) @ windows_WX).unflatten(-2, (4, outputs))
-        y_OX = y_POX.amax(-3)
-        if self.bias_O is not None:
-            y_OX = y_OX + self.bias_O.unsqueeze(-1)
-        return y_OX.unflatten(-1, (x_B1HW.shape[-4], height, width)).transpose(-4, -3)
+    def _fits_one_pass(self, x_BIHW: Tensor, normalized: bool) -> bool:
+        """Its pieces fit a CPU's cache; a GPU has better kernels of its own."""
+        one_channel = self.weight_OIKK.shape[-3] == 1 and self.padding == 0 and not x_BIHW.requires_grad
+        odd = any((side - self.weight_OIKK.shape[-1] + 1) % 2 for side in x_BIHW.shape[-2:])
+        return x_BIHW.device.type == "cpu" and one_channel and not (normalized and odd)
+
+    def _in_one_pass(self, x_B1HW: Tensor, norm: "BatchNorm2d | None") -> Tensor:
+        """Normalization scales and shifts the outputs of each filter, and so its weights and bias."""
+        weight = self.weight_OIKK
+        lead, outputs = weight.shape[:-4], weight.shape[-4]
+        groups, x_BGHW = _fold(x_B1HW, lead)
+        x_GBHW, weight_GMKK = x_BGHW.transpose(0, 1), weight.reshape(groups, -1, *weight.shape[-2:])
+        bias_GM = weight.new_zeros(weight_GMKK.shape[:2]) if self.bias_O is None else self.bias_O.reshape(groups, -1)
+        if norm is not None:
+            scale_GM, shift_GM = norm.scale_and_shift(x_GBHW, weight_GMKK, bias_GM)
+            weight_GMKK, bias_GM = weight_GMKK * scale_GM[..., None, None], bias_GM * scale_GM + shift_GM
+        y_GMHWB = pooled_relu(x_GBHW, weight_GMKK, bias_GM)
+        return y_GMHWB.reshape(*lead, outputs, *y_GMHWB.shape[2:]).movedim(-1, -4)
 
 
 class BatchNorm2d(nn.Module):
@@ -102,6 +113,9 @@ class BatchNorm2d(nn.Module):
     where ``batch_statistics_at_test`` says so (then a prediction depends on its batch-mates).
     Source: Ioffe and Szegedy 2015, Batch normalization, arXiv:1502.03167.
     """
+
+    momentum = 0.1
+    epsilon = 1e-5
 
     def __init__(self, channels: int, *, batch_statistics_at_test: bool = False) -> None:
         super().__init__()
@@ -114,11 +128,35 @@ class BatchNorm2d(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         lead, channels = self.weight_C.shape[:-1], self.weight_C.shape[-1]
         _, x = _fold(x_BCHW.expand(*lead, *x_BCHW.shape[-4:]), lead)
-        of_batch = self.training or self.batch_statistics_at_test
         # only training may move the running statistics
-        running = (None, None) if of_batch and not self.training else (self.mean_C.flatten(), self.var_C.flatten())
-        y = functional.batch_norm(x, *running, self.weight_C.flatten(), self.bias_C.flatten(), training=of_batch)
+        running = (
+            (None, None) if self._of_batch and not self.training else (self.mean_C.flatten(), self.var_C.flatten())
+        )
+        affine = self.weight_C.flatten(), self.bias_C.flatten()
+        y = functional.batch_norm(x, *running, *affine, self._of_batch, self.momentum, self.epsilon)
         return _unfold(y, lead, channels)
+
+    def scale_and_shift(self, x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> tuple[Tensor, Tensor]:
+        """The a and b [G, M] of the normalization a y + b of the convolution's outputs y, which are not computed."""
+        shape = weight_GMKK.shape[:2]
+        mean_GM, var_GM = self.mean_C.reshape(shape), self.var_C.reshape(shape)
+        if self._of_batch:
+            mean_GM, var_GM = output_moments(x_GBHW, weight_GMKK)
+            mean_GM = mean_GM + bias_GM
+            if self.training:
+                sides = (side - weight_GMKK.shape[-1] + 1 for side in x_GBHW.shape[-2:])
+                self._move(mean_GM.detach(), var_GM.detach(), x_GBHW.shape[-3] * math.prod(sides))
+        scale_GM = self.weight_C.reshape(shape) * (var_GM + self.epsilon).rsqrt()
+        return scale_GM, self.bias_C.reshape(shape) - mean_GM * scale_GM
+
+    @property
+    def _of_batch(self) -> bool:
+        return self.training or self.batch_statistics_at_test
+
+    def _move(self, mean_GM: Tensor, var_GM: Tensor, count: int) -> None:
+        """The running statistics; of the variance the unbiased estimate."""
+        self.mean_C.lerp_(mean_GM.reshape(self.mean_C.shape), self.momentum)
+        self.var_C.lerp_(var_GM.reshape(self.var_C.shape) * (count / (count - 1)), self.momentum)
 
 
 def max_pool(x_BCHW: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class LoadedRun(Run):
         shape, class_names = build(self.config["dataset"]).describe()
         learner = build_learner(self.config, shape, len(class_names), seed_init=0)
         state = checkpoint.load(self.path)
-        if state.get("key") != job.key:
+        if state.get("keys") != [job.key]:
             raise RunError(f"{self.path}: the checkpoint does not belong to config.yaml, which has been changed since")
         try:
             learner.load_state_dict(state["learner"])

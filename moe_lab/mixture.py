@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.combine import RULES
-from moe_lab.config.build import build
+from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference, infer
-from moe_lab.layers import count_parameters
+from moe_lab.layers import BatchNorm2d, count_parameters
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
-from moe_lab.routing import MixtureOutput
+from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.slots import on_slots
 
 
 class Mixture(nn.Module):
@@ -29,10 +30,25 @@ class Mixture(nn.Module):
         self.inference = inference
         self._combine = RULES[combine_rule(gate)]
 
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether a prediction depends on its batch-mates, as the mixture stands: in training, or in evaluation."""
+        norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
+        return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
+
     def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        if self.gate.makes_slots:
+            return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
         seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
-        routing = self.gate(x_BD, seen, noise)
+        return self._answer(self.gate(x_BD, seen, noise), experts, noise)
+
+    def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        routing = self.gate(x_BD, None, noise)
+        experts = on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
+        return self._answer(routing, experts, noise)
+
+    def _answer(self, routing: Routing, experts: ExpertOutput, noise: Noise) -> MixtureOutput:
         if not self.training:
             routing = infer(routing, self.inference, noise)
         return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
@@ -117,8 +133,9 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
     sizes = sizes_of(config, shape, classes)
+    expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
-        experts = build(config["experts"], sizes)
+        experts = build(config["experts"], replace(sizes, shape=expert_shape))
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)

@@ -38,7 +38,7 @@ class Noise:
     """
 
     def __init__(self, generators: Sequence[torch.Generator], *, stacked: bool = False) -> None:
-        self._generators = list(generators)
+        self.generators = list(generators)
         self._stacked = stacked
 
     def normal(self, like: Tensor) -> Tensor:
@@ -54,16 +54,21 @@ class Noise:
         uniform = self.uniform(like)
         return -(-uniform.clamp(min=torch.finfo(like.dtype).tiny).log()).log()
 
+    def reseed(self, seeds: Sequence[int]) -> None:
+        """Begin again, each generator from a seed of its own."""
+        for generator_, seed in zip(self.generators, seeds, strict=True):
+            generator_.manual_seed(seed)
+
     def state(self) -> list[Tensor]:
         """The generators' states, for checkpoints."""
-        return [generator.get_state() for generator in self._generators]
+        return [generator.get_state() for generator in self.generators]
 
     def restore(self, states: Sequence[Tensor]) -> None:
-        for generator_, state in zip(self._generators, states, strict=True):
+        for generator_, state in zip(self.generators, states, strict=True):
             generator_.set_state(state)
 
     def _draw(self, draw, like: Tensor) -> Tensor:
         options = {"dtype": like.dtype, "device": like.device}
         if not self._stacked:
-            return draw(like.shape, generator=self._generators[0], **options)
-        return torch.stack([draw(like.shape[1:], generator=one, **options) for one in self._generators])
+            return draw(like.shape, generator=self.generators[0], **options)
+        return torch.stack([draw(like.shape[1:], generator=one, **options) for one in self.generators])

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import Linear, count_parameters, hyper, stack
+from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 
@@ -84,7 +84,7 @@ class Experts(nn.Module):
 
     def forward(self, x_BD: Tensor) -> ExpertOutput:
         hidden_EBH, logits_EBC = self.bank(x_BD.unsqueeze(-3))
-        log_probs_BEC = logits_EBC.log_softmax(-1).transpose(-3, -2)
+        log_probs_BEC = log_softmax(logits_EBC).transpose(-3, -2)
         return ExpertOutput(log_probs_BEC, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
 
 
@@ -108,6 +108,8 @@ class Gate(nn.Module):
     selects_k: bool = True
     #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
     batch_dependent: bool = False
+    #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
+    makes_slots: bool = False
     #: names of the extras that its routing always has
     extras: frozenset[str] = frozenset()
 
@@ -115,6 +117,11 @@ class Gate(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.combine = combine
+
+    @classmethod
+    def expert_shape(cls, options: Config, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what an expert sees, from the gate's options and the shape of a sample."""
+        return shape
 
     @property
     @abstractmethod
@@ -155,8 +162,7 @@ class Score(nn.Module):
 
 
 class Select(nn.Module):
-    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed; ``keep`` may leave
-    some of them out after that, for want of capacity."""
+    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
 
     #: as the gate's; ``extras`` are those that ``keep`` gives
     extras: ClassVar[frozenset[str]] = frozenset()
@@ -177,7 +183,7 @@ class Select(nn.Module):
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
 
     def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-        """Which of the chosen experts keep the sample, and the routing's extras; here all of them, and none."""
+        """Which chosen experts keep the sample after they are weighed, and the routing's extras; here all, and none."""
         return chosen_BE, {}
 
 
@@ -203,10 +209,7 @@ class Weigh(nn.Module):
 
 @dataclass(frozen=True)
 class Step:
-    """Everything an objective, a regularizer or a controller may look at during one training step.
-
-    ``epoch`` and ``step`` count from zero; ``step`` goes on over epochs.
-    """
+    """Everything an objective, a regularizer or a controller may look at during one training step."""
 
     x_BD: Tensor
     y_B: Tensor
@@ -214,8 +217,6 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-    epoch: int
-    step: int
 
 
 class Baseline(ABC):
@@ -247,6 +248,8 @@ class Objective(nn.Module):
     task: ClassVar[str | None] = "classification"
     #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
+    #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
+    needs_every_expert: ClassVar[bool] = False
     #: the ways of learning (``Gate.learns_from``) that it serves
     teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
     #: refuses gates that select more experts for a sample

@@ -9,6 +9,7 @@ import yaml
 
 from moe_lab import experiment, job
 from moe_lab.errors import RunError
+from moe_lab.run_writer import HEADLINE
 from moe_lab.store.run import Run
 from moe_lab.training import checkpoint
 from moe_lab.training.watch import Diverged, Stopped, Watch
@@ -42,7 +43,7 @@ def test_a_finished_folder_has_every_file(run):
         "metrics.json",
     }  # fmt: skip
     assert opened.finished and opened.status["differs"]["k"] == 2 and opened.status["differs"]["seed"] == 3
-    assert set(opened.status["headline"]) == set(experiment.HEADLINE)
+    assert set(opened.status["headline"]) == set(HEADLINE)
     assert opened.arrays("assignments")["expert"].shape == (3, 144)
     assert np.array_equal(opened.arrays("attributes")["class"], opened.routing["label"])
     assert len(opened.history) == 3 and "seconds" not in opened.history[0] and "seconds" in opened.timing[0]
@@ -102,7 +103,7 @@ def test_a_stopped_run_has_saved_its_state(run):
         run(watch=stop, stop_asked=stop)
     assert run.opened.status["status"] == "interrupted"
     state = checkpoint.load(run.opened.path)
-    assert (state["epoch"], state["batch"]) == (1, 2) and len(state["history"]) == 1
+    assert (state["epoch"], state["batch"]) == (1, 2) and len(state["records"][0]["history"]) == 1
     assert len(run.opened.history) == 1
 
 

@@ -12,21 +12,22 @@ import moe_lab
 PACKAGE = Path(moe_lab.__file__).parent
 #: floor of a module or package; a module may import from floors below it, and from its own package
 FLOORS = {
-    "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "parts": 1, "combine": 1, "networks": 1,
-    "inference": 1, "choice": 1, "projection": 1, "stepped": 1,
-    "environment": 1,
+    "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1, "combine": 1,
+    "networks": 1, "environment": 1, "pooled": 1, "slots": 1,
+    "inference": 1, "projection": 1, "stepped": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
-    "job": 5, "pairs": 5, "experiment": 6, "loading": 6, "cli": 7, "__main__": 8,
+    "job": 5, "teaching": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
 }  # fmt: skip
 #: the ground floor's own order: what each may import there
 GROUND = {
     "errors": set(),
     "ranges": set(),
     "noise": set(),
-    "layers": set(),
+    "pooled": set(),
+    "layers": {"pooled"},
     "combine": {"routing"},
     "inference": {"noise", "routing"},
     "choice": set(),
@@ -34,6 +35,7 @@ GROUND = {
     "stepped": {"layers", "noise", "parts", "ranges", "routing"},
     "environment": set(),
     "routing": set(),
+    "slots": {"layers", "routing"},
     "parts": {"layers", "noise", "ranges", "routing"},
     "networks": {"errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},

@@ -9,7 +9,7 @@ import moe_lab
 from moe_lab import job
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.store.run import Run
-from moe_lab.training.loop import Seeds
+from moe_lab.training.members import Seeds
 
 
 def test_seeds_can_be_set_apart():

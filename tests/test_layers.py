@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -102,22 +104,57 @@ def picked(x, lead, place):
 def test_convolution_and_pooling_are_torchs(lead, own, inputs, kernel, padding):
     layer, plain = bank(lambda: Conv2d(inputs, 2, kernel, padding=padding), lead)
     x = torch.randn(*own, 7, inputs, 10, 10)
-    outputs = layer(x), layer.pooled(x)
+    outputs = layer(x), layer.pooled_relu(x)
     for place, one in (plain or {(): layer}).items():
         seen = picked(x, lead, place)
         y = nn.functional.conv2d(seen, one.weight_OIKK, one.bias_O, padding=padding)
         torch.testing.assert_close(outputs[0][place], y)
-        torch.testing.assert_close(outputs[1][place], nn.functional.max_pool2d(y, 2))
+        torch.testing.assert_close(outputs[1][place], nn.functional.max_pool2d(y, 2).relu())
 
 
 def test_pooled_convolution_has_torchs_gradients():
     layer, x = Conv2d(1, 3, 3), torch.randn(4, 1, 8, 8)
     way = torch.randn(4, 3, 3, 3)
-    ours = torch.autograd.grad((layer.pooled(x) * way).sum(), [layer.weight_OIKK, layer.bias_O])
-    plain = nn.functional.max_pool2d(nn.functional.conv2d(x, layer.weight_OIKK, layer.bias_O), 2)
+    ours = torch.autograd.grad((layer.pooled_relu(x) * way).sum(), [layer.weight_OIKK, layer.bias_O])
+    plain = nn.functional.max_pool2d(nn.functional.conv2d(x, layer.weight_OIKK, layer.bias_O), 2).relu()
     theirs = torch.autograd.grad((plain * way).sum(), [layer.weight_OIKK, layer.bias_O])
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(("lead", "own"), LEADS, ids=str)
+@pytest.mark.parametrize(("side", "kernel", "bias"), [(10, 3, True), (10, 3, False), (9, 3, True), (10, 5, True)])
+def test_normalized_pooled_convolution_is_torchs(lead, own, side, kernel, bias):
+    """In training with all gradients and running statistics, and at test; odd sides take the way of several passes."""
+
+    def build():
+        layers = nn.ModuleList([Conv2d(1, 2, kernel, bias=bias), BatchNorm2d(2)])
+        # scales of both signs
+        layers[1].weight_C.data = torch.tensor([1.5, -0.5])
+        layers[1].bias_C.data = torch.tensor([0.2, -0.1])
+        return layers
+
+    layers, plain = bank(build, lead)
+    plain = plain or {(): copy.deepcopy(layers)}
+    x = 2 * torch.randn(*own, 7, 1, side, side) + 3
+    way = None
+    for training in (True, True, False):
+        layers.train(training)
+        y = layers[0].pooled_relu(x, layers[1])
+        way = torch.randn_like(y) if way is None else way
+        gradients = torch.autograd.grad((y * way).sum(), list(layers.parameters()))
+        for place, (convolution, norm) in plain.items():
+            theirs = nn.functional.conv2d(picked(x, lead, place), convolution.weight_OIKK, convolution.bias_O)
+            affine = norm.weight_C, norm.bias_C
+            theirs = nn.functional.batch_norm(theirs, norm.mean_C, norm.var_C, *affine, training=training)
+            theirs = nn.functional.max_pool2d(theirs, 2).relu()
+            torch.testing.assert_close(y[place], theirs, rtol=1e-4, atol=1e-5)
+            own_parameters = [*convolution.parameters(), *norm.parameters()]
+            expected = torch.autograd.grad((theirs * way[place]).sum(), own_parameters)
+            for ours, one in zip(gradients, expected, strict=True):
+                torch.testing.assert_close(ours[place], one, rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(layers[1].mean_C[place], norm.mean_C)
+            torch.testing.assert_close(layers[1].var_C[place], norm.var_C)
 
 
 def test_convolution_starts_like_torchs():

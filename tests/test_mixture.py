@@ -46,7 +46,7 @@ def test_losses_are_objective_plus_weighted_regularizers(batch):
     made = learner("regularizer=[importance,sample_similarity]", "regularizers.importance.weight=0.25")
     mixture = made.mixture
     output = mixture(x, noise)
-    loss_B, losses = made.losses(Step(x, y, output, mixture.gate, mixture.experts, noise, 0, 0))
+    loss_B, losses = made.losses(Step(x, y, output, mixture.gate, mixture.experts, noise))
     torch.testing.assert_close(loss_B, -output.log_probs_BC[torch.arange(7), y])
     assert losses.weighted["importance"] == 0.25 * losses.raw["importance"]
     expected = loss_B.mean() + 0.25 * losses.raw["importance"] + losses.raw["sample_similarity"]

@@ -6,8 +6,8 @@ import typer
 
 from moe_lab.cli.tables import show
 from moe_lab.cli.words import Format
-from moe_lab.experiment import HEADLINE
 from moe_lab.metrics import METRICS
+from moe_lab.run_writer import HEADLINE
 from moe_lab.store.run import Run
 
 

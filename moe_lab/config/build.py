@@ -16,6 +16,11 @@ def build(node: dict[str, Any], *positional: Any) -> Any:
     return _build(node, positional, "")
 
 
+def class_of(node: dict[str, Any]) -> type:
+    """The class that a checked node names."""
+    return find_class(node["_target_"], "", loaded_plugins())
+
+
 def _build(value: Any, positional: tuple[Any, ...], where: str) -> Any:
     if isinstance(value, dict):
         if "_target_" not in value:

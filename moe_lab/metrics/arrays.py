@@ -27,8 +27,9 @@ LAYOUT = {
     "gate_logits": ("NE", "floats"),
     "expert_prediction": ("NE", "integers"),
     "expert_log_prob_true": ("NE", "floats"),
+    "overflow": ("N", "floats"),
 }
-OPTIONAL = {"gate_logits"}
+OPTIONAL = {"gate_logits", "overflow"}
 PARAMETERS = ("parameters_total", "parameters_active")
 
 
@@ -49,6 +50,7 @@ class RunArrays:
     gate_logits_NE: np.ndarray | None
     expert_prediction_NE: np.ndarray
     expert_log_prob_true_NE: np.ndarray
+    overflow_N: np.ndarray | None
     parameters_total: int
     parameters_active: int
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.formulas import entropy_bits
-from moe_lab.metrics.registry import metric, require_choice, require_several_experts
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
 
 #: a routing is collapsed where one expert has more than this share of the test samples
 COLLAPSE_SHARE = 0.95
@@ -72,3 +72,11 @@ def collapsed(arrays: RunArrays) -> int:
 def unrouted_share(arrays: RunArrays) -> float:
     """Share of test samples that no expert got: all their routing weights are zero."""
     return (arrays.samples - arrays.routed_count) / arrays.samples
+
+
+@metric(unit="fraction", low="0", high="1", better="lower", source="Lepikhin et al. 2020, arXiv:2006.16668")
+def overflow_share(arrays: RunArrays) -> float:
+    """Share of the test samples' choices of an expert that were dropped for want of capacity."""
+    if arrays.overflow_N is None:
+        raise Undefined("the experts of this gate have no capacity")
+    return arrays.overflow_N.mean(dtype=np.float64)

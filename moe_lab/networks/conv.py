@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from moe_lab.errors import ConfigError
-from moe_lab.layers import BatchNorm2d, Conv2d, max_pool
+from moe_lab.layers import BatchNorm2d, Conv2d
 from moe_lab.networks.mlp import Chain
 from moe_lab.parts import Body, Sizes
 from moe_lab.ranges import Count, NonNegativeInt, Widths
@@ -58,8 +58,7 @@ class Conv(Body):
     def forward(self, x_BD: Tensor) -> Tensor:
         x = x_BD.unflatten(-1, self._shape)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            plain = isinstance(norm, nn.Identity)
-            x = (convolution.pooled(x) if plain else max_pool(norm(convolution(x)))).relu()
+            x = convolution.pooled_relu(x, norm if isinstance(norm, BatchNorm2d) else None)
         return self.layers(x.flatten(-3))
 
 

@@ -31,6 +31,11 @@ BESIDE = {
     "parameters_active": "Parameters used a sample",
 }
 LABELS = HEADLINE | BESIDE
+#: stands with the numbers of a run whose evaluation.npz says that it is batch_dependent
+BATCH_NOTE = (
+    "Predictions of this run depend on their batch-mates: test samples were taken in their order, in batches of the "
+    "training size, and other batches would give other numbers."
+)
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 

@@ -7,7 +7,7 @@ import yaml
 
 from moe_lab.metrics import RunArrays
 from moe_lab.reports.choices import differing_choices, main_choices
-from moe_lab.reports.headline import headline, numbers, sampling_note, verdict
+from moe_lab.reports.headline import BATCH_NOTE, headline, numbers, sampling_note, verdict
 from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.place import environment_facts, moment, speed
 from moe_lab.reports.run_sections import finished_sections, history_sections
@@ -42,12 +42,15 @@ def write_run_report(run: Run) -> Path:
 
 def _finished(run: Run) -> dict[str, Any]:
     arrays = RunArrays.from_run(run)
+    notes = [sampling_note(run.metrics, arrays.samples)]
+    if run.arrays("evaluation").get("batch_dependent", False):
+        notes.append(BATCH_NOTE)
     sizes = {"experts": arrays.experts, "classes": arrays.classes}
     return _common(run) | {
         "verdict": verdict(run.metrics, **sizes),
         "headline": headline(run.metrics, **sizes),
         "numbers": numbers(run.metrics, **sizes),
-        "sampling_note": sampling_note(run.metrics, arrays.samples),
+        "sampling_note": " ".join(notes),
         "sections": finished_sections(run, arrays),
     }
 

@@ -41,3 +41,13 @@ def load(folder: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
             except (OSError, RuntimeError, pickle.UnpicklingError) as error:
                 problems.append(f"{path.name} cannot be read ({str(error).splitlines()[0]})")
     raise RunError(f"{folder} has no usable checkpoint: {'; '.join(problems)}")
+
+
+def there(folder: Path) -> bool:
+    """Whether a state has ever been saved."""
+    return (folder / NEWEST).exists() or (folder / PREVIOUS).exists()
+
+
+def remove(folder: Path) -> None:
+    for name in (NEWEST, PREVIOUS):
+        (folder / name).unlink(missing_ok=True)

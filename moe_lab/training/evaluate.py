@@ -10,7 +10,7 @@ from moe_lab.data.dataset import Data
 from moe_lab.mixture import Mixture, parameter_counts
 from moe_lab.noise import Noise
 from moe_lab.routing import MixtureOutput
-from moe_lab.training.fitting import batches
+from moe_lab.training.loop import batches
 from moe_lab.training.watch import Diverged
 
 #: expert_log_probs.npz is written where it stays below this
@@ -21,13 +21,14 @@ Arrays = dict[str, np.ndarray]
 
 
 @torch.no_grad()
-def evaluate(mixture: Mixture, data: Data, noise: Noise) -> dict[str, Arrays]:
+def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> dict[str, Arrays]:
     """The arrays of a run folder: file name (without .npz) -> array name -> array. All experts are evaluated.
 
-    Raises Diverged where the last update has made the mixture's predictions no numbers.
+    ``training_batch`` is the size of the batches where a prediction depends on its batch-mates. Raises Diverged where
+    the last update has made the mixture's predictions no numbers.
     """
     mixture.eval()
-    rows = [_rows(mixture(x_BD, noise), y_B) for x_BD, y_B in batches(data.test)]
+    rows = [_rows(mixture(x_BD, noise), y_B) for x_BD, y_B in batches(data.test, mixture, training_batch)]
     columns = {name: torch.cat([row[name] for row in rows]).cpu() for name in rows[0]}
     if columns["log_probs"].isnan().any():
         raise Diverged("the last update made the mixture's predictions NaN: try a smaller trainer.lr")
@@ -42,6 +43,7 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise) -> dict[str, Arrays]:
         "attributes": dict(data.attributes),
         "evaluation": {
             **{name: np.int64(count) for name, count in parameter_counts(mixture).items()},
+            "batch_dependent": np.bool_(mixture.batch_dependent),
             "class_names": np.array(data.class_names),
         },
         "examples": examples(routing, data),
@@ -64,7 +66,8 @@ def _rows(output: MixtureOutput, y_B: Tensor) -> dict[str, Any]:
         "expert_log_prob_true": log_probs_BEC.gather(-1, label_BE1).squeeze(-1),
         "expert_log_probs_half": log_probs_BEC.half(),
     }
-    return rows if routing.logits_BE is None else {**rows, "gate_logits": routing.logits_BE}
+    optional = {"gate_logits": routing.logits_BE, "overflow": routing.extras.get("overflow_B")}
+    return rows | {name: column for name, column in optional.items() if column is not None}
 
 
 def examples(routing: Arrays, data: Data) -> Arrays:

@@ -1,95 +1,90 @@
-"""The training loop of one run: no Python loop over samples or experts, no worker processes, state that can be resumed
-to the bit."""
+"""The training loop, of one run or of many as one program: no Python loop over samples, experts or runs, no worker
+processes, state that can be resumed to the bit."""
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner
-from moe_lab.noise import Noise, generator
+from moe_lab.mixture import Learner, Mixture
+from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
-from moe_lab.training.fitting import batches, fit_gate
-from moe_lab.training.optimizers import learning_rate, make_optimizer, set_learning_rate
-from moe_lab.training.options import Trainer
+from moe_lab.training.members import Member, Record, Seeds
+from moe_lab.training.optimizers import Optimizer
+from moe_lab.training.order import Order
+from moe_lab.training.stack import state_of_run, together
 from moe_lab.training.tally import Tally, normalized
-from moe_lab.training.watch import Diverged, PauseAsked, Watch
+from moe_lab.training.watch import PauseAsked, Watch
 
-
-@dataclass(frozen=True)
-class Seeds:
-    """init: parameters; order: the order of samples; noise: everything drawn during training."""
-
-    init: int
-    order: int
-    noise: int
+#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
+EVALUATION_BATCH = 1024
 
 
 @dataclass
 class State:
-    """Where a run is: ``epoch`` and ``batch`` are the next to do; rows and assignments of the finished epochs."""
+    """Where the runs are: ``epoch`` and ``batch`` are the next to do; a record a run of what is done."""
 
     epoch: int = 0
     batch: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    timing: list[dict[str, Any]] = field(default_factory=list)
-    assignments: list[Tensor] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
 
 
 class Loop:
-    """Trains a learner on a split, an epoch at a time.
+    """Trains one member, or several as one program, on a split, an epoch at a time.
 
-    ``epoch()`` does one epoch and returns its row of history; ``state_dict()`` and ``load_state_dict()`` keep and
-    restore everything, also in the middle of an epoch.
+    ``epoch()`` does one epoch; ``state_dict()`` and ``load_state_dict()`` keep and restore everything, also in the
+    middle of an epoch; ``state_of_run(r)`` is what the loop of run r alone would keep. A run that has ended, because
+    its epochs are done or its loss is no number any more, keeps its place in the stack, so that the others go on as
+    they would have, but nothing more is written down of it.
     """
 
-    def __init__(
-        self, learner: Learner, data: Data, trainer: Trainer, seeds: Seeds, watch: Watch, pause_asked: PauseAsked
-    ) -> None:
-        self.learner = learner
-        self.state = State()
+    def __init__(self, members: Sequence[Member], data: Data, watch: Watch, pause_asked: PauseAsked) -> None:
+        """Raises Apart where the members cannot be trained as one program."""
+        self.members = list(members)
+        self.learner = together(self.members)
+        self.state = State(records=[Record() for _ in self.members])
+        trainer = self.members[0].trainer
+        whole = -(-len(data.train) // trainer.batch_size)
+        self.batches_an_epoch = min(whole, trainer.limit_batches or whole)
+        self.epochs = max(member.trainer.epochs for member in self.members)
         self._data = data
-        self._trainer = trainer
-        self._seeds = seeds
         self._watch = watch
         self._pause_asked = pause_asked
         self._device = data.train.x_ND.device
-        self._optimizer = make_optimizer(trainer, learner.parameters())
+        trainers = [member.trainer for member in self.members]
+        self._optimizer = Optimizer(trainers, list(self.learner.parameters()), self.batches_an_epoch)
+        self._order = Order(data, [member.seeds.order for member in self.members], trainer.batch_size)
         self._tally = Tally()
-        self._noise, self._augment_noise = self._epoch_noises()
+        self._noise = self._noises("noise/0")
         self._clock = 0.0
-        whole = -(-len(data.train.y_N) // trainer.batch_size)
-        self.batches_an_epoch = min(whole, trainer.limit_batches or whole)
 
     @property
     def finished(self) -> bool:
-        return self.state.epoch >= self._trainer.epochs
+        return all(self.ended(run) for run in range(len(self.members)))
 
-    def epoch(self) -> dict[str, Any] | None:
-        """Train to the end of the epoch, then look at the validation split. None where a pause was asked for before
-        that: the next call goes on with the same epoch.
+    def ended(self, run: int) -> bool:
+        """Whether a run has done its epochs or has diverged."""
+        return self.state.epoch >= self.members[run].trainer.epochs or bool(self.state.records[run].diverged)
 
-        Raises Diverged where the loss is NaN or infinite.
-        """
-        order_N = torch.randperm(
-            len(self._data.train.y_N), generator=generator(self._seeds.order, f"order/{self.state.epoch}")
-        ).to(self._device)
+    def epoch(self) -> bool:
+        """Train to the end of the epoch, then look at the validation split. False where a pause was asked for before
+        that: the next call goes on with the same epoch."""
         started = time.perf_counter() - self._clock
         self.learner.train()
-        size = self._trainer.batch_size
         while self.state.batch < self.batches_an_epoch:
-            self._step(order_N[self.state.batch * size : (self.state.batch + 1) * size])
+            self._step()
             self.state.batch += 1
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
-                return None
+                return False
         fit_gate(self.learner.mixture, self._data)
-        row = self._row()
-        self._next_epoch(row, time.perf_counter() - started)
-        return row
+        self._write_down(started)
+        self._next_epoch()
+        return True
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and text only, so that ``weights_only=True`` reads it."""
@@ -98,39 +93,53 @@ class Loop:
             "optimizer": self._optimizer.state_dict(),
             "tally": self._tally.sums,
             "noise": self._noise.state(),
-            "augment_noise": self._augment_noise.state(),
+            "augment_noise": self._order.noise.state(),
             "seconds": self._clock,
             "epoch": self.state.epoch,
             "batch": self.state.batch,
-            "history": self.state.history,
-            "timing": self.state.timing,
-            "assignments": self.state.assignments,
+            "records": [asdict(record) for record in self.state.records],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.learner.load_state_dict(state["learner"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._tally = Tally(state["tally"])
         self._clock = state["seconds"]
-        self.state = State(
-            state["epoch"], state["batch"], list(state["history"]), list(state["timing"]), list(state["assignments"])
-        )
-        self._noise, self._augment_noise = self._epoch_noises()
+        self.state = State(state["epoch"], state["batch"], [Record(**record) for record in state["records"]])
+        self._begin_epoch()
+        self._tally = Tally({name: one.to(self._device) for name, one in state["tally"].items()})
         self._noise.restore([one.cpu() for one in state["noise"]])
-        self._augment_noise.restore([one.cpu() for one in state["augment_noise"]])
+        self._order.noise.restore([one.cpu() for one in state["augment_noise"]])
 
-    def _step(self, index_B: Tensor) -> None:
-        done = self.state.epoch * self.batches_an_epoch + self.state.batch
-        steps = self._trainer.epochs * self.batches_an_epoch
-        set_learning_rate(self._optimizer, learning_rate(self._trainer, done, steps))
-        x_BD, y_B = self._data.train.x_ND[index_B], self._data.train.y_N[index_B]
-        if self._data.augment is not None:
-            x_BD = self._data.augment(x_BD, self._augment_noise)
+    def state_of_run(self, run: int) -> dict[str, Any]:
+        """What ``state_dict`` of the loop of one run alone would give; between two epochs only."""
+        if len(self.members) == 1:
+            return self.state_dict()
+        return {
+            **self.state_dict(),
+            "learner": state_of_run(self.learner.state_dict(), run),
+            "optimizer": self._optimizer.state_of_run(run),
+            "tally": self._tally.of_run(run).sums,
+            "noise": self._noise.state()[run : run + 1],
+            "augment_noise": self._order.noise_of_run(run).state(),
+            "records": [asdict(self.state.records[run])],
+        }
+
+    def learner_of_run(self, run: int) -> Learner:
+        """The learner of one run as it is now, on its own."""
+        learner = self.members[run].learner
+        if len(self.members) > 1:
+            learner.load_state_dict(state_of_run(self.learner.state_dict(), run))
+        return learner
+
+    def _step(self) -> None:
+        self._optimizer.set_rates(self.state.epoch * self.batches_an_epoch + self.state.batch)
+        x_BD, y_B = self._order.batch(self.state.batch)
         mixture = self.learner.mixture
         output = mixture(x_BD, self._noise)
-        step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise, self.state.epoch, done)
+        step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
         loss_B, losses = self.learner.losses(step)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
+        # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
         self._optimizer.step()
         extras = {f"regularizer_{name}": value for name, value in losses.raw.items()}
@@ -138,37 +147,59 @@ class Loop:
         self._tally.add(loss_B, y_B, output, {"total": losses.total, **extras})
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)
 
-    def _row(self) -> dict[str, Any]:
-        epoch, total = self.state.epoch + 1, self._tally.mean("total")
-        if not torch.isfinite(torch.tensor(total)):
-            raise Diverged(f"the loss of epoch {epoch} is {total}: try a smaller trainer.lr")
-        row = {"epoch": epoch, "lr": self._optimizer.param_groups[0]["lr"], **self._tally.row("train")}
-        row |= self._validation()
-        row |= {name: self._tally.mean(name) for name in self._tally.sums if name.startswith("regularizer_")}
-        return row | self._tally.shares()
+    def _write_down(self, started: float) -> None:
+        """A row of every run that has not ended, or that it has diverged."""
+        train, rates = self._tally.on_cpu(), self._optimizer.rates()
+        validation, experts = self._validation()
+        seconds = time.perf_counter() - started
+        for run, record in enumerate(self.state.records):
+            if self.ended(run):
+                continue
+            tally, epoch = train.of_run(run), self.state.epoch + 1
+            total = tally.mean("total")
+            if not torch.isfinite(torch.tensor(total)):
+                record.diverged = f"the loss of epoch {epoch} is {total}: try a smaller trainer.lr"
+                continue
+            row = {"epoch": epoch, "lr": rates[run], **tally.row("train")}
+            row |= validation.of_run(run).row("validation") if validation else _without_validation(row)
+            row |= {name: tally.mean(name) for name in tally.sums if name.startswith("regularizer_")}
+            record.history.append(row | tally.shares())
+            if experts is not None:
+                record.assignments.append(experts[run])
+            speed = int(tally.sums["samples"].item()) / seconds
+            record.timing.append({"epoch": epoch, "seconds": seconds, "samples_per_second": speed})
+            self._watch.epoch(record.history[-1])
 
-    def _validation(self) -> dict[str, float | None]:
+    def _validation(self) -> tuple[Tally | None, Tensor | None]:
+        """The sums over the validation split, and each run's arg-max experts [R, N]; nothing where it is empty."""
         split = self._data.validation
-        if len(split.y_N) == 0:
-            return dict.fromkeys(f"validation_{name.removeprefix('train_')}" for name in self._tally.row("train"))
-        tally, experts = evaluate_split(self.learner, split, evaluation_noise(self._seeds, self._device))
-        self.state.assignments.append(experts.cpu())
-        return tally.row("validation")
+        if len(split) == 0:
+            return None, None
+        tally, experts = evaluate_split(
+            self.learner, split, self._noises("noise/evaluation"), self.members[0].trainer.batch_size
+        )
+        return tally.on_cpu(), experts.cpu().reshape(len(self.members), -1)
 
-    def _next_epoch(self, row: dict[str, Any], seconds: float) -> None:
-        samples = int(self._tally.sums["samples"].item())
-        self.state.history.append(row)
-        self.state.timing.append({"epoch": row["epoch"], "seconds": seconds, "samples_per_second": samples / seconds})
+    def _next_epoch(self) -> None:
         self.state.epoch, self.state.batch = self.state.epoch + 1, 0
-        self._tally, self._clock = Tally(), 0.0
-        self._noise, self._augment_noise = self._epoch_noises()
-        self._watch.epoch(row)
+        self._begin_epoch()
 
-    def _epoch_noises(self) -> tuple[Noise, Noise]:
-        """Of the parts, and of the augmentation, which belongs to the order of the data."""
+    def _begin_epoch(self) -> None:
         epoch = self.state.epoch
-        parts = Noise([generator(self._seeds.noise, f"noise/{epoch}", self._device)])
-        return parts, Noise([generator(self._seeds.order, f"augment/{epoch}", self._device)])
+        self._tally.clear()
+        self._clock = 0.0
+        self._noise.reseed([derived_seed(member.seeds.noise, f"noise/{epoch}") for member in self.members])
+        self._order.begin(epoch)
+
+    def _noises(self, name: str) -> Noise:
+        """Of the parts; the augmentation's belongs to the order of the data."""
+        draws = [generator(member.seeds.noise, name, self._device) for member in self.members]
+        return Noise(draws, stacked=len(draws) > 1)
+
+
+def _without_validation(row: dict[str, Any]) -> dict[str, None]:
+    names = [name.removeprefix("train_") for name in row if name.startswith("train_")]
+    return dict.fromkeys(f"validation_{name}" for name in names)
 
 
 def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:
@@ -177,14 +208,37 @@ def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:
 
 
 @torch.no_grad()
-def evaluate_split(learner: Learner, split: Split, noise: Noise) -> tuple[Tally, Tensor]:
-    """The sums over a split, and every sample's arg-max expert (-1 where no expert has it)."""
+def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch: int) -> tuple[Tally, Tensor]:
+    """The sums over a split, and every sample's arg-max expert (-1 where no expert has it), [..., N]."""
     learner.eval()
     tally, experts = Tally(), []
-    for x_BD, y_B in batches(split):
+    for x_BD, y_B in batches(split, learner.mixture, training_batch):
         output = learner.mixture(x_BD, noise)
-        loss_B = -output.log_probs_BC.gather(-1, y_B.unsqueeze(-1)).squeeze(-1)
-        tally.add(loss_B, y_B, output)
+        label_B = y_B.expand(output.log_probs_BC.shape[:-1])
+        loss_B = -output.log_probs_BC.gather(-1, label_B.unsqueeze(-1)).squeeze(-1)
+        tally.add(loss_B, label_B, output)
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
-    return tally, torch.cat(experts)
+    return tally, torch.cat(experts, -1)
+
+
+def batches(split: Split, mixture: Mixture, training_batch: int):
+    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
+    batch-mates."""
+    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
+    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)
+
+
+@torch.no_grad()
+def fit_gate(mixture: Mixture, data: Data) -> None:
+    """Fit a gate that asks for it to the validation split, or to the training split where there is none. It is done
+    after every epoch, before the look at the validation split, and is part of the state that is saved."""
+    if not mixture.gate.needs_fitting:
+        return
+    mixture.eval()
+    split = data.validation if len(data.validation) else data.train
+    right = [
+        mixture.experts(x_BD).log_probs_BEC.argmax(-1) == y_B.unsqueeze(-1)
+        for x_BD, y_B in zip(split.x_ND.split(EVALUATION_BATCH), split.y_N.split(EVALUATION_BATCH), strict=True)
+    ]
+    mixture.gate.fit(split.x_ND, torch.cat(right, -2))

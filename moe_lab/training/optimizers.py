@@ -1,32 +1,117 @@
-"""torch's own optimizers, and the learning rate of every step."""
+"""torch's own optimizers, of one run or of many at once, and the learning rate of every step."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from moe_lab.training.options import Trainer
 
 
-def make_optimizer(trainer: Trainer, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Adam, AdamW or SGD with the trainer's numbers; the fused kernels, which are 1.2 to 1.4 times faster on a CPU."""
-    options = {"lr": trainer.lr, "weight_decay": trainer.weight_decay, "fused": True}
-    match trainer.optimizer:
-        case "adam":
-            return torch.optim.Adam(parameters, **options)
-        case "adamw":
-            return torch.optim.AdamW(parameters, **options)
-        case "sgd":
-            return torch.optim.SGD(parameters, momentum=trainer.momentum, **options)
+class Optimizer:
+    """Adam, AdamW or SGD over the parameters of one run, or of R stacked runs with numbers of their own.
+
+    A run is a parameter group, whose leaves are views of its part of the stacked storage: the update of every element
+    is that of the solo run, to the bit. On a GPU, where each launch costs, neighbouring runs of equal numbers are one
+    group; on a CPU that would cost bits, for the last elements of a tensor are not done as vectors. ``steps`` is how
+    many steps an epoch has. The fused kernels are 1.2 to 1.4 times faster on a CPU.
+    """
+
+    def __init__(self, trainers: Sequence[Trainer], parameters: Sequence[nn.Parameter], steps: int) -> None:
+        self._parameters = list(parameters)
+        self._groups = _groups(trainers, on_cpu=self._parameters[0].device.type == "cpu")
+        self._rates = [trainer.lr for _, trainer in self._groups]
+        self._steps = steps
+        groups = []
+        for runs, trainer in self._groups:
+            alone = len(self._groups) == 1
+            leaves = self._parameters if alone else [_view(one, runs) for one in self._parameters]
+            groups.append({"params": leaves, **_numbers(trainer)})
+        self._optimizer = _CLASSES[trainers[0].optimizer](groups, fused=True)
+
+    def zero_grad(self) -> None:
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    def set_rates(self, step: int) -> None:
+        """Every run's learning rate of step number ``step`` (from 0)."""
+        for number, (_, trainer) in enumerate(self._groups):
+            self._rates[number] = learning_rate(trainer, step, trainer.epochs * self._steps)
+            self._optimizer.param_groups[number]["lr"] = self._rates[number]
+
+    def step(self) -> None:
+        if len(self._groups) > 1:
+            self._hand_out_gradients()
+        self._optimizer.step()
+
+    def rates(self) -> list[float]:
+        """The learning rate of every run in the last step."""
+        pairs = zip(self._rates, self._groups, strict=True)
+        return [rate for rate, (runs, _) in pairs for _ in range(runs.stop - runs.start)]
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._optimizer.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._optimizer.load_state_dict(state)
+
+    def state_of_run(self, run: int) -> dict[str, Any]:
+        """The state that the optimizer of run ``run`` of a stack would have if it had trained alone."""
+        number, (runs, _) = next((n, one) for n, one in enumerate(self._groups) if one[0].start <= run < one[0].stop)
+        state, count = self._optimizer.state_dict(), len(self._parameters)
+        group = {**state["param_groups"][number], "params": list(range(count))}
+        first = number * count
+        of_run = {
+            index - first: {name: _of_run(value, run - runs.start) for name, value in values.items()}
+            for index, values in state["state"].items()
+            if first <= index < first + count
+        }
+        return {"state": of_run, "param_groups": [group]}
+
+    def _hand_out_gradients(self) -> None:
+        for group, (runs, _) in zip(self._optimizer.param_groups, self._groups, strict=True):
+            for leaf, parameter in zip(group["params"], self._parameters, strict=True):
+                leaf.grad = None if parameter.grad is None else parameter.grad[runs]
+
+
+_CLASSES = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+def _numbers(trainer: Trainer) -> dict[str, float]:
+    numbers = {"lr": trainer.lr, "weight_decay": trainer.weight_decay}
+    return numbers | {"momentum": trainer.momentum} if trainer.optimizer == "sgd" else numbers
+
+
+def _groups(trainers: Sequence[Trainer], on_cpu: bool) -> list[tuple[slice, Trainer]]:
+    """The runs of each parameter group, and the trainer whose numbers they share."""
+
+    def numbers(run: int) -> tuple:
+        one = trainers[run]
+        return (*_numbers(one).values(), one.schedule, one.warmup_steps, one.epochs)
+
+    groups = [list(runs) for _, runs in groupby(range(len(trainers)), None if on_cpu else numbers)]
+    return [(slice(runs[0], runs[-1] + 1), trainers[runs[0]]) for runs in groups]
+
+
+def _view(parameter: nn.Parameter, runs: slice) -> nn.Parameter:
+    return nn.Parameter(parameter.data[runs], requires_grad=parameter.requires_grad)
+
+
+def _of_run(value: Any, run: int) -> Any:
+    """A number of the optimizer's state is the same for all runs of a group."""
+    return value[run] if isinstance(value, Tensor) and value.ndim > 0 else value
 
 
 def learning_rate(trainer: Trainer, step: int, steps: int) -> float:
-    """The learning rate of step number ``step`` (from 0) of ``steps``.
+    """The learning rate of step number ``step`` (from 0) of ``steps``; beyond them that of the last.
 
     Warm-up: lr (step + 1) / warmup_steps. Then, with t the share of the remaining steps that are done:
     constant lr, linear lr (1 - t), cosine lr (1 + cos(pi t)) / 2.
     """
+    step = min(step, steps - 1)
     if step < trainer.warmup_steps:
         return trainer.lr * (step + 1) / trainer.warmup_steps
     done = (step - trainer.warmup_steps) / max(steps - trainer.warmup_steps, 1)
@@ -37,8 +122,3 @@ def learning_rate(trainer: Trainer, step: int, steps: int) -> float:
             return trainer.lr * (1 - done)
         case "cosine":
             return trainer.lr * (1 + math.cos(math.pi * done)) / 2
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate

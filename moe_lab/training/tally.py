@@ -33,16 +33,28 @@ class Tally:
         self._add("entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
         self._add("usage_E", usage_E)
         self._add("load_E", load(shares_BE, routed_B))
+        if "overflow_B" in output.routing.extras:
+            self._add("overflow", output.routing.extras["overflow_B"].sum(-1))
         for name, value in (extras or {}).items():
             self._add(name, value)
+
+    def clear(self) -> None:
+        """All sums zero again, in the memory that they have."""
+        for one in self.sums.values():
+            one.zero_()
 
     def of_run(self, run: int) -> "Tally":
         """The sums of one run of a stack; what has no axis R (counts of samples) is the same for all."""
         own_axes = {name: int(name.endswith("_E")) for name in self.sums}
         return Tally({name: one[run] if one.ndim > own_axes[name] else one for name, one in self.sums.items()})
 
+    def on_cpu(self) -> "Tally":
+        """The same sums, fetched from the device at once."""
+        return Tally({name: one.cpu() for name, one in self.sums.items()})
+
     def row(self, prefix: str) -> dict[str, float]:
-        """The means: loss, error rate, mean entropy of a sample's weights, entropy of the mean weights."""
+        """The means: loss, error rate, mean entropy of a sample's weights, entropy of the mean weights; and of a gate
+        with capacity the share of its choices that was dropped."""
         samples, routed = self.sums["samples"], self.sums["routed"].clamp(min=1)
         values = {
             "loss_nats": self.sums["loss_nats"] / samples,
@@ -50,6 +62,8 @@ class Tally:
             "sample_entropy_bits": self.sums["entropy_bits"] / routed,
             "usage_entropy_bits": entropy_of_shares_bits(self.sums["usage_E"] / routed),
         }
+        if "overflow" in self.sums:
+            values["overflow_share"] = self.sums["overflow"] / samples
         return {f"{prefix}_{name}": value.item() for name, value in values.items()}
 
     def mean(self, name: str) -> float:
@@ -68,7 +82,10 @@ class Tally:
     def _add(self, name: str, value: Tensor) -> None:
         # Apple's GPUs have no double precision
         value = value.detach().to(torch.float32 if value.device.type == "mps" else torch.float64)
-        self.sums[name] = self.sums[name] + value if name in self.sums else value
+        if name in self.sums:
+            self.sums[name] += value
+        else:
+            self.sums[name] = value.clone()
 
 
 def normalized(weights_BE: Tensor) -> tuple[Tensor, Tensor]:

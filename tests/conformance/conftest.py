@@ -48,7 +48,7 @@ def step_of(noise):
     ) -> Step:
         routing = Routing(probs_BE, weights_BE, None, log_weights_BE)
         output = MixtureOutput(routing, ExpertOutput(log_probs_BEC, None), log_probs_BC)
-        return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise, epoch=0, step=0)
+        return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise)
 
     return make
 
@@ -66,6 +66,7 @@ def learner_of():
 
     def make(*words: str, seed: int = 0, shape: tuple[int, ...] = SIZES.shape) -> Learner:
         small = [] if any(word.startswith("experts=") for word in words) else SMALL
+        small = [*small, "gate.patch=1"] if "gate=soft_moe" in words and shape == SIZES.shape else small
         return build_learner(composed(*small, *words), shape, SIZES.classes, seed)
 
     return make

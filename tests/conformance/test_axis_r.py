@@ -33,6 +33,7 @@ EXTRA = {
     "gate=batch_prioritized": [["gate.select.min_capacity=1"]],
     "gate=gshard_top2": [["gate.select.min_capacity=1"], ["gate.select.min_capacity=1", "gate.select.second=mesh"]],
     "gate=sigmoid": [["gate.select.score=softmax"], ["gate/select=expert_choice"]],
+    "gate=soft_moe": [["gate.patch=2", "gate.slots=2", "gate.position=false"], ["gate.patch=8", "experts=linear"]],
     "gate=cosine": [["gate.score.learn_tau=false"]],
     "gate=attentive": [["gate.score.query=post", "gate.score.key=post"]],
     "gate=softmax": [
@@ -62,6 +63,7 @@ REFUSED = {
     "gate=gumbel": [["k=2"]],
     "gate=hard_concrete": [["k=1"], ["k=2"]],
     "gate=loudest": [["k=1"], ["k=2"]],
+    "gate=soft_moe": [["k=1"], ["k=2"]],
     "gate=stochastic": [["k=2"]],
     "gate=uniform": [["k=1"], ["k=2"]],
 }
@@ -82,7 +84,7 @@ def outcome(learner, x, y, noise):
     """Everything that a step gives, and the gradient of every parameter."""
     mixture = learner.mixture
     output = mixture(x, noise)
-    loss, losses = learner.losses(Step(x, y, output, mixture.gate, mixture.experts, noise, 0, 0))
+    loss, losses = learner.losses(Step(x, y, output, mixture.gate, mixture.experts, noise))
     gradients = torch.autograd.grad(losses.total.sum(), list(learner.parameters()), allow_unused=True)
     routing = output.routing
     return {

@@ -11,7 +11,12 @@ from moe_lab.parts import Step
 from moe_lab.routing import ExpertOutput
 
 #: what k may be with five experts, where it is not everything from 1 to 5
-USABLE = {"gshard_top2": (1, 2), "base": (1,), "uniform": (5,), "gumbel": (1,), "hard_concrete": (5,), "loudest": (5,)}
+USABLE = {
+    "gshard_top2": (1, 2),
+    "base": (1,),
+    "gumbel": (1,),
+    **dict.fromkeys(("uniform", "soft_moe", "hard_concrete", "loudest"), (5,)),
+}
 #: what k may be for the objective that a gate chooses
 USABLE_TO_OBJECTIVE = {"stochastic": (1,)}
 EVERY_GATE = [
@@ -22,12 +27,13 @@ BATCH_DEPENDENT_IN_TRAINING = {"gshard_top2", "batch_prioritized", "base", "sink
 BATCH_DEPENDENT = {"expert_choice"}
 NOTHING_TO_LEARN = {"hash", "random", "uniform", "loudest", "classifier_selection"}
 #: gates that are one class
-WITHOUT_STEPS = {"uniform", "gumbel", "hard_concrete", "dselect_k", "loudest", "classifier_selection"}
+WITHOUT_STEPS = {"uniform", "soft_moe", "gumbel", "hard_concrete", "dselect_k", "loudest", "classifier_selection"}
 #: gates that draw a number for each expert, so that permuted scores meet other numbers in training
 DRAWN = {"stochastic"}
-#: gates that an objective of their own teaches, and gates without scores, whose own file has the test
+#: gates that an objective of their own teaches, and gates without scores (those of soft_moe are among slots), which
+#: have a sign test of their own
 TAUGHT = {"expert_loss", "matching_pursuit", "stochastic"}
-WITHOUT_SCORES = {"dselect_k"}
+WITHOUT_SCORES = {"dselect_k", "soft_moe"}
 LEARNING = [
     (name, k) for name, k in EVERY_GATE if name not in NOTHING_TO_LEARN | TAUGHT | WITHOUT_SCORES and k in (1, 2, 5)
 ]
@@ -182,7 +188,7 @@ def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner
         mixture.experts = FixedExperts(probs.log(), hidden)
         noise = Noise([generator(5, "noise")])
         output = mixture(x, noise)
-        loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise, 0, 0))
+        loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise))
         [gradient] = torch.autograd.grad(loss.sum(), output.routing.logits_BE)
         signs.append(gradient[torch.arange(7), best].sign())
     assert (signs[0] == -1).all() and (signs[1] == 1).all()
@@ -193,7 +199,7 @@ def test_every_parameter_of_the_gate_learns(learner_of, draw, noise, name):
     learner = learner_of(f"gate={name}")
     mixture, x, y = learner.mixture, draw(7, 12), torch.arange(7) % 4
     assert (not list(mixture.gate.parameters())) == (name in NOTHING_TO_LEARN)
-    step = Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise, 0, 0)
+    step = Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise)
     learner.losses(step)[1].total.backward()
     for parameter_name, parameter in mixture.gate.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, parameter_name

@@ -42,6 +42,7 @@ def tiny() -> tuple[Arrays, Arrays]:
         "selected": np.array([[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=bool),
         "expert_prediction": np.array([[0, 1, 2, 1], [0, 1, 1, 2], [0, 1, 1, 0], [1, 1, 2, 1], [0, 1, 0, 2]]),
         "expert_log_prob_true": np.full((5, 4), half, dtype=np.float32),
+        "overflow": np.array([0, 0, 0, 0.5, 1], dtype=np.float32),
     }
     evaluation = {
         "parameters_total": np.array(1000),
@@ -75,6 +76,7 @@ def random_arrays() -> Callable[..., Arrays]:
             "gate_logits": np.log(probs_NE).astype(np.float32),
             "expert_prediction": generator.integers(0, C, (N, E)),
             "expert_log_prob_true": generator.normal(size=(N, E)).astype(np.float32),
+            "overflow": generator.random(N).astype(np.float32),
         }
 
     return make

@@ -40,6 +40,8 @@ EXPECTED = {
     "top_expert_share": 1 / 2,
     "collapsed": 0,
     "unrouted_share": 1 / 5,
+    # half of the choices of sample 3, all of sample 4's
+    "overflow_share": 1.5 / 5,
     # table 2 0 0 / 1 1 0: H(E) + H(Y) - H(E,Y) = 1 + .8112781245 - 1.5
     "mutual_information_expert_label_bits": 0.3112781245,
     # experts' own predictions 2 0 0 / 0 2 0: one bit
@@ -115,6 +117,7 @@ def test_one_expert_has_no_choice_to_measure(random_arrays, run_arrays):
         "expert_error_rate",
         "oracle_error_rate",
         "unrouted_share",
+        "overflow_share",
         "parameters_total",
         "parameters_active",
     }
@@ -140,6 +143,7 @@ def test_no_routed_sample_leaves_only_what_needs_no_routing(random_arrays, run_a
         "router_entropy_bits",
         "dead_experts",
         "unrouted_share",
+        "overflow_share",
         "parameters_total",
         "parameters_active",
     }

@@ -37,10 +37,13 @@ def test_weights_are_normalized_in_float64(random_arrays, run_arrays):
     np.testing.assert_allclose(rows.sum(1), 1, rtol=1e-15)
 
 
-def test_gate_logits_may_be_absent(tiny, random_arrays, run_arrays):
+def test_gate_logits_and_overflow_may_be_absent(tiny, random_arrays, run_arrays):
     assert RunArrays.from_arrays(*tiny).gate_logits_NE is None
     routing = random_arrays(0)
     assert run_arrays(routing).gate_logits_NE is routing["gate_logits"]
+    del routing["overflow"]
+    entry = compute(run_arrays(routing))["overflow_share"]
+    assert entry == {"value": None, "unit": "fraction", "reason": "the experts of this gate have no capacity"}
 
 
 @pytest.mark.parametrize(

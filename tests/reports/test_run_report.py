@@ -12,6 +12,7 @@ import pytest
 
 from moe_lab.errors import RunError
 from moe_lab.reports import write_run_report
+from moe_lab.store.atomic import write_npz
 
 FIGURES = [
     "accuracy",
@@ -200,6 +201,13 @@ def test_unrouted_samples_are_counted(make_run, open_page):
     # 18 of 360 samples are 5 %
     page = open_page(write_run_report(make_run("lost-rows", unrouted=18, validation=False)))
     assert "5.0\N{NO-BREAK SPACE}% of the test samples reach no expert" in page.text
+
+
+@pytest.mark.parametrize("batch_dependent", [True, False])
+def test_dependence_on_batch_mates_is_told(make_run, open_page, batch_dependent):
+    run = make_run(f"batch-{batch_dependent}")
+    write_npz(run.path / "evaluation.npz", {**run.arrays("evaluation"), "batch_dependent": np.bool_(batch_dependent)})
+    assert ("depend on their batch-mates" in open_page(write_run_report(run)).text) == batch_dependent
 
 
 def test_nothing_routed_at_all(make_run, open_page):

@@ -5,7 +5,8 @@ import torch
 from moe_lab.config.compose import compose
 from moe_lab.data.dataset import Data, Split
 from moe_lab.mixture import Learner, build_learner
-from moe_lab.training.loop import Loop, Seeds
+from moe_lab.training.loop import Loop
+from moe_lab.training.members import Member, Seeds
 from moe_lab.training.options import Trainer
 from moe_lab.training.watch import Watch
 
@@ -42,7 +43,8 @@ def loop_of(learner_of, data):
 
     def make(*words, data_=None, watch=None, pause_asked=lambda: False, seeds=None, **options) -> Loop:
         trainer = Trainer(**{"epochs": 3, "batch_size": 32, **options})
-        return Loop(learner_of(*words), data_ or data, trainer, seeds or Seeds(0, 0, 0), watch or Watch(), pause_asked)
+        member = Member(learner_of(*words), trainer, seeds or Seeds(0, 0, 0))
+        return Loop([member], data_ or data, watch or Watch(), pause_asked)
 
     return make
 

@@ -12,7 +12,7 @@ N, E, C = 30, 5, 4
 
 @pytest.fixture
 def files(learner_of, data):
-    return lambda *words: evaluate(learner_of(*words).mixture, data, Noise([generator(0, "evaluation")]))
+    return lambda *words: evaluate(learner_of(*words).mixture, data, Noise([generator(0, "evaluation")]), 8)
 
 
 def test_shapes_and_types(files):
@@ -30,6 +30,26 @@ def test_shapes_and_types(files):
         "expert_log_prob_true": ((N, E), "float32"),
     }
     assert {name: (array.shape, str(array.dtype)) for name, array in routing.items()} == expected
+
+
+def test_predictions_that_depend_on_batch_mates_are_made_in_batches_of_the_training_size(learner_of, data):
+    """Expert choice with batches of 8: every expert takes round(2 * 8 / 5) = 3 of each, and 2 of the last six."""
+    mixture = learner_of("gate=expert_choice").mixture
+    made = evaluate(mixture, data, Noise([generator(0, "evaluation")]), 8)
+    assert made["evaluation"]["batch_dependent"]
+    for start, taken in ((0, 3), (8, 3), (16, 3), (24, 2)):
+        assert made["routing"]["selected"][start : start + 8].sum(0).tolist() == [taken] * 5
+
+
+def test_overflow_is_written_where_there_is_a_capacity(files):
+    assert "overflow" not in files()["routing"] and not files()["evaluation"]["batch_dependent"]
+    assert files("gate=gshard_top2")["routing"]["overflow"].tolist() == [0] * N
+    words = ["gate/select=capacity", "gate.select.evaluation_factor=0.25", "gate.select.min_capacity=1"]
+    made = files("gate=switch", *words)
+    # batches of 8, 8, 8 and 6 with C = ceil(.25 * 8 / 5) = 1: at most 5 of each have an expert
+    assert made["evaluation"]["batch_dependent"]
+    assert np.array_equal(made["routing"]["overflow"], 1 - made["routing"]["selected"].sum(1))
+    assert made["routing"]["overflow"].sum() >= 10
 
 
 @pytest.mark.parametrize("words", [[], ["gate=switch"]], ids=str)
@@ -91,12 +111,12 @@ def test_a_mixture_that_predicts_nan_has_diverged(learner_of, data):
     mixture = learner_of().mixture
     next(mixture.parameters()).data.fill_(torch.nan)
     with pytest.raises(Diverged):
-        evaluate(mixture, data, Noise([generator(0, "evaluation")]))
+        evaluate(mixture, data, Noise([generator(0, "evaluation")]), 8)
 
 
 def test_the_test_split_is_looked_at_without_noise(learner_of, data):
     mixture = learner_of("gate=noisy_top_k").mixture.train()
-    looks = [evaluate(mixture, data, Noise([generator(seed, "any")]))["routing"]["weights"] for seed in (0, 1)]
+    looks = [evaluate(mixture, data, Noise([generator(seed, "any")]), 8)["routing"]["weights"] for seed in (0, 1)]
     assert np.array_equal(*looks)
 
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import torch
 
-from moe_lab.training.fitting import fit_gate
+from moe_lab.training.loop import fit_gate
 
 WORDS = ["gate=classifier_selection", "gate.memory=50"]
 

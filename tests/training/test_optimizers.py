@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from moe_lab.training.optimizers import learning_rate, make_optimizer, set_learning_rate
+from moe_lab.training.optimizers import Optimizer, learning_rate
 from moe_lab.training.options import Trainer
 
 
@@ -41,7 +41,7 @@ def test_warmup_longer_than_the_run():
 )
 def test_a_first_step_by_hand(optimizer, after):
     parameter = nn.Parameter(torch.ones(1))
-    made = make_optimizer(Trainer(optimizer=optimizer, lr=0.1, weight_decay=0.5), [parameter])
+    made = Optimizer([Trainer(optimizer=optimizer, lr=0.1, weight_decay=0.5)], [parameter], steps=10)
     parameter.grad = torch.full((1,), 2.0)
     made.step()
     assert parameter.item() == pytest.approx(after, rel=1e-6)
@@ -50,14 +50,62 @@ def test_a_first_step_by_hand(optimizer, after):
 def test_momentum_by_hand():
     # buffers 1, then .5 + 1: p = 0 - .1 - .15
     parameter = nn.Parameter(torch.zeros(1))
-    made = make_optimizer(Trainer(optimizer="sgd", lr=0.1, momentum=0.5), [parameter])
+    made = Optimizer([Trainer(optimizer="sgd", lr=0.1, momentum=0.5)], [parameter], steps=10)
     for _ in range(2):
         parameter.grad = torch.ones(1)
         made.step()
     assert parameter.item() == pytest.approx(-0.25)
 
 
-def test_set_learning_rate():
-    made = make_optimizer(Trainer(), [nn.Parameter(torch.zeros(1))])
-    set_learning_rate(made, 0.25)
-    assert [group["lr"] for group in made.param_groups] == [0.25]
+def test_each_run_of_a_stack_has_the_rate_of_its_own_schedule():
+    """Two steps an epoch: the first run is at t = 1/2 of its two steps, the others at 1/4 of four."""
+    trainers = [Trainer(lr=1.0, schedule="linear", epochs=epochs) for epochs in (1, 2, 2)]
+    made = Optimizer(trainers, [nn.Parameter(torch.zeros(3, 1))], steps=2)
+    made.set_rates(1)
+    assert made.rates() == pytest.approx([0.5, 0.75, 0.75])
+    # beyond its last step a run keeps the rate of that step
+    made.set_rates(3)
+    assert made.rates() == pytest.approx([0.5, 0.25, 0.25])
+
+
+NUMBERS = [{"lr": 0.1}, {"lr": 0.1}, {"lr": 0.01, "weight_decay": 0.1}, {"lr": 0.1}]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("numbers", [NUMBERS, NUMBERS[:1] * 4], ids=["own numbers", "equal numbers"])
+def test_for_equal_gradients_a_stacked_step_has_the_bits_of_the_solo_step(optimizer, numbers):
+    draw = torch.Generator().manual_seed(0)
+    shapes = [(5, 3), (1, 7), ()]
+    start = [torch.randn(4, *shape, generator=draw) for shape in shapes]
+    trainers = [Trainer(optimizer=optimizer, **one) for one in numbers]
+    stacked = [nn.Parameter(one.clone()) for one in start]
+    together = Optimizer(trainers, stacked, steps=10)
+    alone = [[nn.Parameter(one[run].clone()) for one in start] for run in range(4)]
+    solos = [Optimizer([trainer], own, steps=10) for trainer, own in zip(trainers, alone, strict=True)]
+    for step in range(20):
+        gradients = [torch.randn(4, *shape, generator=draw) for shape in shapes]
+        for parameter, gradient in zip(stacked, gradients, strict=True):
+            parameter.grad = gradient.clone()
+        together.set_rates(step)
+        together.step()
+        for run, solo in enumerate(solos):
+            for parameter, gradient in zip(alone[run], gradients, strict=True):
+                parameter.grad = gradient[run].clone()
+            solo.set_rates(step)
+            solo.step()
+    for run, solo in enumerate(solos):
+        assert all(torch.equal(one[run], own) for one, own in zip(stacked, alone[run], strict=True))
+        of_run, own = together.state_of_run(run), solo.state_dict()
+        assert of_run["param_groups"] == own["param_groups"]
+        for index, values in own["state"].items():
+            assert all(torch.equal(of_run["state"][index][name], value) for name, value in values.items())
+
+
+def test_a_parameter_without_gradient_stays():
+    used, unused = nn.Parameter(torch.zeros(2, 3)), nn.Parameter(torch.zeros(2, 3))
+    made = Optimizer([Trainer(lr=0.1), Trainer(lr=0.2)], [used, unused], steps=1)
+    used.grad = torch.ones(2, 3)
+    made.step()
+    assert used.detach().abs().min() > 0 and torch.equal(unused, torch.zeros(2, 3))
+    made.zero_grad()
+    assert used.grad is None

@@ -23,6 +23,7 @@ def test_rows_against_numpy_over_two_uneven_batches():
     kept = np.delete(weights.numpy(), 3, axis=0).astype(float)
     shares = kept / kept.sum(1, keepdims=True)
     row = tally.row("train")
+    assert "train_overflow_share" not in row  # no capacity
     assert row["train_loss_nats"] == pytest.approx(loss.mean().item())
     assert row["train_error_rate"] == pytest.approx((log_probs.argmax(-1) != y).float().mean().item())
     assert row["train_sample_entropy_bits"] == pytest.approx(entropy(shares, base=2, axis=1).mean(), rel=1e-5)
@@ -33,6 +34,14 @@ def test_rows_against_numpy_over_two_uneven_batches():
     assert usage == pytest.approx(shares.mean(0).tolist(), rel=1e-5)
     counts = np.bincount(kept.argmax(1), minlength=5) / 11
     assert [tally.shares()[f"load_share_{e}"] for e in range(5)] == pytest.approx(counts.tolist())
+
+
+def test_overflow_is_a_mean_over_samples():
+    tally, zeros = Tally(), torch.zeros(3, 4)
+    for overflow in ([0.0, 0.5, 1.0], [0.0, 0.0, 0.0]):
+        routing = Routing(zeros, zeros, zeros > 0, extras={"overflow_B": torch.tensor(overflow)})
+        tally.add(torch.ones(3), torch.zeros(3, dtype=torch.int64), MixtureOutput(routing, None, zeros))
+    assert tally.row("train")["train_overflow_share"] == 1.5 / 6
 
 
 def test_no_sample_routed():

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.choice import capacity, k_largest, places, ranks
+from moe_lab.layers import log_softmax
 from moe_lab.noise import Noise
 from moe_lab.parts import Select, Sizes
 from moe_lab.ranges import Count, Positive
@@ -95,7 +96,7 @@ class BatchPrioritized(Capacity):
         )
 
     def turn(self, logits_BE: Tensor) -> Tensor:
-        sureness_B1 = logits_BE.log_softmax(-1).amax(-1, keepdim=True)
+        sureness_B1 = log_softmax(logits_BE).amax(-1, keepdim=True)
         return ranks(sureness_B1, dim=-2)
 
 

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from moe_lab.choice import ranks
+from moe_lab.layers import log_softmax
 from moe_lab.noise import Noise
 from moe_lab.parts import Select
 
@@ -22,4 +23,4 @@ class ExpertChoice(Select):
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         samples = logits_BE.shape[-2]
         taken = max(1, round(self.sizes.k * samples / self.sizes.experts))
-        return ranks(logits_BE.log_softmax(-1), dim=-2) < taken
+        return ranks(log_softmax(logits_BE), dim=-2) < taken

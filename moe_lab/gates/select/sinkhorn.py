@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.choice import k_largest
+from moe_lab.layers import log_softmax
 from moe_lab.noise import Noise
 from moe_lab.parts import Select, Sizes
 from moe_lab.ranges import Count
@@ -38,5 +39,5 @@ class Sinkhorn(Select):
 def log_plan(logits_BE: Tensor, rounds: int) -> Tensor:
     """The plan's logarithm up to a constant: rows, then columns, normalized ``rounds`` times."""
     for _ in range(rounds):
-        logits_BE = logits_BE.log_softmax(-1).log_softmax(-2)
+        logits_BE = log_softmax(logits_BE).log_softmax(-2)
     return logits_BE

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from moe_lab.errors import ConfigError
+from moe_lab.layers import log_softmax
 from moe_lab.parts import Sizes, Weigh
 
 
@@ -37,6 +38,6 @@ class Sigmoid(Weigh):
             return probs_BE, logits_BE.sigmoid().masked_fill(~selected_BE, 0.0), None
         # a row without any selected expert would be NaN, also in its gradient
         others_BE = ~selected_BE & selected_BE.any(-1, keepdim=True)
-        log_weights_BE = log_scores_BE.masked_fill(others_BE, -torch.inf).log_softmax(-1)
+        log_weights_BE = log_softmax(log_scores_BE.masked_fill(others_BE, -torch.inf))
         log_weights_BE = log_weights_BE.masked_fill(~selected_BE, -torch.inf)
         return probs_BE, log_weights_BE.exp(), log_weights_BE

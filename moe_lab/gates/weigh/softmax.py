@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from moe_lab.layers import log_softmax
 from moe_lab.projection import Projection
 
 
@@ -19,4 +20,4 @@ class Softmax(Projection):
     """
 
     def project(self, scores_BE: Tensor) -> Tensor:
-        return scores_BE.log_softmax(-1)
+        return log_softmax(scores_BE)

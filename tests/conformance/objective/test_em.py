@@ -45,7 +45,7 @@ def test_the_gradient_of_a_soft_step_is_that_of_the_likelihood(learner_of, draw,
 
 def step_for(learner, x, y, noise):
     mixture = learner.mixture
-    return Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise, 0, 0)
+    return Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise)
 
 
 @pytest.mark.parametrize("responsibilities", ["soft", "hard"])

@@ -12,7 +12,7 @@ N = 20_000
 
 def losses(learner, x, y, noise):
     mixture = learner.mixture
-    return learner.losses(Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise, 0, 0))
+    return learner.losses(Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise))
 
 
 @pytest.mark.parametrize("baseline", [0.0, 2.0])
@@ -67,7 +67,7 @@ def test_the_value_is_the_loss_of_the_drawn_expert(learner_of, draw, noise):
     x, y = draw(7, 12), torch.arange(7) % 4
     output = learner.mixture(x, noise)
     mixture = learner.mixture
-    loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise, 0, 0))
+    loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise))
     drawn = output.routing.weights_BE.argmax(-1)
     torch.testing.assert_close(loss, -output.experts.log_probs_BEC[torch.arange(7), drawn, y])
 

@@ -10,12 +10,12 @@ from moe_lab.config.compose import options
 from moe_lab.errors import ConfigError
 from moe_lab.mixture import build_learner
 from moe_lab.noise import Noise, generator
-from moe_lab.pairs import config_of, pairs, table
 from moe_lab.parts import Step
+from moe_lab.teaching import config_of, pairs, table
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "pairs.md"
-#: samples, features, classes, steps
-B, D, C, STEPS = 48, 12, 4, 30
+#: samples, shape, classes, steps
+B, SHAPE, C, STEPS = 48, (1, 4, 8), 4, 30
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def every_pair():
 
 
 def test_the_document_is_up_to_date():
-    assert DOCUMENT.read_text() == table(), "run: python -m moe_lab.pairs > docs/pairs.md"
+    assert DOCUMENT.read_text() == table(), "run: python -m moe_lab.teaching > docs/pairs.md"
 
 
 def test_every_gate_has_an_objective_and_every_objective_a_gate(every_pair):
@@ -47,17 +47,17 @@ def blobs():
     """Four classes about four points: what a small mixture learns in a few steps."""
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(B) % C
-    return 2 * torch.randn(C, D, generator=draw)[y] + 0.5 * torch.randn(B, D, generator=draw), y
+    return 2 * torch.randn(C, 32, generator=draw)[y] + 0.5 * torch.randn(B, 32, generator=draw), y
 
 
 def mean_losses(config, steps):
-    learner = build_learner({**config, "experts": {**config["experts"], "hidden": 8}}, (D,), C, 0)
+    learner = build_learner({**config, "experts": {**config["experts"], "hidden": 8}}, SHAPE, C, 0)
     optimizer = torch.optim.Adam(learner.parameters(), lr=0.01)
     x, y = blobs()
     noise = Noise([generator(0, "noise")])
     mixture = learner.mixture
-    for step in range(steps):
-        _, losses = learner.losses(Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise, 0, step))
+    for _ in range(steps):
+        _, losses = learner.losses(Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise))
         optimizer.zero_grad()
         losses.total.backward()
         optimizer.step()

@@ -1,0 +1,34 @@
+"""One figure a target: a bar a case, with marks at the least and at the aim."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from benchmarks.rows import Row
+from moe_lab.reports.style import ACCENT, INK, MUTED, RC, WARM
+
+
+def draw(title: str, rows: Sequence[Row], path: Path) -> None:
+    """Ratios on a logarithmic axis, so that twice and half are equally far from one."""
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(7.2, 0.9 + 0.26 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        places = range(len(rows))
+        colours = [ACCENT if row.ratio >= row.least else WARM for row in rows]
+        axes.barh(places, [row.ratio for row in rows], color=colours, height=0.6)
+        for name, style, values in (
+            ("least", "|", [row.least for row in rows]),
+            ("aim", "d", [row.aim for row in rows]),
+        ):
+            axes.plot(values, places, style, color=INK, markersize=7 if style == "|" else 4, label=name)
+        axes.set_xscale("log")
+        axes.set_yticks(places, [f"{row.case}  {row.ratio:.3g}" for row in rows])
+        axes.invert_yaxis()
+        axes.set_title(title)
+        axes.set_xlabel("baseline's time / own time (more is better)", loc="right")
+        axes.grid(axis="x")
+        axes.tick_params(axis="y", length=0, labelcolor=MUTED)
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.75, 1.0), ncols=2)
+        figure.savefig(path, metadata={"Date": None})

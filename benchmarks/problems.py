@@ -1,0 +1,41 @@
+"""The training runs that several targets measure, on images drawn at random in memory."""
+
+from collections.abc import Sequence
+
+import torch
+
+from moe_lab.config.build import build
+from moe_lab.data.dataset import Data, Split
+from moe_lab.job import learner_of, prepare, seeds_of
+from moe_lab.training.loop import Loop
+from moe_lab.training.members import Member
+from moe_lab.training.watch import Watch
+
+#: the networks of the paper's table for MNIST, of its size (docs/studies) with Adam's default learning rate of 1e-3
+PAPER_MNIST = ("dataset=mnist", "experts=paper_mnist", "gate/score/body=paper_mnist", "trainer.batch_size=512")
+REFERENCE_SIMILARITY = (
+    "regularizer=[sample_similarity]",
+    "regularizers.sample_similarity.form=reference",
+    "regularizers.sample_similarity.beta_s=1e-6",
+    "regularizers.sample_similarity.beta_d=1e-3",
+)
+
+
+def images(samples: int, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10) -> Data:
+    """Normalized images and labels without any meaning, from a fixed seed."""
+    generator = torch.Generator().manual_seed(0)
+    x_ND = torch.randn(samples, torch.Size(shape).numel(), generator=generator)
+    y_N = torch.randint(classes, (samples,), generator=generator)
+    train, none = Split(x_ND, y_N, torch.arange(samples)), Split(x_ND[:0], y_N[:0], torch.arange(0))
+    names = tuple(str(number) for number in range(classes))
+    return Data(train=train, validation=none, test=train, shape=shape, class_names=names, attributes={})
+
+
+def training(words: Sequence[str], data: Data, runs: int = 1) -> Loop:
+    """A fresh training loop of moe-lab for the config that the words name, whatever its data set, on ``data``; of
+    several stacked runs with seeds of their own that share the minibatches."""
+    config, members = prepare(words).config, []
+    for seed in range(runs):
+        own = {**config, "seed": seed, "seed_order": 0}
+        members.append(Member(learner_of(own, data), build(own["trainer"]), seeds_of(own)))
+    return Loop(members, data, Watch(), lambda: False)

@@ -1,0 +1,163 @@
+"""A convolution of one channel, its 2 x 2 maximum and ReLU in one pass over the images, for a first layer.
+
+Taken one by one they are bound by memory: the values before the maximum are four times what is kept, and are written
+and read several times over. Here they are computed a piece at a time that stays in the cache, and computed again for
+the gradient instead of being kept.
+
+Axes: G groups of filters, each group with images of its own; M filters of a group; P = 4 values that a maximum is
+taken of; W = (K + 1)^2 pixels that these four see together, their window; X columns, output positions times samples.
+Samples stand innermost, so that the pixels of a window are long rows of memory.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
+
+#: numbers of a piece of work: enough to hide the cost of a call, few enough for the second level of cache
+PIECE = 2**19
+#: filters done at once
+FILTERS = 32
+
+
+def pooled_relu(x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> Tensor:
+    """relu of the maximum over 2 x 2 of the convolution with K x K weights, stride 1, no padding; [G, M, H', W', B].
+
+    A last odd row or column is left out. Of equal values the first has the gradient. x gets none.
+    """
+    kernel = weight_GMKK.shape[-1]
+    placed_GMPW = (weight_GMKK.flatten(-2) @ _places(kernel, weight_GMKK)).unflatten(-1, (4, -1))
+    x_GHWB = x_GBHW.detach().movedim(-3, -1).contiguous()
+    return _PooledRelu.apply(x_GHWB, placed_GMPW.transpose(-3, -2), bias_GM, kernel)
+
+
+@torch.no_grad()
+def window_moments(x_GBHW: Tensor, kernel: int) -> tuple[Tensor, Tensor]:
+    """Mean [G, W] and mean product [G, W, W], in float64, of the pixels under the windows of ``pooled_relu``."""
+    x_GHWB = x_GBHW.movedim(-3, -1).contiguous()
+    groups, height, width, samples = x_GHWB.shape
+    pooled = (height - kernel + 1) // 2, (width - kernel + 1) // 2
+    like_GMHWB = x_GHWB.new_empty(()).expand(groups, 1, *pooled, samples)
+    sum_GW = x_GHWB.new_zeros(groups, (kernel + 1) ** 2, dtype=torch.float64)
+    product_GWW = x_GHWB.new_zeros(groups, (kernel + 1) ** 2, (kernel + 1) ** 2, dtype=torch.float64)
+    for group, _, _, windows_WX in _pieces(x_GHWB, like_GMHWB, kernel + 1):
+        sum_GW[group] += windows_WX.sum(-1)
+        product_GWW[group] += windows_WX @ windows_WX.mT
+    count = pooled[0] * pooled[1] * samples
+    return sum_GW / count, product_GWW / count
+
+
+def output_moments(x_GBHW: Tensor, weight_GMKK: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance (biased) [G, M] over samples and positions of the convolution with K x K weights, from the
+    moments of its inputs' windows: its outputs are not computed.
+
+    With w_p the weights set into the window at place p: mean = 1/4 sum_p w_p . m and
+    variance = 1/4 sum_p w_p' S w_p - mean^2. Exact where the outputs' height and width are even.
+    """
+    kernel = weight_GMKK.shape[-1]
+    # about a constant near the mean, for then the difference of squares loses no digits
+    center = x_GBHW.mean()
+    mean_GW, product_GWW = window_moments(x_GBHW - center, kernel)
+    weight_GMK = weight_GMKK.flatten(-2).double()
+    placed_GMPW = (weight_GMK @ _places(kernel, weight_GMK)).unflatten(-1, (4, -1))
+    mean_GM = torch.einsum("gmpw,gw->gm", placed_GMPW, mean_GW) / 4
+    square_GM = torch.einsum("gmpw,gwv,gmpv->gm", placed_GMPW, product_GWW, placed_GMPW) / 4
+    shift_GM = center * weight_GMK.sum(-1)
+    return (mean_GM + shift_GM).to(weight_GMKK.dtype), (square_GM - mean_GM**2).to(weight_GMKK.dtype)
+
+
+class _PooledRelu(torch.autograd.Function):
+    """The weights come already set into the window at each of the four places."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x_GHWB: Tensor, placed_GPMW: Tensor, bias_GM: Tensor, kernel: int) -> Tensor:
+        *_, height, width, samples = x_GHWB.shape
+        pooled = (height - kernel + 1) // 2, (width - kernel + 1) // 2
+        y_GMHWB = x_GHWB.new_empty(*bias_GM.shape, *pooled, samples)
+        for group, filters, rows, windows_WX in _pieces(x_GHWB, y_GMHWB, kernel + 1):
+            left_2MX, right_2MX = _values(placed_GPMW[group, :, filters], windows_WX)
+            upper_MX, lower_MX = torch.maximum(left_2MX, right_2MX)
+            y_MX = y_GMHWB[group, filters, rows].flatten(1)
+            torch.maximum(upper_MX, lower_MX, out=y_MX).add_(bias_GM[group, filters, None]).relu_()
+        ctx.save_for_backward(x_GHWB, placed_GPMW, y_GMHWB)
+        ctx.side = kernel + 1
+        return y_GMHWB
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, grad_GMHWB: Tensor) -> tuple[None, Tensor, Tensor, None]:
+        x_GHWB, placed_GPMW, y_GMHWB = ctx.saved_tensors
+        placed_grad_GPMW = placed_GPMW.new_zeros(placed_GPMW.shape)
+        bias_grad_GM = placed_GPMW.new_zeros(y_GMHWB.shape[:2])
+        for group, filters, rows, windows_WX in _pieces(x_GHWB, y_GMHWB, ctx.side):
+            # y is not negative: its sign is one where ReLU lets the gradient through
+            active_MX = y_GMHWB[group, filters, rows].flatten(1).sign()
+            grad_MX = active_MX.mul_(grad_GMHWB[group, filters, rows].flatten(1))
+            bias_grad_GM[group, filters] += grad_MX.sum(-1)
+            grad_22MX = _of_the_largest(_values(placed_GPMW[group, :, filters], windows_WX), grad_MX)
+            grad_PMX = grad_22MX.transpose(0, 1).flatten(0, 1)
+            placed_grad_GPMW[group, :, filters] += (grad_PMX.flatten(0, 1) @ windows_WX.mT).unflatten(0, (4, -1))
+        return None, placed_grad_GPMW, bias_grad_GM, None
+
+
+def _values(placed_PMW: Tensor, windows_WX: Tensor) -> Tensor:
+    """The four values before the maximum: the left and the right ones, each of the upper and the lower row."""
+    values_22MX = (placed_PMW.flatten(0, 1) @ windows_WX).unflatten(0, (2, 2, -1))
+    return values_22MX.transpose(0, 1)
+
+
+def _of_the_largest(values_22MX: Tensor, grad_MX: Tensor) -> Tensor:
+    """The gradient where the largest of four values is, zero at the others; overwrites ``values_22MX``.
+
+    A comparison in place gives ones and zeros of the values' own type, many times faster than a mask of booleans.
+    """
+    left_2MX, right_2MX = values_22MX
+    upper_MX, lower_MX = largest_2MX = torch.maximum(left_2MX, right_2MX)
+    left_2MX.ge_(right_2MX)
+    upper_MX.ge_(lower_MX).mul_(grad_MX)
+    torch.sub(grad_MX, upper_MX, out=lower_MX)
+    left_2MX.mul_(largest_2MX)
+    torch.sub(largest_2MX, left_2MX, out=right_2MX)
+    return values_22MX
+
+
+def _pieces(x_GHWB: Tensor, y_GMHWB: Tensor, side: int) -> Iterator[tuple[int, slice, slice, Tensor]]:
+    """Group, filters and rows of the output that are done at once, and the windows of these rows, [W, X]."""
+    groups, filters, height, width, samples = y_GMHWB.shape
+    numbers = (4 * min(filters, FILTERS) + side**2) * width * samples
+    for group in range(groups):
+        for rows in _slices(height, max(1, PIECE // numbers)):
+            windows_WX = _windows(x_GHWB[group], side, rows, width)
+            for some in _slices(filters, FILTERS):
+                yield group, some, rows, windows_WX
+
+
+def _windows(x_HWB: Tensor, side: int, rows: slice, width: int) -> Tensor:
+    """The pixels under each window of some rows of the output: row (i, j) has pixel (i, j) of every window."""
+    _, x_width, samples = x_HWB.shape
+    row = x_width * samples
+    shape = (side, side, rows.stop - rows.start, width, samples)
+    strides = (row, samples, 2 * row, 2 * samples, 1)
+    return x_HWB.as_strided(shape, strides, x_HWB[2 * rows.start].storage_offset()).reshape(side**2, -1)
+
+
+def _slices(count: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _places(kernel: int, like: Tensor) -> Tensor:
+    """Where each of the K^2 weights stands in the window of each of the four values: ones and zeros, [K^2, P W]."""
+    return _places_of(kernel, like.dtype, like.device)
+
+
+@lru_cache
+def _places_of(kernel: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    places = torch.zeros(kernel, kernel, 2, 2, kernel + 1, kernel + 1, dtype=dtype, device=device)
+    for i in range(kernel):
+        for j in range(kernel):
+            for down in (0, 1):
+                for right in (0, 1):
+                    places[i, j, down, right, i + down, j + right] = 1
+    return places.reshape(kernel**2, -1)

@@ -1,0 +1,89 @@
+"""The one writer of a run's folder: its files, its log and its status."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from moe_lab.environment import environment
+from moe_lab.job import Job
+from moe_lab.metrics import RunArrays, compute
+from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text
+from moe_lab.store.status import StatusFile
+from moe_lab.training.members import Record
+
+#: the metrics that status.json repeats, so that a listing of many runs reads one small file each
+HEADLINE = (
+    "test_error_rate",
+    "mutual_information_expert_label_bits",
+    "information_per_usage",
+    "sample_entropy_bits",
+    "usage_entropy_bits",
+    "dead_experts",
+)
+
+
+class RunWriter:
+    """Writes what becomes of one job into ``folder``, which exists already. ``open`` until its end is written."""
+
+    def __init__(self, job: Job, folder: Path) -> None:
+        self.job = job
+        self.folder = folder
+        self.open = False
+        self.log = logging.Logger(f"moe_lab.{folder.name}")
+        self._status = StatusFile(folder, **job.facts, headline={})
+
+    def start(self, device: str, runs: int) -> None:
+        """``runs``: how many train together as one program."""
+        handler = logging.FileHandler(self.folder / "train.log", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.log.addHandler(handler)
+        config = self.job.config
+        write_text(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+        facts = environment(config["trainer"]["threads"], self.job.key, device)
+        write_json(self.folder / "environment.json", {**facts, "stacked_runs": runs})
+        self._status.start()
+        self.open = True
+
+    def progress(self, record: Record) -> None:
+        """The history as far as it goes, and a sign of life."""
+        self.history(record)
+        self._status.touch()
+
+    def history(self, record: Record) -> None:
+        write_csv(self.folder / "history.csv", record.history)
+        write_csv(self.folder / "timing.csv", record.timing)
+
+    def results(self, files: dict[str, dict[str, Any]]) -> None:
+        """The arrays of the look at the test split, the metrics that follow from them, and the status of success."""
+        for name, arrays in files.items():
+            write_npz(self.folder / f"{name}.npz", arrays)
+        metrics = compute(RunArrays.from_arrays(files["routing"], files["evaluation"]))
+        write_json(self.folder / "metrics.json", metrics)
+        self._end("finished", headline={name: metrics[name]["value"] for name in HEADLINE})
+        self.log.info("finished")
+        self.close()
+
+    def diverged(self, error: Exception) -> None:
+        self.log.error("diverged: %s", error)
+        self._end("diverged", error=str(error))
+        self.close()
+
+    def interrupted(self, error: BaseException) -> None:
+        self.log.warning("interrupted")
+        self._end("interrupted", error=str(error) or "interrupted")
+        self.close()
+
+    def failed(self, error: BaseException) -> None:
+        self.log.error("failed", exc_info=error)
+        self._end("failed", error=f"{type(error).__name__}: {error}")
+        self.close()
+
+    def close(self) -> None:
+        for handler in self.log.handlers:
+            handler.close()
+
+    def _end(self, status: str, **facts: Any) -> None:
+        self.open = False
+        self._status.end(status, **facts)

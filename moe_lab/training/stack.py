@@ -1,0 +1,44 @@
+"""Many runs as one program: learners of one structure along axis R.
+
+What may differ between the runs of a stack: seeds, the trainer's ``OWN`` numbers, and every number that a part keeps
+with ``layers.hyper``, such as the weight of a regularizer. Everything else is structure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from torch import Tensor
+
+from moe_lab.layers import stack
+from moe_lab.mixture import Learner
+from moe_lab.training.members import Member
+
+
+class Apart(Exception):
+    """Runs cannot be trained as one program. The text says in what they differ."""
+
+
+#: what a run of a stack may have of its own in how it is trained
+OWN = frozenset({"epochs", "lr", "weight_decay", "momentum", "schedule", "warmup_steps", "checkpoint_seconds"})
+
+
+def together(members: Sequence[Member]) -> Learner:
+    """The one learner that trains all ``members``: that of a single one, or all of them stacked along axis R.
+
+    Raises Apart where they cannot be one program.
+    """
+    if len(members) == 1:
+        return members[0].learner
+    shared = [{name: value for name, value in asdict(one.trainer).items() if name not in OWN} for one in members]
+    for other in shared[1:]:
+        if differing := sorted(name for name in other if other[name] != shared[0][name]):
+            raise Apart(f"runs of one stack share trainer.{differing[0]}, and these have several")
+    try:
+        return stack([one.learner for one in members])
+    except ValueError as error:
+        raise Apart(str(error)) from None
+
+
+def state_of_run(state: dict[str, Tensor], run: int) -> dict[str, Tensor]:
+    """The state that run ``run`` of a stack would have alone."""
+    return {name: tensor[run].clone() for name, tensor in state.items()}
