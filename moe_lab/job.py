@@ -17,10 +17,10 @@ from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
-from moe_lab.inference import Inference
 from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule, complete
 from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
+from moe_lab.steering import Controller
 from moe_lab.store.run import Run
 from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
@@ -46,11 +46,12 @@ class Experiment:
     baseline: Baseline
     trainer: Trainer
     regularizers: dict[str, Regularizer] = field(default_factory=dict)
+    controllers: dict[str, Controller] = field(default_factory=dict)
     k: Count | None = None
     seed: Seed = 0
     seed_init: Seed | None = None
     seed_order: Seed | None = None
-    inference: Inference = "mixture"
+    inference: Literal["mixture", "argmax", "sample"] = "mixture"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 

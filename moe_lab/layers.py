@@ -23,6 +23,27 @@ def hyper(value: float, axes: int = 0) -> nn.Buffer:
     return nn.Buffer(torch.full((1,) * axes, float(value)), persistent=False)
 
 
+def buffers_named(module: nn.Module, name: str) -> list[Tensor]:
+    """The buffers of this name of a module and the modules in it."""
+    return [buffer for path, buffer in module.named_buffers() if path.rpartition(".")[2] == name]
+
+
+def keep_buffers(module: nn.Module, name: str) -> None:
+    """Make the buffers of this name persistent: from now on they are part of the module's state."""
+    for part in module.modules():
+        if (buffer := dict(part.named_buffers(recurse=False)).get(name)) is not None:
+            part.register_buffer(name, buffer, persistent=True)
+
+
+def freeze(module: Module) -> Module:
+    """The module with its parameters as buffers: part of its state, and nothing that an optimizer moves."""
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            delattr(part, name)
+            part.register_buffer(name, parameter.detach())
+    return module
+
+
 def log_softmax(x_BC: Tensor) -> Tensor:
     """Over the last axis, a row of samples at a time: many times faster on a CPU where C is small."""
     return x_BC.mT.log_softmax(-2).mT
@@ -38,6 +59,7 @@ class Linear(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         super().__init__()
         bound = 1 / math.sqrt(inputs)
+        self.outputs = outputs
         self.weight_IO = nn.Parameter(torch.empty(inputs, outputs).uniform_(-bound, bound))
         self.bias_1O = nn.Parameter(torch.empty(1, outputs).uniform_(-bound, bound)) if bias else None
 

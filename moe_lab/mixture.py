@@ -1,5 +1,6 @@
 """A mixture: experts, a gate and the rule that combines them; what trains it; and the checks across parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +11,14 @@ from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference, infer
-from moe_lab.layers import BatchNorm2d, count_parameters
+from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step
+from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 from moe_lab.slots import on_slots
+from moe_lab.steering import Controller, lack
+
+Constrain = Callable[[Routing], Routing]
 
 
 class Mixture(nn.Module):
@@ -36,12 +40,13 @@ class Mixture(nn.Module):
         norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
         return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
 
-    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+    def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> MixtureOutput:
+        """``constrain`` may change what the gate has decided, as controllers do in training."""
         if self.gate.makes_slots:
             return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
         seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
-        return self._answer(self.gate(x_BD, seen, noise), experts, noise)
+        return self._answer(constrain(self.gate(x_BD, seen, noise)), experts, noise)
 
     def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
         routing = self.gate(x_BD, None, noise)
@@ -68,13 +73,52 @@ class Losses:
 
 
 class Learner(nn.Module):
-    """A mixture with its objective and regularizers: everything that training moves or asks."""
+    """A mixture with its objective, regularizers and controllers: everything that training moves or asks."""
 
-    def __init__(self, mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
+    def __init__(
+        self,
+        mixture: Mixture,
+        objective: Objective,
+        regularizers: dict[str, Regularizer],
+        controllers: dict[str, Controller],
+    ) -> None:
         super().__init__()
         self.mixture = mixture
         self.objective = objective
         self.regularizers = nn.ModuleDict(regularizers)
+        self.controllers = nn.ModuleDict(controllers)
+
+    @torch.no_grad()
+    def before_step(self, progress: Tensor) -> None:
+        """Controllers before a training step; ``progress`` [...] is the share of all steps that are done."""
+        for controller in self.controllers.values():
+            controller.before_step(self.mixture.gate, progress)
+
+    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+        """The mixture as it is in training, constrained by its controllers."""
+        return self.mixture(x_BD, noise, self._constrain)
+
+    @torch.no_grad()
+    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+        """Regularizers and controllers after the optimizer's step."""
+        for regularizer in self.regularizers.values():
+            regularizer.after_step(step, step_sizes)
+        for controller in self.controllers.values():
+            controller.after_step(step)
+
+    def readings(self, losses: Losses) -> dict[str, Tensor]:
+        """What the history keeps of a step's regularizers and controllers, each [...]."""
+        readings = {f"regularizer_{name}": value for name, value in losses.raw.items()}
+        readings |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
+        for role, parts in (("regularizer", self.regularizers), ("controller", self.controllers)):
+            for name, part in parts.items():
+                readings |= {f"{role}_{name}_{key}": value.clone() for key, value in part.readings().items()}
+        return readings
+
+    def _constrain(self, routing: Routing) -> Routing:
+        for controller in self.controllers.values():
+            routing = controller.constrain(routing)
+        return routing
 
     def losses(self, step: Step) -> tuple[Tensor, Losses]:
         """The objective's loss of every sample [..., B], and the parts of the training loss."""
@@ -122,12 +166,21 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
     sizes = mixture.gate.sizes
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
-    regularizers = {}
-    for name, node in config["regularizers"].items():
-        with seeded(seed_init, f"regularizer/{name}"):
-            regularizers[name] = build(node, sizes)
-    check(mixture.gate, objective, regularizers)
-    return Learner(mixture, objective, regularizers)
+    regularizers, controllers = (_several(role, config, sizes, seed_init) for role in ("regularizer", "controller"))
+    check(mixture.gate, objective, regularizers, controllers)
+    for controller in controllers.values():
+        if controller.steers:
+            keep_buffers(mixture.gate, controller.steers)
+    return Learner(mixture, objective, regularizers, controllers)
+
+
+def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) -> dict[str, Any]:
+    """The parts of a role that takes several at once; none where a config of an older version lacks the role."""
+    parts = {}
+    for name, node in config.get(f"{role}s", {}).items():
+        with seeded(seed_init, f"{role}/{name}"):
+            parts[name] = build(node, sizes)
+    return parts
 
 
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
@@ -154,22 +207,16 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
     return Sizes(shape, classes, experts, k)
 
 
-def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
+def check(
+    gate: Gate, objective: Objective, regularizers: dict[str, Regularizer], controllers: dict[str, Controller]
+) -> None:
     """Raise ConfigError where a part's declared demands are not met by the others."""
-    sizes = gate.sizes
     if reason := refusal(gate, objective):
         raise ConfigError(f"objective {_name(objective)} {reason}")
-    for name, regularizer in regularizers.items():
-        if regularizer.least_experts > sizes.experts:
-            raise ConfigError(
-                f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
-                f"there is {sizes.experts}: raise experts.count, or leave {name} out"
-            )
-        if missing := sorted(regularizer.needs_extras - gate.extras):
-            raise ConfigError(
-                f"regularizer {name} needs a gate that gives {', '.join(missing)}, and this one does not: "
-                "take another gate, such as noisy_top_k, or leave it out"
-            )
+    for role, parts in (("regularizer", regularizers), ("controller", controllers)):
+        for name, part in parts.items():
+            if reason := lack(part, gate):
+                raise ConfigError(f"{role} {name} {reason}, or leave {name} out")
 
 
 def refusal(gate: Gate, objective: Objective) -> str | None:

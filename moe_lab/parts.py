@@ -22,6 +22,9 @@ from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
 LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
+#: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
+#: the parameter
+StepSizes = Callable[[nn.Parameter], Tensor]
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Gate(nn.Module):
     batch_dependent: bool = False
     #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
     makes_slots: bool = False
+    #: its routing has ``logits_BE``
+    gives_logits: bool = True
     #: names of the extras that its routing always has
     extras: frozenset[str] = frozenset()
 
@@ -148,6 +153,11 @@ class Gate(nn.Module):
     def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
         """Take note of samples that training does not use, and which experts classify them rightly (bool)."""
 
+    @property
+    def head(self) -> Linear | None:
+        """The linear layer that gives the logits, one column an expert; None where there is no such layer."""
+        return None
+
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
 
@@ -178,6 +188,11 @@ class Select(nn.Module):
     @property
     def usable_k(self) -> range:
         return range(1, self.sizes.experts + 1)
+
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        """What is compared in the selection: the logits, plus ``selection_bias_1E`` where a part has this buffer for
+        controllers to move."""
+        return logits_BE
 
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
@@ -232,6 +247,7 @@ class Alone(Gate):
     """The gate of one expert: weight one, nothing to learn."""
 
     rows_sum_to_one = True
+    gives_logits = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes, k=None, combine=None)
@@ -267,7 +283,10 @@ class Objective(nn.Module):
 
 
 class Regularizer(nn.Module):
-    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged."""
+    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged.
+
+    ``weight`` is a number of the config (``hyper``), or a persistent buffer that the regularizer moves itself.
+    """
 
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
@@ -278,5 +297,16 @@ class Regularizer(nn.Module):
         super().__init__()
         self.weight = hyper(weight)
 
+    def misfit(self, gate: Gate) -> str | None:
+        """What it lacks in this gate, to stand between "needs" and ", or leave it out"; None where it fits."""
+        return None
+
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
+
+    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+        """Called without gradient after the optimizer's step: proximal maps, numbers that are steered."""
+
+    def readings(self) -> dict[str, Tensor]:
+        """Numbers of its own for the history, each [...], besides the raw and the weighted value."""
+        return {}

@@ -32,6 +32,12 @@ class Routing:
     logits_BE: Tensor | None = None
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 
+    @property
+    def chosen_BE(self) -> Tensor:
+        """bool, the experts that a sample chose, before capacity took some of them away: the extra of this name where
+        the gate gives it, else ``selected_BE``."""
+        return self.extras.get("chosen_BE", self.selected_BE)
+
 
 @dataclass(frozen=True)
 class ExpertOutput:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.layers import count_parameters
+from moe_lab.layers import Linear, count_parameters
 from moe_lab.noise import Noise
 from moe_lab.parts import Combine, Gate, LearnsFrom, Score, Select, Sizes, Weigh
 from moe_lab.ranges import Count
@@ -61,6 +61,11 @@ class SteppedGate(Gate):
         if self.weigh.carries_gradient or not count_parameters(self):
             return super().learns_from
         return "draw" if self.select.draws else "scores"
+
+    @property
+    def head(self) -> Linear | None:
+        head = getattr(self.score, "head", None)
+        return head if isinstance(head, Linear) and head.outputs == self.sizes.experts else None
 
     def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
         """Select and weigh: the experts that are chosen are weighed, then those are left out that are not kept."""

@@ -95,9 +95,9 @@ class NeedsDistribution(MixtureObjective):
 def test_demands_that_parts_declare_are_checked(monkeypatch):
     made = learner("k=2")
     sizes = made.mixture.gate.sizes
-    check(made.mixture.gate, NeedsDistribution(sizes), {})
+    check(made.mixture.gate, NeedsDistribution(sizes), {}, {})
     with pytest.raises(ConfigError, match="NeedsDistribution needs a distribution over at least two experts"):
-        check(learner("k=1").mixture.gate, NeedsDistribution(sizes), {})
+        check(learner("k=1").mixture.gate, NeedsDistribution(sizes), {}, {})
     with pytest.raises(ConfigError, match="at least 2 experts"):
         learner("experts.count=1", "regularizer=[importance]")
     with pytest.raises(ConfigError, match="regularizer load needs a gate that gives load_probs_BE"):

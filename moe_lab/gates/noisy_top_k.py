@@ -33,7 +33,8 @@ class NoisyTopK(SteppedGate):
         noisy_BE = clean_BE + noise.normal(clean_BE) * sigma_BE if self.training else clean_BE
         routing = self.route(noisy_BE, noise)
         probs_BE, _, _ = self.weigh(clean_BE, routing.selected_BE)
-        load_BE = load_probabilities(clean_BE, noisy_BE, sigma_BE, self.sizes.k)
+        biased = self.select.biased
+        load_BE = load_probabilities(biased(clean_BE), biased(noisy_BE), sigma_BE, self.sizes.k)
         extras = {**routing.extras, "noise_scale_BE": sigma_BE, "load_probs_BE": load_BE}
         return replace(routing, probs_BE=probs_BE, logits_BE=clean_BE, extras=extras)
 

@@ -3,10 +3,11 @@
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from moe_lab.errors import ConfigError
 from moe_lab.layers import hyper
+from moe_lab.networks.frozen import RandomFeatures, RunFeatures
 from moe_lab.parts import Regularizer, Sizes, Step
 from moe_lab.ranges import NonNegative
 
@@ -14,7 +15,8 @@ from moe_lab.ranges import NonNegative
 class SampleSimilarity(Regularizer):
     """Penalizes samples that look different and share an expert.
 
-    With P = probs_BE, r its row sums, d the pixel distance, and sums over the ordered pairs of a batch of B samples:
+    With P = probs_BE, r its row sums, d the distance of pixels or of a frozen network's features, and sums over the
+    ordered pairs of a batch of B samples:
 
     default:   1/(B^2 - B) sum d2(x, x') / mean(d2) (P P^T)_xx', times ``weight``; d2 is the squared distance.
     paper:     1/(B^2 - B) sum d2 [beta_s/E P P^T - beta_d/(E^2 - E) (r r^T - P P^T)].
@@ -30,6 +32,10 @@ class SampleSimilarity(Regularizer):
               act as one coefficient.
     distance: of the reference form: "raw", or divided by the batch's "max".
     on:       "probs", the full distribution before selection, or "weights".
+    features: what distances are of: "pixels"; "random", 256 features of an untrained network; "run", the hidden layers
+              of a finished run's experts (train one with ``baseline=single`` for those of one network), which stay as
+              they are. The paper takes a WideResNet's for CIFAR.
+    run:      the folder of that run.
     Needs at least two experts. Raises ConfigError for numbers that the form does not read.
     """
 
@@ -45,6 +51,8 @@ class SampleSimilarity(Regularizer):
         beta_d: NonNegative | None = None,
         distance: Literal["raw", "max"] = "raw",
         on: Literal["probs", "weights"] = "probs",
+        features: Literal["pixels", "random", "run"] = "pixels",
+        run: str | None = None,
     ) -> None:
         _check(form, weight, beta_s, beta_d, distance)
         super().__init__(1.0 if weight is None else weight)
@@ -53,11 +61,13 @@ class SampleSimilarity(Regularizer):
         self._on_weights = on == "weights"
         self.beta_s = hyper(beta_s or 0.0)
         self.beta_d = hyper(beta_d or 0.0)
+        self.features = _features(sizes, features, run)
 
     def forward(self, step: Step) -> Tensor:
         routing = step.output.routing
         p_BE = routing.weights_BE if self._on_weights else routing.probs_BE
-        x_BD = centred(step.x_BD.detach())
+        with torch.no_grad():
+            x_BD = centred(self.features(step.x_BD))
         if self._form == "reference":
             return self._reference(p_BE, x_BD)
         pairs = max(x_BD.shape[-2] * (x_BD.shape[-2] - 1), 1)
@@ -102,6 +112,19 @@ def euclidean_distance(x_BD: Tensor) -> Tensor:
     """|x_i - x_j| of all pairs by one matrix product, exactly zero on the diagonal; [..., B, B]."""
     distance_BB = torch.cdist(x_BD, x_BD, compute_mode="use_mm_for_euclid_dist")
     return distance_BB * (1 - torch.eye(x_BD.shape[-2], dtype=x_BD.dtype, device=x_BD.device))
+
+
+def _features(sizes: Sizes, features: str, run: str | None) -> nn.Module:
+    where = "regularizers.sample_similarity"
+    if (features == "run") != (run is not None):
+        raise ConfigError(f"{where}: features=run and run=FOLDER, the folder of a finished run, go together")
+    match features:
+        case "run":
+            return RunFeatures(sizes, run)
+        case "random":
+            return RandomFeatures(sizes)
+        case _:
+            return nn.Identity()
 
 
 def _check(form: str, weight: float | None, beta_s: float | None, beta_d: float | None, distance: str) -> None:

@@ -43,12 +43,19 @@ def step_of(noise):
         x_BD: Tensor | None = None,
         y_B: Tensor | None = None,
         log_probs_BC: Tensor | None = None,
-        log_weights_BE: Tensor | None = None,
         log_probs_BEC: Tensor | None = None,
+        hidden_BEH: Tensor | None = None,
+        gate: nn.Module | None = None,
+        extras: dict[str, Tensor] | None = None,
+        **routing: Tensor,
     ) -> Step:
-        routing = Routing(probs_BE, weights_BE, None, log_weights_BE)
-        output = MixtureOutput(routing, ExpertOutput(log_probs_BEC, None), log_probs_BC)
-        return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise)
+        given = {"selected_BE": None, "extras": extras or {}, **routing}
+        output = MixtureOutput(
+            Routing(probs_BE=probs_BE, weights_BE=weights_BE, **given),
+            ExpertOutput(log_probs_BEC, hidden_BEH),
+            log_probs_BC,
+        )
+        return Step(x_BD, y_B, output, gate or nn.Identity(), nn.Identity(), noise)
 
     return make
 

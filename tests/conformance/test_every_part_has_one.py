@@ -20,6 +20,7 @@ FOLDERS = {
     "baseline": "baseline",
     "objective": "objective",
     "regularizer": "regularizer",
+    "controller": "controller",
 }
 PARTS = [(group, path) for group in FOLDERS for path in sorted((CONF / group).glob("*.yaml"))]
 
