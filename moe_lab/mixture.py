@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from moe_lab.baseline import Alone
 from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference, infer
 from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
+from moe_lab.parts import Combine, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
 from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
 from moe_lab.slots import on_slots
 from moe_lab.steering import Controller, lack

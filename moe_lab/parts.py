@@ -6,13 +6,12 @@ with ``layers.hyper``; everything else is structure. What parts demand of each o
 and moe_lab/mixture.py checks them before anything is trained.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
 from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
@@ -232,29 +231,6 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-
-
-class Baseline(ABC):
-    """What stands in for the mixture: a bank of one expert, without a gate."""
-
-    @abstractmethod
-    def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts | None:
-        """The one expert that stands in for the mixture of ``experts`` and ``gate``, built from ``config``; None where
-        the mixture stays. Raises ConfigError where the config has no such baseline."""
-
-
-class Alone(Gate):
-    """The gate of one expert: weight one, nothing to learn."""
-
-    rows_sum_to_one = True
-    gives_logits = False
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes, k=None, combine=None)
-
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        ones_B1 = torch.ones_like(x_BD[..., :1])
-        return Routing(ones_B1, ones_B1, ones_B1 > 0, log_weights_BE=torch.zeros_like(ones_B1))
 
 
 class Objective(nn.Module):

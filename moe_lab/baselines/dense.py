@@ -2,10 +2,11 @@
 
 from typing import Any, Literal
 
+from moe_lab.baseline import Baseline
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
 from moe_lab.layers import count_parameters
-from moe_lab.parts import Baseline, Config, Experts, Gate
+from moe_lab.parts import Config, Experts, Gate
 
 #: options of experts that are widths
 WIDTHS = ("hidden", "filters")

@@ -122,7 +122,7 @@ def _known(default: Any, target: str, name: str) -> list[Any]:
 
 
 def _literals(target: str) -> dict[str, tuple[Any, ...]]:
-    """Option -> the values of its ``Literal`` hint, read from the source of moe_lab's class and those it derives from."""
+    """Option -> the values of its ``Literal`` hint, read from the source of moe_lab's class and of its bases."""
     module, _, name = target.rpartition(".")
     file = _PACKAGE_ROOT.joinpath(*module.split(".")).with_suffix(".py")
     if not module.startswith("moe_lab.") or not file.is_file():
