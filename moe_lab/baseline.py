@@ -1,6 +1,7 @@
 """The role of baselines, and the gate of the one expert that they leave."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -8,10 +9,14 @@ from torch import Tensor
 from moe_lab.noise import Noise
 from moe_lab.parts import Config, Experts, Gate, Sizes
 from moe_lab.routing import Routing
+from moe_lab.tasks import Task
 
 
 class Baseline(ABC):
     """What stands in for the mixture: a bank of one expert, without a gate."""
+
+    #: the one task that the baseline can serve; None: that of the mixture's experts
+    task: ClassVar[Task | None] = None
 
     @abstractmethod
     def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts | None:

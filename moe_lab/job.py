@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from moe_lab.baseline import Baseline
+from moe_lab.checks import combine_rule
 from moe_lab.config.build import build
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
@@ -18,7 +19,7 @@ from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule, complete
+from moe_lab.mixture import Learner, build_learner, build_mixture, complete
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
 from moe_lab.steering import Controller
@@ -172,6 +173,13 @@ def settle(config: Config) -> None:
     torch.use_deterministic_algorithms(True)
     # nothing reads memory before it is written; to fill it first costs time and changes no number
     torch.utils.deterministic.fill_uninitialized_memory = False
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep what a step frees for the next step, where it would hand it back to the system and have
+    it mapped anew page by page: glibc keeps blocks up to the size of the largest one freed so far, at most 32 MiB."""
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
 
 def load_data(config: Config) -> Data:

@@ -72,9 +72,10 @@ class Linear(nn.Module):
         return weight.ndim >= 3 and x_BI.ndim >= 3 and x_BI.shape[-3] == 1 and weight.shape[-3] > 1
 
     def _wide(self, x_1BI: Tensor) -> Tensor:
-        wide_XI = self.weight_IO.mT.flatten(-3, -2)
-        y_XB = wide_XI @ x_1BI.squeeze(-3).mT
-        return y_XB.unflatten(-2, self.weight_IO.mT.shape[-3:-1]).mT
+        experts, _, outputs = self.weight_IO.shape[-3:]
+        wide_IX = self.weight_IO.movedim(-3, -2).flatten(-2)
+        y_XB = wide_IX.mT @ x_1BI.squeeze(-3).mT
+        return y_XB.unflatten(-2, (experts, outputs)).mT
 
 
 class Conv2d(nn.Module):

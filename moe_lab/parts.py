@@ -9,14 +9,15 @@ and moe_lab/mixture.py checks them before anything is trained.
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
 from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
+from moe_lab.sizes import Sizes
+from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
@@ -24,27 +25,6 @@ LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
 #: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
 #: the parameter
 StepSizes = Callable[[nn.Parameter], Tensor]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes that the engine gives to every part.
-
-    shape:   of one sample, (channels, height, width) or (features,); inputs arrive flattened to D features.
-    classes: C.  experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
-    hidden:  H, the width of the experts' last hidden layer; None where they have none.
-    """
-
-    shape: tuple[int, ...]
-    classes: int
-    experts: int
-    k: int
-    hidden: int | None = None
-
-    @property
-    def features(self) -> int:
-        """D."""
-        return prod(self.shape)
 
 
 class Body(nn.Module):
@@ -76,7 +56,10 @@ class Experts(nn.Module):
 
     ``network`` builds one expert, for example a Classifier: a module x [..., B, D] -> (hidden [..., B, H] before its
     ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
+    Experts for numbers say so in ``task``, and make of their networks' last layer what they predict in ``output``.
     """
+
+    task: ClassVar[Task] = "classification"
 
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
         super().__init__()
@@ -84,10 +67,13 @@ class Experts(nn.Module):
         self.hidden_features = hidden_features
         self.bank = stack([network() for _ in range(count)])
 
-    def forward(self, x_BD: Tensor) -> ExpertOutput:
-        hidden_EBH, logits_EBC = self.bank(x_BD.unsqueeze(-3))
-        log_probs_BEC = log_softmax(logits_EBC).transpose(-3, -2)
-        return ExpertOutput(log_probs_BEC, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+    def forward(self, x_BD: Tensor) -> ExpertOutput | GaussianExpertOutput:
+        hidden_EBH, last_EBO = self.bank(x_BD.unsqueeze(-3))
+        return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+
+    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput | GaussianExpertOutput:
+        """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
+        return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
 
 
 class Gate(nn.Module):
@@ -105,7 +91,7 @@ class Gate(nn.Module):
     #: it is fitted (``fit``) after every epoch
     needs_fitting: ClassVar[bool] = False
     #: the one task that the gate can serve; None: it does not look at targets
-    task: ClassVar[str | None] = None
+    task: ClassVar[Task | None] = None
     #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
     selects_k: bool = True
     #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
@@ -227,7 +213,7 @@ class Step:
 
     x_BD: Tensor
     y_B: Tensor
-    output: MixtureOutput
+    output: MixtureOutput | GaussianMixtureOutput
     gate: Gate
     experts: Experts
     noise: Noise
@@ -237,7 +223,7 @@ class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
     #: the one task that the objective can serve; None: both
-    task: ClassVar[str | None] = "classification"
+    task: ClassVar[Task | None] = "classification"
     #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
     #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
@@ -264,6 +250,8 @@ class Regularizer(nn.Module):
     ``weight`` is a number of the config (``hyper``), or a persistent buffer that the regularizer moves itself.
     """
 
+    #: the one task that the regularizer can serve; None: it does not look at targets
+    task: ClassVar[Task | None] = None
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
     #: refuses gates whose routing lacks these extras

@@ -28,7 +28,8 @@ class Dense(Baseline):
         node = {**config["experts"], "count": 1}
         if not any(name in node for name in WIDTHS):
             raise ConfigError(
-                "a dense baseline widens the experts' hidden layers, and these have none: take experts=mlp"
+                "a dense baseline widens the experts' hidden layers, and these have none: "
+                "take experts=mlp (gaussian, where the targets are numbers)"
             )
         target = self._target(experts, gate)
         low, high = 0.0, 1.0

@@ -14,6 +14,8 @@ class GateAsClassifier(Baseline):
     Raises ConfigError for a gate whose score has no body.
     """
 
+    task = "classification"
+
     def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts:
         body = config["gate"].get("score", {}).get("body")
         if body is None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from moe_lab.checks import combine_rule
 from moe_lab.config.compose import options
-from moe_lab.mixture import combine_rule
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
 from moe_lab.routing import ExpertOutput
