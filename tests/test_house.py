@@ -21,7 +21,7 @@ FLOORS = {
     "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
-    "job": 5, "pairs": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
+    "job": 5, "teaching": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
 }  # fmt: skip
 #: the ground floor's own order: what each may import there
 GROUND = {

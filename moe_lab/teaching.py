@@ -1,6 +1,6 @@
 """Which gate goes with which objective: the checks of moe_lab/mixture.py, asked of every pair.
 
-``python -m moe_lab.pairs > docs/pairs.md`` writes the table anew; a test says when that is due.
+``python -m moe_lab.teaching > docs/pairs.md`` writes the table anew; a test says when that is due.
 """
 
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ PROSE = """# Gates and objectives
 
 A gate and an objective go together if the objective can teach the gate. What does not is refused when a config is
 composed, before anything is written, with the reason. This table is made from those checks, with five experts and each
-gate's own k (`python -m moe_lab.pairs > docs/pairs.md`); a test keeps it up to date, and another trains every allowed
-pair.
+gate's own k (`python -m moe_lab.teaching > docs/pairs.md`); a test keeps it up to date, and another trains every
+allowed pair.
 
 Some gates choose their objective: `gate=stochastic` alone means `objective=stochastic`, unless a word says otherwise.
 How the trained mixture answers is a key of its own, `inference=mixture|argmax|sample`, and touches evaluation alone.

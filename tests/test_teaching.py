@@ -10,8 +10,8 @@ from moe_lab.config.compose import options
 from moe_lab.errors import ConfigError
 from moe_lab.mixture import build_learner
 from moe_lab.noise import Noise, generator
-from moe_lab.pairs import config_of, of_numbers, pairs, table
 from moe_lab.parts import Step
+from moe_lab.teaching import config_of, of_numbers, pairs, table
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "pairs.md"
 #: samples, features, classes, steps
@@ -24,7 +24,7 @@ def every_pair():
 
 
 def test_the_document_is_up_to_date():
-    assert DOCUMENT.read_text() == table(), "run: python -m moe_lab.pairs > docs/pairs.md"
+    assert DOCUMENT.read_text() == table(), "run: python -m moe_lab.teaching > docs/pairs.md"
 
 
 def test_every_gate_has_an_objective_and_every_objective_a_gate(every_pair):
