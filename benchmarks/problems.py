@@ -6,7 +6,7 @@ import torch
 
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data, Split
-from moe_lab.job import learner_of, prepare, seeds_of
+from moe_lab.job import learner_of, prepare, seeds_of, settle
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member
 from moe_lab.training.watch import Watch
@@ -34,7 +34,8 @@ def images(samples: int, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10
 def training(words: Sequence[str], data: Data, runs: int = 1) -> Loop:
     """A fresh training loop of moe-lab for the config that the words name, whatever its data set, on ``data``; of
     several stacked runs with seeds of their own that share the minibatches."""
-    config, members = prepare(words).config, []
+    config, members = prepare([*words, "trainer.epochs=1000000"]).config, []
+    settle(config)
     for seed in range(runs):
         own = {**config, "seed": seed, "seed_order": 0}
         members.append(Member(learner_of(own, data), build(own["trainer"]), seeds_of(own)))

@@ -18,11 +18,9 @@ TINY = 1e-15
 
 def network(filters: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
     """An image classifier of the paper for 28 x 28 pixels: probabilities of its outputs."""
-    widths = (filters * 13 * 13, *hidden)
-    layers: list[nn.Module] = [nn.Conv2d(1, filters, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-    for inputs, outputs_ in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.Linear(inputs, outputs_), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(widths[-1], outputs), nn.Softmax(dim=1))
+    return nn.Sequential(
+        nn.Conv2d(1, filters, 3), nn.ReLU(), nn.MaxPool2d(2), *perceptron(filters * 13 * 13, hidden, outputs)
+    )
 
 
 def perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:

@@ -21,8 +21,8 @@ def why_all_learn(gate: Gate, objective: Objective, regularizers: dict[str, Regu
     """Why a step gives every expert a gradient, whoever is selected; None where an expert that no sample of the batch
     selected has none."""
     sizes = gate.sizes
-    if gate.needs_hidden:
-        return "this gate reads every expert's features"
+    if gate.needs_hidden or gate.needs_outputs:
+        return "this gate reads what every expert computed"
     if gate.makes_slots:
         return "this gate gives every expert slots to work on"
     if gate.selects_k and sizes.k == sizes.experts:
@@ -36,8 +36,10 @@ def why_all_learn(gate: Gate, objective: Objective, regularizers: dict[str, Regu
 def why_dense(experts: Experts, gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> str | None:
     """Why all experts must run; None where the selected ones are enough."""
     reason = why_all_learn(gate, objective, regularizers)
+    if reason is None and gate.straight_through:
+        return "the gradient of this gate reads experts that are not selected"
     if reason is None and not experts.runs_sparse:
-        return f"experts {type(experts).__name__} are not made of linear layers alone"
+        return f"experts {type(experts).__name__} have no sparse form"
     return reason
 
 

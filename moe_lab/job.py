@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import torch
 
+from moe_lab.baseline import Baseline
+from moe_lab.checks import combine_rule
 from moe_lab.config.build import build
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
@@ -18,9 +20,10 @@ from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.dispatch import faster, why_dense
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule, complete
-from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
+from moe_lab.mixture import Learner, build_learner, build_mixture, complete
+from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
+from moe_lab.steering import Controller
 from moe_lab.store.run import Run
 from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
@@ -34,6 +37,8 @@ class Experiment:
     seed:       of initialization, order of samples and noise.
     seed_init:  of initialization alone; null: seed.
     seed_order: of the order of samples alone; null: seed.
+    inference:  how the trained mixture answers, in evaluation alone: "mixture" as it was trained, "argmax" with the
+                expert of the largest weight, "sample" with one expert drawn by weight.
     device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
     """
 
@@ -44,10 +49,12 @@ class Experiment:
     baseline: Baseline
     trainer: Trainer
     regularizers: dict[str, Regularizer] = field(default_factory=dict)
+    controllers: dict[str, Controller] = field(default_factory=dict)
     k: Count | None = None
     seed: Seed = 0
     seed_init: Seed | None = None
     seed_order: Seed | None = None
+    inference: Literal["mixture", "argmax", "sample"] = "mixture"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
@@ -83,8 +90,8 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
     """
     config = compose(words, config_dir)
     check(config, Experiment, plugins)
-    differs = differences(config, compose([], config_dir), config_dir)
-    return _job(config, choices(words, config_dir), differs)
+    chosen = choices(words, config_dir)
+    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -95,14 +102,14 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     """
     config, chosen = vary(_as_left_open(run), words, config_dir)
     check(config, Experiment, plugins)
-    differs = differences(config, compose([], config_dir), config_dir)
     typed = [word.partition("=")[0] for word in words]
     kept = {
         group: option
         for group, option in (run.status.get("choices") or {}).items()
         if not any(group == key or group.startswith(f"{key}/") for key in typed)
     }
-    return _job(config, kept | chosen, differs)
+    chosen = kept | chosen
+    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
 
 
 def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
@@ -144,7 +151,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         "gate": {**config["gate"], "combine": combine_rule(gate)},
         "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner)},
     }
-    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate)))
+    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, learner.objective)))
 
 
 def _dispatch(config: Config, learner: Learner) -> str:
@@ -157,15 +164,19 @@ def _dispatch(config: Config, learner: Learner) -> str:
     return faster(_device(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
 
 
-def _canonical(config: Config, gate: Gate) -> Config:
+def _canonical(config: Config, gate: Gate, objective: Objective) -> Config:
     """The config with everything written as what it means, so that aliases have one key: null options of the gate's
-    parts as they resolve, seeds as they are used, and without numbers that nothing reads."""
+    parts as they resolve, objectives by another's name, seeds as they are used, and without numbers that nothing
+    reads."""
     trainer = {**config["trainer"]}
     if trainer["optimizer"] != "sgd":
         trainer.pop("momentum")
     seeds = seeds_of(config)
     used = {"seed": seeds.noise, "seed_init": seeds.init, "seed_order": seeds.order}
-    return {**config, **used, "trainer": trainer, "gate": {**_filled(config["gate"], gate), "k": config["k"]}}
+    mixes_probabilities = config["gate"]["combine"] == "probabilities"
+    named = objective.alias if objective.alias and mixes_probabilities else config["objective"]
+    gate_node = {**_filled(config["gate"], gate), "k": config["k"]}
+    return {**config, **used, "trainer": trainer, "objective": named, "gate": gate_node}
 
 
 def _filled(node: Config, part: Any) -> Config:
@@ -184,6 +195,13 @@ def settle(config: Config) -> None:
     torch.use_deterministic_algorithms(True)
     # nothing reads memory before it is written; to fill it first costs time and changes no number
     torch.utils.deterministic.fill_uninitialized_memory = False
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep what a step frees for the next step, where it would hand it back to the system and have
+    it mapped anew page by page: glibc keeps blocks up to the size of the largest one freed so far, at most 32 MiB."""
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
 
 def load_data(config: Config) -> Data:

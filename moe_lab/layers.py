@@ -24,6 +24,27 @@ def hyper(value: float, axes: int = 0) -> nn.Buffer:
     return nn.Buffer(torch.full((1,) * axes, float(value)), persistent=False)
 
 
+def buffers_named(module: nn.Module, name: str) -> list[Tensor]:
+    """The buffers of this name of a module and the modules in it."""
+    return [buffer for path, buffer in module.named_buffers() if path.rpartition(".")[2] == name]
+
+
+def keep_buffers(module: nn.Module, name: str) -> None:
+    """Make the buffers of this name persistent: from now on they are part of the module's state."""
+    for part in module.modules():
+        if (buffer := dict(part.named_buffers(recurse=False)).get(name)) is not None:
+            part.register_buffer(name, buffer, persistent=True)
+
+
+def freeze(module: Module) -> Module:
+    """The module with its parameters as buffers: part of its state, and nothing that an optimizer moves."""
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            delattr(part, name)
+            part.register_buffer(name, parameter.detach())
+    return module
+
+
 def log_softmax(x_BC: Tensor) -> Tensor:
     """Over the last axis, a row of samples at a time: many times faster on a CPU where C is small."""
     return x_BC.mT.log_softmax(-2).mT
@@ -40,6 +61,7 @@ class Linear(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         super().__init__()
         bound = 1 / math.sqrt(inputs)
+        self.outputs = outputs
         self.weight_IO = nn.Parameter(torch.empty(inputs, outputs).uniform_(-bound, bound))
         self.bias_1O = nn.Parameter(torch.empty(1, outputs).uniform_(-bound, bound)) if bias else None
 
@@ -60,9 +82,10 @@ class Linear(nn.Module):
         return weight.ndim >= 3 and x_BI.ndim >= 3 and x_BI.shape[-3] == 1 and weight.shape[-3] > 1
 
     def _wide(self, x_1BI: Tensor) -> Tensor:
-        wide_XI = self.weight_IO.mT.flatten(-3, -2)
-        y_XB = wide_XI @ x_1BI.squeeze(-3).mT
-        return y_XB.unflatten(-2, self.weight_IO.mT.shape[-3:-1]).mT
+        experts, _, outputs = self.weight_IO.shape[-3:]
+        wide_IX = self.weight_IO.movedim(-3, -2).flatten(-2)
+        y_XB = wide_IX.mT @ x_1BI.squeeze(-3).mT
+        return y_XB.unflatten(-2, (experts, outputs)).mT
 
 
 class Conv2d(nn.Module):

@@ -1,5 +1,6 @@
-"""A mixture: experts, a gate and the rule that combines them; what trains it; and the checks across parts."""
+"""A mixture: experts, a gate and the rule that combines them; and what trains it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,15 +8,22 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab import dispatch
+from moe_lab.baseline import Alone
+from moe_lab.checks import check, check_task, combine_rule
 from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
-from moe_lab.layers import BatchNorm2d, count_parameters
+from moe_lab.inference import Inference, infer
+from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
 from moe_lab.pairs import Pairs
-from moe_lab.parts import Alone, Combine, Config, Experts, Gate, Objective, Regularizer, Sizes, Step
-from moe_lab.routing import MixtureOutput
+from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
 from moe_lab.slots import on_slots
+from moe_lab.steering import Controller
+
+Constrain = Callable[[Routing], Routing]
+Output = MixtureOutput | GaussianMixtureOutput
 
 
 class Mixture(nn.Module):
@@ -23,13 +31,15 @@ class Mixture(nn.Module):
 
     ``dispatch`` says how training gets there: "dense" runs all experts on every sample, "sparse" those that the gate
     selected. Values and gradients are the same. In evaluation all experts run.
+    ``inference`` says what happens to the gate's weights in evaluation.
     """
 
-    def __init__(self, experts: Experts, gate: Gate) -> None:
+    def __init__(self, experts: Experts, gate: Gate, inference: Inference = "mixture") -> None:
         super().__init__()
         self.dispatch = "dense"
         self.experts = experts
         self.gate = gate
+        self.inference = inference
         self._rule = combine_rule(gate)
         self._combine = RULES[self._rule]
 
@@ -39,25 +49,33 @@ class Mixture(nn.Module):
         norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
         return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
 
-    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+    def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> Output:
+        """``constrain`` may change what the gate has decided, as controllers do in training."""
         if self.gate.makes_slots:
             return self._of_slots(x_BD, noise)
         if self.training and self.dispatch == "sparse":
-            return self._of_selected(x_BD, noise)
+            return self._of_selected(x_BD, noise, constrain)
         experts = self.experts(x_BD)
-        routing = self.gate(x_BD, experts.hidden_BEH, noise)
-        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
+        seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
+        return self._answer(constrain(self.gate(x_BD, seen, noise)), experts, noise)
 
-    def _of_selected(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
-        routing = self.gate(x_BD, None, noise)
-        pairs = Pairs(routing.selected_BE, each=self.gate.sizes.k if self.gate.selects_k else None)
+    def _of_selected(self, x_BD: Tensor, noise: Noise, constrain: Constrain) -> MixtureOutput:
+        decided = self.gate(x_BD, None, noise)
+        routing = constrain(decided)
+        certain = self.gate.selects_k and routing.selected_BE is decided.selected_BE
+        pairs = Pairs(routing.selected_BE, each=self.gate.sizes.k if certain else None)
         experts = self.experts.selected(x_BD, pairs)
         return MixtureOutput(routing, None, self._combine(pairs.narrow(routing, self._rule), experts.log_probs_BEC))
 
-    def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+    def _of_slots(self, x_BD: Tensor, noise: Noise) -> Output:
         routing = self.gate(x_BD, None, noise)
         experts = on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
-        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
+        return self._answer(routing, experts, noise)
+
+    def _answer(self, routing: Routing, experts: ExpertOutput | GaussianExpertOutput, noise: Noise) -> Output:
+        if not self.training:
+            routing = infer(routing, self.inference, noise)
+        return experts.mix(routing, self._combine)
 
 
 @dataclass(frozen=True)
@@ -74,13 +92,52 @@ class Losses:
 
 
 class Learner(nn.Module):
-    """A mixture with its objective and regularizers: everything that training moves or asks."""
+    """A mixture with its objective, regularizers and controllers: everything that training moves or asks."""
 
-    def __init__(self, mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
+    def __init__(
+        self,
+        mixture: Mixture,
+        objective: Objective,
+        regularizers: dict[str, Regularizer],
+        controllers: dict[str, Controller],
+    ) -> None:
         super().__init__()
         self.mixture = mixture
         self.objective = objective
         self.regularizers = nn.ModuleDict(regularizers)
+        self.controllers = nn.ModuleDict(controllers)
+
+    @torch.no_grad()
+    def before_step(self, progress: Tensor) -> None:
+        """Controllers before a training step; ``progress`` [...] is the share of all steps that are done."""
+        for controller in self.controllers.values():
+            controller.before_step(self.mixture.gate, progress)
+
+    def forward(self, x_BD: Tensor, noise: Noise) -> Output:
+        """The mixture as it is in training, constrained by its controllers."""
+        return self.mixture(x_BD, noise, self._constrain)
+
+    @torch.no_grad()
+    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+        """Regularizers and controllers after the optimizer's step."""
+        for regularizer in self.regularizers.values():
+            regularizer.after_step(step, step_sizes)
+        for controller in self.controllers.values():
+            controller.after_step(step)
+
+    def readings(self, losses: Losses) -> dict[str, Tensor]:
+        """What the history keeps of a step's regularizers and controllers, each [...]."""
+        readings = {f"regularizer_{name}": value for name, value in losses.raw.items()}
+        readings |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
+        for role, parts in (("regularizer", self.regularizers), ("controller", self.controllers)):
+            for name, part in parts.items():
+                readings |= {f"{role}_{name}_{key}": value.clone() for key, value in part.readings().items()}
+        return readings
+
+    def _constrain(self, routing: Routing) -> Routing:
+        for controller in self.controllers.values():
+            routing = controller.constrain(routing)
+        return routing
 
     def losses(self, step: Step) -> tuple[Tensor, Losses]:
         """The objective's loss of every sample [..., B], and the parts of the training loss."""
@@ -93,25 +150,9 @@ class Learner(nn.Module):
         return loss_B, Losses(loss_B.mean(-1), raw, weighted)
 
 
-def combine_rule(gate: Gate) -> Combine:
-    """The rule that a gate's config names, or else the one that fits it.
-
-    Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
-    Raises ConfigError where probabilities are asked for and do not fit.
-    """
-    fits = gate.rows_sum_to_one and gate.sizes.k >= 2
-    if gate.combine == "probabilities" and not fits:
-        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
-        raise ConfigError(
-            f"gate.combine=probabilities does not fit {reason}: the gate could not learn from it; "
-            "leave gate.combine null, or take logits"
-        )
-    return gate.combine or ("probabilities" if fits else "logits")
-
-
 def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Learner:
     """The parts that a checked config names, initialized on the CPU, each from its own named generator; a baseline
-    in place of the mixture where the config has one.
+    in place of the mixture where the config has one. ``classes`` is 0 where the targets are numbers.
 
     Raises ConfigError where parts do not fit each other.
     """
@@ -124,17 +165,26 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
         baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
-        mixture = Mixture(baseline, Alone(sizes))
+        mixture = Mixture(baseline, Alone(sizes), config["inference"])
     sizes = mixture.gate.sizes
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
-    regularizers = {}
-    for name, node in config["regularizers"].items():
-        with seeded(seed_init, f"regularizer/{name}"):
-            regularizers[name] = build(node, sizes)
-    check(mixture.gate, objective, regularizers)
+    regularizers, controllers = (_several(role, config, sizes, seed_init) for role in ("regularizer", "controller"))
+    check(mixture.gate, objective, regularizers, controllers)
     _dispatch(mixture, objective, regularizers, config["trainer"])
-    return Learner(mixture, objective, regularizers)
+    for controller in controllers.values():
+        if controller.steers:
+            keep_buffers(mixture.gate, controller.steers)
+    return Learner(mixture, objective, regularizers, controllers)
+
+
+def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) -> dict[str, Any]:
+    """The parts of a role that takes several at once; none where a config of an older version lacks the role."""
+    parts = {}
+    for name, node in config.get(f"{role}s", {}).items():
+        with seeded(seed_init, f"{role}/{name}"):
+            parts[name] = build(node, sizes)
+    return parts
 
 
 def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer], trainer: Config) -> None:
@@ -151,6 +201,7 @@ def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Re
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
     sizes = sizes_of(config, shape, classes)
+    check_task(config, sizes)
     expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
         experts = build(config["experts"], replace(sizes, shape=expert_shape))
@@ -159,7 +210,7 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
         gate = build(config["gate"], sizes)
     if sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
-    return Mixture(experts, gate)
+    return Mixture(experts, gate, config["inference"])
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
@@ -170,27 +221,6 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
         where = f"k={k}" if config["k"] else f"the gate's k={k}"
         raise ConfigError(f"{where} selects more experts than there are: take k of at most experts.count={experts}")
     return Sizes(shape, classes, experts, k)
-
-
-def check(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> None:
-    """Raise ConfigError where a part's declared demands are not met by the others."""
-    sizes = gate.sizes
-    if objective.needs_distribution and not gate.rows_sum_to_one:
-        raise ConfigError(
-            f"objective {_name(objective)} needs weights that sum to one for every sample, and this "
-            "gate's do not: take another gate or objective"
-        )
-    for name, regularizer in regularizers.items():
-        if regularizer.least_experts > sizes.experts:
-            raise ConfigError(
-                f"regularizer {name} needs at least {regularizer.least_experts} experts, and "
-                f"there is {sizes.experts}: raise experts.count, or leave {name} out"
-            )
-        if missing := sorted(regularizer.needs_extras - gate.extras):
-            raise ConfigError(
-                f"regularizer {name} needs a gate that gives {', '.join(missing)}, and this one does not: "
-                "take another gate, such as noisy_top_k, or leave it out"
-            )
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
@@ -204,12 +234,10 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
 
 def _check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:
     if value.shape != shape:
-        raise TypeError(f"{role} ({_name(part)}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}")
+        raise TypeError(
+            f"{role} ({type(part).__name__}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}"
+        )
 
 
 def _values(values: range) -> str:
     return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"
-
-
-def _name(part: nn.Module) -> str:
-    return type(part).__name__

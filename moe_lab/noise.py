@@ -49,6 +49,11 @@ class Noise:
         """Uniform numbers in [0, 1) of the shape, type and device of ``like``."""
         return self._draw(torch.rand, like)
 
+    def gumbel(self, like: Tensor) -> Tensor:
+        """Standard Gumbel numbers, -log(-log u), finite: the arg-max of log p + them is a draw from p."""
+        uniform = self.uniform(like)
+        return -(-uniform.clamp(min=torch.finfo(like.dtype).tiny).log()).log()
+
     def reseed(self, seeds: Sequence[int]) -> None:
         """Begin again, each generator from a seed of its own."""
         for generator_, seed in zip(self.generators, seeds, strict=True):

@@ -6,44 +6,26 @@ with ``layers.hyper``; everything else is structure. What parts demand of each o
 and moe_lab/mixture.py checks them before anything is trained.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import Linear, hyper, log_softmax, stack
+from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
 from moe_lab.pairs import Pairs
-from moe_lab.ranges import Count
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
+from moe_lab.sizes import Sizes
+from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes that the engine gives to every part.
-
-    shape:   of one sample, (channels, height, width) or (features,); inputs arrive flattened to D features.
-    classes: C.  experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
-    hidden:  H, the width of the experts' last hidden layer; None where they have none.
-    """
-
-    shape: tuple[int, ...]
-    classes: int
-    experts: int
-    k: int
-    hidden: int | None = None
-
-    @property
-    def features(self) -> int:
-        """D."""
-        return prod(self.shape)
+LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
+#: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
+#: the parameter
+StepSizes = Callable[[nn.Parameter], Tensor]
 
 
 class Body(nn.Module):
@@ -75,8 +57,10 @@ class Experts(nn.Module):
 
     ``network`` builds one expert, for example a Classifier: a module x [..., B, D] -> (hidden [..., B, H] before its
     ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
+    Experts for numbers say so in ``task``, and make of their networks' last layer what they predict in ``output``.
     """
 
+    task: ClassVar[Task] = "classification"
     #: the network is made of ``layers.Linear`` and ``relu`` alone, so that it can run on selected samples only
     runs_sparse: ClassVar[bool] = False
 
@@ -86,7 +70,7 @@ class Experts(nn.Module):
         self.hidden_features = hidden_features
         self.bank = stack([network() for _ in range(count)])
 
-    def forward(self, x_BD: Tensor) -> ExpertOutput:
+    def forward(self, x_BD: Tensor) -> ExpertOutput | GaussianExpertOutput:
         hidden_EBH, last_EBO = self.bank(x_BD.unsqueeze(-3))
         return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
 
@@ -95,7 +79,7 @@ class Experts(nn.Module):
         _, last = self.bank(pairs.rows(x_BD))
         return self.output(pairs.spread(last).transpose(-3, -2), None)
 
-    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput:
+    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput | GaussianExpertOutput:
         """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
         return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
 
@@ -110,12 +94,22 @@ class Gate(nn.Module):
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
     needs_hidden: bool = False
+    #: it is given the experts' log-probabilities [..., B, E, C] in place of their hidden features
+    needs_outputs: ClassVar[bool] = False
+    #: it is fitted (``fit``) after every epoch
+    needs_fitting: ClassVar[bool] = False
+    #: the one task that the gate can serve; None: it does not look at targets
+    task: ClassVar[Task | None] = None
     #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
     selects_k: bool = True
     #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
     batch_dependent: bool = False
     #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
     makes_slots: bool = False
+    #: weights of experts that are not selected are zero but carry a gradient, which reads what those experts say
+    straight_through: ClassVar[bool] = False
+    #: its routing has ``logits_BE``
+    gives_logits: bool = True
     #: names of the extras that its routing always has
     extras: frozenset[str] = frozenset()
 
@@ -139,6 +133,26 @@ class Gate(nn.Module):
         """The values of k that the gate can use."""
         return range(1, self.sizes.experts + 1)
 
+    @property
+    def learns_from(self) -> LearnsFrom:
+        """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
+        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing", for a
+        gate without parameters."""
+        return "prediction" if count_parameters(self) else "nothing"
+
+    @property
+    def mixes(self) -> bool:
+        """Whether every row of weights is a distribution over the experts that at least two can share."""
+        return self.rows_sum_to_one and (self.sizes.k >= 2 or self.sizes.experts == 1)
+
+    def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
+        """Take note of samples that training does not use, and which experts classify them rightly (bool)."""
+
+    @property
+    def head(self) -> Linear | None:
+        """The linear layer that gives the logits, one column an expert; None where there is no such layer."""
+        return None
+
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
 
@@ -159,6 +173,8 @@ class Select(nn.Module):
     extras: ClassVar[frozenset[str]] = frozenset()
     selects_k: ClassVar[bool] = True
     batch_dependent: bool = False
+    #: in training experts are drawn by their probability
+    draws: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -167,6 +183,11 @@ class Select(nn.Module):
     @property
     def usable_k(self) -> range:
         return range(1, self.sizes.experts + 1)
+
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        """What is compared in the selection: the logits, plus ``selection_bias_1E`` where a part has this buffer for
+        controllers to move."""
+        return logits_BE
 
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
@@ -185,6 +206,8 @@ class Weigh(nn.Module):
 
     #: the weight of a chosen expert may be zero; then it is not selected
     sparse: ClassVar[bool] = False
+    #: the weights depend smoothly on the logits, so that the mixture's prediction teaches them
+    carries_gradient: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -200,107 +223,45 @@ class Step:
 
     x_BD: Tensor
     y_B: Tensor
-    output: MixtureOutput
+    output: MixtureOutput | GaussianMixtureOutput
     gate: Gate
     experts: Experts
     noise: Noise
 
 
-class SteppedGate(Gate):
-    """A gate of three small steps: score, select, weigh. What the steps declare holds for the gate.
-
-    score:   inputs (and hidden features, where it needs them) -> logits_BE.
-    select:  logits_BE -> selected_BE.
-    weigh:   logits_BE, selected_BE -> probs_BE (before selection), weights_BE and log_weights_BE.
-    k:       experts a sample where the config's k is null; null here: all of them.
-    combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
-    """
-
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        score: Score,
-        select: Select,
-        weigh: Weigh,
-        k: Count | None = None,
-        combine: Combine | None = None,
-    ) -> None:
-        super().__init__(sizes, k=k, combine=combine)
-        self.score = score
-        self.select = select
-        self.weigh = weigh
-        self.needs_hidden = score.needs_hidden
-        self.extras = self.extras | select.extras
-        self.make_layers()
-
-    def make_layers(self) -> None:
-        """Layers of the gate's own, besides those of its steps; here none."""
-
-    @property
-    def rows_sum_to_one(self) -> bool:
-        return self.weigh.rows_sum_to_one and self.select.selects_k
-
-    @property
-    def usable_k(self) -> range:
-        return self.select.usable_k
-
-    @property
-    def selects_k(self) -> bool:
-        return self.select.selects_k and not self.weigh.sparse
-
-    @property
-    def batch_dependent(self) -> bool:
-        return self.select.batch_dependent
-
-    def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
-        """Select and weigh: the experts that are chosen are weighed, then those are left out that are not kept."""
-        chosen_BE = self.select(logits_BE, noise)
-        probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, chosen_BE)
-        kept_BE, extras = self.select.keep(logits_BE, chosen_BE, noise)
-        if kept_BE is not chosen_BE:
-            weights_BE, log_weights_BE = weights_BE.masked_fill(~kept_BE, 0.0), None
-        selected_BE = kept_BE & (weights_BE > 0) if self.weigh.sparse else kept_BE
-        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, logits_BE, extras)
-
-
-class Baseline(ABC):
-    """What stands in for the mixture: a bank of one expert, without a gate."""
-
-    @abstractmethod
-    def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts | None:
-        """The one expert that stands in for the mixture of ``experts`` and ``gate``, built from ``config``; None where
-        the mixture stays. Raises ConfigError where the config has no such baseline."""
-
-
-class Alone(Gate):
-    """The gate of one expert: weight one, nothing to learn."""
-
-    rows_sum_to_one = True
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes, k=None, combine=None)
-
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        ones_B1 = torch.ones_like(x_BD[..., :1])
-        return Routing(ones_B1, ones_B1, ones_B1 > 0, log_weights_BE=torch.zeros_like(ones_B1))
-
-
 class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
-    #: refuses gates whose rows of weights do not sum to one
+    #: the one task that the objective can serve; None: both
+    task: ClassVar[Task | None] = "classification"
+    #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
     #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
     needs_every_expert: ClassVar[bool] = False
+    #: the ways of learning (``Gate.learns_from``) that it serves
+    teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
+    #: refuses gates that select more experts for a sample
+    largest_k: ClassVar[int | None] = None
+    #: refuses gates whose routing lacks these extras
+    needs_extras: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def alias(self) -> Config | None:
+        """Another node that means the same where the gate mixes probabilities, so that both have one key."""
+        return None
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
 
 
 class Regularizer(nn.Module):
-    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged."""
+    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged.
 
+    ``weight`` is a number of the config (``hyper``), or a persistent buffer that the regularizer moves itself.
+    """
+
+    #: the one task that the regularizer can serve; None: it does not look at targets
+    task: ClassVar[Task | None] = None
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
     #: refuses gates whose routing lacks these extras
@@ -312,5 +273,16 @@ class Regularizer(nn.Module):
         super().__init__()
         self.weight = hyper(weight)
 
+    def misfit(self, gate: Gate) -> str | None:
+        """What it lacks in this gate, to stand between "needs" and ", or leave it out"; None where it fits."""
+        return None
+
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
+
+    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+        """Called without gradient after the optimizer's step: proximal maps, numbers that are steered."""
+
+    def readings(self) -> dict[str, Tensor]:
+        """Numbers of its own for the history, each [...], besides the raw and the weighted value."""
+        return {}

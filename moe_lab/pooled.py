@@ -1,8 +1,8 @@
 """A convolution of one channel, its 2 x 2 maximum and ReLU in one pass over the images, for a first layer.
 
 Taken one by one they are bound by memory: the values before the maximum are four times what is kept, and are written
-and read several times over. Here they are computed a piece at a time that stays in the cache, and computed again for
-the gradient instead of being kept.
+and read several times over. Here they are computed a piece at a time that stays in the cache; for the gradient only
+what was largest is kept, three bytes an output.
 
 Axes: G groups of filters, each group with images of its own; M filters of a group; P = 4 values that a maximum is
 taken of; W = (K + 1)^2 pixels that these four see together, their window; X columns, output positions times samples.
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 #: numbers of a piece of work: enough to hide the cost of a call, few enough for the second level of cache
-PIECE = 2**19
+PIECE = 2**20
 #: filters done at once
 FILTERS = 32
 
@@ -30,7 +30,7 @@ def pooled_relu(x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> Tensor:
     kernel = weight_GMKK.shape[-1]
     placed_GMPW = (weight_GMKK.flatten(-2) @ _places(kernel, weight_GMKK)).unflatten(-1, (4, -1))
     x_GHWB = x_GBHW.detach().movedim(-3, -1).contiguous()
-    return _PooledRelu.apply(x_GHWB, placed_GMPW.transpose(-3, -2), bias_GM, kernel)
+    return _PooledRelu.apply(x_GHWB, placed_GMPW.transpose(-3, -2), bias_GM, kernel, torch.is_grad_enabled())
 
 
 @torch.no_grad()
@@ -69,64 +69,71 @@ def output_moments(x_GBHW: Tensor, weight_GMKK: Tensor) -> tuple[Tensor, Tensor]
 
 
 class _PooledRelu(torch.autograd.Function):
-    """The weights come already set into the window at each of the four places."""
+    """The weights come already set into the window at each of the four places.
+
+    A comparison in place gives ones and zeros of the values' own type, many times faster than booleans; as bytes they
+    are kept: of the upper two values and of the lower two whether the left is the largest, and whether an upper is.
+    """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x_GHWB: Tensor, placed_GPMW: Tensor, bias_GM: Tensor, kernel: int) -> Tensor:
+    def forward(
+        ctx: FunctionCtx, x_GHWB: Tensor, placed_GPMW: Tensor, bias_GM: Tensor, kernel: int, learning: bool
+    ) -> Tensor:
         *_, height, width, samples = x_GHWB.shape
         pooled = (height - kernel + 1) // 2, (width - kernel + 1) // 2
         y_GMHWB = x_GHWB.new_empty(*bias_GM.shape, *pooled, samples)
+        kept = []
         for group, filters, rows, windows_WX in _pieces(x_GHWB, y_GMHWB, kernel + 1):
-            left_2MX, right_2MX = _values(placed_GPMW[group, :, filters], windows_WX)
+            placed_PMW = placed_GPMW[group, :, filters]
+            values_22MX = (placed_PMW.flatten(0, 1) @ windows_WX).unflatten(0, (2, 2, -1))
+            left_2MX, right_2MX = values_22MX[:, 0], values_22MX[:, 1]
             upper_MX, lower_MX = torch.maximum(left_2MX, right_2MX)
             y_MX = y_GMHWB[group, filters, rows].flatten(1)
             torch.maximum(upper_MX, lower_MX, out=y_MX).add_(bias_GM[group, filters, None]).relu_()
-        ctx.save_for_backward(x_GHWB, placed_GPMW, y_GMHWB)
+            if learning:
+                largest_3MX = y_MX.new_empty(3, *y_MX.shape, dtype=torch.int8)
+                largest_3MX[:2] = left_2MX.ge_(right_2MX)
+                largest_3MX[2] = upper_MX.ge_(lower_MX)
+                kept.append(largest_3MX)
+        ctx.save_for_backward(x_GHWB, y_GMHWB, *kept)
         ctx.side = kernel + 1
         return y_GMHWB
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad_GMHWB: Tensor) -> tuple[None, Tensor, Tensor, None]:
-        x_GHWB, placed_GPMW, y_GMHWB = ctx.saved_tensors
-        placed_grad_GPMW = placed_GPMW.new_zeros(placed_GPMW.shape)
-        bias_grad_GM = placed_GPMW.new_zeros(y_GMHWB.shape[:2])
-        for group, filters, rows, windows_WX in _pieces(x_GHWB, y_GMHWB, ctx.side):
+    def backward(ctx: FunctionCtx, grad_GMHWB: Tensor) -> tuple[Tensor | None, ...]:
+        x_GHWB, y_GMHWB, *kept = ctx.saved_tensors
+        groups, filters = y_GMHWB.shape[:2]
+        placed_grad_GPMW = y_GMHWB.new_zeros(groups, 4, filters, ctx.side**2)
+        bias_grad_GM = y_GMHWB.new_zeros(groups, filters)
+        pieces = _pieces(x_GHWB, y_GMHWB, ctx.side)
+        for (group, some, rows, windows_WX), largest_3MX in zip(pieces, kept, strict=True):
             # y is not negative: its sign is one where ReLU lets the gradient through
-            active_MX = y_GMHWB[group, filters, rows].flatten(1).sign()
-            grad_MX = active_MX.mul_(grad_GMHWB[group, filters, rows].flatten(1))
-            bias_grad_GM[group, filters] += grad_MX.sum(-1)
-            grad_22MX = _of_the_largest(_values(placed_GPMW[group, :, filters], windows_WX), grad_MX)
-            grad_PMX = grad_22MX.transpose(0, 1).flatten(0, 1)
-            placed_grad_GPMW[group, :, filters] += (grad_PMX.flatten(0, 1) @ windows_WX.mT).unflatten(0, (4, -1))
-        return None, placed_grad_GPMW, bias_grad_GM, None
+            active_MX = y_GMHWB[group, some, rows].flatten(1).sign()
+            grad_MX = active_MX.mul_(grad_GMHWB[group, some, rows].flatten(1))
+            bias_grad_GM[group, some] += grad_MX.sum(-1)
+            grad_PMX = _of_the_largest(grad_MX, largest_3MX.to(grad_MX.dtype))
+            placed_grad_GPMW[group, :, some] += (grad_PMX.flatten(0, 1) @ windows_WX.mT).unflatten(0, (4, -1))
+        return None, placed_grad_GPMW, bias_grad_GM, None, None
 
 
-def _values(placed_PMW: Tensor, windows_WX: Tensor) -> Tensor:
-    """The four values before the maximum: the left and the right ones, each of the upper and the lower row."""
-    values_22MX = (placed_PMW.flatten(0, 1) @ windows_WX).unflatten(0, (2, 2, -1))
-    return values_22MX.transpose(0, 1)
-
-
-def _of_the_largest(values_22MX: Tensor, grad_MX: Tensor) -> Tensor:
-    """The gradient where the largest of four values is, zero at the others; overwrites ``values_22MX``.
-
-    A comparison in place gives ones and zeros of the values' own type, many times faster than a mask of booleans.
-    """
-    left_2MX, right_2MX = values_22MX
-    upper_MX, lower_MX = largest_2MX = torch.maximum(left_2MX, right_2MX)
-    left_2MX.ge_(right_2MX)
-    upper_MX.ge_(lower_MX).mul_(grad_MX)
+def _of_the_largest(grad_MX: Tensor, largest_3MX: Tensor) -> Tensor:
+    """The gradient where the largest of four values is, zero at the others, [P, M, X]."""
+    grad_2MX = grad_MX.new_empty(2, *grad_MX.shape)
+    upper_MX, lower_MX = grad_2MX
+    torch.mul(grad_MX, largest_3MX[2], out=upper_MX)
     torch.sub(grad_MX, upper_MX, out=lower_MX)
-    left_2MX.mul_(largest_2MX)
-    torch.sub(largest_2MX, left_2MX, out=right_2MX)
-    return values_22MX
+    grad_22MX = grad_MX.new_empty(2, 2, *grad_MX.shape)
+    left_2MX, right_2MX = grad_22MX[:, 0], grad_22MX[:, 1]
+    torch.mul(grad_2MX, largest_3MX[:2], out=left_2MX)
+    torch.sub(grad_2MX, left_2MX, out=right_2MX)
+    return grad_22MX.flatten(0, 1)
 
 
 def _pieces(x_GHWB: Tensor, y_GMHWB: Tensor, side: int) -> Iterator[tuple[int, slice, slice, Tensor]]:
     """Group, filters and rows of the output that are done at once, and the windows of these rows, [W, X]."""
     groups, filters, height, width, samples = y_GMHWB.shape
-    numbers = (4 * min(filters, FILTERS) + side**2) * width * samples
+    numbers = (8 * min(filters, FILTERS) + side**2) * width * samples
     for group in range(groups):
         for rows in _slices(height, max(1, PIECE // numbers)):
             windows_WX = _windows(x_GHWB[group], side, rows, width)

@@ -325,9 +325,9 @@ def test_evaluation_runs_all_experts():
     ("words", "reason"),
     [
         (["gate=softmax"], "k=5 selects every expert"),
-        (["gate=attentive", "k=2"], "this gate reads every expert's features"),
+        (["gate=attentive", "k=2"], "this gate reads what every expert computed"),
         (["gate=soft_moe"], "this gate gives every expert slots"),
-        (["gate=top_k", "experts=conv"], "experts Conv are not made of linear layers alone"),
+        (["gate=top_k", "experts=conv"], "experts Conv have no sparse form"),
         (["gate=top_k", "baseline=single"], "k=1 selects every expert"),
     ],
     ids=str,

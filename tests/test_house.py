@@ -12,31 +12,42 @@ import moe_lab
 PACKAGE = Path(moe_lab.__file__).parent
 #: floor of a module or package; a module may import from floors below it, and from its own package
 FLOORS = {
-    "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1, "combine": 1,
-    "networks": 1, "environment": 1, "pooled": 1, "slots": 1, "grouped": 1, "pairs": 1,
+    "errors": 1, "ranges": 1, "tasks": 1, "sizes": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1,
+    "combine": 1, "networks": 1, "environment": 1, "pooled": 1, "slots": 1, "inference": 1, "projection": 1,
+    "stepped": 1,
+    "entropy": 1, "steering": 1, "baseline": 1, "checks": 1, "grouped": 1, "pairs": 1,
     "config": 1,
-    "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "data": 2, "store": 2,
-    "dispatch": 2,
+    "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "controllers": 2,
+    "data": 2, "store": 2, "dispatch": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
-    "job": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
+    "job": 5, "teaching": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
 }  # fmt: skip
 #: the ground floor's own order: what each may import there
 GROUND = {
     "errors": set(),
     "ranges": set(),
+    "tasks": set(),
+    "sizes": {"tasks"},
     "noise": set(),
     "pooled": set(),
     "grouped": set(),
     "pairs": {"grouped", "routing"},
     "layers": {"grouped", "pooled"},
-    "choice": set(),
     "combine": {"routing"},
+    "inference": {"noise", "routing"},
+    "choice": set(),
+    "projection": {"errors", "layers", "parts", "ranges"},
+    "stepped": {"layers", "noise", "parts", "ranges", "routing"},
+    "entropy": set(),
     "environment": set(),
     "routing": set(),
     "slots": {"layers", "routing"},
-    "parts": {"layers", "noise", "pairs", "ranges", "routing"},
-    "networks": {"errors", "layers", "parts", "ranges"},
+    "parts": {"layers", "noise", "pairs", "ranges", "routing", "sizes", "tasks"},
+    "steering": {"layers", "parts", "routing"},
+    "checks": {"config", "errors", "parts", "sizes", "steering", "tasks"},
+    "baseline": {"noise", "parts", "routing", "sizes", "tasks"},
+    "networks": {"config", "errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},
 }
 
@@ -68,7 +79,7 @@ def test_imports_run_down(path):
             assert FLOORS[other] < FLOORS[room], f"{path.name} (floor {FLOORS[room]}) imports {name}"
 
 
-@pytest.mark.parametrize("package", ["gates", "experts", "objectives", "regularizers", "baselines"])
+@pytest.mark.parametrize("package", ["gates", "experts", "objectives", "regularizers", "controllers", "baselines"])
 def test_parts_do_not_import_their_siblings(package):
     for path in (PACKAGE / package).rglob("*.py"):
         assert not any(name.split(".")[1] == package for name in imports(path)), path
@@ -87,6 +98,7 @@ def test_the_engine_imports_without_the_runners_packages():
         f"for name in {blocked}: sys.modules[name] = None\n"
         "import moe_lab.training.loop, moe_lab.training.evaluate, moe_lab.training.checkpoint\n"
         "import moe_lab.gates.composed, moe_lab.gates.score.attentive, moe_lab.experts.mlp\n"
+        "import moe_lab.regularizers.lasso, moe_lab.controllers.temperature\n"
         "import moe_lab.regularizers.sample_similarity, moe_lab.objectives.mixture, moe_lab.metrics\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

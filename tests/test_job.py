@@ -29,6 +29,7 @@ def test_keys_tell_apart_what_decides_the_result():
     assert key("k=2") == key("gate=top_k") == key("gate=top_k", "gate.weigh.over=selected")
     assert key() == key("seed_init=0") == key("trainer.momentum=0.5") == key("gate=top_k", "k=5")
     assert key("trainer.optimizer=sgd") != key("trainer.optimizer=sgd", "trainer.momentum=0.5")
+    assert key("inference=argmax") != key() == key("inference=mixture")
     assert len({key(), key("seed=1"), key("k=2"), key("trainer.lr=2e-3"), key("gate=attentive")}) == 5
 
 
@@ -73,6 +74,8 @@ def test_without_words_it_is_the_same_job(stored):
         ["regularizer=[]"],
         ["regularizer=[importance,sample_similarity]", "regularizers.sample_similarity.weight=2.0"],
         ["gate.score.key=post", "k=null"],
+        ["gate=stochastic", "k=null"],
+        ["gate=matching_pursuit", "objective=expert_loss"],
     ],
     ids=str,
 )

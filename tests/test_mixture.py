@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from moe_lab.checks import check, combine_rule
 from moe_lab.config.build import build
 from moe_lab.config.compose import compose
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import Losses, build_learner, check, combine_rule, parameter_counts, sizes_of
+from moe_lab.mixture import Losses, build_learner, parameter_counts, sizes_of
 from moe_lab.noise import Noise, generator, seeded
 from moe_lab.objectives.mixture import Mixture as MixtureObjective
 from moe_lab.parts import Step
@@ -95,9 +96,9 @@ class NeedsDistribution(MixtureObjective):
 def test_demands_that_parts_declare_are_checked(monkeypatch):
     made = learner("k=2")
     sizes = made.mixture.gate.sizes
-    check(made.mixture.gate, NeedsDistribution(sizes), {})
-    with pytest.raises(ConfigError, match="NeedsDistribution needs weights that sum to one"):
-        check(learner("k=1").mixture.gate, NeedsDistribution(sizes), {})
+    check(made.mixture.gate, NeedsDistribution(sizes), {}, {})
+    with pytest.raises(ConfigError, match="NeedsDistribution needs a distribution over at least two experts"):
+        check(learner("k=1").mixture.gate, NeedsDistribution(sizes), {}, {})
     with pytest.raises(ConfigError, match="at least 2 experts"):
         learner("experts.count=1", "regularizer=[importance]")
     with pytest.raises(ConfigError, match="regularizer load needs a gate that gives load_probs_BE"):

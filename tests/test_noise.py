@@ -1,4 +1,5 @@
 import torch
+from scipy.stats import kstest
 
 from moe_lab.noise import Noise, derived_seed, generator, seeded
 
@@ -37,3 +38,14 @@ def test_state_is_kept_and_restored():
     fresh = Noise([generator(1, "noise")])
     fresh.restore(state)
     assert torch.equal(fresh.normal(like), later)
+
+
+def test_gumbel_numbers_are_finite_and_gumbel():
+    drawn = Noise([generator(0, "noise")]).gumbel(torch.empty(100_000))
+    assert kstest(drawn.numpy(), "gumbel_r").pvalue > 0.01
+
+    class Zeros(Noise):
+        def uniform(self, like):
+            return torch.zeros_like(like)
+
+    assert Zeros([]).gumbel(torch.empty(3)).isfinite().all()

@@ -1,4 +1,4 @@
-"""`moe-lab list`: gates, experts, objectives, regularizers, data sets, metrics."""
+"""`moe-lab list`: gates, experts, objectives, regularizers, controllers, data sets, metrics."""
 
 from typing import Annotated
 

@@ -17,9 +17,10 @@ def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -
     """``stored`` with the words applied, and the options that they choose, those inside a
     chosen part included.
 
-    A group's word replaces its part by the option as it is today; parts of a several-at-once group that were there
-    already keep their values. Other words set keys that the config then has. The result is to be checked like a
-    command line's. Raises ConfigError for a word that cannot be used.
+    A group's word replaces its part by the option as it is today, and those parts that the option chooses in other
+    groups, where no word names them (a gate's objective); parts of a several-at-once group that were there already keep
+    their values. Other words set keys that the config then has. The result is to be checked like a command line's.
+    Raises ConfigError for a word that cannot be used.
     """
     sources = open_sources(config_dir)
     parsed = [parse(text) for text in words]
@@ -30,15 +31,25 @@ def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -
     config = copy.deepcopy(stored)
     for word in chosen:
         _choose(config, composed, word, sources)
+    keys = [word.key for word in chosen]
+    for group in _chosen_along(options, keys, config_dir):
+        config[group] = copy.deepcopy(composed[group])
+        keys.append(group)
     for word in parsed:
         if word not in chosen:
             _set(config, word.key, word.value, word.text)
-    keys = [word.key for word in chosen]
     return config, {
         group: option
         for group, option in options.items()
         if any(group == key or group.startswith(f"{key}/") for key in keys)
     }
+
+
+def _chosen_along(options: Choices, keys: Sequence[str], config_dir: Path | None) -> list[str]:
+    """The groups whose options follow from those that were chosen."""
+    _, defaults = compose_leniently([], config_dir)
+    tops = [group for group in options if "/" not in group and group not in keys]
+    return [group for group in tops if options[group] != defaults[group]]
 
 
 def _choose(config: Config, composed: Config, word: Word, sources: Sources) -> None:

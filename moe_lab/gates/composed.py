@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from moe_lab.noise import Noise
-from moe_lab.parts import SteppedGate
 from moe_lab.routing import Routing
+from moe_lab.stepped import SteppedGate
 
 
 class ComposedGate(SteppedGate):

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from moe_lab.layers import Linear
 from moe_lab.noise import Noise
-from moe_lab.parts import SteppedGate
 from moe_lab.routing import Routing
+from moe_lab.stepped import SteppedGate
 
 
 class NoisyTopK(SteppedGate):
@@ -33,7 +33,8 @@ class NoisyTopK(SteppedGate):
         noisy_BE = clean_BE + noise.normal(clean_BE) * sigma_BE if self.training else clean_BE
         routing = self.route(noisy_BE, noise)
         probs_BE, _, _ = self.weigh(clean_BE, routing.selected_BE)
-        load_BE = load_probabilities(clean_BE, noisy_BE, sigma_BE, self.sizes.k)
+        biased = self.select.biased
+        load_BE = load_probabilities(biased(clean_BE), biased(noisy_BE), sigma_BE, self.sizes.k)
         extras = {**routing.extras, "noise_scale_BE": sigma_BE, "load_probs_BE": load_BE}
         return replace(routing, probs_BE=probs_BE, logits_BE=clean_BE, extras=extras)
 

@@ -3,18 +3,23 @@
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from moe_lab.errors import ConfigError
 from moe_lab.layers import hyper
+from moe_lab.networks.frozen import RandomFeatures, RunFeatures
 from moe_lab.parts import Regularizer, Sizes, Step
 from moe_lab.ranges import NonNegative
+
+#: samples whose distances to others are computed at once
+BLOCK = 128
 
 
 class SampleSimilarity(Regularizer):
     """Penalizes samples that look different and share an expert.
 
-    With P = probs_BE, r its row sums, d the pixel distance, and sums over the ordered pairs of a batch of B samples:
+    With P = probs_BE, r its row sums, d the distance of pixels or of a frozen network's features, and sums over the
+    ordered pairs of a batch of B samples:
 
     default:   1/(B^2 - B) sum d2(x, x') / mean(d2) (P P^T)_xx', times ``weight``; d2 is the squared distance.
     paper:     1/(B^2 - B) sum d2 [beta_s/E P P^T - beta_d/(E^2 - E) (r r^T - P P^T)].
@@ -30,6 +35,10 @@ class SampleSimilarity(Regularizer):
               act as one coefficient.
     distance: of the reference form: "raw", or divided by the batch's "max".
     on:       "probs", the full distribution before selection, or "weights".
+    features: what distances are of: "pixels"; "random", 256 features of an untrained network; "run", the hidden layers
+              of a finished run's experts (train one with ``baseline=single`` for those of one network), which stay as
+              they are. The paper takes a WideResNet's for CIFAR.
+    run:      the folder of that run.
     Needs at least two experts. Raises ConfigError for numbers that the form does not read.
     """
 
@@ -45,6 +54,8 @@ class SampleSimilarity(Regularizer):
         beta_d: NonNegative | None = None,
         distance: Literal["raw", "max"] = "raw",
         on: Literal["probs", "weights"] = "probs",
+        features: Literal["pixels", "random", "run"] = "pixels",
+        run: str | None = None,
     ) -> None:
         _check(form, weight, beta_s, beta_d, distance)
         super().__init__(1.0 if weight is None else weight)
@@ -53,55 +64,98 @@ class SampleSimilarity(Regularizer):
         self._on_weights = on == "weights"
         self.beta_s = hyper(beta_s or 0.0)
         self.beta_d = hyper(beta_d or 0.0)
+        self.features = _features(sizes, features, run)
 
     def forward(self, step: Step) -> Tensor:
         routing = step.output.routing
-        p_BE = routing.weights_BE if self._on_weights else routing.probs_BE
-        x_BD = centred(step.x_BD.detach())
-        if self._form == "reference":
-            return self._reference(p_BE, x_BD)
-        pairs = max(x_BD.shape[-2] * (x_BD.shape[-2] - 1), 1)
-        same = squared_distance_sum(p_BE, x_BD)
+        p_EB = (routing.weights_BE if self._on_weights else routing.probs_BE).mT
+        with torch.no_grad():
+            x_BD = centred(self.features(step.x_BD))
+        experts, samples = p_EB.shape[-2:]
+        pairs = max(samples * (samples - 1), 1)
+        if self._form == "default":
+            same, total = _same_and_all(squared_pair_sums(with_row(p_EB, torch.ones_like(p_EB[..., :1, :])), x_BD))
+            return same / torch.where(total > 0, total, 1.0)
+        p_FB = with_row(p_EB, p_EB.sum(-2, keepdim=True))
         if self._form == "paper":
-            other = squared_distance_sum(p_BE.sum(-1, keepdim=True), x_BD) - same
-            return self._betas(same, other, p_BE.shape[-1]) / pairs
-        total = squared_distance_sum(torch.ones_like(p_BE[..., :1]), x_BD)
-        return same / torch.where(total > 0, total, 1.0)
-
-    def _reference(self, p_BE: Tensor, x_BD: Tensor) -> Tensor:
-        distance_BB = euclidean_distance(x_BD)
-        if self._max:
-            top_11 = distance_BB.amax((-2, -1), keepdim=True)
-            distance_BB = distance_BB / torch.where(top_11 > 0, top_11, 1.0)
-        r_B1 = p_BE.sum(-1, keepdim=True)
-        same = ((distance_BB @ p_BE) * p_BE).sum((-2, -1))
-        other = ((distance_BB @ r_B1) * r_B1).sum((-2, -1)) - same
-        return self._betas(same, other / x_BD.shape[-2] ** 2, p_BE.shape[-1])
+            same, every = _same_and_all(squared_pair_sums(p_FB, x_BD))
+            return self._betas(same / pairs, (every - same) / pairs, experts)
+        same, every = _same_and_all(euclidean_pair_sums(p_FB, x_BD, of_largest=self._max))
+        return self._betas(same, (every - same) / samples**2, experts)
 
     def _betas(self, same: Tensor, other: Tensor, experts: int) -> Tensor:
         return self.beta_s * same / experts - self.beta_d * other / (experts * (experts - 1))
 
 
+def with_row(p_EB: Tensor, row_1B: Tensor) -> Tensor:
+    """One more row, whose pairs are all pairs, so that all sums are made in one go."""
+    return torch.cat([p_EB, row_1B], -2)
+
+
+def _same_and_all(sums_F: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum over the experts, and that of the row that ``with_row`` has added."""
+    return sums_F[..., :-1].sum(-1), sums_F[..., -1]
+
+
 def centred(x_BD: Tensor) -> Tensor:
-    """x less the batch's mean, which changes no distance but loses fewer digits; what is left of a constant feature
-    is rounding and becomes an exact zero."""
-    mean_1D = x_BD.mean(-2, keepdim=True)
-    left_BD = x_BD - mean_1D
-    return torch.where(left_BD.abs() > 8 * torch.finfo(x_BD.dtype).eps * mean_1D.abs(), left_BD, 0.0)
+    """x less the batch's mean, which changes no distance but loses fewer digits; the first sample is taken off before,
+    so that a constant feature becomes an exact zero."""
+    x_BD = x_BD - x_BD[..., :1, :]
+    return x_BD.sub_(x_BD.mean(-2, keepdim=True))
 
 
-def squared_distance_sum(p_BE: Tensor, x_BD: Tensor) -> Tensor:
-    """sum over ordered pairs and experts of p_ie p_je |x_i - x_j|^2 = 2 sum_e (s_e q_e - |m_e|^2); [...]."""
-    s_E = p_BE.sum(-2)
-    q_E = (p_BE * x_BD.square().sum(-1, keepdim=True)).sum(-2)
-    m_ED = p_BE.mT @ x_BD
-    return 2 * (s_E * q_E - m_ED.square().sum(-1)).sum(-1)
+def squared_pair_sums(p_FB: Tensor, x_BD: Tensor) -> Tensor:
+    """sum_ij p_fi p_fj |x_i - x_j|^2 over ordered pairs = 2 (s_f q_f - |m_f|^2), [..., F], without any B x B array."""
+    s_F = p_FB.sum(-1)
+    q_F = (p_FB * squared_norms(x_BD).mT).sum(-1)
+    m_FD = p_FB @ x_BD
+    return 2 * (s_F * q_F - m_FD.square().sum(-1))
 
 
-def euclidean_distance(x_BD: Tensor) -> Tensor:
-    """|x_i - x_j| of all pairs by one matrix product, exactly zero on the diagonal; [..., B, B]."""
-    distance_BB = torch.cdist(x_BD, x_BD, compute_mode="use_mm_for_euclid_dist")
-    return distance_BB * (1 - torch.eye(x_BD.shape[-2], dtype=x_BD.dtype, device=x_BD.device))
+def euclidean_pair_sums(p_FB: Tensor, x_BD: Tensor, *, of_largest: bool) -> Tensor:
+    """sum_ij p_fi p_fj |x_i - x_j| over ordered pairs, [..., F]; ``of_largest``: in units of the largest distance.
+
+    A distance is computed once for its two orders, ``BLOCK`` samples against themselves and all later ones at a time.
+    """
+    sums_F, largest, norms_B1 = 0.0, [], squared_norms(x_BD)
+    for start in range(0, x_BD.shape[-2], BLOCK):
+        distance_bB = distances(x_BD, norms_B1, start)
+        largest.append(distance_bB.amax((-2, -1)))
+        distance_bB[..., BLOCK:] *= 2
+        p_Fb = p_FB[..., start : start + BLOCK]
+        sums_F = sums_F + ((p_FB[..., start:] @ distance_bB.mT) * p_Fb).sum(-1)
+    if not of_largest:
+        return sums_F
+    top_1 = torch.stack(largest).amax(0).unsqueeze(-1)
+    return sums_F / torch.where(top_1 > 0, top_1, 1.0)
+
+
+def distances(x_BD: Tensor, norms_B1: Tensor, start: int) -> Tensor:
+    """|x_i - x_j| of a block of samples to themselves and to all later ones, by one matrix product; exactly zero of a
+    sample to itself."""
+    block = slice(start, start + BLOCK)
+    squared_bB = (x_BD[..., block, :] @ x_BD[..., start:, :].mT).mul_(-2)
+    squared_bB.add_(norms_B1[..., block, :]).add_(norms_B1[..., start:, :].mT)
+    distance_bB = squared_bB.clamp_min_(0.0).sqrt_()
+    distance_bB.diagonal(dim1=-2, dim2=-1).zero_()
+    return distance_bB
+
+
+def squared_norms(x_BD: Tensor) -> Tensor:
+    return x_BD.square().sum(-1, keepdim=True)
+
+
+def _features(sizes: Sizes, features: str, run: str | None) -> nn.Module:
+    where = "regularizers.sample_similarity"
+    if (features == "run") != (run is not None):
+        raise ConfigError(f"{where}: features=run and run=FOLDER, the folder of a finished run, go together")
+    match features:
+        case "run":
+            return RunFeatures(sizes, run)
+        case "random":
+            return RandomFeatures(sizes)
+        case _:
+            return nn.Identity()
 
 
 def _check(form: str, weight: float | None, beta_s: float | None, beta_d: float | None, distance: str) -> None:

@@ -14,6 +14,7 @@ PARTS = {
     "objective": ("objective", "objective"),
     "baseline": ("baseline", "baseline"),
     "regularizers": ("regularizer", "regularizers"),
+    "controllers": ("controller", "controllers"),
 }
 #: single values: label -> where the config has them
 VALUES = {

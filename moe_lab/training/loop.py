@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner, Mixture
+from moe_lab.mixture import Learner
 from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
+from moe_lab.training.fitting import batches, fit_gate
 from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
@@ -20,8 +21,8 @@ from moe_lab.training.stack import state_of_run, together
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import PauseAsked, Watch
 
-#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
-EVALUATION_BATCH = 1024
+#: what the history keeps of regularizers and controllers
+READINGS = ("regularizer_", "controller_")
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Loop:
         whole = -(-len(data.train) // trainer.batch_size)
         self.batches_an_epoch = min(whole, trainer.limit_batches or whole)
         self.epochs = max(member.trainer.epochs for member in self.members)
+        self._batch_size = trainer.batch_size
         self._data = data
         self._watch = watch
         self._pause_asked = pause_asked
@@ -83,6 +85,7 @@ class Loop:
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return False
+        fit_gate(self.learner.mixture, self._data, self._batch_size)
         self._write_down(started)
         self._next_epoch()
         return True
@@ -133,20 +136,26 @@ class Loop:
         return learner
 
     def _step(self) -> None:
-        self._optimizer.set_rates(self.state.epoch * self.batches_an_epoch + self.state.batch)
+        done = self.state.epoch * self.batches_an_epoch + self.state.batch
+        self._optimizer.set_rates(done)
+        if self.learner.controllers:
+            self.learner.before_step(self._progress(done))
         x_BD, y_B = self._order.batch(self.state.batch)
-        mixture = self.learner.mixture
-        output = mixture(x_BD, self._noise)
+        mixture, output = self.learner.mixture, self.learner(x_BD, self._noise)
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
         loss_B, losses = self.learner.losses(step)
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
         self._optimizer.step(output.routing.selected_BE.any(-2) if self._skips else None)
-        extras = {f"regularizer_{name}": value for name, value in losses.raw.items()}
-        extras |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
-        self._tally.add(loss_B, y_B, output, {"total": losses.total, **extras})
+        self.learner.after_step(step, self._optimizer.step_sizes)
+        self._tally.add(loss_B, y_B, output, {"total": losses.total, **self.learner.readings(losses)})
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)
+
+    def _progress(self, done: int) -> Tensor:
+        """The share of its steps that every run has done, [...]."""
+        shares = [min(done / (one.trainer.epochs * self.batches_an_epoch), 1.0) for one in self.members]
+        return torch.tensor(shares if len(shares) > 1 else shares[0], device=self._device)
 
     def _write_down(self, started: float) -> None:
         """A row of every run that has not ended, or that it has diverged."""
@@ -163,7 +172,7 @@ class Loop:
                 continue
             row = {"epoch": epoch, "lr": rates[run], **tally.row("train")}
             row |= validation.of_run(run).row("validation") if validation else _without_validation(row)
-            row |= {name: tally.mean(name) for name in tally.sums if name.startswith("regularizer_")}
+            row |= {name: tally.mean(name) for name in tally.sums if name.startswith(READINGS)}
             record.history.append(row | tally.shares())
             if experts is not None:
                 record.assignments.append(experts[run])
@@ -176,9 +185,7 @@ class Loop:
         split = self._data.validation
         if len(split) == 0:
             return None, None
-        tally, experts = evaluate_split(
-            self.learner, split, self._noises("noise/evaluation"), self.members[0].trainer.batch_size
-        )
+        tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"), self._batch_size)
         return tally.on_cpu(), experts.cpu().reshape(len(self.members), -1)
 
     def _next_epoch(self) -> None:
@@ -215,16 +222,8 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch:
     tally, experts = Tally(), []
     for x_BD, y_B in batches(split, learner.mixture, training_batch):
         output = learner.mixture(x_BD, noise)
-        label_B = y_B.expand(output.log_probs_BC.shape[:-1])
-        loss_B = -output.log_probs_BC.gather(-1, label_B.unsqueeze(-1)).squeeze(-1)
-        tally.add(loss_B, label_B, output)
+        loss_B = -output.log_likelihood_B(y_B)
+        tally.add(loss_B, y_B, output)
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
     return tally, torch.cat(experts, -1)
-
-
-def batches(split: Split, mixture: Mixture, training_batch: int):
-    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
-    batch-mates."""
-    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
-    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)

@@ -1,7 +1,7 @@
 """torch's own optimizers, of one run or of many at once, and the learning rate of every step."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -79,6 +79,21 @@ class Optimizer:
         pairs = zip(self._rates, self._groups, strict=True)
         return [rate for rate, (runs, _) in pairs for _ in range(runs.stop - runs.start)]
 
+    def step_sizes(self, parameter: nn.Parameter) -> Tensor:
+        """By what the last step multiplied every coordinate of a parameter's gradient, where the gradient stays as it
+        is; broadcasts to the parameter, all runs' part of it. Not for a parameter that has a leaf an expert."""
+        groups, index = self._optimizer.param_groups, self._first_leaf(parameter)
+        leaves = [group["params"][index] for group in groups]
+        sizes = [step_sizes(*one, self._optimizer.state[one[1]]) for one in zip(groups, leaves, strict=True)]
+        if len(groups) == 1:
+            return sizes[0]
+        return torch.cat([size.expand_as(leaf) for size, leaf in zip(sizes, leaves, strict=True)])
+
+    def _first_leaf(self, parameter: nn.Parameter) -> int:
+        """Which leaf of its group is the parameter's, or the first of them."""
+        number = next(number for number, one in enumerate(self._parameters) if one is parameter)
+        return sum(len(self._parts(one, one.data, slice(0, 1))) for one in self._parameters[:number])
+
     def state_dict(self) -> dict[str, Any]:
         return self._optimizer.state_dict()
 
@@ -139,6 +154,15 @@ def _groups(trainers: Sequence[Trainer], apart: bool) -> list[tuple[slice, Train
 def _of_run(value: Any, run: int) -> Any:
     """A number of the optimizer's state is the same for all runs of a group."""
     return value[run] if isinstance(value, Tensor) and value.ndim > 0 else value
+
+
+def step_sizes(group: Mapping[str, Any], leaf: Tensor, state: Mapping[str, Any]) -> Tensor:
+    """Adam and AdamW: lr / (sqrt(v / (1 - beta2^t)) + eps), a value a coordinate; SGD: lr / (1 - momentum), what heavy
+    ball's steps come to. A proximal map of this size leaves the optimum of the penalized loss where it is."""
+    if "betas" not in group:
+        return torch.full((), group["lr"] / (1 - group["momentum"]), dtype=leaf.dtype, device=leaf.device)
+    corrected = state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"])
+    return group["lr"] / (corrected.sqrt() + group["eps"])
 
 
 def learning_rate(trainer: Trainer, step: int, steps: int) -> float:

@@ -10,7 +10,7 @@ def test_every_option_of_every_group_has_a_line(cli):
 
 
 def test_parts_from_the_literature_name_their_paper(cli):
-    for group in ("gate", "experts", "objective", "regularizer"):
+    for group in ("gate", "experts", "objective", "regularizer", "controller"):
         rows = json.loads(cli("list", group, "-f", "json").out)
         assert rows and all(row["source"] for row in rows), group
 

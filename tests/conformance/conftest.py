@@ -43,9 +43,19 @@ def step_of(noise):
         x_BD: Tensor | None = None,
         y_B: Tensor | None = None,
         log_probs_BC: Tensor | None = None,
+        log_probs_BEC: Tensor | None = None,
+        hidden_BEH: Tensor | None = None,
+        gate: nn.Module | None = None,
+        extras: dict[str, Tensor] | None = None,
+        **routing: Tensor,
     ) -> Step:
-        output = MixtureOutput(Routing(probs_BE, weights_BE, None), ExpertOutput(None, None), log_probs_BC)
-        return Step(x_BD, y_B, output, nn.Identity(), nn.Identity(), noise)
+        given = {"selected_BE": None, "extras": extras or {}, **routing}
+        output = MixtureOutput(
+            Routing(probs_BE=probs_BE, weights_BE=weights_BE, **given),
+            ExpertOutput(log_probs_BEC, hidden_BEH),
+            log_probs_BC,
+        )
+        return Step(x_BD, y_B, output, gate or nn.Identity(), nn.Identity(), noise)
 
     return make
 
@@ -59,12 +69,13 @@ def draw():
 
 @pytest.fixture
 def learner_of():
-    """A learner composed of words, as the command line composes it, on small sizes: E=5, C=4, D=12, H=6."""
+    """A learner composed of words, as the command line composes it, on small sizes: E=5, C=4, D=12, H=6.
+    ``classes=0`` is for targets that are numbers."""
 
-    def make(*words: str, seed: int = 0, shape: tuple[int, ...] = SIZES.shape) -> Learner:
+    def make(*words: str, seed: int = 0, shape: tuple[int, ...] = SIZES.shape, classes: int = SIZES.classes) -> Learner:
         small = [] if any(word.startswith("experts=") for word in words) else SMALL
         small = [*small, "gate.patch=1"] if "gate=soft_moe" in words and shape == SIZES.shape else small
-        return build_learner(composed(*small, *words), shape, SIZES.classes, seed)
+        return build_learner(composed(*small, *words), shape, classes, seed)
 
     return make
 

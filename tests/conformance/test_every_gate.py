@@ -6,25 +6,43 @@ import pytest
 import torch
 from torch import nn
 
+from moe_lab.checks import combine_rule
 from moe_lab.config.compose import options
 from moe_lab.dispatch import why_dense
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import combine_rule
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
 from moe_lab.routing import ExpertOutput
 
 #: what k may be with five experts, where it is not everything from 1 to 5
-USABLE = {"gshard_top2": (1, 2), "base": (1,), "uniform": (5,), "soft_moe": (5,)}
-EVERY_GATE = [(name, k) for name in options("gate") for k in (None, *USABLE.get(name, (1, 2, 3, 5)))]
+USABLE = {
+    "gshard_top2": (1, 2),
+    "base": (1,),
+    "uniform": (5,),
+    "gumbel": (1,),
+    "hard_concrete": (5,),
+    "loudest": (5,),
+    "soft_moe": (5,),
+}
+#: what k may be for the objective that a gate chooses
+USABLE_TO_OBJECTIVE = {"stochastic": (1,)}
+EVERY_GATE = [
+    (name, k) for name in options("gate") for k in (None, *(USABLE | USABLE_TO_OBJECTIVE).get(name, (1, 2, 5)))
+]
 #: gates whose rows depend on their batch-mates in training, and those that do so in evaluation too
 BATCH_DEPENDENT_IN_TRAINING = {"gshard_top2", "batch_prioritized", "base", "sinkhorn"}
 BATCH_DEPENDENT = {"expert_choice"}
-NOTHING_TO_LEARN = {"hash", "random", "uniform"}
+NOTHING_TO_LEARN = {"hash", "random", "uniform", "loudest", "classifier_selection"}
 #: gates that are one class
-WITHOUT_STEPS = {"uniform", "soft_moe"}
-#: gates whose choice the sign test can ask for; those of soft_moe are among slots, and it has a test of its own
-LEARNING = [(name, k) for name, k in EVERY_GATE if name not in NOTHING_TO_LEARN | {"soft_moe"} and k in (1, 2, 5)]
+WITHOUT_STEPS = {"uniform", "soft_moe", "gumbel", "hard_concrete", "dselect_k", "loudest", "classifier_selection"}
+#: gates that draw a number for each expert, so that permuted scores meet other numbers in training
+DRAWN = {"stochastic"}
+#: gates that an objective of their own teaches, and gates without scores, whose own file has the test
+TAUGHT = {"expert_loss", "matching_pursuit", "stochastic"}
+WITHOUT_SCORES = {"dselect_k", "soft_moe"}
+LEARNING = [
+    (name, k) for name, k in EVERY_GATE if name not in NOTHING_TO_LEARN | TAUGHT | WITHOUT_SCORES and k in (1, 2, 5)
+]
 
 
 class FixedExperts(nn.Module):
@@ -45,12 +63,14 @@ def test_a_routing_is_what_it_says(gate_of, draw, noise, name, k):
     gate = gate_of(name, k)
     routing = gate(draw(7, 12), draw(7, 5, 6), noise)
     torch.testing.assert_close(routing.probs_BE.sum(-1), torch.ones(7))
+    assert (routing.logits_BE is not None) == gate.gives_logits
     assert (routing.weights_BE >= 0).all()
     assert torch.equal(routing.weights_BE > 0, routing.selected_BE)
+    sums_to_one = torch.allclose(routing.weights_BE.sum(-1), torch.ones(7))
     if gate.selects_k:
         assert (routing.selected_BE.sum(-1) == gate.sizes.k).all()
-        assert torch.allclose(routing.weights_BE.sum(-1), torch.ones(7)) == gate.rows_sum_to_one
-    assert not (gate.rows_sum_to_one and not gate.selects_k)
+        assert sums_to_one == gate.rows_sum_to_one
+    assert sums_to_one or not gate.rows_sum_to_one
     assert routing.extras.keys() == gate.extras
 
 
@@ -86,7 +106,7 @@ def test_evaluation_is_deterministic(gate_of, draw, noise, name):
 def test_permuting_experts_permutes_the_routing(gate_of, draw, name, k):
     """The steps after the scores have no expert that they prefer."""
     gate, logits, order = gate_of(name, k), draw(7, 5), torch.tensor([3, 0, 4, 1, 2])
-    for training in (True, False):
+    for training in (name not in DRAWN, False):
         gate.train(training)
         routings = [gate.route(one, Noise([generator(5, "noise")])) for one in (logits, logits[:, order])]
         for key in ("probs_BE", "weights_BE", "selected_BE"):
@@ -129,13 +149,17 @@ def check_finite(mixture, x, noise):
 @pytest.mark.parametrize(("name", "k"), EVERY_GATE)
 def test_the_rule_of_combination_fits(gate_of, name, k):
     gate = gate_of(name, k)
-    assert combine_rule(gate) == ("probabilities" if gate.rows_sum_to_one and gate.sizes.k > 1 else "logits")
+    # classifier selection mixes all experts in training, whatever k is
+    mixes = gate.rows_sum_to_one and (gate.sizes.k > 1 or name == "classifier_selection")
+    assert combine_rule(gate) == ("probabilities" if mixes else "logits")
 
 
 @pytest.mark.parametrize(("name", "k"), LEARNING)
 @pytest.mark.parametrize("training", [True, False])
 def test_the_gate_learns_whether_its_choice_was_right(learner_of, draw, name, k, training):
     """d loss / d z of the sample's best expert changes sign when that expert goes from right to wrong."""
+    if name == "hard_concrete" and training:
+        return  # a weight that the noise has cut to 0 or 1 has no gradient
     signs = []
     x, hidden = draw(7, 12), draw(7, 5, 6)
     mixture = learner_of(f"gate={name}", f"k={k}").mixture.train(training)
@@ -173,10 +197,37 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, gate_of, draw, name, k):
         torch.testing.assert_close(sparse, dense, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("name", sorted(TAUGHT))
+def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner_of, draw, name):
+    """As above, with k = 1 and the objective that the gate chooses, from scores of -1."""
+    signs = []
+    x, hidden, y = draw(7, 12), draw(7, 5, 6), torch.zeros(7, dtype=torch.long)
+    learner = learner_of(f"gate={name}", "k=1")
+    mixture, head = learner.mixture, learner.mixture.gate.score.head
+    head.weight_IO.data.zero_()
+    head.bias_1O.data.fill_(-1.0)
+    for chance in (0.97, 0.01):
+        if name == "stochastic":
+            learner.objective.average.fill_(1.4)
+            learner.objective.norm.fill_(1.0)
+        best = mixture.gate(x, hidden, Noise([generator(5, "noise")])).weights_BE.argmax(-1)
+        probs = torch.full((7, 5, 4), 0.25)
+        probs[torch.arange(7), best] = torch.tensor([chance, *[(1 - chance) / 3] * 3])
+        mixture.experts = FixedExperts(probs.log(), hidden)
+        noise = Noise([generator(5, "noise")])
+        output = mixture(x, noise)
+        loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise))
+        [gradient] = torch.autograd.grad(loss.sum(), output.routing.logits_BE)
+        signs.append(gradient[torch.arange(7), best].sign())
+    assert (signs[0] == -1).all() and (signs[1] == 1).all()
+
+
 @pytest.mark.parametrize("name", options("gate"))
 def test_every_parameter_of_the_gate_learns(learner_of, draw, noise, name):
-    mixture = learner_of(f"gate={name}").mixture
+    learner = learner_of(f"gate={name}")
+    mixture, x, y = learner.mixture, draw(7, 12), torch.arange(7) % 4
     assert (not list(mixture.gate.parameters())) == (name in NOTHING_TO_LEARN)
-    mixture(draw(7, 12), noise).log_probs_BC[:, 0].sum().backward()
+    step = Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise)
+    learner.losses(step)[1].total.backward()
     for parameter_name, parameter in mixture.gate.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, parameter_name

@@ -109,3 +109,27 @@ def test_a_parameter_without_gradient_stays():
     assert used.detach().abs().min() > 0 and torch.equal(unused, torch.zeros(2, 3))
     made.zero_grad()
     assert used.grad is None
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_a_gradient_that_stays_is_multiplied_by_its_step_size(optimizer):
+    """Once the averages have settled, in a run alone and in each of a stack."""
+    trainers = [Trainer(optimizer=optimizer, lr=lr, momentum=0.5) for lr in (0.01, 0.03)]
+    for mine in (trainers[:1], trainers):
+        shape = (1, 2) if len(mine) == 1 else (2, 1, 2)
+        parameter, gradient = nn.Parameter(torch.ones(shape)), torch.tensor([0.3, -0.001]).expand(shape)
+        made = Optimizer(mine, [parameter], steps=10)
+        for _ in range(50):
+            before = parameter.detach().clone()
+            parameter.grad = gradient.clone()
+            made.step()
+        expected = (before - parameter.detach()) / gradient
+        found = made.step_sizes(parameter).expand_as(gradient)
+        torch.testing.assert_close(found, expected, rtol=2e-3, atol=0)
+
+
+def test_a_step_size_under_momentum_by_hand():
+    # momentum 0.75: each gradient counts 1 + 0.75 + 0.75^2 + ... = 4 times
+    parameter = nn.Parameter(torch.ones(1))
+    made = Optimizer([Trainer(optimizer="sgd", lr=0.01, momentum=0.75)], [parameter], steps=1)
+    assert made.step_sizes(parameter).item() == pytest.approx(0.04)

@@ -18,6 +18,7 @@ FAMILIES = [
     ["gate=attentive", "regularizer=[sample_similarity]"],
     ["gate=noisy_top_k", "k=2", "regularizer=[importance,load]"],
     ["gate=switch"],
+    ["k=2", "regularizer=[lasso,usage_kl]", "controller=[loss_free_bias,temperature,hard_constraint]"],
 ]
 NUMBERS = [
     {"lr": 1e-3},

@@ -1,17 +1,12 @@
 """Softmax weights."""
 
-from typing import Literal
-
-import torch
 from torch import Tensor
 
-from moe_lab.errors import ConfigError
-from moe_lab.layers import hyper, log_softmax
-from moe_lab.parts import Sizes, Weigh
-from moe_lab.ranges import Positive
+from moe_lab.layers import log_softmax
+from moe_lab.projection import Projection
 
 
-class Softmax(Weigh):
+class Softmax(Projection):
     """p = softmax(z / T); the weights are p over all experts, or p renormalized over the selected ones.
 
     Over the selected (k >= 2): w_e = exp(z_e / T) / sum_{selected} exp(z / T), as Shazeer et al. 2017
@@ -24,33 +19,5 @@ class Softmax(Weigh):
     gradient.
     """
 
-    def __init__(
-        self, sizes: Sizes, *, over: Literal["all", "selected"] | None = None, temperature: Positive = 1.0
-    ) -> None:
-        super().__init__()
-        if over == "selected" and sizes.k == 1 and sizes.experts > 1:
-            raise ConfigError(
-                "gate.weigh.over=selected with k=1 gives the gate no gradient (the one weight is always "
-                "1): leave gate.weigh.over null, or take k of at least 2"
-            )
-        self._all = over == "all" or (over is None and sizes.k == 1)
-        self._every_expert = sizes.k == sizes.experts
-        self.resolved = {"over": "all" if self._all or self._every_expert else "selected"}
-        self.temperature_11 = hyper(temperature, 2)
-
-    @property
-    def rows_sum_to_one(self) -> bool:
-        return self._every_expert or not self._all
-
-    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        scaled_BE = logits_BE / self.temperature_11
-        log_probs_BE = log_softmax(scaled_BE)
-        over_all = self._all or self._every_expert
-        log_weights_BE = log_probs_BE if over_all else self._over_selected(scaled_BE, selected_BE)
-        log_weights_BE = log_weights_BE.masked_fill(~selected_BE, -torch.inf)
-        return log_probs_BE.exp(), log_weights_BE.exp(), log_weights_BE if self.rows_sum_to_one else None
-
-    def _over_selected(self, scaled_BE: Tensor, selected_BE: Tensor) -> Tensor:
-        # a row without any selected expert would be NaN, also in its gradient
-        others_BE = ~selected_BE & selected_BE.any(-1, keepdim=True)
-        return log_softmax(scaled_BE.masked_fill(others_BE, -torch.inf))
+    def project(self, scores_BE: Tensor) -> Tensor:
+        return log_softmax(scores_BE)

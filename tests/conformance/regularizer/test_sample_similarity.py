@@ -113,6 +113,27 @@ def test_no_gradient_through_the_distances(sizes, step_of, case, form):
     assert x.grad is None and logits.grad.abs().sum() > 0
 
 
+def test_distances_of_a_frozen_networks_features(sizes, step_of, draw):
+    """The default form on random features is the default form on pixels that are those features."""
+    regularizer = SampleSimilarity(sizes(), features="random")
+    p, x = draw(B, E).softmax(-1), draw(B, 12).requires_grad_()
+    features = regularizer.features(x)
+    assert features.shape == (B, 256) and not list(regularizer.parameters())
+    on_features = SampleSimilarity(sizes())(step_of(probs_BE=p, x_BD=features))
+    value = regularizer(step_of(probs_BE=p, x_BD=x))
+    torch.testing.assert_close(value, on_features)
+    assert not value.requires_grad
+    assert abs(value - SampleSimilarity(sizes())(step_of(probs_BE=p, x_BD=x))) > 1e-4
+
+
+@pytest.mark.parametrize(
+    "options", [{"features": "run"}, {"run": "runs/x"}, {"features": "random", "run": "x"}], ids=str
+)
+def test_a_run_is_named_where_its_features_are_asked_for(sizes, options):
+    with pytest.raises(ConfigError, match="features=run and run=FOLDER, the folder of a finished run, go together"):
+        SampleSimilarity(sizes(), **options)
+
+
 def test_default_weight_is_one(sizes):
     assert SampleSimilarity(sizes()).weight.item() == 1
 

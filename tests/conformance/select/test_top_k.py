@@ -21,6 +21,14 @@ def test_of_equal_logits_the_lower_index():
     assert select(torch.tensor([[0.0, 1.0, 0.0, 0.0]]), 2).tolist() == [[True, True, False, False]]
 
 
+def test_a_bias_decides_who_is_selected():
+    # 0.1 + 2 = 2.1 and 0.5 + 2 = 2.5 pass 2.0 and 1.0
+    part = TopK(Sizes((2,), 3, 4, 2))
+    assert "selection_bias_1E" not in part.state_dict()
+    part.selection_bias_1E.copy_(torch.tensor([[2.0, 0.0, 0.0, 2.0]]))
+    assert part(torch.tensor([[0.1, 2.0, 1.0, 0.5]]), None).tolist() == [[True, False, False, True]]
+
+
 def test_k_of_all_experts_selects_every_one():
     assert select(torch.randn(3, 4), 4).all()
 

@@ -1,0 +1,94 @@
+"""Temperature: lowered over training on a schedule, or steered to a target entropy."""
+
+import math
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.entropy import entropy_nats
+from moe_lab.errors import ConfigError
+from moe_lab.layers import buffers_named, hyper
+from moe_lab.parts import Gate, Sizes, Step
+from moe_lab.ranges import Positive
+from moe_lab.steering import Controller
+
+
+class Temperature(Controller):
+    """Moves the gate's temperature T; s is the share of the training steps that are done, 0 at the first.
+
+    linear:      T = start + (end - start) s.
+    exponential: T = start (end / start)^s.
+    cosine:      T = end + (start - end) (1 + cos(pi s)) / 2.
+    dual:        after each step log T grows by ``rate`` (H* - H), H the mean entropy of the samples' full distributions
+                 in bits and H* = ``target_bits``: a gate surer than asked for is warmed, one less sure is cooled.
+    The temperature of the last step stays in the model. It takes the place of the gate's own option.
+    Source: Jang, Gu and Poole 2017, Categorical reparameterization with Gumbel-softmax, arXiv:1611.01144 (annealing);
+    Haarnoja et al. 2018, Soft actor-critic algorithms and applications, arXiv:1812.05905, section 5 (dual).
+
+    schedule:    "linear", "exponential", "cosine" or "dual".
+    start:       T at the first step.
+    end:         of the first three, T at the end of training (null: 0.1).
+    target_bits: of dual, H*; it must be given and less than log2 E.
+    rate:        of dual, nats of log T a bit and step (null: 0.01).
+    The temperature is logged. Needs a gate with ``temperature_11``. Raises ConfigError for numbers that the schedule
+    does not read.
+    """
+
+    steers: ClassVar[str] = "temperature_11"
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        schedule: Literal["linear", "exponential", "cosine", "dual"] = "exponential",
+        start: Positive = 1.0,
+        end: Positive | None = None,
+        target_bits: Positive | None = None,
+        rate: Positive | None = None,
+    ) -> None:
+        _check(sizes, schedule, end, target_bits, rate)
+        super().__init__()
+        self._schedule = schedule
+        self.start = hyper(start)
+        self.end = hyper(end or 0.1)
+        self.target_bits = hyper(target_bits or 0.0)
+        self.rate = hyper(rate or 0.01)
+        self.temperature = nn.Buffer(torch.full((), start))
+
+    def before_step(self, gate: Gate, progress: Tensor) -> None:
+        start, end = self.start, self.end
+        match self._schedule:
+            case "linear":
+                self.temperature.copy_(start + (end - start) * progress)
+            case "exponential":
+                self.temperature.copy_(start * (end / start) ** progress)
+            case "cosine":
+                self.temperature.copy_(end + (start - end) * (1 + (math.pi * progress).cos()) / 2)
+        for temperature_11 in buffers_named(gate, self.steers):
+            temperature_11.copy_(self.temperature[..., None, None])
+
+    def after_step(self, step: Step) -> None:
+        if self._schedule == "dual":
+            bits = entropy_nats(step.output.routing.probs_BE).mean(-1) / math.log(2)
+            self.temperature.mul_((self.rate * (self.target_bits - bits)).exp())
+
+    def readings(self) -> dict[str, Tensor]:
+        return {"temperature": self.temperature}
+
+
+def _check(sizes: Sizes, schedule: str, end: float | None, target_bits: float | None, rate: float | None) -> None:
+    where = "controllers.temperature"
+    if schedule != "dual":
+        if (target_bits, rate) != (None, None):
+            raise ConfigError(f"{where}: target_bits and rate belong to schedule=dual; schedule={schedule} has end")
+        return
+    most = math.log2(sizes.experts)
+    if end is not None:
+        raise ConfigError(f"{where}: end belongs to the other schedules; schedule=dual has target_bits")
+    if target_bits is None:
+        raise ConfigError(f"{where}: schedule=dual needs target_bits, for example {where}.target_bits=1")
+    if target_bits >= most:
+        raise ConfigError(
+            f"{where}.target_bits={target_bits:g}: must be less than log2 E = {most:.3g}, which no temperature reaches"
+        )

@@ -1,0 +1,31 @@
+"""Gates that are fitted to what the experts do on a split, beside the gradient."""
+
+import torch
+
+from moe_lab.data.dataset import Data, Split
+from moe_lab.mixture import Mixture
+
+#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
+EVALUATION_BATCH = 1024
+
+
+@torch.no_grad()
+def fit_gate(mixture: Mixture, data: Data, training_batch: int) -> None:
+    """Fit a gate that asks for it to the validation split, or to the training split where there is none. It is done
+    after every epoch, before the look at the validation split, and is part of the epoch's state."""
+    if not mixture.gate.needs_fitting:
+        return
+    mixture.eval()
+    split = data.validation if len(data.validation.y_N) else data.train
+    right = [
+        mixture.experts(x_BD).log_probs_BEC.argmax(-1) == y_B.unsqueeze(-1)
+        for x_BD, y_B in batches(split, mixture, training_batch)
+    ]
+    mixture.gate.fit(split.x_ND, torch.cat(right, -2))
+
+
+def batches(split: Split, mixture: Mixture, training_batch: int):
+    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
+    batch-mates."""
+    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
+    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)
