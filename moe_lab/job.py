@@ -89,8 +89,9 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
     """
     config = compose(words, config_dir)
     check(config, Experiment, plugins)
-    differs = differences(config, compose([], config_dir), config_dir)
-    return _job(config, choices(words, config_dir), differs)
+    chosen = choices(words, config_dir)
+    differs = differences(config, compose([], config_dir), config_dir, chosen)
+    return _job(config, chosen, differs)
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -101,13 +102,13 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     """
     config, chosen = vary(_as_left_open(run), words, config_dir)
     check(config, Experiment, plugins)
-    differs = differences(config, compose([], config_dir), config_dir)
     typed = [word.partition("=")[0] for word in words]
     kept = {
         group: option
         for group, option in (run.status.get("choices") or {}).items()
         if not any(group == key or group.startswith(f"{key}/") for key in typed)
     }
+    differs = differences(config, compose([], config_dir), config_dir, kept | chosen)
     return _job(config, kept | chosen, differs)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,22 +23,25 @@ def config_key(config: Config) -> str:
     return hashlib.sha256(json.dumps(deciding, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def differences(config: Config, defaults: Config, config_dir: Path | None = None) -> Config:
+def differences(
+    config: Config, defaults: Config, config_dir: Path | None = None, chosen: Mapping[str, Any] | None = None
+) -> Config:
     """What a composed config has chosen that ``defaults``, composed without words, has not.
 
     A part is named by its option (``gate: attentive``, ``gate/score: linear``, ``regularizer: [importance]``), which is
-    found by comparing: the one that leaves the fewest values to be said, the default one where that is a tie. Then
-    follow the values that the option's own file has otherwise (``regularizers.importance.weight: 0.3``). A value that
-    the config lacks is None.
+    found by comparing: the one that leaves the fewest values to be said; where that is a tie the one that words have
+    chosen (``chosen``, group -> option), then the default one. Then follow the values that the option's own file has
+    otherwise (``regularizers.importance.weight: 0.3``). A value that the config lacks is None.
     """
-    return dict(_Comparison(config_dir).nodes(config, defaults, "", ()))
+    return dict(_Comparison(config_dir, chosen or {}).nodes(config, defaults, "", ()))
 
 
 class _Comparison:
     """Walks a config and what it is compared with; yields (word, value) pairs."""
 
-    def __init__(self, config_dir: Path | None) -> None:
+    def __init__(self, config_dir: Path | None, chosen: Mapping[str, Any]) -> None:
         self._config_dir = config_dir
+        self._chosen = chosen
         self._sources: Sources = open_sources(config_dir)
 
     def nodes(self, node: Config, base: Config, where: str, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -62,8 +65,9 @@ class _Comparison:
         for option in self._candidates(group, node):
             chosen = (*words, f"{group}={option}")
             own = self._node_at(place, chosen)
-            ranked.append((_distance(node, own), option != default, option, own, chosen))
-        *_, option, own, chosen = min(ranked, key=lambda one: one[:3])
+            place_in_tie = (option != self._chosen.get(group), option != default, option)
+            ranked.append((_distance(node, own), place_in_tie, option, own, chosen))
+        *_, option, own, chosen = min(ranked, key=lambda one: one[:2])
         if option != default:
             yield group, option
         yield from self.nodes(node, own, place, chosen)

@@ -109,3 +109,9 @@ def test_the_key_takes_any_order_and_survives_json(config: dict[str, Any]) -> No
     key = config_key(config)
     assert config_key(json.loads(json.dumps(config))) == key
     assert config_key(dict(reversed(config.items()))) == key
+
+
+@pytest.mark.parametrize("option", ["top_k", "mixtral"])
+def test_of_two_names_of_one_part_the_one_that_words_chose(option):
+    config = compose([f"gate={option}"])
+    assert differences(config, compose([]), chosen={"gate": option}) == {"gate": option}
