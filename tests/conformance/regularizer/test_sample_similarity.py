@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from moe_lab.errors import ConfigError
-from moe_lab.regularizers.sample_similarity import SampleSimilarity
+from moe_lab.regularizers.sample_similarity import SampleSimilarity, squared_pair_sums
 
 B, E = 7, 5
 
@@ -188,3 +188,8 @@ def test_euclidean_distances_over_several_blocks(sizes, step_of, draw):
     for distance, unit in (("raw", 1), ("max", pairs.max())):
         regularizer = SampleSimilarity(sizes(), form="reference", beta_s=1.0, beta_d=0.0, distance=distance).double()
         torch.testing.assert_close(regularizer(step_of(probs_BE=p, x_BD=x)), same / E / unit)
+
+
+def test_gradient_of_the_squared_sums_by_differences(case):
+    p, x, _ = case
+    assert torch.autograd.gradcheck(lambda p_EB: squared_pair_sums(p_EB, x), p.mT.contiguous().requires_grad_())
