@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import torch
 
+from moe_lab.baseline import Baseline
+from moe_lab.checks import combine_rule
 from moe_lab.config.build import build
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
@@ -18,8 +20,8 @@ from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference
-from moe_lab.mixture import Learner, build_learner, build_mixture, combine_rule, complete
-from moe_lab.parts import Baseline, Config, Experts, Gate, Objective, Regularizer
+from moe_lab.mixture import Learner, build_learner, build_mixture, complete
+from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
 from moe_lab.steering import Controller
 from moe_lab.store.run import Run

@@ -1,4 +1,4 @@
-"""A mixture: experts, a gate and the rule that combines them; what trains it; and the checks across parts."""
+"""A mixture: experts, a gate and the rule that combines them; and what trains it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,18 +7,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from moe_lab.baseline import Alone
+from moe_lab.checks import check, check_task, combine_rule
 from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference, infer
 from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Alone, Combine, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
-from moe_lab.routing import MixtureOutput, Routing
+from moe_lab.parts import Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
+from moe_lab.routing import GaussianMixtureOutput, MixtureOutput, Routing
 from moe_lab.slots import on_slots
-from moe_lab.steering import Controller, lack
+from moe_lab.steering import Controller
 
 Constrain = Callable[[Routing], Routing]
+Output = MixtureOutput | GaussianMixtureOutput
 
 
 class Mixture(nn.Module):
@@ -40,7 +43,7 @@ class Mixture(nn.Module):
         norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
         return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
 
-    def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> MixtureOutput:
+    def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> Output:
         """``constrain`` may change what the gate has decided, as controllers do in training."""
         if self.gate.makes_slots:
             return self._of_slots(x_BD, noise)
@@ -49,7 +52,7 @@ class Mixture(nn.Module):
         routing = constrain(self.gate(x_BD, seen, noise))
         if not self.training:
             routing = infer(routing, self.inference, noise)
-        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
+        return experts.mix(routing, self._combine)
 
     def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
         routing = self.gate(x_BD, None, noise)
@@ -92,7 +95,7 @@ class Learner(nn.Module):
         for controller in self.controllers.values():
             controller.before_step(self.mixture.gate, progress)
 
-    def forward(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
+    def forward(self, x_BD: Tensor, noise: Noise) -> Output:
         """The mixture as it is in training, constrained by its controllers."""
         return self.mixture(x_BD, noise, self._constrain)
 
@@ -129,25 +132,9 @@ class Learner(nn.Module):
         return loss_B, Losses(loss_B.mean(-1), raw, weighted)
 
 
-def combine_rule(gate: Gate) -> Combine:
-    """The rule that a gate's config names, or else the one that fits it.
-
-    Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
-    Raises ConfigError where probabilities are asked for and do not fit.
-    """
-    fits = gate.mixes and gate.sizes.experts > 1
-    if gate.combine == "probabilities" and not fits:
-        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
-        raise ConfigError(
-            f"gate.combine=probabilities does not fit {reason}: the gate could not learn from it; "
-            "leave gate.combine null, or take logits"
-        )
-    return gate.combine or ("probabilities" if fits else "logits")
-
-
 def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Learner:
     """The parts that a checked config names, initialized on the CPU, each from its own named generator; a baseline
-    in place of the mixture where the config has one.
+    in place of the mixture where the config has one. ``classes`` is 0 where the targets are numbers.
 
     Raises ConfigError where parts do not fit each other.
     """
@@ -157,7 +144,9 @@ def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
 def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learner:
     """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
     with seeded(seed_init, "baseline"):
-        baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
+        stand_in = build(config["baseline"])
+        check_task("baseline", stand_in, mixture.gate.sizes)
+        baseline = stand_in.replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
         mixture = Mixture(baseline, Alone(sizes), config["inference"])
@@ -187,6 +176,7 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
     expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
         experts = build(config["experts"], replace(sizes, shape=expert_shape))
+    check_task("experts", experts, sizes)
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)
@@ -205,61 +195,6 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
     return Sizes(shape, classes, experts, k)
 
 
-def check(
-    gate: Gate, objective: Objective, regularizers: dict[str, Regularizer], controllers: dict[str, Controller]
-) -> None:
-    """Raise ConfigError where a part's declared demands are not met by the others."""
-    if reason := refusal(gate, objective):
-        raise ConfigError(f"objective {_name(objective)} {reason}")
-    for role, parts in (("regularizer", regularizers), ("controller", controllers)):
-        for name, part in parts.items():
-            if reason := lack(part, gate):
-                raise ConfigError(f"{role} {name} {reason}, or leave {name} out")
-
-
-def refusal(gate: Gate, objective: Objective) -> str | None:
-    """Why an objective cannot train a gate, as the end of a sentence; None where it can. A gate of one expert has
-    nothing to learn, so every objective can."""
-    if gate.sizes.experts == 1:
-        return None
-    if gate.learns_from not in objective.teaches:
-        way = sorted(objective.teaches)[-1]
-        reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
-        return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
-    if objective.needs_distribution and not gate.mixes:
-        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
-        return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
-    if objective.largest_k and gate.sizes.k > objective.largest_k:
-        return (
-            f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
-        )
-    if missing := sorted(objective.needs_extras - gate.extras):
-        return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
-    return None
-
-
-#: what teaches a gate -> what that says of the gate, gates of that kind, and objectives that fit; extra -> its gate
-_LEARNS = {
-    "prediction": "learns from the mixture's prediction",
-    "scores": "has weights without gradient",
-    "draw": "draws its expert",
-    "nothing": "has nothing to learn",
-}
-_GATES = {
-    "prediction": "gate=softmax",
-    "scores": "gate=matching_pursuit or gate=expert_loss",
-    "draw": "gate=stochastic",
-    "nothing": "gate=loudest or gate=uniform",
-}
-_GIVES = {"expert_entropy_BE": "gate=loudest"}
-_OBJECTIVES = {
-    "prediction": "objective=mixture",
-    "scores": "objective=matching_pursuit or objective=expert_loss",
-    "draw": "objective=stochastic",
-    "nothing": "objective=mixture",
-}
-
-
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
     """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
     reads the experts' features)."""
@@ -271,12 +206,10 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
 
 def _check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:
     if value.shape != shape:
-        raise TypeError(f"{role} ({_name(part)}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}")
+        raise TypeError(
+            f"{role} ({type(part).__name__}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}"
+        )
 
 
 def _values(values: range) -> str:
     return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"
-
-
-def _name(part: nn.Module) -> str:
-    return type(part).__name__

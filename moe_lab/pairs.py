@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from moe_lab.checks import refusal
 from moe_lab.config.build import build
 from moe_lab.config.compose import compose, options
 from moe_lab.config.sources import open_sources
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import build_mixture, refusal
+from moe_lab.mixture import build_mixture
 from moe_lab.parts import Gate
 
 #: five experts for images of 8 x 8 in ten classes, as dataset=digits has them

@@ -6,18 +6,18 @@ with ``layers.hyper``; everything else is structure. What parts demand of each o
 and moe_lab/mixture.py checks them before anything is trained.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
 from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
+from moe_lab.sizes import Sizes
+from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
@@ -25,27 +25,6 @@ LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
 #: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
 #: the parameter
 StepSizes = Callable[[nn.Parameter], Tensor]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes that the engine gives to every part.
-
-    shape:   of one sample, (channels, height, width) or (features,); inputs arrive flattened to D features.
-    classes: C.  experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
-    hidden:  H, the width of the experts' last hidden layer; None where they have none.
-    """
-
-    shape: tuple[int, ...]
-    classes: int
-    experts: int
-    k: int
-    hidden: int | None = None
-
-    @property
-    def features(self) -> int:
-        """D."""
-        return prod(self.shape)
 
 
 class Body(nn.Module):
@@ -77,7 +56,10 @@ class Experts(nn.Module):
 
     ``network`` builds one expert, for example a Classifier: a module x [..., B, D] -> (hidden [..., B, H] before its
     ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
+    Experts for numbers say so in ``task``, and make of their networks' last layer what they predict in ``output``.
     """
+
+    task: ClassVar[Task] = "classification"
 
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
         super().__init__()
@@ -85,10 +67,13 @@ class Experts(nn.Module):
         self.hidden_features = hidden_features
         self.bank = stack([network() for _ in range(count)])
 
-    def forward(self, x_BD: Tensor) -> ExpertOutput:
-        hidden_EBH, logits_EBC = self.bank(x_BD.unsqueeze(-3))
-        log_probs_BEC = log_softmax(logits_EBC).transpose(-3, -2)
-        return ExpertOutput(log_probs_BEC, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+    def forward(self, x_BD: Tensor) -> ExpertOutput | GaussianExpertOutput:
+        hidden_EBH, last_EBO = self.bank(x_BD.unsqueeze(-3))
+        return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+
+    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput | GaussianExpertOutput:
+        """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
+        return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
 
 
 class Gate(nn.Module):
@@ -106,7 +91,7 @@ class Gate(nn.Module):
     #: it is fitted (``fit``) after every epoch
     needs_fitting: ClassVar[bool] = False
     #: the one task that the gate can serve; None: it does not look at targets
-    task: ClassVar[str | None] = None
+    task: ClassVar[Task | None] = None
     #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
     selects_k: bool = True
     #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
@@ -228,40 +213,17 @@ class Step:
 
     x_BD: Tensor
     y_B: Tensor
-    output: MixtureOutput
+    output: MixtureOutput | GaussianMixtureOutput
     gate: Gate
     experts: Experts
     noise: Noise
-
-
-class Baseline(ABC):
-    """What stands in for the mixture: a bank of one expert, without a gate."""
-
-    @abstractmethod
-    def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts | None:
-        """The one expert that stands in for the mixture of ``experts`` and ``gate``, built from ``config``; None where
-        the mixture stays. Raises ConfigError where the config has no such baseline."""
-
-
-class Alone(Gate):
-    """The gate of one expert: weight one, nothing to learn."""
-
-    rows_sum_to_one = True
-    gives_logits = False
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes, k=None, combine=None)
-
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        ones_B1 = torch.ones_like(x_BD[..., :1])
-        return Routing(ones_B1, ones_B1, ones_B1 > 0, log_weights_BE=torch.zeros_like(ones_B1))
 
 
 class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
     #: the one task that the objective can serve; None: both
-    task: ClassVar[str | None] = "classification"
+    task: ClassVar[Task | None] = "classification"
     #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
     #: the ways of learning (``Gate.learns_from``) that it serves
@@ -286,6 +248,8 @@ class Regularizer(nn.Module):
     ``weight`` is a number of the config (``hyper``), or a persistent buffer that the regularizer moves itself.
     """
 
+    #: the one task that the regularizer can serve; None: it does not look at targets
+    task: ClassVar[Task | None] = None
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
     #: refuses gates whose routing lacks these extras

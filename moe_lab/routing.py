@@ -6,10 +6,13 @@ inputs and outputs of a layer, **1** an axis of size one. ``weights_BE`` has the
 before the named axes (nothing, or R) is nobody's business.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
+
+LOG_2_PI = math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,13 @@ class Routing:
         return self.extras.get("chosen_BE", self.selected_BE)
 
 
+#: routing and log_probs_BEC -> the mixture's log_probs_BC
+Combination = Callable[[Routing, Tensor], Tensor]
+
+
 @dataclass(frozen=True)
 class ExpertOutput:
-    """What a bank of experts gives: log-probabilities in nats, and the last hidden layer *before* its ReLU."""
+    """What experts give for classes: log-probabilities in nats, and the last hidden layer *before* its ReLU."""
 
     log_probs_BEC: Tensor
     hidden_BEH: Tensor | None
@@ -49,6 +56,10 @@ class ExpertOutput:
     def log_likelihood_BE(self, y_B: Tensor) -> Tensor:
         """log P_e(y|x) of the class y, in nats."""
         return _at_class(self.log_probs_BEC, y_B.unsqueeze(-1))
+
+    def mix(self, routing: Routing, combine: Combination) -> "MixtureOutput":
+        """The mixture of these experts, by one of the rules of moe_lab/combine.py."""
+        return MixtureOutput(routing, self, combine(routing, self.log_probs_BEC))
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,88 @@ class MixtureOutput:
     def log_likelihood_B(self, y_B: Tensor) -> Tensor:
         """log q(y|x) of the class y, in nats."""
         return _at_class(self.log_probs_BC, y_B)
+
+    @property
+    def prediction_B(self) -> Tensor:
+        """The likeliest class."""
+        return self.log_probs_BC.argmax(-1)
+
+    def scores(self, y_B: Tensor) -> dict[str, Tensor]:
+        """What a sample adds to the sums of an epoch, besides its loss: whether its class is wrong."""
+        return {"errors": self.prediction_B != y_B}
+
+    def stored(self, y_B: Tensor) -> dict[str, Tensor]:
+        """The arrays of the test split that a run folder keeps of classes alone."""
+        log_probs_BEC = self.experts.log_probs_BEC
+        return {
+            "log_probs": self.log_probs_BC,
+            "expert_prediction": log_probs_BEC.argmax(-1),
+            "expert_log_probs_half": log_probs_BEC.half(),
+        }
+
+
+@dataclass(frozen=True)
+class GaussianExpertOutput:
+    """What experts give for numbers: N(y; mean_e, variance_e), and the last hidden layer *before* its ReLU.
+
+    Numbers are in sd of y over the training split, as the data set gives them.
+    """
+
+    mean_BE: Tensor
+    log_variance_BE: Tensor
+    hidden_BEH: Tensor | None
+
+    @property
+    def variance_BE(self) -> Tensor:
+        return self.log_variance_BE.exp()
+
+    def log_likelihood_BE(self, y_B: Tensor) -> Tensor:
+        """log N(y; mean_e, variance_e) = -(log 2 pi + log variance_e + (y - mean_e)^2 / variance_e) / 2, in nats."""
+        squared_BE = (y_B.unsqueeze(-1) - self.mean_BE).square() * (-self.log_variance_BE).exp()
+        return -0.5 * (LOG_2_PI + self.log_variance_BE + squared_BE)
+
+    def mix(self, routing: Routing, combine: Combination) -> "GaussianMixtureOutput":
+        """The mixture of these experts: densities have one rule only, which the mixture itself is."""
+        return GaussianMixtureOutput(routing, self)
+
+
+@dataclass(frozen=True)
+class GaussianMixtureOutput:
+    """A mixture of densities on one batch, q(y|x) = sum_e w_e N(y; mean_e, variance_e), rows of w summing to one.
+
+    Source: Bishop 1994, Mixture density networks; in Bishop 2006, Pattern recognition and machine learning, eq. 5.148,
+    its mean eq. 5.158, its variance eq. 5.160.
+    """
+
+    routing: Routing
+    experts: GaussianExpertOutput
+
+    def log_likelihood_B(self, y_B: Tensor) -> Tensor:
+        """log q(y|x) = logsumexp_e(log w_e + log N_e), in nats."""
+        return (self.routing.log_weights_BE + self.experts.log_likelihood_BE(y_B)).logsumexp(-1)
+
+    @property
+    def prediction_B(self) -> Tensor:
+        """The mean, sum_e w_e mean_e."""
+        return (self.routing.weights_BE * self.experts.mean_BE).sum(-1)
+
+    @property
+    def variance_B(self) -> Tensor:
+        """sum_e w_e (variance_e + (mean_e - mean)^2)."""
+        squared_BE = (self.experts.mean_BE - self.prediction_B.unsqueeze(-1)).square()
+        return (self.routing.weights_BE * (self.experts.variance_BE + squared_BE)).sum(-1)
+
+    def scores(self, y_B: Tensor) -> dict[str, Tensor]:
+        """What a sample adds to the sums of an epoch, besides its loss: its squared error."""
+        return {"squared_errors": (y_B - self.prediction_B).square()}
+
+    def stored(self, y_B: Tensor) -> dict[str, Tensor]:
+        """The arrays of the test split that a run folder keeps of densities alone."""
+        return {
+            "log_density": self.log_likelihood_B(y_B),
+            "expert_mean": self.experts.mean_BE,
+            "expert_variance": self.experts.variance_BE,
+        }
 
 
 def _at_class(log_probs: Tensor, y: Tensor) -> Tensor:

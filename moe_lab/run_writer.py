@@ -11,17 +11,21 @@ from moe_lab.job import Job
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text
 from moe_lab.store.status import StatusFile
+from moe_lab.tasks import Task
 from moe_lab.training.members import Record
 
-#: the metrics that status.json repeats, so that a listing of many runs reads one small file each
-HEADLINE = (
-    "test_error_rate",
+_OF_THE_ROUTING = (
     "mutual_information_expert_label_bits",
     "information_per_usage",
     "sample_entropy_bits",
     "usage_entropy_bits",
     "dead_experts",
 )
+#: the metrics that status.json repeats, so that a listing of many runs reads one small file each
+HEADLINE: dict[Task, tuple[str, ...]] = {
+    "classification": ("test_error_rate", *_OF_THE_ROUTING),
+    "regression": ("test_rmse_sd", "test_r2", "test_loss_nats", *_OF_THE_ROUTING),
+}
 
 
 class RunWriter:
@@ -59,9 +63,10 @@ class RunWriter:
         """The arrays of the look at the test split, the metrics that follow from them, and the status of success."""
         for name, arrays in files.items():
             write_npz(self.folder / f"{name}.npz", arrays)
-        metrics = compute(RunArrays.from_arrays(files["routing"], files["evaluation"]))
+        measured = RunArrays.from_arrays(files["routing"], files["evaluation"])
+        metrics = compute(measured)
         write_json(self.folder / "metrics.json", metrics)
-        self._end("finished", headline={name: metrics[name]["value"] for name in HEADLINE})
+        self._end("finished", headline={name: metrics[name]["value"] for name in HEADLINE[measured.task]})
         self.log.info("finished")
         self.close()
 

@@ -43,7 +43,7 @@ def test_a_finished_folder_has_every_file(run):
         "metrics.json",
     }  # fmt: skip
     assert opened.finished and opened.status["differs"]["k"] == 2 and opened.status["differs"]["seed"] == 3
-    assert set(opened.status["headline"]) == set(HEADLINE)
+    assert set(opened.status["headline"]) == set(HEADLINE["classification"])
     assert opened.arrays("assignments")["expert"].shape == (3, 144)
     assert np.array_equal(opened.arrays("attributes")["class"], opened.routing["label"])
     assert len(opened.history) == 3 and "seconds" not in opened.history[0] and "seconds" in opened.timing[0]

@@ -12,9 +12,10 @@ import moe_lab
 PACKAGE = Path(moe_lab.__file__).parent
 #: floor of a module or package; a module may import from floors below it, and from its own package
 FLOORS = {
-    "errors": 1, "ranges": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1, "combine": 1,
-    "networks": 1, "environment": 1, "pooled": 1, "slots": 1, "inference": 1, "projection": 1, "stepped": 1,
-    "entropy": 1, "steering": 1,
+    "errors": 1, "ranges": 1, "tasks": 1, "sizes": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1,
+    "combine": 1, "networks": 1, "environment": 1, "pooled": 1, "slots": 1, "inference": 1, "projection": 1,
+    "stepped": 1,
+    "entropy": 1, "steering": 1, "baseline": 1, "checks": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "controllers": 2,
     "data": 2, "store": 2,
@@ -26,6 +27,8 @@ FLOORS = {
 GROUND = {
     "errors": set(),
     "ranges": set(),
+    "tasks": set(),
+    "sizes": {"tasks"},
     "noise": set(),
     "pooled": set(),
     "layers": {"pooled"},
@@ -38,8 +41,10 @@ GROUND = {
     "environment": set(),
     "routing": set(),
     "slots": {"layers", "routing"},
-    "parts": {"layers", "noise", "ranges", "routing"},
+    "parts": {"layers", "noise", "ranges", "routing", "sizes", "tasks"},
     "steering": {"layers", "parts", "routing"},
+    "checks": {"baseline", "errors", "parts", "sizes", "steering", "tasks"},
+    "baseline": {"noise", "parts", "routing", "sizes", "tasks"},
     "networks": {"config", "errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},
 }

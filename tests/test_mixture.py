@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from moe_lab.checks import check, combine_rule
 from moe_lab.config.build import build
 from moe_lab.config.compose import compose
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import Losses, build_learner, check, combine_rule, parameter_counts, sizes_of
+from moe_lab.mixture import Losses, build_learner, parameter_counts, sizes_of
 from moe_lab.noise import Noise, generator, seeded
 from moe_lab.objectives.mixture import Mixture as MixtureObjective
 from moe_lab.parts import Step

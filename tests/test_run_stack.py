@@ -175,3 +175,14 @@ def test_the_checkpoint_of_other_jobs_is_refused(start):
         start(*ARMS_PLAIN[::-1], resume=True)
     assert [(folder / "status.json").read_bytes() for folder in start.folders] == before
     assert checkpoint.load(start.home)["keys"] == [json.loads(one)["key"] for one in before]
+
+
+def test_runs_that_predict_numbers_train_together_too(start, tmp_path):
+    numbers = ["dataset=toy_inverse", "dataset.samples=300", "experts=gaussian", "objective=mixture_density"]
+    arms = [[*numbers, "seed=0"], [*numbers, "seed=1", "experts.least_sd=0.1", "trainer.lr=3e-3"]]
+    for run, arm in zip(start(*arms), arms, strict=True):
+        solo = alone(tmp_path, arm)
+        for ours, theirs in zip(run.history, solo.history, strict=True):
+            assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)
+        for name in ("label", "prediction", "log_density", "expert_variance"):
+            np.testing.assert_allclose(run.routing[name], solo.routing[name], rtol=1e-3, atol=1e-4)

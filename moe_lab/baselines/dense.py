@@ -2,10 +2,11 @@
 
 from typing import Any, Literal
 
+from moe_lab.baseline import Baseline
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
 from moe_lab.layers import count_parameters
-from moe_lab.parts import Baseline, Config, Experts, Gate
+from moe_lab.parts import Config, Experts, Gate
 
 #: options of experts that are widths
 WIDTHS = ("hidden", "filters")
@@ -27,7 +28,8 @@ class Dense(Baseline):
         node = {**config["experts"], "count": 1}
         if not any(name in node for name in WIDTHS):
             raise ConfigError(
-                "a dense baseline widens the experts' hidden layers, and these have none: take experts=mlp"
+                "a dense baseline widens the experts' hidden layers, and these have none: "
+                "take experts=mlp (gaussian, where the targets are numbers)"
             )
         target = self._target(experts, gate)
         low, high = 0.0, 1.0

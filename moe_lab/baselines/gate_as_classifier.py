@@ -1,8 +1,9 @@
 """The gate's network, set to the task itself."""
 
+from moe_lab.baseline import Baseline
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
-from moe_lab.parts import Baseline, Classifier, Config, Experts, Gate
+from moe_lab.parts import Classifier, Config, Experts, Gate
 
 
 class GateAsClassifier(Baseline):
@@ -12,6 +13,8 @@ class GateAsClassifier(Baseline):
     a mixture is praised.
     Raises ConfigError for a gate whose score has no body.
     """
+
+    task = "classification"
 
     def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts:
         body = config["gate"].get("score", {}).get("body")

@@ -1,6 +1,7 @@
 """No baseline."""
 
-from moe_lab.parts import Baseline, Config, Experts, Gate
+from moe_lab.baseline import Baseline
+from moe_lab.parts import Config, Experts, Gate
 
 
 class Unchanged(Baseline):

@@ -1,7 +1,8 @@
 """One expert alone."""
 
+from moe_lab.baseline import Baseline
 from moe_lab.config.build import build
-from moe_lab.parts import Baseline, Config, Experts, Gate
+from moe_lab.parts import Config, Experts, Gate
 
 
 class Single(Baseline):

@@ -40,7 +40,7 @@ def make_bar() -> Progress:
 
 
 class Bar(Watch):
-    """A bar with epoch, loss, accuracy, gate entropy and time left."""
+    """A bar with epoch, loss, accuracy (of numbers: RMSE), gate entropy and time left."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
@@ -83,5 +83,10 @@ class Lines(Watch):
 def _numbers(row: dict[str, Any]) -> str:
     split = "train" if row["validation_loss_nats"] is None else "validation"
     short = {"train": "train", "validation": "val"}[split]
-    loss, error, entropy = (row[f"{split}_{name}"] for name in ("loss_nats", "error_rate", "sample_entropy_bits"))
-    return f"{short} loss {loss:.3f}  accuracy {1 - error:.1%}  gate entropy {entropy:.2f} bits"
+    loss, entropy = (row[f"{split}_{name}"] for name in ("loss_nats", "sample_entropy_bits"))
+    return f"{short} loss {loss:.3f}  {_quality(row, split)}  gate entropy {entropy:.2f} bits"
+
+
+def _quality(row: dict[str, Any], split: str) -> str:
+    error = row.get(f"{split}_error_rate")
+    return f"RMSE {row[f'{split}_rmse_sd']:.3f} sd" if error is None else f"accuracy {1 - error:.1%}"

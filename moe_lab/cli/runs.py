@@ -20,6 +20,7 @@ LABELS = {
     "run": "run",
     "status": "status",
     "test_error_rate": "error",
+    "test_rmse_sd": "RMSE (sd)",
     "mutual_information_expert_label_bits": "I(E;Y)",
     "usage_entropy_bits": "H(E)",
     "choices": "choices",
@@ -44,13 +45,16 @@ def runs(
 
 
 def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """In a narrow terminal the status only where it tells runs apart, and one metric less: choices need the room."""
+    """In a narrow terminal the status only where it tells runs apart, and one metric less: choices need the room. The
+    error of classes or of numbers only where a run has it, that of classes where none has either."""
     from rich.console import Console
 
-    if Console().width >= WIDE:
-        return LABELS
-    same = all(row["status"] == "finished" for row in rows)
-    left_out = {"usage_entropy_bits", *(["status"] if same else [])}
+    left_out = set() if any("test_rmse_sd" in row for row in rows) else {"test_rmse_sd"}
+    if not left_out and not any("test_error_rate" in row for row in rows):
+        left_out = {"test_error_rate"}
+    if Console().width < WIDE:
+        same = all(row["status"] == "finished" for row in rows)
+        left_out |= {"usage_entropy_bits", *(["status"] if same else [])}
     return {name: label for name, label in LABELS.items() if name not in left_out}
 
 

@@ -6,21 +6,21 @@ import typer
 
 from moe_lab.cli.tables import show
 from moe_lab.cli.words import Format
-from moe_lab.metrics import METRICS
+from moe_lab.metrics import METRICS, RunArrays
 from moe_lab.run_writer import HEADLINE
 from moe_lab.store.run import Run
 
 
 def print_summary(run: Run, page: Path | None) -> None:
-    experts, classes = run.routing["weights"].shape[1], run.routing["log_probs"].shape[1]
+    arrays = RunArrays.from_run(run)
     rows = [
         {
             "metric": name,
             "value": run.metrics[name]["value"],
-            "at most": METRICS[name].bounds(experts=experts, classes=classes)[1],
+            "at most": METRICS[name].bounds(**arrays.sizes)[1],
             "unit": run.metrics[name]["unit"],
         }
-        for name in HEADLINE
+        for name in HEADLINE[arrays.task]
     ]
     show(rows, ["metric", "value", "at most", "unit"], Format.table, empty="")
     typer.echo(f"run     {run.path}")

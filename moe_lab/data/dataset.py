@@ -17,8 +17,9 @@ from moe_lab.ranges import Seed, Share
 
 @dataclass(frozen=True)
 class Split:
-    """Samples of one split: ``x_ND`` float32, flattened and normalised; ``y_N`` int64, a class a sample;
-    ``index_N`` int64, each sample's row in the part of the original data that it was taken from.
+    """Samples of one split: ``x_ND`` float32, flattened and normalised; ``y_N`` int64, a class a sample, or float32, a
+    number a sample, standardized; ``index_N`` int64, each sample's row in the part of the original data that it was
+    taken from.
     """
 
     x_ND: Tensor
@@ -33,10 +34,33 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """A standardized number: (value - mean) / sd, both over the training split; ``name`` says what, in which unit."""
+
+    name: str
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Target(Scale):
+    """The number that a regression is to predict. ``truth`` names the attribute that holds the component that each
+    test sample is known to come from, counted from 0, and ``truth_names`` are the components' names; None and () where
+    nobody knows.
+    """
+
+    truth: str | None = None
+    truth_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Data:
     """Three splits (validation may be empty), the shape of one sample, the names of the classes, and
-    ``attributes``: per-test-sample columns that stay on the CPU, at least ``class``. ``augment`` changes a batch
-    x_BD of the training split, at random, each time that it is used.
+    ``attributes``: per-test-sample columns that stay on the CPU, at least ``class`` where there are classes.
+
+    Where the targets are numbers there are no class names, and ``target`` says what the number is. ``input`` says what
+    a sample is that is one number. ``augment`` changes a batch x_BD of the training split, at random, each time that
+    it is used.
     """
 
     train: Split
@@ -46,6 +70,8 @@ class Data:
     class_names: tuple[str, ...]
     attributes: dict[str, np.ndarray]
     augment: Callable[[Tensor, Noise], Tensor] | None = None
+    target: Target | None = None
+    input: Scale | None = None
 
     @property
     def features(self) -> int:
@@ -54,7 +80,7 @@ class Data:
 
     @property
     def classes(self) -> int:
-        """C."""
+        """C; 0 where the targets are numbers."""
         return len(self.class_names)
 
     def to(self, device: torch.device | str) -> "Data":
@@ -74,7 +100,8 @@ class Dataset(ABC):
 
     @abstractmethod
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """The shape of one sample and the names of the classes, without reading more than that takes."""
+        """The shape of one sample and the names of the classes (none where the targets are numbers), without reading
+        more than that takes."""
 
     @abstractmethod
     def load(self) -> Data:
@@ -89,5 +116,6 @@ class Dataset(ABC):
         """Bring into the data folder what is not there yet; returns where the data lie."""
 
     def split_rows(self, y_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the training and of the validation split, given the labels of the training part."""
+        """Rows of the training and of the validation split, given the labels of the training part, or what else of
+        whole numbers is to be shared out evenly."""
         return stratified(y_N, self.validation_share, self.split_seed, "validation")

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from moe_lab.data.dataset import Data, Dataset, Split
+from moe_lab.data.dataset import Data, Dataset, Split, Target
 from moe_lab.data.npz_file import NpzFile
 from moe_lab.data.npz_layout import read_layout
 from moe_lab.data.split import stratified
+from moe_lab.data.standardize import standardize_by, standardize_target_by
 from moe_lab.ranges import Seed, Share
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -18,8 +19,9 @@ class Npz(Dataset):
     """Your own arrays from an .npz file (`dataset=npz dataset.path=FILE`).
 
     ``x_train`` holds features (N, D) or images (N, height, width) or (N, channels, height, width); bytes are divided
-    by 255. ``y_train`` holds labels 0..C-1. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
-    of the training part is, always the same rows of each class. ``class_names`` (text) is optional.
+    by 255. ``y_train`` holds labels 0..C-1, whole numbers, or in floating point numbers to predict, which are always
+    standardized by the training split. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
+    of the training part is, always the same rows (of each class). ``class_names`` (text) is optional.
     standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 where it is
     constant there). Raises DataError where the file does not hold this.
     """
@@ -47,21 +49,23 @@ class Npz(Dataset):
         layout = read_layout(file)
         x_ND, y_N = read_features(file, "x_train"), layout.y_train_N
         if layout.y_test_N is None:
-            rest, held_out = self._hold_out(file, y_N)
+            rest, held_out = self._hold_out(file, strata(y_N))
             test = take(x_ND, y_N, held_out)
         else:
             rest = np.arange(len(y_N))
             test = take(read_features(file, "x_test"), layout.y_test_N, np.arange(len(layout.y_test_N)))
-        train, validation = (take(x_ND, y_N, rest[rows]) for rows in self.split_rows(y_N[rest]))
+        train, validation = (take(x_ND, y_N, rest[rows]) for rows in self.split_rows(strata(y_N[rest])))
         if self.standardize:
             standardize_by(train, [train, validation, test])
+        target = None if layout.class_names else self._target(file, train, [train, validation, test])
         return Data(
             train=in_float32(file, train),
             validation=in_float32(file, validation),
             test=in_float32(file, test),
             shape=layout.shape,
             class_names=layout.class_names,
-            attributes={"class": test.y_N.numpy()},
+            attributes={"class": test.y_N.numpy()} if target is None else {},
+            target=target,
         )
 
     def check(self) -> list[dict[str, str]]:
@@ -73,12 +77,20 @@ class Npz(Dataset):
         """Nothing to bring: the file is the user's."""
         return self.path
 
-    def _hold_out(self, file: NpzFile, y_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rest, held_out = stratified(y_N, self.test_share, 0, "npz/test")
+    def _target(self, file: NpzFile, train: Split, splits: list[Split]) -> Target:
+        mean, sd = standardize_target_by(train, splits)
+        if sd == 0:
+            raise file.error(
+                f"expected numbers that differ in y_train, found only {mean:g} in the training split; give others"
+            )
+        return Target("y", mean, sd)
+
+    def _hold_out(self, file: NpzFile, strata_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rest, held_out = stratified(strata_N, self.test_share, 0, "npz/test")
         if len(held_out) == 0:
             raise file.error(
                 f"expected x_test and y_test, or samples enough to set dataset.test_share={self.test_share} apart, "
-                f"found {len(y_N)} samples; save x_test and y_test, or give a larger share"
+                f"found {len(strata_N)} samples; save x_test and y_test, or give a larger share"
             )
         return rest, held_out
 
@@ -101,22 +113,19 @@ def read_features(file: NpzFile, key: str) -> np.ndarray:
 
 
 def take(x_ND: np.ndarray, y_N: np.ndarray, rows: np.ndarray) -> Split:
-    """A copy of the given rows, x still in its own precision."""
-    labels, index = y_N[rows].astype(np.int64), rows.astype(np.int64)
-    return Split(torch.from_numpy(x_ND[rows]), torch.from_numpy(labels), torch.from_numpy(index))
+    """A copy of the given rows, x and numbers to predict still in their own precision."""
+    y = y_N[rows].astype(np.float64 if y_N.dtype.kind == "f" else np.int64)
+    return Split(torch.from_numpy(x_ND[rows]), torch.from_numpy(y), torch.from_numpy(rows.astype(np.int64)))
 
 
-def standardize_by(train: Split, splits: list[Split]) -> None:
-    """(x - mean_D) / sd_D in place, mean and population sd those of train, sd 1 for a feature constant there."""
-    sd_D, mean_D = torch.std_mean(train.x_ND, dim=0, correction=0)
-    # zero exactly for a constant feature, since torch updates the mean by differences, which leave no rounding
-    sd_D.masked_fill_(sd_D == 0, 1.0)
-    for split in splits:
-        split.x_ND.sub_(mean_D).div_(sd_D)
+def strata(y_N: np.ndarray) -> np.ndarray:
+    """What is shared out evenly over the splits: the classes; all numbers are alike."""
+    return np.zeros(len(y_N), dtype=np.int64) if y_N.dtype.kind == "f" else y_N
 
 
 def in_float32(file: NpzFile, split: Split) -> Split:
-    """The split with x in float32. Raises DataError where standardizing has made a value too large for it."""
+    """The split with x, and numbers to predict, in float32. Raises DataError where standardizing has made a value of x
+    too large for it."""
     x_ND = split.x_ND.to(torch.float32)
     if not x_ND.isfinite().all():
         feature = (~x_ND.isfinite()).any(dim=0).nonzero()[0].item()
@@ -124,7 +133,7 @@ def in_float32(file: NpzFile, split: Split) -> Split:
             f"expected numbers that float32 holds after standardizing, found feature {feature} beyond it (some values "
             "lie too far from the others); remove it, or give dataset.standardize=false"
         )
-    return replace(split, x_ND=x_ND)
+    return replace(split, x_ND=x_ND, y_N=split.y_N.float() if split.y_N.is_floating_point() else split.y_N)
 
 
 def _text(file: NpzFile, key: str) -> str:

@@ -13,7 +13,8 @@ COLOURS = (1, 3, 4)
 
 @dataclass(frozen=True)
 class Layout:
-    """Shape of one sample, names of the classes, labels of the training part and, where there is one, the test part."""
+    """Shape of one sample, names of the classes (none where the targets are numbers), labels or numbers of the training
+    part and, where there is one, the test part."""
 
     shape: tuple[int, ...]
     class_names: tuple[str, ...]
@@ -28,10 +29,40 @@ def read_layout(file: NpzFile) -> Layout:
     if has_test:
         file.require("x_train", "y_train", "x_test", "y_test")
     shape = _sample_shape(file, "x_train")
+    if file.header("y_train")[1].kind == "f":
+        return _layout_of_numbers(file, shape, has_test)
     y_train_N = _labels(file, "train")
     class_names = _class_names(file, _count_classes(file, y_train_N))
     y_test_N = _test_labels(file, shape, len(class_names)) if has_test else None
     return Layout(shape, class_names, y_train_N, y_test_N)
+
+
+def _layout_of_numbers(file: NpzFile, shape: tuple[int, ...], has_test: bool) -> Layout:
+    if "class_names" in file.keys:
+        found = file.header("y_train")[1]
+        raise file.error(
+            f"expected whole numbers 0..C-1 in y_train beside class_names, found {found}; "
+            "convert with y_train.astype('int64'), or leave class_names out to predict numbers"
+        )
+    y_train_N = _numbers(file, "train")
+    if has_test:
+        _check_test_shape(file, shape)
+    return Layout(shape, (), y_train_N, _numbers(file, "test") if has_test else None)
+
+
+def _numbers(file: NpzFile, part: str) -> np.ndarray:
+    """A number a sample, in float64."""
+    key = f"y_{part}"
+    dtype = _check_column(file, part)
+    if dtype.kind not in "iuf":
+        raise file.error(f"expected real numbers in {key}, found {dtype}; convert with {key}.astype('float32')")
+    y_N = file.read(key).astype(np.float64)
+    if not np.isfinite(y_N).all():
+        raise file.error(
+            f"expected finite numbers in {key}, found NaN or infinities in {(~np.isfinite(y_N)).sum()} of {len(y_N)} "
+            "samples; remove or replace them"
+        )
+    return y_N
 
 
 def _sample_shape(file: NpzFile, key: str) -> tuple[int, ...]:
@@ -51,19 +82,27 @@ def _sample_shape(file: NpzFile, key: str) -> tuple[int, ...]:
 
 
 def _labels(file: NpzFile, part: str) -> np.ndarray:
-    key, count = f"y_{part}", file.header(f"x_{part}")[0][0]
-    shape, dtype = file.header(key)
+    key = f"y_{part}"
+    dtype = file.header(key)[1]
     if dtype.kind not in "iu":
         raise file.error(f"expected whole numbers 0..C-1 in {key}, found {dtype}; convert with {key}.astype('int64')")
+    _check_column(file, part)
+    y_N = file.read(key)
+    if y_N.min() < 0:
+        raise file.error(f"expected labels 0..C-1 in {key}, found {y_N.min()}; renumber the classes from 0")
+    return y_N
+
+
+def _check_column(file: NpzFile, part: str) -> np.dtype:
+    """The type of y, once it is one value a sample."""
+    key, count = f"y_{part}", file.header(f"x_{part}")[0][0]
+    shape, dtype = file.header(key)
     if shape != (count,):
         raise file.error(
             f"expected a label in {key} for each of the {count} samples of x_{part}, shape ({count},), "
             f"found the shape {shape}; save arrays of equal length"
         )
-    y_N = file.read(key)
-    if y_N.min() < 0:
-        raise file.error(f"expected labels 0..C-1 in {key}, found {y_N.min()}; renumber the classes from 0")
-    return y_N
+    return dtype
 
 
 def _count_classes(file: NpzFile, y_N: np.ndarray) -> int:
@@ -94,9 +133,7 @@ def _class_names(file: NpzFile, classes: int) -> tuple[str, ...]:
 
 
 def _test_labels(file: NpzFile, shape: tuple[int, ...], classes: int) -> np.ndarray:
-    found = _sample_shape(file, "x_test")
-    if found != shape:
-        raise file.error(f"expected samples of shape {shape} in x_test as in x_train, found {found}; make them equal")
+    _check_test_shape(file, shape)
     y_N = _labels(file, "test")
     if y_N.max() >= classes:
         raise file.error(
@@ -104,3 +141,9 @@ def _test_labels(file: NpzFile, shape: tuple[int, ...], classes: int) -> np.ndar
             "remove those samples, or add some of that class to the training part"
         )
     return y_N
+
+
+def _check_test_shape(file: NpzFile, shape: tuple[int, ...]) -> None:
+    found = _sample_shape(file, "x_test")
+    if found != shape:
+        raise file.error(f"expected samples of shape {shape} in x_test as in x_train, found {found}; make them equal")

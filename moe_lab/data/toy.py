@@ -29,13 +29,13 @@ class Points:
     group_N: np.ndarray
 
 
-class Toy(Dataset):
-    """Points in the plane, drawn anew each time, the same for the same ``data_seed``; coordinates stay as they are.
+class Drawn(Dataset):
+    """Points that are drawn anew each time, the same for the same ``data_seed``, a fifth of them the test split.
 
-    A fifth of each class is the test split. index_N counts the points as they are drawn. A subclass names the attribute
-    that holds the true groups, and says how many groups and classes there are.
+    index_N counts the points as they are drawn. A subclass names the attribute that holds the true groups, and says
+    how many groups there are.
 
-    samples:   points in all, shared out evenly over the groups (the first get one more where that does not divide).
+    samples:   points in all; where groups are of equal size, the first get one more where that does not divide.
     data_seed: of the points and the test split, apart from the run's seed.
     Raises ConfigError where there are fewer than five points a group.
     """
@@ -60,6 +60,34 @@ class Toy(Dataset):
     def groups(self) -> int:
         """G."""
 
+    def check(self) -> list[dict[str, str]]:
+        data = self.load()
+        sizes = " + ".join(str(len(split)) for split in (data.train, data.validation, data.test))
+        return [{"file": "none", "source": self.prepare(), "found": f"{sizes} points (training, validation, test)"}]
+
+    def prepare(self) -> str:
+        """Nothing to bring: the points are drawn when they are needed."""
+        return f"drawn with dataset.data_seed={self.data_seed}"
+
+    def generator(self) -> np.random.Generator:
+        """What the points are drawn from."""
+        return np.random.Generator(bit_generator(self.data_seed, self.name))
+
+    def split_points(self, label_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows of the training, validation and test split, by ``label_N`` in 0..C-1."""
+        rest, test = stratified(label_N, TEST_SHARE, self.data_seed, f"{self.name}/test")
+        train, validation = (rest[rows] for rows in self.split_rows(label_N[rest]))
+        return train, validation, test
+
+    def even_groups(self) -> np.ndarray:
+        """A group for each point, in turns: group_N."""
+        return np.arange(self.samples) % self.groups
+
+
+class Toy(Drawn):
+    """Points of several classes in the plane, drawn as Drawn says; coordinates stay as they are. A subclass says what
+    classes there are besides."""
+
     @property
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
@@ -73,9 +101,8 @@ class Toy(Dataset):
         return (2,), self.class_names
 
     def load(self) -> Data:
-        points = self.draw(np.random.Generator(bit_generator(self.data_seed, self.name)))
-        rest, test = stratified(points.y_N, TEST_SHARE, self.data_seed, f"{self.name}/test")
-        train, validation = (rest[rows] for rows in self.split_rows(points.y_N[rest]))
+        points = self.draw(self.generator())
+        train, validation, test = self.split_points(points.y_N)
         return Data(
             train=_take(points, train),
             validation=_take(points, validation),
@@ -84,19 +111,6 @@ class Toy(Dataset):
             class_names=self.class_names,
             attributes={"class": points.y_N[test], self.truth: points.group_N[test]},
         )
-
-    def check(self) -> list[dict[str, str]]:
-        data = self.load()
-        sizes = " + ".join(str(len(split)) for split in (data.train, data.validation, data.test))
-        return [{"file": "none", "source": self.prepare(), "found": f"{sizes} points (training, validation, test)"}]
-
-    def prepare(self) -> str:
-        """Nothing to bring: the points are drawn when they are needed."""
-        return f"drawn with dataset.data_seed={self.data_seed}"
-
-    def even_groups(self) -> np.ndarray:
-        """A group for each point, in turns: group_N."""
-        return np.arange(self.samples) % self.groups
 
 
 def numbered(count: int) -> tuple[str, ...]:

@@ -35,6 +35,8 @@ class SoftMoE(Gate):
     Raises ConfigError where samples are no images, or cannot be cut into such patches.
     """
 
+    #: experts see slots, and what they predict from these is mixed as classes are
+    task = "classification"
     rows_sum_to_one = True
     makes_slots = True
     extras = frozenset({"slots_BESI", "log_shares_BES"})

@@ -1,6 +1,6 @@
 """Metrics: pure functions of a run's arrays, in NumPy alone. ``compute(RunArrays.from_run(run))`` gives all of them."""
 
-from moe_lab.metrics import balance, competence, cost, information
+from moe_lab.metrics import balance, competence, cost, information, regression
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.registry import METRICS, Metric, Undefined, compute, metric
 
@@ -15,4 +15,5 @@ __all__ = [
     "cost",
     "information",
     "metric",
+    "regression",
 ]

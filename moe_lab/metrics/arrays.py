@@ -3,84 +3,90 @@
 Axes: N test samples, M routed test samples (at least one positive weight), E experts, C classes.
 """
 
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, ClassVar
 
 import numpy as np
 
 from moe_lab.errors import RunError
+from moe_lab.metrics.layout import LAYOUTS, PARAMETERS, SCALE, check_arrays, task_of
 from moe_lab.store.run import Run
+from moe_lab.tasks import Task
 
-#: dtype kinds that a stored array may have, by the kind that is meant
-KINDS = {"integers": "iu", "floats": "f", "booleans": "b"}
-#: array of routing.npz -> its axes, and the kind of its numbers
-LAYOUT = {
-    "sample_index": ("N", "integers"),
-    "label": ("N", "integers"),
-    "prediction": ("N", "integers"),
-    "log_probs": ("NC", "floats"),
-    "probs": ("NE", "floats"),
-    "weights": ("NE", "floats"),
-    "selected": ("NE", "booleans"),
-    "gate_logits": ("NE", "floats"),
-    "expert_prediction": ("NE", "integers"),
-    "expert_log_prob_true": ("NE", "floats"),
-    "overflow": ("N", "floats"),
-}
-OPTIONAL = {"gate_logits", "overflow"}
-PARAMETERS = ("parameters_total", "parameters_active")
+#: bins of the test targets, of equal size, by which numbers without a known component are told apart
+BINS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class RunArrays:
+class RunArrays(ABC):
     """The test split as a finished run stored it, and the quantities derived from it, each computed once.
 
-    Built by ``from_arrays`` or ``from_run``, which check it. Derived values are float64 of the stored float32.
+    Built by ``from_arrays`` or ``from_run``, which check it: ClassArrays or NumberArrays. Derived values are float64 of
+    the stored float32.
     """
+
+    task: ClassVar[Task]
 
     sample_index_N: np.ndarray
     label_N: np.ndarray
     prediction_N: np.ndarray
-    log_probs_NC: np.ndarray
     probs_NE: np.ndarray
     weights_NE: np.ndarray
     selected_NE: np.ndarray
     gate_logits_NE: np.ndarray | None
-    expert_prediction_NE: np.ndarray
     expert_log_prob_true_NE: np.ndarray
     overflow_N: np.ndarray | None
     parameters_total: int
     parameters_active: int
 
-    @classmethod
-    def from_arrays(cls, routing: Mapping[str, np.ndarray], evaluation: Mapping[str, np.ndarray]) -> Self:
+    @staticmethod
+    def from_arrays(
+        routing: Mapping[str, np.ndarray], evaluation: Mapping[str, np.ndarray]
+    ) -> "ClassArrays | NumberArrays":
         """Check and take the arrays of routing.npz and evaluation.npz; others that they hold are left alone.
 
         Raises: RunError where one is missing, has another shape or type, or holds what no finished run writes.
         """
-        _check_present("routing.npz", routing, LAYOUT.keys() - OPTIONAL)
-        _check_present("evaluation.npz", evaluation, PARAMETERS)
-        _check_layout(routing)
-        _check_values(routing)
-        arrays = {f"{name}_{axes}": routing.get(name) for name, (axes, _) in LAYOUT.items()}
-        parameters = {name: int(evaluation[name]) for name in PARAMETERS}
-        return cls(**arrays, **parameters)
+        check_arrays(routing, evaluation)
+        task = task_of(routing)
+        arrays = {f"{name}_{axes}": routing.get(name) for name, (axes, _) in LAYOUTS[task].items()}
+        arrays |= {name: int(evaluation[name]) for name in PARAMETERS}
+        if task == "classification":
+            return ClassArrays(**arrays)
+        names = tuple(str(name) for name in evaluation["component_names"]) if "component" in routing else ()
+        return NumberArrays(**arrays, **{name: float(evaluation[name]) for name in SCALE}, component_names=names)
 
-    @classmethod
-    def from_run(cls, run: Run) -> Self:
+    @staticmethod
+    def from_run(run: Run) -> "ClassArrays | NumberArrays":
         """The arrays of a run folder. Raises RunError, which names the folder, as ``from_arrays`` does."""
         routing, evaluation = run.routing, run.arrays("evaluation")
         try:
-            return cls.from_arrays(routing, evaluation)
+            return RunArrays.from_arrays(routing, evaluation)
         except RunError as error:
             raise RunError(f"{run.path}: {error}") from None
 
     @property
+    @abstractmethod
+    def classes(self) -> int:
+        """C, also where the test split lacks some of them; of numbers: known components, or else bins."""
+
+    @property
+    @abstractmethod
+    def class_N(self) -> np.ndarray:
+        """The true class, in 0 .. C-1; of numbers: the known component, or else the bin."""
+
+    @property
+    @abstractmethod
+    def log_likelihood_N(self) -> np.ndarray:
+        """log q(y) of the mixture in nats."""
+
+    @property
     def samples(self) -> int:
         """N."""
-        return self.log_probs_NC.shape[0]
+        return len(self.label_N)
 
     @property
     def experts(self) -> int:
@@ -88,9 +94,9 @@ class RunArrays:
         return self.weights_NE.shape[1]
 
     @property
-    def classes(self) -> int:
-        """C, also where the test split lacks some of them."""
-        return self.log_probs_NC.shape[1]
+    def sizes(self) -> dict[str, Any]:
+        """What the bounds of a metric depend on: E, C and the task."""
+        return {"experts": self.experts, "classes": self.classes, "task": self.task}
 
     @cached_property
     def routed_N(self) -> np.ndarray:
@@ -113,65 +119,110 @@ class RunArrays:
         return np.where(self.routed_N, self.weights_NE.argmax(1), -1)
 
     @cached_property
-    def expert_own_prediction_M(self) -> np.ndarray:
-        """What the arg-max expert of each routed sample predicts by itself."""
-        rows = np.flatnonzero(self.routed_N)
-        return self.expert_prediction_NE[rows, self.expert_N[rows]]
-
-    @cached_property
     def label_counts_EC(self) -> np.ndarray:
         """Routed samples by arg-max expert and true class."""
-        return self._counts_EC(self.label_N[self.routed_N])
-
-    @cached_property
-    def prediction_counts_EC(self) -> np.ndarray:
-        """Routed samples by arg-max expert and the class that this expert itself predicts."""
-        return self._counts_EC(self.expert_own_prediction_M)
+        return self.counts_EC(self.expert_N[self.routed_N], self.class_N[self.routed_N])
 
     @cached_property
     def load_E(self) -> np.ndarray:
         """Routed samples by arg-max expert."""
         return self.label_counts_EC.sum(1)
 
-    def _counts_EC(self, class_M: np.ndarray) -> np.ndarray:
-        cells = self.expert_N[self.routed_N] * self.classes + class_M
+    def counts_EC(self, expert_M: np.ndarray, class_M: np.ndarray) -> np.ndarray:
+        """How many samples have this expert and this class."""
+        cells = expert_M * self.classes + class_M
         return np.bincount(cells, minlength=self.experts * self.classes).reshape(self.experts, self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassArrays(RunArrays):
+    """A run that predicted classes."""
+
+    task = "classification"
+
+    log_probs_NC: np.ndarray
+    expert_prediction_NE: np.ndarray
+
+    @property
+    def classes(self) -> int:
+        return self.log_probs_NC.shape[1]
+
+    @property
+    def class_N(self) -> np.ndarray:
+        return self.label_N
+
+    @cached_property
+    def log_likelihood_N(self) -> np.ndarray:
+        return np.take_along_axis(self.log_probs_NC, self.label_N[:, None], 1)[:, 0].astype(np.float64)
+
+    @cached_property
+    def expert_own_prediction_M(self) -> np.ndarray:
+        """What the arg-max expert of each routed sample predicts by itself."""
+        rows = np.flatnonzero(self.routed_N)
+        return self.expert_prediction_NE[rows, self.expert_N[rows]]
+
+    @cached_property
+    def prediction_counts_EC(self) -> np.ndarray:
+        """Routed samples by arg-max expert and the class that this expert itself predicts."""
+        return self.counts_EC(self.expert_N[self.routed_N], self.expert_own_prediction_M)
+
+
+@dataclass(frozen=True, eq=False)
+class NumberArrays(RunArrays):
+    """A run that predicted numbers. ``label_N`` and ``prediction_N``, the mixture's mean, are in sd of the training
+    targets: y = target_mean + target_sd * label."""
+
+    task = "regression"
+
+    log_density_N: np.ndarray
+    expert_mean_NE: np.ndarray
+    expert_variance_NE: np.ndarray
+    component_N: np.ndarray | None
+    component_names: tuple[str, ...]
+    target_mean: float
+    target_sd: float
+
+    @property
+    def classes(self) -> int:
+        return BINS if self.component_N is None else len(self.component_names)
+
+    @cached_property
+    def class_N(self) -> np.ndarray:
+        return bins(self.label_N) if self.component_N is None else self.component_N
+
+    @cached_property
+    def log_likelihood_N(self) -> np.ndarray:
+        return self.log_density_N.astype(np.float64)
+
+    @cached_property
+    def responsible_counts_EC(self) -> np.ndarray:
+        """Routed samples by the expert most responsible for them, arg max of w_e N_e(y), and true class."""
+        with np.errstate(divide="ignore"):
+            joint_ME = np.log(self.normalized_weights_ME) + self.expert_log_prob_true_NE[self.routed_N]
+        return self.counts_EC(joint_ME.argmax(1), self.class_N[self.routed_N])
+
+    @cached_property
+    def error_N(self) -> np.ndarray:
+        """y - mean of the mixture, in sd."""
+        return self.label_N.astype(np.float64) - self.prediction_N
+
+    @cached_property
+    def expert_error_NE(self) -> np.ndarray:
+        """y - mean of each expert, in sd."""
+        return self.label_N.astype(np.float64)[:, None] - self.expert_mean_NE
+
+
+def bin_edges(label_N: np.ndarray) -> np.ndarray:
+    """The nine inner deciles."""
+    return np.quantile(label_N.astype(np.float64), np.arange(1, BINS) / BINS)
+
+
+def bins(label_N: np.ndarray) -> np.ndarray:
+    """Which tenth of the numbers each belongs to, 0 .. 9; equal numbers share one."""
+    return np.searchsorted(bin_edges(label_N), label_N.astype(np.float64), side="right")
 
 
 def normalized(rows: np.ndarray) -> np.ndarray:
     """Rows ``[..., E]`` in float64, each divided by its sum, which has to be positive."""
     rows = rows.astype(np.float64)
     return rows / rows.sum(-1, keepdims=True)
-
-
-def _check_present(file: str, arrays: Mapping[str, np.ndarray], names: Iterable[str]) -> None:
-    missing = sorted(set(names) - arrays.keys())
-    if missing:
-        raise RunError(f"{file} lacks {', '.join(missing)}: train the run again with this version of moe-lab")
-
-
-def _check_layout(routing: Mapping[str, np.ndarray]) -> None:
-    sizes: dict[str, int] = {}
-    for name, (axes, kind) in LAYOUT.items():
-        array = routing.get(name)
-        if array is None:
-            continue
-        if array.ndim != len(axes) or array.dtype.kind not in KINDS[kind]:
-            raise RunError(f"{name} should be ({', '.join(axes)}) {kind}, but is {array.shape} {array.dtype}")
-        for axis, size in zip(axes, array.shape, strict=True):
-            if sizes.setdefault(axis, size) != size:
-                raise RunError(f"{name} has {size} along {axis}, the arrays before it {sizes[axis]}")
-    if not all(sizes.values()):
-        raise RunError(f"the test split is empty: {', '.join(f'{axis}={size}' for axis, size in sizes.items())}")
-
-
-def _check_values(routing: Mapping[str, np.ndarray]) -> None:
-    classes = routing["log_probs"].shape[1]
-    for name in ("label", "prediction", "expert_prediction"):
-        if routing[name].min() < 0 or routing[name].max() >= classes:
-            raise RunError(f"{name} holds classes outside 0 .. {classes - 1}")
-    for name in ("probs", "weights"):
-        if not (np.isfinite(routing[name]).all() and (routing[name] >= 0).all()):
-            raise RunError(f"{name} holds NaN, infinite or negative numbers: the run diverged or its file is damaged")
-    if np.isnan(routing["log_probs"]).any():
-        raise RunError("log_probs holds NaN: the run diverged or its file is damaged")

@@ -1,14 +1,15 @@
-"""How sharply the gate decides, and how much the chosen expert tells about the class.
+"""How sharply the gate decides, and how much the chosen expert tells about the target.
 
-Over routed samples: H(E|X) of the gate's weights, and I(E;Y) of the arg-max expert. With one expert nothing is chosen,
-and there is no value; with one class an information of 0 bits is the right one, but what divides by it has none.
+Over routed samples: H(E|X) of the gate's weights, and I(E;Y) of the arg-max expert, Y being the class (of numbers: the
+known component, or else the tenth). With one expert nothing is chosen, and there is no value; with one class an
+information of 0 bits is the right one, but what divides by it has none.
 """
 
 import math
 
 import numpy as np
 
-from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.arrays import NumberArrays, RunArrays
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
 
@@ -45,7 +46,10 @@ def router_entropy_bits(arrays: RunArrays) -> float:
     source="Krishnamurthy et al. 2023, arXiv:2302.14703",
 )
 def mutual_information_expert_label_bits(arrays: RunArrays) -> float:
-    """I(E;Y) between the arg-max expert and the true class, plug-in estimate over routed samples."""
+    """I(E;Y) between the arg-max expert and the true class, plug-in estimate over routed samples.
+
+    Of numbers, Y is the known component that a sample comes from, or else which tenth of the test targets it is.
+    """
     require_choice(arrays)
     return mutual_information_bits(arrays.label_counts_EC)
 
@@ -56,6 +60,7 @@ def mutual_information_expert_label_bits(arrays: RunArrays) -> float:
     high="log2 min(E, C)",
     better="higher",
     source="Krishnamurthy et al. 2023, arXiv:2302.14703",
+    task="classification",
 )
 def mutual_information_expert_prediction_bits(arrays: RunArrays) -> float:
     """I(E;Y') between the arg-max expert and the class that this expert itself predicts, over routed samples.
@@ -66,9 +71,27 @@ def mutual_information_expert_prediction_bits(arrays: RunArrays) -> float:
     return mutual_information_bits(arrays.prediction_counts_EC)
 
 
+@metric(
+    unit="bits",
+    low="0",
+    high="log2 min(E, C)",
+    better="higher",
+    source="Jacobs et al. 1991, the posterior of eq. 1.3",
+    task="regression",
+)
+def mutual_information_responsible_label_bits(arrays: NumberArrays) -> float:
+    """I(E*;Y), E* the expert most responsible for the sample, arg max w_e N_e(y), and Y as I(E;Y) has it.
+
+    Where one input has several right answers the gate cannot know which it will be, and I(E;Y) stays small, however
+    well the experts have shared the answers among themselves; this looks at the answer, too.
+    """
+    require_choice(arrays)
+    return mutual_information_bits(arrays.responsible_counts_EC)
+
+
 @metric(unit="fraction", low="0", high="1", better="higher", source="Theil 1970, uncertainty coefficient")
 def information_per_usage(arrays: RunArrays) -> float:
-    """I(E;Y) / H(E) of the arg-max expert: the share of the experts' usage that follows the true class.
+    """I(E;Y) / H(E) of the arg-max expert: the share of the experts' usage that follows Y as I(E;Y) has it.
 
     Any balancer raises I(E;Y), which H(E) bounds; this ratio rises only where the use is class-specific.
     """

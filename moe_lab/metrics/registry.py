@@ -18,22 +18,25 @@ from typing import Any, Literal
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
+from moe_lab.tasks import TARGETS, Task
 
-Unit = Literal["bits", "nats", "fraction", "count"]
+#: sd: of the target over the training split; y: the target's own unit
+Unit = Literal["bits", "nats", "fraction", "count", "sd", "y"]
 Better = Literal["lower", "higher", "none"]
 Value = float | int | list[float | None]
 
-#: what a bound may be called -> its number, given E experts and C classes; None is no bound
-LIMITS: dict[str, Callable[[int, int], float | None]] = {
-    "none": lambda E, C: None,
-    "-1": lambda E, C: -1.0,
-    "0": lambda E, C: 0.0,
-    "1": lambda E, C: 1.0,
-    "1 / E": lambda E, C: 1 / E,
-    "E": lambda E, C: float(E),
-    "E - 1": lambda E, C: E - 1.0,
-    "log2 E": lambda E, C: math.log2(E),
-    "log2 min(E, C)": lambda E, C: math.log2(min(E, C)),
+#: what a bound may be called -> its number, given E experts, C classes and the task; None is no bound
+LIMITS: dict[str, Callable[[int, int, Task], float | None]] = {
+    "none": lambda E, C, task: None,
+    "-1": lambda E, C, task: -1.0,
+    "0": lambda E, C, task: 0.0,
+    "0 of classes": lambda E, C, task: 0.0 if task == "classification" else None,
+    "1": lambda E, C, task: 1.0,
+    "1 / E": lambda E, C, task: 1 / E,
+    "E": lambda E, C, task: float(E),
+    "E - 1": lambda E, C, task: E - 1.0,
+    "log2 E": lambda E, C, task: math.log2(E),
+    "log2 min(E, C)": lambda E, C, task: math.log2(min(E, C)),
 }
 
 
@@ -43,7 +46,8 @@ class Undefined(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """A registered metric: ``low`` and ``high`` are names from LIMITS, ``null_element`` why a list may hold nulls."""
+    """A registered metric: ``low`` and ``high`` are names from LIMITS, ``null_element`` why a list may hold nulls,
+    ``task`` the one task that it has a value for (None: both)."""
 
     name: str
     unit: Unit
@@ -54,13 +58,22 @@ class Metric:
     source: str
     function: Callable[[RunArrays], Value]
     null_element: str | None
+    task: Task | None
 
-    def bounds(self, *, experts: int, classes: int) -> tuple[float | None, float | None]:
-        """The least and greatest value that the metric can take with E experts and C classes; None is no bound."""
-        return LIMITS[self.low](experts, classes), LIMITS[self.high](experts, classes)
+    def bounds(self, *, experts: int, classes: int, task: Task = "classification") -> tuple[float | None, float | None]:
+        """The least and greatest value that the metric can take with E experts and C classes (of numbers: known
+        components or bins); None is no bound."""
+        return LIMITS[self.low](experts, classes, task), LIMITS[self.high](experts, classes, task)
+
+    def serves(self, task: Task) -> bool:
+        """Whether the metric can have a value for this task."""
+        return self.task in (None, task)
 
     def entry(self, arrays: RunArrays) -> dict[str, Any]:
         """{"value", "unit"} in plain Python, and "reason" where the value, or an element of a list, is null."""
+        if not self.serves(arrays.task):
+            reason = f"the targets are {TARGETS[arrays.task]}, not {TARGETS[self.task]}"
+            return {"value": None, "unit": self.unit, "reason": reason}
         try:
             value = _plain(self.function(arrays))
         except Undefined as undefined:
@@ -74,7 +87,14 @@ METRICS: dict[str, Metric] = {}
 
 
 def metric(
-    *, unit: Unit, low: str, high: str, better: Better, source: str, null_element: str | None = None
+    *,
+    unit: Unit,
+    low: str,
+    high: str,
+    better: Better,
+    source: str,
+    null_element: str | None = None,
+    task: Task | None = None,
 ) -> Callable[[Callable[[RunArrays], Value]], Callable[[RunArrays], Value]]:
     """Register a function under its own name; the first line of its docstring is the definition.
 
@@ -87,7 +107,7 @@ def metric(
         unknown = {low, high} - LIMITS.keys()
         if name in METRICS or unknown or not definition:
             raise ValueError(f"metric {name}: taken already, no docstring, or unknown bounds {sorted(unknown)}")
-        METRICS[name] = Metric(name, unit, low, high, better, definition, source, function, null_element)
+        METRICS[name] = Metric(name, unit, low, high, better, definition, source, function, null_element, task)
         return function
 
     return register

@@ -20,7 +20,7 @@ class Mixture(Objective):
         self._second_softmax = second_softmax
 
     def forward(self, step: Step) -> Tensor:
-        log_probs_BC = step.output.log_probs_BC
-        if self._second_softmax:
-            log_probs_BC = log_probs_BC.exp().log_softmax(-1)
+        if not self._second_softmax:
+            return -step.output.log_likelihood_B(step.y_B)
+        log_probs_BC = step.output.log_probs_BC.exp().log_softmax(-1)
         return -log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)

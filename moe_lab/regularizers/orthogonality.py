@@ -65,7 +65,9 @@ def span_share(hidden_BEH: Tensor, square_BE: Tensor, selected_BE: Tensor) -> Te
     size = selected_BE.shape[-1]
     eye_EE = torch.eye(size, dtype=hidden_BEH.dtype, device=hidden_BEH.device)
     cosine_BEE = torch.where(eye_EE > 0, 1 + RIDGE, unit_BEH @ unit_BEH.mT)
-    return 1 + RIDGE - 1 / torch.linalg.inv(cosine_BEE).diagonal(dim1=-2, dim2=-1)
+    # inv would wait for the device to ask whether it succeeded
+    inverse_BEE = torch.linalg.inv_ex(cosine_BEE).inverse
+    return 1 + RIDGE - 1 / inverse_BEE.diagonal(dim1=-2, dim2=-1)
 
 
 def _check(sizes: Sizes) -> None:

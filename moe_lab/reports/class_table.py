@@ -1,6 +1,7 @@
 """Which classes each expert gets, as an annotated heat map. Axes: E experts, C classes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +12,31 @@ from moe_lab.reports.style import INK
 
 #: above these sizes, rows are lower and counts are left out; experts are told without their load
 MANY_CLASSES, MANY_EXPERTS = 40, 16
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a table of experts against the values of a target is called: ``one`` in the figure, ``column`` in its CSV;
+    ``head`` says which expert of a sample is meant."""
+
+    stem: str
+    title: str
+    one: str
+    column: str
+    head: str
+    caption: str
+
+
+CLASSES = Words(
+    "class_expert",
+    "Which classes each expert gets",
+    "class",
+    "class",
+    "expert",
+    "A row is a true class, a column an expert; a cell counts the test samples of the class whose largest weight "
+    "went to the expert, and its colour is their share of the class. Classes stand grouped by the expert that gets "
+    "most of them.",
+)
 
 
 def class_order(counts_EC: np.ndarray) -> list[int]:
@@ -24,8 +50,12 @@ def class_order(counts_EC: np.ndarray) -> list[int]:
 def class_table(arrays: RunArrays, class_names: Sequence[str]) -> Picture:
     """Routed test samples by true class and arg-max expert; colour is the expert's share of the class."""
     counts_EC = arrays.label_counts_EC
+    return heat_map(counts_EC, class_names, class_order(counts_EC), CLASSES)
+
+
+def heat_map(counts_EC: np.ndarray, class_names: Sequence[str], order: Sequence[int], words: Words) -> Picture:
+    """Counts of samples by expert and value of the target, the values from top to bottom in ``order``."""
     experts, classes = counts_EC.shape
-    order = class_order(counts_EC)
     counts_CE = counts_EC.T[order]
     share_CE = counts_CE / np.maximum(counts_CE.sum(1, keepdims=True), 1)
     dense, roomy = classes > MANY_CLASSES, experts <= MANY_EXPERTS
@@ -39,33 +69,33 @@ def class_table(arrays: RunArrays, class_names: Sequence[str]) -> Picture:
         axes.set_yticks(range(classes), names, fontsize=small, parse_math=False)
         heads = [str(e) for e in range(experts)]
         if roomy:
-            heads = [f"{e}\n{share(load, arrays.routed_count)}" for e, load in enumerate(arrays.load_E)]
+            heads = [f"{e}\n{share(load, counts_EC.sum())}" for e, load in enumerate(counts_EC.sum(1))]
         axes.set_xticks(range(experts), heads, fontsize=8.5 if experts <= 32 else 6, linespacing=1.4)
         axes.tick_params(length=0, labeltop=True, labelbottom=False)
-        axes.set_xlabel("expert, and its share of the samples" if roomy else "expert", loc="left")
+        axes.set_xlabel(f"{words.head}, and its share of the samples" if roomy else words.head, loc="left")
         axes.xaxis.set_label_position("top")
-        axes.set_ylabel("true class", loc="top")
+        axes.set_ylabel(f"true {words.one}", loc="top")
         axes.spines[:].set_visible(False)
         _rule_cells(axes, classes, experts)
         if roomy and not dense:
             _write_counts(axes, counts_CE, share_CE)
         bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.6, aspect=34, pad=0.02, anchor=(0.0, 1.0))
         bar.outline.set_visible(False)
-        bar.set_label("share of the class (%)", loc="left")
+        bar.set_label(f"share of the {words.one} (%)", loc="left")
         bar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0", "25", "50", "75", "100"])
 
     rows = tuple(
-        {"class": c, "class_name": class_names[c], **{f"expert_{e}": int(counts_EC[e, c]) for e in range(experts)}}
+        {words.column: c, f"{words.column}_name": class_names[c]}
+        | {f"expert_{e}": int(counts_EC[e, c]) for e in range(experts)}
         for c in range(classes)
     )
     svg = draw(width, 1.5 + cell * classes, paint)
     return Picture(
-        "class_expert",
-        "Which classes each expert gets",
-        f"Heat map of {classes} classes by {experts} experts. {_main_classes(counts_EC, class_names)}",
-        "A row is a true class, a column an expert; a cell counts the test samples of the class whose largest weight "
-        "went to the expert, and its colour is their share of the class. Classes stand grouped by the expert that gets "
-        "most of them.",
+        words.stem,
+        words.title,
+        f"Heat map, a row a {words.one} ({classes}), a column an expert ({experts}). "
+        f"{_main_classes(counts_EC, class_names)}",
+        words.caption,
         svg,
         rows,
         width,

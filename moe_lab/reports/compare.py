@@ -7,7 +7,7 @@ from typing import Any
 
 from moe_lab.errors import RunError
 from moe_lab.reports.choices import across
-from moe_lab.reports.compare_curves import accuracies, losses
+from moe_lab.reports.compare_curves import accuracies, losses, rmses
 from moe_lab.reports.compare_experts import X, Y, information, loads
 from moe_lab.reports.entry import Entry
 from moe_lab.reports.headline import LABELS
@@ -69,10 +69,13 @@ def write_comparison(runs: Sequence[Run], claim: Callable[[], Path]) -> Path:
 def _pictures(entries: Sequence[Entry]) -> tuple[Picture, ...]:
     """The figures for which at least one run has the numbers."""
     trained = [entry for entry in entries if entry.history]
+    classifying, regressing = ([e for e in trained if e.has(f"train_{name}")] for name in ("error_rate", "rmse_sd"))
     routed = [entry for entry in entries if entry.arrays is not None and entry.arrays.routed_count]
     informed = [entry for entry in routed if entry.value(X) is not None and entry.value(Y) is not None]
     return (
-        *((accuracies(trained), losses(trained)) if trained else ()),
+        *((accuracies(classifying),) if classifying else ()),
+        *((rmses(regressing),) if regressing else ()),
+        *((losses(trained),) if trained else ()),
         *((loads(routed),) if routed else ()),
         *((information(informed),) if informed else ()),
     )
@@ -93,9 +96,15 @@ def _rows(entries: Sequence[Entry], differing: dict[str, list[str]]) -> list[dic
     return [
         {"key": entry.key, "run": entry.run.name, "status": entry.run.status["status"]}
         | {choice: values[place] for choice, values in differing.items()}
-        | {name: entry.value(name) for name in LABELS}
+        | {name: entry.value(name) for name in _labels(entries)}
         for place, entry in enumerate(entries)
     ]
+
+
+def _labels(entries: Sequence[Entry]) -> dict[str, str]:
+    """The metrics of the tasks that the finished runs have, each as its task calls it."""
+    tasks = sorted({entry.arrays.task for entry in entries if entry.arrays is not None})
+    return {name: label for task in tasks or ["classification"] for name, label in LABELS[task].items()}
 
 
 def _states(entries: Sequence[Entry]) -> list[str]:
@@ -110,7 +119,7 @@ def _states(entries: Sequence[Entry]) -> list[str]:
 def _metric_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """A row a metric: label, bounds (where they are the same for all runs), direction, and a cell a run."""
     rows = []
-    for name, label in LABELS.items():
+    for name, label in _labels(entries).items():
         found = [entry.number(name) for entry in entries]
         known = [cell for cell in found if cell]
         if not known:
@@ -130,5 +139,5 @@ def _metric_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def _reasons(entries: Sequence[Entry]) -> list[str]:
     """Why a value is undefined, for each run and metric."""
-    cells = [(entry, entry.number(name)) for name in LABELS for entry in entries]
+    cells = [(entry, entry.number(name)) for name in _labels(entries) for entry in entries]
     return [f"{entry.key}, {cell.name}: {cell.reason}" for entry, cell in cells if cell and cell.value is None]

@@ -23,11 +23,23 @@ def accuracies(entries: Sequence[Entry]) -> Picture:
     return _overlay(entries, lines, tests, **words)
 
 
+def rmses(entries: Sequence[Entry]) -> Picture:
+    """Validation RMSE over the epochs, and the test RMSE at the end."""
+    lines = [_line(entry, "rmse_sd", lambda rmse: rmse) for entry in entries]
+    tests = [entry.value("test_rmse_sd") for entry in entries]
+    caption = (
+        "Lines: root mean squared error on the validation split after each epoch, in sd of the training targets "
+        "(dashed: on the training data, where a run has no validation split). Diamonds: on the test split at the end."
+    )
+    words = {"stem": "rmse", "title": "RMSE", "y": "RMSE (sd)", "caption": caption}
+    return _overlay(entries, lines, tests, **words)
+
+
 def losses(entries: Sequence[Entry]) -> Picture:
     """Validation loss over the epochs, and the test loss at the end."""
     lines = [_line(entry, "loss_nats", lambda loss: loss) for entry in entries]
     tests = [entry.value("test_loss_nats") for entry in entries]
-    caption = "Lines and diamonds as for the accuracy."
+    caption = "Lines and diamonds as in the figure before."
     words = {"stem": "loss", "title": "Loss", "y": "loss (nats a sample)", "caption": caption}
     return _overlay(entries, lines, tests, **words)
 

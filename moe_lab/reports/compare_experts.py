@@ -85,8 +85,8 @@ def information(entries: Sequence[Entry]) -> Picture:
         "information",
         "Information against usage",
         f"Scatter of {len(entries)} runs. Bits of information of bits of usage: {told}.",
-        "To use the experts more evenly raises what the choice of expert can tell about the class, up to the dotted "
-        "line. Compare runs at the same place along the bottom: the higher one follows the classes more.",
+        "To use the experts more evenly raises what the choice of expert can tell about the target, up to the dotted "
+        "line. Compare runs at the same place along the bottom: the higher one follows the target more.",
         draw(HALF, 3.1, paint),
         rows,
         HALF,

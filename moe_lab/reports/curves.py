@@ -11,6 +11,10 @@ from moe_lab.reports.style import ACCENT, INK, MUTED, WARM, epoch_ticks, label_e
 
 History = Sequence[dict[str, float | None]]
 
+DENSITY = (
+    "Lower is better, and it may be negative, for a density may exceed 1. One Gaussian with the mean and the sd of all "
+    "targets, whatever the input, costs 1.42 nats."
+)
 EARLY = "Training is averaged while the weights still move, validation is measured after each epoch."
 
 
@@ -52,6 +56,24 @@ def accuracy_curve(history: History) -> Picture:
     return _picture(history, curves, stem="accuracy", title="Accuracy", y="accuracy (%)", caption=caption)
 
 
+def quality_curve(history: History) -> Picture:
+    """Of a run that predicts numbers the RMSE, else the accuracy."""
+    return rmse_curve(history) if "train_rmse_sd" in history[0] else accuracy_curve(history)
+
+
+def rmse_curve(history: History) -> Picture:
+    """Root mean squared error of the mixture's mean in sd, of training and validation."""
+    curves = [
+        Curve(name, label, column(history, name), colour, dash)
+        for name, label, colour, dash in (
+            ("train_rmse_sd", "training", MUTED, "--"),
+            ("validation_rmse_sd", "validation", ACCENT, "-"),
+        )
+    ]
+    caption = f"In sd of the training targets: the mean of all targets alone would get 1. {EARLY}"
+    return _picture(history, curves, stem="rmse", title="RMSE", y="RMSE (sd)", caption=caption)
+
+
 def loss_curve(history: History) -> Picture:
     """Negative log-likelihood in nats, of training and validation."""
     curves = [
@@ -61,7 +83,8 @@ def loss_curve(history: History) -> Picture:
             ("validation_loss_nats", "validation", ACCENT, "-"),
         )
     ]
-    caption = "Lower is better; to guess evenly among C classes costs ln C nats."
+    numbers = "train_rmse_sd" in history[0]
+    caption = DENSITY if numbers else "Lower is better; to guess evenly among C classes costs ln C nats."
     return _picture(history, curves, stem="loss", title="Loss", y="loss (nats a sample)", caption=caption)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from moe_lab.metrics import RunArrays
 from moe_lab.reports.curves import History
-from moe_lab.reports.headline import Number, number
+from moe_lab.reports.headline import Number, number, serves
 from moe_lab.store.run import Run
 
 
@@ -33,6 +33,10 @@ class Entry:
 
     def number(self, name: str) -> Number | None:
         """The metric as it is printed; None where the run did not finish or did not compute it."""
-        if self.arrays is None or name not in self.run.metrics:
+        if self.arrays is None or name not in self.run.metrics or not serves(name, self.arrays.task):
             return None
-        return number(name, self.run.metrics[name], self.arrays.experts, self.arrays.classes)
+        return number(name, self.run.metrics[name], **self.arrays.sizes)
+
+    def has(self, column: str) -> bool:
+        """Whether the history has this column."""
+        return bool(self.history) and column in self.history[0]

@@ -4,21 +4,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from moe_lab.metrics import METRICS
+from moe_lab.metrics.arrays import NumberArrays
 from moe_lab.reports.numbers import NBSP, UNITS, change, digits, quantity, short
+from moe_lab.tasks import Task
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
+INFORMATION = "mutual_information_expert_label_bits"
 #: metric -> what a card calls it
-HEADLINE = {
-    "test_error_rate": "Test error",
-    "mutual_information_expert_label_bits": "Information I(E;Y)",
-    "information_per_usage": "I(E;Y) / H(load)",
-    "usage_entropy_bits": "Usage entropy H(E)",
-    "sample_entropy_bits": "Sample entropy H(E|X)",
-    "dead_experts": "Dead experts",
-    "hardening_gap": "Hardening gap",
-    "oracle_error_rate": "Oracle error",
+HEADLINE: dict[Task, dict[str, str]] = {
+    "classification": {
+        "test_error_rate": "Test error",
+        INFORMATION: "Information I(E;Y)",
+        "information_per_usage": "I(E;Y) / H(load)",
+        "usage_entropy_bits": "Usage entropy H(E)",
+        "sample_entropy_bits": "Sample entropy H(E|X)",
+        "dead_experts": "Dead experts",
+        "hardening_gap": "Hardening gap",
+        "oracle_error_rate": "Oracle error",
+    },
+    "regression": {
+        "test_loss_nats": "Test loss",
+        "test_rmse_sd": "Test RMSE",
+        "test_r2": "Test R\N{SUPERSCRIPT TWO}",
+        INFORMATION: "Information I(E;Y)",
+        "mutual_information_responsible_label_bits": "I(E*;Y), E* responsible",
+        "usage_entropy_bits": "Usage entropy H(E)",
+        "sample_entropy_bits": "Sample entropy H(E|X)",
+        "dead_experts": "Dead experts",
+    },
 }
 #: metrics that stand in the table of a comparison besides
 BESIDE = {
@@ -30,7 +47,17 @@ BESIDE = {
     "parameters_total": "Parameters",
     "parameters_active": "Parameters used a sample",
 }
-LABELS = HEADLINE | BESIDE
+#: metrics that stand there of numbers alone
+BESIDE_NUMBERS = {
+    "information_per_usage": "I(E;Y) / H(load)",
+    "hardening_gap_nats": "Hardening gap",
+    "oracle_rmse_sd": "Oracle RMSE",
+}
+LABELS: dict[Task, dict[str, str]] = {
+    "classification": HEADLINE["classification"] | BESIDE,
+    "regression": HEADLINE["regression"] | BESIDE_NUMBERS | BESIDE,
+}
+ONE_SEED = "One seed: n = 1. Another seed may give other numbers, so this is an observation, not yet a result."
 #: stands with the numbers of a run whose evaluation.npz says that it is batch_dependent
 BATCH_NOTE = (
     "Predictions of this run depend on their batch-mates: test samples were taken in their order, in batches of the "
@@ -61,30 +88,36 @@ class Number:
         return self.digits if self.value is None or not self.unit else f"{self.digits}{NBSP}{self.unit}"
 
 
-def numbers(metrics: Metrics, experts: int, classes: int) -> list[Number]:
-    """All metrics of metrics.json, the headline first."""
-    names = [name for name in HEADLINE if name in metrics] + [name for name in metrics if name not in HEADLINE]
-    return [number(name, metrics[name], experts, classes) for name in names]
+def numbers(metrics: Metrics, experts: int, classes: int, task: Task = "classification") -> list[Number]:
+    """All metrics of metrics.json that the task has, the headline first."""
+    first = HEADLINE[task]
+    names = [name for name in first if name in metrics] + [name for name in metrics if name not in first]
+    return [number(name, metrics[name], experts, classes, task) for name in names if serves(name, task)]
 
 
-def headline(metrics: Metrics, experts: int, classes: int) -> list[Number]:
-    return [found for found in numbers(metrics, experts, classes) if found.name in HEADLINE]
+def serves(name: str, task: Task) -> bool:
+    """Whether a metric has a value for the task; of one that this version of moe-lab does not know, nobody knows."""
+    return name not in METRICS or METRICS[name].serves(task)
 
 
-def number(name: str, entry: Mapping[str, Any], experts: int, classes: int) -> Number:
+def headline(metrics: Metrics, experts: int, classes: int, task: Task = "classification") -> list[Number]:
+    return [found for found in numbers(metrics, experts, classes, task) if found.name in HEADLINE[task]]
+
+
+def number(name: str, entry: Mapping[str, Any], experts: int, classes: int, task: Task = "classification") -> Number:
     """The entry of metrics.json with what the register knows of it, for E experts and C classes."""
     value, unit, metric = entry["value"], entry["unit"], METRICS.get(name)
-    low, high = metric.bounds(experts=experts, classes=classes) if metric else (None, None)
+    low, high = metric.bounds(experts=experts, classes=classes, task=task) if metric else (None, None)
     difference = unit == "fraction" and low is not None and low < 0
     inside = not isinstance(value, list) and None not in (value, low, high) and 0 <= low < high
     return Number(
         name=name,
-        label=LABELS.get(name, name),
+        label=LABELS[task].get(name, name),
         value=value,
         digits=change(value) if difference and value is not None else digits(value, unit),
         unit="points" if difference else UNITS.get(unit, unit),
         bounds=_bounds_text(low, high, unit, "points" if difference else UNITS.get(unit, unit)),
-        better=BETTER[metric.better] if metric and low != high else "",
+        better=BETTER[metric.better] if metric and (low is None or low != high) else "",
         definition=" ".join(metric.definition.split()) if metric else "not a metric of this version of moe-lab",
         source=metric.source if metric else "",
         reason=entry.get("reason"),
@@ -99,14 +132,17 @@ def _bounds_text(low: float | None, high: float | None, unit: str, name: str) ->
         return "unbounded"
     if high is None:
         return f"at least {ends[0]}"
+    if low is None:
+        return f"at most {ends[0]}{suffix}"
     return f"always {ends[0]}{suffix}" if low == high else f"{ends[0]} to {ends[1]}{suffix}"
 
 
-def verdict(metrics: Metrics, experts: int, classes: int) -> str:
-    """One sentence in plain numbers: how many experts are used, the error, and what the choice of expert tells."""
-    clauses = [_usage_clause(metrics, experts), _error_clause(metrics)]
+def verdict(metrics: Metrics, experts: int, classes: int, task: Task = "classification", about: str = "class") -> str:
+    """One sentence in plain numbers: how many experts are used, the error, and what the choice of expert tells
+    ``about`` the target."""
+    clauses = [_usage_clause(metrics, experts), (_error_clause if task == "classification" else _rmse_clause)(metrics)]
     if experts > 1:
-        clauses += [_information_clause(metrics, experts, classes)]
+        clauses += [_information_clause(metrics, experts, classes, about)]
     unrouted = _value(metrics, "unrouted_share")
     if unrouted:
         clauses.append(f"{quantity(unrouted, 'fraction')} of the test samples reach no expert")
@@ -132,14 +168,20 @@ def _error_clause(metrics: Metrics) -> str:
     return f"test error {quantity(error, 'fraction')}"
 
 
-def _information_clause(metrics: Metrics, experts: int, classes: int) -> str:
-    name = "mutual_information_expert_label_bits"
-    bits = _value(metrics, name)
+def _rmse_clause(metrics: Metrics) -> str:
+    rmse, loss = _value(metrics, "test_rmse_sd"), _value(metrics, "test_loss_nats")
+    if rmse is None:
+        return f"test RMSE undefined ({_reason(metrics, 'test_rmse_sd')})"
+    return f"test RMSE {quantity(rmse, 'sd')} of the target, NLL {quantity(loss, 'nats')}"
+
+
+def _information_clause(metrics: Metrics, experts: int, classes: int, about: str) -> str:
+    bits = _value(metrics, INFORMATION)
     if bits is None:
-        return f"what the choice of expert tells about the class is undefined ({_reason(metrics, name)})"
-    _, most = METRICS[name].bounds(experts=experts, classes=classes)
+        return f"what the choice of expert tells about the {about} is undefined ({_reason(metrics, INFORMATION)})"
+    _, most = METRICS[INFORMATION].bounds(experts=experts, classes=classes)
     told = "nothing" if bits == 0 else f"{digits(bits, 'bits')} of at most {quantity(most, 'bits')}"
-    return f"the choice of expert tells {told} about the class"
+    return f"the choice of expert tells {told} about the {about}"
 
 
 def _value(metrics: Metrics, name: str) -> Any:
@@ -156,8 +198,20 @@ def sampling_note(metrics: Metrics, samples: int) -> str:
     if error is None:
         return ""
     points = 100 * (error * (1 - error) / samples) ** 0.5
-    return (
-        f"One seed: n = 1. Another seed may give other numbers, so this is an observation, not yet a result. "
-        f"The draw of the {samples:,} test samples alone moves the error by about \N{PLUS-MINUS SIGN}"
-        f"{points:.1f}{NBSP}points (binomial standard error)."
-    )
+    moves = f"{points:.1f}{NBSP}points (binomial standard error)"
+    return f"{ONE_SEED} {_draw(samples)} the error by about \N{PLUS-MINUS SIGN}{moves}."
+
+
+def sampling_note_of_numbers(arrays: NumberArrays, name: str) -> str:
+    """What an sd is, and how much the choice of test samples alone moves the RMSE: the standard error of the mean
+    squared error, sd(e^2) / sqrt N, by the delta method divided by 2 RMSE."""
+    square_N = np.square(arrays.error_N)
+    rmse = float(np.sqrt(square_N.mean()))
+    error = square_N.std() / arrays.samples**0.5 / (2 * rmse) if rmse else 0.0
+    unit = f"1{NBSP}sd is the standard deviation of {name} over the training split, {arrays.target_sd:.4g}"
+    moves = f"{error:.3f}{NBSP}sd (standard error)"
+    return f"{unit}. {ONE_SEED} {_draw(arrays.samples)} the RMSE by about \N{PLUS-MINUS SIGN}{moves}."
+
+
+def _draw(samples: int) -> str:
+    return f"The draw of the {samples:,} test samples alone moves"

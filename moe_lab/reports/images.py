@@ -32,8 +32,9 @@ def is_image(image: np.ndarray) -> bool:
     return max(image.shape[2:]) <= 4 * min(image.shape[2:])
 
 
-def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence[str]) -> Picture:
-    """``examples`` as in examples.npz. Of more than 24 experts, the most used are shown."""
+def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence[str] | None) -> Picture:
+    """``examples`` as in examples.npz; ``class_names`` None where the targets are numbers. Of more than 24 experts, the
+    most used are shown."""
     most_used = sorted(np.argsort(-load_E, kind="stable")[:MOST_ROWS].tolist())
     found = {e: np.flatnonzero(examples["expert"] == e) for e in most_used}
     rows = {e: indices for e, indices in found.items() if len(indices)}
@@ -53,12 +54,17 @@ def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence
         "typical_images",
         "The most typical images of each expert",
         f"{sum(map(len, rows.values()))} test images, a row for each of {len(rows)} experts.",
-        "The test images to which each expert gives its largest weights, with their class; where the mixture is wrong, "
-        f"its answer follows in orange.{shown}",
+        f"The test images to which each expert gives its largest weights, {_told(class_names)}{shown}",
         draw(width, sheet.pitch * len(rows) * (width - MARGIN) / sheet.columns, paint),
         tuple(sheet.facts()),
         width,
     )
+
+
+def _told(class_names: Sequence[str] | None) -> str:
+    if class_names is None:
+        return "with their target; what the mixture predicts follows in orange. Both are in sd."
+    return "with their class; where the mixture is wrong, its answer follows in orange."
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class _Sheet:
 
     examples: Examples
     rows: Mapping[int, np.ndarray]
-    class_names: Sequence[str]
+    class_names: Sequence[str] | None
 
     @property
     def columns(self) -> int:
@@ -105,7 +111,8 @@ class _Sheet:
             axes.text(x, y + 1.5 * LINE, answer, color=WARM, **words)
 
     def _names(self, index: int) -> tuple[str, str]:
-        return tuple(self.class_names[int(self.examples[key][index])] for key in ("label", "prediction"))
+        values = (self.examples[key][index] for key in ("label", "prediction"))
+        return tuple(f"{v:.2f}" if self.class_names is None else self.class_names[int(v)] for v in values)
 
     def facts(self) -> list[dict[str, Any]]:
         """What stands in the CSV: a row an image."""

@@ -6,11 +6,20 @@ from typing import Any
 import yaml
 
 from moe_lab.metrics import RunArrays
+from moe_lab.metrics.arrays import ClassArrays, NumberArrays
 from moe_lab.reports.choices import differing_choices, main_choices
-from moe_lab.reports.headline import BATCH_NOTE, headline, numbers, sampling_note, verdict
+from moe_lab.reports.headline import (
+    BATCH_NOTE,
+    headline,
+    numbers,
+    sampling_note,
+    sampling_note_of_numbers,
+    verdict,
+)
 from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.place import environment_facts, moment, speed
 from moe_lab.reports.run_sections import finished_sections, history_sections
+from moe_lab.reports.target import Target, target_of
 from moe_lab.store.atomic import write_text
 from moe_lab.store.run import Run
 
@@ -42,17 +51,23 @@ def write_run_report(run: Run) -> Path:
 
 def _finished(run: Run) -> dict[str, Any]:
     arrays = RunArrays.from_run(run)
-    notes = [sampling_note(run.metrics, arrays.samples)]
+    target = target_of(run, arrays)
+    notes = [_note(run, arrays, target)]
     if run.arrays("evaluation").get("batch_dependent", False):
         notes.append(BATCH_NOTE)
-    sizes = {"experts": arrays.experts, "classes": arrays.classes}
     return _common(run) | {
-        "verdict": verdict(run.metrics, **sizes),
-        "headline": headline(run.metrics, **sizes),
-        "numbers": numbers(run.metrics, **sizes),
+        "verdict": verdict(run.metrics, **arrays.sizes, about=target.one),
+        "headline": headline(run.metrics, **arrays.sizes),
+        "numbers": numbers(run.metrics, **arrays.sizes),
         "sampling_note": " ".join(notes),
-        "sections": finished_sections(run, arrays),
+        "sections": finished_sections(run, arrays, target),
     }
+
+
+def _note(run: Run, arrays: ClassArrays | NumberArrays, target: Target) -> str:
+    if isinstance(arrays, NumberArrays):
+        return sampling_note_of_numbers(arrays, target.name)
+    return sampling_note(run.metrics, arrays.samples)
 
 
 def _unfinished(run: Run) -> dict[str, Any]:

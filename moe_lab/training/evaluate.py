@@ -9,7 +9,7 @@ from torch import Tensor
 from moe_lab.data.dataset import Data
 from moe_lab.mixture import Mixture, parameter_counts
 from moe_lab.noise import Noise
-from moe_lab.routing import MixtureOutput
+from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
 from moe_lab.training.fitting import batches
 from moe_lab.training.watch import Diverged
 
@@ -30,41 +30,60 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
     mixture.eval()
     rows = [_rows(mixture(x_BD, noise), y_B) for x_BD, y_B in batches(data.test, mixture, training_batch)]
     columns = {name: torch.cat([row[name] for row in rows]).cpu() for name in rows[0]}
-    if columns["log_probs"].isnan().any():
+    if columns.pop("log_likelihood").isnan().any():
         raise Diverged("the last update made the mixture's predictions NaN: try a smaller trainer.lr")
-    expert_log_probs = columns.pop("expert_log_probs_half")
+    expert_log_probs = columns.pop("expert_log_probs_half", None)
     routing = {
         "sample_index": data.test.index_N.cpu().numpy(),
         "label": data.test.y_N.cpu().numpy(),
         **{name: column.numpy() for name, column in columns.items()},
     }
+    if data.target is not None and data.target.truth is not None:
+        routing["component"] = data.attributes[data.target.truth]
     files = {
         "routing": routing,
         "attributes": dict(data.attributes),
         "evaluation": {
             **{name: np.int64(count) for name, count in parameter_counts(mixture).items()},
             "batch_dependent": np.bool_(mixture.batch_dependent),
-            "class_names": np.array(data.class_names),
+            **_targets(data),
         },
         "examples": examples(routing, data),
     }
-    if expert_log_probs.numel() * expert_log_probs.element_size() < EXPERT_LOG_PROBS_BYTES:
+    if data.input is not None:
+        files["inputs"] = _single_input(data)
+    if expert_log_probs is not None and expert_log_probs.nbytes < EXPERT_LOG_PROBS_BYTES:
         files["expert_log_probs"] = {"log_probs": expert_log_probs.numpy()}
     return files
 
 
-def _rows(output: MixtureOutput, y_B: Tensor) -> dict[str, Any]:
-    routing, log_probs_BEC = output.routing, output.experts.log_probs_BEC
-    label_BE1 = y_B[..., None, None].expand(*log_probs_BEC.shape[:-1], 1)
+def _targets(data: Data) -> Arrays:
+    """What the targets are: the names of the classes, or the name and scale of the number and its known components."""
+    target = data.target
+    if target is None:
+        return {"class_names": np.array(data.class_names)}
+    facts = {"target_name": np.array(target.name), "target_mean": target.mean, "target_sd": target.sd}
+    if target.truth is not None:
+        facts |= {"component": np.array(target.truth), "component_names": np.array(target.truth_names)}
+    return {name: np.asarray(fact) for name, fact in facts.items()}
+
+
+def _single_input(data: Data) -> Arrays:
+    """The test inputs of a data set whose samples are one number each, in their own unit."""
+    x_N = data.test.x_ND.squeeze(-1).cpu().numpy().astype(np.float64) * data.input.sd + data.input.mean
+    return {"x": x_N.astype(np.float32), "name": np.array(data.input.name)}
+
+
+def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor) -> dict[str, Any]:
+    routing = output.routing
     rows = {
-        "prediction": output.log_probs_BC.argmax(-1),
-        "log_probs": output.log_probs_BC,
+        "prediction": output.prediction_B,
+        "log_likelihood": output.log_likelihood_B(y_B),
         "probs": routing.probs_BE,
         "weights": routing.weights_BE,
         "selected": routing.selected_BE,
-        "expert_prediction": log_probs_BEC.argmax(-1),
-        "expert_log_prob_true": log_probs_BEC.gather(-1, label_BE1).squeeze(-1),
-        "expert_log_probs_half": log_probs_BEC.half(),
+        "expert_log_prob_true": output.experts.log_likelihood_BE(y_B),
+        **output.stored(y_B),
     }
     optional = {"gate_logits": routing.logits_BE, "overflow": routing.extras.get("overflow_B")}
     return rows | {name: column for name, column in optional.items() if column is not None}

@@ -136,7 +136,8 @@ class Loop:
     def _step(self) -> None:
         done = self.state.epoch * self.batches_an_epoch + self.state.batch
         self._optimizer.set_rates(done)
-        self.learner.before_step(self._progress(done))
+        if self.learner.controllers:
+            self.learner.before_step(self._progress(done))
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture, output = self.learner.mixture, self.learner(x_BD, self._noise)
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
@@ -219,9 +220,8 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch:
     tally, experts = Tally(), []
     for x_BD, y_B in batches(split, learner.mixture, training_batch):
         output = learner.mixture(x_BD, noise)
-        label_B = y_B.expand(output.log_probs_BC.shape[:-1])
-        loss_B = -output.log_probs_BC.gather(-1, label_B.unsqueeze(-1)).squeeze(-1)
-        tally.add(loss_B, label_B, output)
+        loss_B = -output.log_likelihood_B(y_B)
+        tally.add(loss_B, y_B, output)
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
     return tally, torch.cat(experts, -1)

@@ -5,9 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from moe_lab.routing import MixtureOutput
+from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
 
 LN2 = math.log(2)
+
+#: sum over samples, which the task's output names -> its column, and how that follows from the mean
+SCORES = {"errors": ("error_rate", torch.clone), "squared_errors": ("rmse_sd", torch.sqrt)}
 
 
 class Tally:
@@ -21,14 +24,21 @@ class Tally:
         self.sums = dict(sums or {})
 
     @torch.no_grad()
-    def add(self, loss_B: Tensor, y_B: Tensor, output: MixtureOutput, extras: dict[str, Tensor] | None = None) -> None:
+    def add(
+        self,
+        loss_B: Tensor,
+        y_B: Tensor,
+        output: MixtureOutput | GaussianMixtureOutput,
+        extras: dict[str, Tensor] | None = None,
+    ) -> None:
         """Add a batch; ``extras`` are values of the whole batch, averaged over batches."""
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         usage_E = shares_BE.sum(-2)
         self._add("samples", torch.full((), y_B.shape[-1], device=loss_B.device))
         self._add("batches", torch.ones((), device=loss_B.device))
         self._add("loss_nats", loss_B.sum(-1))
-        self._add("errors", (output.log_probs_BC.argmax(-1) != y_B).sum(-1))
+        for name, score_B in output.scores(y_B).items():
+            self._add(name, score_B.sum(-1))
         self._add("routed", routed_B.sum(-1))
         self._add("entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
         self._add("usage_E", usage_E)
@@ -53,12 +63,12 @@ class Tally:
         return Tally({name: one.cpu() for name, one in self.sums.items()})
 
     def row(self, prefix: str) -> dict[str, float]:
-        """The means: loss, error rate, mean entropy of a sample's weights, entropy of the mean weights; and of a gate
-        with capacity the share of its choices that was dropped."""
+        """The means: loss, error rate (of numbers: root mean squared error in sd of y), mean entropy of a sample's
+        weights, entropy of the mean weights; and of a gate with capacity the share of its choices that was dropped."""
         samples, routed = self.sums["samples"], self.sums["routed"].clamp(min=1)
         values = {
             "loss_nats": self.sums["loss_nats"] / samples,
-            "error_rate": self.sums["errors"] / samples,
+            **{name: of(self.sums[score] / samples) for score, (name, of) in SCORES.items() if score in self.sums},
             "sample_entropy_bits": self.sums["entropy_bits"] / routed,
             "usage_entropy_bits": entropy_of_shares_bits(self.sums["usage_E"] / routed),
         }

@@ -69,12 +69,13 @@ def draw():
 
 @pytest.fixture
 def learner_of():
-    """A learner composed of words, as the command line composes it, on small sizes: E=5, C=4, D=12, H=6."""
+    """A learner composed of words, as the command line composes it, on small sizes: E=5, C=4, D=12, H=6.
+    ``classes=0`` is for targets that are numbers."""
 
-    def make(*words: str, seed: int = 0, shape: tuple[int, ...] = SIZES.shape) -> Learner:
+    def make(*words: str, seed: int = 0, shape: tuple[int, ...] = SIZES.shape, classes: int = SIZES.classes) -> Learner:
         small = [] if any(word.startswith("experts=") for word in words) else SMALL
         small = [*small, "gate.patch=1"] if "gate=soft_moe" in words and shape == SIZES.shape else small
-        return build_learner(composed(*small, *words), shape, SIZES.classes, seed)
+        return build_learner(composed(*small, *words), shape, classes, seed)
 
     return make
 

@@ -29,8 +29,13 @@ NEEDS = {
     "regularizer=[selector_entropy]": ["gate=dselect_k"],
     "regularizer=[switch_balance]": ["k=2"],
     "controller=[loss_free_bias]": ["k=2"],
+    "experts=gaussian": ["experts.count=5", "objective=mixture_density"],
+    "experts=linear_gaussian": ["experts.count=5", "objective=mixture_density"],
+    "objective=mixture_density": ["experts=gaussian", "experts.count=5"],
 }
 DUAL = [f"controllers.temperature.{key}" for key in ("schedule=dual", "target_bits=0.5", "rate=0.5")]
+#: the word by which a case has numbers as targets
+OF_NUMBERS = "objective=mixture_density"
 #: further forms of an option
 EXTRA = {
     "gate": [["k=1"], ["k=2"]],
@@ -79,6 +84,7 @@ EXTRA = {
         ],
     ],
     "objective=mixture": [["objective.second_softmax=true"]],
+    "objective=mixture_density": [["k=2"], ["gate=attentive"], ["experts.least_sd=0.3"]],
     "regularizer=[importance]": [["regularizers.importance.correction=0"]],
     "regularizer=[sample_similarity]": [
         [f"regularizers.sample_similarity.{key}" for key in ("form=paper", "beta_s=1.5", "beta_d=0.5", "on=weights")],
@@ -129,7 +135,8 @@ def one_step(learner, x, y, noise, rates, progress):
     learner.after_step(step, lambda parameter: rates[(..., *[None] * (parameter.ndim - rates.ndim))])
     routing = output.routing
     return {
-        "log_probs": output.log_probs_BC,
+        **{name: one for name, one in output.stored(y).items() if one.dtype is torch.float32},
+        "likelihood": output.log_likelihood_B(y),
         "weights": routing.weights_BE,
         "probs": routing.probs_BE,
         "selected": routing.selected_BE.float(),
@@ -144,13 +151,14 @@ def one_step(learner, x, y, noise, rates, progress):
 @pytest.mark.parametrize("shared", [False, True], ids=["own data", "shared minibatch"])
 @pytest.mark.parametrize("words", list(cases()), ids=" ".join)
 def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
+    numbers = OF_NUMBERS in words
     solos = []
     for run in range(R):
-        learner = learner_of(*words, seed=run, shape=SHAPE)
+        learner = learner_of(*words, seed=run, shape=SHAPE, classes=0 if numbers else C)
         for buffer in learner.buffers():
             buffer.mul_(1 + 0.25 * run)
         solos.append(learner)
-    x, y = draw(R, B, 64), torch.arange(R * B).reshape(R, B) % C
+    x, y = draw(R, B, 64), draw(R, B) if numbers else torch.arange(R * B).reshape(R, B) % C
     if shared:
         x, y = x[:1].expand(R, B, 64), y[:1].expand(R, B)
     rates = torch.tensor([0.1, 0.2, 0.3])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from moe_lab.checks import combine_rule
 from moe_lab.config.compose import options
-from moe_lab.mixture import combine_rule
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
 from moe_lab.routing import ExpertOutput
@@ -23,7 +23,7 @@ USABLE = {
 #: what k may be for the objective that a gate chooses
 USABLE_TO_OBJECTIVE = {"stochastic": (1,)}
 EVERY_GATE = [
-    (name, k) for name in options("gate") for k in (None, *(USABLE | USABLE_TO_OBJECTIVE).get(name, (1, 2, 3, 5)))
+    (name, k) for name in options("gate") for k in (None, *(USABLE | USABLE_TO_OBJECTIVE).get(name, (1, 2, 5)))
 ]
 #: gates whose rows depend on their batch-mates in training, and those that do so in evaluation too
 BATCH_DEPENDENT_IN_TRAINING = {"gshard_top2", "batch_prioritized", "base", "sinkhorn"}

@@ -13,6 +13,8 @@ PAIRS = [
         ["regularizer=[sample_similarity]"],
         ["regularizer=[sample_similarity]", "regularizers.sample_similarity.on=weights"],
     ),
+    (["regularizer=[lasso]"], ["regularizer=[lasso]", "regularizers.lasso.by=input"]),
+    (["controller=[temperature]"], ["controller=[temperature]", "controllers.temperature.schedule=linear"]),
     (["gate=attentive"], ["gate=attentive", "gate.score.key=post"]),
     (["gate=softmax"], ["gate=attentive"]),
     ([], ["objective.second_softmax=true"]),
@@ -36,6 +38,8 @@ def test_different_structures_are_refused(learner_of, pair):
         ["gate=entmax", "gate.weigh.alpha=1.2"],
         ["regularizer=[importance]", "regularizers.importance.weight=0.4"],
         ["regularizer=[sample_similarity]", "regularizers.sample_similarity.weight=3.0"],
+        ["controller=[temperature]", "controllers.temperature.start=2.0"],
+        ["controller=[hard_constraint]", "controllers.hard_constraint.margin=0.2"],
     ],
     ids=str,
 )

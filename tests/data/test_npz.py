@@ -183,7 +183,7 @@ BAD_LAYOUTS = [
     ({"x_train": numbers(6, 0)}, r"found the shape \(6, 0\)"),
     ({"x_train": np.float32(1)}, r"found the shape \(\)"),
     ({"x_train": numbers(6, 5, 5, 3)}, r"found the shape \(6, 5, 5, 3\), which looks like channels last; save"),
-    ({"y_train": Y.astype(float)}, "expected whole numbers 0..C-1 in y_train, found float64; convert with y_train"),
+    ({"y_train": Y.astype(str)}, "expected whole numbers 0..C-1 in y_train, found <U21; convert with y_train"),
     ({"y_train": Y.astype(bool)}, "found bool"),
     ({"y_train": Y[:5]}, r"each of the 6 samples of x_train, shape \(6,\), found the shape \(5,\)"),
     ({"y_train": Y[:, None]}, r"shape \(6,\), found the shape \(6, 1\)"),

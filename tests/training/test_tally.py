@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
 from moe_lab.training.tally import Tally, entropy_of_shares_bits, load, normalized
 
 
@@ -34,6 +34,18 @@ def test_rows_against_numpy_over_two_uneven_batches():
     assert usage == pytest.approx(shares.mean(0).tolist(), rel=1e-5)
     counts = np.bincount(kept.argmax(1), minlength=5) / 11
     assert [tally.shares()[f"load_share_{e}"] for e in range(5)] == pytest.approx(counts.tolist())
+
+
+def test_numbers_have_a_root_mean_squared_error_in_the_place_of_an_error_rate():
+    weights = torch.tensor([[0.5, 0.5], [1.0, 0.0]])
+    experts = GaussianExpertOutput(torch.tensor([[0.0, 2.0], [3.0, 9.0]]), torch.zeros(2, 2), None)
+    mixture = GaussianMixtureOutput(Routing(weights, weights, weights > 0), experts)
+    tally = Tally()
+    tally.add(torch.zeros(2), torch.tensor([4.0, 3.0]), mixture)
+    # means 1 and 3 against 4 and 3: sqrt((9 + 0) / 2)
+    row = tally.row("validation")
+    assert row["validation_rmse_sd"] == pytest.approx(4.5**0.5) and "validation_error_rate" not in row
+    assert list(row)[:2] == ["validation_loss_nats", "validation_rmse_sd"]
 
 
 def test_overflow_is_a_mean_over_samples():

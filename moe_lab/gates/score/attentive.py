@@ -40,7 +40,7 @@ class Attentive(Score):
         if sizes.hidden is None:
             raise ConfigError(
                 "the attentive gate reads the experts' hidden layer, and these experts have none: "
-                "take experts=mlp, or another gate"
+                "take experts=mlp (gaussian, where the targets are numbers), or another gate"
             )
         self.body = body
         self.query = Linear(body.width, sizes.hidden, bias=False)

@@ -18,7 +18,7 @@ class Hash(Score):
     The 64-bit BLAKE2b of the sample's float32 values names one of 16,384 rows of uniform random numbers; whoever is
     among the k largest there gets the sample, whenever it comes, at test too. With data augmentation every variant of
     an image has its own row. The hash is taken on the CPU once a batch, whatever the number of runs in a stack (about
-    2 microseconds for a sample of 784 values); each run has a table of its own, on its device. No gradient.
+    6 microseconds for a sample of 784 values); each run has a table of its own, on its device. No gradient.
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426 (random hash).
     """
 

@@ -21,7 +21,8 @@ class Capacity(Select):
     C = max(min_capacity, ceil(capacity_factor k N / E)). All first choices are served before all second choices,
     among them the samples in the order of the batch. A dropped choice has the weight zero; the others keep the weights
     that they had before. In evaluation there is no capacity by default, or a prediction would depend on its
-    batch-mates. The routing's extras hold ``overflow_B``, the share of a sample's k choices that was dropped.
+    batch-mates. The routing's extras hold ``chosen_BE``, the choices before any was dropped, and ``overflow_B``, the
+    share of a sample's k choices that was dropped for want of capacity.
     Source: Fedus, Zoph and Shazeer 2021, Switch transformers, arXiv:2101.03961, eq. 3.
 
     capacity_factor:   in training; 1 is room for every choice if they are even.
@@ -29,7 +30,7 @@ class Capacity(Select):
     min_capacity:      least C.
     """
 
-    extras = frozenset({"overflow_B"})
+    extras = frozenset({"chosen_BE", "overflow_B"})
     selects_k = False
 
     def __init__(
@@ -53,7 +54,7 @@ class Capacity(Select):
 
     def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         fits_BE = self._fits(logits_BE, chosen_BE)
-        return chosen_BE & fits_BE, self._overflow(chosen_BE & ~fits_BE, logits_BE)
+        return chosen_BE & fits_BE, self._extras(chosen_BE, chosen_BE & ~fits_BE, logits_BE)
 
     def _fits(self, logits_BE: Tensor, queued_BE: Tensor) -> Tensor:
         """Whether the expert still has room when the sample's turn comes."""
@@ -67,8 +68,8 @@ class Capacity(Select):
         """The order in which samples are served, [..., B, 1] from 0: that of the batch."""
         return torch.arange(logits_BE.shape[-2], device=logits_BE.device).unsqueeze(-1)
 
-    def _overflow(self, dropped_BE: Tensor, like: Tensor) -> dict[str, Tensor]:
-        return {"overflow_B": dropped_BE.sum(-1).to(like.dtype) / self.sizes.k}
+    def _extras(self, chosen_BE: Tensor, dropped_BE: Tensor, like: Tensor) -> dict[str, Tensor]:
+        return {"chosen_BE": chosen_BE, "overflow_B": dropped_BE.sum(-1).to(like.dtype) / self.sizes.k}
 
 
 class BatchPrioritized(Capacity):
@@ -140,7 +141,7 @@ class GShard(Capacity):
     def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         wanted_BE = chosen_BE & self._wants(logits_BE, noise) if self.training else chosen_BE
         fits_BE = self._fits(logits_BE, chosen_BE if self._queues_all else wanted_BE)
-        return wanted_BE & fits_BE, self._overflow(wanted_BE & ~fits_BE, logits_BE)
+        return wanted_BE & fits_BE, self._extras(chosen_BE, wanted_BE & ~fits_BE, logits_BE)
 
     def _wants(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         """True for the first expert, and for all others of a sample where its draw keeps the second."""

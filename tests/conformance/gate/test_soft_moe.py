@@ -5,9 +5,9 @@ import torch
 from soft_moe_pytorch import SoftMoE as Oracle
 from torch import nn
 
+from moe_lab.checks import combine_rule
 from moe_lab.errors import ConfigError
 from moe_lab.gates.soft_moe import SoftMoE
-from moe_lab.mixture import combine_rule
 from moe_lab.parts import Sizes
 
 

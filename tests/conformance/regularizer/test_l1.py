@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from moe_lab.checks import check
 from moe_lab.errors import ConfigError
 from moe_lab.layers import Linear
-from moe_lab.mixture import check
 from moe_lab.objectives.mixture import Mixture as MixtureObjective
 from moe_lab.parts import Gate
 from moe_lab.regularizers.l1 import L1

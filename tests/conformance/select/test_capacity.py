@@ -33,7 +33,7 @@ def test_who_comes_first_is_kept(noise):
     kept, extras = part.keep(LOGITS, chosen, noise)
     assert chosen.int().tolist() == [[1, 1, 0], [1, 0, 1], [1, 1, 0], [0, 1, 1]]
     assert kept.int().tolist() == [[1, 1, 0], [1, 0, 1], [0, 0, 0], [0, 1, 1]]
-    assert extras["overflow_B"].tolist() == [0, 0, 1, 0]
+    assert extras["overflow_B"].tolist() == [0, 0, 1, 0] and torch.equal(extras["chosen_BE"], chosen)
 
 
 def test_first_choices_come_before_second_choices(noise):
@@ -82,4 +82,4 @@ def test_places_are_queues(samples, k, seed):
 @pytest.mark.parametrize("name", ["capacity", "batch_prioritized", "gshard"])
 def test_the_three_share_their_options(learner_of, name):
     gate = learner_of("gate=top_k", f"gate/select={name}").mixture.gate
-    assert gate.extras == {"overflow_B"} and not gate.selects_k and not gate.rows_sum_to_one
+    assert gate.extras == {"chosen_BE", "overflow_B"} and not gate.selects_k and not gate.rows_sum_to_one

@@ -1,0 +1,123 @@
+"""The checks across parts: which fit each other, and by which rule a gate's experts are combined."""
+
+from moe_lab.baseline import Baseline
+from moe_lab.errors import ConfigError
+from moe_lab.parts import Combine, Experts, Gate, Objective, Regularizer
+from moe_lab.sizes import Sizes
+from moe_lab.steering import Controller, lack
+from moe_lab.tasks import TARGETS
+
+#: words that fit a task
+FITTING = {
+    "classification": "experts=mlp objective=mixture",
+    "regression": "experts=gaussian objective=mixture_density",
+}
+
+
+def combine_rule(gate: Gate) -> Combine:
+    """The rule that a gate's config names, or else the one that fits it.
+
+    Probabilities where rows of weights sum to one over at least two experts; logits for k = 1 and all others.
+    Densities are mixed as probabilities are, and have no logits.
+    Raises ConfigError where probabilities are asked for and do not fit, and for densities where they do not fit.
+    """
+    if gate.sizes.task == "regression":
+        return _rule_of_densities(gate)
+    fits = gate.mixes and gate.sizes.experts > 1
+    if gate.combine == "probabilities" and not fits:
+        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
+        raise ConfigError(
+            f"gate.combine=probabilities does not fit {reason}: the gate could not learn from it; "
+            "leave gate.combine null, or take logits"
+        )
+    return gate.combine or ("probabilities" if fits else "logits")
+
+
+def _rule_of_densities(gate: Gate) -> Combine:
+    """Only a mixture whose weights sum to one is a density. A gate of k = 1 that learns gives p of the softmax over
+    all; then the loss is -log p_e - log N_e(y), and its gradient is the same whether its choice is right or wrong."""
+    if gate.combine == "logits":
+        raise ConfigError("gate.combine=logits does not fit densities, which have no logits: leave gate.combine null")
+    if not gate.rows_sum_to_one:
+        reason = "with k=1 " if gate.sizes.k == 1 else ""
+        raise ConfigError(
+            f"a mixture of densities needs weights that sum to one for every sample, and this gate's {reason}do not: "
+            "take gate=softmax, or gate=top_k with k of at least 2"
+        )
+    return "probabilities"
+
+
+def check(
+    gate: Gate, objective: Objective, regularizers: dict[str, Regularizer], controllers: dict[str, Controller]
+) -> None:
+    """Raise ConfigError where a part's declared demands are not met by the others."""
+    sizes = gate.sizes
+    check_task("objective", objective, sizes)
+    check_task("gate", gate, sizes)
+    for name, regularizer in regularizers.items():
+        check_task(f"regularizer {name}", regularizer, sizes)
+    if reason := refusal(gate, objective):
+        raise ConfigError(f"objective {_name(objective)} {reason}")
+    for role, parts in (("regularizer", regularizers), ("controller", controllers)):
+        for name, part in parts.items():
+            if reason := lack(part, gate):
+                raise ConfigError(f"{role} {name} {reason}, or leave {name} out")
+
+
+def refusal(gate: Gate, objective: Objective) -> str | None:
+    """Why an objective cannot train a gate, as the end of a sentence; None where it can. A gate of one expert has
+    nothing to learn, so every objective can."""
+    if gate.sizes.experts == 1:
+        return None
+    if gate.learns_from not in objective.teaches:
+        way = sorted(objective.teaches)[-1]
+        reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
+        return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
+    if objective.needs_distribution and not gate.mixes:
+        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
+        return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
+    if objective.largest_k and gate.sizes.k > objective.largest_k:
+        return (
+            f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
+        )
+    if missing := sorted(objective.needs_extras - gate.extras):
+        return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
+    return None
+
+
+#: what teaches a gate -> what that says of the gate, gates of that kind, and objectives that fit; extra -> its gate
+_LEARNS = {
+    "prediction": "learns from the mixture's prediction",
+    "scores": "has weights without gradient",
+    "draw": "draws its expert",
+    "nothing": "has nothing to learn",
+}
+_GATES = {
+    "prediction": "gate=softmax",
+    "scores": "gate=matching_pursuit or gate=expert_loss",
+    "draw": "gate=stochastic",
+    "nothing": "gate=loudest or gate=uniform",
+}
+_GIVES = {"expert_entropy_BE": "gate=loudest"}
+_OBJECTIVES = {
+    "prediction": "objective=mixture",
+    "scores": "objective=matching_pursuit or objective=expert_loss",
+    "draw": "objective=stochastic",
+    "nothing": "objective=mixture",
+}
+
+
+def check_task(role: str, part: Experts | Gate | Objective | Regularizer | Baseline, sizes: Sizes) -> None:
+    """Raise ConfigError where the data set's targets are not what a part is for."""
+    if part.task in (None, sizes.task):
+        return
+    fitting = FITTING[sizes.task]
+    remedies = {"experts": fitting, "objective": fitting, "baseline": "baseline=single", "gate": "gate=softmax"}
+    raise ConfigError(
+        f"{role} {_name(part)} is for {TARGETS[part.task]}, and this data set's targets are {TARGETS[sizes.task]}: "
+        f"take {remedies.get(role, 'another, or leave it out')}"
+    )
+
+
+def _name(part: object) -> str:
+    return type(part).__name__
