@@ -4,6 +4,7 @@ groups and channels."""
 import copy
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from moe_lab.pooled import output_moments, pooled_relu
+from moe_lab.precision import product
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -64,7 +66,7 @@ class Linear(nn.Module):
         self.bias_1O = nn.Parameter(torch.empty(1, outputs).uniform_(-bound, bound)) if bias else None
 
     def forward(self, x_BI: Tensor) -> Tensor:
-        y_BO = self._wide(x_BI) if self._shares_input(x_BI) else (self.weight_IO.mT @ x_BI.mT).mT
+        y_BO = self._wide(x_BI) if self._shares_input(x_BI) else product(torch.matmul, self.weight_IO.mT, x_BI.mT).mT
         return y_BO if self.bias_1O is None else y_BO + self.bias_1O
 
     def _shares_input(self, x_BI: Tensor) -> bool:
@@ -74,7 +76,7 @@ class Linear(nn.Module):
     def _wide(self, x_1BI: Tensor) -> Tensor:
         experts, _, outputs = self.weight_IO.shape[-3:]
         wide_IX = self.weight_IO.movedim(-3, -2).flatten(-2)
-        y_XB = wide_IX.mT @ x_1BI.squeeze(-3).mT
+        y_XB = product(torch.matmul, wide_IX.mT, x_1BI.squeeze(-3).mT)
         return y_XB.unflatten(-2, (experts, outputs)).mT
 
 
@@ -97,9 +99,11 @@ class Conv2d(nn.Module):
         weight = self.weight_OIKK
         lead, outputs = weight.shape[:-4], weight.shape[-4]
         groups, x = _fold(x_BIHW, lead)
-        bias = None if self.bias_O is None else self.bias_O.flatten()
-        y = functional.conv2d(x, weight.flatten(0, -4), bias, padding=self.padding, groups=groups)
-        return _unfold(y, lead, outputs)
+        convolve = partial(functional.conv2d, padding=self.padding, groups=groups)
+        factors = (
+            (x, weight.flatten(0, -4)) if self.bias_O is None else (x, weight.flatten(0, -4), self.bias_O.flatten())
+        )
+        return _unfold(product(convolve, *factors), lead, outputs)
 
     def pooled_relu(self, x_BIHW: Tensor, norm: "BatchNorm2d | None" = None) -> Tensor:
         """relu of the maximum over 2 x 2 of the convolution, which ``norm`` normalizes before; a last odd row or column

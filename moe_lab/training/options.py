@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from moe_lab.precision import Precision
 from moe_lab.ranges import Count, NonNegative, NonNegativeInt, Positive, Share, Threads
 
 
@@ -21,6 +22,9 @@ class Trainer:
                         (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
     warmup_steps:       steps over which the learning rate rises linearly from zero.
     limit_batches:      train on this many batches an epoch only; null: all.
+    precision:          of the products of linear layers and convolutions in training: "float32", or "bf16", mixed
+                        precision: faster where the machine multiplies bfloat16 in hardware. Parameters, everything else
+                        and evaluation stay in float32; first convolutions that are done in one pass too.
     threads:            CPU threads of torch; results differ in the last bit between thread counts.
     checkpoint_seconds: least time between two checkpoints; there is always one at the end.
     """
@@ -34,5 +38,6 @@ class Trainer:
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: NonNegativeInt = 0
     limit_batches: Count | None = None
+    precision: Precision = "float32"
     threads: Threads = 1
     checkpoint_seconds: NonNegative = 30.0
