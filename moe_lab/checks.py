@@ -1,8 +1,8 @@
 """The checks across parts: which fit each other, and by which rule a gate's experts are combined."""
 
-from moe_lab.baseline import Baseline
+from moe_lab.config.build import class_of
 from moe_lab.errors import ConfigError
-from moe_lab.parts import Combine, Experts, Gate, Objective, Regularizer
+from moe_lab.parts import Combine, Config, Gate, Objective, Regularizer
 from moe_lab.sizes import Sizes
 from moe_lab.steering import Controller, lack
 from moe_lab.tasks import TARGETS
@@ -34,15 +34,16 @@ def combine_rule(gate: Gate) -> Combine:
 
 
 def _rule_of_densities(gate: Gate) -> Combine:
-    """Only a mixture whose weights sum to one is a density. A gate of k = 1 that learns gives p of the softmax over
-    all; then the loss is -log p_e - log N_e(y), and its gradient is the same whether its choice is right or wrong."""
+    """Only a mixture whose weights sum to one is a density. And a gate of k = 1 could not learn through the weights:
+    with p of the softmax over all, the loss is -log p_e - log N_e(y), whose gradient for the gate is the same whether
+    its choice is right or wrong; a weight that is always one has none."""
     if gate.combine == "logits":
         raise ConfigError("gate.combine=logits does not fit densities, which have no logits: leave gate.combine null")
-    if not gate.rows_sum_to_one:
+    if not gate.rows_sum_to_one or (gate.learns_from == "prediction" and not gate.mixes):
         reason = "with k=1 " if gate.sizes.k == 1 else ""
         raise ConfigError(
-            f"a mixture of densities needs weights that sum to one for every sample, and this gate's {reason}do not: "
-            "take gate=softmax, or gate=top_k with k of at least 2"
+            "a mixture of densities needs weights that sum to one and that the gate can learn from, and this gate "
+            f"{reason}does not give them: take gate=softmax, or gate=top_k with k of at least 2"
         )
     return "probabilities"
 
@@ -51,11 +52,6 @@ def check(
     gate: Gate, objective: Objective, regularizers: dict[str, Regularizer], controllers: dict[str, Controller]
 ) -> None:
     """Raise ConfigError where a part's declared demands are not met by the others."""
-    sizes = gate.sizes
-    check_task("objective", objective, sizes)
-    check_task("gate", gate, sizes)
-    for name, regularizer in regularizers.items():
-        check_task(f"regularizer {name}", regularizer, sizes)
     if reason := refusal(gate, objective):
         raise ConfigError(f"objective {_name(objective)} {reason}")
     for role, parts in (("regularizer", regularizers), ("controller", controllers)):
@@ -73,7 +69,9 @@ def refusal(gate: Gate, objective: Objective) -> str | None:
         way = sorted(objective.teaches)[-1]
         reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
         return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
-    if objective.needs_distribution and not gate.mixes:
+    # with k = 1 the weight is always one: a distribution, but none that could teach the gate
+    is_one = gate.rows_sum_to_one and gate.learns_from == "nothing"
+    if objective.needs_distribution and not gate.mixes and not is_one:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
         return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
     if objective.largest_k and gate.sizes.k > objective.largest_k:
@@ -107,16 +105,19 @@ _OBJECTIVES = {
 }
 
 
-def check_task(role: str, part: Experts | Gate | Objective | Regularizer | Baseline, sizes: Sizes) -> None:
-    """Raise ConfigError where the data set's targets are not what a part is for."""
-    if part.task in (None, sizes.task):
-        return
+def check_task(config: Config, sizes: Sizes) -> None:
+    """Raise ConfigError where the data set's targets are not what a part of the config is for."""
+    parts = {role: config[role] for role in ("experts", "objective", "baseline", "gate")}
+    parts |= {f"regularizer {name}": node for name, node in config.get("regularizers", {}).items()}
     fitting = FITTING[sizes.task]
     remedies = {"experts": fitting, "objective": fitting, "baseline": "baseline=single", "gate": "gate=softmax"}
-    raise ConfigError(
-        f"{role} {_name(part)} is for {TARGETS[part.task]}, and this data set's targets are {TARGETS[sizes.task]}: "
-        f"take {remedies.get(role, 'another, or leave it out')}"
-    )
+    for role, node in parts.items():
+        cls = class_of(node)
+        if cls.task not in (None, sizes.task):
+            raise ConfigError(
+                f"{role} {cls.__name__} is for {TARGETS[cls.task]}, and this data set's targets are "
+                f"{TARGETS[sizes.task]}: take {remedies.get(role, 'another, or leave it out')}"
+            )
 
 
 def _name(part: object) -> str:

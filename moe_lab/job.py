@@ -19,7 +19,6 @@ from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.errors import ConfigError
-from moe_lab.inference import Inference
 from moe_lab.mixture import Learner, build_learner, build_mixture, complete
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
@@ -54,7 +53,7 @@ class Experiment:
     seed: Seed = 0
     seed_init: Seed | None = None
     seed_order: Seed | None = None
-    inference: Inference = "mixture"
+    inference: Literal["mixture", "argmax", "sample"] = "mixture"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
@@ -90,8 +89,8 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
     """
     config = compose(words, config_dir)
     check(config, Experiment, plugins)
-    differs = differences(config, compose([], config_dir), config_dir)
-    return _job(config, choices(words, config_dir), differs)
+    chosen = choices(words, config_dir)
+    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -102,14 +101,14 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     """
     config, chosen = vary(_as_left_open(run), words, config_dir)
     check(config, Experiment, plugins)
-    differs = differences(config, compose([], config_dir), config_dir)
     typed = [word.partition("=")[0] for word in words]
     kept = {
         group: option
         for group, option in (run.status.get("choices") or {}).items()
         if not any(group == key or group.startswith(f"{key}/") for key in typed)
     }
-    return _job(config, kept | chosen, differs)
+    chosen = kept | chosen
+    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
 
 
 def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:

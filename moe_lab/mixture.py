@@ -16,7 +16,7 @@ from moe_lab.inference import Inference, infer
 from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
 from moe_lab.parts import Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
-from moe_lab.routing import GaussianMixtureOutput, MixtureOutput, Routing
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
 from moe_lab.slots import on_slots
 from moe_lab.steering import Controller
 
@@ -49,15 +49,17 @@ class Mixture(nn.Module):
             return self._of_slots(x_BD, noise)
         experts = self.experts(x_BD)
         seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
-        routing = constrain(self.gate(x_BD, seen, noise))
+        return self._answer(constrain(self.gate(x_BD, seen, noise)), experts, noise)
+
+    def _of_slots(self, x_BD: Tensor, noise: Noise) -> Output:
+        routing = self.gate(x_BD, None, noise)
+        experts = on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
+        return self._answer(routing, experts, noise)
+
+    def _answer(self, routing: Routing, experts: ExpertOutput | GaussianExpertOutput, noise: Noise) -> Output:
         if not self.training:
             routing = infer(routing, self.inference, noise)
         return experts.mix(routing, self._combine)
-
-    def _of_slots(self, x_BD: Tensor, noise: Noise) -> MixtureOutput:
-        routing = self.gate(x_BD, None, noise)
-        experts = on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
-        return MixtureOutput(routing, experts, self._combine(routing, experts.log_probs_BEC))
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,7 @@ def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
 def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learner:
     """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
     with seeded(seed_init, "baseline"):
-        stand_in = build(config["baseline"])
-        check_task("baseline", stand_in, mixture.gate.sizes)
-        baseline = stand_in.replace(config, mixture.experts, mixture.gate)
+        baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
         sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
         mixture = Mixture(baseline, Alone(sizes), config["inference"])
@@ -173,10 +173,10 @@ def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) ->
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
     sizes = sizes_of(config, shape, classes)
+    check_task(config, sizes)
     expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
     with seeded(seed_init, "experts"):
         experts = build(config["experts"], replace(sizes, shape=expert_shape))
-    check_task("experts", experts, sizes)
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)

@@ -21,7 +21,7 @@ FLOORS = {
     "data": 2, "store": 2,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
-    "job": 5, "pairs": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
+    "job": 5, "teaching": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,
 }  # fmt: skip
 #: the ground floor's own order: what each may import there
 GROUND = {
@@ -44,7 +44,7 @@ GROUND = {
     "slots": {"layers", "routing"},
     "parts": {"layers", "noise", "ranges", "routing", "sizes", "tasks"},
     "steering": {"layers", "parts", "routing"},
-    "checks": {"baseline", "errors", "parts", "sizes", "steering", "tasks"},
+    "checks": {"config", "errors", "parts", "sizes", "steering", "tasks"},
     "baseline": {"noise", "parts", "routing", "sizes", "tasks"},
     "networks": {"config", "errors", "layers", "parts", "ranges"},
     "config": {"errors", "ranges"},

@@ -39,7 +39,9 @@ def learner(*words):
     return build_learner(compose(["experts.count=5", "experts.hidden=6", *words]), (1, 3, 4), 4, 0)
 
 
-@pytest.mark.parametrize("gate", [["gate=softmax"], ["gate=top_k"], ["gate=switch"]], ids=str)
+@pytest.mark.parametrize(
+    "gate", [["gate=softmax"], ["gate=top_k"], ["gate=switch"], ["gate=soft_moe", "gate.patch=1"]], ids=str
+)
 @pytest.mark.parametrize("inference", ["argmax", "sample"])
 def test_the_answer_is_that_of_one_expert_in_evaluation_alone(gate, inference):
     x = torch.randn(7, 12, generator=torch.Generator().manual_seed(0))

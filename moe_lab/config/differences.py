@@ -23,21 +23,22 @@ def config_key(config: Config) -> str:
     return hashlib.sha256(json.dumps(deciding, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def differences(config: Config, defaults: Config, config_dir: Path | None = None) -> Config:
+def differences(config: Config, defaults: Config, chosen: dict[str, Any], config_dir: Path | None = None) -> Config:
     """What a composed config has chosen that ``defaults``, composed without words, has not.
 
-    A part is named by its option (``gate: attentive``, ``gate/score: linear``, ``regularizer: [importance]``), which is
-    found by comparing: the one that leaves the fewest values to be said, the default one where that is a tie. Then
-    follow the values that the option's own file has otherwise (``regularizers.importance.weight: 0.3``). A value that
-    the config lacks is None.
+    A part is named by its option (``gate: attentive``, ``gate/score: linear``, ``regularizer: [importance]``): the
+    ``chosen`` one of its group, or, where that is not known, the one that leaves the fewest values to be said, the
+    default one where that is a tie. Then follow the values that the option's own file has otherwise
+    (``regularizers.importance.weight: 0.3``). A value that the config lacks is None.
     """
-    return dict(_Comparison(config_dir).nodes(config, defaults, "", ()))
+    return dict(_Comparison(chosen, config_dir).nodes(config, defaults, "", ()))
 
 
 class _Comparison:
     """Walks a config and what it is compared with; yields (word, value) pairs."""
 
-    def __init__(self, config_dir: Path | None) -> None:
+    def __init__(self, chosen: dict[str, Any], config_dir: Path | None) -> None:
+        self._chosen = chosen
         self._config_dir = config_dir
         self._sources: Sources = open_sources(config_dir)
 
@@ -69,8 +70,11 @@ class _Comparison:
         yield from self.nodes(node, own, place, chosen)
 
     def _candidates(self, group: str, node: Config) -> list[str]:
-        """The options of the node's class, all of them where there is none; each costs a composition."""
+        """The option that was chosen; else those of the node's class, all of them where there is none. Each costs a
+        composition."""
         options = self._sources.options(group)
+        if self._chosen.get(group) in options:
+            return [self._chosen[group]]
         alike = [one for one in options if self._sources.node(group, one).get("_target_") == node.get("_target_")]
         return alike or options
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from moe_lab.config.explain import leaves
+from moe_lab.config.messages import joined
 from moe_lab.config.sources import Sources, open_sources
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -22,8 +23,8 @@ _ROOT = "moe_lab.job.Experiment"
 #: what needs no quotes, neither in Hydra's grammar nor in a shell
 _PLAIN = re.compile(r"[\w./+-]+")
 
-#: group and option; None stands for the group alone
-_Choice = tuple[str, str | None]
+#: group, option and the dotted key of its node; None for the option stands for the group alone
+_Choice = tuple[str, str | None, str]
 
 
 @dataclass(frozen=True)
@@ -59,29 +60,48 @@ def outline(words: Sequence[str], config_dir: Path | None = None) -> Outline:
     sources = open_sources(config_dir)
     split = [word.partition("=") for word in words]
     chosen = {key: re.findall(r"[^][,'\"\s]+", value) for key, _, value in split if key in sources.groups}
-    found: list[_Choice] = [("", "config")]
-    defaults = {}
-    for group, option in found:
+    defaults, groups, along = _read(sources, chosen)
+    while new := {group: option for group, option in along.items() if group not in chosen}:
+        chosen |= new
+        defaults, groups, along = _read(sources, chosen)
+    return Outline(sources, groups, defaults)
+
+
+def _read(
+    sources: Sources, chosen: dict[str, list[str]]
+) -> tuple[dict[str, tuple[Any, str]], frozenset[str], dict[str, list[str]]]:
+    """Keys with their defaults, groups, and what the options choose in other groups."""
+    found: list[_Choice] = [("", "config", "")]
+    defaults, along = {}, {}
+    for group, option, place in found:
         if option is None or (group and option not in sources.options(group)):
             continue
         node = sources.node(group, option)
         for entry in node.pop("defaults", []):
-            found += [choice for choice in _included(entry, group, chosen) if choice not in found]
+            if isinstance(entry, dict) and (one := next(iter(entry))).startswith("override "):
+                along[one.removeprefix("override /").partition("@")[0]] = [entry[one]]
+            else:
+                found += [choice for choice in _included(entry, group, place, chosen, sources) if choice not in found]
         target = node.pop("_target_", "") if group else _ROOT
-        place = sources.place(group, option) if group else ""
         defaults |= {key: (value, target) for key, value in leaves(node, place) if value != {}}
-    return Outline(sources, frozenset(group for group, option in found if option is None), defaults)
+    return defaults, frozenset(group for group, option, _ in found if option is None), along
 
 
-def _included(entry: str | dict[str, Any], group: str, chosen: dict[str, list[str]]) -> list[_Choice]:
-    """What an entry of a defaults list brings in: ``GROUP: NAME``, where words choose another name, that one."""
+def _included(
+    entry: str | dict[str, Any], group: str, place: str, chosen: dict[str, list[str]], sources: Sources
+) -> list[_Choice]:
+    """What an entry of a defaults list brings in: ``GROUP: NAME``, where words choose another name, that one; one with
+    a place of its own, ``GROUP@PLACE: NAME``, is fixed."""
     if isinstance(entry, str):
-        return [] if entry == "_self_" else [(group, entry)]
+        return [] if entry == "_self_" else [(group, entry, place)]
     [(key, value)] = entry.items()
-    name = key.split()[-1].partition("@")[0]
+    name, _, own = key.split()[-1].partition("@")
     child = f"{group}/{name}".lstrip("/") if not name.startswith("/") else name[1:]
+    if own:
+        return [(child, value, joined(place, own))]
     picked = chosen.get(child, value if isinstance(value, list) else [value])
-    return [(child, None), *((child, option) for option in picked if option is not None)]
+    options = [(child, option, sources.place(child, option)) for option in picked if option is not None]
+    return [(child, None, ""), *options]
 
 
 def _lists(options: list[str], typed: str) -> list[str]:
@@ -102,18 +122,24 @@ def _known(default: Any, target: str, name: str) -> list[Any]:
 
 
 def _literals(target: str) -> dict[str, tuple[Any, ...]]:
-    """Option -> the values of its ``Literal`` hint, read from the source of moe_lab's class, dataclass or not."""
+    """Option -> the values of its ``Literal`` hint, read from the source of moe_lab's class and of its bases."""
     module, _, name = target.rpartition(".")
     file = _PACKAGE_ROOT.joinpath(*module.split(".")).with_suffix(".py")
     if not module.startswith("moe_lab.") or not file.is_file():
         return {}
+    tree = ast.parse(file.read_text()).body
+    imports = (item for item in tree if isinstance(item, ast.ImportFrom))
+    known = {alias.name: f"{item.module}.{alias.name}" for item in imports for alias in item.names}
     found = {}
-    for node in ast.parse(file.read_text()).body:
+    for node in tree:
         if isinstance(node, ast.ClassDef) and node.name == name:
+            for base in node.bases:
+                if isinstance(base, ast.Name):
+                    found |= _literals(known.get(base.id, f"{module}.{base.id}"))
             hints = {item.target.id: item.annotation for item in node.body if isinstance(item, ast.AnnAssign)}
             inits = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
             hints |= {one.arg: one.annotation for init in inits for one in init.args.kwonlyargs}
-            found = {option: _literal(hint) for option, hint in hints.items() if hint is not None}
+            found |= {option: _literal(hint) for option, hint in hints.items() if hint is not None}
     return {option: values for option, values in found.items() if values}
 
 

@@ -28,6 +28,7 @@ class ClassifierSelection(Gate):
     """
 
     rows_sum_to_one = True
+    gives_logits = False
     selects_k = False
     mixes = True
     task = "classification"

@@ -36,6 +36,7 @@ class DSelectK(Gate):
     """
 
     rows_sum_to_one = True
+    gives_logits = False
     selects_k = False
     extras: ClassVar[frozenset[str]] = frozenset({"selector_entropy"})
 

@@ -28,6 +28,7 @@ class Loudest(Gate):
     """
 
     rows_sum_to_one = True
+    gives_logits = False
     task = "classification"
     needs_hidden = True
     needs_outputs = True

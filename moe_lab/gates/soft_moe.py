@@ -38,6 +38,7 @@ class SoftMoE(Gate):
     #: experts see slots, and what they predict from these is mixed as classes are
     task = "classification"
     rows_sum_to_one = True
+    gives_logits = False
     makes_slots = True
     extras = frozenset({"slots_BESI", "log_shares_BES"})
 

@@ -19,6 +19,7 @@ class Uniform(Gate):
     """
 
     rows_sum_to_one = True
+    gives_logits = False
 
     def __init__(self, sizes: Sizes, *, k: None = None, combine: Combine | None = None) -> None:
         super().__init__(sizes, k=k, combine=combine)

@@ -19,6 +19,7 @@ class Competitive(Objective):
     """
 
     task = None
+    needs_every_expert = True
     needs_distribution = True
 
     def __init__(self, sizes: Sizes, *, exponent: Positive = 1.0) -> None:

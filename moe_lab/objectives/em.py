@@ -22,6 +22,7 @@ class Em(Objective):
     """
 
     task = None
+    needs_every_expert = True
     needs_distribution = True
 
     def __init__(self, sizes: Sizes, *, responsibilities: Literal["soft", "hard"] = "soft") -> None:

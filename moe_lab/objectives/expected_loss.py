@@ -14,6 +14,7 @@ class ExpectedLoss(Objective):
     """
 
     task = None
+    needs_every_expert = True
     needs_distribution = True
 
     def __init__(self, sizes: Sizes) -> None:

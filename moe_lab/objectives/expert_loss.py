@@ -15,6 +15,7 @@ class ExpertLoss(Objective):
     """
 
     task = None
+    needs_every_expert = True
     teaches = frozenset({"scores"})
 
     def __init__(self, sizes: Sizes) -> None:

@@ -13,6 +13,7 @@ class Loudest(Objective):
     Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("loudest expert").
     """
 
+    needs_every_expert = True
     teaches = frozenset({"nothing"})
     needs_extras = frozenset({"expert_entropy_BE"})
 

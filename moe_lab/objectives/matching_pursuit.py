@@ -20,6 +20,7 @@ class MatchingPursuit(Objective):
     Source: Mallat and Zhang 1993, Matching pursuits with time-frequency dictionaries.
     """
 
+    needs_every_expert = True
     teaches = frozenset({"scores"})
 
     def __init__(self, sizes: Sizes) -> None:

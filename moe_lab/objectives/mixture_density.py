@@ -15,7 +15,6 @@ class MixtureDensity(Objective):
     """
 
     task = "regression"
-    needs_distribution = True
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

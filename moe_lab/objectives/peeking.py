@@ -23,6 +23,7 @@ class Peeking(Objective):
     noise: s, in bits.
     """
 
+    needs_every_expert = True
     teaches = frozenset({"nothing"})
 
     def __init__(self, sizes: Sizes, *, noise: NonNegative = 1.0) -> None:

@@ -41,13 +41,13 @@ toys = pytest.mark.usefixtures("toy_lab")
 )
 def test_differences_are_the_words_that_one_would_type(words: list[str], expected: dict[str, Any]) -> None:
     config = compose(words)
-    assert differences(config, compose([])) == expected
+    assert differences(config, compose([]), {}) == expected
 
 
 @toys
 def test_the_words_compose_the_config_again() -> None:
     config = compose(["gate=top_k", "gate/score=attentive", "gate.k=5", "regularizer=[z_loss]", "trainer.lr=0.5"])
-    told = differences(config, compose([]))
+    told = differences(config, compose([]), {})
     words = [f"{key}={json.dumps(value) if isinstance(value, list) else value}" for key, value in told.items()]
     assert compose(words) == config
 
@@ -57,14 +57,14 @@ def test_a_users_own_option_has_its_name(tmp_path: Path) -> None:
     (tmp_path / "gate").mkdir()
     (tmp_path / "gate" / "mine.yaml").write_text("_target_: mygate.Mine\nscale: 2\n")
     config = compose(["gate=mine", "gate.scale=3"], tmp_path)
-    assert differences(config, compose([], tmp_path), tmp_path) == {"gate": "mine", "gate.scale": 3}
+    assert differences(config, compose([], tmp_path), {}, tmp_path) == {"gate": "mine", "gate.scale": 3}
 
 
 @toys
 def test_a_value_that_the_config_lacks_is_none() -> None:
     config = compose([])
     del config["seed"]
-    assert differences(config, compose([])) == {"seed": None}
+    assert differences(config, compose([]), {}) == {"seed": None}
 
 
 @toys
