@@ -2,8 +2,8 @@
 a step leaves behind.
 
 Every option of every part's group is tested, with parameters, numbers (hyper buffers), data and noise of its own in
-each run; and with one minibatch shared by the runs. And under sparse dispatch, where a case may have it, the stack gives
-what it gives under dense dispatch: a part that reads the experts must say so (``needs_every_expert``).
+each run; and with one minibatch shared by the runs. And under sparse dispatch, where a case may have it, the stack
+gives what it gives under dense dispatch: a part that reads the experts must say so (``needs_every_expert``).
 """
 
 import re
