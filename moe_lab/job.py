@@ -18,6 +18,7 @@ from moe_lab.config.differences import config_key, differences
 from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
+from moe_lab.dispatch import faster, why_dense
 from moe_lab.errors import ConfigError
 from moe_lab.mixture import Learner, build_learner, build_mixture, complete
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
@@ -57,17 +58,17 @@ class Experiment:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
-#: keys that may be null in a config and are filled in from the parts -> their name in their node
-OPEN = {"k": "k", "gate.combine": "combine"}
+#: keys that a config may leave open, to be filled in from the parts -> what they are then
+OPEN = {"k": None, "gate.combine": None, "trainer.dispatch": "auto"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A config that has passed every check: plain values, k and the rule of combination filled in.
+    """A config that has passed every check: plain values; k, the rule of combination and the dispatch filled in.
 
     ``choices`` are the options taken of each group, ``differs`` what is not the default, ``left_open`` the keys that
-    were null and have been filled in, ``key`` the hash of what decides the result: two jobs of one key give the same
-    numbers.
+    were left open and have been filled in, ``key`` the hash of what decides the result: two jobs of one key give the
+    same numbers.
     """
 
     config: Config
@@ -96,7 +97,7 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
     """The job of an earlier run, with some words changed; without words the same job again.
 
-    Where the earlier run left k or the rule of combination to its parts, so does this one. Raises ConfigError and
+    Where the earlier run left k, the rule of combination or the dispatch open, so does this one. Raises ConfigError and
     DataError as ``prepare`` does, RunError where the run's files cannot be read.
     """
     config, chosen = vary(_as_left_open(run), words, config_dir)
@@ -118,13 +119,19 @@ def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
 
 
 def _as_left_open(run: Run) -> Config:
-    """The stored config with those keys null again that its words left null."""
+    """The stored config with those keys open again that its words left open."""
     config = copy.deepcopy(run.config)
     for key in run.status.get("left_open") or []:
-        node = config.get("gate") if key == "gate.combine" else config
+        node, name = _place(config, key)
         if isinstance(node, dict) and key in OPEN:
-            node[OPEN[key]] = None
+            node[name] = OPEN[key]
     return config
+
+
+def _place(config: Config, key: str) -> tuple[Any, str]:
+    """The node that holds a key, and the key's name there."""
+    group, _, name = key.rpartition(".")
+    return config.get(group) if group else config, name
 
 
 def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
@@ -133,13 +140,29 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     _device(config)
     try:
         mixture = build_mixture(config, shape, len(class_names), seed_init=0)
-        objective = complete(mixture, config, seed_init=0).objective
+        learner = complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
     gate = mixture.gate
-    left_open = [key for key, name in OPEN.items() if (config["gate"] if "." in key else config).get(name) is None]
-    resolved = {**config, "k": gate.sizes.k, "gate": {**config["gate"], "combine": combine_rule(gate)}}
-    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, objective)))
+    left_open = [key for key, value in OPEN.items() for node, name in [_place(config, key)] if node.get(name) == value]
+    resolved = {
+        **config,
+        "k": gate.sizes.k,
+        "gate": {**config["gate"], "combine": combine_rule(gate)},
+        "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner)},
+    }
+    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, learner.objective)))
+
+
+def _dispatch(config: Config, learner: Learner) -> str:
+    """The trainer's dispatch, and in place of "auto" the faster one that fits."""
+    trainer, mixture = config["trainer"], learner.mixture
+    if trainer["dispatch"] != "auto":
+        return trainer["dispatch"]
+    parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
+    if trainer["precision"] != "float32" or why_dense(*parts) is not None:
+        return "dense"
+    return faster(_device(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
 
 
 def _canonical(config: Config, gate: Gate, objective: Objective) -> Config:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from moe_lab import dispatch
 from moe_lab.baseline import Alone
 from moe_lab.checks import check, check_task, combine_rule
 from moe_lab.combine import RULES
@@ -15,7 +16,8 @@ from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference, infer
 from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
-from moe_lab.parts import Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
+from moe_lab.pairs import Pairs
+from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
 from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
 from moe_lab.slots import on_slots
 from moe_lab.steering import Controller
@@ -25,17 +27,21 @@ Output = MixtureOutput | GaussianMixtureOutput
 
 
 class Mixture(nn.Module):
-    """x_BD -> MixtureOutput: all experts on every sample, weighted by the gate, combined in log space.
+    """x_BD -> MixtureOutput: experts weighted by the gate, combined in log space.
 
+    ``dispatch`` says how training gets there: "dense" runs all experts on every sample, "sparse" those that the gate
+    selected. Values and gradients are the same. In evaluation all experts run.
     ``inference`` says what happens to the gate's weights in evaluation.
     """
 
     def __init__(self, experts: Experts, gate: Gate, inference: Inference = "mixture") -> None:
         super().__init__()
+        self.dispatch = "dense"
         self.experts = experts
         self.gate = gate
         self.inference = inference
-        self._combine = RULES[combine_rule(gate)]
+        self._rule = combine_rule(gate)
+        self._combine = RULES[self._rule]
 
     @property
     def batch_dependent(self) -> bool:
@@ -47,9 +53,19 @@ class Mixture(nn.Module):
         """``constrain`` may change what the gate has decided, as controllers do in training."""
         if self.gate.makes_slots:
             return self._of_slots(x_BD, noise)
+        if self.training and self.dispatch == "sparse":
+            return self._of_selected(x_BD, noise, constrain)
         experts = self.experts(x_BD)
         seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
         return self._answer(constrain(self.gate(x_BD, seen, noise)), experts, noise)
+
+    def _of_selected(self, x_BD: Tensor, noise: Noise, constrain: Constrain) -> MixtureOutput:
+        decided = self.gate(x_BD, None, noise)
+        routing = constrain(decided)
+        certain = self.gate.selects_k and routing.selected_BE is decided.selected_BE
+        pairs = Pairs(routing.selected_BE, each=self.gate.sizes.k if certain else None)
+        experts = self.experts.selected(x_BD, pairs)
+        return MixtureOutput(routing, None, self._combine(pairs.narrow(routing, self._rule), experts.log_probs_BEC))
 
     def _of_slots(self, x_BD: Tensor, noise: Noise) -> Output:
         routing = self.gate(x_BD, None, noise)
@@ -155,6 +171,7 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
         objective = build(config["objective"], sizes)
     regularizers, controllers = (_several(role, config, sizes, seed_init) for role in ("regularizer", "controller"))
     check(mixture.gate, objective, regularizers, controllers)
+    _dispatch(mixture, objective, regularizers, config["trainer"])
     for controller in controllers.values():
         if controller.steers:
             keep_buffers(mixture.gate, controller.steers)
@@ -168,6 +185,20 @@ def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) ->
         with seeded(seed_init, f"{role}/{name}"):
             parts[name] = build(node, sizes)
     return parts
+
+
+def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer], trainer: Config) -> None:
+    """What the trainer says of the experts that are not selected. "auto" is decided when a job is prepared; here it is
+    dense. Raises ConfigError where it does not fit."""
+    reason = dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers)
+    if trainer["precision"] != "float32":
+        reason = f"trainer.precision={trainer['precision']} is for products with all experts"
+    dispatch.check(trainer["dispatch"], reason)
+    if trainer["dispatch"] == "sparse":
+        mixture.dispatch = "sparse"
+    reason = dispatch.why_all_learn(mixture.gate, objective, regularizers)
+    if trainer["skip_untouched"] and reason is not None:
+        raise ConfigError(f"trainer.skip_untouched does not fit: {reason}, so none is untouched")
 
 
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
+from moe_lab.pairs import Pairs
 from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
 from moe_lab.sizes import Sizes
 from moe_lab.tasks import Task
@@ -60,6 +61,8 @@ class Experts(nn.Module):
     """
 
     task: ClassVar[Task] = "classification"
+    #: the network is made of ``layers.Linear`` and ``relu`` alone, so that it can run on selected samples only
+    runs_sparse: ClassVar[bool] = False
 
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
         super().__init__()
@@ -70,6 +73,11 @@ class Experts(nn.Module):
     def forward(self, x_BD: Tensor) -> ExpertOutput | GaussianExpertOutput:
         hidden_EBH, last_EBO = self.bank(x_BD.unsqueeze(-3))
         return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+
+    def selected(self, x_BD: Tensor, pairs: Pairs) -> ExpertOutput:
+        """What the selected experts alone give, over the K places of ``pairs`` in place of the E experts."""
+        _, last = self.bank(pairs.rows(x_BD))
+        return self.output(pairs.spread(last).transpose(-3, -2), None)
 
     def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput | GaussianExpertOutput:
         """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
@@ -98,6 +106,8 @@ class Gate(nn.Module):
     batch_dependent: bool = False
     #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
     makes_slots: bool = False
+    #: weights of experts that are not selected are zero but carry a gradient, which reads what those experts say
+    straight_through: ClassVar[bool] = False
     #: its routing has ``logits_BE``
     gives_logits: bool = True
     #: names of the extras that its routing always has
@@ -256,6 +266,8 @@ class Regularizer(nn.Module):
     least_experts: ClassVar[int] = 1
     #: refuses gates whose routing lacks these extras
     needs_extras: ClassVar[frozenset[str]] = frozenset()
+    #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
+    needs_every_expert: ClassVar[bool] = False
 
     def __init__(self, weight: float) -> None:
         super().__init__()

@@ -64,10 +64,14 @@ class ExpertOutput:
 
 @dataclass(frozen=True)
 class MixtureOutput:
-    """Gate, experts and their combination on one batch; ``log_probs_BC`` is the mixture's prediction in nats."""
+    """Gate, experts and their combination on one batch; ``log_probs_BC`` is the mixture's prediction in nats.
+
+    ``experts`` is None under sparse dispatch, where only the selected experts run: a part that reads it says so in
+    ``needs_every_expert``.
+    """
 
     routing: Routing
-    experts: ExpertOutput
+    experts: ExpertOutput | None
     log_probs_BC: Tensor
 
     def log_likelihood_B(self, y_B: Tensor) -> Tensor:

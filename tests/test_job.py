@@ -126,7 +126,7 @@ def test_a_rule_that_an_option_names_is_kept(stored, tmp_path):
     (run.path / "config.yaml").write_text(yaml.safe_dump(made.config))
     (run.path / "status.json").write_text(json.dumps({"status": "finished", **made.facts}))
     assert job.prepare_from(Run(run.path), [], tmp_path / "own") == made
-    assert made.left_open == ["k"] and made.config["gate"]["combine"] == "logits"
+    assert made.left_open == ["k", "trainer.dispatch"] and made.config["gate"]["combine"] == "logits"
 
 
 def test_choices_inside_a_replaced_part_are_the_new_ones(stored):
@@ -134,3 +134,51 @@ def test_choices_inside_a_replaced_part_are_the_new_ones(stored):
     assert varied.choices == job.prepare([]).choices
     linear = job.prepare_from(stored(), ["gate/score=linear"])
     assert "gate/score/body" not in linear.choices and linear.choices["gate/score"] == "linear"
+
+
+SPARSE = ["gate=top_k", "experts.count=16", "dataset=mnist", "experts.hidden=64", "trainer.batch_size=512"]
+
+
+def test_dispatch_is_decided_and_written_down(monkeypatch):
+    """By the table where it may be sparse, and dense where it may not, whatever the table says."""
+    for way in ("sparse", "dense"):
+        monkeypatch.setattr(job, "faster", lambda *shape, way=way: way)
+        assert job.prepare(["gate=top_k"]).config["trainer"]["dispatch"] == way
+        assert job.prepare(["gate=softmax"]).config["trainer"]["dispatch"] == "dense"
+        assert job.prepare(["gate=top_k", "baseline=single"]).config["trainer"]["dispatch"] == "dense"
+        for asked in ("sparse", "dense"):
+            assert job.prepare(["gate=top_k", f"trainer.dispatch={asked}"]).config["trainer"]["dispatch"] == asked
+
+
+def test_the_table_is_asked_for_the_jobs_shape(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        job, "faster", lambda device, batch, experts, k: asked.append((batch, experts.count, k)) or "dense"
+    )
+    job.prepare(["gate=top_k", "k=3", "experts.count=7", "trainer.batch_size=96"])
+    assert asked == [(96, 7, 3)]
+
+
+def test_many_experts_on_large_inputs_are_dispatched_sparsely():
+    """What the committed table is for."""
+    assert job.prepare(SPARSE).config["trainer"]["dispatch"] == "sparse"
+    assert job.prepare(["gate=top_k", "trainer.batch_size=64"]).config["trainer"]["dispatch"] == "dense"
+
+
+def test_dispatch_does_not_decide_the_result_and_skipping_does():
+    keys = {job.prepare(["gate=top_k", f"trainer.dispatch={way}"]).key for way in ("auto", "dense", "sparse")}
+    assert keys == {job.prepare(["gate=top_k"]).key}
+    assert job.prepare(["gate=top_k", "trainer.skip_untouched=true"]).key not in keys
+
+
+def test_dispatch_is_left_to_the_new_parts(stored, monkeypatch):
+    """Where a run left it open it is open again; where it was told it is kept, and refused where it does not fit."""
+    monkeypatch.setattr(job, "faster", lambda *shape: "sparse")
+    run = stored("gate=top_k")
+    assert run.config["trainer"]["dispatch"] == "sparse" and "trainer.dispatch" in run.status["left_open"]
+    assert job.prepare_from(run, ["gate=softmax"]).config["trainer"]["dispatch"] == "dense"
+    assert job.prepare_from(run, []) == job.prepare(["gate=top_k"]) == job.stored_job(run)
+    told = stored("gate=top_k", "trainer.dispatch=sparse")
+    assert "trainer.dispatch" not in told.status["left_open"]
+    with pytest.raises(ConfigError, match="trainer.dispatch=sparse does not fit: k=5 selects every expert"):
+        job.prepare_from(told, ["gate=softmax"])

@@ -16,6 +16,8 @@ class Linear(Experts):
     count: E, the number of experts.
     """
 
+    runs_sparse = True
+
     def __init__(self, sizes: Sizes, *, count: ExpertCount = 5) -> None:
         super().__init__(count, lambda: _Network(sizes), hidden_features=None)
 

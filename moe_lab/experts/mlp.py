@@ -14,5 +14,7 @@ class Mlp(Experts):
     hidden: H, the width of an expert's hidden layer.
     """
 
+    runs_sparse = True
+
     def __init__(self, sizes: Sizes, *, count: ExpertCount = 5, hidden: Count = 16) -> None:
         super().__init__(count, lambda: Classifier(Body(sizes, hidden=(hidden,)), sizes.classes), hidden)

@@ -25,6 +25,7 @@ class Gumbel(Gate):
     """
 
     rows_sum_to_one = True
+    straight_through = True
 
     def __init__(
         self,

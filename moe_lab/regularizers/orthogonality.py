@@ -29,6 +29,7 @@ class Orthogonality(Regularizer):
     """
 
     least_experts: ClassVar[int] = 2
+    needs_every_expert: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -60,7 +60,9 @@ class Loop:
         self._pause_asked = pause_asked
         self._device = data.train.x_ND.device
         trainers = [member.trainer for member in self.members]
-        self._optimizer = Optimizer(trainers, list(self.learner.parameters()), self.batches_an_epoch)
+        self._skips = trainer.skip_untouched
+        by_expert = list(self.learner.mixture.experts.parameters()) if self._skips else []
+        self._optimizer = Optimizer(trainers, list(self.learner.parameters()), self.batches_an_epoch, by_expert)
         self._order = Order(data, [member.seeds.order for member in self.members], trainer.batch_size)
         self._tally = Tally()
         self._noise = self._noises("noise/0")
@@ -149,7 +151,7 @@ class Loop:
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
-        self._optimizer.step()
+        self._optimizer.step(output.routing.selected_BE.any(-2) if self._skips else None)
         self.learner.after_step(step, self._optimizer.step_sizes)
         self._tally.add(loss_B, y_B, output, {"total": losses.total, **self.learner.readings(losses)})
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)

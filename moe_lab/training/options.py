@@ -25,6 +25,11 @@ class Trainer:
     precision:          of the products of linear layers and convolutions in training: "float32", or "bf16", mixed
                         precision: faster where the machine multiplies bfloat16 in hardware. Parameters, everything else
                         and evaluation stay in float32; first convolutions that are done in one pass too.
+    dispatch:           how training runs the experts: "dense", all on every sample; "sparse", those that the gate
+                        selected, with the same values and gradients; "auto": what a table of measured shapes says is
+                        faster (moe_lab/dispatch.csv). Evaluation runs all.
+    skip_untouched:     leave an expert that no sample of the batch selected as it is, with its state in the optimizer
+                        (momentum, weight decay, count of steps); otherwise its gradient is zero and the update goes on.
     threads:            CPU threads of torch; results differ in the last bit between thread counts.
     checkpoint_seconds: least time between two checkpoints; there is always one at the end.
     """
@@ -39,5 +44,7 @@ class Trainer:
     warmup_steps: NonNegativeInt = 0
     limit_batches: Count | None = None
     precision: Precision = "float32"
+    dispatch: Literal["auto", "dense", "sparse"] = "auto"
+    skip_untouched: bool = False
     threads: Threads = 1
     checkpoint_seconds: NonNegative = 30.0

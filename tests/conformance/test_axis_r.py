@@ -2,13 +2,18 @@
 a step leaves behind.
 
 Every option of every part's group is tested, with parameters, numbers (hyper buffers), data and noise of its own in
-each run; and with one minibatch shared by the runs.
+each run; and with one minibatch shared by the runs. And under sparse dispatch, where a case may have it, the stack
+gives what it gives under dense dispatch: a part that reads the experts must say so (``needs_every_expert``).
 """
+
+import re
 
 import pytest
 import torch
 
 from moe_lab.config.compose import options
+from moe_lab.dispatch import why_dense
+from moe_lab.errors import ConfigError
 from moe_lab.layers import stack
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
@@ -134,8 +139,9 @@ def one_step(learner, x, y, noise, rates, progress):
     gradients = torch.autograd.grad(losses.total.sum(), list(learner.parameters()), allow_unused=True)
     learner.after_step(step, lambda parameter: rates[(..., *[None] * (parameter.ndim - rates.ndim))])
     routing = output.routing
+    stored = {"log_probs": output.log_probs_BC} if output.experts is None else output.stored(y)
     return {
-        **{name: one for name, one in output.stored(y).items() if one.dtype is torch.float32},
+        **{name: one for name, one in stored.items() if one.dtype is torch.float32},
         "likelihood": output.log_likelihood_B(y),
         "weights": routing.weights_BE,
         "probs": routing.probs_BE,
@@ -148,17 +154,25 @@ def one_step(learner, x, y, noise, rates, progress):
     }
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["own data", "shared minibatch"])
-@pytest.mark.parametrize("words", list(cases()), ids=" ".join)
-def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
-    numbers = OF_NUMBERS in words
+def solos_of(learner_of, words):
     solos = []
     for run in range(R):
-        learner = learner_of(*words, seed=run, shape=SHAPE, classes=0 if numbers else C)
+        learner = learner_of(*words, seed=run, shape=SHAPE, classes=0 if OF_NUMBERS in words else C)
         for buffer in learner.buffers():
             buffer.mul_(1 + 0.25 * run)
         solos.append(learner)
-    x, y = draw(R, B, 64), draw(R, B) if numbers else torch.arange(R * B).reshape(R, B) % C
+    return solos
+
+
+def batch(draw, words):
+    return draw(R, B, 64), draw(R, B) if OF_NUMBERS in words else torch.arange(R * B).reshape(R, B) % C
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own data", "shared minibatch"])
+@pytest.mark.parametrize("words", list(cases()), ids=" ".join)
+def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
+    solos = solos_of(learner_of, words)
+    x, y = batch(draw, words)
     if shared:
         x, y = x[:1].expand(R, B, 64), y[:1].expand(R, B)
     rates = torch.tensor([0.1, 0.2, 0.3])
@@ -180,3 +194,33 @@ def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
             torch.testing.assert_close(
                 together[name][run], value, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
             )
+
+
+@pytest.mark.parametrize("words", list(cases()), ids=" ".join)
+@pytest.mark.parametrize("extra", [[], ["k=2"]], ids=str)
+def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, words, extra):
+    if extra and any(word.startswith("k=") for word in words):
+        return
+    try:
+        one, *_ = dense = solos_of(learner_of, [*words, *extra])
+    except ConfigError:
+        assert extra, "only the k of these tests may be refused"
+        return
+    sparse_words = [*words, *extra, "trainer.dispatch=sparse"]
+    if reason := why_dense(one.mixture.experts, one.mixture.gate, one.objective, dict(one.regularizers)):
+        with pytest.raises(ConfigError, match=re.escape(reason)):
+            solos_of(learner_of, sparse_words)
+        return
+    rates = torch.tensor([0.1, 0.2, 0.3])
+    x, y = batch(draw, words)
+    results = []
+    for solos in (dense, solos_of(learner_of, sparse_words)):
+        noise = Noise([generator(run, "noise") for run in range(R)], stacked=True)
+        results.append(outcome(stack(solos), x, y, noise, rates))
+    for name, value in results[1].items():
+        expected = results[0][name]
+        if value is None or expected is None:
+            # no gradient is the gradient zero
+            assert all(one is None or not one.any() for one in (value, expected)), name
+            continue
+        torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")

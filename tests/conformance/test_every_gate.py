@@ -1,11 +1,15 @@
 """What holds for every gate that conf/gate names, with every k that it can use."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
 
 from moe_lab.checks import combine_rule
 from moe_lab.config.compose import options
+from moe_lab.dispatch import why_dense
+from moe_lab.errors import ConfigError
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
 from moe_lab.routing import ExpertOutput
@@ -170,6 +174,27 @@ def test_the_gate_learns_whether_its_choice_was_right(learner_of, draw, name, k,
         signs.append(gradient[torch.arange(7), best][routed].sign())
         assert routed.sum() >= 4
     assert (signs[0] == -1).all() and (signs[1] == 1).all()
+
+
+@pytest.mark.parametrize(("name", "k"), EVERY_GATE)
+def test_sparse_dispatch_is_dense_dispatch(learner_of, gate_of, draw, name, k):
+    """In outputs and gradients, for every gate that may be dispatched sparsely; the others say why not."""
+    k_word, results = f"k={'null' if k is None else k}", []
+    x, y = draw(9, 12).double(), torch.arange(9) % 4
+    made = learner_of(f"gate={name}", k_word)
+    if reason := why_dense(made.mixture.experts, made.mixture.gate, made.objective, {}):
+        with pytest.raises(ConfigError, match=re.escape(reason)):
+            learner_of(f"gate={name}", k_word, "trainer.dispatch=sparse")
+        return
+    for way in ("dense", "sparse"):
+        made = learner_of(f"gate={name}", k_word, f"trainer.dispatch={way}").double().train()
+        noise, mixture = Noise([generator(0, "noise")]), made.mixture
+        output = mixture(x, noise)
+        _, losses = made.losses(Step(x, y, output, mixture.gate, mixture.experts, noise))
+        gradients = torch.autograd.grad(losses.total, list(made.parameters()), materialize_grads=True)
+        results.append((output.routing.selected_BE, output.log_probs_BC, *gradients))
+    for dense, sparse in zip(*results, strict=True):
+        torch.testing.assert_close(sparse, dense, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", sorted(TAUGHT))

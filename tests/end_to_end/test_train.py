@@ -32,6 +32,22 @@ def test_a_run_its_table_and_its_report(cli):
     assert again.code == 0 and "runs/first/report.html" in again.out
 
 
+def test_dense_and_sparse_dispatch_measure_the_same(cli):
+    """The same run twice: metrics agree, and each config says how it went."""
+    words = ["gate=top_k", "trainer.epochs=3", "experts.hidden=16", "--no-report"]
+    found = {}
+    for way in ("dense", "sparse"):
+        result = cli("train", *words, f"trainer.dispatch={way}", "--name", way)
+        assert result.code == 0, result.err
+        assert f"dispatch: {way}" in Path(f"runs/{way}/config.yaml").read_text()
+        found[way] = json.loads(Path(f"runs/{way}/metrics.json").read_text())
+    assert found["dense"].keys() == found["sparse"].keys()
+    for name, metric in found["dense"].items():
+        assert found["sparse"][name]["value"] == pytest.approx(metric["value"], rel=0.02, abs=0.005), name
+    refused = cli("train", "gate=softmax", "trainer.dispatch=sparse", "--name", "refused")
+    assert refused.code == 2 and "k=5 selects every expert" in refused.err and not Path("runs/refused").exists()
+
+
 def test_quiet_no_report_and_another_folder(cli):
     result = cli("train", *SHORT, "-q", "--no-report", "--runs", "elsewhere")
     [folder] = Path("elsewhere").iterdir()

@@ -1,0 +1,138 @@
+"""Rows sorted by group, and the linear layer that multiplies the rows of each group by weights of its own.
+
+Legend beside routing.py's: **P** rows (pairs of a sample and an expert that it selected), **G** groups (experts, or
+the experts of all runs of a stack).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+#: weights of fewer columns are copied to lie column by column: otherwise their products take up to four times as long
+#: on a CPU
+NARROW = 16
+#: bytes from which the C library takes a tensor's memory from the system each time, and gives it back
+LARGE = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How many rows each group has, and the group of every row; rows are sorted by group."""
+
+    count_G: Tensor
+    group_P: Tensor
+
+    @cached_property
+    def ends_G(self) -> Tensor:
+        """The row after the last of each group, as torch's grouped product wants it."""
+        return self.count_G.cumsum(0, dtype=torch.int32)
+
+    @cached_property
+    def counts(self) -> list[int]:
+        return self.count_G.tolist()
+
+
+class GroupedRows:
+    """Rows [P, I] sorted by group: for a network of ``layers.Linear`` and ``relu`` what a tensor [G, B, I] is, without
+    the rows that nobody asked for."""
+
+    def __init__(self, rows_PI: Tensor, groups: Groups) -> None:
+        self.rows_PI = rows_PI
+        self.groups = groups
+
+    def relu(self) -> "GroupedRows":
+        return GroupedRows(self.rows_PI.relu(), self.groups)
+
+    def linear(self, weight_GIO: Tensor, bias_G1O: Tensor | None) -> "GroupedRows":
+        """y_p = x_p W_g + b_g, g the group of row p; whatever axes stand before I and O are groups."""
+        weight_GIO = weight_GIO.flatten(0, -3)
+        if weight_GIO.shape[-1] < NARROW:
+            weight_GIO = weight_GIO.mT.contiguous().mT
+        bias_GO = None if bias_G1O is None else bias_G1O.flatten(0, -2)
+        return GroupedRows(_GroupedLinear.apply(self.rows_PI, weight_GIO, bias_GO, self.groups), self.groups)
+
+
+class _GroupedLinear(torch.autograd.Function):
+    """y_p = x_p W_g + b_g. Backward: dx_p = dy_p W_g^T, dW_g = sum_p x_p^T dy_p, db_g = sum_p dy_p.
+
+    A group without rows has the gradient zero. There is no second derivative.
+    """
+
+    @staticmethod
+    def forward(ctx, x_PI: Tensor, weight_GIO: Tensor, bias_GO: Tensor | None, groups: Groups) -> Tensor:
+        ctx.save_for_backward(x_PI, weight_GIO)
+        ctx.groups, ctx.has_bias = groups, bias_GO is not None
+        y_PO = _product(x_PI, weight_GIO, groups)
+        return y_PO if bias_GO is None else y_PO.add_(bias_GO.index_select(0, groups.group_P))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+        x_PI, weight_GIO = ctx.saved_tensors
+        groups, dbias_GO = ctx.groups, None
+        if ctx.has_bias:
+            zeros_GO = dy_PO.new_zeros(weight_GIO.shape[0], weight_GIO.shape[-1])
+            dbias_GO = zeros_GO.index_add_(0, groups.group_P, dy_PO)
+        dy_PO = _aligned(dy_PO)
+        dx_PI = _product(dy_PO, weight_GIO.mT, groups) if ctx.needs_input_grad[0] else None
+        # in the order in which the weights lie
+        by_input = weight_GIO.stride(-1) == 1
+        dweight_GIO = _outer(x_PI, dy_PO, groups) if by_input else _outer(dy_PO, x_PI, groups).mT
+        return dx_PI, dweight_GIO, dbias_GO, None
+
+
+def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
+    """x_p W_g."""
+    if _fit(x_PI, weight_GIO):
+        return functional.grouped_mm(x_PI, weight_GIO, offs=groups.ends_G)
+    y_PO = x_PI.new_empty(x_PI.shape[0], weight_GIO.shape[-1])
+    # unbound once: a stacked tensor that is indexed group by group costs a whole tensor a group
+    parts = zip(x_PI.split(groups.counts), weight_GIO.unbind(0), y_PO.split(groups.counts), strict=True)
+    for x, weight, y in parts:
+        torch.mm(x, weight, out=y)
+    return y_PO
+
+
+def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
+    """sum over the rows of each group of a_p^T b_p, [G, I, O]."""
+    shape = (len(groups.count_G), a_PI.shape[-1], b_PO.shape[-1])
+    large = a_PI.element_size() * prod(shape) >= LARGE
+    if not large and _fit(a_PI, b_PO):
+        return functional.grouped_mm(a_PI.mT, b_PO, offs=groups.ends_G)
+    sums_GIO = _large_pages(a_PI, shape) if large else a_PI.new_empty(shape)
+    parts = zip(a_PI.split(groups.counts), b_PO.split(groups.counts), sums_GIO.unbind(0), strict=True)
+    for a, b, sums in parts:
+        torch.mm(a.mT, b, out=sums)
+    return sums_GIO
+
+
+def _fit(*factors: Tensor) -> bool:
+    """Whether torch's grouped product takes them: not float64, at least one row, strides of multiples of 16 bytes."""
+    return (
+        hasattr(functional, "grouped_mm")
+        and factors[0].dtype in (torch.float32, torch.bfloat16)
+        and all(one.numel() > 0 and max(one.stride()[-2:]) * one.element_size() % 16 == 0 for one in factors)
+    )
+
+
+def _aligned(rows_PO: Tensor) -> Tensor:
+    """Rows that are apart by a multiple of 16 bytes, as those of ten classes or of an expanded gradient are not."""
+    count, outputs = rows_PO.shape
+    step = -(-outputs * rows_PO.element_size() // 16) * 16 // rows_PO.element_size()
+    if rows_PO.stride() == (step, 1):
+        return rows_PO
+    return rows_PO.new_empty(count, step)[:, :outputs].copy_(rows_PO)
+
+
+def _large_pages(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Memory for a large tensor. NumPy asks the system for large pages, torch does not: at E = 256 and H = 256 three
+    quarters of a step went into being given pages of 4 KB one by one."""
+    if like.device.type != "cpu" or like.dtype not in (torch.float32, torch.float64):
+        return like.new_empty(shape)
+    return torch.from_numpy(np.empty(shape, dtype=str(like.dtype).removeprefix("torch.")))
