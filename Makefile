@@ -13,9 +13,11 @@ test: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.growth
 
 bench-quick: .venv/installed-dev
 	$(BIN)/python -m benchmarks --quick
+	$(BIN)/python -m benchmarks.growth --quick
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check moe_lab benchmarks tests

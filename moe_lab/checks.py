@@ -69,7 +69,9 @@ def refusal(gate: Gate, objective: Objective) -> str | None:
         way = sorted(objective.teaches)[-1]
         reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
         return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
-    if objective.needs_distribution and not gate.mixes:
+    # with k = 1 the weight is always one: a distribution, but none that could teach the gate
+    is_one = gate.rows_sum_to_one and gate.learns_from == "nothing"
+    if objective.needs_distribution and not gate.mixes and not is_one:
         reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
         return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
     if objective.largest_k and gate.sizes.k > objective.largest_k:

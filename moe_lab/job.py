@@ -159,7 +159,8 @@ def _dispatch(config: Config, learner: Learner) -> str:
     trainer, mixture = config["trainer"], learner.mixture
     if trainer["dispatch"] != "auto":
         return trainer["dispatch"]
-    if why_dense(mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)) is not None:
+    parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
+    if trainer["precision"] != "float32" or why_dense(*parts) is not None:
         return "dense"
     return faster(_device(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
 

@@ -4,6 +4,7 @@ groups and channels."""
 import copy
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from moe_lab.grouped import NARROW, GroupedRows
 from moe_lab.pooled import output_moments, pooled_relu
+from moe_lab.precision import product
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -68,7 +70,7 @@ class Linear(nn.Module):
     def forward(self, x_BI: Tensor | GroupedRows) -> Tensor | GroupedRows:
         if isinstance(x_BI, GroupedRows):
             return x_BI.linear(self.weight_IO, self.bias_1O)
-        y_BO = self._wide(x_BI) if self._shares_input(x_BI) else (self._weight_OI() @ x_BI.mT).mT
+        y_BO = self._wide(x_BI) if self._shares_input(x_BI) else product(torch.matmul, self._weight_OI(), x_BI.mT).mT
         return y_BO if self.bias_1O is None else y_BO + self.bias_1O
 
     def _weight_OI(self) -> Tensor:
@@ -84,7 +86,7 @@ class Linear(nn.Module):
     def _wide(self, x_1BI: Tensor) -> Tensor:
         experts, _, outputs = self.weight_IO.shape[-3:]
         wide_IX = self.weight_IO.movedim(-3, -2).flatten(-2)
-        y_XB = wide_IX.mT @ x_1BI.squeeze(-3).mT
+        y_XB = product(torch.matmul, wide_IX.mT, x_1BI.squeeze(-3).mT)
         return y_XB.unflatten(-2, (experts, outputs)).mT
 
 
@@ -107,9 +109,11 @@ class Conv2d(nn.Module):
         weight = self.weight_OIKK
         lead, outputs = weight.shape[:-4], weight.shape[-4]
         groups, x = _fold(x_BIHW, lead)
-        bias = None if self.bias_O is None else self.bias_O.flatten()
-        y = functional.conv2d(x, weight.flatten(0, -4), bias, padding=self.padding, groups=groups)
-        return _unfold(y, lead, outputs)
+        convolve = partial(functional.conv2d, padding=self.padding, groups=groups)
+        factors = (
+            (x, weight.flatten(0, -4)) if self.bias_O is None else (x, weight.flatten(0, -4), self.bias_O.flatten())
+        )
+        return _unfold(product(convolve, *factors), lead, outputs)
 
     def pooled_relu(self, x_BIHW: Tensor, norm: "BatchNorm2d | None" = None) -> Tensor:
         """relu of the maximum over 2 x 2 of the convolution, which ``norm`` normalizes before; a last odd row or column

@@ -190,7 +190,10 @@ def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) ->
 def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer], trainer: Config) -> None:
     """What the trainer says of the experts that are not selected. "auto" is decided when a job is prepared; here it is
     dense. Raises ConfigError where it does not fit."""
-    dispatch.check(trainer["dispatch"], dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers))
+    reason = dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers)
+    if trainer["precision"] != "float32":
+        reason = f"trainer.precision={trainer['precision']} is for products with all experts"
+    dispatch.check(trainer["dispatch"], reason)
     if trainer["dispatch"] == "sparse":
         mixture.dispatch = "sparse"
     reason = dispatch.why_all_learn(mixture.gate, objective, regularizers)

@@ -39,12 +39,13 @@ def window_moments(x_GBHW: Tensor, kernel: int) -> tuple[Tensor, Tensor]:
     x_GHWB = x_GBHW.movedim(-3, -1).contiguous()
     groups, height, width, samples = x_GHWB.shape
     pooled = (height - kernel + 1) // 2, (width - kernel + 1) // 2
-    like_GMHWB = x_GHWB.new_empty(()).expand(groups, 1, *pooled, samples)
+    like_MHWB = x_GHWB.new_empty(()).expand(1, *pooled, samples)
     sum_GW = x_GHWB.new_zeros(groups, (kernel + 1) ** 2, dtype=torch.float64)
     product_GWW = x_GHWB.new_zeros(groups, (kernel + 1) ** 2, (kernel + 1) ** 2, dtype=torch.float64)
-    for group, _, _, windows_WX in _pieces(x_GHWB, like_GMHWB, kernel + 1):
-        sum_GW[group] += windows_WX.sum(-1)
-        product_GWW[group] += windows_WX @ windows_WX.mT
+    for x_HWB, sum_W, product_WW in zip(x_GHWB, sum_GW, product_GWW, strict=True):
+        for _, _, windows_WX in _pieces(x_HWB, like_MHWB, kernel + 1):
+            sum_W += windows_WX.sum(-1)
+            product_WW += windows_WX @ windows_WX.mT
     count = pooled[0] * pooled[1] * samples
     return sum_GW / count, product_GWW / count
 
@@ -83,18 +84,15 @@ class _PooledRelu(torch.autograd.Function):
         pooled = (height - kernel + 1) // 2, (width - kernel + 1) // 2
         y_GMHWB = x_GHWB.new_empty(*bias_GM.shape, *pooled, samples)
         kept = []
-        for group, filters, rows, windows_WX in _pieces(x_GHWB, y_GMHWB, kernel + 1):
-            placed_PMW = placed_GPMW[group, :, filters]
-            values_22MX = (placed_PMW.flatten(0, 1) @ windows_WX).unflatten(0, (2, 2, -1))
-            left_2MX, right_2MX = values_22MX[:, 0], values_22MX[:, 1]
-            upper_MX, lower_MX = torch.maximum(left_2MX, right_2MX)
-            y_MX = y_GMHWB[group, filters, rows].flatten(1)
-            torch.maximum(upper_MX, lower_MX, out=y_MX).add_(bias_GM[group, filters, None]).relu_()
-            if learning:
-                largest_3MX = y_MX.new_empty(3, *y_MX.shape, dtype=torch.int8)
-                largest_3MX[:2] = left_2MX.ge_(right_2MX)
-                largest_3MX[2] = upper_MX.ge_(lower_MX)
-                kept.append(largest_3MX)
+        for x_HWB, placed_PMW, bias_M1, y_MHWB in zip(x_GHWB, placed_GPMW, bias_GM.unsqueeze(-1), y_GMHWB, strict=True):
+            for filters, rows, windows_WX in _pieces(x_HWB, y_MHWB, kernel + 1):
+                values_PMX = placed_PMW[:, filters].flatten(0, 1) @ windows_WX
+                left_2MX, right_2MX = values_PMX.unflatten(0, (2, 2, -1)).unbind(1)
+                upper_MX, lower_MX = torch.maximum(left_2MX, right_2MX).unbind()
+                y_MX = y_MHWB[filters, rows].flatten(1)
+                torch.maximum(upper_MX, lower_MX, out=y_MX).add_(bias_M1[filters]).relu_()
+                if learning:
+                    kept.append(_bytes(left_2MX.ge_(right_2MX), upper_MX.ge_(lower_MX)))
         ctx.save_for_backward(x_GHWB, y_GMHWB, *kept)
         ctx.side = kernel + 1
         return y_GMHWB
@@ -106,39 +104,48 @@ class _PooledRelu(torch.autograd.Function):
         groups, filters = y_GMHWB.shape[:2]
         placed_grad_GPMW = y_GMHWB.new_zeros(groups, 4, filters, ctx.side**2)
         bias_grad_GM = y_GMHWB.new_zeros(groups, filters)
-        pieces = _pieces(x_GHWB, y_GMHWB, ctx.side)
-        for (group, some, rows, windows_WX), largest_3MX in zip(pieces, kept, strict=True):
-            # y is not negative: its sign is one where ReLU lets the gradient through
-            active_MX = y_GMHWB[group, some, rows].flatten(1).sign()
-            grad_MX = active_MX.mul_(grad_GMHWB[group, some, rows].flatten(1))
-            bias_grad_GM[group, some] += grad_MX.sum(-1)
-            grad_PMX = _of_the_largest(grad_MX, largest_3MX.to(grad_MX.dtype))
-            placed_grad_GPMW[group, :, some] += (grad_PMX.flatten(0, 1) @ windows_WX.mT).unflatten(0, (4, -1))
+        kept = iter(kept)
+        whole = zip(x_GHWB, y_GMHWB, grad_GMHWB, placed_grad_GPMW, bias_grad_GM, strict=True)
+        for x_HWB, y_MHWB, grad_MHWB, placed_grad_PMW, bias_grad_M in whole:
+            for filters, rows, windows_WX in _pieces(x_HWB, y_MHWB, ctx.side):
+                # y is not negative: its sign is one where ReLU lets the gradient through
+                active_MX = y_MHWB[filters, rows].flatten(1).sign()
+                grad_MX = active_MX.mul_(grad_MHWB[filters, rows].flatten(1))
+                bias_grad_M[filters] += grad_MX.sum(-1)
+                grad_PMX = _of_the_largest(grad_MX, next(kept).to(grad_MX.dtype))
+                placed_grad_PMW[:, filters] += (grad_PMX.flatten(0, 1) @ windows_WX.mT).unflatten(0, (4, -1))
         return None, placed_grad_GPMW, bias_grad_GM, None, None
+
+
+def _bytes(left_2MX: Tensor, upper_MX: Tensor) -> Tensor:
+    """Ones and zeros [3, M, X] as bytes."""
+    both_3MX = torch.empty(3, *upper_MX.shape, dtype=torch.int8, device=upper_MX.device)
+    both_3MX[:2] = left_2MX
+    both_3MX[2] = upper_MX
+    return both_3MX
 
 
 def _of_the_largest(grad_MX: Tensor, largest_3MX: Tensor) -> Tensor:
     """The gradient where the largest of four values is, zero at the others, [P, M, X]."""
-    grad_2MX = grad_MX.new_empty(2, *grad_MX.shape)
-    upper_MX, lower_MX = grad_2MX
-    torch.mul(grad_MX, largest_3MX[2], out=upper_MX)
-    torch.sub(grad_MX, upper_MX, out=lower_MX)
+    left_2MX, upper_MX = largest_3MX[:2], largest_3MX[2]
+    rows_2MX = grad_MX.new_empty(2, *grad_MX.shape)
+    torch.mul(grad_MX, upper_MX, out=rows_2MX[0])
+    torch.sub(grad_MX, rows_2MX[0], out=rows_2MX[1])
     grad_22MX = grad_MX.new_empty(2, 2, *grad_MX.shape)
-    left_2MX, right_2MX = grad_22MX[:, 0], grad_22MX[:, 1]
-    torch.mul(grad_2MX, largest_3MX[:2], out=left_2MX)
-    torch.sub(grad_2MX, left_2MX, out=right_2MX)
+    to_left_2MX, to_right_2MX = grad_22MX.unbind(1)
+    torch.mul(rows_2MX, left_2MX, out=to_left_2MX)
+    torch.sub(rows_2MX, to_left_2MX, out=to_right_2MX)
     return grad_22MX.flatten(0, 1)
 
 
-def _pieces(x_GHWB: Tensor, y_GMHWB: Tensor, side: int) -> Iterator[tuple[int, slice, slice, Tensor]]:
-    """Group, filters and rows of the output that are done at once, and the windows of these rows, [W, X]."""
-    groups, filters, height, width, samples = y_GMHWB.shape
+def _pieces(x_HWB: Tensor, y_MHWB: Tensor, side: int) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Filters and rows of the output that are done at once, and the windows of these rows, [W, X]."""
+    filters, height, width, samples = y_MHWB.shape
     numbers = (8 * min(filters, FILTERS) + side**2) * width * samples
-    for group in range(groups):
-        for rows in _slices(height, max(1, PIECE // numbers)):
-            windows_WX = _windows(x_GHWB[group], side, rows, width)
-            for some in _slices(filters, FILTERS):
-                yield group, some, rows, windows_WX
+    for rows in _slices(height, max(1, PIECE // numbers)):
+        windows_WX = _windows(x_HWB, side, rows, width)
+        for some in _slices(filters, FILTERS):
+            yield some, rows, windows_WX
 
 
 def _windows(x_HWB: Tensor, side: int, rows: slice, width: int) -> Tensor:

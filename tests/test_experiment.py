@@ -5,7 +5,9 @@ import os
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from torch.utils._pytree import tree_leaves
 
 from moe_lab import experiment, job
 from moe_lab.errors import RunError
@@ -183,3 +185,15 @@ def test_status_names_this_process(run):
     opened = run()
     facts = json.loads((opened.path / "status.json").read_text())
     assert facts["pid"] == os.getpid() and facts["key"] == opened.environment["config_hash"]
+
+
+def test_mixed_precision_leaves_float32_on_disk(run):
+    """Half a digit of loss apart; no bfloat16 in the checkpoint, the routing table or the predictions."""
+    plain, mixed = run(name="plain"), run("trainer.precision=bf16", name="mixed")
+    losses = [one.history[-1]["train_loss_nats"] for one in (plain, mixed)]
+    assert losses[0] != losses[1] and losses[1] == pytest.approx(losses[0], rel=0.05)
+    state = torch.load(mixed.path / "checkpoint.pt", weights_only=True)
+    kinds = {one.dtype for one in tree_leaves(state) if isinstance(one, torch.Tensor)}
+    assert torch.float32 in kinds and kinds.isdisjoint({torch.bfloat16, torch.float16})
+    for name in ("log_probs", "probs", "weights"):
+        assert mixed.routing[name].dtype == np.float32

@@ -31,6 +31,7 @@ def test_keys_tell_apart_what_decides_the_result():
     assert key("trainer.optimizer=sgd") != key("trainer.optimizer=sgd", "trainer.momentum=0.5")
     assert key("inference=argmax") != key() == key("inference=mixture")
     assert len({key(), key("seed=1"), key("k=2"), key("trainer.lr=2e-3"), key("gate=attentive")}) == 5
+    assert key() == key("trainer.precision=float32") != key("trainer.precision=bf16")
 
 
 def test_a_device_that_is_not_there():

@@ -14,10 +14,10 @@ arms="single:gate=softmax baseline=single
 gate_as_classifier:gate=softmax baseline=gate_as_classifier
 softmax:gate=softmax
 attentive:gate=attentive
-softmax+importance:gate=softmax regularizer=[importance] regularizers.importance.weight=0.2
-attentive+importance:gate=attentive regularizer=[importance] regularizers.importance.weight=0.2
-softmax+similarity:gate=softmax regularizer=[sample_similarity] $(echo $similarity)
-attentive+similarity:gate=attentive regularizer=[sample_similarity] $(echo $similarity)"
+softmax.importance:gate=softmax regularizer=[importance] regularizers.importance.weight=0.2
+attentive.importance:gate=attentive regularizer=[importance] regularizers.importance.weight=0.2
+softmax.similarity:gate=softmax regularizer=[sample_similarity] $(echo $similarity)
+attentive.similarity:gate=attentive regularizer=[sample_similarity] $(echo $similarity)"
 
 for seed in 0 1 2 3 4 5 6 7 8 9; do
   while IFS=: read -r arm words; do

@@ -13,6 +13,7 @@ from moe_lab.data.dataset import Data, Split
 from moe_lab.mixture import Learner
 from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
+from moe_lab.precision import products_in
 from moe_lab.training.fitting import batches, fit_gate
 from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
@@ -53,6 +54,7 @@ class Loop:
         self.batches_an_epoch = min(whole, trainer.limit_batches or whole)
         self.epochs = max(member.trainer.epochs for member in self.members)
         self._batch_size = trainer.batch_size
+        self._precision = trainer.precision
         self._data = data
         self._watch = watch
         self._pause_asked = pause_asked
@@ -141,7 +143,9 @@ class Loop:
         if self.learner.controllers:
             self.learner.before_step(self._progress(done))
         x_BD, y_B = self._order.batch(self.state.batch)
-        mixture, output = self.learner.mixture, self.learner(x_BD, self._noise)
+        mixture = self.learner.mixture
+        with products_in(self._precision):
+            output = self.learner(x_BD, self._noise)
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
         loss_B, losses = self.learner.losses(step)
         self._optimizer.zero_grad()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from moe_lab.precision import Precision
 from moe_lab.ranges import Count, NonNegative, NonNegativeInt, Positive, Share, Threads
 
 
@@ -21,6 +22,9 @@ class Trainer:
                         (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
     warmup_steps:       steps over which the learning rate rises linearly from zero.
     limit_batches:      train on this many batches an epoch only; null: all.
+    precision:          of the products of linear layers and convolutions in training: "float32", or "bf16", mixed
+                        precision: faster where the machine multiplies bfloat16 in hardware. Parameters, everything else
+                        and evaluation stay in float32; first convolutions that are done in one pass too.
     dispatch:           how training runs the experts: "dense", all on every sample; "sparse", those that the gate
                         selected, with the same values and gradients; "auto": what a table of measured shapes says is
                         faster (moe_lab/dispatch.csv). Evaluation runs all.
@@ -39,6 +43,7 @@ class Trainer:
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: NonNegativeInt = 0
     limit_batches: Count | None = None
+    precision: Precision = "float32"
     dispatch: Literal["auto", "dense", "sparse"] = "auto"
     skip_untouched: bool = False
     threads: Threads = 1

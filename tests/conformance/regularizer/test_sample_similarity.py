@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from moe_lab.errors import ConfigError
-from moe_lab.regularizers.sample_similarity import SampleSimilarity
+from moe_lab.regularizers.sample_similarity import SampleSimilarity, squared_pair_sums
 
 B, E = 7, 5
 
@@ -115,6 +117,7 @@ def test_no_gradient_through_the_distances(sizes, step_of, case, form):
 
 def test_distances_of_a_frozen_networks_features(sizes, step_of, draw):
     """The default form on random features is the default form on pixels that are those features."""
+    torch.manual_seed(0)
     regularizer = SampleSimilarity(sizes(), features="random")
     p, x = draw(B, E).softmax(-1), draw(B, 12).requires_grad_()
     features = regularizer.features(x)
@@ -152,3 +155,41 @@ def test_default_weight_is_one(sizes):
 def test_numbers_that_a_form_does_not_read_are_refused(sizes, options):
     with pytest.raises(ConfigError, match="form="):
         SampleSimilarity(sizes(), **options)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the largest array that any operation gives, forward or backward."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for one in tree_leaves(result):
+            self.numbers = max(self.numbers, one.numel() if isinstance(one, torch.Tensor) else 0)
+        return result
+
+
+@pytest.mark.parametrize("form", [{}, {"form": "paper", "beta_s": 1.0}], ids=str)
+def test_squared_distances_make_no_array_of_pairs(sizes, step_of, draw, form):
+    """300 samples have 90,000 pairs; their inputs are 3,600 numbers."""
+    logits = draw(300, E).requires_grad_()
+    step, regularizer = step_of(probs_BE=logits.softmax(-1), x_BD=draw(300, 12)), SampleSimilarity(sizes(), **form)
+    with Largest() as largest:
+        regularizer(step).backward()
+    assert logits.grad.abs().sum() > 0
+    assert 3_600 <= largest.numbers < 2 * 3_600
+
+
+def test_euclidean_distances_over_several_blocks(sizes, step_of, draw):
+    """300 samples are two whole blocks and a part of one."""
+    p, x = draw(300, E).double().softmax(-1), draw(300, 12).double()
+    pairs = torch.cdist(x, x)
+    same = (pairs @ p * p).sum()
+    for distance, unit in (("raw", 1), ("max", pairs.max())):
+        regularizer = SampleSimilarity(sizes(), form="reference", beta_s=1.0, beta_d=0.0, distance=distance).double()
+        torch.testing.assert_close(regularizer(step_of(probs_BE=p, x_BD=x)), same / E / unit)
+
+
+def test_gradient_of_the_squared_sums_by_differences(case):
+    p, x, _ = case
+    assert torch.autograd.gradcheck(lambda p_EB: squared_pair_sums(p_EB, x), p.mT.contiguous().requires_grad_())

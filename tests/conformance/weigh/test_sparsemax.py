@@ -10,11 +10,12 @@ from moe_lab.config.build import build
 from moe_lab.config.compose import compose
 from moe_lab.parts import Sizes
 
+NODE = compose(["gate=sparsemax"])["gate"]["weigh"]
+
 
 def sparsemax(scores):
     experts = scores.shape[-1]
-    node = compose(["gate=sparsemax"])["gate"]["weigh"]
-    weigh = build(node, Sizes((2,), 3, experts, experts)).to(scores.dtype)
+    weigh = build(NODE, Sizes((2,), 3, experts, experts)).to(scores.dtype)
     return weigh(scores, torch.ones_like(scores, dtype=torch.bool))[1]
 
 

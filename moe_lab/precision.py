@@ -1,0 +1,37 @@
+"""Mixed precision: layers multiply in a shorter type, and everything else stays as it is.
+
+Inputs and weights of a product are rounded, its sums and its result are not: parameters, activations, losses,
+softmaxes and what is written down have the parameters' type. Gradients follow: a product's gradients are products of
+the shorter type too, and arrive at the parameters in theirs.
+Source: Micikevicius et al. 2018, Mixed precision training, arXiv:1710.03740; Kalamkar et al. 2019, A study of BFLOAT16
+for deep learning training, arXiv:1905.12322: its range is float32's, so that losses need no scaling.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Precision = Literal["float32", "bf16"]
+
+_products: torch.dtype | None = None
+
+
+@contextmanager
+def products_in(precision: Precision) -> Iterator[None]:
+    """Within, layers multiply in bfloat16 (8 bits of mantissa), or as their parameters are."""
+    global _products
+    before, _products = _products, torch.bfloat16 if precision == "bf16" else None
+    try:
+        yield
+    finally:
+        _products = before
+
+
+def product(multiply: Callable[..., Tensor], *factors: Tensor) -> Tensor:
+    """multiply(*factors), in the precision of the surrounding ``products_in`` and in the factors' own type again."""
+    if _products is None:
+        return multiply(*factors)
+    return multiply(*(one.to(_products) for one in factors)).to(factors[0].dtype)
