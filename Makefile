@@ -11,11 +11,11 @@ train: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-bench: .venv/installed-dev
+bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.growth
 
-bench-quick: .venv/installed-dev
+bench-quick: .venv/installed-bench
 	$(BIN)/python -m benchmarks --quick
 	$(BIN)/python -m benchmarks.growth --quick
 
@@ -33,6 +33,11 @@ lint: .venv/installed-dev
 # and what is needed to test them
 .venv/installed-dev: .venv/installed
 	$(BIN)/python -m pip install -c constraints.txt -e ".[dev]"
+	touch $@
+
+# and other projects' layers, to measure beside its own
+.venv/installed-bench: .venv/installed-dev
+	$(BIN)/python -m pip install -c constraints.txt -e ".[bench]"
 	touch $@
 
 clean:

@@ -29,12 +29,16 @@ Call = Callable[[], object]
 def rows(quick: bool) -> Iterator[Row]:
     settle(compose([]))
     for experts, hidden, k in QUICK if quick else SHAPES:
-        seconds = interleaved(cases(experts, hidden, k), _rounds(experts, hidden, quick))
-        own, case = seconds["own"], f"E={experts} H={hidden} k={k}"
+        rounds = _rounds(experts, hidden, quick)
+        layers, others = cases(experts, hidden, k)
+        seconds, case = interleaved(layers, rounds), f"E={experts} H={hidden} k={k}"
         least, aim = bounds(experts, hidden)
-        yield Row("2", f"{case}, dense of the active size", seconds["dense"] / own, least, aim)
-        for name in seconds.keys() - {"own", "dense"}:
-            yield Row("2", f"{case}, {name}", seconds[name] / own, 1.0, 1.0)
+        yield Row("2", f"{case}, dense of the active size", seconds["dense"] / seconds["own"], least, aim)
+        yield Row("2", f"{case}, split and loop", seconds["split and loop"] / seconds["own"], 1.0, 1.0)
+        # many times slower, so that few rounds tell
+        seconds = interleaved({"own": layers["own"], **others}, max(rounds // 20, 4))
+        for name in others:
+            yield Row("2", f"{case}, {name}", seconds[name] / seconds["own"], 1.0, 1.0)
 
 
 def bounds(experts: int, hidden: int) -> tuple[float, float]:
@@ -44,19 +48,19 @@ def bounds(experts: int, hidden: int) -> tuple[float, float]:
     return (1 / 6.5, 1 / 4) if experts <= 64 else (1 / 20, 1 / 14)
 
 
-def cases(experts: int, hidden: int, k: int) -> dict[str, Call]:
-    """One forward and backward of each layer on the same inputs."""
+def cases(experts: int, hidden: int, k: int) -> tuple[dict[str, Call], dict[str, Call]]:
+    """One forward and backward of each layer on the same inputs; and of the peers."""
     draw = torch.Generator().manual_seed(0)
     x_BD = torch.randn(SAMPLES, FEATURES, generator=draw)
     y_B = torch.randint(CLASSES, (SAMPLES,), generator=draw)
     dense = nn.Sequential(nn.Linear(FEATURES, k * hidden), nn.ReLU(), nn.Linear(k * hidden, CLASSES))
     split = SplitAndLoop(experts, hidden, k)
-    made = {
+    layers = {
         "own": own(experts, hidden, k, x_BD, y_B)[1],
         "dense": _training(dense, lambda: functional.cross_entropy(dense(x_BD), y_B)),
         "split and loop": _training(split, lambda: functional.nll_loss(split(x_BD), y_B)),
     }
-    return made | (peers(experts, hidden, x_BD, y_B) if k == 2 else {})
+    return layers, peers(experts, hidden, x_BD, y_B) if k == 2 else {}
 
 
 def own(
@@ -142,5 +146,5 @@ def _training(module: nn.Module, loss: Callable[[], Tensor]) -> Call:
 
 def _rounds(experts: int, hidden: int, quick: bool) -> int:
     """Fewer where a round takes long."""
-    rounds = 200 if experts <= 16 else 40 if experts * hidden <= 64 * 256 else 12
-    return rounds // 4 if quick else rounds
+    rounds = 1000 if experts <= 16 else 200 if hidden < 256 else 60 if experts < 256 else 24
+    return rounds // 8 if quick else rounds

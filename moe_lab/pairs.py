@@ -22,7 +22,7 @@ class Pairs:
         self._selected_BE = selected_BE
         self._lead = selected_BE.shape[:-2]
         self._samples, self._experts = selected_BE.shape[-2:]
-        *run, expert_P, sample_P = selected_BE.mT.nonzero().unbind(-1)
+        *run, expert_P, sample_P = selected_BE.mT.nonzero().mT.contiguous().unbind(0)
         self._sample_P = sample_P
         group_P, row_P = expert_P, sample_P
         if run:
