@@ -23,7 +23,8 @@ def cell(name: str, values: list[float | None]) -> str:
     if None in values:
         return ""
     digits = DIGITS.get(name, 3)
-    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
+    spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{spread}"
 
 
 def main(folder: Path) -> None:
