@@ -31,13 +31,13 @@ def main() -> None:
         ",".join(COLUMNS),
     ]
     lines = []
-    for row in rows():
+    for row in measured():
         lines.append(",".join(str(row[name]) for name in COLUMNS))
         print(lines[-1], flush=True)
     write_text(files("moe_lab") / TABLE, "\n".join([*head, *lines, ""]))
 
 
-def rows() -> Iterator[dict[str, object]]:
+def measured() -> Iterator[dict[str, object]]:
     for (features, hidden), batch, experts, k in product(EXPERTS, BATCHES, COUNTS, SELECTED):
         if k == experts:
             continue

@@ -1,6 +1,6 @@
-"""The sparse layer: ratio of time to a dense network of the same active size, to peers and to a split-and-loop layer.
+"""Target 2: the sparse layer, against a dense network of the same active size.
 
-Forward and backward of a mixture with its gate and loss; 512 inputs of 784 features, ten classes, experts with one
+Also against peers and a split-and-loop layer. Forward and backward of a mixture with its gate and loss; 512 inputs of 784 features, ten classes, experts with one
 hidden layer of H. The dense network has a hidden layer of k H.
 """
 
