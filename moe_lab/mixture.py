@@ -191,8 +191,6 @@ def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Re
     """What the trainer says of the experts that are not selected. "auto" is decided when a job is prepared; here it is
     dense. Raises ConfigError where it does not fit."""
     reason = dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers)
-    if trainer["precision"] != "float32":
-        reason = f"trainer.precision={trainer['precision']} is for products with all experts"
     dispatch.check(trainer["dispatch"], reason)
     if trainer["dispatch"] == "sparse":
         mixture.dispatch = "sparse"
