@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from moe_lab.precision import rounded
+
 #: weights of fewer columns are copied to lie column by column: otherwise their products take up to four times as long
 #: on a CPU
 NARROW = 16
@@ -66,25 +68,27 @@ class _GroupedLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x_PI: Tensor, weight_GIO: Tensor, bias_GO: Tensor | None, groups: Groups) -> Tensor:
+        kind = x_PI.dtype
+        x_PI, weight_GIO = rounded(x_PI, weight_GIO)
         ctx.save_for_backward(x_PI, weight_GIO)
         ctx.groups, ctx.has_bias = groups, bias_GO is not None
-        y_PO = _product(x_PI, weight_GIO, groups)
+        y_PO = _product(x_PI, weight_GIO, groups).to(kind)
         return y_PO if bias_GO is None else y_PO.add_(bias_GO.index_select(0, groups.group_P))
 
     @staticmethod
     @once_differentiable
     def backward(ctx, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         x_PI, weight_GIO = ctx.saved_tensors
-        groups, dbias_GO = ctx.groups, None
+        groups, dbias_GO, kind = ctx.groups, None, dy_PO.dtype
         if ctx.has_bias:
             zeros_GO = dy_PO.new_zeros(weight_GIO.shape[0], weight_GIO.shape[-1])
             dbias_GO = zeros_GO.index_add_(0, groups.group_P, dy_PO)
-        dy_PO = _aligned(dy_PO)
-        dx_PI = _product(dy_PO, weight_GIO.mT, groups) if ctx.needs_input_grad[0] else None
+        dy_PO = _aligned(dy_PO.to(x_PI.dtype))
+        dx_PI = _product(dy_PO, weight_GIO.mT, groups).to(kind) if ctx.needs_input_grad[0] else None
         # in the order in which the weights lie
         by_input = weight_GIO.stride(-1) == 1
         dweight_GIO = _outer(x_PI, dy_PO, groups) if by_input else _outer(dy_PO, x_PI, groups).mT
-        return dx_PI, dweight_GIO, dbias_GO, None
+        return dx_PI, dweight_GIO.to(kind), dbias_GO, None
 
 
 def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:

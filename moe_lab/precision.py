@@ -7,7 +7,7 @@ Source: Micikevicius et al. 2018, Mixed precision training, arXiv:1710.03740; Ka
 for deep learning training, arXiv:1905.12322: its range is float32's, so that losses need no scaling.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -32,6 +32,9 @@ def products_in(precision: Precision) -> Iterator[None]:
 
 def product(multiply: Callable[..., Tensor], *factors: Tensor) -> Tensor:
     """multiply(*factors), in the precision of the surrounding ``products_in`` and in the factors' own type again."""
-    if _products is None:
-        return multiply(*factors)
-    return multiply(*(one.to(_products) for one in factors)).to(factors[0].dtype)
+    return multiply(*rounded(*factors)).to(factors[0].dtype)
+
+
+def rounded(*factors: Tensor) -> Sequence[Tensor]:
+    """The factors in the precision of the surrounding ``products_in``."""
+    return factors if _products is None else [one.to(_products) for one in factors]

@@ -32,7 +32,7 @@ GROUND = {
     "noise": set(),
     "pooled": set(),
     "precision": set(),
-    "grouped": set(),
+    "grouped": {"precision"},
     "pairs": {"grouped", "routing"},
     "layers": {"grouped", "pooled", "precision"},
     "combine": {"routing"},

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from moe_lab.grouped import GroupedRows, Groups
 from moe_lab.layers import Conv2d, Linear, stack
 from moe_lab.precision import product, products_in
 
@@ -61,3 +62,26 @@ def test_a_linear_layer_rounds_its_inputs_and_weights_only():
         y = layer(x)
     expected = rounded(rounded(x) @ rounded(layer.weight_IO)) + layer.bias_1O
     torch.testing.assert_close(y, expected, rtol=2**-8, atol=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [4, 24])
+def test_grouped_rows_multiply_in_it_forward_and_backward(outputs):
+    """Rows of three groups against each group's own rounded product; an input's gradient too."""
+    torch.manual_seed(0)
+    counts = torch.tensor([2, 0, 5])
+    groups = Groups(counts, torch.arange(3).repeat_interleave(counts))
+    x, layer = torch.randn(7, 16, requires_grad=True), stack([Linear(16, outputs) for _ in range(3)])
+    with products_in("bf16"):
+        y = layer(GroupedRows(x, groups)).rows_PI
+    starts = [0, 2, 2]
+    expected = [
+        rounded(x[start : start + count]) @ rounded(layer.weight_IO[g]) + layer.bias_1O[g]
+        for g, (start, count) in enumerate(zip(starts, counts.tolist(), strict=True))
+    ]
+    assert y.dtype == torch.float32
+    torch.testing.assert_close(y, torch.cat(expected), rtol=2**-7, atol=2**-7)
+    ours = torch.autograd.grad(y.square().sum(), [x, *layer.parameters()])
+    plain = torch.autograd.grad(torch.cat(expected).square().sum(), [x, *layer.parameters()])
+    for a, b in zip(ours, plain, strict=True):
+        assert a.dtype == torch.float32
+        torch.testing.assert_close(a, b, rtol=0.05, atol=0.05 * b.abs().max().item())
