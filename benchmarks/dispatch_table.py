@@ -31,13 +31,13 @@ def main() -> None:
         ",".join(COLUMNS),
     ]
     lines = []
-    for row in measured():
+    for row in shapes():
         lines.append(",".join(str(row[name]) for name in COLUMNS))
         print(lines[-1], flush=True)
     write_text(files("moe_lab") / TABLE, "\n".join([*head, *lines, ""]))
 
 
-def measured() -> Iterator[dict[str, object]]:
+def shapes() -> Iterator[dict[str, object]]:
     for (features, hidden), batch, experts, k in product(EXPERTS, BATCHES, COUNTS, SELECTED):
         if k == experts:
             continue

@@ -1,4 +1,4 @@
-"""Target 4: memory of a step: bytes allowed over bytes used, under dense and sparse dispatch.
+"""Target 4: memory of a step, bytes allowed over bytes used, under dense and sparse dispatch.
 
 Counted are the bytes that a step needs besides its inputs and parameters: what autograd keeps for the backward, and the
 most that is alive at once in forward and backward. Allowed are B (E + k (C + H)) floats under sparse dispatch and

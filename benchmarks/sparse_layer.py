@@ -1,6 +1,6 @@
-"""Target 2: the sparse layer, against a dense network of the same active size.
+"""Target 2: the sparse layer against a dense network of the same active size, peers and a split-and-loop layer.
 
-Also against peers and a split-and-loop layer. Forward and backward of a mixture with its gate and loss; 512 inputs of 784 features, ten classes, experts with one
+Forward and backward of a mixture with its gate and loss; 512 inputs of 784 features, ten classes, experts with one
 hidden layer of H. The dense network has a hidden layer of k H.
 """
 
@@ -14,6 +14,7 @@ from torch.nn import functional
 from benchmarks.rows import Row
 from benchmarks.timing import interleaved
 from moe_lab.config.compose import compose
+from moe_lab.job import settle
 from moe_lab.mixture import Learner, build_learner
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
@@ -26,6 +27,7 @@ Call = Callable[[], object]
 
 
 def rows(quick: bool) -> Iterator[Row]:
+    settle(compose([]))
     for experts, hidden, k in QUICK if quick else SHAPES:
         seconds = interleaved(cases(experts, hidden, k), _rounds(experts, hidden, quick))
         own, case = seconds["own"], f"E={experts} H={hidden} k={k}"

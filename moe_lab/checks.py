@@ -62,10 +62,9 @@ def check(
 
 def refusal(gate: Gate, objective: Objective) -> str | None:
     """Why an objective cannot train a gate, as the end of a sentence; None where it can. A gate of one expert has
-    nothing to learn, so every objective can."""
-    if gate.sizes.experts == 1:
-        return None
-    if gate.learns_from not in objective.teaches:
+    nothing to learn, so every objective can that finds what it reads."""
+    alone = gate.sizes.experts == 1
+    if not alone and gate.learns_from not in objective.teaches:
         way = sorted(objective.teaches)[-1]
         reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
         return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
@@ -78,7 +77,10 @@ def refusal(gate: Gate, objective: Objective) -> str | None:
         return (
             f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
         )
-    if missing := sorted(objective.needs_extras - gate.extras):
+    if objective.teaches & {"scores", "draw"} and not gate.gives_logits:
+        return "needs a gate with logits, and this one has none: take objective=mixture"
+    missing = sorted(objective.needs_extras - gate.extras)
+    if missing and not alone:
         return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
     return None
 

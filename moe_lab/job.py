@@ -160,7 +160,7 @@ def _dispatch(config: Config, learner: Learner) -> str:
     if trainer["dispatch"] != "auto":
         return trainer["dispatch"]
     parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
-    if trainer["precision"] != "float32" or why_dense(*parts) is not None:
+    if why_dense(*parts) is not None:
         return "dense"
     return faster(_device(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
 

@@ -179,9 +179,9 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
 
 
 def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) -> dict[str, Any]:
-    """The parts of a role that takes several at once; none where a config of an older version lacks the role."""
+    """The parts of a role that takes several at once."""
     parts = {}
-    for name, node in config.get(f"{role}s", {}).items():
+    for name, node in config[f"{role}s"].items():
         with seeded(seed_init, f"{role}/{name}"):
             parts[name] = build(node, sizes)
     return parts
@@ -191,8 +191,6 @@ def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Re
     """What the trainer says of the experts that are not selected. "auto" is decided when a job is prepared; here it is
     dense. Raises ConfigError where it does not fit."""
     reason = dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers)
-    if trainer["precision"] != "float32":
-        reason = f"trainer.precision={trainer['precision']} is for products with all experts"
     dispatch.check(trainer["dispatch"], reason)
     if trainer["dispatch"] == "sparse":
         mixture.dispatch = "sparse"

@@ -27,8 +27,9 @@ allowed pair.
 
 Some gates choose their objective: `gate=stochastic` alone means `objective=stochastic`, unless a word says otherwise.
 How the trained mixture answers is a key of its own, `inference=mixture|argmax|sample`, and touches evaluation alone.
-With one expert, also that of a baseline, every objective is allowed. `mixture_density` is for targets that are numbers,
-with experts that predict these ([regression.md](regression.md)).
+With one expert there is nothing to teach, and every objective is allowed that finds what it reads; a baseline has no
+scores, so it takes none that teaches scores or a draw. `mixture_density` is for targets that are numbers, with experts
+that predict these ([regression.md](regression.md)).
 """
 
 

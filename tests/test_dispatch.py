@@ -328,6 +328,7 @@ def test_evaluation_runs_all_experts():
         (["gate=attentive", "k=2"], "this gate reads what every expert computed"),
         (["gate=soft_moe"], "this gate gives every expert slots"),
         (["gate=top_k", "experts=conv"], "experts Conv have no sparse form"),
+        (["gate=gumbel"], "the gradient of this gate reads experts that are not selected"),
         (["gate=top_k", "baseline=single"], "k=1 selects every expert"),
     ],
     ids=str,

@@ -75,3 +75,23 @@ def test_every_allowed_pair_trains(every_pair, gate):
             losses = torch.tensor(list(mean_losses(config_of(gate, objective), STEPS, of_numbers(objective))))
             assert losses.isfinite().all(), objective
             assert losses[-5:].mean() < losses[:5].mean(), objective
+
+
+ONE = {"one expert": {}, "a baseline": {"baseline": {"_target_": "moe_lab.baselines.single.Single"}}}
+
+
+@pytest.mark.parametrize("gate", options("gate"))
+@pytest.mark.parametrize("words", ONE.values(), ids=ONE.keys())
+def test_one_expert_is_trained_or_refused(gate, words):
+    """Nothing is found to be missing only while it trains; with the gate's own likelihood it always trains."""
+    trained = set()
+    for objective in options("objective"):
+        config = config_of(gate, objective) | words
+        config = {**config, "k": 1, "experts": {**config["experts"], "count": 1}}
+        try:
+            losses = torch.tensor(list(mean_losses(config, 2, of_numbers(objective))))
+        except ConfigError:
+            continue
+        assert losses.isfinite().all(), objective
+        trained.add(objective)
+    assert {"mixture", "cooperative"} <= trained

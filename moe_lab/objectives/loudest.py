@@ -14,6 +14,7 @@ class Loudest(Objective):
     """
 
     needs_every_expert = True
+    needs_distribution = True
     teaches = frozenset({"nothing"})
     needs_extras = frozenset({"expert_entropy_BE"})
 

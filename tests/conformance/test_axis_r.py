@@ -2,18 +2,17 @@
 a step leaves behind.
 
 Every option of every part's group is tested, with parameters, numbers (hyper buffers), data and noise of its own in
-each run; and with one minibatch shared by the runs. And under sparse dispatch, where a case may have it, the stack
-gives what it gives under dense dispatch: a part that reads the experts must say so (``needs_every_expert``).
+each run; and with one minibatch shared by the runs. And under sparse dispatch, where a case may have it, a run gives
+what it gives under dense dispatch: a part that reads the experts must say so (``needs_every_expert``).
 """
 
-import re
+import copy
 
 import pytest
 import torch
 
 from moe_lab.config.compose import options
 from moe_lab.dispatch import why_dense
-from moe_lab.errors import ConfigError
 from moe_lab.layers import stack
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step
@@ -108,6 +107,20 @@ REFUSED = {
     "gate=stochastic": [["k=2"]],
     "gate=uniform": [["k=1"], ["k=2"]],
 }
+#: the words by which a gate selects, where it is not k=2
+SELECTING = {
+    "objective=loudest": [],
+    "objective=peeking": [],
+    "objective=stochastic": [],
+    "regularizer=[l0]": [],
+    "regularizer=[l1]": [],
+}
+#: options that all experts must run for, or with gates that they must run for
+DENSE = {
+    *("experts=conv", "experts=gaussian", "experts=linear_gaussian", "objective=mixture_density"),
+    *(f"objective={name}" for name in ("competitive", "em", "expected_loss", "expert_loss", "loudest")),
+    *("objective=matching_pursuit", "objective=peeking", "regularizer=[orthogonality]"),
+}
 
 
 def cases():
@@ -196,31 +209,23 @@ def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
             )
 
 
-@pytest.mark.parametrize("words", list(cases()), ids=" ".join)
-@pytest.mark.parametrize("extra", [[], ["k=2"]], ids=str)
-def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, words, extra):
-    if extra and any(word.startswith("k=") for word in words):
-        return
-    try:
-        one, *_ = dense = solos_of(learner_of, [*words, *extra])
-    except ConfigError:
-        assert extra, "only the k of these tests may be refused"
-        return
-    sparse_words = [*words, *extra, "trainer.dispatch=sparse"]
-    if reason := why_dense(one.mixture.experts, one.mixture.gate, one.objective, dict(one.regularizers)):
-        with pytest.raises(ConfigError, match=re.escape(reason)):
-            solos_of(learner_of, sparse_words)
-        return
-    rates = torch.tensor([0.1, 0.2, 0.3])
-    x, y = batch(draw, words)
-    results = []
-    for solos in (dense, solos_of(learner_of, sparse_words)):
-        noise = Noise([generator(run, "noise") for run in range(R)], stacked=True)
-        results.append(outcome(stack(solos), x, y, noise, rates))
-    for name, value in results[1].items():
+@pytest.mark.parametrize("words", [one for one in cases() if not one[0].startswith("gate=")], ids=" ".join)
+def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, words):
+    """Gates have a test of their own, test_every_gate.py; a stack's dispatch is tested in tests/test_dispatch.py."""
+    k = [] if any(word.startswith("k=") for word in words) else SELECTING.get(words[0], ["k=2"])
+    made = learner_of(*words, *k, shape=SHAPE, classes=0 if OF_NUMBERS in words else C)
+    reason = why_dense(made.mixture.experts, made.mixture.gate, made.objective, dict(made.regularizers))
+    x, y = (one[0] for one in batch(draw, words))
+    state, results = copy.deepcopy(made.state_dict()), []
+    for way in ("dense", "sparse") if reason is None else ("dense",):
+        made.load_state_dict(state)
+        made.mixture.dispatch = way
+        results.append(outcome(made, x, y, Noise([generator(0, "noise")]), torch.tensor(0.1)))
+    for name, value in results[-1].items():
         expected = results[0][name]
         if value is None or expected is None:
             # no gradient is the gradient zero
             assert all(one is None or not one.any() for one in (value, expected)), name
             continue
         torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+    assert (reason is None) == (words[0] not in DENSE), reason

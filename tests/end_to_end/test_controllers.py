@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
-import yaml
 
 import moe_lab
 
@@ -38,20 +36,6 @@ def test_state_is_in_the_history_the_status_and_the_loaded_model(cli):
     assert model.gate.weigh.temperature_11.item() == pytest.approx(0.5 ** (5 / 6))
     assert model.gate.select.selection_bias_1E.abs().sum() > 0
     assert "temperature" in Path("runs/a/report.md").read_text()
-
-
-def test_a_run_from_before_there_were_controllers_still_loads(cli):
-    assert cli("train", *SHORT, "--no-report", "--name", "old").code == 0
-    config = yaml.safe_load(Path("runs/old/config.yaml").read_text())
-    del config["controllers"]
-    Path("runs/old/config.yaml").write_text(yaml.safe_dump(config))
-    checkpoint = Path("runs/old/checkpoint.pt")
-    from moe_lab.job import stored_job
-    from moe_lab.store.run import Run
-
-    state = torch.load(checkpoint, weights_only=True)
-    torch.save({**state, "key": stored_job(Run("runs/old")).key}, checkpoint)
-    assert moe_lab.load("runs/old").model() is not None
 
 
 @pytest.mark.parametrize(
