@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -60,3 +62,10 @@ def test_other_digits_are_refused(monkeypatch, tmp_path, there):
     monkeypatch.setattr(digits, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path)]))
     with pytest.raises(DataError, match=r"expected md5 \w+, found \w+; install scikit-learn again"):
         Digits().load()
+
+
+def test_scikit_learn_is_not_imported():
+    """In a fresh interpreter: a second or two that the first step of the default run would wait for."""
+    code = "import sys; from moe_lab.data.digits import Digits; Digits().load(); print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
