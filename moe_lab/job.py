@@ -193,7 +193,8 @@ def settle(config: Config) -> None:
     """What is global to the process: threads, and algorithms that give the same bits again. Before a GPU is used."""
     torch.set_num_threads(config["trainer"]["threads"])
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    # what torch.use_deterministic_algorithms(True) does, without importing the compiler
+    torch.set_deterministic_debug_mode("error")
     # nothing reads memory before it is written; to fill it first costs time and changes no number
     torch.utils.deterministic.fill_uninitialized_memory = False
     _keep_freed_memory()

@@ -1,9 +1,14 @@
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import sklearn.datasets
 import torch
 
-from moe_lab.data.digits import Digits
+from moe_lab.data import digits
+from moe_lab.data.digits import FILE, Digits
 from moe_lab.errors import DataError
 
 
@@ -49,9 +54,18 @@ def test_check_says_where_the_images_come_from():
     assert Digits().prepare() == row["source"]
 
 
-def test_other_digits_are_refused(monkeypatch):
-    bunch = sklearn.datasets.load_digits()
-    bunch.images[0, 0, 0] += 1
-    monkeypatch.setattr(sklearn.datasets, "load_digits", lambda: bunch)
+@pytest.mark.parametrize("there", [True, False], ids=["other digits", "no file"])
+def test_other_digits_are_refused(monkeypatch, tmp_path, there):
+    if there:
+        (tmp_path / FILE).parent.mkdir(parents=True)
+        np.savetxt(tmp_path / FILE, np.ones((5, 65)), delimiter=",", fmt="%d")
+    monkeypatch.setattr(digits, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path)]))
     with pytest.raises(DataError, match=r"expected md5 \w+, found \w+; install scikit-learn again"):
         Digits().load()
+
+
+def test_scikit_learn_is_not_imported():
+    """In a fresh interpreter: a second or two that the first step of the default run would wait for."""
+    code = "import sys; from moe_lab.data.digits import Digits; Digits().load(); print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
