@@ -54,8 +54,6 @@ class GroupedRows:
     def linear(self, weight_GIO: Tensor, bias_G1O: Tensor | None) -> "GroupedRows":
         """y_p = x_p W_g + b_g, g the group of row p; whatever axes stand before I and O are groups."""
         weight_GIO = weight_GIO.flatten(0, -3)
-        if weight_GIO.shape[-1] < NARROW:
-            weight_GIO = weight_GIO.mT.contiguous().mT
         bias_GO = None if bias_G1O is None else bias_G1O.flatten(0, -2)
         return GroupedRows(_GroupedLinear.apply(self.rows_PI, weight_GIO, bias_GO, self.groups), self.groups)
 
@@ -72,13 +70,14 @@ class _GroupedLinear(torch.autograd.Function):
         x_PI, weight_GIO = rounded(x_PI, weight_GIO)
         ctx.save_for_backward(x_PI, weight_GIO)
         ctx.groups, ctx.has_bias = groups, bias_GO is not None
-        y_PO = _product(x_PI, weight_GIO, groups).to(kind)
+        y_PO = _product(x_PI, _by_column(weight_GIO), groups).to(kind)
         return y_PO if bias_GO is None else y_PO.add_(bias_GO.index_select(0, groups.group_P))
 
     @staticmethod
     @once_differentiable
     def backward(ctx, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         x_PI, weight_GIO = ctx.saved_tensors
+        weight_GIO = _by_column(weight_GIO)  # copied again rather than kept: a step holds the weights once
         groups, dbias_GO, kind = ctx.groups, None, dy_PO.dtype
         if ctx.has_bias:
             zeros_GO = dy_PO.new_zeros(weight_GIO.shape[0], weight_GIO.shape[-1])
@@ -89,6 +88,11 @@ class _GroupedLinear(torch.autograd.Function):
         by_input = weight_GIO.stride(-1) == 1
         dweight_GIO = _outer(x_PI, dy_PO, groups) if by_input else _outer(dy_PO, x_PI, groups).mT
         return dx_PI, dweight_GIO.to(kind), dbias_GO, None
+
+
+def _by_column(weight_GIO: Tensor) -> Tensor:
+    """Narrow weights as a copy that lies column by column, others as they are."""
+    return weight_GIO.mT.contiguous().mT if weight_GIO.shape[-1] < NARROW else weight_GIO
 
 
 def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:

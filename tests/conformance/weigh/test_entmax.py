@@ -21,7 +21,9 @@ def entmax(scores, alpha, **options):
 
 
 def oracle(scores, alpha):
-    """p of one row: tau where [(alpha - 1) z - tau]_+^(1 / (alpha - 1)) sums to one."""
+    """p of one row: tau where [(alpha - 1) z - tau]_+^(1 / (alpha - 1)) sums to one. Options are float32 numbers, and
+    near alpha = 1 the exponent is that of the number held: 1.05 is .05 only to 5e-7 of itself."""
+    alpha = float(np.float32(alpha))
 
     def p(tau):
         return np.maximum((alpha - 1) * scores - tau, 0) ** (1 / (alpha - 1))
