@@ -39,7 +39,7 @@ GROUND = {
     "inference": {"noise", "routing"},
     "choice": set(),
     "projection": {"errors", "layers", "parts", "ranges"},
-    "stepped": {"layers", "noise", "parts", "ranges", "routing"},
+    "stepped": {"choice", "layers", "noise", "parts", "ranges", "routing"},
     "entropy": set(),
     "environment": set(),
     "routing": set(),
