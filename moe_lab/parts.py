@@ -167,6 +167,8 @@ class Score(nn.Module):
     """First step of a composed gate: inputs -> logits_BE."""
 
     needs_hidden: bool = False
+    #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
+    linear_in_input: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor: ...
