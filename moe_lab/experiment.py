@@ -202,7 +202,7 @@ class _Session:
                 raise Diverged(record.diverged)
             if writer.folder != self._home:
                 checkpoint.save(writer.folder, {"keys": [writer.job.key], **loop.state_of_run(run)})
-            writer.results(self._files(loop, run))
+            writer.results(self._files(loop, run), record)
         except Diverged as error:
             writer.diverged(error)
             return error

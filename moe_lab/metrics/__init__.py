@@ -2,7 +2,7 @@
 
 from moe_lab.metrics import balance, competence, cost, information, regression
 from moe_lab.metrics.arrays import RunArrays
-from moe_lab.metrics.registry import METRICS, Metric, Undefined, compute, metric
+from moe_lab.metrics.registry import METRICS, Metric, Undefined, compute, elements, metric
 
 __all__ = [
     "METRICS",
@@ -13,6 +13,7 @@ __all__ = [
     "competence",
     "compute",
     "cost",
+    "elements",
     "information",
     "metric",
     "regression",

@@ -1,4 +1,5 @@
-"""What metrics are computed from: the arrays of routing.npz and evaluation.npz, checked, and what several share.
+"""What metrics are computed from: the arrays of routing.npz and evaluation.npz, checked, what several metrics share,
+and on demand whatever else the run has stored.
 
 Axes: N test samples, M routed test samples (at least one positive weight), E experts, C classes.
 """
@@ -13,6 +14,7 @@ import numpy as np
 
 from moe_lab.errors import RunError
 from moe_lab.metrics.layout import LAYOUTS, PARAMETERS, SCALE, check_arrays, task_of
+from moe_lab.metrics.stored import Arrays, History, InFolder, InMemory, Stored
 from moe_lab.store.run import Run
 from moe_lab.tasks import Task
 
@@ -24,8 +26,8 @@ BINS = 10
 class RunArrays(ABC):
     """The test split as a finished run stored it, and the quantities derived from it, each computed once.
 
-    Built by ``from_arrays`` or ``from_run``, which check it: ClassArrays or NumberArrays. Derived values are float64 of
-    the stored float32.
+    Built by ``from_files`` or ``from_run``, which check it: ClassArrays or NumberArrays. Derived values are float64 of
+    the stored float32. ``stored(name)`` and ``history`` are the run's other files, read when they are asked for.
     """
 
     task: ClassVar[Task]
@@ -41,19 +43,23 @@ class RunArrays(ABC):
     overflow_N: np.ndarray | None
     parameters_total: int
     parameters_active: int
+    source: Stored
 
     @staticmethod
-    def from_arrays(
-        routing: Mapping[str, np.ndarray], evaluation: Mapping[str, np.ndarray]
-    ) -> "ClassArrays | NumberArrays":
-        """Check and take the arrays of routing.npz and evaluation.npz; others that they hold are left alone.
+    def from_files(files: Mapping[str, Arrays], history: History = ()) -> "ClassArrays | NumberArrays":
+        """Check and take ``files``, name (without .npz) -> arrays: "routing" and "evaluation", and any others.
 
-        Raises: RunError where one is missing, has another shape or type, or holds what no finished run writes.
+        Raises: RunError where an array of these two is missing, has another shape or type, or holds what no finished
+        run writes.
         """
+        return RunArrays._taken(files["routing"], files["evaluation"], InMemory(files, history))
+
+    @staticmethod
+    def _taken(routing: Arrays, evaluation: Arrays, source: Stored) -> "ClassArrays | NumberArrays":
         check_arrays(routing, evaluation)
         task = task_of(routing)
         arrays = {f"{name}_{axes}": routing.get(name) for name, (axes, _) in LAYOUTS[task].items()}
-        arrays |= {name: int(evaluation[name]) for name in PARAMETERS}
+        arrays |= {"source": source, **{name: int(evaluation[name]) for name in PARAMETERS}}
         if task == "classification":
             return ClassArrays(**arrays)
         names = tuple(str(name) for name in evaluation["component_names"]) if "component" in routing else ()
@@ -61,12 +67,21 @@ class RunArrays(ABC):
 
     @staticmethod
     def from_run(run: Run) -> "ClassArrays | NumberArrays":
-        """The arrays of a run folder. Raises RunError, which names the folder, as ``from_arrays`` does."""
+        """The arrays of a run folder. Raises RunError, which names the folder, as ``from_files`` does."""
         routing, evaluation = run.routing, run.arrays("evaluation")
         try:
-            return RunArrays.from_arrays(routing, evaluation)
+            return RunArrays._taken(routing, evaluation, InFolder(run))
         except RunError as error:
             raise RunError(f"{run.path}: {error}") from None
+
+    def stored(self, name: str) -> Arrays:
+        """The arrays of NAME.npz, "assignments" say. Raises Undefined, with the reason, where it was not stored."""
+        return self.source.file(name)
+
+    @property
+    def history(self) -> History:
+        """The rows of history.csv, an epoch each; None is an empty cell."""
+        return self.source.history
 
     @property
     @abstractmethod

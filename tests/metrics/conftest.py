@@ -11,8 +11,8 @@ Arrays = dict[str, np.ndarray]
 
 
 @pytest.fixture
-def tiny() -> tuple[Arrays, Arrays]:
-    """Routing and evaluation of N=5 samples, E=4 experts, C=3 classes.
+def tiny() -> dict[str, Arrays]:
+    """The files of a run of N=5 samples, E=4 experts, C=3 classes.
 
     Sample 1 and 3 are ties, sample 2 has a weight of 2, sample 4 has no expert; experts 2 and 3 are dead.
     The arg-max experts are 0 0 1 1 -1.
@@ -49,7 +49,7 @@ def tiny() -> tuple[Arrays, Arrays]:
         "parameters_active": np.array(600),
         "class_names": np.array(["zero", "one", "two"]),
     }
-    return routing, evaluation
+    return {"routing": routing, "evaluation": evaluation}
 
 
 @pytest.fixture(scope="session")
@@ -86,4 +86,4 @@ def random_arrays() -> Callable[..., Arrays]:
 def run_arrays() -> Callable[[Arrays], RunArrays]:
     """A function that makes RunArrays of routing arrays, with parameter counts of no interest."""
     evaluation = {"parameters_total": np.array(10), "parameters_active": np.array(5)}
-    return lambda routing: RunArrays.from_arrays(routing, evaluation)
+    return lambda routing: RunArrays.from_files({"routing": routing, "evaluation": evaluation})

@@ -66,7 +66,7 @@ def test_every_metric_has_an_expected_value():
 
 @pytest.mark.parametrize("name", OF_CLASSES)
 def test_value_by_hand(tiny, name):
-    entry = compute(RunArrays.from_arrays(*tiny))[name]
+    entry = compute(RunArrays.from_files(tiny))[name]
     assert entry["value"] == pytest.approx(EXPECTED[name], abs=1e-7)
     assert entry["unit"] == METRICS[name].unit
     assert ("reason" in entry) == (name in PER_EXPERT)
@@ -153,6 +153,6 @@ def test_no_routed_sample_leaves_only_what_needs_no_routing(random_arrays, run_a
 
 
 def test_what_is_measured_of_numbers_alone_is_null_with_the_reason(tiny):
-    entries = compute(RunArrays.from_arrays(*tiny))
+    entries = compute(RunArrays.from_files(tiny))
     reasons = {entry["reason"] for name, entry in entries.items() if name not in OF_CLASSES}
     assert reasons == {"the targets are classes, not numbers"}

@@ -86,8 +86,14 @@ def test_compute_gives_plain_values_and_reasons(tiny, register):
         """A number that JSON cannot hold."""
         return np.float64("nan")
 
-    entries = compute(RunArrays.from_arrays(*tiny))
+    @metric(unit="bits", low="0", high="none", better="none", source="a test", null_element="null where unknown")
+    def by_name(arrays):
+        """Numbers by name."""
+        return {"0 and 1": np.float32(0.5), "0 and 2": None}
+
+    entries = compute(RunArrays.from_files(tiny))
     assert entries == {
+        "by_name": {"value": {"0 and 1": 0.5, "0 and 2": None}, "unit": "bits", "reason": "null where unknown"},
         "whole": {"value": 3, "unit": "count"},
         "several": {"value": [0.5, None], "unit": "bits", "reason": "null where there is none"},
         "nothing": {"value": None, "unit": "fraction", "reason": "there is nothing"},
@@ -121,7 +127,7 @@ def test_importing_metrics_needs_numpy_only():
 
 
 def test_json_holds_every_value(tiny, random_arrays, run_arrays):
-    for arrays in (RunArrays.from_arrays(*tiny), run_arrays(random_arrays(0, zero_share=1.0))):
+    for arrays in (RunArrays.from_files(tiny), run_arrays(random_arrays(0, zero_share=1.0))):
         entries = compute(arrays)
         assert json.loads(json.dumps(entries, allow_nan=False)) == entries
     assert list(entries) == list(METRICS)
