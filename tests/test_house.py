@@ -18,7 +18,7 @@ FLOORS = {
     "entropy": 1, "steering": 1, "baseline": 1, "checks": 1, "grouped": 1, "pairs": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "controllers": 2,
-    "data": 2, "store": 2, "dispatch": 2,
+    "data": 2, "store": 2, "dispatch": 2, "difficulty": 3,
     "mixture": 3, "metrics": 3,
     "training": 4, "reports": 4,
     "job": 5, "teaching": 5, "run_writer": 6, "experiment": 7, "loading": 6, "cli": 8, "__main__": 9,

@@ -1,11 +1,10 @@
-"""What images have besides their class: how much ink, and how thick it is. Legend: N images, S channels, H x W pixels.
-"""
+"""What images have besides their class: how much ink, and how thick it is. Legend: N images of H x W pixels."""
 
 import numpy as np
 
 
 def image_columns(image_N: np.ndarray, largest: float) -> dict[str, np.ndarray]:
-    """Attributes of images (N, H, W) or (N, S, H, W) whose values go from 0 to ``largest``: ``ink``, and for those of
+    """Attributes of images (N, H, W) or (N, channels, H, W) whose values go from 0 to ``largest``: ``ink``, and for those of
     one channel ``thickness``, both float32."""
     value_N = np.asarray(image_N, dtype=np.float32) / np.float32(largest)
     columns = {"ink": ink(value_N)}
@@ -30,8 +29,19 @@ def thickness(value_NHW: np.ndarray) -> np.ndarray:
     Source: moe-lab, a quick stand-in for the thickness of Castro, Tan, Kainz, Konukoglu and Glocker 2019, Morpho-MNIST,
     arXiv:1809.10780; Cauchy 1841, Crofton 1868 for pi / 4.
     """
-    padded_N = np.pad(value_NHW, ((0, 0), (1, 1), (1, 1)))
-    border_N = sum(np.abs(np.diff(padded_N, axis=axis)).sum((1, 2), dtype=np.float64) for axis in (1, 2))
-    area_N = value_NHW.sum((1, 2), dtype=np.float64)
+    area_N = _sums(value_NHW)
+    border_N = np.zeros(len(value_NHW))
+    for one_N, next_N in (
+        (value_NHW[:, 1:], value_NHW[:, :-1]),
+        (value_NHW[:, :, 1:], value_NHW[:, :, :-1]),
+    ):
+        border_N += _sums(np.abs(one_N - next_N))
+    for edge_N in (value_NHW[:, 0], value_NHW[:, -1], value_NHW[:, :, 0], value_NHW[:, :, -1]):
+        border_N += _sums(edge_N)
     width_N = np.divide(2 * area_N, np.pi / 4 * border_N, out=np.zeros(len(value_NHW)), where=border_N > 0)
     return width_N.astype(np.float32)
+
+
+def _sums(value_N: np.ndarray) -> np.ndarray:
+    """Of each sample's values."""
+    return value_N.reshape(len(value_N), -1).sum(1)

@@ -49,6 +49,7 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
             **{name: np.int64(count) for name, count in parameter_counts(mixture).items()},
             "batch_dependent": np.bool_(mixture.batch_dependent),
             **_targets(data),
+            **({} if data.truth is None else {"truth": np.array(data.truth)}),
         },
         "examples": examples(routing, data),
     }

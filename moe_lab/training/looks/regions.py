@@ -1,5 +1,4 @@
-"""Decision regions of the gate and the experts, for samples that are points in the plane. Legend: G grid points a side.
-"""
+"""Decision regions of the gate and the experts, for samples that are points in the plane. Legend: G grid lines."""
 
 import numpy as np
 import torch
