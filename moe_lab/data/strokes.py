@@ -4,8 +4,8 @@ import numpy as np
 
 
 def image_columns(image_N: np.ndarray, largest: float) -> dict[str, np.ndarray]:
-    """Attributes of images (N, H, W) or (N, channels, H, W) whose values go from 0 to ``largest``: ``ink``, and for those of
-    one channel ``thickness``, both float32."""
+    """Attributes of images (N, H, W) or (N, channels, H, W) whose values go from 0 to ``largest``: ``ink``, and for
+    those of one channel ``thickness``, both float32."""
     value_N = np.asarray(image_N, dtype=np.float32) / np.float32(largest)
     columns = {"ink": ink(value_N)}
     if value_N.ndim == 3 or value_N.shape[1] == 1:

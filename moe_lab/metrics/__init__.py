@@ -1,6 +1,16 @@
 """Metrics: pure functions of a run's arrays, in NumPy alone. ``compute(RunArrays.from_run(run))`` gives all of them."""
 
-from moe_lab.metrics import balance, competence, cost, information, regression
+from moe_lab.metrics import (
+    attributes,
+    balance,
+    competence,
+    cost,
+    information,
+    interventions,
+    references,
+    regression,
+    similarity,
+)
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.registry import METRICS, Metric, Undefined, compute, elements, metric
 
@@ -9,12 +19,16 @@ __all__ = [
     "Metric",
     "RunArrays",
     "Undefined",
+    "attributes",
     "balance",
     "competence",
     "compute",
     "cost",
     "elements",
     "information",
+    "interventions",
     "metric",
+    "references",
     "regression",
+    "similarity",
 ]

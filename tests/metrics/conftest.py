@@ -49,7 +49,33 @@ def tiny() -> dict[str, Arrays]:
         "parameters_active": np.array(600),
         "class_names": np.array(["zero", "one", "two"]),
     }
-    return {"routing": routing, "evaluation": evaluation}
+    evaluation |= {
+        "reference_untrained": np.array([0, 1, 0, 1, 2]),
+        "reference_learnable": np.array([0, 1, 1, 2, 3]),
+        "truth": np.array("class"),
+        "feature_cka": pairs({(0, 1): 0.8}, 0.5),
+        "weight_cosine": pairs({(0, 1): -0.2}, 0.1),
+    }
+    before = routing["prediction"]
+    interventions = {
+        "removed_prediction": np.stack([[1, 1, 1, 1, 2], [0, 1, 0, 1, 2], [0, 1, 1, 0, 2], before], 1),
+        "removed_log_likelihood": np.full((5, 4), quarter, dtype=np.float32),
+        "swapped_errors": pairs({(0, 1): 3, (2, 3): 1}, 2),
+    }
+    return {
+        "routing": routing,
+        "evaluation": evaluation,
+        "attributes": {"class": routing["label"]},
+        "interventions": interventions,
+    }
+
+
+def pairs(known: dict[tuple[int, int], float], others: float) -> np.ndarray:
+    """A symmetric [4, 4] table with the given values off its diagonal."""
+    table = np.full((4, 4), others)
+    for (e, f), value in known.items():
+        table[e, f] = table[f, e] = value
+    return table
 
 
 @pytest.fixture(scope="session")

@@ -87,10 +87,11 @@ def test_missing_arrays_are_named_with_their_file(tiny):
         RunArrays.from_files({"routing": whole, "evaluation": evaluation})
 
 
-def write_run(folder, routing, evaluation):
+def write_run(folder, routing, evaluation, **others):
     folder.joinpath("status.json").write_text(json.dumps({"status": "finished"}))
     write_npz(folder / "routing.npz", routing)
-    write_npz(folder / "evaluation.npz", evaluation)
+    for name, arrays in {"evaluation": evaluation, **others}.items():
+        write_npz(folder / f"{name}.npz", arrays)
     return Run(folder)
 
 
