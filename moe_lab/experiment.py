@@ -16,6 +16,7 @@ from moe_lab.run_writer import RunWriter
 from moe_lab.store.run import Run
 from moe_lab.training import checkpoint
 from moe_lab.training.evaluate import evaluate
+from moe_lab.training.looks.closer import look_closer
 from moe_lab.training.loop import Loop, evaluation_noise
 from moe_lab.training.members import Member
 from moe_lab.training.stack import Apart
@@ -211,12 +212,16 @@ class _Session:
         return None
 
     def _files(self, loop: Loop, run: int) -> dict[str, dict[str, Any]]:
-        member = loop.members[run]
-        noise = evaluation_noise(member.seeds, self._data.train.x_ND.device)
-        files = evaluate(loop.learner_of_run(run).mixture, self._data, noise, member.trainer.batch_size)
+        member, data = loop.members[run], self._data
+        mixture, batch = loop.learner_of_run(run).mixture, member.trainer.batch_size
+        noises = [evaluation_noise(member.seeds, data.train.x_ND.device, look) for look in ("evaluation", "looks")]
+        files = evaluate(mixture, data, noises[0], batch)
+        untrained = learner_of(self._writers[run].job.config, data).mixture
+        for name, arrays in look_closer(mixture, untrained, data, noises[1], batch).items():
+            files[name] = files.get(name, {}) | arrays
         if assignments := loop.state.records[run].assignments:
             expert = torch.stack(assignments).numpy()
-            files["assignments"] = {"sample_index": self._data.validation.index_N.cpu().numpy(), "expert": expert}
+            files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
         return files
 
 

@@ -18,6 +18,7 @@ from moe_lab.config.differences import config_key, differences
 from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
+from moe_lab.difficulty import with_difficulty
 from moe_lab.dispatch import faster, why_dense
 from moe_lab.errors import ConfigError
 from moe_lab.mixture import Learner, build_learner, build_mixture, complete
@@ -39,6 +40,8 @@ class Experiment:
     seed_order: of the order of samples alone; null: seed.
     inference:  how the trained mixture answers, in evaluation alone: "mixture" as it was trained, "argmax" with the
                 expert of the largest weight, "sample" with one expert drawn by weight.
+    difficulty_from: folder of a finished run of one network (baseline=single) on the same data; what it loses on each
+                test sample becomes the attribute ``difficulty``. Decides nothing of the training.
     device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
     """
 
@@ -55,6 +58,7 @@ class Experiment:
     seed_init: Seed | None = None
     seed_order: Seed | None = None
     inference: Literal["mixture", "argmax", "sample"] = "mixture"
+    difficulty_from: str | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
@@ -207,9 +211,13 @@ def _keep_freed_memory() -> None:
 
 
 def load_data(config: Config) -> Data:
-    """The config's data set on its device. Raises DataError with the command that mends it."""
+    """The config's data set on its device. Raises DataError with the command that mends it, RunError where
+    ``difficulty_from`` is no run to take the samples' difficulty from."""
     settle(config)
-    return build(config["dataset"]).load().to(_device(config))
+    data = build(config["dataset"]).load()
+    if config.get("difficulty_from") is not None:
+        data = with_difficulty(data, config["difficulty_from"])
+    return data.to(_device(config))
 
 
 def seeds_of(config: Config) -> Seeds:

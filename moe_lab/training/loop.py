@@ -214,9 +214,9 @@ def _without_validation(row: dict[str, Any]) -> dict[str, None]:
     return dict.fromkeys(f"validation_{name}" for name in names)
 
 
-def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:
-    """The numbers that a gate may draw in evaluation: the same ones every time."""
-    return Noise([generator(seeds.noise, "noise/evaluation", device)])
+def evaluation_noise(seeds: Seeds, device: torch.device, look: str = "evaluation") -> Noise:
+    """The numbers that a gate may draw in evaluation: the same ones every time, and others for each ``look``."""
+    return Noise([generator(seeds.noise, f"noise/{look}", device)])
 
 
 @torch.no_grad()
