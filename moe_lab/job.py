@@ -11,7 +11,7 @@ import torch
 
 from moe_lab.baseline import Baseline
 from moe_lab.checks import combine_rule
-from moe_lab.config.build import build
+from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import config_key, differences
@@ -28,6 +28,7 @@ from moe_lab.steering import Controller
 from moe_lab.store.run import Run
 from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class Experiment:
     gate: Gate
     objective: Objective
     baseline: Baseline
+    recipe: Recipe
     trainer: Trainer
     regularizers: dict[str, Regularizer] = field(default_factory=dict)
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -147,6 +149,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         learner = complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
+    if reason := build(config["recipe"]).lack(learner, build(config["trainer"])):
+        raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
     gate = mixture.gate
     left_open = [key for key, value in OPEN.items() for node, name in [_place(config, key)] if node.get(name) == value]
     resolved = {

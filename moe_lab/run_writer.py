@@ -58,6 +58,8 @@ class RunWriter:
     def history(self, record: Record) -> None:
         write_csv(self.folder / "history.csv", record.history)
         write_csv(self.folder / "timing.csv", record.timing)
+        if record.stages:
+            write_csv(self.folder / "stages.csv", record.stages)
 
     def results(self, files: dict[str, dict[str, Any]], record: Record) -> None:
         """The arrays of the look at the test split, the metrics that follow from them and from the history, and the
