@@ -92,7 +92,9 @@ def _has(config: Config, key: str) -> bool:
 
 def _is_plain(base: Config, word: Word) -> bool:
     """Whether Hydra would do no more than put the word's value in the place of another single value."""
-    if isinstance(word.value, _CONTAINERS) or (isinstance(word.value, str) and ("$" in word.value or "?" in word.value)):
+    if isinstance(word.value, _CONTAINERS) or (
+        isinstance(word.value, str) and ("$" in word.value or "?" in word.value)
+    ):
         return False
     node = base
     for step in word.key.split("."):

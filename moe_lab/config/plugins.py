@@ -9,7 +9,6 @@ from types import ModuleType
 from moe_lab.config.messages import one_line
 from moe_lab.errors import ConfigError
 
-
 #: every name that was ever imported as a plug-in, in order
 _IMPORTED: dict[str, None] = {}
 

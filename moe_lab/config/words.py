@@ -39,7 +39,9 @@ def _vet_form(word: Word, sources: Sources) -> None:
     if re.match(r"hydra\b", word.key):
         raise ConfigError(f"'{word.text}': hydra.* words are not used; see `moe-lab --help` for options")
     if word.key.partition(".")[0] in OF_A_SWEEP:
-        raise ConfigError(f"'{word.text}' says how a sweep is done: it is a word of `moe-lab sweep`, and of no single run")
+        raise ConfigError(
+            f"'{word.text}' says how a sweep is done: it is a word of `moe-lab sweep`, and of no single run"
+        )
     if word.kind == "delete":
         raise ConfigError(f"'{word.text}': nothing can be removed from a config.{_empty_choice(word.key, sources)}")
     if word.kind == "add":

@@ -88,9 +88,7 @@ def plan(
 class _Draft:
     """A plan that is being made."""
 
-    def __init__(
-        self, composer: Composer, config_dir: Path | None, plugins: Sequence[str], varied: set[str]
-    ) -> None:
+    def __init__(self, composer: Composer, config_dir: Path | None, plugins: Sequence[str], varied: set[str]) -> None:
         self.jobs: dict[str, Planned] = {}
         self.refused: list[Refused] = []
         self.duplicates = 0

@@ -80,7 +80,9 @@ class Work:
     def _do(self, task: Task, sweep: SweepFolder, stop_asked: StopAsked) -> None:
         jobs, folders = [one.job for one in task.jobs], [sweep.job(one.name) for one in task.jobs]
         config = jobs[0].config
-        data = _data(json.dumps({"dataset": config["dataset"], "trainer": config["trainer"], "device": config["device"]}))
+        data = _data(
+            json.dumps({"dataset": config["dataset"], "trainer": config["trainer"], "device": config["device"]})
+        )
         if task.stack is None:
             experiment.run(jobs[0], folders[0], data, stop_asked=stop_asked, resume=True)
         else:
