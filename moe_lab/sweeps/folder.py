@@ -1,6 +1,7 @@
 """A sweep's folder: the plan, a folder a job, and what has become of each job by its recorded outcome."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from moe_lab.store.atomic import write_json
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
 from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
+from moe_lab.training import checkpoint
 
 PLAN, JOBS, LOCK, CLAIM, STACKS, SUMMARY = "plan.json", "jobs", "lock", "claim", "stacks", "summary.csv"
+MEMBERS = "stack.json"
 #: states in which there is nothing more to do
 ENDED: tuple[State, ...] = ("finished", "diverged")
 
@@ -82,6 +85,31 @@ class SweepFolder:
             folder.mkdir(exist_ok=True)
             if not (folder / "status.json").exists():
                 RunWriter(planned.job, folder).plan()
+
+    def begin_stack(self, name: str, jobs: list[str]) -> None:
+        """The folder of a stack: which jobs it holds, in order, beside what will be its checkpoint."""
+        folder = self.path / STACKS / name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / MEMBERS, jobs)
+
+    def stopped_stacks(self) -> dict[str, list[str]]:
+        """Name -> jobs of the stacks that have left a checkpoint; without those whose files cannot be read."""
+        found = {}
+        for folder in sorted((self.path / STACKS).glob("*")):
+            if folder.is_dir() and not folder.is_symlink() and checkpoint.there(folder):
+                with suppress(OSError, ValueError, TypeError):
+                    found[folder.name] = _texts(json.loads((folder / MEMBERS).read_text()))
+        return found
+
+    def clear_stacks(self) -> None:
+        """When every job has ended, what is left of stacks serves nothing."""
+        folders = [folder for folder in (self.path / STACKS).glob("*") if folder.is_dir() and not folder.is_symlink()]
+        for folder in folders:
+            checkpoint.remove(folder)
+            (folder / MEMBERS).unlink(missing_ok=True)
+        with suppress(OSError):
+            for folder in [*folders, *([self.path / STACKS] if folders else [])]:
+                folder.rmdir()
 
     def outcome(self, planned: Planned) -> Outcome:
         """By the status that is recorded; a job whose status cannot be read is lost. Raises RunError where a finished

@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from moe_lab.sweeps.plan import Planned
+from moe_lab.sweeps.folder import SweepFolder
+from moe_lab.sweeps.plan import Plan, Planned
 from moe_lab.sweeps.work import Ended, Task, Work
 from moe_lab.training.watch import StopAsked
 
@@ -12,9 +12,9 @@ from moe_lab.training.watch import StopAsked
 class Launcher(ABC):
     """Hands tasks to where they are done. Its keyword-only arguments are its options (``launcher.NAME=VALUE``)."""
 
-    def tasks(self, jobs: Sequence[Planned], folder: Path) -> list[Task]:
-        """The jobs as they are to be done, in order: here each on its own. ``folder`` is the sweep's."""
-        return [Task((planned,)) for planned in jobs]
+    def tasks(self, todo: Sequence[Planned], plan: Plan, sweep: SweepFolder) -> list[Task]:
+        """The jobs of ``plan`` that have not ended as they are to be done, in order: here each on its own."""
+        return [Task((planned,)) for planned in todo]
 
     @abstractmethod
     def launch(self, tasks: Sequence[Task], work: Work, stop_asked: StopAsked) -> Iterator[Ended]:

@@ -73,6 +73,7 @@ class _Session:
         self._stop_asked = stop_asked
         self._fail_fast = fail_fast
         self._failed = False
+        self._plan = plan
         self._planned = {planned.name: planned for planned in plan.jobs}
         self._outcomes = {planned.name: sweep.outcome(planned) for planned in plan.jobs}
 
@@ -83,9 +84,16 @@ class _Session:
     def run(self, launcher: Launcher, work: Work) -> None:
         todo = [self._planned[one.name] for one in self.outcomes if not one.ended]
         self._watch.begin(self.outcomes, lambda name: self._sweep.outcome(self._planned[name]))
-        for ended in launcher.launch(launcher.tasks(todo, self._sweep.path), work, self._stops):
+        tasks = launcher.tasks(todo, self._plan, self._sweep)
+        for task in tasks:
+            if task.stack is not None:
+                self._sweep.begin_stack(task.stack, [planned.name for planned in task.jobs])
+        for ended in launcher.launch(tasks, work, self._stops):
             for planned in ended.task.jobs:
-                self._collect(planned, ended)
+                if planned in todo:
+                    self._collect(planned, ended)
+        if all(one.ended for one in self.outcomes):
+            self._sweep.clear_stacks()
 
     def _stops(self) -> bool:
         return self._stop_asked() or (self._fail_fast and self._failed)

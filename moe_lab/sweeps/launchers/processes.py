@@ -2,7 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import suppress
 from typing import Any
@@ -14,6 +16,7 @@ from joblib.externals.loky.backend import get_context
 
 from moe_lab.ranges import Count
 from moe_lab.sweeps.launcher import Launcher, described
+from moe_lab.sweeps.plan import Planned
 from moe_lab.sweeps.work import Ended, Task, Work
 from moe_lab.training.watch import StopAsked
 
@@ -34,7 +37,8 @@ class Processes(Launcher):
     def launch(self, tasks: Sequence[Task], work: Work, stop_asked: StopAsked) -> Iterator[Ended]:
         waiting = list(reversed(tasks))
         asked = get_context("loky").Event()
-        slots = [_Slot(asked, env) for env in self._places(tasks)]
+        jobs = [planned for task in tasks for planned in task.jobs]
+        slots = [_Slot(asked, env) for env in _places(min(self.count(jobs), len(tasks)), jobs)]
         try:
             while True:
                 if stop_asked():
@@ -50,19 +54,25 @@ class Processes(Launcher):
                 for slot in slots:
                     if slot.future is not None and slot.future.done():
                         yield slot.end()
-            for slot in slots:
-                slot.close()
-        except BaseException:
+        finally:
             for slot in slots:
                 slot.kill()
-            raise
 
-    def _places(self, tasks: Sequence[Task]) -> list[dict[str, str]]:
-        """The environment of every worker: with several GPUs each gets its own."""
-        gpus = torch.cuda.device_count() if any(_on_gpu(task) for task in tasks) else 0
-        threads = max((one.job.config["trainer"]["threads"] for task in tasks for one in task.jobs), default=1)
-        count = min(self._workers or gpus or max(cpu_count() // threads, 1), len(tasks))
-        return [{"CUDA_VISIBLE_DEVICES": str(one % gpus)} if gpus > 1 else {} for one in range(count)]
+    def count(self, jobs: Sequence[Planned]) -> int:
+        """How many workers jobs can have."""
+        threads = max((one.job.config["trainer"]["threads"] for one in jobs), default=1)
+        return self._workers or _gpus(jobs) or max(cpu_count() // threads, 1)
+
+
+def _places(count: int, jobs: Sequence[Planned]) -> list[dict[str, str]]:
+    """The environment of every worker: with several GPUs each gets its own."""
+    gpus = _gpus(jobs)
+    return [{"CUDA_VISIBLE_DEVICES": str(one % gpus)} if gpus > 1 else {} for one in range(count)]
+
+
+def _gpus(jobs: Sequence[Planned]) -> int:
+    """How many GPUs there are, where jobs run on them."""
+    return torch.cuda.device_count() if any(one.job.config["device"] in ("auto", "cuda") for one in jobs) else 0
 
 
 class _Slot:
@@ -93,34 +103,58 @@ class _Slot:
             return Ended(task, "its worker died (killed, or out of memory?)")
         return Ended(task, described(error) if error else future.result())
 
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-
     def kill(self) -> None:
+        """At once: what an idle worker would do on its way out takes seconds."""
         if self._pool is not None:
             with suppress(Exception):
                 self._pool.shutdown(wait=False, kill_workers=True)
             self._pool = None
 
 
-def _on_gpu(task: Task) -> bool:
-    device = task.jobs[0].job.config["device"]
-    return device == "cuda" or (device == "auto" and torch.cuda.is_available())
+class _Worker:
+    """What a worker process knows of itself.
+
+    The terminal sends Ctrl-C to all; the command alone decides what it means, and tells the workers by ``asked``. They
+    stop as well when they are told so themselves, or when the command is gone; then nobody sends them home.
+    """
+
+    def __init__(self, asked: Any) -> None:
+        self._asked = asked
+        self._parent = os.getppid()
+        self._told = False
+        self._busy = threading.Lock()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._tell)
+        threading.Thread(target=self._leave_when_orphaned, daemon=True).start()
+
+    def do(self, work: Work, task: Task) -> str:
+        with self._busy:
+            return work(task, self._stop_asked)
+
+    def _tell(self, number: int, frame: object) -> None:
+        self._told = True
+
+    def _is_orphan(self) -> bool:
+        return os.getppid() != self._parent
+
+    def _stop_asked(self) -> bool:
+        return self._told or self._asked.is_set() or self._is_orphan()
+
+    def _leave_when_orphaned(self) -> None:
+        while not self._is_orphan():
+            time.sleep(_LOOK_SECONDS)
+        with self._busy:
+            os._exit(1)
 
 
-_stop_asked: Callable[[], bool]
+_worker: _Worker
 
 
 def _begin(asked: Any) -> None:
-    """In a new worker. The terminal sends Ctrl-C to all; the command alone decides what it means, and tells the workers
-    by ``asked``. They stop as well when they are told so themselves, or when the command is gone."""
-    global _stop_asked
-    parent, told = os.getppid(), []
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: told.append(True))
-    _stop_asked = lambda: bool(told) or asked.is_set() or os.getppid() != parent  # noqa: E731
+    """In a new worker."""
+    global _worker
+    _worker = _Worker(asked)
 
 
 def _do(work: Work, task: Task) -> str:
-    return work(task, _stop_asked)
+    return _worker.do(work, task)
