@@ -49,6 +49,14 @@ class Plan:
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
 
+    def check_strictly(self) -> None:
+        """Raises ConfigError where a word is set aside or a combination refused."""
+        for planned in self.jobs:
+            if planned.aside:
+                raise ConfigError(f"--strict: {planned.aside[0]} has no place in the job {' '.join(planned.words)}")
+        for one in self.refused:
+            raise ConfigError(f"--strict: {' '.join(one.words)} is refused: {one.reason}")
+
     def extended(self, other: "Plan") -> "Plan":
         """This plan and the jobs of another that it has not yet."""
         keys = {planned.job.key for planned in self.jobs}
@@ -78,11 +86,12 @@ def plan(
         draft.add(combination)
     draft.check_words([word for found in alternatives.values() for word in found])
     jobs = list(draft.jobs.values())
+    made = Plan(list(words), jobs, draft.refused, draft.duplicates)
     if strict:
-        _check_strictly(jobs, draft.refused)
+        made.check_strictly()
     if not jobs:
         raise ConfigError(f"no job is left: {draft.refused[0].reason}")
-    return Plan(list(words), jobs, draft.refused, draft.duplicates)
+    return made
 
 
 class _Draft:
@@ -147,11 +156,3 @@ def _written(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(map(str, value)) or "none"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _check_strictly(jobs: Sequence[Planned], refused: Sequence[Refused]) -> None:
-    for planned in jobs:
-        if planned.aside:
-            raise ConfigError(f"--strict: {planned.aside[0]} has no place in the job {' '.join(planned.words)}")
-    for one in refused:
-        raise ConfigError(f"--strict: {' '.join(one.words)} is refused: {one.reason}")
