@@ -94,10 +94,22 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
 
     Raises ConfigError, and DataError where a user's data file cannot be described.
     """
-    config = compose(words, config_dir)
+    config, chosen = compose(words, config_dir), choices(words, config_dir)
+    return composed_job(config, chosen, compose([], config_dir), config_dir, plugins)
+
+
+def composed_job(
+    config: Config,
+    chosen: dict[str, Any],
+    defaults: Config,
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+) -> Job:
+    """The job of a composed config: every value checked, and how the parts fit each other. ``chosen`` are the options
+    taken of each group, ``defaults`` what is composed without words. Raises ConfigError and DataError as ``prepare``.
+    """
     check(config, Experiment, plugins)
-    chosen = choices(words, config_dir)
-    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
+    return _job(config, chosen, differences(config, defaults, chosen, config_dir))
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -106,7 +118,7 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     Where the earlier run left k, the rule of combination or the dispatch open, so does this one. Raises ConfigError and
     DataError as ``prepare`` does, RunError where the run's files cannot be read.
     """
-    config, chosen = vary(_as_left_open(run), words, config_dir)
+    config, chosen = vary(_as_left_open(run.config, run.status), words, config_dir)
     check(config, Experiment, plugins)
     typed = [word.partition("=")[0] for word in words]
     kept = {
@@ -120,14 +132,19 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
 
 def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
     """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
-    check(run.config, Experiment, plugins)
-    return _job(_as_left_open(run), run.status.get("choices") or {}, run.status.get("differs") or {})
+    return checked_job(run.config, run.status, plugins)
 
 
-def _as_left_open(run: Run) -> Config:
+def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
+    """The job of a stored config and its ``Job.facts``, checked like a command line. Raises ConfigError."""
+    check(config, Experiment, plugins)
+    return _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
+
+
+def _as_left_open(stored: Config, facts: Config) -> Config:
     """The stored config with those keys open again that its words left open."""
-    config = copy.deepcopy(run.config)
-    for key in run.status.get("left_open") or []:
+    config = copy.deepcopy(stored)
+    for key in facts.get("left_open") or []:
         node, name = _place(config, key)
         if isinstance(node, dict) and key in OPEN:
             node[name] = OPEN[key]
