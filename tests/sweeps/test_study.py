@@ -191,6 +191,5 @@ def test_the_command(cli, own, tmp_path):
     assert len(stamps) == 4
     assert cli(*words, "-q").out.strip() == str(folder)
     assert stamps == {path: path.stat().st_mtime_ns for path in folder.rglob("routing.npz")}
-    assert cli("study", "tinny", "--config-dir", own).err.startswith(
-        "moe-lab: no study named 'tinny'. Did you mean tiny?"
-    )
+    wrong = cli("study", "tinny", "--config-dir", own)
+    assert wrong.code == 2 and wrong.err.startswith("moe-lab: no study named 'tinny'. Did you mean tiny?")
