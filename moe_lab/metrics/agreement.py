@@ -20,7 +20,7 @@ def purity(arrays: RunArrays) -> float:
     return _table(arrays).max(1).sum() / arrays.routed_count
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
+@metric(unit="ratio", low="0", high="1", better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
 def normalized_mutual_information(arrays: RunArrays) -> float:
     """I(E;Y) divided by the mean of H(E) and H(Y)."""
     counts_EC = _table(arrays)

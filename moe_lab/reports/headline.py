@@ -83,6 +83,16 @@ class Number:
     filled: float | None
 
     @property
+    def several(self) -> bool:
+        """Whether it is a list, or numbers by name."""
+        return isinstance(self.value, list | dict)
+
+    @property
+    def lack(self) -> str:
+        """What the reason is one for: that there is no value, or that some are not there."""
+        return "Undefined" if self.value is None else "Gaps"
+
+    @property
     def text(self) -> str:
         """The value with its unit; the unit alone is left out where there is no value."""
         return self.digits if self.value is None or not self.unit else f"{self.digits}{NBSP}{self.unit}"

@@ -2,8 +2,12 @@
 
 import math
 
+from moe_lab.metrics import elements
+
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 UNDEFINED, NONE = "undefined", "\N{EN DASH}"
+#: of more values than these the least and the greatest are printed
+MOST = 12
 #: unit of metrics.json -> how it is printed
 UNITS = {"fraction": "%", "count": "", "ratio": "", "y": "in the unit of y"}
 
@@ -16,9 +20,11 @@ def quantity(value: float | None, unit: str) -> str:
 
 def digits(value: float | list[float | None] | dict[str, float | None] | None, unit: str) -> str:
     """The digits of ``quantity`` without the unit; a list (one value an expert) keeps its order, numbers by name stand
-    after their names, a dash for None."""
+    after their names, a dash for None; of many, the least and the greatest."""
     if value is None:
         return UNDEFINED
+    if isinstance(value, list | dict) and len(value) > MOST:
+        return _extent([item for item in elements(value) if item is not None], len(value), unit)
     if isinstance(value, dict):
         return ", ".join(f"{name}: {NONE if item is None else digits(item, unit)}" for name, item in value.items())
     if isinstance(value, list):
@@ -30,6 +36,13 @@ def digits(value: float | list[float | None] | dict[str, float | None] | None, u
     if float(value).is_integer() and (unit == "count" or value == 0):
         return _signed(f"{value:,.0f}")
     return _signed(f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}")
+
+
+def _extent(known: list[float], count: int, unit: str) -> str:
+    """From the least to the greatest of many."""
+    if not known:
+        return UNDEFINED
+    return f"{count} values, {digits(min(known), unit)} to {digits(max(known), unit)}"
 
 
 def change(value: float) -> str:
