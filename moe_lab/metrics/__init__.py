@@ -2,6 +2,7 @@
 
 from moe_lab.metrics import (
     agreement,
+    attributes,
     balance,
     calibration,
     competence,
@@ -10,7 +11,10 @@ from moe_lab.metrics import (
     information,
     information_bias,
     information_soft,
+    interventions,
+    references,
     regression,
+    similarity,
 )
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.registry import METRICS, Metric, Undefined, compute, elements, metric
@@ -21,6 +25,7 @@ __all__ = [
     "RunArrays",
     "Undefined",
     "agreement",
+    "attributes",
     "balance",
     "calibration",
     "competence",
@@ -31,6 +36,9 @@ __all__ = [
     "information",
     "information_bias",
     "information_soft",
+    "interventions",
     "metric",
+    "references",
     "regression",
+    "similarity",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
 from moe_lab.metrics.formulas import conditional_entropy_bits, entropy_bits, mutual_information_bits
-from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts, require_use
 
 
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
@@ -104,10 +104,7 @@ def information_per_usage(arrays: RunArrays) -> float:
     """
     require_choice(arrays)
     require_several_classes(arrays)
-    usage_bits = float(entropy_bits(arrays.load_E))
-    if usage_bits == 0:
-        raise Undefined("H(E) is 0: one expert is the arg-max of every routed test sample")
-    return mutual_information_bits(arrays.label_counts_EC) / usage_bits
+    return mutual_information_bits(arrays.label_counts_EC) / require_use(arrays)
 
 
 @metric(unit="fraction", low="0", high="1", better="higher", source="after Vinh, Epps and Bailey 2010, NMI_min")

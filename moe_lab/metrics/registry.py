@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.formulas import entropy_bits
 from moe_lab.metrics.stored import Undefined
 from moe_lab.tasks import TARGETS, Task
 
@@ -192,6 +193,14 @@ def require_several_experts(arrays: RunArrays) -> None:
     """Raise Undefined where there is one expert only."""
     if arrays.experts == 1:
         raise Undefined("there is only one expert, so nothing was chosen")
+
+
+def require_use(arrays: RunArrays) -> float:
+    """H(E) of the arg-max expert in bits. Raise Undefined where it is zero: one expert has every sample."""
+    usage_bits = float(entropy_bits(arrays.load_E))
+    if usage_bits == 0:
+        raise Undefined("H(E) is 0: one expert is the arg-max of every routed test sample")
+    return usage_bits
 
 
 def _plain(value: Any) -> Any:

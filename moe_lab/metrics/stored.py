@@ -14,6 +14,8 @@ History = Sequence[Mapping[str, float | None]]
 #: file -> why a finished run may lack it
 ABSENT = {
     "assignments": "there is no validation split, so no assignments were stored",
+    "attributes": "no attributes of the test samples were stored",
+    "interventions": "none were made: there are more than 64 experts, or an earlier version of moe-lab trained them",
     "expert_log_probs": "the experts' log-probabilities were not stored: they would take over 64 MB, or there are none",
 }
 

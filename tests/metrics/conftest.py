@@ -51,11 +51,26 @@ def tiny() -> dict[str, Arrays]:
         "multiply_adds_active": np.array(900),
         "class_names": np.array(["zero", "one", "two"]),
     }
+    evaluation |= {
+        "reference_untrained": np.array([0, 1, 0, 1, 2]),
+        "reference_learnable": np.array([0, 1, 1, 2, 3]),
+        "truth": np.array("class"),
+        "feature_cka": pairs({(0, 1): 0.8}, 0.5),
+        "weight_cosine": pairs({(0, 1): -0.2}, 0.1),
+    }
+    before = routing["prediction"]
+    interventions = {
+        "removed_prediction": np.stack([[1, 1, 1, 1, 2], [0, 1, 0, 1, 2], [0, 1, 1, 0, 2], before], 1),
+        "removed_log_likelihood": np.full((5, 4), quarter, dtype=np.float32),
+        "swapped_errors": pairs({(0, 1): 3, (2, 3): 1}, 2),
+    }
     # each expert is certain of what it predicts
     certain = np.where(np.arange(3) == routing["expert_prediction"][..., None], 0, -np.inf)
     return {
         "routing": routing,
         "evaluation": evaluation,
+        "attributes": {"class": routing["label"]},
+        "interventions": interventions,
         "expert_log_probs": {"log_probs": certain.astype(np.float16)},
         "assignments": {"expert": np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, -1]])},
     }
@@ -78,6 +93,14 @@ def tiny_history() -> list[dict[str, float]]:
     }
     columns |= {f"{name}_{e}": [row[e] for row in rows] for name, rows in shares.items() for e in range(4)}
     return [{name: column[t] for name, column in columns.items()} for t in range(3)]
+
+
+def pairs(known: dict[tuple[int, int], float], others: float) -> np.ndarray:
+    """A symmetric [4, 4] table with the given values off its diagonal."""
+    table = np.full((4, 4), others)
+    for (e, f), value in known.items():
+        table[e, f] = table[f, e] = value
+    return table
 
 
 @pytest.fixture(scope="session")
