@@ -23,12 +23,10 @@ def digits(value: float | list[float | None] | dict[str, float | None] | None, u
     after their names, a dash for None; of many, the least and the greatest."""
     if value is None:
         return UNDEFINED
-    if isinstance(value, list | dict) and len(value) > MOST:
-        return _extent([item for item in elements(value) if item is not None], len(value), unit)
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {NONE if item is None else digits(item, unit)}" for name, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(NONE if item is None else digits(item, unit) for item in value)
+    if isinstance(value, list | dict):
+        return _several(value, unit)
+    if unit == "points":
+        return change(value)
     if not math.isfinite(value):
         return str(value)
     if unit == "fraction":
@@ -38,11 +36,12 @@ def digits(value: float | list[float | None] | dict[str, float | None] | None, u
     return _signed(f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}")
 
 
-def _extent(known: list[float], count: int, unit: str) -> str:
-    """From the least to the greatest of many."""
-    if not known:
-        return UNDEFINED
-    return f"{count} values, {digits(min(known), unit)} to {digits(max(known), unit)}"
+def _several(value: list[float | None] | dict[str, float | None], unit: str) -> str:
+    if len(value) > MOST:
+        known = [item for item in elements(value) if item is not None]
+        return f"{len(value)} values, {digits(min(known), unit)} to {digits(max(known), unit)}" if known else UNDEFINED
+    texts = [NONE if item is None else digits(item, unit) for item in elements(value)]
+    return ", ".join(map(": ".join, zip(value, texts, strict=True)) if isinstance(value, dict) else texts)
 
 
 def change(value: float) -> str:
