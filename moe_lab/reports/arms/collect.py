@@ -12,7 +12,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from moe_lab.errors import RunError
-from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told, typed
+from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told
 from moe_lab.store.run import Run
 
 NOT_STARTED, REFUSED = "not started", "refused"
@@ -127,8 +127,10 @@ def collect(runs: Sequence[Run]) -> Collection:
     if not runs:
         raise RunError("there is no run to report; `moe-lab runs` lists what there is")
     plans = _plans(runs)
-    members = [_member(run) for run in runs]
-    members += [one for folder, plan in plans.items() for one in _not_started(folder, plan, members)]
+    places = _places(plans)
+    ordered = sorted(runs, key=lambda run: places.get(run.path.resolve(), -1))
+    members = [_member(run) for run in ordered]
+    members += [one for folder, plan in plans.items() for one in _without_folder(folder, plan)]
     groups: dict[frozenset, list[Member]] = {}
     for member in members:
         groups.setdefault(frozenset(member.told.items()), []).append(member)
@@ -151,7 +153,8 @@ def _member(run: Run) -> Member:
     status = run.status
     differs = status.get("differs") or {}
     error = status.get("error")
-    return Member(run.name, status["status"], _seed(differs), told(differs), run, str(error) if error else None)
+    state = NOT_STARTED if status["status"] == "planned" else status["status"]
+    return Member(run.name, state, _seed(differs), told(differs), run, str(error) if error else None)
 
 
 def _seed(differs: Differs) -> Seed:
@@ -184,21 +187,21 @@ def _plan(folder: Path) -> dict[str, Any]:
     return plan
 
 
-def _not_started(folder: Path, plan: dict[str, Any], started: Sequence[Member]) -> list[Member]:
-    """The jobs without a folder. Words that a started job was given, too, tell the same as that job was told."""
-    ran = {one.run.path.resolve(): one.told for one in started if one.run is not None}
-    jobs = [
-        (job, folder / "jobs" / str(job.get("name")), [str(one) for one in job.get("words") or []])
-        for job in plan["jobs"]
-    ]
-    alike = {frozenset(typed(words).items()): ran[path] for _, path, words in jobs if path in ran}
-    return [_planned(job, words, alike) for job, path, words in jobs if path not in ran]
+def _without_folder(folder: Path, plan: dict[str, Any]) -> list[Member]:
+    """The jobs of a plan that have no folder yet."""
+    jobs = [job for job in plan["jobs"] if isinstance(job, dict)]
+    missing = [job for job in jobs if not (folder / "jobs" / str(job.get("name")) / "status.json").is_file()]
+    return [_planned(job, job["differs"]) for job in missing if isinstance(job.get("differs"), dict)]
 
 
-def _planned(job: dict[str, Any], words: Sequence[str], alike: dict[frozenset, dict[str, str]]) -> Member:
-    seeds = dict(one.partition("=")[::2] for one in words if one.partition("=")[0] in SEEDS)
-    said = typed(words)
-    return Member(str(job.get("name")), NOT_STARTED, _seed(seeds), alike.get(frozenset(said.items()), said), None)
+def _planned(job: dict[str, Any], differs: Differs) -> Member:
+    return Member(str(job["name"]), NOT_STARTED, _seed(differs), told(differs), None)
+
+
+def _places(plans: dict[Path, dict[str, Any]]) -> dict[Path, int]:
+    """Where each job stands in its plan."""
+    paths = [folder / "jobs" / str(job.get("name")) for folder, plan in plans.items() for job in plan["jobs"]]
+    return {path: place for place, path in enumerate(paths)}
 
 
 def _refusal(entry: Any) -> tuple[str, str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from moe_lab.errors import RunError
 from moe_lab.metrics.arrays import bins
+from moe_lab.metrics.balance import COLLAPSE_SHARE
 from moe_lab.reports.arms.collect import Arm, Member
 from moe_lab.reports.curves import column, expert_count
 from moe_lab.reports.target import printable
@@ -22,8 +23,9 @@ from moe_lab.statistics.matching import co_assignment
 
 #: of each arm so many runs are matched and compared with each other: pairs grow with the square
 COMPARED = 20
-#: AMI costs several times as much as the rest, and is computed up to so many pairs of an arm
-AMI_PAIRS = 45
+#: up to so many pairs of an arm AMI is computed, which costs several times as much as the rest, and the null of matched
+#: agreement drawn often; the mean over more pairs needs fewer draws of each
+FEW_PAIRS, DRAWS, DRAWS_OF_MANY = 45, 20, 4
 #: of each arm so many histories are read for usage over time
 READ_USAGE = 20
 
@@ -111,6 +113,11 @@ class Decomposition:
         return tuple(places[:COMPARED])
 
     @cached_property
+    def uncollapsed(self) -> tuple[int, ...]:
+        """Of ``alike``, the runs that did not collapse; all where all did."""
+        return tuple(p for p in self.alike if self.runs[p].load_E[0] <= COLLAPSE_SHARE) or self.alike
+
+    @cached_property
     def load_nE(self) -> np.ndarray:
         """Sorted loads of the runs with as many experts as the first."""
         return np.stack([run.load_E for run in self.runs if run.experts == self.runs[0].experts])
@@ -120,13 +127,15 @@ class Decomposition:
         """(place, place) -> agreement, of all pairs of ``alike``; empty with one expert."""
         if self.runs[0].experts < 2:
             return {}
-        ami = len(self.alike) * (len(self.alike) - 1) // 2 <= AMI_PAIRS
-        return {pair: self._agreement(*pair, ami=ami) for pair in itertools.combinations(self.alike, 2)}
+        pairs = list(itertools.combinations(self.alike, 2))
+        few = len(pairs) <= FEW_PAIRS
+        return {pair: self._agreement(*pair, ami=few, draws=DRAWS if few else DRAWS_OF_MANY) for pair in pairs}
 
-    def _agreement(self, here: int, there: int, *, ami: bool) -> Agreement:
+    def _agreement(self, here: int, there: int, *, ami: bool, draws: int) -> Agreement:
         one, other = self.runs[here], self.runs[there]
         sizes = {"experts": one.experts, "others": other.experts}
-        return agreement(one.expert_N.astype(np.int64), other.expert_N.astype(np.int64), one.class_N, **sizes, ami=ami)
+        experts = one.expert_N.astype(np.int64), other.expert_N.astype(np.int64)
+        return agreement(*experts, one.class_N, **sizes, ami=ami, draws=draws)
 
     def over_pairs(self, what: str) -> Summary | None:
         """The mean of an attribute of Agreement over the pairs where it is defined; None where there is none."""
@@ -147,12 +156,12 @@ class Decomposition:
 
     @cached_property
     def matched_counts_EC(self) -> np.ndarray:
-        """Mean over runs of the class shares of matched experts: a row an expert of the most typical run, a column a
-        class; columns sum to 1 (0 for a class without a routed sample)."""
+        """Mean over the runs that did not collapse of the class shares of matched experts: a row an expert of the most
+        typical run, a column a class; columns sum to 1 (0 for a class without a routed sample)."""
         middle = self._most_typical()
         base = self.runs[middle]
         shares = []
-        for place in self.alike:
+        for place in self.uncollapsed:
             run = self.runs[place]
             both_N = (base.expert_N >= 0) & (run.expert_N >= 0)
             pair = base.expert_N[both_N].astype(np.int64), run.expert_N[both_N].astype(np.int64)
@@ -162,9 +171,9 @@ class Decomposition:
 
     def _most_typical(self) -> int:
         """The run that agrees most with the others; the first where nothing is to be compared."""
-        total = dict.fromkeys(self.alike, 0.0)
+        total = dict.fromkeys(self.uncollapsed, 0.0)
         for pair, one in self.pairs.items():
-            for place in pair:
+            for place in set(pair) & total.keys():
                 total[place] += one.ari or 0.0
         return max(total, key=lambda place: total[place])
 

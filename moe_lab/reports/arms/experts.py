@@ -53,7 +53,7 @@ def loads(found: Sequence[Decomposition]) -> Picture:
         f"Stacked bars, one an arm, of the shares of its experts. The largest share: {told}.",
         "A bar is an arm, a piece one of its experts, the most loaded first: its share of the test samples by largest "
         f"weight, sorted in each run, then the mean over seeds. {_counts(found)}{cut(len(found), ROWS)}",
-        draw(HALF, 0.75 + 0.36 * max(3, min(ROWS, len(found))), paint),
+        draw(HALF, 0.75 + (0.36 if len(found) <= 8 else 0.24) * max(3, min(ROWS, len(found))), paint),
         rows,
         HALF,
     )
@@ -136,7 +136,13 @@ def class_maps(found: Sequence[Decomposition]) -> Picture:
         head(axes, one.arm)
 
     rows = tuple(
-        {"arm": one.arm.key, "expert_rank": expert, "value": name, "mean_share": float(share), "runs": len(one.alike)}
+        {
+            "arm": one.arm.key,
+            "expert_rank": expert,
+            "value": name,
+            "mean_share": float(share),
+            "runs": len(one.uncollapsed),
+        }
         for one in found
         for expert, share_C in enumerate(shares[one.arm.key], start=1)
         for name, share in zip(one.runs[0].class_names, share_C, strict=True)
@@ -148,8 +154,9 @@ def class_maps(found: Sequence[Decomposition]) -> Picture:
         f"Which {'classes' if what == 'class' else f'values of {what}'} each expert gets",
         f"Heat maps, one an arm, a row a {what}, a column an expert. Mean largest share of a {what}: {clear}.",
         f"The darker a cell, the larger the share (0 to 100 %) of the {what}'s test samples that the expert gets: "
-        "experts matched to those of the arm's most typical run by shared samples, then the mean over seeds. Pale "
-        f"rows: seeds do not give the {what} to the same expert. {_counts(found)}{cut(len(found), PANELS)}",
+        "experts matched to those of the arm's most typical run by shared samples, then the mean over the seeds "
+        f"that did not collapse. Pale rows: seeds do not give the {what} to the same "
+        f"expert. {_counts(found)}{cut(len(found), PANELS)}",
         draw(
             width(len(first)),
             0.2 + tall * lines(len(first)),

@@ -38,7 +38,7 @@ def word(value: Any) -> str:
 
 
 def typed(words: Sequence[str]) -> dict[str, str]:
-    """``["gate=softmax", "seed=1"]`` as what it tells a run."""
+    """``["gate=softmax", "seed=1"]`` as what it tells a run; a word without ``=`` has no value."""
     pairs = (one.lstrip("+").partition("=")[::2] for one in words)
     return told({key: value.replace(" ", "") for key, value in pairs})
 

@@ -54,9 +54,10 @@ def trade_off(measured: Measured, look: Look) -> Picture | None:
     on_front = [one.arm.key for one in clouds if one.mean in front]
     keys = ", ".join(arm.key for arm in without)
     lines = f" Dotted lines: arms without I(E;Y) ({keys})." if without else ""
+    counts = [len(one.points) for one in clouds]
+    points = "A point is an arm" if max(counts) == 1 else "Small points are seeds, large ones the means of arms"
     caption = (
-        f"Small points are seeds, large ones the means of arms; {seeds_told([len(one.points) for one in clouds])}. "
-        f"Best is the lower right corner; no arm is better in both than those on the "
+        f"{points}; {seeds_told(counts)}. Best is the lower right corner; no arm is better in both than those on the "
         f"dashed front ({', '.join(on_front)}).{lines}"
     )
     return _picture("trade_off", "Error against specialization", clouds, (x, y), caption, paint)
@@ -74,7 +75,7 @@ def information(measured: Measured, look: Look) -> Picture | None:
 
     def paint(figure, axes):
         axes.plot([0, top], [0, top], color=INK, linewidth=0.9, linestyle=":")
-        axes.text(0.97 * top, 0.9 * top, "I = H", color=MUTED, ha="right", va="top", fontsize=8.5)
+        axes.text(0.5 * top, 0.46 * top, "I = H", color=MUTED, ha="left", va="top", fontsize=8.5)
         _points(axes, clouds, look)
         axes.set_xlim(-0.02 * top, top)
         axes.set_ylim(-0.02 * top, top)

@@ -11,11 +11,13 @@ from moe_lab.reports.arms.findings import changed, shown
 from moe_lab.reports.arms.measured import ERROR, Measured, Quantity
 from moe_lab.reports.choices import ABSENT
 from moe_lab.reports.headline import BETTER, LABELS
-from moe_lab.reports.numbers import NBSP, NONE, UNDEFINED
+from moe_lab.reports.numbers import NBSP, NONE, UNDEFINED, signed
 from moe_lab.statistics import Factorial
 
 #: up to so many arms stand side by side as columns; more are rows
 COLUMNS = 5
+#: marks a mean over two kinds of run
+MIXED = "\N{DAGGER}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def cell(measured: Measured, arm: Arm, name: str) -> Cell:
     comparison = measured.comparisons.get((arm.key, name))
     certain = found.low is None or found.low == found.high
     ends = "" if certain else f"{shown(quantity, found.low)} to {shown(quantity, found.high)}"
-    return Cell(shown(quantity, found.mean), ends, "*" if comparison and comparison.sure else "")
+    mark = ("*" if comparison and comparison.sure else "") + (MIXED if found.warning else "")
+    return Cell(shown(quantity, found.mean), ends, mark)
 
 
 def _without(measured: Measured, arm: Arm, name: str) -> str:
@@ -88,6 +91,16 @@ def _without(measured: Measured, arm: Arm, name: str) -> str:
 
 def bounds(measured: Measured, name: str) -> str:
     return BETTER[measured.quantities[name].better]
+
+
+def mixed(measured: Measured, names: Sequence[str]) -> str:
+    """What the dagger says, where there is one."""
+    if not any(one.warning for name in names for one in measured.summaries[name].values()):
+        return ""
+    return (
+        f"{MIXED} Some runs collapsed, or the seeds fall into two groups: the mean mixes two kinds of run, and no "
+        "interval holds well; look at the seeds below."
+    )
 
 
 def reasons(measured: Measured, names: Sequence[str]) -> list[str]:
@@ -111,17 +124,28 @@ def _times(key: str, keys: Sequence[str]) -> str:
 
 
 def arm_table(measured: Measured) -> list[list[str]]:
-    """A row an arm: key, what tells it apart, seeds finished, what became of the others."""
-    varying = measured.collection.varying
+    """A row an arm: key, what tells it apart, how many seeds finished, what became of the others."""
+    varying, single = measured.collection.varying, measured.collection.single
     return [
-        [arm.key, *([arm.levels[key] for key in varying] or [arm.name]), _seeds(arm), _states(arm)]
+        [arm.key, *([arm.levels[key] for key in varying] or [arm.name])]
+        + [", ".join(one.name for one in arm.members) if single else str(arm.n), _states(arm)]
         for arm in measured.arms
     ]
 
 
-def _seeds(arm: Arm) -> str:
-    words = [one.seed_word for one in arm.counted]
-    return f"{len(words)}: {', '.join(words)}" if 0 < len(words) <= 12 else f"{len(words)}"
+def arm_header(measured: Measured) -> list[str]:
+    """The columns of ``arm_table``; of single runs their name in place of their number."""
+    varying = measured.collection.varying or ["what was told"]
+    return ["", *varying, "run" if measured.collection.single else "seeds finished", ""]
+
+
+def seeds(measured: Measured) -> str:
+    """Which seeds finished, where all arms have the same and they can be listed."""
+    found = {tuple(one.seed_word for one in arm.counted) for arm in measured.shown}
+    words = next(iter(found), ())
+    if len(found) != 1 or len(words) > 20:
+        return ""
+    return f"{'Seeds' if len(words) > 1 else 'Seed'} of every arm: {', '.join(words)}."
 
 
 def _states(arm: Arm) -> str:
@@ -188,7 +212,7 @@ def agreement_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
 
 
 def _two(value: float | None) -> str:
-    return NONE if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+    return NONE if value is None else signed(f"{value:.2f}")
 
 
 def _two_range(low: float | None, high: float | None) -> str:

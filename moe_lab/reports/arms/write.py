@@ -105,6 +105,9 @@ def _sections(measured: Measured, decomposed: Sequence[Decomposition]) -> list[S
     curves = learning_curves(measured.arms, look)
     main = tables.main_metrics(measured)
     rest = [name for name in measured.varying if name not in main]
+    if measured.collection.single and len(measured.shown) <= tables.COLUMNS:
+        # a point an arm says nothing that the table does not
+        main, rest = [], []
     return [
         section
         for section in (
@@ -141,8 +144,8 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
         "over": OVER,
         "family": _family(measured),
         "colours": look.colour,
-        "baseline": measured.baseline.key if len(measured.shown) > 1 else "",
-        "varying": collection.varying or ["what was told"],
+        "baseline": measured.baseline.key if measured.comparisons else "",
+        "arm_header": tables.arm_header(measured),
         "arms": tables.arm_table(measured),
         "same": collection.same,
         "refused": collection.refused,
@@ -153,6 +156,9 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
             for name, value in measured.constant.items()
             for one in [measured.quantities[name]]
         },
+        "seeds": tables.seeds(measured),
+        "mixed": tables.mixed(measured, main),
+        "names": {arm.key: arm.name for arm in measured.arms},
         "reasons": tables.reasons(measured, main),
         "factorials": tables.factorial_tables(measured),
         "agreement": tables.agreement_table(decomposed),
