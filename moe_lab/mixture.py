@@ -242,7 +242,7 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
     """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
     reads the experts' features)."""
     sizes = mixture.gate.sizes
-    gate, experts = count_parameters(mixture.gate), count_parameters(mixture.experts)
+    gate, experts = count_parameters(mixture.gate), mixture.experts.parameter_count
     running = sizes.experts if mixture.gate.needs_hidden else sizes.k
     return {"parameters_total": gate + experts, "parameters_active": gate + experts // sizes.experts * running}
 
