@@ -44,8 +44,8 @@ class Body(nn.Module):
 class Experts(nn.Module):
     """A bank of E experts, made from one plain network by stacking its parameters along E.
 
-    ``network`` builds one expert, for example a networks.classifier.Classifier: a module x [..., B, D] -> (hidden [..., B, H] before its
-    ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
+    ``network`` builds one expert, for example a networks.classifier.Classifier: x [..., B, D] -> (hidden [..., B, H]
+    before its ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
     Experts for numbers say so in ``task``, and make of their networks' last layer what they predict in ``output``.
     """
 

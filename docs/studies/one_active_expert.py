@@ -4,7 +4,9 @@
 The seeds of an arm train as one program. What is finished is left alone, so that it can be started again.
 """
 
+import re
 import sys
+from datetime import date
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -14,6 +16,8 @@ import moe_lab
 from moe_lab import experiment, job
 
 ARMS = {
+    "(one expert, no gate)": "baseline=single",
+    "(the gate's network alone)": "baseline=gate_as_classifier",
     "soft": "gate=softmax",
     "soft, sample_entropy": "regularizer=[sample_entropy] regularizers.sample_entropy.weight=0.1",
     "soft, annealed": "controller=[temperature]",
@@ -37,7 +41,7 @@ ARMS = {
 
 def train(folder: Path, arm: str, words: str, seeds: int, data: str) -> list[Path]:
     """The runs of an arm, a folder a seed."""
-    home = folder / arm.replace(", ", ".").replace(" ", "-")
+    home = folder / re.sub(r"\W+", "-", arm).strip("-")
     folders = [home / f"seed-{seed}" for seed in range(seeds)]
     if all((one / "metrics.json").exists() for one in folders):
         return folders
@@ -85,6 +89,7 @@ def cell(name: str, values: list[float | None]) -> str:
 
 
 def main(folder: str, seeds: str = "5", data: str = "digits") -> None:
+    print(f"{data}, n={seeds} seeds, moe-lab {moe_lab.__version__}, {date.today()}. Mean ± sd over seeds.\n")
     print("| way | words | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 2))
     for arm, words in ARMS.items():
         runs = [moe_lab.load(one) for one in train(Path(folder), arm, words, int(seeds), data)]

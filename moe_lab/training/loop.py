@@ -213,7 +213,7 @@ class Loop:
         if len(split) == 0:
             return None, None
         tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"), self._batch_size)
-        return tally.on_cpu(), experts.cpu().reshape(len(self.members), -1)
+        return tally.on_cpu(), experts.cpu().expand(len(self.members), -1)
 
     def _next_epoch(self) -> None:
         self.state.epoch, self.state.batch = self.state.epoch + 1, 0
