@@ -18,6 +18,7 @@ from moe_lab.config.differences import config_key, differences
 from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
+from moe_lab.difficulty import with_difficulty
 from moe_lab.dispatch import faster, why_dense
 from moe_lab.errors import ConfigError
 from moe_lab.mixture import Learner, build_learner, build_mixture, complete
@@ -40,6 +41,8 @@ class Experiment:
     seed_order: of the order of samples alone; null: seed.
     inference:  how the trained mixture answers, in evaluation alone: "mixture" as it was trained, "argmax" with the
                 expert of the largest weight, "sample" with one expert drawn by weight.
+    difficulty_from: folder of a finished run of one network (baseline=single) on the same data; what it loses on each
+                test sample becomes the attribute ``difficulty``. Decides nothing of the training.
     device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
     """
 
@@ -57,6 +60,7 @@ class Experiment:
     seed_init: Seed | None = None
     seed_order: Seed | None = None
     inference: Literal["mixture", "argmax", "sample"] = "mixture"
+    difficulty_from: str | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
@@ -90,10 +94,22 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
 
     Raises ConfigError, and DataError where a user's data file cannot be described.
     """
-    config = compose(words, config_dir)
+    config, chosen = compose(words, config_dir), choices(words, config_dir)
+    return composed_job(config, chosen, compose([], config_dir), config_dir, plugins)
+
+
+def composed_job(
+    config: Config,
+    chosen: dict[str, Any],
+    defaults: Config,
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+) -> Job:
+    """The job of a composed config: every value checked, and how the parts fit each other. ``chosen`` are the options
+    taken of each group, ``defaults`` what is composed without words. Raises ConfigError and DataError as ``prepare``.
+    """
     check(config, Experiment, plugins)
-    chosen = choices(words, config_dir)
-    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
+    return _job(config, chosen, differences(config, defaults, chosen, config_dir))
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -102,7 +118,7 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     Where the earlier run left k, the rule of combination or the dispatch open, so does this one. Raises ConfigError and
     DataError as ``prepare`` does, RunError where the run's files cannot be read.
     """
-    config, chosen = vary(_as_left_open(run), words, config_dir)
+    config, chosen = vary(_as_left_open(run.config, run.status), words, config_dir)
     check(config, Experiment, plugins)
     typed = [word.partition("=")[0] for word in words]
     kept = {
@@ -116,14 +132,19 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
 
 def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
     """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
-    check(run.config, Experiment, plugins)
-    return _job(_as_left_open(run), run.status.get("choices") or {}, run.status.get("differs") or {})
+    return checked_job(run.config, run.status, plugins)
 
 
-def _as_left_open(run: Run) -> Config:
+def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
+    """The job of a stored config and its ``Job.facts``, checked like a command line. Raises ConfigError."""
+    check(config, Experiment, plugins)
+    return _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
+
+
+def _as_left_open(stored: Config, facts: Config) -> Config:
     """The stored config with those keys open again that its words left open."""
-    config = copy.deepcopy(run.config)
-    for key in run.status.get("left_open") or []:
+    config = copy.deepcopy(stored)
+    for key in facts.get("left_open") or []:
         node, name = _place(config, key)
         if isinstance(node, dict) and key in OPEN:
             node[name] = OPEN[key]
@@ -211,9 +232,13 @@ def _keep_freed_memory() -> None:
 
 
 def load_data(config: Config) -> Data:
-    """The config's data set on its device. Raises DataError with the command that mends it."""
+    """The config's data set on its device. Raises DataError with the command that mends it, RunError where
+    ``difficulty_from`` is no run to take the samples' difficulty from."""
     settle(config)
-    return build(config["dataset"]).load().to(_device(config))
+    data = build(config["dataset"]).load()
+    if config.get("difficulty_from") is not None:
+        data = with_difficulty(data, config["difficulty_from"])
+    return data.to(_device(config))
 
 
 def seeds_of(config: Config) -> Seeds:

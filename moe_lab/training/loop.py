@@ -200,7 +200,7 @@ class Loop:
             row = {"epoch": epoch, "lr": rates[run] if self._learns else None, **tally.row("train")}
             row |= validation.of_run(run).row("validation") if validation else _without_validation(row)
             row |= {name: tally.mean(name) for name in tally.sums if name.startswith(READINGS)}
-            record.history.append(row | tally.shares())
+            record.history.append(row | tally.balance())
             if experts is not None:
                 record.assignments.append(experts[run])
             speed = int(tally.sums["samples"].item()) / seconds
@@ -237,9 +237,9 @@ def _without_validation(row: dict[str, Any]) -> dict[str, None]:
     return dict.fromkeys(f"validation_{name}" for name in names)
 
 
-def evaluation_noise(seeds: Seeds, device: torch.device) -> Noise:
-    """The numbers that a gate may draw in evaluation: the same ones every time."""
-    return Noise([generator(seeds.noise, "noise/evaluation", device)])
+def evaluation_noise(seeds: Seeds, device: torch.device, look: str = "evaluation") -> Noise:
+    """The numbers that a gate may draw in evaluation: the same ones every time, and others for each ``look``."""
+    return Noise([generator(seeds.noise, f"noise/{look}", device)])
 
 
 @torch.no_grad()
