@@ -229,10 +229,15 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
     """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
     reads the experts' features)."""
-    sizes = mixture.gate.sizes
     gate, experts = count_parameters(mixture.gate), count_parameters(mixture.experts)
-    running = sizes.experts if mixture.gate.needs_hidden else sizes.k
-    return {"parameters_total": gate + experts, "parameters_active": gate + experts // sizes.experts * running}
+    active = experts // mixture.gate.sizes.experts * running_experts(mixture)
+    return {"parameters_total": gate + experts, "parameters_active": gate + active}
+
+
+def running_experts(mixture: Mixture) -> int:
+    """How many experts act on one sample: k, or all of them where the gate reads the experts' features."""
+    sizes = mixture.gate.sizes
+    return sizes.experts if mixture.gate.needs_hidden else sizes.k
 
 
 def _check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:

@@ -22,8 +22,8 @@ from moe_lab.metrics.formulas import entropy_bits
 from moe_lab.metrics.stored import Undefined
 from moe_lab.tasks import TARGETS, Task
 
-#: sd: of the target over the training split; y: the target's own unit
-Unit = Literal["bits", "nats", "fraction", "count", "correlation", "sd", "y"]
+#: sd: of the target over the training split; y: the target's own unit; ratio: a plain number, which is no share
+Unit = Literal["bits", "nats", "fraction", "ratio", "count", "sd", "y"]
 Better = Literal["lower", "higher", "none"]
 #: a number; a list, one an expert; or numbers by name, as by attribute or by pair of experts
 Value = float | int | list[float | None] | dict[str, float | None]
@@ -33,11 +33,16 @@ LIMITS: dict[str, Callable[[int, int, Task], float | None]] = {
     "none": lambda E, C, task: None,
     "-1": lambda E, C, task: -1.0,
     "0": lambda E, C, task: 0.0,
+    "-1/2": lambda E, C, task: -0.5,
     "0 of classes": lambda E, C, task: 0.0 if task == "classification" else None,
     "1": lambda E, C, task: 1.0,
     "1 / E": lambda E, C, task: 1 / E,
+    "1 - 1 / E": lambda E, C, task: 1 - 1 / E,
+    "2": lambda E, C, task: 2.0,
     "E": lambda E, C, task: float(E),
     "E - 1": lambda E, C, task: E - 1.0,
+    "sqrt(E - 1)": lambda E, C, task: math.sqrt(E - 1),
+    "log2 C": lambda E, C, task: math.log2(C),
     "log2 E": lambda E, C, task: math.log2(E),
     "log2 min(E, C)": lambda E, C, task: math.log2(min(E, C)),
 }
@@ -58,6 +63,11 @@ class Metric:
     function: Callable[[RunArrays], Value]
     null_element: str | None
     task: Task | None
+
+    @property
+    def group(self) -> str:
+        """The module that it stands in: balance, information, ..."""
+        return self.function.__module__.rpartition(".")[2]
 
     def bounds(self, *, experts: int, classes: int, task: Task = "classification") -> tuple[float | None, float | None]:
         """The least and greatest value that the metric can take with E experts and C classes (of numbers: known

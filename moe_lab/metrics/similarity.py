@@ -61,20 +61,20 @@ def expert_disagreement(arrays: ClassArrays) -> float:
     return _mean_of_pairs(disagreement(arrays.expert_prediction_NE), CONSTANT)
 
 
-@metric(unit="correlation", low="-1", high="1", better="none", source="Kuncheva 2003, eq. 6", task="classification")
+@metric(unit="ratio", low="-1", high="1", better="none", source="Kuncheva 2003, eq. 6", task="classification")
 def expert_error_correlation(arrays: ClassArrays) -> float:
     """Correlation of two experts' errors on the test samples, mean over all pairs that have one."""
     require_several_experts(arrays)
     return _mean_of_pairs(error_correlation(expert_errors(arrays)), CONSTANT)
 
 
-@metric(unit="correlation", low="0", high="1", better="none", source="Kornblith et al. 2019, arXiv:1905.00414, eq. 4")
+@metric(unit="ratio", low="0", high="1", better="none", source="Kornblith et al. 2019, arXiv:1905.00414, eq. 4")
 def expert_feature_similarity(arrays: RunArrays) -> float:
     """Linear CKA of two experts' last hidden layers (before the ReLU) on up to 1,000 test samples, mean over pairs."""
     return _mean_of_pairs(stored_similarity(arrays, "feature_cka"), "all experts' features are constant")
 
 
-@metric(unit="correlation", low="-1", high="1", better="none", source="moe-lab")
+@metric(unit="ratio", low="-1", high="1", better="none", source="moe-lab")
 def expert_weight_cosine(arrays: RunArrays) -> float:
     """Cosine of two experts' parameters, all of them in one row, mean over pairs."""
     return _mean_of_pairs(stored_similarity(arrays, "weight_cosine"), "all experts' weights are zero")

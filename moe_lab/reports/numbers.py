@@ -5,7 +5,7 @@ import math
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 UNDEFINED, NONE = "undefined", "\N{EN DASH}"
 #: unit of metrics.json -> how it is printed
-UNITS = {"fraction": "%", "count": "", "correlation": "", "y": "in the unit of y"}
+UNITS = {"fraction": "%", "count": "", "ratio": "", "y": "in the unit of y"}
 
 
 def quantity(value: float | None, unit: str) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from moe_lab.data.dataset import Data
 from moe_lab.mixture import Mixture, parameter_counts
+from moe_lab.multiply_adds import multiply_add_counts
 from moe_lab.noise import Noise
 from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
 from moe_lab.training.fitting import batches
@@ -46,7 +47,7 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
         "routing": routing,
         "attributes": dict(data.attributes),
         "evaluation": {
-            **{name: np.int64(count) for name, count in parameter_counts(mixture).items()},
+            **{name: np.int64(count) for name, count in _costs(mixture, data).items()},
             "batch_dependent": np.bool_(mixture.batch_dependent),
             **_targets(data),
             **({} if data.truth is None else {"truth": np.array(data.truth)}),
@@ -58,6 +59,11 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
     if expert_log_probs is not None and expert_log_probs.nbytes < EXPERT_LOG_PROBS_BYTES:
         files["expert_log_probs"] = {"log_probs": expert_log_probs.numpy()}
     return files
+
+
+def _costs(mixture: Mixture, data: Data) -> dict[str, int]:
+    x_ND = data.test.x_ND
+    return parameter_counts(mixture) | multiply_add_counts(mixture, x_ND.shape[-1], x_ND.device)
 
 
 def _targets(data: Data) -> Arrays:

@@ -177,7 +177,7 @@ class Loop:
             row = {"epoch": epoch, "lr": rates[run], **tally.row("train")}
             row |= validation.of_run(run).row("validation") if validation else _without_validation(row)
             row |= {name: tally.mean(name) for name in tally.sums if name.startswith(READINGS)}
-            record.history.append(row | tally.shares())
+            record.history.append(row | tally.balance())
             if experts is not None:
                 record.assignments.append(experts[run])
             speed = int(tally.sums["samples"].item()) / seconds

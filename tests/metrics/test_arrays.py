@@ -87,10 +87,9 @@ def test_missing_arrays_are_named_with_their_file(tiny):
         RunArrays.from_files({"routing": whole, "evaluation": evaluation})
 
 
-def write_run(folder, routing, evaluation, **others):
+def write_run(folder, **files):
     folder.joinpath("status.json").write_text(json.dumps({"status": "finished"}))
-    write_npz(folder / "routing.npz", routing)
-    for name, arrays in {"evaluation": evaluation, **others}.items():
+    for name, arrays in files.items():
         write_npz(folder / f"{name}.npz", arrays)
     return Run(folder)
 
@@ -101,33 +100,30 @@ def test_from_a_run_folder(tiny, tmp_path):
 
 
 def test_a_wrong_run_folder_is_named(tiny, tmp_path):
-    routing, evaluation = tiny["routing"], tiny["evaluation"]
-    run = write_run(tmp_path, routing | {"label": routing["label"] + 9}, evaluation)
+    wrong = {"routing": tiny["routing"] | {"label": tiny["routing"]["label"] + 9}}
+    run = write_run(tmp_path, **tiny | wrong)
     with pytest.raises(RunError, match=f"{tmp_path.name}: label holds classes outside"):
         RunArrays.from_run(run)
 
 
 def test_other_files_and_the_history_are_read_when_they_are_asked_for(tiny, tmp_path):
     run = write_run(tmp_path, **tiny)
-    write_npz(tmp_path / "assignments.npz", {"expert": np.array([[0, 1], [1, 1]])})
     tmp_path.joinpath("attributes.npz").write_text("broken")
     tmp_path.joinpath("history.csv").write_text("epoch,lr\n1,0.5\n2,\n")
-    in_memory = {**tiny, "assignments": {"expert": np.array([[0, 1], [1, 1]])}}
     rows = [{"epoch": 1, "lr": 0.5}, {"epoch": 2, "lr": None}]
-    for arrays in (RunArrays.from_run(run), RunArrays.from_files(in_memory, rows)):
-        np.testing.assert_array_equal(arrays.stored("assignments")["expert"], [[0, 1], [1, 1]])
+    for arrays in (RunArrays.from_run(run), RunArrays.from_files(tiny, rows)):
+        np.testing.assert_array_equal(arrays.stored("assignments")["expert"], tiny["assignments"]["expert"])
         assert arrays.stored("assignments") is arrays.stored("assignments")
         assert arrays.history == rows
-        with pytest.raises(Undefined, match="the experts' log-probabilities were not stored"):
-            arrays.stored("expert_log_probs")
         with pytest.raises(Undefined, match=r"^similarity\.npz was not stored$"):
             arrays.stored("similarity")
     with pytest.raises(RunError, match=r"attributes\.npz cannot be read"):
         RunArrays.from_run(run).stored("attributes")
 
 
-def test_a_run_without_a_validation_split_or_history(tiny, tmp_path):
-    arrays = RunArrays.from_run(write_run(tmp_path, **tiny))
-    assert list(arrays.history) == []
-    with pytest.raises(Undefined, match="there is no validation split"):
-        arrays.stored("assignments")
+def test_a_run_without_a_validation_split_history_or_log_probs(tiny, tmp_path):
+    del tiny["assignments"], tiny["expert_log_probs"]
+    entries = compute(RunArrays.from_run(write_run(tmp_path, **tiny)))
+    assert entries["collapse_epoch"]["reason"] == "there is no validation split, so no assignments were stored"
+    assert entries["expert_brier_score"]["reason"].startswith("the experts' log-probabilities were not stored")
+    assert entries["rich_get_richer"]["reason"] == "the history has no usage_share_0"

@@ -143,6 +143,8 @@ def write_run(
     evaluation = {
         "parameters_total": np.int64(12_345),
         "parameters_active": np.int64(12_345),
+        "multiply_adds_total": np.int64(12_224),
+        "multiply_adds_active": np.int64(12_224),
         "class_names": np.array(class_names or [str(c) for c in range(classes)]),
     }
     arrays = RunArrays.from_files({"routing": routing, "evaluation": evaluation})
