@@ -8,10 +8,10 @@ from torch import Tensor
 
 from moe_lab.data.dataset import Data
 from moe_lab.mixture import Mixture, parameter_counts
-from moe_lab.multiply_adds import multiply_add_counts
 from moe_lab.noise import Noise
 from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
 from moe_lab.training.fitting import batches
+from moe_lab.training.multiply_adds import multiply_add_counts
 from moe_lab.training.watch import Diverged
 
 #: expert_log_probs.npz is written where it stays below this
