@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moe_lab.reports.class_table import shortened
-from moe_lab.reports.numbers import quantity
+from moe_lab.reports.numbers import NONE, quantity
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import ACCENT, INK, MUTED, RULE
 from moe_lab.reports.table import Table
@@ -23,7 +23,7 @@ COLUMNS = {
     "given_class_null_95_bits": "attribute_given_class_null_95_bits",
 }
 #: attributes that moe-lab makes -> what they are called
-NAMES = {"kmeans_pixels": "cluster of pixels"}
+NAMES = {"kmeans_pixels": "cluster of the inputs"}
 MOST = 20
 BAR = "#b9d6ea"
 
@@ -41,8 +41,13 @@ class Attribute:
     given_class_null_95_bits: float
 
     @property
+    def free(self) -> bool:
+        """Whether the attribute has several values among samples of one class."""
+        return self.given_class_null_95_bits > 1e-12
+
+    @property
     def beyond_class(self) -> bool:
-        return self.given_class_bits > self.given_class_null_95_bits + 1e-12
+        return self.free and self.given_class_bits > self.given_class_null_95_bits
 
 
 def attributes(metrics: Metrics) -> list[Attribute]:
@@ -101,7 +106,7 @@ def attribute_table(rows: Sequence[Attribute], one: str) -> Table:
                 quantity(row.told, "fraction"),
                 quantity(row.null, "fraction"),
                 quantity(row.given_class_bits, "bits"),
-                f"below {quantity(row.given_class_null_95_bits, 'bits')}",
+                f"below {quantity(row.given_class_null_95_bits, 'bits')}" if row.free else NONE,
                 _verdict(row, one),
             )
             for row in rows
@@ -112,6 +117,6 @@ def attribute_table(rows: Sequence[Attribute], one: str) -> Table:
 
 
 def _verdict(row: Attribute, one: str) -> str:
-    if row.given_class_null_95_bits < 1e-12:
+    if not row.free:
         return f"follows from the {one}"
     return f"more than the {one}" if row.beyond_class else f"no more than the {one}"

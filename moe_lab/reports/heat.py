@@ -18,7 +18,7 @@ def heat_maps(stem: str, title: str, panels: Panels, caption: str, width: float)
     """A panel for each name. The diagonal, an expert with itself, is left out."""
     shown = {name: (_without_diagonal(values_EE), *colours) for name, (values_EE, *colours) in panels.items()}
     experts = len(next(iter(shown.values()))[0])
-    height = 3.1 if width == HALF else 3.0
+    height = 3.1 if width == HALF else 3.4
 
     def paint(figure, axes):
         axes.remove()

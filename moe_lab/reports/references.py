@@ -6,6 +6,7 @@ from typing import Any
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays
 from moe_lab.reports.numbers import NONE, quantity
 from moe_lab.reports.table import Table
+from moe_lab.reports.target import printable
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
@@ -30,6 +31,9 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
     rows += [
         (label, told[name], (alike or {}).get(name), picked.get(name)) for name, label in ROWS.items() if name in told
     ]
+    recovered = _value(metrics, "recovery_ari")
+    if recovered is not None:
+        rows.append((f"the known truth, {_truth(arrays)}", None, recovered, None))
     rows.append((f"the best expert, {one} known (oracle)", None, None, _value(metrics, f"oracle_{error}")))
     shown = tuple(
         (label, _text(bits, "fraction"), NONE if ari is None else f"{ari:.2f}", _text(wrong, unit))
@@ -45,6 +49,10 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
         f"and 1 for the same parts. The learned gate picks one expert by its nearest validation samples, with these "
         f"experts as they are. Error: of the mixture, of the one expert that is picked, and of the oracle.",
     )
+
+
+def _truth(arrays: ClassArrays | NumberArrays) -> str:
+    return printable(arrays.stored("evaluation")["truth"])
 
 
 def _value(metrics: Metrics, name: str) -> Any:

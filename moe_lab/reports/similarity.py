@@ -27,12 +27,12 @@ def similarity_picture(arrays: ClassArrays | NumberArrays) -> Picture | None:
         return None
     return heat_maps(
         "similarity",
-        "How alike the experts are",
+        "Every two experts",
         panels,
-        "Every two experts on all test samples, whoever had them. Disagreement: share on which their answers differ. "
+        "On all test samples, whoever had them. Disagreement: share on which their answers differ. "
         "Correlation of errors: 1 where they fail together, below 0 where one stands in for the other. Features: "
-        "likeness of their last hidden layers up to rotation and scale (1,000 test samples). Weights: cosine of all "
-        "their parameters, near 0 for networks that were initialized apart.",
+        "likeness of their last hidden layers up to rotation and scale (up to 1,000 test samples). Weights: cosine of "
+        "all their parameters, near 0 for networks that were initialized apart.",
         FULL if len(panels) > 1 else HALF,
     )
 

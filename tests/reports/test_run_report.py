@@ -17,11 +17,16 @@ from moe_lab.store.atomic import write_npz
 
 FIGURES = [
     "accuracy",
+    "attributes",
     "class_expert",
     "entropies",
     "expert_accuracy",
     "gate_entropies",
+    "interventions",
     "loss",
+    "regretted_images",
+    "similarity",
+    "swaps",
     "typical_images",
     "usage",
 ]
@@ -95,7 +100,7 @@ def test_every_headline_number_is_one_of_metrics_json(run, page):
 
 
 def test_all_metrics_stand_in_the_table(run, page):
-    assert [table.get("id") for table in page.all("table")] == ["metrics"]
+    assert [table.get("id") for table in page.all("table")] == ["metrics", None, None]
     assert all((name in page.text) == METRICS[name].serves("classification") for name in run.metrics)
 
 
