@@ -38,7 +38,8 @@ def runs(
         typer.Argument(metavar="[PATH] [KEY=VALUE]...", help="A folder of runs; what the listed runs have."),
     ] = None,
     sort: Annotated[
-        str | None, typer.Option("--sort", metavar="KEY", help="Order by a metric or a choice; -KEY: the largest first.")
+        str | None,
+        typer.Option("--sort", metavar="KEY", help="Order by a metric or a choice; -KEY: the largest first."),
     ] = None,
     form: FormatOption = Format.table,
 ) -> None:
