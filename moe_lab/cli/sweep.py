@@ -164,7 +164,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
         typer.echo(f"sweep   {folder}", err=form is not Format.table)
         if page is not None:
             typer.echo(f"report  {page}", err=form is not Format.table)
-    for one in bad:
+    for one in (one for one in bad if one.state != "planned"):
         typer.echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
     if bad:
         typer.echo(
