@@ -16,10 +16,9 @@ from moe_lab.config.build import build
 from moe_lab.data.dataset import Data, Split
 from moe_lab.job import prepare
 from moe_lab.metrics import RunArrays, compute
-from moe_lab.mixture import Learner
 from moe_lab.noise import Noise
 from moe_lab.training.evaluate import evaluate
-from moe_lab.training.loop import evaluate_split
+from moe_lab.training.loop import Loop, evaluate_split
 
 SHARE = 0.1
 
@@ -53,22 +52,22 @@ def part(data: Data, start: int, end: int | None) -> Split:
 def rows(quick: bool) -> Iterator[Row]:
     for name, run in runs(quick):
         loop = training((*run.words, *run.sample), replace(run.data, validation=part(run.data, 0, 0)))
-        seconds = interleaved({"epoch": loop.epoch, **looks(loop.learner, run)}, rounds=3 if quick else 10)
+        seconds = interleaved({"epoch": loop.epoch, **looks(loop, run)}, rounds=3 if quick else 10)
         batches = -(-len(run.data.train) // run.batch)
         steps = run.epochs * batches * seconds["epoch"] / loop.batches_an_epoch
         evaluation = run.epochs * seconds["validation"] + seconds["test and metrics"]
         yield Row("7", f"{name}, {run.epochs} epochs", SHARE * steps / evaluation, 1.0, 1.0)
 
 
-def looks(learner: Learner, run: Run) -> dict[str, Callable[[], None]]:
+def looks(loop: Loop, run: Run) -> dict[str, Callable[[], None]]:
     """The look at the validation split after an epoch, and that at the test split at the end with all metrics."""
     noise = Noise([torch.Generator()])
 
     def validation() -> None:
-        evaluate_split(learner, run.data.validation, noise, run.batch)
+        evaluate_split(loop.learner, run.data.validation, noise, run.batch)
 
     def test() -> None:
-        files = evaluate(learner.mixture, run.data, noise, run.batch)
-        compute(RunArrays.from_arrays(files["routing"], files["evaluation"]))
+        files = evaluate(loop.learner.mixture, run.data, noise, run.batch)
+        compute(RunArrays.from_files(files, loop.state.records[0].history))
 
     return {"validation": validation, "test and metrics": test}

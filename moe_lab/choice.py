@@ -7,6 +7,11 @@ import torch
 from torch import Tensor
 
 
+def one_hot(expert: int, like_BE: Tensor) -> Tensor:
+    """bool [E], true for one expert."""
+    return torch.arange(like_BE.shape[-1], device=like_BE.device) == expert
+
+
 def ranks(scores: Tensor, dim: int = -1) -> Tensor:
     """The place of every score along ``dim``, 0 for the largest; of equal scores the first comes first."""
     return scores.argsort(stable=True, dim=dim, descending=True).argsort(dim=dim)

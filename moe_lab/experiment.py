@@ -16,6 +16,7 @@ from moe_lab.run_writer import RunWriter
 from moe_lab.store.run import Run
 from moe_lab.training import checkpoint
 from moe_lab.training.evaluate import evaluate
+from moe_lab.training.looks.closer import look_closer
 from moe_lab.training.loop import Loop, evaluation_noise
 from moe_lab.training.members import Member
 from moe_lab.training.stack import Apart
@@ -144,7 +145,7 @@ class _Session:
     def _loop(self) -> Loop:
         jobs = [writer.job for writer in self._writers]
         for job in jobs[1:]:
-            for name in ("dataset", "device"):
+            for name in ("dataset", "device", "recipe"):
                 if job.config[name] != jobs[0].config[name]:
                     raise Apart(f"runs of one stack share {name}, and these have several")
         settle(jobs[0].config)
@@ -152,7 +153,8 @@ class _Session:
             Member(learner_of(job.config, self._data), build(job.config["trainer"]), seeds_of(job.config))
             for job in jobs
         ]
-        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due())
+        recipe = build(jobs[0].config["recipe"])
+        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due(), recipe)
 
     def _open(self) -> list[tuple[int, RunWriter]]:
         return [(run, writer) for run, writer in enumerate(self._writers) if writer.open]
@@ -201,7 +203,7 @@ class _Session:
                 raise Diverged(record.diverged)
             if writer.folder != self._home:
                 checkpoint.save(writer.folder, {"keys": [writer.job.key], **loop.state_of_run(run)})
-            writer.results(self._files(loop, run))
+            writer.results(self._files(loop, run), record)
         except Diverged as error:
             writer.diverged(error)
             return error
@@ -211,12 +213,18 @@ class _Session:
         return None
 
     def _files(self, loop: Loop, run: int) -> dict[str, dict[str, Any]]:
-        member = loop.members[run]
-        noise = evaluation_noise(member.seeds, self._data.train.x_ND.device)
-        files = evaluate(loop.learner_of_run(run).mixture, self._data, noise, member.trainer.batch_size)
+        member, data = loop.members[run], self._data
+        mixture, batch = loop.learner_of_run(run).mixture, member.trainer.batch_size
+        noises = [evaluation_noise(member.seeds, data.train.x_ND.device, look) for look in ("evaluation", "looks")]
+        files = evaluate(mixture, data, noises[0], batch)
+        untrained = learner_of(self._writers[run].job.config, data).mixture
+        for name, arrays in look_closer(mixture, untrained, data, noises[1], batch).items():
+            files[name] = files.get(name, {}) | arrays
         if assignments := loop.state.records[run].assignments:
             expert = torch.stack(assignments).numpy()
-            files["assignments"] = {"sample_index": self._data.validation.index_N.cpu().numpy(), "expert": expert}
+            files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
+        if weights := loop.state.records[run].stage_weights:
+            files["stages"] = {"weights": torch.stack(weights).numpy()}
         return files
 
 

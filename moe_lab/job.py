@@ -11,13 +11,14 @@ import torch
 
 from moe_lab.baseline import Baseline
 from moe_lab.checks import combine_rule
-from moe_lab.config.build import build
+from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import config_key, differences
 from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
+from moe_lab.difficulty import with_difficulty
 from moe_lab.dispatch import faster, why_dense
 from moe_lab.errors import ConfigError
 from moe_lab.mixture import Learner, build_learner, build_mixture, complete
@@ -27,6 +28,7 @@ from moe_lab.steering import Controller
 from moe_lab.store.run import Run
 from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class Experiment:
     seed_order: of the order of samples alone; null: seed.
     inference:  how the trained mixture answers, in evaluation alone: "mixture" as it was trained, "argmax" with the
                 expert of the largest weight, "sample" with one expert drawn by weight.
+    difficulty_from: folder of a finished run of one network (baseline=single) on the same data; what it loses on each
+                test sample becomes the attribute ``difficulty``. Decides nothing of the training.
     device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
     """
 
@@ -47,6 +51,7 @@ class Experiment:
     gate: Gate
     objective: Objective
     baseline: Baseline
+    recipe: Recipe
     trainer: Trainer
     regularizers: dict[str, Regularizer] = field(default_factory=dict)
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -55,6 +60,7 @@ class Experiment:
     seed_init: Seed | None = None
     seed_order: Seed | None = None
     inference: Literal["mixture", "argmax", "sample"] = "mixture"
+    difficulty_from: str | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
@@ -160,6 +166,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         learner = complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
+    if reason := build(config["recipe"]).lack(learner, build(config["trainer"])):
+        raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
     gate = mixture.gate
     left_open = [key for key, value in OPEN.items() for node, name in [_place(config, key)] if node.get(name) == value]
     resolved = {
@@ -224,9 +232,13 @@ def _keep_freed_memory() -> None:
 
 
 def load_data(config: Config) -> Data:
-    """The config's data set on its device. Raises DataError with the command that mends it."""
+    """The config's data set on its device. Raises DataError with the command that mends it, RunError where
+    ``difficulty_from`` is no run to take the samples' difficulty from."""
     settle(config)
-    return build(config["dataset"]).load().to(_device(config))
+    data = build(config["dataset"]).load()
+    if config.get("difficulty_from") is not None:
+        data = with_difficulty(data, config["difficulty_from"])
+    return data.to(_device(config))
 
 
 def seeds_of(config: Config) -> Seeds:

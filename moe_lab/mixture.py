@@ -1,6 +1,7 @@
 """A mixture: experts, a gate and the rule that combines them; and what trains it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +42,7 @@ class Mixture(nn.Module):
         self.gate = gate
         self.inference = inference
         self._rule = combine_rule(gate)
-        self._combine = RULES[self._rule]
+        self.combine = RULES[self._rule]
 
     @property
     def batch_dependent(self) -> bool:
@@ -51,13 +52,10 @@ class Mixture(nn.Module):
 
     def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> Output:
         """``constrain`` may change what the gate has decided, as controllers do in training."""
-        if self.gate.makes_slots:
-            return self._of_slots(x_BD, noise)
         if self.training and self.dispatch == "sparse":
             return self._of_selected(x_BD, noise, constrain)
-        experts = self.experts(x_BD)
-        seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
-        return self._answer(constrain(self.gate(x_BD, seen, noise)), experts, noise)
+        routing, experts = self.decide(x_BD, noise)
+        return self.answer(constrain(routing), experts, noise)
 
     def _of_selected(self, x_BD: Tensor, noise: Noise, constrain: Constrain) -> MixtureOutput:
         decided = self.gate(x_BD, None, noise)
@@ -65,17 +63,35 @@ class Mixture(nn.Module):
         certain = self.gate.selects_k and routing.selected_BE is decided.selected_BE
         pairs = Pairs(routing.selected_BE, each=self.gate.sizes.k if certain else None)
         experts = self.experts.selected(x_BD, pairs)
-        return MixtureOutput(routing, None, self._combine(pairs.narrow(routing, self._rule), experts.log_probs_BEC))
+        return MixtureOutput(routing, None, self.combine(pairs.narrow(routing, self._rule), experts.log_probs_BEC))
 
-    def _of_slots(self, x_BD: Tensor, noise: Noise) -> Output:
-        routing = self.gate(x_BD, None, noise)
-        experts = on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
-        return self._answer(routing, experts, noise)
+    def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, ExpertOutput | GaussianExpertOutput]:
+        """What the gate decides, and what all experts say."""
+        if self.gate.makes_slots:
+            routing = self.gate(x_BD, None, noise)
+            return routing, on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
+        experts = self.experts(x_BD)
+        seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
+        return self.gate(x_BD, seen, noise), experts
 
-    def _answer(self, routing: Routing, experts: ExpertOutput | GaussianExpertOutput, noise: Noise) -> Output:
+    def answer(self, routing: Routing, experts: ExpertOutput | GaussianExpertOutput, noise: Noise) -> Output:
+        """What becomes of both: the experts' mixture by the rule of combination."""
         if not self.training:
             routing = infer(routing, self.inference, noise)
-        return experts.mix(routing, self._combine)
+        return experts.mix(routing, self.combine)
+
+
+@contextmanager
+def as_trained(mixture: Mixture) -> Iterator[None]:
+    """In evaluation mode, but with the weights that it is trained with, whatever ``inference`` says."""
+    training, inference = mixture.training, mixture.inference
+    mixture.eval()
+    mixture.inference = "mixture"
+    try:
+        yield
+    finally:
+        mixture.train(training)
+        mixture.inference = inference
 
 
 @dataclass(frozen=True)
@@ -227,10 +243,15 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
     """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
     reads the experts' features)."""
-    sizes = mixture.gate.sizes
     gate, experts = count_parameters(mixture.gate), count_parameters(mixture.experts)
-    running = sizes.experts if mixture.gate.needs_hidden else sizes.k
-    return {"parameters_total": gate + experts, "parameters_active": gate + experts // sizes.experts * running}
+    active = experts // mixture.gate.sizes.experts * running_experts(mixture)
+    return {"parameters_total": gate + experts, "parameters_active": gate + active}
+
+
+def running_experts(mixture: Mixture) -> int:
+    """How many experts act on one sample: k, or all of them where the gate reads the experts' features."""
+    sizes = mixture.gate.sizes
+    return sizes.experts if mixture.gate.needs_hidden else sizes.k
 
 
 def _check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:

@@ -153,6 +153,12 @@ class Gate(nn.Module):
         """The linear layer that gives the logits, one column an expert; None where there is no such layer."""
         return None
 
+    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
+        """What the gate decides in evaluation where one of several experts is not there, given what it decided with
+        it: it selects again among the others and weighs them. Here, for gates that weigh every expert, the others keep
+        their shares. Not for gates whose rows depend on their batch-mates."""
+        return routing.without(expert)
+
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
 
@@ -161,6 +167,8 @@ class Score(nn.Module):
     """First step of a composed gate: inputs -> logits_BE."""
 
     needs_hidden: bool = False
+    #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
+    linear_in_input: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor: ...
@@ -227,6 +235,8 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
+    #: [..., B, E] of an E step that is held fixed; None where it is taken anew at every step
+    responsibilities_BE: Tensor | None = None
 
 
 class Objective(nn.Module):

@@ -8,8 +8,9 @@ before the named axes (nothing, or R) is nobody's business.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 LOG_2_PI = math.log(2 * math.pi)
@@ -40,6 +41,19 @@ class Routing:
         """bool, the experts that a sample chose, before capacity took some of them away: the extra of this name where
         the gate gives it, else ``selected_BE``."""
         return self.extras.get("chosen_BE", self.selected_BE)
+
+    def without(self, expert: int) -> "Routing":
+        """The others keep their weights; rows that sum to one are divided by their new sum, and those that the expert
+        had alone are shared out evenly."""
+        gone_E = torch.arange(self.weights_BE.shape[-1], device=self.weights_BE.device) == expert
+        selected_BE = self.selected_BE & ~gone_E
+        if self.log_weights_BE is None:
+            return replace(self, weights_BE=self.weights_BE.masked_fill(gone_E, 0.0), selected_BE=selected_BE)
+        had_alone_B1 = ~selected_BE.any(-1, keepdim=True)
+        left_BE = torch.where(had_alone_B1, 0.0, self.log_weights_BE).masked_fill(gone_E, -torch.inf)
+        log_weights_BE = left_BE.log_softmax(-1)
+        weights_BE = log_weights_BE.exp()
+        return replace(self, weights_BE=weights_BE, selected_BE=weights_BE > 0, log_weights_BE=log_weights_BE)
 
 
 #: routing and log_probs_BEC -> the mixture's log_probs_BC

@@ -65,12 +65,15 @@ class RunWriter:
     def history(self, record: Record) -> None:
         write_csv(self.folder / "history.csv", record.history)
         write_csv(self.folder / "timing.csv", record.timing)
+        if record.stages:
+            write_csv(self.folder / "stages.csv", record.stages)
 
-    def results(self, files: dict[str, dict[str, Any]]) -> None:
-        """The arrays of the look at the test split, the metrics that follow from them, and the status of success."""
+    def results(self, files: dict[str, dict[str, Any]], record: Record) -> None:
+        """The arrays of the look at the test split, the metrics that follow from them and from the history, and the
+        status of success."""
         for name, arrays in files.items():
             write_npz(self.folder / f"{name}.npz", arrays)
-        measured = RunArrays.from_arrays(files["routing"], files["evaluation"])
+        measured = RunArrays.from_files(files, record.history)
         metrics = compute(measured)
         write_json(self.folder / "metrics.json", metrics)
         self._end("finished", headline={name: metrics[name]["value"] for name in HEADLINE[measured.task]})

@@ -1,7 +1,9 @@
 """What gates of three small steps share."""
 
+import torch
 from torch import Tensor
 
+from moe_lab.choice import one_hot
 from moe_lab.layers import Linear, count_parameters
 from moe_lab.noise import Noise
 from moe_lab.parts import Combine, Gate, LearnsFrom, Score, Select, Sizes, Weigh
@@ -68,8 +70,17 @@ class SteppedGate(Gate):
         return head if isinstance(head, Linear) and head.outputs == self.sizes.experts else None
 
     def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
-        """Select and weigh: the experts that are chosen are weighed, then those are left out that are not kept."""
-        chosen_BE = self.select(logits_BE, noise)
+        """Select and weigh."""
+        return self._weighed(logits_BE, self.select(logits_BE, noise), noise)
+
+    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
+        """The logit of the expert is masked; the steps after the score decide again."""
+        gone_E = one_hot(expert, routing.logits_BE)
+        logits_BE = routing.logits_BE.masked_fill(gone_E, -torch.inf)
+        return self._weighed(logits_BE, self.select(logits_BE, noise) & ~gone_E, noise)
+
+    def _weighed(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> Routing:
+        """The experts that are chosen are weighed, then those are left out that are not kept."""
         probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, chosen_BE)
         kept_BE, extras = self.select.keep(logits_BE, chosen_BE, noise)
         if kept_BE is not chosen_BE:

@@ -1,9 +1,10 @@
 """Composing a config with Hydra. The one module that touches Hydra's inside; Hydra is imported only when it is used."""
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,17 @@ def options(group: str, config_dir: Path | None = None) -> list[str]:
 
 def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> tuple[Config, Choices]:
     """Config and choices; a key that must be given but was not holds '???'. For comparing options."""
+    sources = open_sources(config_dir)
+    return copy.deepcopy(_composed(tuple(words), sources, sources.stamp()))
+
+
+@lru_cache(maxsize=512)
+def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
+    """Composed once as long as no file of the sources changes: Hydra takes a tenth of a second."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    sources = open_sources(config_dir)
     parsed = [parse(word) for word in words]
     for word in parsed:
         vet(word, sources)

@@ -14,7 +14,14 @@ from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError
 
 #: values that do not decide a run's result
-_UNDECIDING = ("device", "trainer.threads", "trainer.dispatch", "trainer.checkpoint_seconds", "dataset.root")
+_UNDECIDING = (
+    "device",
+    "trainer.threads",
+    "trainer.dispatch",
+    "trainer.checkpoint_seconds",
+    "dataset.root",
+    "difficulty_from",
+)
 
 
 def config_key(config: Config) -> str:

@@ -48,6 +48,11 @@ class Sources:
         """Name of the mapping that holds the options of a several-at-once group -> the group."""
         return {f"{group}s": group for group in self.several}
 
+    def stamp(self) -> int:
+        """Another number when a file has been added, removed or written."""
+        files = [folder / file for folder in self.folders for file in _yaml_files(folder)]
+        return hash(tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+
     @cached_property
     def refer(self) -> bool:
         """Whether any file has a value that follows from another key."""

@@ -11,6 +11,7 @@ from moe_lab.data.archive import ArchiveSource
 from moe_lab.data.augment import flip_and_crop
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
+from moe_lab.data.strokes import image_columns
 from moe_lab.noise import Noise
 from moe_lab.ranges import Seed, Share
 
@@ -74,7 +75,7 @@ class CifarImages(Dataset):
             test=image_split(test_ND, y_test_N, np.arange(len(y_test_N)), **scale),
             shape=self.shape,
             class_names=self._class_names(),
-            attributes=test_labels,
+            attributes=test_labels | image_columns(test_ND.reshape(-1, *self.shape), 255),
             augment=self.flip_and_crop if self.augment else None,
         )
 

@@ -60,7 +60,7 @@ class Data:
 
     Where the targets are numbers there are no class names, and ``target`` says what the number is. ``input`` says what
     a sample is that is one number. ``augment`` changes a batch x_BD of the training split, at random, each time that
-    it is used.
+    it is used. ``truth`` names the attribute that is known to be the right way to share the samples among experts.
     """
 
     train: Split
@@ -72,6 +72,7 @@ class Data:
     augment: Callable[[Tensor, Noise], Tensor] | None = None
     target: Target | None = None
     input: Scale | None = None
+    truth: str | None = None
 
     @property
     def features(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
 from moe_lab.data.split import stratified
+from moe_lab.data.strokes import image_columns
 from moe_lab.errors import DataError
 
 MD5 = "7696c07daa6d85010f8268703ab8b067"
@@ -46,7 +47,7 @@ class Digits(Dataset):
             test=image_split(image_NHW, y_N, test, **scale),
             shape=self.shape,
             class_names=self.class_names,
-            attributes={"class": y_N[test].astype(np.int64)},
+            attributes={"class": y_N[test].astype(np.int64), **image_columns(image_NHW[test], LARGEST_PIXEL)},
         )
 
     def check(self) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from moe_lab.data.mnist import (
     IdxImages,
     Mnist,
 )
+from moe_lab.data.strokes import image_columns
 from moe_lab.ranges import Seed, Share
 
 TRAIN_SAMPLES, TEST_SAMPLES = 10_000, 2_000
@@ -63,7 +64,13 @@ class FmnistMnist(Dataset):
             test=test,
             shape=self.shape,
             class_names=self.class_names,
-            attributes={"class": y_N, "source": (y_N >= len(FASHION_LABELS)).astype(np.int64)},
+            attributes={
+                "class": y_N,
+                "source": (y_N >= len(FASHION_LABELS)).astype(np.int64),
+                # pixels from -1 to 1, as they are normalised
+                **image_columns((test.x_ND.numpy().reshape(-1, *self.shape) + 1) / 2, 1),
+            },
+            truth="source",
         )
 
     def check(self) -> list[dict[str, str]]:

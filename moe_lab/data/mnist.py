@@ -9,6 +9,7 @@ import numpy as np
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
 from moe_lab.data.source import IdxSource
+from moe_lab.data.strokes import image_columns
 from moe_lab.ranges import Seed, Share
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -55,14 +56,14 @@ class IdxImages(Dataset):
         train, validation = (kept[rows] for rows in self.split_rows(y_train_N[kept]))
         test = np.arange(len(y_test_N))
         scale = {"largest": 255, "mean": self.mean, "sd": self.sd}
-        image_NHW = source.read(TRAIN_IMAGES)
+        image_NHW, test_NHW = source.read(TRAIN_IMAGES), source.read(TEST_IMAGES)
         return Data(
             train=image_split(image_NHW, y_train_N, train, **scale),
             validation=image_split(image_NHW, y_train_N, validation, **scale),
-            test=image_split(source.read(TEST_IMAGES), y_test_N, test, **scale),
+            test=image_split(test_NHW, y_test_N, test, **scale),
             shape=self.shape,
             class_names=self.class_names,
-            attributes={"class": y_test_N.astype(np.int64)},
+            attributes={"class": y_test_N.astype(np.int64), **image_columns(test_NHW, 255)},
         )
 
     def kept_rows(self, y_N: np.ndarray) -> np.ndarray:

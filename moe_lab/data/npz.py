@@ -6,10 +6,12 @@ import numpy as np
 import torch
 
 from moe_lab.data.dataset import Data, Dataset, Split, Target
+from moe_lab.data.npz_attributes import read_attributes
 from moe_lab.data.npz_file import NpzFile
 from moe_lab.data.npz_layout import read_layout
 from moe_lab.data.split import stratified
 from moe_lab.data.standardize import standardize_by, standardize_target_by
+from moe_lab.data.strokes import image_columns
 from moe_lab.ranges import Seed, Share
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -23,7 +25,11 @@ class Npz(Dataset):
     standardized by the training split. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
     of the training part is, always the same rows (of each class). ``class_names`` (text) is optional.
     standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 where it is
-    constant there). Raises DataError where the file does not hold this.
+    constant there).
+    ``attribute_NAME`` is a column of your own, a value for each test sample (for each of x_train where there is no
+    x_test), of which a report says how much the choice of expert tells: whole numbers, booleans and text are
+    categories, floating point is cut into tenths.
+    Raises DataError where the file does not hold this.
     """
 
     def __init__(
@@ -51,9 +57,12 @@ class Npz(Dataset):
         if layout.y_test_N is None:
             rest, held_out = self._hold_out(file, strata(y_N))
             test = take(x_ND, y_N, held_out)
+            attributes = read_attributes(file, held_out)
         else:
             rest = np.arange(len(y_N))
             test = take(read_features(file, "x_test"), layout.y_test_N, np.arange(len(layout.y_test_N)))
+            attributes = read_attributes(file, None)
+        attributes |= _of_images(test.x_ND.numpy(), layout.shape)
         train, validation = (take(x_ND, y_N, rest[rows]) for rows in self.split_rows(strata(y_N[rest])))
         if self.standardize:
             standardize_by(train, [train, validation, test])
@@ -64,7 +73,7 @@ class Npz(Dataset):
             test=in_float32(file, test),
             shape=layout.shape,
             class_names=layout.class_names,
-            attributes={"class": test.y_N.numpy()} if target is None else {},
+            attributes={"class": test.y_N.numpy(), **attributes} if target is None else attributes,
             target=target,
         )
 
@@ -121,6 +130,13 @@ def take(x_ND: np.ndarray, y_N: np.ndarray, rows: np.ndarray) -> Split:
 def strata(y_N: np.ndarray) -> np.ndarray:
     """What is shared out evenly over the splits: the classes; all numbers are alike."""
     return np.zeros(len(y_N), dtype=np.int64) if y_N.dtype.kind == "f" else y_N
+
+
+def _of_images(x_ND: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Attributes of images, as they were given, whose values are of one sign."""
+    if len(shape) != 3 or x_ND.min() < 0 or x_ND.max() == 0:
+        return {}
+    return image_columns(x_ND.reshape(-1, *shape), x_ND.max())
 
 
 def in_float32(file: NpzFile, split: Split) -> Split:

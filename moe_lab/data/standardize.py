@@ -52,6 +52,7 @@ def regression_data(
         class_names=(),
         attributes={} if name is None else {name: component_N[test_rows].astype(np.int64)},
         target=Target(target_name, mean, sd, name, names),
+        truth=name,
         input=x_scale,
     )
 

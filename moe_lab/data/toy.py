@@ -110,6 +110,7 @@ class Toy(Drawn):
             shape=(2,),
             class_names=self.class_names,
             attributes={"class": points.y_N[test], self.truth: points.group_N[test]},
+            truth=self.truth,
         )
 
 

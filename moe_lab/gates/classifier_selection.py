@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from moe_lab.choice import k_largest
+from moe_lab.choice import k_largest, one_hot
 from moe_lab.noise import Noise
 from moe_lab.parts import Combine, Gate, Sizes
 from moe_lab.ranges import Count
@@ -66,6 +66,14 @@ class ClassifierSelection(Gate):
         probs_BE = torch.where(total_B1 > 0, score_BE / total_B1.masked_fill(total_B1 <= 0, 1.0), 1 / experts)
         selected_BE = k_largest(score_BE, self.sizes.k)
         weights_BE = selected_BE.to(x_BD.dtype) / self.sizes.k
+        return Routing(probs_BE, weights_BE, selected_BE, weights_BE.log())
+
+    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
+        """The k experts of the highest local accuracy among the others."""
+        gone_E = one_hot(expert, routing.probs_BE)
+        selected_BE = k_largest(routing.probs_BE.masked_fill(gone_E, -torch.inf), self.sizes.k) & ~gone_E
+        weights_BE = selected_BE / selected_BE.sum(-1, keepdim=True).to(routing.probs_BE.dtype)
+        probs_BE = routing.probs_BE.masked_fill(gone_E, 0.0)
         return Routing(probs_BE, weights_BE, selected_BE, weights_BE.log())
 
     def _right_nearby(self, x_BD: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from moe_lab.choice import one_hot
 from moe_lab.layers import hyper
 from moe_lab.noise import Noise
 from moe_lab.parts import Combine, Gate, Score, Sizes
@@ -52,3 +53,9 @@ class Gumbel(Gate):
         soft_BE = (scores_BE / self.temperature_11).softmax(-1)
         weights_BE = hard_BE + (soft_BE - soft_BE.detach())
         return Routing(logits_BE.softmax(-1), weights_BE, hard_BE > 0, hard_BE.log(), logits_BE)
+
+    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
+        """The arg-max of the others."""
+        logits_BE = routing.logits_BE.masked_fill(one_hot(expert, routing.logits_BE), -torch.inf)
+        hard_BE = torch.zeros_like(logits_BE).scatter(-1, logits_BE.argmax(-1, keepdim=True), 1.0)
+        return Routing(logits_BE.softmax(-1), hard_BE, hard_BE > 0, hard_BE.log(), logits_BE)

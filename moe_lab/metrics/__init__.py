@@ -1,19 +1,44 @@
 """Metrics: pure functions of a run's arrays, in NumPy alone. ``compute(RunArrays.from_run(run))`` gives all of them."""
 
-from moe_lab.metrics import balance, competence, cost, information, regression
+from moe_lab.metrics import (
+    agreement,
+    attributes,
+    balance,
+    calibration,
+    competence,
+    cost,
+    dynamics,
+    information,
+    information_bias,
+    information_soft,
+    interventions,
+    references,
+    regression,
+    similarity,
+)
 from moe_lab.metrics.arrays import RunArrays
-from moe_lab.metrics.registry import METRICS, Metric, Undefined, compute, metric
+from moe_lab.metrics.registry import METRICS, Metric, Undefined, compute, elements, metric
 
 __all__ = [
     "METRICS",
     "Metric",
     "RunArrays",
     "Undefined",
+    "agreement",
+    "attributes",
     "balance",
+    "calibration",
     "competence",
     "compute",
     "cost",
+    "dynamics",
+    "elements",
     "information",
+    "information_bias",
+    "information_soft",
+    "interventions",
     "metric",
+    "references",
     "regression",
+    "similarity",
 ]

@@ -1,4 +1,5 @@
-"""What metrics are computed from: the arrays of routing.npz and evaluation.npz, checked, and what several share.
+"""What metrics are computed from: the arrays of routing.npz and evaluation.npz, checked, what several metrics share,
+and on demand whatever else the run has stored.
 
 Axes: N test samples, M routed test samples (at least one positive weight), E experts, C classes.
 """
@@ -12,7 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moe_lab.errors import RunError
-from moe_lab.metrics.layout import LAYOUTS, PARAMETERS, SCALE, check_arrays, task_of
+from moe_lab.metrics.formulas import weighted_table
+from moe_lab.metrics.layout import COST, LAYOUTS, SCALE, check_arrays, task_of
+from moe_lab.metrics.stored import Arrays, History, InFolder, InMemory, Stored
 from moe_lab.store.run import Run
 from moe_lab.tasks import Task
 
@@ -24,8 +27,8 @@ BINS = 10
 class RunArrays(ABC):
     """The test split as a finished run stored it, and the quantities derived from it, each computed once.
 
-    Built by ``from_arrays`` or ``from_run``, which check it: ClassArrays or NumberArrays. Derived values are float64 of
-    the stored float32.
+    Built by ``from_files`` or ``from_run``, which check it: ClassArrays or NumberArrays. Derived values are float64 of
+    the stored float32. ``stored(name)`` and ``history`` are the run's other files, read when they are asked for.
     """
 
     task: ClassVar[Task]
@@ -41,19 +44,25 @@ class RunArrays(ABC):
     overflow_N: np.ndarray | None
     parameters_total: int
     parameters_active: int
+    multiply_adds_total: int
+    multiply_adds_active: int
+    source: Stored
 
     @staticmethod
-    def from_arrays(
-        routing: Mapping[str, np.ndarray], evaluation: Mapping[str, np.ndarray]
-    ) -> "ClassArrays | NumberArrays":
-        """Check and take the arrays of routing.npz and evaluation.npz; others that they hold are left alone.
+    def from_files(files: Mapping[str, Arrays], history: History = ()) -> "ClassArrays | NumberArrays":
+        """Check and take ``files``, name (without .npz) -> arrays: "routing" and "evaluation", and any others.
 
-        Raises: RunError where one is missing, has another shape or type, or holds what no finished run writes.
+        Raises: RunError where an array of these two is missing, has another shape or type, or holds what no finished
+        run writes.
         """
+        return RunArrays._taken(files["routing"], files["evaluation"], InMemory(files, history))
+
+    @staticmethod
+    def _taken(routing: Arrays, evaluation: Arrays, source: Stored) -> "ClassArrays | NumberArrays":
         check_arrays(routing, evaluation)
         task = task_of(routing)
         arrays = {f"{name}_{axes}": routing.get(name) for name, (axes, _) in LAYOUTS[task].items()}
-        arrays |= {name: int(evaluation[name]) for name in PARAMETERS}
+        arrays |= {"source": source, **{name: int(evaluation[name]) for name in COST}}
         if task == "classification":
             return ClassArrays(**arrays)
         names = tuple(str(name) for name in evaluation["component_names"]) if "component" in routing else ()
@@ -61,12 +70,21 @@ class RunArrays(ABC):
 
     @staticmethod
     def from_run(run: Run) -> "ClassArrays | NumberArrays":
-        """The arrays of a run folder. Raises RunError, which names the folder, as ``from_arrays`` does."""
+        """The arrays of a run folder. Raises RunError, which names the folder, as ``from_files`` does."""
         routing, evaluation = run.routing, run.arrays("evaluation")
         try:
-            return RunArrays.from_arrays(routing, evaluation)
+            return RunArrays._taken(routing, evaluation, InFolder(run))
         except RunError as error:
             raise RunError(f"{run.path}: {error}") from None
+
+    def stored(self, name: str) -> Arrays:
+        """The arrays of NAME.npz, "assignments" say. Raises Undefined, with the reason, where it was not stored."""
+        return self.source.file(name)
+
+    @property
+    def history(self) -> History:
+        """The rows of history.csv, an epoch each; None is an empty cell."""
+        return self.source.history
 
     @property
     @abstractmethod
@@ -77,6 +95,11 @@ class RunArrays(ABC):
     @abstractmethod
     def class_N(self) -> np.ndarray:
         """The true class, in 0 .. C-1; of numbers: the known component, or else the bin."""
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """What the C classes are called."""
 
     @property
     @abstractmethod
@@ -119,6 +142,11 @@ class RunArrays(ABC):
         return np.where(self.routed_N, self.weights_NE.argmax(1), -1)
 
     @cached_property
+    def usage_E(self) -> np.ndarray:
+        """The mean row of the normalized weights of routed samples."""
+        return self.normalized_weights_ME.mean(0)
+
+    @cached_property
     def label_counts_EC(self) -> np.ndarray:
         """Routed samples by arg-max expert and true class."""
         return self.counts_EC(self.expert_N[self.routed_N], self.class_N[self.routed_N])
@@ -127,6 +155,11 @@ class RunArrays(ABC):
     def load_E(self) -> np.ndarray:
         """Routed samples by arg-max expert."""
         return self.label_counts_EC.sum(1)
+
+    @cached_property
+    def label_weights_EC(self) -> np.ndarray:
+        """Summed normalized weights of each expert over the routed samples of each true class."""
+        return weighted_table(self.normalized_weights_ME, self.class_N[self.routed_N], self.classes)
 
     def counts_EC(self, expert_M: np.ndarray, class_M: np.ndarray) -> np.ndarray:
         """How many samples have this expert and this class."""
@@ -151,6 +184,12 @@ class ClassArrays(RunArrays):
     def class_N(self) -> np.ndarray:
         return self.label_N
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """As the data set calls them, or else their numbers."""
+        names = tuple(map(str, self.stored("evaluation").get("class_names", ())))
+        return names if len(set(names)) == self.classes else tuple(map(str, range(self.classes)))
+
     @cached_property
     def log_likelihood_N(self) -> np.ndarray:
         return np.take_along_axis(self.log_probs_NC, self.label_N[:, None], 1)[:, 0].astype(np.float64)
@@ -162,9 +201,19 @@ class ClassArrays(RunArrays):
         return self.expert_prediction_NE[rows, self.expert_N[rows]]
 
     @cached_property
+    def expert_wrong_NE(self) -> np.ndarray:
+        """Whether each expert's own prediction is wrong."""
+        return self.expert_prediction_NE != self.label_N[:, None]
+
+    @cached_property
     def prediction_counts_EC(self) -> np.ndarray:
         """Routed samples by arg-max expert and the class that this expert itself predicts."""
         return self.counts_EC(self.expert_N[self.routed_N], self.expert_own_prediction_M)
+
+    @cached_property
+    def mixture_prediction_counts_EC(self) -> np.ndarray:
+        """Routed samples by arg-max expert and the class that the mixture predicts."""
+        return self.counts_EC(self.expert_N[self.routed_N], self.prediction_N[self.routed_N])
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +238,11 @@ class NumberArrays(RunArrays):
     @cached_property
     def class_N(self) -> np.ndarray:
         return bins(self.label_N) if self.component_N is None else self.component_N
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The known components, or else the tenths."""
+        return self.component_names or tuple(f"tenth {number + 1}" for number in range(BINS))
 
     @cached_property
     def log_likelihood_N(self) -> np.ndarray:

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
-from moe_lab.metrics.formulas import entropy_bits
+from moe_lab.metrics.formulas import coefficient_of_variation, entropy_bits, gini
+from moe_lab.metrics.over_time import column_T, columns_TE
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
 
 #: a routing is collapsed where one expert has more than this share of the test samples
@@ -16,7 +17,7 @@ COLLAPSE_SHARE = 0.95
 def usage_entropy_bits(arrays: RunArrays) -> float:
     """H(E) of usage: entropy of the mean row of normalized routing weights, over routed samples."""
     require_choice(arrays)
-    return entropy_bits(arrays.normalized_weights_ME.mean(0))
+    return entropy_bits(arrays.usage_E)
 
 
 @metric(unit="fraction", low="0", high="1", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
@@ -31,6 +32,48 @@ def load_entropy_bits(arrays: RunArrays) -> float:
     """H(E) of load: entropy of the shares of routed samples whose arg-max expert each expert is."""
     require_choice(arrays)
     return entropy_bits(arrays.load_E)
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="Shazeer et al. 2017, arXiv:1701.06538, importance")
+def usage_share(arrays: RunArrays) -> list[float]:
+    """For each expert, its share of the normalized routing weights (importance), over routed samples."""
+    require_choice(arrays)
+    return arrays.usage_E.tolist()
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="Shazeer et al. 2017, arXiv:1701.06538, load")
+def load_share(arrays: RunArrays) -> list[float]:
+    """For each expert, the share of the routed test samples whose arg-max expert it is."""
+    require_choice(arrays)
+    return (arrays.load_E / arrays.routed_count).tolist()
+
+
+@metric(unit="ratio", low="0", high="sqrt(E - 1)", better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
+def usage_cv(arrays: RunArrays) -> float:
+    """Standard deviation of the usage shares over their mean; its square is the CV^2 that `importance` penalizes."""
+    require_choice(arrays)
+    return coefficient_of_variation(arrays.usage_E)
+
+
+@metric(unit="ratio", low="0", high="sqrt(E - 1)", better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
+def load_cv(arrays: RunArrays) -> float:
+    """Standard deviation of the load shares over their mean, of the counts of the arg-max expert."""
+    require_choice(arrays)
+    return coefficient_of_variation(arrays.load_E)
+
+
+@metric(unit="ratio", low="0", high="1 - 1 / E", better="lower", source="Gini 1912")
+def usage_gini(arrays: RunArrays) -> float:
+    """Gini coefficient of the usage shares: 0 where all are used alike, 1 - 1/E where one has all."""
+    require_choice(arrays)
+    return gini(arrays.usage_E)
+
+
+@metric(unit="ratio", low="0", high="1 - 1 / E", better="lower", source="Gini 1912")
+def load_gini(arrays: RunArrays) -> float:
+    """Gini coefficient of the load shares, of the counts of the arg-max expert."""
+    require_choice(arrays)
+    return gini(arrays.load_E)
 
 
 @metric(unit="count", low="1", high="E", better="none", source="Hill 1973, diversity of order 1")
@@ -80,3 +123,51 @@ def overflow_share(arrays: RunArrays) -> float:
     if arrays.overflow_N is None:
         raise Undefined("the experts of this gate have no capacity")
     return arrays.overflow_N.mean(dtype=np.float64)
+
+
+@metric(unit="fraction", low="0", high="E - 1", better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio")
+def batch_max_violation(arrays: RunArrays) -> float:
+    """(largest load - mean load) / mean load within a training batch, mean over the batches of the last epoch."""
+    require_several_experts(arrays)
+    return column_T(arrays, "batch_max_violation")[-1]
+
+
+@metric(unit="count", low="0", high="none", better="none", source="moe-lab")
+def samples_a_step(arrays: RunArrays) -> list[float]:
+    """For each expert, how many samples of a training batch select it, mean over the batches of the last epoch."""
+    return columns_TE(arrays, "samples_a_step")[-1].tolist()
+
+
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="none",
+    source="Muennighoff et al. 2024, arXiv:2409.02060",
+    null_element="null where the first expert is selected for no test sample",
+)
+def coactivation(arrays: RunArrays) -> dict[str, float | None]:
+    """For each pair "e with f", the share of the test samples that select e which also select f."""
+    share_EE = _coactivation_EE(arrays)
+    pairs = [(e, f) for e in range(arrays.experts) for f in range(arrays.experts) if e != f]
+    return {f"{e} with {f}": share_EE[e, f] if np.isfinite(share_EE[e, f]) else None for e, f in pairs}
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="Muennighoff et al. 2024, arXiv:2409.02060")
+def coactivation_highest(arrays: RunArrays) -> float:
+    """The largest share, over all ordered pairs of experts, of one's selected test samples that the other has too."""
+    return np.nanmax(_coactivation_EE(arrays))
+
+
+def _coactivation_EE(arrays: RunArrays) -> np.ndarray:
+    """N_ef / N_e, NaN on the diagonal and where e is never selected."""
+    require_several_experts(arrays)
+    selected_NE = arrays.selected_NE
+    if selected_NE.all():
+        raise Undefined("every expert is selected for every test sample")
+    if selected_NE.sum(1).max() < 2:
+        raise Undefined("at most one expert is selected for a sample")
+    both_EE = selected_NE.T.astype(np.float64) @ selected_NE
+    selected_E = both_EE.diagonal().copy()
+    np.fill_diagonal(both_EE, np.nan)
+    return np.divide(both_EE, selected_E[:, None], out=np.full_like(both_EE, np.nan), where=selected_E[:, None] > 0)

@@ -1,8 +1,12 @@
-"""How well the mixture and its experts classify the test split."""
+"""How well the mixture and its experts do on the test split, and what of that the choice of expert is worth.
+
+The oracle knows y; "random routing" draws an expert with equal chances, "marginal routing" by the usage shares,
+independently of the sample. Expectations over the draw are in closed form.
+"""
 
 import numpy as np
 
-from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.arrays import ClassArrays, RunArrays
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed
 
 
@@ -39,12 +43,13 @@ def expert_error_rate(arrays: RunArrays) -> list[float | None]:
 
 
 @metric(unit="fraction", low="0", high="1", better="lower", source="Kuncheva 2002, the oracle", task="classification")
-def oracle_error_rate(arrays: RunArrays) -> float:
+def oracle_error_rate(arrays: ClassArrays) -> float:
     """Share of test samples that no expert predicts right: what a perfect choice of expert would leave.
 
-    Low also by luck of the labels where experts answer at random, so it bounds the gate but praises no one.
+    Low also by luck of the labels where experts answer at random, so it bounds the gate but praises no one: read it
+    beside ``oracle_by_luck_error_rate``.
     """
-    return (arrays.expert_prediction_NE != arrays.label_N[:, None]).all(1).mean()
+    return arrays.expert_wrong_NE.all(1).mean()
 
 
 @metric(unit="fraction", low="-1", high="1", better="lower", source="moe-lab", task="classification")
@@ -54,6 +59,102 @@ def hardening_gap(arrays: RunArrays) -> float:
     mixture_wrong_M = (arrays.prediction_N != arrays.label_N)[arrays.routed_N]
     difference = int(_expert_wrong_M(arrays).sum()) - int(mixture_wrong_M.sum())
     return difference / arrays.routed_count
+
+
+@metric(unit="fraction", low="0", high="1", better="lower", source="moe-lab", task="classification")
+def expert_error_rate_everywhere(arrays: ClassArrays) -> list[float]:
+    """For each expert, its own error rate on all test samples."""
+    return arrays.expert_wrong_NE.mean(0).tolist()
+
+
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="lower",
+    source="moe-lab",
+    null_element="null where an expert is the arg-max of every routed test sample",
+    task="classification",
+)
+def expert_error_rate_elsewhere(arrays: ClassArrays) -> list[float | None]:
+    """For each expert, its own error rate on the test samples whose arg-max expert is another one."""
+    require_choice(arrays)
+    wrong_ME, expert_M = arrays.expert_wrong_NE[arrays.routed_N], arrays.expert_N[arrays.routed_N]
+    elsewhere = [wrong_ME[expert_M != e, e] for e in range(arrays.experts)]
+    return [wrong.mean() if len(wrong) else None for wrong in elsewhere]
+
+
+@metric(
+    unit="fraction", low="0", high="1", better="none", source="after Kuncheva 2002, the oracle", task="classification"
+)
+def oracle_by_luck_error_rate(arrays: ClassArrays) -> float:
+    """What the oracle's error rate would be if the experts' errors were independent, given each one's rate by class."""
+    require_choice(arrays)
+    classes = np.unique(arrays.label_N)
+    of_class = [arrays.label_N == c for c in classes]
+    return sum(arrays.expert_wrong_NE[rows].mean(0).prod() * rows.mean() for rows in of_class)
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab", task="classification")
+def random_routing_error_rate(arrays: ClassArrays) -> float:
+    """Expected error rate of one expert drawn for each test sample with equal chances: the experts' mean error rate."""
+    require_choice(arrays)
+    return arrays.expert_wrong_NE.mean()
+
+
+@metric(unit="nats", low="none", high="none", better="lower", source="moe-lab")
+def regret_nats(arrays: RunArrays) -> float:
+    """Mean of log max_e P_e(y) - log q(y): what the best expert for each sample, y known, has over the mixture."""
+    require_choice(arrays)
+    return (_best_N(arrays) - arrays.log_likelihood_N).mean()
+
+
+@metric(unit="nats", low="0", high="none", better="none", source="moe-lab")
+def random_routing_regret_nats(arrays: RunArrays) -> float:
+    """Mean of log max_e P_e(y) - log P_e(y) with e drawn with equal chances: the regret of knowing nothing."""
+    require_choice(arrays)
+    return (_best_N(arrays) - arrays.expert_log_prob_true_NE.mean(1, dtype=np.float64)).mean()
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab", task="classification")
+def marginal_routing_error_rate(arrays: ClassArrays) -> float:
+    """Expected error rate of one expert drawn by the usage shares, whatever the sample; over routed samples."""
+    require_choice(arrays)
+    return arrays.expert_wrong_NE[arrays.routed_N].mean(0) @ arrays.usage_E
+
+
+@metric(unit="nats", low="0 of classes", high="none", better="none", source="moe-lab")
+def marginal_routing_loss_nats(arrays: RunArrays) -> float:
+    """Expected -log P_e(y) with e drawn by the usage shares, whatever the sample; over routed samples."""
+    require_choice(arrays)
+    return 0.0 - _log_prob_true_ME(arrays).mean(0) @ arrays.usage_E
+
+
+@metric(unit="fraction", low="-1", high="1", better="higher", source="moe-lab", task="classification")
+def routing_gain(arrays: ClassArrays) -> float:
+    """Expected error of an expert drawn by the usage shares minus that of one drawn by the sample's own weights.
+
+    Same experts, same loads: only what the gate knows of the sample is different.
+    """
+    require_choice(arrays)
+    drawn = (arrays.expert_wrong_NE[arrays.routed_N] * arrays.normalized_weights_ME).sum(1).mean()
+    return marginal_routing_error_rate(arrays) - drawn
+
+
+@metric(unit="nats", low="none", high="none", better="higher", source="moe-lab")
+def routing_gain_nats(arrays: RunArrays) -> float:
+    """Expected -log P_e(y) of an expert drawn by the usage shares minus that of one drawn by the sample's weights."""
+    require_choice(arrays)
+    drawn = (_log_prob_true_ME(arrays) * arrays.normalized_weights_ME).sum(1).mean()
+    return marginal_routing_loss_nats(arrays) + drawn
+
+
+def _best_N(arrays: RunArrays) -> np.ndarray:
+    return arrays.expert_log_prob_true_NE.max(1).astype(np.float64)
+
+
+def _log_prob_true_ME(arrays: RunArrays) -> np.ndarray:
+    return arrays.expert_log_prob_true_NE[arrays.routed_N].astype(np.float64)
 
 
 def _expert_wrong_M(arrays: RunArrays) -> np.ndarray:

@@ -25,6 +25,24 @@ def entropy_bits(weights: np.ndarray) -> np.ndarray:
     return 0.0 - (p * log2_p).sum(-1)
 
 
+def adjusted_rand_index(counts_AB: np.ndarray) -> float:
+    """Agreement of two partitions beyond chance: (pairs together in both - expected) / (mean of both - expected).
+
+    L. Hubert and P. Arabie, Comparing partitions, 1985, eq. 5: 1 for the same partition, 0 on average for independent
+    ones with the same sizes of parts.
+
+    Args:
+        counts_AB: samples by their part in the first and in the second partition, of at least two samples.
+    """
+    joint, first, second, every = (
+        float((count * (count - 1) / 2).sum())
+        for count in (counts_AB, counts_AB.sum(1), counts_AB.sum(0), counts_AB.sum())
+    )
+    expected = first * second / every
+    most = (first + second) / 2
+    return 1.0 if most == expected else (joint - expected) / (most - expected)
+
+
 def mutual_information_bits(joint_EC: np.ndarray) -> float:
     """I(E;C) = sum_ec p_ec log2(p_ec / (p_e p_c)) of a joint table of counts or weights, without bias correction.
 
@@ -45,3 +63,72 @@ def mutual_information_bits(joint_EC: np.ndarray) -> float:
     information = (joint_EC[filled] / total * np.log2(joint_EC[filled] * total / outer_EC[filled])).sum()
     # the plug-in value is never negative; a sum of rounded terms may be, by some 1e-17
     return max(0.0, float(information))
+
+
+def conditional_entropy_bits(joint_EC: np.ndarray) -> float:
+    """H(C|E) = sum_e p_e H(C|E=e) of a joint table of counts or weights; rows of zeros have no part in it.
+
+    T. M. Cover and J. A. Thomas, Elements of Information Theory, 2006, eq. 2.10.
+
+    Args:
+        joint_EC: ``[E, C]``, counts or weights, non-negative, not all zero.
+    Returns: bits, between 0 and log2 C.
+    """
+    rows_EC = joint_EC[joint_EC.sum(1) > 0]
+    return float(np.average(entropy_bits(rows_EC), weights=rows_EC.sum(1)))
+
+
+def miller_madow_bits(counts: np.ndarray) -> float:
+    """H + (m - 1) / (2 N ln 2): the plug-in entropy of counts with m non-empty cells of N samples, its bias taken off.
+
+    G. A. Miller, Note on the bias of information estimates, 1955. Of counts alone: weights have no N.
+
+    Args:
+        counts: whole numbers of any shape, not all zero.
+    Returns: bits; it may exceed the logarithm of the number of cells.
+    """
+    filled = counts[counts > 0]
+    return float(entropy_bits(filled)) + (len(filled) - 1) / (2 * filled.sum() * np.log(2))
+
+
+def mutual_information_miller_madow_bits(counts_EC: np.ndarray) -> float:
+    """H(E) + H(C) - H(E,C), each by ``miller_madow_bits``. It may be negative, and is not clipped."""
+    parts = (counts_EC.sum(1), counts_EC.sum(0), counts_EC)
+    of_expert, of_class, joint = (miller_madow_bits(counts) for counts in parts)
+    return of_expert + of_class - joint
+
+
+def weighted_table(weights_ME: np.ndarray, column: np.ndarray, values: int) -> np.ndarray:
+    """sum_i w_ie [column_i = c], ``[E, C]``: how much weight each expert has in samples of each value.
+
+    Args:
+        weights_ME: non-negative.
+        column:     whole numbers in 0 .. values - 1, ``[M]``, or ``[M, E]`` where each expert has its own.
+    """
+    column_ME = np.broadcast_to(column if column.ndim == 2 else column[:, None], weights_ME.shape)
+    rows = [np.bincount(own, weights, values) for own, weights in zip(column_ME.T, weights_ME.T, strict=True)]
+    return np.stack(rows)
+
+
+def coefficient_of_variation(amounts_E: np.ndarray) -> float:
+    """Standard deviation of the E amounts (biased: divided by E) over their mean, which has to be positive."""
+    return float(amounts_E.std() / amounts_E.mean())
+
+
+def gini(amounts_E: np.ndarray) -> float:
+    """sum_ij |a_i - a_j| / (2 E^2 mean): 0 where all are equal, 1 - 1/E where one has everything.
+
+    C. Gini, Variabilita e mutabilita, 1912.
+
+    Args:
+        amounts_E: non-negative, not all zero.
+    """
+    apart_EE = np.abs(amounts_E[:, None] - amounts_E[None, :])
+    return float(apart_EE.mean() / (2 * amounts_E.mean()))
+
+
+def ranks(values_E: np.ndarray) -> np.ndarray:
+    """Ranks from 1 in rising order; equal values share the mean of theirs."""
+    below_E = (values_E[None, :] < values_E[:, None]).sum(1)
+    equal_E = (values_E[None, :] == values_E[:, None]).sum(1)
+    return below_E + (equal_E + 1) / 2

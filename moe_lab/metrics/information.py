@@ -1,17 +1,17 @@
 """How sharply the gate decides, and how much the chosen expert tells about the target.
 
-Over routed samples: H(E|X) of the gate's weights, and I(E;Y) of the arg-max expert, Y being the class (of numbers: the
-known component, or else the tenth). With one expert nothing is chosen, and there is no value; with one class an
-information of 0 bits is the right one, but what divides by it has none.
+Over routed samples: H(E|X) of the gate's weights, and plug-in estimates from counts of the arg-max expert, Y being the
+class (of numbers: the known component, or else the tenth). With one expert nothing is chosen, and there is no value;
+with one class an information of 0 bits is the right one, but what divides by it has none.
 """
 
 import math
 
 import numpy as np
 
-from moe_lab.metrics.arrays import NumberArrays, RunArrays
-from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
-from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
+from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
+from moe_lab.metrics.formulas import conditional_entropy_bits, entropy_bits, mutual_information_bits
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts, require_use
 
 
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
@@ -71,6 +71,13 @@ def mutual_information_expert_prediction_bits(arrays: RunArrays) -> float:
     return mutual_information_bits(arrays.prediction_counts_EC)
 
 
+@metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948", task="classification")
+def mutual_information_expert_mixture_prediction_bits(arrays: ClassArrays) -> float:
+    """I(E;Y') between the arg-max expert and the class that the mixture predicts, over routed samples."""
+    require_choice(arrays)
+    return mutual_information_bits(arrays.mixture_prediction_counts_EC)
+
+
 @metric(
     unit="bits",
     low="0",
@@ -96,26 +103,54 @@ def information_per_usage(arrays: RunArrays) -> float:
     Any balancer raises I(E;Y), which H(E) bounds; this ratio rises only where the use is class-specific.
     """
     require_choice(arrays)
-    _require_several_classes(arrays)
-    usage_bits = float(entropy_bits(arrays.load_E))
-    if usage_bits == 0:
-        raise Undefined("H(E) is 0: one expert is the arg-max of every routed test sample")
-    return mutual_information_bits(arrays.label_counts_EC) / usage_bits
+    require_several_classes(arrays)
+    return mutual_information_bits(arrays.label_counts_EC) / require_use(arrays)
 
 
 @metric(unit="fraction", low="0", high="1", better="higher", source="after Vinh, Epps and Bailey 2010, NMI_min")
 def mutual_information_share(arrays: RunArrays) -> float:
     """I(E;Y) divided by its bound min(log2 E, H(Y)), with H(Y) over routed samples."""
     require_choice(arrays)
-    _require_several_classes(arrays)
+    require_several_classes(arrays)
     label_bits = float(entropy_bits(_class_counts(arrays)))
     return mutual_information_bits(arrays.label_counts_EC) / min(math.log2(arrays.experts), label_bits)
+
+
+@metric(unit="bits", low="0", high="log2 E", better="lower", source="Shannon 1948")
+def expert_given_label_entropy_bits(arrays: RunArrays) -> float:
+    """H(E|Y) of the arg-max expert: how many bits of the choice of expert the class leaves open."""
+    require_choice(arrays)
+    return conditional_entropy_bits(arrays.label_counts_EC.T)
+
+
+@metric(unit="bits", low="0", high="log2 C", better="lower", source="Shannon 1948")
+def label_given_expert_entropy_bits(arrays: RunArrays) -> float:
+    """H(Y|E) of the arg-max expert: how many bits of the class the choice of expert leaves open."""
+    require_choice(arrays)
+    return conditional_entropy_bits(arrays.label_counts_EC)
+
+
+@metric(
+    unit="bits",
+    low="0",
+    high="log2 E",
+    better="lower",
+    source="Shannon 1948",
+    null_element="null where no routed test sample is of the class",
+)
+def expert_entropy_by_class_bits(arrays: RunArrays) -> dict[str, float | None]:
+    """H(E|Y=y) of the arg-max expert for each class y: 0 where one expert has the whole class."""
+    require_choice(arrays)
+    counts_CE = arrays.label_counts_EC.T
+    bits = [entropy_bits(counts_E) if counts_E.any() else None for counts_E in counts_CE]
+    return dict(zip(arrays.class_names, bits, strict=True))
 
 
 def _class_counts(arrays: RunArrays) -> np.ndarray:
     return arrays.label_counts_EC.sum(0)
 
 
-def _require_several_classes(arrays: RunArrays) -> None:
+def require_several_classes(arrays: RunArrays) -> None:
+    """Raise Undefined where the routed test samples are of one class, of which nothing can be told."""
     if np.count_nonzero(_class_counts(arrays)) < 2:
         raise Undefined("the routed test samples are all of one class")

@@ -43,7 +43,7 @@ LAYOUTS: dict[Task, Layout] = {
     },
 }
 OPTIONAL = {"gate_logits", "component", "overflow"}
-PARAMETERS = ("parameters_total", "parameters_active")
+COST = ("parameters_total", "parameters_active", "multiply_adds_total", "multiply_adds_active")
 SCALE = ("target_mean", "target_sd")
 DAMAGED = "the run diverged or its file is damaged"
 
@@ -57,7 +57,7 @@ def check_arrays(routing: Arrays, evaluation: Arrays) -> None:
     """Raise RunError where an array is missing, has another shape or type, or holds what no finished run writes."""
     task = task_of(routing)
     _check_present("routing.npz", routing, LAYOUTS[task].keys() - OPTIONAL)
-    _check_present("evaluation.npz", evaluation, [*PARAMETERS, *(SCALE if task == "regression" else ())])
+    _check_present("evaluation.npz", evaluation, [*COST, *(SCALE if task == "regression" else ())])
     _check_layout(routing, LAYOUTS[task])
     for name in ("probs", "weights"):
         if not (np.isfinite(routing[name]).all() and (routing[name] >= 0).all()):

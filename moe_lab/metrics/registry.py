@@ -18,36 +18,40 @@ from typing import Any, Literal
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.formulas import entropy_bits
+from moe_lab.metrics.stored import Undefined
 from moe_lab.tasks import TARGETS, Task
 
-#: sd: of the target over the training split; y: the target's own unit
-Unit = Literal["bits", "nats", "fraction", "count", "sd", "y"]
+#: sd: of the target over the training split; y: the target's own unit; ratio: a plain number, which is no share
+Unit = Literal["bits", "nats", "fraction", "ratio", "count", "sd", "y"]
 Better = Literal["lower", "higher", "none"]
-Value = float | int | list[float | None]
+#: a number; a list, one an expert; or numbers by name, as by attribute or by pair of experts
+Value = float | int | list[float | None] | dict[str, float | None]
 
 #: what a bound may be called -> its number, given E experts, C classes and the task; None is no bound
 LIMITS: dict[str, Callable[[int, int, Task], float | None]] = {
     "none": lambda E, C, task: None,
     "-1": lambda E, C, task: -1.0,
     "0": lambda E, C, task: 0.0,
+    "-1/2": lambda E, C, task: -0.5,
     "0 of classes": lambda E, C, task: 0.0 if task == "classification" else None,
     "1": lambda E, C, task: 1.0,
     "1 / E": lambda E, C, task: 1 / E,
+    "1 - 1 / E": lambda E, C, task: 1 - 1 / E,
+    "2": lambda E, C, task: 2.0,
     "E": lambda E, C, task: float(E),
     "E - 1": lambda E, C, task: E - 1.0,
+    "sqrt(E - 1)": lambda E, C, task: math.sqrt(E - 1),
+    "log2 C": lambda E, C, task: math.log2(C),
     "log2 E": lambda E, C, task: math.log2(E),
     "log2 min(E, C)": lambda E, C, task: math.log2(min(E, C)),
 }
 
 
-class Undefined(Exception):
-    """Raised by a metric that has no value on these arrays; the text is the reason, in one line."""
-
-
 @dataclass(frozen=True)
 class Metric:
-    """A registered metric: ``low`` and ``high`` are names from LIMITS, ``null_element`` why a list may hold nulls,
-    ``task`` the one task that it has a value for (None: both)."""
+    """A registered metric: ``low`` and ``high`` are names from LIMITS, ``null_element`` why a list or numbers by name
+    may hold nulls, ``task`` the one task that it has a value for (None: both)."""
 
     name: str
     unit: Unit
@@ -60,6 +64,11 @@ class Metric:
     null_element: str | None
     task: Task | None
 
+    @property
+    def group(self) -> str:
+        """The module that it stands in: balance, information, ..."""
+        return self.function.__module__.rpartition(".")[2]
+
     def bounds(self, *, experts: int, classes: int, task: Task = "classification") -> tuple[float | None, float | None]:
         """The least and greatest value that the metric can take with E experts and C classes (of numbers: known
         components or bins); None is no bound."""
@@ -70,7 +79,7 @@ class Metric:
         return self.task in (None, task)
 
     def entry(self, arrays: RunArrays) -> dict[str, Any]:
-        """{"value", "unit"} in plain Python, and "reason" where the value, or an element of a list, is null."""
+        """{"value", "unit"} in plain Python, and "reason" where the value, or an element of it, is null."""
         if not self.serves(arrays.task):
             reason = f"the targets are {TARGETS[arrays.task]}, not {TARGETS[self.task]}"
             return {"value": None, "unit": self.unit, "reason": reason}
@@ -78,7 +87,7 @@ class Metric:
             value = _plain(self.function(arrays))
         except Undefined as undefined:
             return {"value": None, "unit": self.unit, "reason": str(undefined)}
-        if isinstance(value, list) and None in value:
+        if None in elements(value):
             return {"value": value, "unit": self.unit, "reason": self.null_element}
         return {"value": value, "unit": self.unit}
 
@@ -116,9 +125,16 @@ def metric(
 def compute(arrays: RunArrays) -> dict[str, dict[str, Any]]:
     """Every registered metric, in order: name -> {"value", "unit"} and, where the value is null, "reason".
 
-    Plain Python numbers and lists only, never NaN or infinite, so that JSON holds them.
+    Plain Python numbers, lists and dicts of them only, never NaN or infinite, so that JSON holds them.
     """
     return {name: registered.entry(arrays) for name, registered in METRICS.items()}
+
+
+def elements(value: Value | None) -> list[float | None]:
+    """The numbers that a value holds: itself, those of its list, or those that it has by name."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else [value]
 
 
 def require_routed(arrays: RunArrays) -> None:
@@ -139,9 +155,19 @@ def require_several_experts(arrays: RunArrays) -> None:
         raise Undefined("there is only one expert, so nothing was chosen")
 
 
+def require_use(arrays: RunArrays) -> float:
+    """H(E) of the arg-max expert in bits. Raise Undefined where it is zero: one expert has every sample."""
+    usage_bits = float(entropy_bits(arrays.load_E))
+    if usage_bits == 0:
+        raise Undefined("H(E) is 0: one expert is the arg-max of every routed test sample")
+    return usage_bits
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(element) for element in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(element) for name, element in value.items()}
     number = value.item() if isinstance(value, np.generic) else value
     if isinstance(number, float) and not math.isfinite(number):
         raise Undefined(f"it came out as {number}")

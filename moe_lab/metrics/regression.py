@@ -44,6 +44,28 @@ def expert_rmse_sd(arrays: NumberArrays) -> list[float | None]:
     return [_rms(error_M) if len(error_M) else None for error_M in own_E]
 
 
+@metric(unit="sd", low="0", high="none", better="lower", source="moe-lab", task="regression")
+def expert_rmse_everywhere_sd(arrays: NumberArrays) -> list[float]:
+    """For each expert, the root mean squared error of its own mean on all test samples."""
+    return [_rms(error_N) for error_N in arrays.expert_error_NE.T]
+
+
+@metric(
+    unit="sd",
+    low="0",
+    high="none",
+    better="lower",
+    source="moe-lab",
+    null_element="null where an expert is the arg-max of every routed test sample",
+    task="regression",
+)
+def expert_rmse_elsewhere_sd(arrays: NumberArrays) -> list[float | None]:
+    """For each expert, the root mean squared error of its own mean on the samples whose arg-max expert is another."""
+    require_choice(arrays)
+    others_E = [arrays.routed_N & (arrays.expert_N != e) for e in range(arrays.experts)]
+    return [_rms(arrays.expert_error_NE[rows, e]) if rows.any() else None for e, rows in enumerate(others_E)]
+
+
 @metric(unit="sd", low="0", high="none", better="lower", source="Kuncheva 2002, the oracle", task="regression")
 def oracle_rmse_sd(arrays: NumberArrays) -> float:
     """Root mean squared error of the expert mean that comes closest, chosen for each test sample with y known."""

@@ -109,7 +109,7 @@ def number(name: str, entry: Mapping[str, Any], experts: int, classes: int, task
     value, unit, metric = entry["value"], entry["unit"], METRICS.get(name)
     low, high = metric.bounds(experts=experts, classes=classes, task=task) if metric else (None, None)
     difference = unit == "fraction" and low is not None and low < 0
-    inside = not isinstance(value, list) and None not in (value, low, high) and 0 <= low < high
+    inside = not isinstance(value, list | dict) and None not in (value, low, high) and 0 <= low < high
     return Number(
         name=name,
         label=LABELS[task].get(name, name),

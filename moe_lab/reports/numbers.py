@@ -5,7 +5,7 @@ import math
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 UNDEFINED, NONE = "undefined", "\N{EN DASH}"
 #: unit of metrics.json -> how it is printed
-UNITS = {"fraction": "%", "count": "", "y": "in the unit of y"}
+UNITS = {"fraction": "%", "count": "", "ratio": "", "y": "in the unit of y"}
 
 
 def quantity(value: float | None, unit: str) -> str:
@@ -14,10 +14,13 @@ def quantity(value: float | None, unit: str) -> str:
     return digits(value, unit) + (f"{NBSP}{name}" if name and value is not None else "")
 
 
-def digits(value: float | list[float | None] | None, unit: str) -> str:
-    """The digits of ``quantity`` without the unit; a list (one value an expert) keeps its order, a dash for None."""
+def digits(value: float | list[float | None] | dict[str, float | None] | None, unit: str) -> str:
+    """The digits of ``quantity`` without the unit; a list (one value an expert) keeps its order, numbers by name stand
+    after their names, a dash for None."""
     if value is None:
         return UNDEFINED
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {NONE if item is None else digits(item, unit)}" for name, item in value.items())
     if isinstance(value, list):
         return ", ".join(NONE if item is None else digits(item, unit) for item in value)
     if not math.isfinite(value):

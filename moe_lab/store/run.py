@@ -76,6 +76,11 @@ class Run:
         return self._csv("timing.csv")
 
     @cached_property
+    def stages(self) -> list[dict[str, float | None]]:
+        """stages.csv, a row a stage of the recipe; none where it has no stages."""
+        return self._csv("stages.csv") if (self.path / "stages.csv").is_file() else []
+
+    @cached_property
     def routing(self) -> dict[str, np.ndarray]:
         return self.arrays("routing")
 

@@ -11,11 +11,14 @@ from moe_lab.mixture import Mixture, parameter_counts
 from moe_lab.noise import Noise
 from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
 from moe_lab.training.fitting import batches
+from moe_lab.training.multiply_adds import multiply_add_counts
 from moe_lab.training.watch import Diverged
 
 #: expert_log_probs.npz is written where it stays below this
 EXPERT_LOG_PROBS_BYTES = 64e6
 EXAMPLES_AN_EXPERT = 8
+#: images of the largest regret
+REGRETTED = 16
 
 Arrays = dict[str, np.ndarray]
 
@@ -44,9 +47,10 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
         "routing": routing,
         "attributes": dict(data.attributes),
         "evaluation": {
-            **{name: np.int64(count) for name, count in parameter_counts(mixture).items()},
+            **{name: np.int64(count) for name, count in _costs(mixture, data).items()},
             "batch_dependent": np.bool_(mixture.batch_dependent),
             **_targets(data),
+            **({} if data.truth is None else {"truth": np.array(data.truth)}),
         },
         "examples": examples(routing, data),
     }
@@ -55,6 +59,11 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
     if expert_log_probs is not None and expert_log_probs.nbytes < EXPERT_LOG_PROBS_BYTES:
         files["expert_log_probs"] = {"log_probs": expert_log_probs.numpy()}
     return files
+
+
+def _costs(mixture: Mixture, data: Data) -> dict[str, int]:
+    x_ND = data.test.x_ND
+    return parameter_counts(mixture) | multiply_add_counts(mixture, x_ND.shape[-1], x_ND.device)
 
 
 def _targets(data: Data) -> Arrays:
@@ -91,7 +100,8 @@ def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor) -> dict[st
 
 def examples(routing: Arrays, data: Data) -> Arrays:
     """The most typical test images of each expert: its samples of the highest weight, of equal weights those with
-    the widest gap between the first and the second gate logit."""
+    the widest gap between the first and the second gate logit. Of several experts also, under names that begin with
+    ``regret_``, those of the largest regret."""
     weights = routing["weights"]
     expert_N = np.where(weights.sum(1) > 0, weights.argmax(1), -1)
     margin_N = _margin(routing["gate_logits"]) if "gate_logits" in routing else np.zeros(len(weights))
@@ -99,12 +109,32 @@ def examples(routing: Arrays, data: Data) -> Arrays:
     chosen = np.concatenate(
         [best_first[expert_N[best_first] == e][:EXAMPLES_AN_EXPERT] for e in range(weights.shape[1])]
     )
-    return {
-        "image": _pixels(data, chosen),
-        "expert": expert_N[chosen],
-        "weight": weights.max(1)[chosen],
-        **{name: routing[name][chosen] for name in ("sample_index", "label", "prediction")},
-    }
+    typical = _shown(routing, data, chosen, expert_N) | {"weight": weights.max(1)[chosen]}
+    if weights.shape[1] == 1:
+        return typical
+    return typical | {f"regret_{name}": array for name, array in _regretted(routing, data, expert_N).items()}
+
+
+def _regretted(routing: Arrays, data: Data, expert_N: np.ndarray) -> Arrays:
+    """The test images of the largest regret, max_e log P_e(y) - log q(y) in ``nats``, where some expert knew better
+    than the mixture; ``best`` is that expert."""
+    said_NE = routing["expert_log_prob_true"]
+    nats_N = said_NE.max(1) - _log_likelihood(routing)
+    worst_first = np.argsort(-nats_N, kind="stable")[:REGRETTED]
+    chosen = worst_first[nats_N[worst_first] > 0]
+    best = {"best": said_NE.argmax(1)[chosen], "nats": nats_N[chosen]}
+    return _shown(routing, data, chosen, expert_N) | best
+
+
+def _log_likelihood(routing: Arrays) -> np.ndarray:
+    if "log_density" in routing:
+        return routing["log_density"]
+    return np.take_along_axis(routing["log_probs"], routing["label"][:, None], 1)[:, 0]
+
+
+def _shown(routing: Arrays, data: Data, chosen: np.ndarray, expert_N: np.ndarray) -> Arrays:
+    of_each = {name: routing[name][chosen] for name in ("sample_index", "label", "prediction")}
+    return {"image": _pixels(data, chosen), "expert": expert_N[chosen], **of_each}
 
 
 def _margin(logits_NE: np.ndarray) -> np.ndarray:

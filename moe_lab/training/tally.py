@@ -41,8 +41,11 @@ class Tally:
             self._add(name, score_B.sum(-1))
         self._add("routed", routed_B.sum(-1))
         self._add("entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
+        load_E = load(shares_BE, routed_B)
         self._add("usage_E", usage_E)
-        self._add("load_E", load(shares_BE, routed_B))
+        self._add("load_E", load_E)
+        self._add("selected_E", output.routing.selected_BE.sum(-2))
+        self._add("max_violation", max_violation(load_E))
         if "overflow_B" in output.routing.extras:
             self._add("overflow", output.routing.extras["overflow_B"].sum(-1))
         for name, value in (extras or {}).items():
@@ -80,13 +83,17 @@ class Tally:
         """The mean over batches of one of the extras."""
         return (self.sums[name] / self.sums["batches"]).item()
 
-    def shares(self) -> dict[str, float]:
-        """Each expert's share of the summed weights, and of the samples whose arg-max expert it is."""
+    def balance(self) -> dict[str, float]:
+        """Each expert's share of the summed weights, and of the samples whose arg-max expert it is; how many samples of
+        a batch select it; and how far the largest load of a batch exceeds the mean load. Means over batches."""
         routed = self.sums["routed"].clamp(min=1)
         usage, load_ = (self.sums[name] / routed for name in ("usage_E", "load_E"))
+        selected = self.sums["selected_E"] / self.sums["batches"]
         return {
             **{f"usage_share_{e}": share for e, share in enumerate(usage.tolist())},
             **{f"load_share_{e}": share for e, share in enumerate(load_.tolist())},
+            **{f"samples_a_step_{e}": count for e, count in enumerate(selected.tolist())},
+            "batch_max_violation": self.mean("max_violation"),
         }
 
     def _add(self, name: str, value: Tensor) -> None:
@@ -115,3 +122,10 @@ def load(shares_BE: Tensor, routed_B: Tensor) -> Tensor:
     zeros_BE = torch.zeros_like(shares_BE)
     top_B1 = shares_BE.argmax(-1, keepdim=True)
     return zeros_BE.scatter(-1, top_B1, routed_B.unsqueeze(-1).to(zeros_BE.dtype)).sum(-2)
+
+
+def max_violation(load_E: Tensor) -> Tensor:
+    """(largest load - mean load) / mean load of a batch, 0 where no expert got any sample; [...]."""
+    routed = load_E.sum(-1)
+    largest = load_E.amax(-1) * load_E.shape[-1]
+    return torch.where(routed > 0, largest - routed, 0.0) / routed.clamp(min=1)

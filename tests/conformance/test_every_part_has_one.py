@@ -21,6 +21,7 @@ FOLDERS = {
     "objective": "objective",
     "regularizer": "regularizer",
     "controller": "controller",
+    "recipe": "recipe",
 }
 PARTS = [(group, path) for group in FOLDERS for path in sorted((CONF / group).glob("*.yaml"))]
 

@@ -43,7 +43,7 @@ def test_the_splits_hold_the_batches_pixels_in_order(cifar10, small10):
         assert split.y_N.tolist() == [labels[row] for row in rows]
     test = cifar10.batches["test_batch"]
     np.testing.assert_allclose(data.test.x_ND.numpy(), expected(test[b"data"], mean, sd), rtol=1e-5, atol=1e-6)
-    assert data.attributes.keys() == {"class"}
+    assert data.attributes.keys() == {"class", "ink"}
 
 
 def test_superclasses_are_an_attribute(cifar100, small100):

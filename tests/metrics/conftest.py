@@ -11,8 +11,8 @@ Arrays = dict[str, np.ndarray]
 
 
 @pytest.fixture
-def tiny() -> tuple[Arrays, Arrays]:
-    """Routing and evaluation of N=5 samples, E=4 experts, C=3 classes.
+def tiny() -> dict[str, Arrays]:
+    """The files of a run of N=5 samples, E=4 experts, C=3 classes.
 
     Sample 1 and 3 are ties, sample 2 has a weight of 2, sample 4 has no expert; experts 2 and 3 are dead.
     The arg-max experts are 0 0 1 1 -1.
@@ -47,9 +47,60 @@ def tiny() -> tuple[Arrays, Arrays]:
     evaluation = {
         "parameters_total": np.array(1000),
         "parameters_active": np.array(600),
+        "multiply_adds_total": np.array(2000),
+        "multiply_adds_active": np.array(900),
         "class_names": np.array(["zero", "one", "two"]),
     }
-    return routing, evaluation
+    evaluation |= {
+        "reference_untrained": np.array([0, 1, 0, 1, 2]),
+        "reference_learnable": np.array([0, 1, 1, 2, 3]),
+        "truth": np.array("class"),
+        "feature_cka": pairs({(0, 1): 0.8}, 0.5),
+        "weight_cosine": pairs({(0, 1): -0.2}, 0.1),
+    }
+    before = routing["prediction"]
+    interventions = {
+        "removed_prediction": np.stack([[1, 1, 1, 1, 2], [0, 1, 0, 1, 2], [0, 1, 1, 0, 2], before], 1),
+        "removed_log_likelihood": np.full((5, 4), quarter, dtype=np.float32),
+        "swapped_errors": pairs({(0, 1): 3, (2, 3): 1}, 2),
+    }
+    # each expert is certain of what it predicts
+    certain = np.where(np.arange(3) == routing["expert_prediction"][..., None], 0, -np.inf)
+    return {
+        "routing": routing,
+        "evaluation": evaluation,
+        "attributes": {"class": routing["label"]},
+        "interventions": interventions,
+        "expert_log_probs": {"log_probs": certain.astype(np.float16)},
+        "assignments": {"expert": np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, -1]])},
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_history() -> list[dict[str, float]]:
+    """Three epochs of a run with four experts."""
+    columns = {
+        "train_loss_nats": [2, 1, 0.5],
+        "train_error_rate": [0.5, 0.25, 0.1],
+        "train_sample_entropy_bits": [2, 0.55, 0.5],
+        "train_usage_entropy_bits": [1, 1.5, 1],
+        "batch_max_violation": [0, 0, 1.5],
+    }
+    shares = {
+        "usage_share": [[0.4, 0.3, 0.2, 0.1], [1, 0, 0, 0], [0.1, 0.4, 0.3, 0.2]],
+        "load_share": [[0.5, 0.5, 0, 0], [1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]],
+        "samples_a_step": [[9, 9, 9, 9], [9, 9, 9, 9], [3, 2, 1, 0]],
+    }
+    columns |= {f"{name}_{e}": [row[e] for row in rows] for name, rows in shares.items() for e in range(4)}
+    return [{name: column[t] for name, column in columns.items()} for t in range(3)]
+
+
+def pairs(known: dict[tuple[int, int], float], others: float) -> np.ndarray:
+    """A symmetric [4, 4] table with the given values off its diagonal."""
+    table = np.full((4, 4), others)
+    for (e, f), value in known.items():
+        table[e, f] = table[f, e] = value
+    return table
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +126,7 @@ def random_arrays() -> Callable[..., Arrays]:
             "selected": weights_NE > 0,
             "gate_logits": np.log(probs_NE).astype(np.float32),
             "expert_prediction": generator.integers(0, C, (N, E)),
-            "expert_log_prob_true": generator.normal(size=(N, E)).astype(np.float32),
+            "expert_log_prob_true": -generator.exponential(size=(N, E)).astype(np.float32),
             "overflow": generator.random(N).astype(np.float32),
         }
 
@@ -84,6 +135,29 @@ def random_arrays() -> Callable[..., Arrays]:
 
 @pytest.fixture(scope="session")
 def run_arrays() -> Callable[[Arrays], RunArrays]:
-    """A function that makes RunArrays of routing arrays, with parameter counts of no interest."""
-    evaluation = {"parameters_total": np.array(10), "parameters_active": np.array(5)}
-    return lambda routing: RunArrays.from_arrays(routing, evaluation)
+    """A function that makes RunArrays of routing arrays, with costs of no interest, experts that give 3 / (C + 2) to
+    what they predict, random assignments and a random history."""
+    costs = ("parameters_total", "parameters_active", "multiply_adds_total", "multiply_adds_active")
+    evaluation = {name: np.array(10) for name in costs}
+
+    def make(routing: Arrays) -> RunArrays:
+        generator, E, C = np.random.default_rng(0), routing["weights"].shape[1], routing["log_probs"].shape[1]
+        predicted_NEC = routing["expert_prediction"][..., None] == np.arange(C)
+        log_probs_NEC = np.log(np.where(predicted_NEC, 3, 1) / (C + 2)).astype(np.float16)
+        files = {
+            "routing": routing,
+            "evaluation": evaluation,
+            "expert_log_probs": {"log_probs": log_probs_NEC},
+            "assignments": {"expert": generator.integers(-1, E, (4, 30))},
+        }
+        return RunArrays.from_files(files, [random_row(generator, E) for _ in range(4)])
+
+    return make
+
+
+def random_row(generator: np.random.Generator, experts: int) -> dict[str, float]:
+    entropies = {f"train_{name}_entropy_bits": generator.random() for name in ("sample", "usage")}
+    shares = {f"{name}_share_{e}": generator.random() for name in ("usage", "load") for e in range(experts)}
+    counts = {f"samples_a_step_{e}": 64 * generator.random() for e in range(experts)}
+    scores = {"train_loss_nats": 1.0, "train_error_rate": 0.5, "batch_max_violation": generator.random() / experts}
+    return entropies | shares | counts | scores

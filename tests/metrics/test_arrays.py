@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from moe_lab.errors import RunError
-from moe_lab.metrics import RunArrays, compute
+from moe_lab.metrics import RunArrays, Undefined, compute
 from moe_lab.store.atomic import write_npz
 from moe_lab.store.run import Run
 
 
 def test_sizes(tiny):
-    arrays = RunArrays.from_arrays(*tiny)
+    arrays = RunArrays.from_files(tiny)
     assert (arrays.samples, arrays.experts, arrays.classes) == (5, 4, 3)
 
 
 def test_derived_quantities_by_hand(tiny):
-    arrays = RunArrays.from_arrays(*map(MappingProxyType, tiny))
+    arrays = RunArrays.from_files(MappingProxyType({name: MappingProxyType(file) for name, file in tiny.items()}))
     np.testing.assert_array_equal(arrays.routed_N, [True, True, True, True, False])
     assert arrays.routed_count == 4
     # 2 / 2 = 1 in the third row, .25 / .5 = .5 in the fourth
@@ -38,7 +38,7 @@ def test_weights_are_normalized_in_float64(random_arrays, run_arrays):
 
 
 def test_gate_logits_and_overflow_may_be_absent(tiny, random_arrays, run_arrays):
-    assert RunArrays.from_arrays(*tiny).gate_logits_NE is None
+    assert RunArrays.from_files(tiny).gate_logits_NE is None
     routing = random_arrays(0)
     assert run_arrays(routing).gate_logits_NE is routing["gate_logits"]
     del routing["overflow"]
@@ -64,40 +64,66 @@ def test_gate_logits_and_overflow_may_be_absent(tiny, random_arrays, run_arrays)
     ],
 )
 def test_what_no_finished_run_writes_is_refused(tiny, name, change, message):
-    routing, evaluation = tiny
+    routing, evaluation = tiny["routing"], tiny["evaluation"]
     with pytest.raises(RunError, match=message):
-        RunArrays.from_arrays(routing | {name: change(routing[name])}, evaluation)
+        RunArrays.from_files({"routing": routing | {name: change(routing[name])}, "evaluation": evaluation})
 
 
 def test_an_empty_split_is_refused(tiny):
-    routing, evaluation = tiny
+    routing, evaluation = tiny["routing"], tiny["evaluation"]
     with pytest.raises(RunError, match="test split is empty: N=0, C=3, E=4"):
-        RunArrays.from_arrays({name: array[:0] for name, array in routing.items()}, evaluation)
+        RunArrays.from_files(
+            {"routing": {name: array[:0] for name, array in routing.items()}, "evaluation": evaluation}
+        )
 
 
 def test_missing_arrays_are_named_with_their_file(tiny):
-    routing, evaluation = tiny
+    routing, evaluation = tiny["routing"], tiny["evaluation"]
+    whole = dict(routing)
     del routing["weights"], routing["label"], evaluation["parameters_active"]
     with pytest.raises(RunError, match=r"routing\.npz lacks label, weights"):
-        RunArrays.from_arrays(routing, evaluation)
+        RunArrays.from_files({"routing": routing, "evaluation": evaluation})
     with pytest.raises(RunError, match=r"evaluation\.npz lacks parameters_active"):
-        RunArrays.from_arrays(tiny[0] | {"weights": np.ones((5, 4)), "label": np.zeros(5, int)}, evaluation)
+        RunArrays.from_files({"routing": whole, "evaluation": evaluation})
 
 
-def write_run(folder, routing, evaluation):
+def write_run(folder, **files):
     folder.joinpath("status.json").write_text(json.dumps({"status": "finished"}))
-    write_npz(folder / "routing.npz", routing)
-    write_npz(folder / "evaluation.npz", evaluation)
+    for name, arrays in files.items():
+        write_npz(folder / f"{name}.npz", arrays)
     return Run(folder)
 
 
 def test_from_a_run_folder(tiny, tmp_path):
-    stored = RunArrays.from_run(write_run(tmp_path, *tiny))
-    assert compute(stored) == compute(RunArrays.from_arrays(*tiny))
+    stored = RunArrays.from_run(write_run(tmp_path, **tiny))
+    assert compute(stored) == compute(RunArrays.from_files(tiny))
 
 
 def test_a_wrong_run_folder_is_named(tiny, tmp_path):
-    routing, evaluation = tiny
-    run = write_run(tmp_path, routing | {"label": routing["label"] + 9}, evaluation)
+    wrong = {"routing": tiny["routing"] | {"label": tiny["routing"]["label"] + 9}}
+    run = write_run(tmp_path, **tiny | wrong)
     with pytest.raises(RunError, match=f"{tmp_path.name}: label holds classes outside"):
         RunArrays.from_run(run)
+
+
+def test_other_files_and_the_history_are_read_when_they_are_asked_for(tiny, tmp_path):
+    run = write_run(tmp_path, **tiny)
+    tmp_path.joinpath("attributes.npz").write_text("broken")
+    tmp_path.joinpath("history.csv").write_text("epoch,lr\n1,0.5\n2,\n")
+    rows = [{"epoch": 1, "lr": 0.5}, {"epoch": 2, "lr": None}]
+    for arrays in (RunArrays.from_run(run), RunArrays.from_files(tiny, rows)):
+        np.testing.assert_array_equal(arrays.stored("assignments")["expert"], tiny["assignments"]["expert"])
+        assert arrays.stored("assignments") is arrays.stored("assignments")
+        assert arrays.history == rows
+        with pytest.raises(Undefined, match=r"^similarity\.npz was not stored$"):
+            arrays.stored("similarity")
+    with pytest.raises(RunError, match=r"attributes\.npz cannot be read"):
+        RunArrays.from_run(run).stored("attributes")
+
+
+def test_a_run_without_a_validation_split_history_or_log_probs(tiny, tmp_path):
+    del tiny["assignments"], tiny["expert_log_probs"]
+    entries = compute(RunArrays.from_run(write_run(tmp_path, **tiny)))
+    assert entries["collapse_epoch"]["reason"] == "there is no validation split, so no assignments were stored"
+    assert entries["expert_brier_score"]["reason"].startswith("the experts' log-probabilities were not stored")
+    assert entries["rich_get_richer"]["reason"] == "the history has no usage_share_0"

@@ -44,13 +44,13 @@ def test_the_oracle_is_no_worse_than_the_chosen_expert(routing, run_arrays):
 
 
 def test_a_certain_and_right_mixture_has_plain_zero_loss(tiny, run_arrays):
-    routing, _ = tiny
+    routing = tiny["routing"]
     routing["log_probs"] = np.zeros((5, 3), np.float32)
     assert str(competence.test_loss_nats(run_arrays(routing))) == "0.0"
 
 
 def test_an_impossible_label_makes_the_loss_undefined(tiny, run_arrays):
-    routing, _ = tiny
+    routing = tiny["routing"]
     routing["log_probs"][[1, 3], 0] = -np.inf
     entry = compute(run_arrays(routing))["test_loss_nats"]
     assert entry == {"value": None, "unit": "nats", "reason": "infinite: q(y) is 0 for 2 of 5 test samples"}

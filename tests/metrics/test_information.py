@@ -66,7 +66,7 @@ def test_a_collapsed_gate_has_no_information_per_usage(random_arrays, run_arrays
 
 
 def test_rows_of_zero_router_probability_are_left_out(tiny, run_arrays):
-    routing, _ = tiny
+    routing = tiny["routing"]
     routing["probs"][0] = 0
     # 1 + 0 + 1.5 + 1 over the four others
     assert router_entropy_bits(run_arrays(routing)) == 3.5 / 4

@@ -143,9 +143,11 @@ def write_run(
     evaluation = {
         "parameters_total": np.int64(12_345),
         "parameters_active": np.int64(12_345),
+        "multiply_adds_total": np.int64(12_224),
+        "multiply_adds_active": np.int64(12_224),
         "class_names": np.array(class_names or [str(c) for c in range(classes)]),
     }
-    arrays = RunArrays.from_arrays(routing, evaluation)
+    arrays = RunArrays.from_files({"routing": routing, "evaluation": evaluation})
     share_E = arrays.normalized_weights_ME.mean(0) if arrays.routed_count else np.full(experts, 1 / experts)
     atomic.write_text(folder / "config.yaml", yaml.safe_dump(plain_config(experts, seed, epochs, gate)))
     atomic.write_json(folder / "environment.json", ENVIRONMENT)

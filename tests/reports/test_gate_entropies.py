@@ -26,7 +26,7 @@ def test_one_selected_expert_makes_the_histogram_trivial(make_run):
     run = make_run("hard")
     hard = np.eye(5, dtype=np.float32)[run.routing["weights"].argmax(1)]
     routing = {**run.routing, "weights": hard, "selected": hard > 0}
-    picture = entropy_histogram(RunArrays.from_arrays(routing, run.arrays("evaluation")))
+    picture = entropy_histogram(RunArrays.from_files({"routing": routing, "evaluation": run.arrays("evaluation")}))
     assert "0 by construction" in picture.caption
     assert picture.rows[0]["samples"] == 360
 
@@ -36,6 +36,8 @@ def test_two_selected_experts_bound_the_entropy(make_run):
     selected = np.zeros((360, 5), bool)
     selected[:, :2] = True
     routing = {**run.routing, "weights": (0.5 * selected).astype(np.float32), "selected": selected}
-    caption = entropy_histogram(RunArrays.from_arrays(routing, run.arrays("evaluation"))).caption
+    caption = entropy_histogram(
+        RunArrays.from_files({"routing": routing, "evaluation": run.arrays("evaluation")})
+    ).caption
     # log2 2 = 1
     assert "At most 2 experts are selected for a sample, which bounds the entropy by 1.00 bits." in caption

@@ -84,6 +84,13 @@ def test_a_metric_of_another_version_is_shown_without_a_definition():
     assert "not a metric of this version" in number.definition
 
 
+def test_numbers_by_name_have_no_bar():
+    entry = {"usage_entropy_bits": {"value": {"first": 1.0, "last": 2.0}, "unit": "bits"}}
+    (number,) = numbers(entry, **SIZES)
+    assert number.text == f"first: 1.00, last: 2.00{S}bits"
+    assert number.filled is None
+
+
 def test_one_expert_leaves_one_value():
     (number,) = numbers({"usage_entropy_bits": {"value": 0.0, "unit": "bits"}}, experts=1, classes=10)
     assert number.bounds == f"always 0{S}bits"

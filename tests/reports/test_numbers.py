@@ -31,6 +31,10 @@ def test_a_list_keeps_its_order_and_its_gaps():
     assert digits([0.5, None, 0.25], "fraction") == "50.0, \N{EN DASH}, 25.0"
 
 
+def test_numbers_by_name_stand_after_their_names():
+    assert digits({"class": 0.5, "source": None}, "fraction") == "class: 50.0, source: \N{EN DASH}"
+
+
 def test_an_infinite_value_is_named():
     assert digits(math.inf, "nats") == "inf"
 

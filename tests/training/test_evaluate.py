@@ -124,5 +124,7 @@ def test_equally_sure_examples_are_ranked_by_their_margin_then_their_index(data)
     weights = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], dtype=np.float32)
     logits = np.array([[40, 0], [90, 0], [90, 0], [0, 50]], dtype=np.float32)
     index = np.arange(4)
+    said = {"log_probs": np.log(np.full((4, 4), 0.25)), "expert_log_prob_true": np.log(np.full((4, 2), 0.25))}
     routing = {"weights": weights, "gate_logits": logits, "sample_index": index, "label": index, "prediction": index}
+    routing |= said
     assert examples(routing, data)["sample_index"].tolist() == [1, 2, 0, 3]

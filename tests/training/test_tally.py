@@ -30,10 +30,10 @@ def test_rows_against_numpy_over_two_uneven_batches():
     assert row["train_usage_entropy_bits"] == pytest.approx(entropy(shares.mean(0), base=2), rel=1e-5)
     # a mean over batches, not over samples
     assert tally.mean("total") == pytest.approx((loss[:8].mean() + loss[8:].mean()).item() / 2)
-    usage = [tally.shares()[f"usage_share_{e}"] for e in range(5)]
+    usage = [tally.balance()[f"usage_share_{e}"] for e in range(5)]
     assert usage == pytest.approx(shares.mean(0).tolist(), rel=1e-5)
     counts = np.bincount(kept.argmax(1), minlength=5) / 11
-    assert [tally.shares()[f"load_share_{e}"] for e in range(5)] == pytest.approx(counts.tolist())
+    assert [tally.balance()[f"load_share_{e}"] for e in range(5)] == pytest.approx(counts.tolist())
 
 
 def test_numbers_have_a_root_mean_squared_error_in_the_place_of_an_error_rate():
@@ -60,7 +60,7 @@ def test_no_sample_routed():
     tally = Tally()
     tally.add(torch.ones(2), torch.zeros(2, dtype=torch.int64), output(torch.zeros(2, 3), torch.zeros(2, 4)))
     assert tally.row("train")["train_sample_entropy_bits"] == 0
-    assert set(tally.shares().values()) == {0.0}
+    assert set(tally.balance().values()) == {0.0}
 
 
 def test_normalized_leaves_rows_of_zeros():
@@ -94,7 +94,7 @@ def test_a_run_of_a_stack_has_the_numbers_of_its_solo_run(runs, experts):
         alone.add(loss[run], y[run], output(weights[run], log_probs[run]), {"total": loss[run].mean()})
         of_run = together.of_run(run)
         assert of_run.row("train") == pytest.approx(alone.row("train"))
-        assert of_run.shares() == pytest.approx(alone.shares())
+        assert of_run.balance() == pytest.approx(alone.balance())
         assert of_run.mean("total") == pytest.approx(alone.mean("total"))
 
 

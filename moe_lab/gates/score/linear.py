@@ -18,6 +18,8 @@ class Linear(Score):
           (arXiv:1701.06538) start.
     """
 
+    linear_in_input = True
+
     def __init__(self, sizes: Sizes, *, init: Literal["default", "zero"] = "default") -> None:
         super().__init__()
         self.head = LinearLayer(sizes.features, sizes.experts)

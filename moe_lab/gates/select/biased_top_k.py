@@ -26,9 +26,9 @@ class BiasedTopK(Select):
         self.selection_bias_1E = nn.Buffer(torch.zeros(1, sizes.experts), persistent=False)
 
     def biased(self, logits_BE: Tensor) -> Tensor:
-        """What is compared: s + b."""
+        """What is compared: s + b, and -inf for an expert that is not there, whose logit is -inf."""
         score_BE = logits_BE.softmax(-1) if self._softmax else logits_BE.sigmoid()
-        return score_BE + self.selection_bias_1E
+        return (score_BE + self.selection_bias_1E).masked_fill(logits_BE == -torch.inf, -torch.inf)
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         return k_largest(self.biased(logits_BE), self.sizes.k)

@@ -1,0 +1,33 @@
+"""How difficult each test sample is: what a single network, trained before, loses on it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from moe_lab.data.dataset import Data
+from moe_lab.errors import RunError
+from moe_lab.store.run import Run
+
+
+def with_difficulty(data: Data, folder: str | Path) -> Data:
+    """The data with the attribute ``difficulty``, -log P(y) in nats (of numbers: -log density) of the run in
+    ``folder``, a finished run of one network (`baseline=single`) on the same test samples.
+
+    Raises RunError where it is no such run.
+    """
+    run = Run(folder)
+    if not run.finished:
+        raise RunError(f"difficulty_from={folder}: the run is {run.status['status']}; give one that is finished")
+    routing = run.routing
+    if routing["weights"].shape[1] != 1:
+        raise RunError(
+            f"difficulty_from={folder}: a mixture of {routing['weights'].shape[1]} experts; give a run of one network, "
+            "trained with baseline=single"
+        )
+    same = np.array_equal(routing["sample_index"], data.test.index_N.cpu().numpy())
+    if not same or not np.array_equal(routing["label"], data.test.y_N.cpu().numpy()):
+        raise RunError(f"difficulty_from={folder}: tested on other samples; give a run on the same data set")
+    # with one network its log P(y) is the mixture's
+    loss_N = -routing["expert_log_prob_true"][:, 0]
+    return replace(data, attributes={**data.attributes, "difficulty": loss_N})

@@ -1,0 +1,56 @@
+"""In what experts specialize: metrics of every attribute, by name. How they are made: attribute_tables.py."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.attribute_tables import told
+from moe_lab.metrics.null import PERMUTATIONS
+from moe_lab.metrics.registry import metric, require_use
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="Theil 1970, uncertainty coefficient")
+def attribute_information_per_usage(arrays: RunArrays) -> dict[str, float]:
+    """I(E;A) / H(E) of the arg-max expert for every attribute A: the share of the experts' use that follows it."""
+    return _per_usage(arrays, {name: one.information for name, one in told(arrays).items()})
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab; permutations within strata: Good 2005")
+def attribute_information_null_per_usage(arrays: RunArrays) -> dict[str, float]:
+    """Mean I(E;A) / H(E) for every attribute A over 199 permutations of the samples within their class."""
+    return _per_usage(arrays, {name: one.information_null_D.mean() for name, one in told(arrays).items()})
+
+
+@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab; permutations within strata: Good 2005")
+def attribute_information_null_95_per_usage(arrays: RunArrays) -> dict[str, float]:
+    """The 95 % point of I(E;A) / H(E) for every attribute A over 199 permutations within class: the 190th in order."""
+    return _per_usage(arrays, {name: _upper(one.information_null_D) for name, one in told(arrays).items()})
+
+
+@metric(unit="bits", low="0", high="log2 E", better="none", source="Cover and Thomas 2006, eq. 2.60")
+def attribute_given_class_bits(arrays: RunArrays) -> dict[str, float]:
+    """I(E;A|Y) for every attribute A: what the arg-max expert tells of it beyond the class, plug-in."""
+    return {name: one.given_class for name, one in told(arrays).items()}
+
+
+@metric(unit="bits", low="0", high="log2 E", better="none", source="moe-lab; permutations within strata: Good 2005")
+def attribute_given_class_null_bits(arrays: RunArrays) -> dict[str, float]:
+    """Mean I(E;A|Y) for every attribute A over 199 permutations of the samples within their class: what chance is."""
+    return {name: one.given_class_null_D.mean() for name, one in told(arrays).items()}
+
+
+@metric(unit="bits", low="0", high="log2 E", better="none", source="moe-lab; permutations within strata: Good 2005")
+def attribute_given_class_null_95_bits(arrays: RunArrays) -> dict[str, float]:
+    """The 95 % point of I(E;A|Y) for every attribute A over 199 permutations within class: the 190th in order."""
+    return {name: _upper(one.given_class_null_D) for name, one in told(arrays).items()}
+
+
+def _per_usage(arrays: RunArrays, values: Mapping[str, float]) -> dict[str, float]:
+    """Divided by H(E) of the arg-max expert."""
+    usage_bits = require_use(arrays)
+    return {name: value / usage_bits for name, value in values.items()}
+
+
+def _upper(null_D: np.ndarray) -> float:
+    return null_D[round(0.95 * (PERMUTATIONS + 1)) - 1]

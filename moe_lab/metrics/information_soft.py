@@ -1,0 +1,70 @@
+"""Information from the gate's soft weights: an expert has a sample to the share of its normalized weight.
+
+The joint table is the mean weight of each expert over the samples of each class. A weight is no count, so there is no
+correction for bias here. H(E) of the same weights is ``usage_entropy_bits``.
+"""
+
+from moe_lab.metrics.arrays import ClassArrays, RunArrays
+from moe_lab.metrics.formulas import (
+    conditional_entropy_bits,
+    entropy_bits,
+    mutual_information_bits,
+    weighted_table,
+)
+from moe_lab.metrics.information import require_several_classes
+from moe_lab.metrics.registry import Undefined, metric, require_choice
+
+
+@metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948")
+def mutual_information_expert_label_soft_bits(arrays: RunArrays) -> float:
+    """I(E;Y) of the normalized weights: the joint is the mean weight of each expert over the samples of each class."""
+    require_choice(arrays)
+    return mutual_information_bits(arrays.label_weights_EC)
+
+
+@metric(
+    unit="bits",
+    low="0",
+    high="log2 min(E, C)",
+    better="higher",
+    source="after Krishnamurthy et al. 2023, arXiv:2302.14703",
+    task="classification",
+)
+def mutual_information_expert_prediction_soft_bits(arrays: ClassArrays) -> float:
+    """I(E;Y') of the normalized weights, Y' being what each expert itself predicts for the sample."""
+    require_choice(arrays)
+    own_ME = arrays.expert_prediction_NE[arrays.routed_N]
+    return mutual_information_bits(weighted_table(arrays.normalized_weights_ME, own_ME, arrays.classes))
+
+
+@metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948", task="classification")
+def mutual_information_expert_mixture_prediction_soft_bits(arrays: ClassArrays) -> float:
+    """I(E;Y') of the normalized weights, Y' being what the mixture predicts for the sample."""
+    require_choice(arrays)
+    predicted_M = arrays.prediction_N[arrays.routed_N]
+    return mutual_information_bits(weighted_table(arrays.normalized_weights_ME, predicted_M, arrays.classes))
+
+
+@metric(unit="fraction", low="0", high="1", better="higher", source="Theil 1970, uncertainty coefficient")
+def information_per_usage_soft(arrays: RunArrays) -> float:
+    """I(E;Y) / H(E), both of the normalized weights."""
+    require_choice(arrays)
+    require_several_classes(arrays)
+    usage_bits = float(entropy_bits(arrays.label_weights_EC.sum(1)))
+    if usage_bits == 0:
+        raise Undefined("H(E) is 0: one expert has all the weight")
+    return mutual_information_bits(arrays.label_weights_EC) / usage_bits
+
+
+@metric(unit="bits", low="0", high="log2 E", better="lower", source="Shannon 1948")
+def expert_given_label_entropy_soft_bits(arrays: RunArrays) -> float:
+    """H(E|Y) of the normalized weights: how many bits of the choice of expert the class leaves open."""
+    require_choice(arrays)
+    return conditional_entropy_bits(arrays.label_weights_EC.T)
+
+
+@metric(unit="bits", low="0", high="log2 C", better="lower", source="Shannon 1948")
+def label_given_expert_entropy_soft_bits(arrays: RunArrays) -> float:
+    """H(Y|E) of the normalized weights: how many bits of the class the choice of expert leaves open."""
+    require_choice(arrays)
+    return conditional_entropy_bits(arrays.label_weights_EC)

@@ -1,0 +1,104 @@
+"""The run's routing beside others of the same test samples: an untrained gate, k-means, what could be learned, and
+where it is known the right one. What they are: moe_lab/training/looks/references.py."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
+from moe_lab.metrics.formulas import adjusted_rand_index, entropy_bits, mutual_information_bits
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
+
+PREFIX = "reference_"
+WITHOUT_VALIDATION = "there is no validation split to which a gate could be fitted"
+
+
+def references(arrays: RunArrays) -> Mapping[str, np.ndarray]:
+    """Reference -> the expert of every test sample, -1 where none. Raises Undefined where there are none."""
+    require_several_experts(arrays)
+    stored = arrays.stored("evaluation")
+    found = {name.removeprefix(PREFIX): stored[name] for name in stored if name.startswith(PREFIX)}
+    if not found:
+        raise Undefined("no reference decompositions were stored: an earlier version of moe-lab trained the run")
+    return found
+
+
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="none",
+    source="Theil 1970, uncertainty coefficient",
+    null_element="null where one expert has all samples",
+)
+def reference_information_per_usage(arrays: RunArrays) -> dict[str, float | None]:
+    """I(E;Y) / H(E) of each reference decomposition: untrained gate, k-means of inputs and features, learnable gate."""
+    return {name: _per_usage(arrays, expert_N) for name, expert_N in references(arrays).items()}
+
+
+def _per_usage(arrays: RunArrays, expert_N: np.ndarray) -> float | None:
+    has = expert_N >= 0
+    counts_EC = arrays.counts_EC(expert_N[has], arrays.class_N[has])
+    usage_bits = float(entropy_bits(counts_EC.sum(1))) if has.any() else 0.0
+    return mutual_information_bits(counts_EC) / usage_bits if usage_bits else None
+
+
+@metric(
+    unit="ratio",
+    low="-1",
+    high="1",
+    better="none",
+    source="Hubert and Arabie 1985",
+    null_element="null where one expert has all samples",
+)
+def reference_agreement_ari(arrays: RunArrays) -> dict[str, float | None]:
+    """Adjusted Rand index of the run's arg-max expert with each reference decomposition; 0 is chance, 1 the same."""
+    require_choice(arrays)
+    return {name: _ari(arrays, other_N) for name, other_N in references(arrays).items()}
+
+
+def _ari(arrays: RunArrays, other_N: np.ndarray) -> float | None:
+    """Over the samples that both have routed; None where one of them has all samples in one part."""
+    both = arrays.routed_N & (other_N >= 0)
+    parts = [np.unique(one_N[both], return_inverse=True)[1] for one_N in (arrays.expert_N, other_N)]
+    sizes = [int(part.max(initial=0)) + 1 for part in parts]
+    if min(sizes) == 1:
+        return None
+    return adjusted_rand_index(np.bincount(parts[0] * sizes[1] + parts[1], minlength=np.prod(sizes)).reshape(sizes))
+
+
+@metric(unit="ratio", low="-1", high="1", better="higher", source="Hubert and Arabie 1985")
+def recovery_ari(arrays: RunArrays) -> float:
+    """Adjusted Rand index of the arg-max expert with the decomposition that is known to be right."""
+    require_choice(arrays)
+    truth = arrays.stored("evaluation").get("truth")
+    if truth is None:
+        raise Undefined("no decomposition of this data set is known to be right")
+    found = _ari(arrays, np.unique(arrays.stored("attributes")[str(truth)], return_inverse=True)[1])
+    if found is None:
+        raise Undefined("collapsed: one expert has all samples")
+    return found
+
+
+@metric(unit="fraction", low="0", high="1", better="lower", source="Woods et al. 1997", task="classification")
+def learnable_error_rate(arrays: ClassArrays) -> float:
+    """Error rate of the expert that a nearest-neighbour gate picks, fitted to validation samples, experts unchanged.
+
+    Beside the oracle, which knows the label: what a better gate could get out of these experts.
+    """
+    expert_N1 = _learnable(arrays)[:, None]
+    return (np.take_along_axis(arrays.expert_prediction_NE, expert_N1, 1)[:, 0] != arrays.label_N).mean()
+
+
+@metric(unit="sd", low="0", high="none", better="lower", source="Woods et al. 1997", task="regression")
+def learnable_rmse_sd(arrays: NumberArrays) -> float:
+    """Root mean squared error of the expert that a nearest-neighbour gate picks, fitted to validation samples."""
+    error_N = np.take_along_axis(arrays.expert_error_NE, _learnable(arrays)[:, None], 1)
+    return float(np.sqrt(np.square(error_N).mean()))
+
+
+def _learnable(arrays: RunArrays) -> np.ndarray:
+    found = references(arrays)
+    if "learnable" not in found:
+        raise Undefined(WITHOUT_VALIDATION)
+    return found["learnable"]

@@ -1,0 +1,1 @@
+"""What is looked at once, at the end of a run, besides the test split's routing."""

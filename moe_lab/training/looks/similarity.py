@@ -1,0 +1,34 @@
+"""How alike experts are inside: their hidden features and their weights. Legend: F parameters of one expert."""
+
+import torch
+from torch import Tensor, nn
+
+#: rows of a kernel at a time, so that large banks stay small in memory
+ROWS = 64
+
+
+def linear_cka(features_NEH: Tensor) -> Tensor:
+    """Linear centred kernel alignment of every two experts' features over the same samples, [E, E] in float64.
+
+    CKA(e, f) = |X_e' X_f|^2 / (|X_e' X_e| |X_f' X_f|), Frobenius norms, X_e the N x H features of expert e with the
+    mean of each column taken out: 1 for features that are a rotation and a scaling of each other, 0 for uncorrelated
+    ones; NaN for an expert whose features are constant.
+    Source: Kornblith, Norouzi, Lee and Hinton 2019, Similarity of neural network representations revisited,
+    arXiv:1905.00414, section 3 and eq. 4.
+    """
+    x_ENH = (features_NEH.double() - features_NEH.double().mean(-3, keepdim=True)).movedim(-2, -3)
+    hsic_EE = x_ENH.new_zeros(len(x_ENH), len(x_ENH))
+    # |X_e' X_f|^2 is the sum over sample pairs of the product of both kernels X X'
+    for rows_EMH in x_ENH.split(ROWS, dim=-2):
+        kernel_EX = (rows_EMH @ x_ENH.mT).flatten(-2)
+        hsic_EE += kernel_EX @ kernel_EX.mT
+    norm_E = hsic_EE.diagonal().sqrt()
+    return hsic_EE / (norm_E.unsqueeze(-1) * norm_E)
+
+
+def weight_cosine(bank: nn.Module) -> Tensor:
+    """Cosine of every two experts' parameters, laid out in one row each, [E, E] in float64; NaN for an expert whose
+    parameters are all zero. ``bank`` is a stack of experts; None of its parameters may be shared between them."""
+    weights_EF = torch.cat([parameter.detach().flatten(1) for parameter in bank.parameters()], -1).double()
+    norm_E = weights_EF.square().sum(-1).sqrt()
+    return weights_EF @ weights_EF.mT / (norm_E.unsqueeze(-1) * norm_E)

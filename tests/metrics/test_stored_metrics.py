@@ -1,0 +1,171 @@
+"""What holds for the metrics of attributes, references, interventions and similarity, on runs that store them all."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score, matthews_corrcoef, mutual_info_score
+
+from moe_lab.metrics import METRICS, RunArrays, compute, elements
+from moe_lab.metrics.attribute_tables import told
+from moe_lab.metrics.formulas import adjusted_rand_index
+from moe_lab.metrics.similarity import disagreement, error_correlation
+
+PER_EXPERT = {"removed_prediction", "removed_log_likelihood"}
+PER_PAIR = {"swapped_errors", "feature_cka", "weight_cosine"}
+
+
+@pytest.fixture(scope="module")
+def files_of(random_arrays):
+    """``files_of(seed, N, E)``: every file of a run of three classes."""
+
+    def make(seed: int, N: int = 60, E: int = 4) -> dict[str, dict[str, np.ndarray]]:
+        routing, rng = random_arrays(seed, N, E), np.random.default_rng(seed + 1)
+        alike_EE = rng.random((E, E))
+        alike_EE += alike_EE.T
+        attributes = {"class": routing["label"], "ink": rng.random(N), "word": rng.choice(["a", "bc"], N)}
+        evaluation = {
+            "parameters_total": np.array(10),
+            "parameters_active": np.array(5),
+            "multiply_adds_total": np.array(10),
+            "multiply_adds_active": np.array(5),
+            "truth": np.array("word"),
+            "reference_untrained": rng.integers(-1, E, N),
+            "reference_kmeans_pixels": rng.integers(0, E, N),
+            "reference_learnable": rng.integers(0, E, N),
+            "feature_cka": alike_EE / 2,
+            "weight_cosine": alike_EE / 2,
+        }
+        interventions = {
+            "removed_prediction": rng.integers(0, 3, (N, E)),
+            "removed_log_likelihood": -rng.random((N, E)),
+            "swapped_errors": np.rint(alike_EE * N / 2).astype(int),
+        }
+        return {
+            "routing": routing,
+            "evaluation": evaluation,
+            "attributes": attributes,
+            "interventions": interventions,
+        }
+
+    return make
+
+
+@given(seed=st.integers(0, 2**32 - 1), N=st.integers(1, 40), E=st.integers(2, 5))
+@settings(deadline=None, max_examples=25)
+def test_values_lie_within_bounds_or_are_null_with_a_reason(files_of, seed, N, E):
+    for name, entry in compute(RunArrays.from_files(files_of(seed, N, E))).items():
+        values = elements(entry["value"])
+        assert (None in values) == ("reason" in entry), name
+        low, high = METRICS[name].bounds(experts=E, classes=3)
+        for value in filter(None, values):
+            assert low is None or low - 1e-6 <= value, name
+            assert high is None or value <= high + 1e-6, name
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=15)
+def test_permuting_samples_changes_nothing(files_of, seed):
+    files = files_of(seed)
+    order = np.random.default_rng(seed).permutation(60)
+    permuted = {
+        file: {name: array[order] if array.shape[:1] == (60,) else array for name, array in arrays.items()}
+        for file, arrays in files.items()
+    }
+    after = compute(RunArrays.from_files(permuted))
+    for name, entry in compute(RunArrays.from_files(files)).items():
+        assert after[name]["value"] == pytest.approx(entry["value"], abs=1e-9), name
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=15)
+def test_permuting_experts_permutes_only_what_is_per_expert(files_of, seed):
+    """Clusters and references are parts without numbers; pairs are named by their experts."""
+    files, order = files_of(seed), np.random.default_rng(seed).permutation(4)
+    permuted = {
+        "routing": {n: a[:, order] if a.shape[1:] == (4,) else a for n, a in files["routing"].items()},
+        "interventions": {
+            n: a[order][:, order] if n in PER_PAIR else a[:, order] for n, a in files["interventions"].items()
+        },
+        "evaluation": {n: a[order][:, order] if n in PER_PAIR else a for n, a in files["evaluation"].items()},
+        "attributes": files["attributes"],
+    }
+    place = np.argsort(order)
+    most_EC = np.sort(RunArrays.from_files(files).label_counts_EC, axis=0)
+    tied = (most_EC[-1] == most_EC[-2]).any()
+    permuted["evaluation"]["reference_learnable"] = place[files["evaluation"]["reference_learnable"]]
+    after = compute(RunArrays.from_files(permuted))
+    for name, entry in compute(RunArrays.from_files(files)).items():
+        value = entry["value"]
+        if isinstance(value, list):
+            value = [value[e] for e in order]
+        if name == "removal_classes_drop" and tied:
+            continue  # a class that two experts share evenly is the first one's
+        if name == "swap_drop":
+            pairs = itertools.combinations(range(4), 2)
+            value = {f"{e}-{f}": value["{}-{}".format(*sorted((order[e], order[f])))] for e, f in pairs}
+        assert after[name]["value"] == pytest.approx(value, abs=1e-9), name
+
+
+def test_the_null_is_what_permuting_within_class_gives(files_of):
+    """Against 2,000 permutations of the samples themselves: both means have a standard error of about sd / sqrt 199."""
+    arrays = RunArrays.from_files(files_of(3, 200, 3))
+    found = told(arrays)["word"]
+    rng = np.random.default_rng(0)
+    expert, label = arrays.expert_N[arrays.routed_N], arrays.label_N[arrays.routed_N]
+    word = arrays.stored("attributes")["word"][arrays.routed_N]
+    plain, given_class = [], []
+    for _ in range(2000):
+        keys = rng.random(len(word))
+        shuffled = word.copy()
+        shuffled[np.argsort(label, kind="stable")] = word[np.lexsort((keys, label))]
+        plain.append(mutual_info_score(expert, shuffled) / np.log(2))
+        parts = [(mutual_info_score(expert[label == c], shuffled[label == c]), (label == c).mean()) for c in range(3)]
+        given_class.append(sum(bits * share for bits, share in parts) / np.log(2))
+    for ours, theirs in ((found.information_null_D, plain), (found.given_class_null_D, given_class)):
+        assert abs(ours.mean() - np.mean(theirs)) < 4 * np.std(theirs) / np.sqrt(199)
+        assert np.quantile(theirs, 0.9) < ours[189] < np.quantile(theirs, 0.98)
+    expected = sum(
+        mutual_info_score(expert[label == c], word[label == c]) * (label == c).mean() / np.log(2) for c in range(3)
+    )
+    assert found.given_class == pytest.approx(expected)
+
+
+def test_attributes_are_ranked_by_what_is_told_of_them(files_of):
+    """ink follows the expert: its tenths tell all of it; words and the class are drawn apart from the expert."""
+    files = files_of(0)
+    arrays = RunArrays.from_files(files)
+    files["attributes"]["ink"] = arrays.expert_N + 0.5
+    entries = compute(RunArrays.from_files(files))
+    value = entries["attribute_information_per_usage"]["value"]
+    assert next(iter(value)) == "ink" and value["ink"] == pytest.approx(1)
+    assert list(value.values()) == sorted(value.values(), reverse=True)
+    assert set(value) == {"class", "ink", "word", "kmeans_pixels"}
+    above = entries["attribute_given_class_bits"]["value"]["ink"]
+    assert above > entries["attribute_given_class_null_95_bits"]["value"]["ink"]
+
+
+def test_agreement_and_similarity_against_scikit_learn(random_arrays):
+    routing = random_arrays(1, N=80, E=3)
+    prediction, label = routing["expert_prediction"], routing["label"]
+    wrong = prediction != label[:, None]
+    for e, f in itertools.combinations(range(3), 2):
+        assert disagreement(prediction)[e, f] == pytest.approx((prediction[:, e] != prediction[:, f]).mean())
+        assert error_correlation(wrong)[e, f] == pytest.approx(matthews_corrcoef(wrong[:, e], wrong[:, f]))
+        table = np.zeros((3, 3), int)
+        np.add.at(table, (prediction[:, e], prediction[:, f]), 1)
+        expected = adjusted_rand_score(prediction[:, e], prediction[:, f])
+        assert adjusted_rand_index(table) == pytest.approx(expected)
+    assert adjusted_rand_index(np.diag([3, 4])) == 1
+
+
+def test_why_a_value_is_missing_is_said(files_of):
+    files = files_of(0)
+    files["evaluation"] |= {"batch_dependent": np.bool_(True)}
+    del files["evaluation"]["truth"], files["evaluation"]["reference_learnable"], files["interventions"]
+    entries = compute(RunArrays.from_files(files))
+    assert "batch-mates" in entries["removal_own_drop"]["reason"]
+    assert "no decomposition" in entries["recovery_ari"]["reason"]
+    assert "no validation split" in entries["learnable_error_rate"]["reason"]
