@@ -31,12 +31,12 @@ def images(samples: int, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10
     return Data(train=train, validation=none, test=train, shape=shape, class_names=names, attributes={})
 
 
-def training(words: Sequence[str], data: Data, runs: int = 1) -> Loop:
+def training(words: Sequence[str], data: Data, runs: int = 1, shared: bool = True) -> Loop:
     """A fresh training loop of moe-lab for the config that the words name, whatever its data set, on ``data``; of
-    several stacked runs with seeds of their own that share the minibatches."""
+    several stacked runs with seeds of their own that share the minibatches, or draw their own."""
     config, members = prepare([*words, "trainer.epochs=1000000"]).config, []
     settle(config)
     for seed in range(runs):
-        own = {**config, "seed": seed, "seed_order": 0}
+        own = {**config, "seed": seed, "seed_order": 0 if shared else seed}
         members.append(Member(learner_of(own, data), build(own["trainer"]), seeds_of(own)))
     return Loop(members, data, Watch(), lambda: False)

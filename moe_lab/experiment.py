@@ -145,7 +145,7 @@ class _Session:
     def _loop(self) -> Loop:
         jobs = [writer.job for writer in self._writers]
         for job in jobs[1:]:
-            for name in ("dataset", "device"):
+            for name in ("dataset", "device", "recipe"):
                 if job.config[name] != jobs[0].config[name]:
                     raise Apart(f"runs of one stack share {name}, and these have several")
         settle(jobs[0].config)
@@ -153,7 +153,8 @@ class _Session:
             Member(learner_of(job.config, self._data), build(job.config["trainer"]), seeds_of(job.config))
             for job in jobs
         ]
-        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due())
+        recipe = build(jobs[0].config["recipe"])
+        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due(), recipe)
 
     def _open(self) -> list[tuple[int, RunWriter]]:
         return [(run, writer) for run, writer in enumerate(self._writers) if writer.open]
@@ -222,6 +223,8 @@ class _Session:
         if assignments := loop.state.records[run].assignments:
             expert = torch.stack(assignments).numpy()
             files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
+        if weights := loop.state.records[run].stage_weights:
+            files["stages"] = {"weights": torch.stack(weights).numpy()}
         return files
 
 

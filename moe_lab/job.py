@@ -11,7 +11,7 @@ import torch
 
 from moe_lab.baseline import Baseline
 from moe_lab.checks import combine_rule
-from moe_lab.config.build import build
+from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import config_key, differences
@@ -28,6 +28,7 @@ from moe_lab.steering import Controller
 from moe_lab.store.run import Run
 from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class Experiment:
     gate: Gate
     objective: Objective
     baseline: Baseline
+    recipe: Recipe
     trainer: Trainer
     regularizers: dict[str, Regularizer] = field(default_factory=dict)
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -92,10 +94,22 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
 
     Raises ConfigError, and DataError where a user's data file cannot be described.
     """
-    config = compose(words, config_dir)
+    config, chosen = compose(words, config_dir), choices(words, config_dir)
+    return composed_job(config, chosen, compose([], config_dir), config_dir, plugins)
+
+
+def composed_job(
+    config: Config,
+    chosen: dict[str, Any],
+    defaults: Config,
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+) -> Job:
+    """The job of a composed config: every value checked, and how the parts fit each other. ``chosen`` are the options
+    taken of each group, ``defaults`` what is composed without words. Raises ConfigError and DataError as ``prepare``.
+    """
     check(config, Experiment, plugins)
-    chosen = choices(words, config_dir)
-    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
+    return _job(config, chosen, differences(config, defaults, chosen, config_dir))
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -104,7 +118,7 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     Where the earlier run left k, the rule of combination or the dispatch open, so does this one. Raises ConfigError and
     DataError as ``prepare`` does, RunError where the run's files cannot be read.
     """
-    config, chosen = vary(_as_left_open(run), words, config_dir)
+    config, chosen = vary(_as_left_open(run.config, run.status), words, config_dir)
     check(config, Experiment, plugins)
     typed = [word.partition("=")[0] for word in words]
     kept = {
@@ -118,14 +132,19 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
 
 def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
     """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
-    check(run.config, Experiment, plugins)
-    return _job(_as_left_open(run), run.status.get("choices") or {}, run.status.get("differs") or {})
+    return checked_job(run.config, run.status, plugins)
 
 
-def _as_left_open(run: Run) -> Config:
+def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
+    """The job of a stored config and its ``Job.facts``, checked like a command line. Raises ConfigError."""
+    check(config, Experiment, plugins)
+    return _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
+
+
+def _as_left_open(stored: Config, facts: Config) -> Config:
     """The stored config with those keys open again that its words left open."""
-    config = copy.deepcopy(run.config)
-    for key in run.status.get("left_open") or []:
+    config = copy.deepcopy(stored)
+    for key in facts.get("left_open") or []:
         node, name = _place(config, key)
         if isinstance(node, dict) and key in OPEN:
             node[name] = OPEN[key]
@@ -147,6 +166,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         learner = complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
+    if reason := build(config["recipe"]).lack(learner, build(config["trainer"])):
+        raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
     gate = mixture.gate
     left_open = [key for key, value in OPEN.items() for node, name in [_place(config, key)] if node.get(name) == value]
     resolved = {

@@ -1,6 +1,7 @@
 """A mixture: experts, a gate and the rule that combines them; and what trains it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,6 +79,19 @@ class Mixture(nn.Module):
         if not self.training:
             routing = infer(routing, self.inference, noise)
         return experts.mix(routing, self.combine)
+
+
+@contextmanager
+def as_trained(mixture: Mixture) -> Iterator[None]:
+    """In evaluation mode, but with the weights that it is trained with, whatever ``inference`` says."""
+    training, inference = mixture.training, mixture.inference
+    mixture.eval()
+    mixture.inference = "mixture"
+    try:
+        yield
+    finally:
+        mixture.train(training)
+        mixture.inference = inference
 
 
 @dataclass(frozen=True)

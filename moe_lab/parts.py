@@ -235,6 +235,8 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
+    #: [..., B, E] of an E step that is held fixed; None where it is taken anew at every step
+    responsibilities_BE: Tensor | None = None
 
 
 class Objective(nn.Module):

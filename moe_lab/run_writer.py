@@ -37,18 +37,25 @@ class RunWriter:
         self.open = False
         self.log = logging.Logger(f"moe_lab.{folder.name}")
         self._status = StatusFile(folder, **job.facts, headline={})
-
-    def start(self, device: str, runs: int) -> None:
-        """``runs``: how many train together as one program."""
         handler = logging.FileHandler(self.folder / "train.log", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self.log.addHandler(handler)
-        config = self.job.config
-        write_text(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-        facts = environment(config["trainer"]["threads"], self.job.key, device)
+
+    def plan(self) -> None:
+        """What a job of a sweep leaves before it starts."""
+        self._config()
+        self._status.plan()
+
+    def start(self, device: str, runs: int) -> None:
+        """``runs``: how many train together as one program."""
+        self._config()
+        facts = environment(self.job.config["trainer"]["threads"], self.job.key, device)
         write_json(self.folder / "environment.json", {**facts, "stacked_runs": runs})
         self._status.start()
         self.open = True
+
+    def _config(self) -> None:
+        write_text(self.folder / "config.yaml", yaml.safe_dump(self.job.config, sort_keys=False))
 
     def progress(self, record: Record) -> None:
         """The history as far as it goes, and a sign of life."""
@@ -58,6 +65,8 @@ class RunWriter:
     def history(self, record: Record) -> None:
         write_csv(self.folder / "history.csv", record.history)
         write_csv(self.folder / "timing.csv", record.timing)
+        if record.stages:
+            write_csv(self.folder / "stages.csv", record.stages)
 
     def results(self, files: dict[str, dict[str, Any]], record: Record) -> None:
         """The arrays of the look at the test split, the metrics that follow from them and from the history, and the

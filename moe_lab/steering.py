@@ -23,6 +23,11 @@ class Controller(nn.Module):
     #: name of the gate's buffer that it moves, which checkpoints then keep; refuses gates that have none
     steers: ClassVar[str | None] = None
 
+    @property
+    def constrains(self) -> bool:
+        """Whether it changes what the gate decides."""
+        return type(self).constrain is not Controller.constrain
+
     def misfit(self, gate: Gate) -> str | None:
         """What it lacks in this gate, to stand between "needs" and ", or leave it out"; None where it fits."""
         return None

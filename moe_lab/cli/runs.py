@@ -12,7 +12,11 @@ Examples:
 
     moe-lab runs
 
-    moe-lab runs elsewhere -f json
+    moe-lab runs gate=attentive status=failed
+
+    moe-lab runs runs/gates --sort test_error_rate
+
+    moe-lab runs elsewhere regularizer=importance seed=0,1 -f json
 """
 
 #: what the terminal shows, if it is wide enough; the other forms have every headline metric
@@ -29,19 +33,46 @@ WIDE = 100
 
 
 def runs(
-    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="A folder of runs.")] = RUNS,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH] [KEY=VALUE]...", help="A folder of runs; what the listed runs have."),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="KEY", help="Order by a metric or a choice; -KEY: the largest first."),
+    ] = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """List runs: status, choices that differ from the defaults, headline metrics."""
+    """List runs, those of sweeps too: status, choices that differ from the defaults, headline metrics."""
     from moe_lab.cli.tables import show
-    from moe_lab.errors import RunError
     from moe_lab.store.run import find_runs
+    from moe_lab.store.select import chosen, ordered
 
-    if path != RUNS and not path.is_dir():
-        raise RunError(f"{path} is no folder of runs")
-    rows = [_row(run, path) for run in find_runs(path)]
+    path, filters = _split(words or [])
+    rows = chosen([_row(run, path) for run in find_runs(path)], filters)
+    if sort is not None:
+        rows = ordered(rows, sort)
+    for row in rows:
+        del row["options"]
     columns = list(dict.fromkeys(["run", "status", "choices", *LABELS, *(name for row in rows for name in row)]))
-    show(rows, columns, form, empty=f"no runs in {path}: start one with `moe-lab train`", labels=_labels(rows))
+    which = f" with {' '.join(filters)}" if filters else ""
+    empty = f"no runs in {path}{which}" + ("" if filters else ": start one with `moe-lab train`")
+    show(rows, columns, form, empty=empty, labels=_labels(rows))
+
+
+def _split(words: list[str]) -> tuple[Path, list[str]]:
+    """The folder, which comes first if it is given at all, and the filters."""
+    from moe_lab.errors import RunError
+
+    path, filters = RUNS, list(words)
+    if filters and ("=" not in filters[0] or Path(filters[0]).is_dir()):
+        path = Path(filters.pop(0))
+        if not path.is_dir() and path != RUNS:
+            raise RunError(f"{path} is no folder of runs")
+    for word in filters:
+        if "=" not in word:
+            raise RunError(f"{word} is no filter: write KEY=VALUE, such as gate=attentive or status=failed")
+    return path, filters
 
 
 def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
@@ -65,10 +96,11 @@ def _row(run, path: Path) -> dict[str, Any]:
     try:
         status = run.status
     except RunError:
-        return {"run": name, "status": "unreadable", "choices": {}}
+        return {"run": name, "status": "unreadable", "choices": {}, "options": {}}
     return {
         "run": name,
         "status": status["status"],
         "choices": status.get("differs") or {},
+        "options": status.get("choices") or {},
         **(status.get("headline") or {}),
     }

@@ -43,8 +43,8 @@ def train(
     """Train one mixture, evaluate it once on the test split, and write a report."""
     from moe_lab import experiment, job
     from moe_lab.cli.progress import progress
-    from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.summary import print_summary
+    from moe_lab.signals import stop_asked
     from moe_lab.store.folders import check_name, claim
     from moe_lab.store.run import Run
     from moe_lab.training.watch import Diverged, Stopped

@@ -1,10 +1,12 @@
 """Composing a config with Hydra. The one module that touches Hydra's inside; Hydra is imported only when it is used."""
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moe_lab.config.explain import Choices, Config, explain, leaves
 from moe_lab.config.messages import one_line
@@ -12,7 +14,12 @@ from moe_lab.config.sources import Sources, open_sources
 from moe_lab.config.words import EXAMPLE, Word, vet
 from moe_lab.errors import ConfigError
 
-_MISSING = "???"
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+MISSING = "???"
+#: values of one word of a sweep
+MOST_VALUES = 100_000
 
 
 def compose(words: Sequence[str], config_dir: Path | None = None) -> Config:
@@ -23,7 +30,7 @@ def compose(words: Sequence[str], config_dir: Path | None = None) -> Config:
     """
     config, _ = compose_leniently(words, config_dir)
     for key, value in leaves(config):
-        if value == _MISSING:
+        if value == MISSING:
             raise ConfigError(f"{key} must be given: add {key}=VALUE")
     return config
 
@@ -45,11 +52,17 @@ def options(group: str, config_dir: Path | None = None) -> list[str]:
 
 def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> tuple[Config, Choices]:
     """Config and choices; a key that must be given but was not holds '???'. For comparing options."""
+    sources = open_sources(config_dir)
+    return copy.deepcopy(_composed(tuple(words), sources, sources.stamp()))
+
+
+@lru_cache(maxsize=512)
+def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
+    """Composed once as long as no file of the sources changes: Hydra takes a tenth of a second."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    sources = open_sources(config_dir)
     parsed = [parse(word) for word in words]
     for word in parsed:
         vet(word, sources)
@@ -70,23 +83,64 @@ def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> t
 
 def parse(text: str) -> Word:
     """A word as Hydra's grammar reads it. Raises ConfigError where it cannot be read."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import OverrideType, ValueType
+
+    override = _override(text)
+    kind = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}.get(override.type, "add")
+    several = override.value_type not in (None, ValueType.ELEMENT)
+    value = None if several else override.value()
+    return Word(text, override.key_or_group, value, kind, override.package, several)
+
+
+def expand(text: str, sources: Sources) -> list[str]:
+    """The words of one value each that a word stands for in Hydra's sweep grammar: ``k=1,2``, ``seed=range(0,10)``,
+    ``gate=glob(*)``, ``choice``, ``sort`` and ``shuffle``; itself, where it has one value.
+
+    Raises ConfigError where it cannot be read, or has no list of values or one that is too long.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.types import RangeSweep
+
+    override = _override(text, _Options(sources))
+    if not override.is_sweep_override():
+        return [text]
+    if not override.is_discrete_sweep():
+        raise ConfigError(f"{text} is no list of values: a grid needs some, such as {override.key_or_group}=1,2")
+    found = override.value()
+    if isinstance(found, RangeSweep):
+        step, width = found.step, found.stop - found.start
+        if step == 0 or not width / step <= MOST_VALUES:
+            raise ConfigError(f"{text}: has more than {MOST_VALUES} values")
+    [jobs] = BasicSweeper.split_arguments([override], None)
+    if not jobs:
+        raise ConfigError(f"{text} has no value")
+    return [word for [word] in jobs]
+
+
+class _Options:
+    """What Hydra's ``glob`` asks for: the options of a group."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def get_group_options(self, group: str, results_filter: object) -> list[str]:
+        return self._sources.options(group)
+
+
+def _override(text: str, loader: _Options | None = None) -> "Override":
+    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     if len(text.splitlines()) != 1 or not ("=" in text or text.startswith("~")):
         raise ConfigError(f"'{one_line(text)}' is not KEY=VALUE; for example: {EXAMPLE}")
     try:
-        [override] = OverridesParser.create().parse_overrides([text])
+        [override] = OverridesParser.create(loader).parse_overrides([text])
     except HydraException as error:
         if _wants_full_error():
             raise
         reason = _reason(error).removeprefix(f"Error parsing override '{text}' ")
         raise ConfigError(f"'{text}' cannot be read ({reason}); for example: {EXAMPLE}") from None
-    kind = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}.get(override.type, "add")
-    several = override.value_type not in (None, ValueType.ELEMENT)
-    value = None if several else override.value()
-    return Word(text, override.key_or_group, value, kind, override.package, several)
+    return override
 
 
 @contextmanager

@@ -9,6 +9,9 @@ from types import ModuleType
 from moe_lab.config.messages import one_line
 from moe_lab.errors import ConfigError
 
+#: every name that was ever imported as a plug-in, in order
+_IMPORTED: dict[str, None] = {}
+
 
 class PluginLoader(SourceFileLoader):
     """Marks a module as a plug-in."""
@@ -35,8 +38,7 @@ def load_plugin(path: Path) -> ModuleType:
 
 def loaded_plugins() -> list[str]:
     """Names of the plug-in modules that this process has loaded."""
-    modules = list(sys.modules.items())
-    return [name for name, module in modules if isinstance(getattr(module, "__loader__", None), PluginLoader)]
+    return [name for name in _IMPORTED if isinstance(getattr(sys.modules.get(name), "__loader__", None), PluginLoader)]
 
 
 def _installed(name: str, path: Path) -> bool:
@@ -50,6 +52,7 @@ def _import(name: str, path: Path) -> ModuleType:
         raise ConfigError(f"--plugin {path}: cannot be imported")
     module = module_from_spec(spec)
     sys.modules[name] = module
+    _IMPORTED[name] = None
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

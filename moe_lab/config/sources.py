@@ -13,6 +13,10 @@ from moe_lab.errors import ConfigError
 
 #: holds the package data, a link to conf/ at the top of the repository
 BUILT_IN = Path(__file__).resolve().parents[1] / "conf"
+#: groups that say how a sweep is done; they are no part of a run's config
+OF_A_SWEEP = ("launcher", "sweeper")
+#: a reference from one key to another; the environment is no key
+_REFERENCE = re.compile(r"\$\{(?!oc\.env:[^${}]*\})")
 _PACKAGE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
 
 
@@ -43,6 +47,17 @@ class Sources:
     def mappings(self) -> dict[str, str]:
         """Name of the mapping that holds the options of a several-at-once group -> the group."""
         return {f"{group}s": group for group in self.several}
+
+    def stamp(self) -> int:
+        """Another number when a file has been added, removed or written."""
+        files = [folder / file for folder in self.folders for file in _yaml_files(folder)]
+        return hash(tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+
+    @cached_property
+    def refer(self) -> bool:
+        """Whether any file has a value that follows from another key."""
+        files = (folder / file for folder in self.folders for file in _yaml_files(folder))
+        return any(_REFERENCE.search(file.read_text(errors="replace")) for file in files)
 
     def options(self, group: str) -> list[str]:
         """Sorted names. Raises ConfigError where there is no such group."""

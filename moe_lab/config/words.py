@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from moe_lab.config.messages import did_you_mean, one_line, there_are
-from moe_lab.config.sources import Sources
+from moe_lab.config.sources import OF_A_SWEEP, Sources
 from moe_lab.errors import ConfigError
 
 EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"
@@ -38,6 +38,10 @@ def _vet_form(word: Word, sources: Sources) -> None:
         raise ConfigError(f"'{word.text}' has no key: write KEY=VALUE, such as {EXAMPLE}")
     if re.match(r"hydra\b", word.key):
         raise ConfigError(f"'{word.text}': hydra.* words are not used; see `moe-lab --help` for options")
+    if word.key.partition(".")[0] in OF_A_SWEEP:
+        raise ConfigError(
+            f"'{word.text}' says how a sweep is done: it is a word of `moe-lab sweep`, and of no single run"
+        )
     if word.kind == "delete":
         raise ConfigError(f"'{word.text}': nothing can be removed from a config.{_empty_choice(word.key, sources)}")
     if word.kind == "add":

@@ -13,8 +13,7 @@ class Em(Objective):
 
     Soft: h_e = w_e P_e(y_i) / sum_e' w_e' P_e'(y_i). Hard: h is one at the largest of these (of equal ones the lower
     index) and zero elsewhere. The E step is taken at the current parameters, so soft, its gradient is exactly that of
-    the mixture's likelihood; the value is larger by the entropy of h. An outer loop that keeps h for several M-steps is
-    a recipe.
+    the mixture's likelihood; the value is larger by the entropy of h. ``recipe=em`` keeps h for several steps.
     Source: Jordan and Jacobs 1994, Hierarchical mixtures of experts and the EM algorithm; the hard form: as the code of
     arXiv:2302.14703 assigns samples.
 
@@ -31,11 +30,14 @@ class Em(Objective):
 
     def forward(self, step: Step) -> Tensor:
         joint_BE = step.output.routing.log_weights_BE + step.output.experts.log_likelihood_BE(step.y_B)
-        responsibilities_BE = self._e_step(joint_BE.detach())
+        responsibilities_BE = step.responsibilities_BE
+        if responsibilities_BE is None:
+            responsibilities_BE = self.e_step(joint_BE.detach())
         # log w is -inf where an expert is not selected: 0 times it counts as 0
         return -(responsibilities_BE * joint_BE.masked_fill(responsibilities_BE == 0, 0.0)).sum(-1)
 
-    def _e_step(self, joint_BE: Tensor) -> Tensor:
+    def e_step(self, joint_BE: Tensor) -> Tensor:
+        """The responsibilities [..., B, E] that follow from log w_e + log P_e(y)."""
         if self._hard:
             best_B1 = joint_BE.argmax(-1, keepdim=True)
             return torch.zeros_like(joint_BE).scatter(-1, best_B1, 1.0)

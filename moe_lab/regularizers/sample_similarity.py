@@ -10,6 +10,7 @@ from moe_lab.errors import ConfigError
 from moe_lab.layers import hyper
 from moe_lab.networks.frozen import RandomFeatures, RunFeatures
 from moe_lab.parts import Regularizer, Sizes, Step
+from moe_lab.products import row_products
 from moe_lab.ranges import NonNegative
 
 #: samples whose distances to others are computed at once
@@ -151,7 +152,7 @@ def distances(x_BD: Tensor, norms_B1: Tensor, start: int) -> Tensor:
     """|x_i - x_j| of a block of samples to themselves and to all later ones, by one matrix product; exactly zero of a
     sample to itself."""
     block = slice(start, start + BLOCK)
-    squared_bB = (x_BD[..., block, :] @ x_BD[..., start:, :].mT).mul_(-2)
+    squared_bB = row_products(x_BD[..., block, :], x_BD[..., start:, :]).mul_(-2)
     squared_bB.add_(norms_B1[..., block, :]).add_(norms_B1[..., start:, :].mT)
     distance_bB = squared_bB.clamp_min_(0.0).sqrt_()
     distance_bB.diagonal(dim1=-2, dim2=-1).zero_()

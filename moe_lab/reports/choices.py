@@ -15,6 +15,7 @@ PARTS = {
     "baseline": ("baseline", "baseline"),
     "regularizers": ("regularizer", "regularizers"),
     "controllers": ("controller", "controllers"),
+    "recipe": ("recipe", "recipe"),
 }
 #: single values: label -> where the config has them
 VALUES = {

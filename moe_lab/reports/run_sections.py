@@ -12,6 +12,7 @@ from moe_lab.reports.expert_accuracy import expert_accuracy, expert_rmse
 from moe_lab.reports.gate_entropies import entropy_histogram
 from moe_lab.reports.images import is_image, typical_images
 from moe_lab.reports.interventions import removal_picture, swap_picture
+from moe_lab.reports.lasso_path import path_pictures
 from moe_lab.reports.more_images import gate_pictures, regretted_images
 from moe_lab.reports.picture import Picture
 from moe_lab.reports.predictive import accuracy_of_means, predictive_picture
@@ -50,8 +51,9 @@ def history_sections(history: curves.History) -> list[Section]:
 def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]:
     """All chapters of a finished run: the curves, and what the routing of the test split shows."""
     sections = history_sections(run.history)
+    path = _path(run)
     if arrays.routed_count == 0:
-        return [*sections, Section("Specialization", notes=(NONE_ROUTED,))]
+        return [*sections, *path, Section("Specialization", notes=(NONE_ROUTED,))]
     predicted = _predicted(run, arrays, target)
     images, notes = _images(run, arrays, target)
     if arrays.experts == 1:
@@ -60,7 +62,7 @@ def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]
     use = Section(use.title, (*use.pictures, entropy_histogram(arrays)))
     special = _special(run, arrays, target, images, notes)
     after = [*_plane(run, arrays, target), _competence(run, arrays, target), *_alike(run, arrays)]
-    return [training, *predicted, use, special, *after]
+    return [training, *path, *predicted, use, special, *after]
 
 
 def _special(run: Run, arrays: Arrays, target: Target, images: tuple[Picture, ...], notes: tuple[str, ...]) -> Section:
@@ -93,6 +95,14 @@ def _alike(run: Run, arrays: Arrays) -> list[Section]:
 
 def _there(parts: Iterable[Part | None]) -> tuple[Part, ...]:
     return tuple(part for part in parts if part is not None)
+
+
+def _path(run: Run) -> list[Section]:
+    """Of a run over a path of lambdas: weights, active experts and error against lambda."""
+    if not run.stages or "lambda" not in run.stages[0]:
+        return []
+    weights_SIE = run.arrays("stages")["weights"] if run.has("stages") else None
+    return [Section("The path", path_pictures(run.stages, weights_SIE))]
 
 
 def _predicted(run: Run, arrays: Arrays, target: Target) -> list[Section]:

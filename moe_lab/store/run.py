@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import zipfile
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,11 @@ class Run:
         return self._csv("timing.csv")
 
     @cached_property
+    def stages(self) -> list[dict[str, float | None]]:
+        """stages.csv, a row a stage of the recipe; none where it has no stages."""
+        return self._csv("stages.csv") if (self.path / "stages.csv").is_file() else []
+
+    @cached_property
     def routing(self) -> dict[str, np.ndarray]:
         return self.arrays("routing")
 
@@ -122,5 +129,19 @@ class Run:
 
 def find_runs(root: Path) -> list[Run]:
     """Every run folder at or below ``root``, sorted by path; links are not followed out of it."""
-    found = sorted({path.parent for path in root.rglob("status.json") if not path.is_symlink()})
-    return [Run(path) for path in found]
+    return [Run(path) for path in sorted(_run_folders(root))]
+
+
+def _run_folders(folder: Path) -> Iterator[Path]:
+    """A run holds no other run, so it is not looked into."""
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except OSError:
+        return
+    if any(entry.name == "status.json" and not entry.is_symlink() for entry in entries):
+        yield Path(folder)
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _run_folders(Path(entry.path))

@@ -29,6 +29,9 @@ class StatusFile:
             **facts,
         }
 
+    def plan(self) -> None:
+        self._write("planned")
+
     def start(self) -> None:
         pid = os.getpid()
         self._write("running", pid=pid, host=socket.gethostname(), process_start=process_start(pid), started_at=now())

@@ -18,6 +18,7 @@ from moe_lab.training.fitting import batches, fit_gate
 from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
+from moe_lab.training.recipe import Course, Recipe
 from moe_lab.training.stack import state_of_run, together
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import PauseAsked, Watch
@@ -44,7 +45,14 @@ class Loop:
     they would have, but nothing more is written down of it.
     """
 
-    def __init__(self, members: Sequence[Member], data: Data, watch: Watch, pause_asked: PauseAsked) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        data: Data,
+        watch: Watch,
+        pause_asked: PauseAsked,
+        recipe: Recipe | None = None,
+    ) -> None:
         """Raises Apart where the members cannot be trained as one program."""
         self.members = list(members)
         self.learner = together(self.members)
@@ -67,6 +75,8 @@ class Loop:
         self._tally = Tally()
         self._noise = self._noises("noise/0")
         self._clock = 0.0
+        self._recipe = recipe or Recipe()
+        self._course = Course(self.learner, trainers, data, self.batches_an_epoch, self._noises)
 
     @property
     def finished(self) -> bool:
@@ -89,6 +99,7 @@ class Loop:
                 return False
         fit_gate(self.learner.mixture, self._data, self._batch_size)
         self._write_down(started)
+        self._recipe.after_epoch(self._course, self.state.epoch, self.state.records)
         self._next_epoch()
         return True
 
@@ -100,6 +111,7 @@ class Loop:
             "tally": self._tally.sums,
             "noise": self._noise.state(),
             "augment_noise": self._order.noise.state(),
+            "recipe": self._recipe.state(),
             "seconds": self._clock,
             "epoch": self.state.epoch,
             "batch": self.state.batch,
@@ -113,6 +125,7 @@ class Loop:
         self.state = State(state["epoch"], state["batch"], [Record(**record) for record in state["records"]])
         self._begin_epoch()
         self._tally = Tally({name: one.to(self._device) for name, one in state["tally"].items()})
+        self._recipe.restore({name: one.to(self._device) for name, one in state["recipe"].items()})
         self._noise.restore([one.cpu() for one in state["noise"]])
         self._order.noise.restore([one.cpu() for one in state["augment_noise"]])
 
@@ -127,6 +140,7 @@ class Loop:
             "tally": self._tally.of_run(run).sums,
             "noise": self._noise.state()[run : run + 1],
             "augment_noise": self._order.noise_of_run(run).state(),
+            "recipe": state_of_run(self._recipe.state(), run),
             "records": [asdict(self.state.records[run])],
         }
 
@@ -142,11 +156,13 @@ class Loop:
         self._optimizer.set_rates(done)
         if self.learner.controllers:
             self.learner.before_step(self._progress(done))
+        self._recipe.before_step(self._course, self.state.epoch, self.state.batch)
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture = self.learner.mixture
         with products_in(self._precision):
             output = self.learner(x_BD, self._noise)
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
+        step = self._recipe.seen(step, self._order.index(self.state.batch))
         loss_B, losses = self.learner.losses(step)
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters

@@ -34,13 +34,17 @@ class Order:
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
         """Inputs and labels of batch ``number`` of the epoch."""
-        if self._order is None:
-            self._order = self._drawn()
-        index_B = self._order[..., number * self._size : (number + 1) * self._size]
+        index_B = self.index(number)
         x_BD, y_B = (rows(one, index_B) for one in (self._data.train.x_ND, self._data.train.y_N))
         if self._data.augment is not None:
             x_BD = self._data.augment(x_BD, self.noise)
         return x_BD, y_B if self._runs == 1 else y_B.expand(self._runs, y_B.shape[-1])
+
+    def index(self, number: int) -> Tensor:
+        """Which samples of the training split are in batch ``number`` of the epoch: [B], or [R, B]."""
+        if self._order is None:
+            self._order = self._drawn()
+        return self._order[..., number * self._size : (number + 1) * self._size]
 
     def noise_of_run(self, run: int) -> Noise:
         """The noise that the run would have alone, as it is when the epoch begins."""

@@ -7,11 +7,12 @@ import pytest
 from moe_lab.config.compose import compose_leniently
 from moe_lab.config.explain import leaves
 from moe_lab.config.outline import outline
-from moe_lab.config.sources import open_sources
+from moe_lab.config.sources import OF_A_SWEEP, open_sources
 from moe_lab.errors import ConfigError
 
 SOURCES = open_sources()
-CHOICES = [f"{group}={option}" for group in SOURCES.groups for option in SOURCES.options(group) if "/" not in group]
+OF_A_RUN = [group for group in SOURCES.groups if "/" not in group and group not in OF_A_SWEEP]
+CHOICES = [f"{group}={option}" for group in OF_A_RUN for option in SOURCES.options(group)]
 OWN = {
     "experts/mine.yaml": "defaults:\n  - mlp\n  - _self_\nhidden: 7\nshape: {wide: true, deep: 3}\n",
     "regularizer/mine.yaml": "# @package regularizers.mine\n_target_: mine.Mine\nweight: 0.5\n",

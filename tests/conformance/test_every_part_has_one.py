@@ -21,13 +21,14 @@ FOLDERS = {
     "objective": "objective",
     "regularizer": "regularizer",
     "controller": "controller",
+    "recipe": "recipe",
 }
 PARTS = [(group, path) for group in FOLDERS for path in sorted((CONF / group).glob("*.yaml"))]
 
 
 def test_groups_are_all_here():
     held = {str(path.parent.relative_to(CONF)) for path in CONF.rglob("*.yaml")}
-    assert held - {".", "dataset", "trainer"} == FOLDERS.keys()
+    assert held - {".", "dataset", "trainer", "launcher"} == FOLDERS.keys()
 
 
 @pytest.mark.parametrize(("group", "path"), PARTS, ids=lambda value: getattr(value, "stem", value))

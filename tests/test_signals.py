@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from moe_lab.cli.signals import stop_asked
+from moe_lab.signals import stop_asked
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

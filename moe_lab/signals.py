@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a run trains: the first asks it to save its state and stop, the second stops at once."""
+"""Ctrl-C and SIGTERM while something trains: the first asks it to save its state and stop, the second stops at once."""
 
 import signal
 from collections.abc import Iterator

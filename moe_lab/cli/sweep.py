@@ -1,0 +1,190 @@
+"""`moe-lab sweep`: many runs from one line of words."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins
+from moe_lab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from moe_lab.sweeps.folder import Outcome, SweepFolder
+    from moe_lab.sweeps.plan import Plan
+
+EXAMPLES = """
+Examples:
+
+    moe-lab sweep gate=softmax,attentive 'regularizer=[],[importance],[sample_similarity]' 'seed=range(0,10)'
+
+    moe-lab sweep gate=top_k k=1,2,3 'seed=range(0,5)' --dry-run
+
+    moe-lab sweep gate=softmax 'regularizer=[importance]' regularizers.importance.weight=0.1,0.3,1 launcher=stacked
+
+    moe-lab sweep gate=switch 'seed=range(0,10)' --name gates
+
+    moe-lab sweep --resume runs/gates
+"""
+
+
+def sweep(
+    words: Words = None,
+    runs: RunsFolder = RUNS,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the sweep's folder; a sweep that is there is extended."),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="SWEEP", help="Do what has not finished; takes launcher words.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Train every job anew, in a new folder.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs and stop; write nothing.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take a word set aside or a refused combination as an error.")
+    ] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first job that fails.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the sweep's folder only.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Leave the report out.")] = False,
+    form: FormatOption = Format.table,
+    config_dir: ConfigDir = None,
+    plugin: Plugins = None,
+) -> None:
+    """Train every combination of words that hold several values, side by side, and compare the runs."""
+    from moe_lab.cli.sweep_progress import sweep_watch
+    from moe_lab.signals import stop_asked
+    from moe_lab.sweeps.folder import SweepFolder
+    from moe_lab.sweeps.run import run_sweep
+    from moe_lab.sweeps.settings import settings, split
+
+    of_jobs, of_sweep = split(words or [])
+    if resume is not None and (of_jobs or name):
+        raise ConfigError("--resume takes the sweep's own plan: leave words (but for launcher words) and --name away")
+    plugins = load_plugins(plugin)
+    launcher = settings(of_sweep, config_dir, plugins).launcher
+    target = resume or (runs / name if name else None)
+    there = SweepFolder(target) if target is not None and (resume or target.exists()) and not again else None
+    made = _plan(of_jobs, resume, config_dir, plugins, strict)
+    if there is not None and resume is None:
+        made = there.read_plan(plugins).extended(made)
+    _say_what_is_left_out(made, quiet)
+    if dry_run:
+        _list(made, there, form)
+        return
+    folder = there.path if there else _claim(runs, name or (resume.name if resume else None), again)
+    with stop_asked() as stop:
+        try:
+            watch = sweep_watch(quiet)
+            outcomes = run_sweep(made, folder, launcher, watch=watch, stop_asked=stop, fail_fast=fail_fast)
+        except KeyboardInterrupt:
+            typer.echo(f"moe-lab: stopped; go on with `moe-lab sweep --resume {folder}`", err=True)
+            raise typer.Exit(130) from None
+    if stop():
+        left = sum(not one.ended for one in outcomes)
+        typer.echo(
+            f"moe-lab: stopped, {left} of {len(outcomes)} jobs are left; go on with `moe-lab sweep --resume {folder}`",
+            err=True,
+        )
+        raise typer.Exit(stop.exit_code)
+    _finish(folder, outcomes, quiet, no_report, form)
+
+
+def _plan(words: list[str], resume: Path | None, config_dir: Path | None, plugins: list[str], strict: bool) -> "Plan":
+    from moe_lab.sweeps.folder import SweepFolder
+    from moe_lab.sweeps.plan import plan
+
+    if resume is not None:
+        return SweepFolder(resume).read_plan(plugins)
+    if not words:
+        raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
+    return plan(words, config_dir, plugins, strict=strict)
+
+
+def _claim(runs: Path, name: str | None, again: bool) -> Path:
+    """A fresh folder; with ``--again`` NAME_2, NAME_3 ... where NAME is taken."""
+    from itertools import count
+
+    from moe_lab.store.folders import claim
+
+    if name is not None and again:
+        name = next(one for n in count(1) if not (runs / (one := name if n == 1 else f"{name}_{n}")).exists())
+    return claim(runs, name)
+
+
+def _say_what_is_left_out(made: "Plan", quiet: bool) -> None:
+    """On stderr: combinations that were refused, words that were set aside, and combinations that mean the same."""
+    from collections import Counter
+
+    if quiet:
+        return
+    reasons: dict[str, list[str]] = {}
+    for one in made.refused:
+        reasons.setdefault(one.reason, []).append(" ".join(one.words))
+    for reason, refused in reasons.items():
+        more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+        typer.echo(f"refused: {refused[0]}{more}: {reason}", err=True)
+    for word, count in Counter(word for one in made.jobs for word in one.aside).items():
+        typer.echo(f"set aside: {word} has no place in {count} of {len(made.jobs)} jobs", err=True)
+    if made.duplicates:
+        typer.echo(f"{made.duplicates} combinations mean the same as others, which are trained once", err=True)
+
+
+def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
+    from moe_lab.cli.tables import show
+
+    rows = [
+        {
+            "job": one.name,
+            "status": there.outcome(one).state if there is not None else "planned",
+            "words": " ".join(one.words),
+            "set aside": " ".join(one.aside),
+        }
+        for one in made.jobs
+    ]
+    shown = ["job", "status"] if there is not None else ["job"]
+    show(rows, ["job", "status", "words", "set aside"], form, empty="", labels={name: name for name in shown})
+    if form is Format.table:
+        typer.echo(f"{len(rows)} jobs; nothing has been written")
+
+
+def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format) -> None:
+    """The report, the table, and what went wrong; the exit code says whether anything did."""
+    page = None if no_report else _report(folder)
+    bad = [one for one in outcomes if not one.ended]
+    if quiet:
+        typer.echo(folder)
+    else:
+        _table(folder, form)
+        diverged = sum(one.state == "diverged" for one in outcomes)
+        finished = sum(one.state == "finished" for one in outcomes)
+        also = f", {diverged} diverged" if diverged else ""
+        typer.echo(f"{finished} of {len(outcomes)} jobs finished{also}", err=form is not Format.table)
+        typer.echo(f"sweep   {folder}", err=form is not Format.table)
+        if page is not None:
+            typer.echo(f"report  {page}", err=form is not Format.table)
+    for one in bad:
+        typer.echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
+    if bad:
+        typer.echo(
+            f"moe-lab: {len(bad)} of {len(outcomes)} jobs have not finished; "
+            f"go on with `moe-lab sweep --resume {folder}`",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _report(folder: Path) -> Path | None:
+    from moe_lab.reports import write_comparison
+    from moe_lab.store.run import find_runs
+
+    runs = find_runs(folder)
+    return write_comparison(runs, lambda: folder) if any(run.finished for run in runs) else None
+
+
+def _table(folder: Path, form: Format) -> None:
+    from moe_lab.cli.tables import show
+    from moe_lab.reports import comparison
+    from moe_lab.store.run import find_runs
+
+    rows = comparison(find_runs(folder))
+    columns = [name for name in rows[0] if name not in ("key", "run")]
+    show(rows, list(rows[0]), form, empty="", labels={name: name.replace("_", " ") for name in columns})

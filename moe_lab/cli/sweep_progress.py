@@ -1,0 +1,100 @@
+"""How a sweep's progress is shown: a line a run that has ended, and in a terminal a bar with the counts below them."""
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from moe_lab.cli.tables import text
+from moe_lab.sweeps.folder import Outcome
+from moe_lab.sweeps.run import SweepWatch
+
+LOOK_SECONDS = 0.5
+#: headline metrics of a line, the first that a run has
+SHOWN = {"test_error_rate": "error", "test_rmse_sd": "RMSE (sd)"}
+STYLES = {"finished": "green", "diverged": "yellow", "failed": "red", "lost": "red", "interrupted": "yellow"}
+
+
+def sweep_watch(quiet: bool) -> SweepWatch:
+    return SweepWatch() if quiet else Bar() if sys.stdout.isatty() else Lines()
+
+
+class Lines(SweepWatch):
+    """A plain line a run that has ended: how many are done, and how much time is left."""
+
+    def begin(self, outcomes: Sequence[Outcome], read: Callable[[str], Outcome]) -> None:
+        self._states = {one.name: one.state for one in outcomes}
+        self._read = read
+        self._todo = [one.name for one in outcomes if not one.ended]
+        self._ended = 0
+        self._began = time.monotonic()
+        if done := len(outcomes) - len(self._todo):
+            self._say(Text(f"{done} of {len(outcomes)} jobs are done already"))
+
+    def ended(self, outcome: Outcome) -> None:
+        self._states[outcome.name] = outcome.state
+        self._ended += 1
+        found = [f"{label} {text(outcome.headline[name])}" for name, label in SHOWN.items() if name in outcome.headline]
+        line = Text(f"{self._ended}/{len(self._todo)}  ")
+        line.append(outcome.state, style=STYLES.get(outcome.state, ""))
+        line.append(f"  {outcome.name}  {outcome.reason or '  '.join(found)}".rstrip())
+        self._say(line)
+
+    def counts(self) -> str:
+        """done, running, failed and the time left, in words."""
+        counted = Counter(self._states.values())
+        bad = sum(counted[state] for state in ("failed", "lost", "interrupted"))
+        parts = [f"{len(self._states) - len(self._todo) + self._ended}/{len(self._states)} done"]
+        parts += [f"{counted['running']} running"] * bool(counted["running"])
+        parts += [f"{bad} failed"] * bool(bad) + [f"{counted['diverged']} diverged"] * bool(counted["diverged"])
+        return ", ".join([*parts, *self._left()])
+
+    def _left(self) -> list[str]:
+        if not self._ended:
+            return []
+        seconds = (time.monotonic() - self._began) / self._ended * (len(self._todo) - self._ended)
+        return [f"{seconds // 3600:.0f}:{seconds // 60 % 60:02.0f}:{seconds % 60:02.0f} left"]
+
+    def _say(self, line: Text) -> None:
+        suffix = f"  ({', '.join(self._left())})" if self._ended and self._left() else ""
+        typer.echo(f"{line.plain}{suffix}")
+
+
+class Bar(Lines):
+    """The same lines above a bar that also looks at what is running."""
+
+    def begin(self, outcomes: Sequence[Outcome], read: Callable[[str], Outcome]) -> None:
+        columns = BarColumn(bar_width=None), TextColumn("{task.fields[counts]}")
+        self._bar = Progress(*columns, console=Console(), expand=True)
+        self._over = threading.Event()
+        super().begin(outcomes, read)
+        self._task = self._bar.add_task("sweep", total=len(self._todo) or 1, counts=self.counts())
+        self._bar.start()
+        self._looker = threading.Thread(target=self._look, daemon=True)
+        self._looker.start()
+
+    def ended(self, outcome: Outcome) -> None:
+        super().ended(outcome)
+        self._bar.update(self._task, completed=self._ended, counts=self.counts())
+
+    def close(self) -> None:
+        self._over.set()
+        self._looker.join()
+        self._bar.stop()
+
+    def _look(self) -> None:
+        """Who is running: the states of jobs that have not ended, read from their folders now and then."""
+        while not self._over.wait(LOOK_SECONDS):
+            for name in self._todo:
+                if self._states[name] in ("planned", "running"):
+                    self._states[name] = self._read(name).state
+            self._bar.update(self._task, counts=self.counts())
+
+    def _say(self, line: Text) -> None:
+        self._bar.console.print(line)

@@ -1,0 +1,102 @@
+"""Composing many configs that share few choices of parts: Hydra once a choice, the other words on plain values."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+from moe_lab.config.compose import MISSING, compose_leniently, expand, parse
+from moe_lab.config.explain import Choices, Config, leaves
+from moe_lab.config.sources import open_sources
+from moe_lab.config.words import Word, vet
+from moe_lab.errors import ConfigError
+
+_CONTAINERS = (dict, list)
+
+
+class Composer:
+    """Composes as ``compose`` and ``choices`` do, in a fraction of the time where choices repeat."""
+
+    def __init__(self, config_dir: Path | None = None) -> None:
+        self.sources = open_sources(config_dir)
+        self._config_dir = config_dir
+        self._bases: dict[tuple[str, ...], tuple[Config, Choices]] = {}
+
+    def alternatives(self, text: str) -> list[Word]:
+        """The words of one value each that ``text`` stands for. Raises ConfigError where one of them cannot be used."""
+        words = [parse(one) for one in expand(text, self.sources)]
+        for word in words:
+            vet(word, self.sources)
+        return words
+
+    def defaults(self) -> Config:
+        return self._base(())[0]
+
+    def fitting(self, words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
+        """The words that can be used together, and those set aside because the chosen parts have no place for them."""
+        chosen = [word for word in words if word.key in self.sources.groups and "/" not in word.key]
+        for word in sorted((word for word in words if self._is_inner(word)), key=lambda word: word.key.count("/")):
+            if word.key in self._base(tuple(one.text for one in chosen))[1]:
+                chosen.append(word)
+        base = self._base(tuple(word.text for word in chosen))[0]
+        used = [word for word in words if word in chosen or (not self._is_choice(word) and _has(base, word.key))]
+        return used, [word for word in words if word not in used]
+
+    def compose(self, words: Sequence[Word]) -> tuple[Config, Choices]:
+        """Config and choices of words that fit. Raises ConfigError."""
+        chosen = [word for word in words if self._is_choice(word)]
+        base, choices = self._base(tuple(word.text for word in chosen))
+        others = [word for word in words if not self._is_choice(word)]
+        if self.sources.refer or not all(_is_plain(base, word) for word in others):
+            base, choices = compose_leniently([word.text for word in words], self._config_dir)
+            others = []
+        config = copy.deepcopy(base)
+        for word in others:
+            *path, last = word.key.split(".")
+            node = config
+            for step in path:
+                node = node[step]
+            node[last] = word.value
+        for key, value in leaves(config):
+            if value == MISSING:
+                raise ConfigError(f"{key} must be given: add {key}=VALUE")
+        return config, choices
+
+    def explain(self, words: Sequence[Word]) -> str:
+        """Why the words cannot be used together; empty where they can."""
+        try:
+            compose_leniently([word.text for word in words], self._config_dir)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    def _base(self, chosen: tuple[str, ...]) -> tuple[Config, Choices]:
+        if chosen not in self._bases:
+            self._bases[chosen] = compose_leniently(chosen, self._config_dir)
+        return self._bases[chosen]
+
+    def _is_choice(self, word: Word) -> bool:
+        return word.key in self.sources.groups
+
+    def _is_inner(self, word: Word) -> bool:
+        return self._is_choice(word) and "/" in word.key
+
+
+def _has(config: Config, key: str) -> bool:
+    node = config
+    for step in key.split("."):
+        if not isinstance(node, dict) or step not in node:
+            return False
+        node = node[step]
+    return True
+
+
+def _is_plain(base: Config, word: Word) -> bool:
+    """Whether Hydra would do no more than put the word's value in the place of another single value."""
+    if isinstance(word.value, _CONTAINERS) or (
+        isinstance(word.value, str) and ("$" in word.value or "?" in word.value)
+    ):
+        return False
+    node = base
+    for step in word.key.split("."):
+        node = node[step]
+    return not isinstance(node, _CONTAINERS)

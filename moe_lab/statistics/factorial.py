@@ -1,0 +1,166 @@
+"""Is it the gate or the regularizer? Analysis of variance of a complete design, with seeds as blocks.
+
+Axes: one a factor, in their order, and last n, the seeds.
+"""
+
+import itertools
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_lab.statistics.intervals import CONFIDENCE, Summary, summary
+
+BLOCK, NOISE = "seed", "noise"
+
+#: levels of the factors, in their order
+Cell = tuple[str, ...]
+
+
+class Incomplete(Exception):
+    """The design is not a complete one; the text says what is missing."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One row of the table. ``share`` of the variance is omega squared (negative estimates are 0), with the ends of its
+    interval; the row of noise has neither F nor p nor ends."""
+
+    name: str
+    sum_of_squares: float
+    df: int
+    share: float
+    f: float | None = None
+    p: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Factorial:
+    """``effects``: main effects, interactions, seed, noise. ``levels``: factor -> level -> how far the mean of its runs
+    lies from the grand mean, over seeds."""
+
+    factors: tuple[str, ...]
+    n: int
+    effects: tuple[Effect, ...]
+    levels: dict[str, dict[str, Summary]]
+
+
+def factorial(factors: Sequence[str], values: Mapping[Cell, Mapping[Hashable, float]]) -> Factorial:
+    """Main effects, interactions and shares of variance of ``factors`` over runs of all their combinations.
+
+    y = mean + effects of the factors and their interactions + seed + noise; noise is all interaction with the seed.
+    Share of variance: omega^2 = (SS - df MS_noise) / (SS_total + MS_noise) (W. L. Hays 1963, Statistics). Its interval:
+    the noncentralities at which F is its 2.5 % and 97.5 % point (J. H. Steiger 2004, Beyond the F test, Psychological
+    Methods 9, eq. 12), divided by the sum of all of them, the others at their estimates, and of N. F needs noise of one
+    variance.
+
+    Args:
+        factors: names, at least one.
+        values: cell (a level a factor) -> seed -> value.
+    Raises: Incomplete where a combination or a seed is missing, or there are fewer than two seeds or levels.
+    """
+    levels, seeds = _design(factors, values)
+    shape = [len(names) for names in levels]
+    cells = itertools.product(*levels)
+    y = np.array([[values[cell][seed] for seed in seeds] for cell in cells], dtype=np.float64)
+    y = y.reshape(*shape, len(seeds))
+    return Factorial(tuple(factors), len(seeds), _effects(factors, y), _levels(factors, levels, y))
+
+
+def _design(factors: Sequence[str], values: Mapping[Cell, Mapping[Hashable, float]]) -> tuple[list[Cell], list]:
+    """The levels of each factor and the seeds that all cells share. Raises Incomplete."""
+    levels = [tuple(dict.fromkeys(cell[place] for cell in values)) for place in range(len(factors))]
+    if not factors or min(map(len, levels), default=0) < 2:
+        raise Incomplete("no choice was varied")
+    for cell in itertools.product(*levels):
+        if not values.get(cell):
+            words = " ".join(f"{factor}={level}" for factor, level in zip(factors, cell, strict=True))
+            raise Incomplete(f"not every combination was run: {words} is missing")
+    seeds = list(values[next(iter(values))])
+    for cell, by_seed in values.items():
+        if set(by_seed) != set(seeds):
+            words = " ".join(f"{factor}={level}" for factor, level in zip(factors, cell, strict=True))
+            raise Incomplete(f"the combinations do not have the same seeds: {words} has others than the first")
+    if len(seeds) < 2:
+        raise Incomplete("one seed gives no noise to measure effects against")
+    return levels, seeds
+
+
+def _effects(factors: Sequence[str], y: np.ndarray) -> tuple[Effect, ...]:
+    names = {axes: " x ".join(factors[axis] for axis in axes) for axes in _subsets(range(len(factors)))}
+    block = (len(factors),)
+    squares = _sums_of_squares(y, [*names, block])
+    dfs = {axes: math.prod(y.shape[axis] - 1 for axis in axes) for axes in squares}
+    total = float(np.square(y - y.mean()).sum())
+    noise_df = y.size - 1 - sum(dfs.values())
+    noise = max(0.0, total - sum(squares.values()))
+    # what rounding leaves of a noise of nothing
+    noise = noise if noise > 1e-20 * float(np.square(y).sum()) else 0.0
+    rows = {names.get(axes, BLOCK): (squares[axes], dfs[axes]) for axes in squares}
+    if noise == 0 or total == 0:
+        shares = {name: ss / total if total else 0.0 for name, (ss, _) in rows.items()}
+        effects = [Effect(name, ss, df, shares[name]) for name, (ss, df) in rows.items()]
+        return (*effects, Effect(NOISE, noise, noise_df, 0.0))
+    return tuple(_tested(rows, noise / noise_df, noise_df, y.size))
+
+
+def _tested(rows: Mapping[str, tuple[float, int]], ms: float, noise_df: int, size: int) -> list[Effect]:
+    """The effects with their shares, F, p and intervals, and the noise. ``rows``: name -> (SS, df)."""
+    from scipy import stats
+
+    estimates = {name: max(0.0, ss / ms - df) for name, (ss, df) in rows.items()}
+    whole = sum(estimates.values()) + size
+    effects = []
+    for name, (ss, df) in rows.items():
+        f = ss / df / ms
+        others = whole - estimates[name]
+        low, high = (at / (at + others) for at in noncentrality_interval(f, df, noise_df))
+        p = float(stats.f.sf(f, df, noise_df))
+        effects.append(Effect(name, ss, df, estimates[name] / whole, f, p, low, high))
+    return [*effects, Effect(NOISE, ms * noise_df, noise_df, size / whole)]
+
+
+def noncentrality_interval(f: float, df: int, noise_df: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The noncentralities of F(df, noise_df) whose upper and lower tail beyond ``f`` is (1 - confidence) / 2."""
+    from scipy import optimize, stats
+
+    def at(probability: float) -> float:
+        def excess(noncentrality: float) -> float:
+            return float(stats.ncf.cdf(f, df, noise_df, noncentrality)) - probability
+
+        if excess(0.0) <= 0:
+            return 0.0
+        top = max(1.0, df * f)
+        while excess(top) > 0:
+            top *= 2
+        return float(optimize.brentq(excess, 0.0, top, rtol=1e-8))
+
+    return at((1 + confidence) / 2), at((1 - confidence) / 2)
+
+
+def _sums_of_squares(y: np.ndarray, wanted: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
+    """Of each set of axes, the sum of squares of its effect: its means less the effects of all smaller sets."""
+    effects: dict[tuple[int, ...], np.ndarray] = {(): y.mean(keepdims=True)}
+    for axes in wanted:
+        others = tuple(axis for axis in range(y.ndim) if axis not in axes)
+        means = y.mean(others, keepdims=True)
+        effects[axes] = means - sum(effects[inner] for inner in effects if set(inner) < set(axes))
+    return {axes: float(np.square(effects[axes]).sum() * y.size / effects[axes].size) for axes in wanted}
+
+
+def _levels(factors: Sequence[str], levels: Sequence[Cell], y: np.ndarray) -> dict[str, dict[str, Summary]]:
+    grand_n = y.reshape(-1, y.shape[-1]).mean(0)
+    found: dict[str, dict[str, Summary]] = {}
+    for axis, factor in enumerate(factors):
+        others = tuple(other for other in range(y.ndim - 1) if other != axis)
+        apart_Ln = y.mean(others) - grand_n
+        found[factor] = {level: summary(apart_Ln[place]) for place, level in enumerate(levels[axis])}
+    return found
+
+
+def _subsets(items: Sequence[int]) -> list[tuple[int, ...]]:
+    """All non-empty subsets, the small ones first."""
+    return [axes for size in range(1, len(items) + 1) for axes in itertools.combinations(items, size)]

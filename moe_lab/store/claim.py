@@ -1,0 +1,60 @@
+"""Exclusive claims: a lock that the operating system lets go when its holder dies, however it dies."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from moe_lab.errors import RunError
+from moe_lab.store.status import now
+
+_LOOK_SECONDS = 0.1
+
+
+class Held(RunError):
+    """Another process holds the claim. The text says which, and on which machine."""
+
+
+@contextmanager
+def claimed(path: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold the file ``path`` against every other process, on this machine and on others that share its file system.
+
+    ``patience``: seconds to wait for another holder to let go. The file stays; only its lock counts. Raises Held, and
+    RunError where the file system has no locks.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        _lock(handle, path, time.monotonic() + patience)
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, (json.dumps(holder) + "\n").encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, path: Path, until: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise Held(f"{path.parent} is in use by {_holder(handle)}") from None
+        except OSError as error:
+            if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP):
+                raise RunError(f"{path.parent} is on a file system without locks: take another place") from None
+            raise
+        time.sleep(_LOOK_SECONDS)
+
+
+def _holder(handle: int) -> str:
+    try:
+        holder = json.loads(os.pread(handle, 1000, 0))
+        return f"process {int(holder['pid'])} on {str(holder['host'])[:100]}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

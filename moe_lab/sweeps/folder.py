@@ -1,0 +1,152 @@
+"""A sweep's folder: the plan, a folder a job, and what has become of each job by its recorded outcome."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from moe_lab.errors import ConfigError, RunError
+from moe_lab.job import checked_job
+from moe_lab.run_writer import RunWriter
+from moe_lab.store.atomic import write_json
+from moe_lab.store.run import Run
+from moe_lab.store.status import State
+from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
+from moe_lab.training import checkpoint
+
+PLAN, JOBS, LOCK, CLAIM, STACKS, SUMMARY = "plan.json", "jobs", "lock", "claim", "stacks", "summary.csv"
+MEMBERS = "stack.json"
+#: states in which there is nothing more to do
+ENDED: tuple[State, ...] = ("finished", "diverged")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has become of a job: its state, in a few words why, and its metrics for a listing."""
+
+    name: str
+    state: State
+    reason: str
+    headline: dict[str, Any]
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+class SweepFolder:
+    """``plan.json``, ``jobs/NAME/`` and the locks of a sweep at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def has_plan(self) -> bool:
+        return (self.path / PLAN).is_file()
+
+    def job(self, name: str) -> Path:
+        return self.path / JOBS / name
+
+    def read_plan(self, plugins: list[str] | tuple[str, ...] = ()) -> Plan:
+        """The stored plan, checked like a command line: every config against the parts' signatures, every key against
+        its config. Nothing of it is composed or executed. Raises RunError, and ConfigError for a config."""
+        path = self.path / PLAN
+        try:
+            stored = json.loads(path.read_text())
+            jobs = [_planned(one, plugins, path) for one in stored["jobs"]]
+            refused = [Refused(_texts(one["words"]), str(one["reason"])) for one in stored["refused"]]
+            names = {planned.name for planned in jobs}
+            if len(names) != len(jobs):
+                raise RunError(f"{path} names a job twice: it has been changed since the sweep began")
+            return Plan(_texts(stored["words"]), jobs, refused)
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is no sweep's folder (it has no {PLAN})") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{path} cannot be read: {error}") from None
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            raise RunError(f"{path} is no plan of a sweep ({type(error).__name__})") from None
+
+    def write_plan(self, plan: Plan) -> None:
+        jobs = [
+            {"name": one.name, "words": one.words, "aside": one.aside, **one.job.facts, "config": one.job.config}
+            for one in plan.jobs
+        ]
+        refused = [asdict(one) for one in plan.refused]
+        write_json(self.path / PLAN, {"words": plan.words, "jobs": jobs, "refused": refused})
+
+    def lay_out(self, plan: Plan) -> None:
+        """A folder for every job that has none yet, with its config and the status planned."""
+        (self.path / JOBS).mkdir(exist_ok=True)
+        for planned in plan.jobs:
+            folder = self.job(planned.name)
+            if folder.is_symlink() or folder.parent.is_symlink():
+                raise RunError(f"{folder} is a link: jobs are folders of their sweep")
+            folder.mkdir(exist_ok=True)
+            if not (folder / "status.json").exists():
+                RunWriter(planned.job, folder).plan()
+
+    def begin_stack(self, name: str, jobs: list[str]) -> None:
+        """The folder of a stack: which jobs it holds, in order, beside what will be its checkpoint."""
+        folder = self.path / STACKS / name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / MEMBERS, jobs)
+
+    def stopped_stacks(self) -> dict[str, list[str]]:
+        """Name -> jobs of the stacks that have left a checkpoint; without those whose files cannot be read."""
+        found = {}
+        for folder in sorted((self.path / STACKS).glob("*")):
+            if folder.is_dir() and not folder.is_symlink() and checkpoint.there(folder):
+                with suppress(OSError, ValueError, TypeError):
+                    found[folder.name] = _texts(json.loads((folder / MEMBERS).read_text()))
+        return found
+
+    def clear_stacks(self) -> None:
+        """When every job has ended, what is left of stacks serves nothing."""
+        folders = [folder for folder in (self.path / STACKS).glob("*") if folder.is_dir() and not folder.is_symlink()]
+        for folder in folders:
+            checkpoint.remove(folder)
+            (folder / MEMBERS).unlink(missing_ok=True)
+        with suppress(OSError):
+            for folder in [*folders, *([self.path / STACKS] if folders else [])]:
+                folder.rmdir()
+
+    def outcome(self, planned: Planned) -> Outcome:
+        """By the status that is recorded; a job whose status cannot be read is lost. Raises RunError where a finished
+        job has another key than the plan."""
+        folder = self.job(planned.name)
+        if not (folder / "status.json").exists():
+            return Outcome(planned.name, "planned", "", {})
+        try:
+            status = Run(folder).status
+        except RunError as error:
+            return Outcome(planned.name, "lost", str(error), {})
+        if status["status"] in ENDED and status.get("key") != planned.job.key:
+            raise RunError(f"{folder} has another config than {PLAN}: one of them has been changed since")
+        reason = status.get("error") or ("its process is gone" if status["status"] == "lost" else "")
+        return Outcome(planned.name, status["status"], str(reason), status.get("headline") or {})
+
+
+def _planned(stored: Any, plugins: list[str] | tuple[str, ...], path: Path) -> Planned:
+    name = stored["name"]
+    if not isinstance(name, str) or not JOB_NAME.fullmatch(name):
+        raise RunError(f"{path}: a job cannot have the name {str(name)[:100]!r}")
+    if not isinstance(stored["config"], dict):
+        raise TypeError
+    facts = {key: stored[key] for key in ("choices", "differs", "left_open")}
+    if not isinstance(facts["choices"], dict) or not isinstance(facts["differs"], dict):
+        raise TypeError
+    facts["left_open"] = _texts(facts["left_open"])
+    try:
+        job = checked_job(stored["config"], facts, plugins)
+    except ConfigError as error:
+        raise ConfigError(f"{path}, job {name}: {error}") from None
+    if job.key != stored["key"]:
+        raise RunError(f"{path}, job {name}: its key does not belong to its config, which has been changed since")
+    return Planned(name, _texts(stored["words"]), _texts(stored["aside"]), job)
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise TypeError
+    return value

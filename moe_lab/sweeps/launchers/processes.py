@@ -1,0 +1,160 @@
+"""Jobs side by side on this machine, each worker a process of its own."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import suppress
+from typing import Any
+
+import torch
+from joblib import cpu_count
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend import get_context
+
+from moe_lab.ranges import Count
+from moe_lab.sweeps.launcher import Launcher, described
+from moe_lab.sweeps.plan import Planned
+from moe_lab.sweeps.work import Ended, Task, Work
+from moe_lab.training.watch import StopAsked
+
+_LOOK_SECONDS = 0.2
+
+
+class Processes(Launcher):
+    """Jobs side by side on this machine, in worker processes (joblib's loky).
+
+    Every worker is a pool of its own, so that one that dies, killed or out of memory, takes only its job along.
+
+    workers: how many; null: one a core for the threads of a job, or one a GPU where jobs run on GPUs.
+    """
+
+    def __init__(self, *, workers: Count | None = None) -> None:
+        self._workers = workers
+
+    def launch(self, tasks: Sequence[Task], work: Work, stop_asked: StopAsked) -> Iterator[Ended]:
+        waiting = list(reversed(tasks))
+        asked = get_context("loky").Event()
+        jobs = [planned for task in tasks for planned in task.jobs]
+        slots = [_Slot(asked, env) for env in _places(min(self.count(jobs), len(tasks)), jobs)]
+        try:
+            while True:
+                if stop_asked():
+                    asked.set()
+                    waiting.clear()
+                for slot in slots:
+                    if slot.free and waiting:
+                        slot.start(waiting.pop(), work)
+                busy = [slot.future for slot in slots if slot.future is not None]
+                if not busy:
+                    break
+                wait(busy, _LOOK_SECONDS, FIRST_COMPLETED)
+                for slot in slots:
+                    if slot.future is not None and slot.future.done():
+                        yield slot.end()
+        finally:
+            for slot in slots:
+                slot.kill()
+
+    def count(self, jobs: Sequence[Planned]) -> int:
+        """How many workers jobs can have."""
+        threads = max((one.job.config["trainer"]["threads"] for one in jobs), default=1)
+        return self._workers or _gpus(jobs) or max(cpu_count() // threads, 1)
+
+
+def _places(count: int, jobs: Sequence[Planned]) -> list[dict[str, str]]:
+    """The environment of every worker: with several GPUs each gets its own."""
+    gpus = _gpus(jobs)
+    return [{"CUDA_VISIBLE_DEVICES": str(one % gpus)} if gpus > 1 else {} for one in range(count)]
+
+
+def _gpus(jobs: Sequence[Planned]) -> int:
+    """How many GPUs there are, where jobs run on them."""
+    return torch.cuda.device_count() if any(one.job.config["device"] in ("auto", "cuda") for one in jobs) else 0
+
+
+class _Slot:
+    """A worker that does one task at a time, and is replaced when it dies."""
+
+    def __init__(self, asked: Any, env: dict[str, str]) -> None:
+        self.future: Future | None = None
+        self._asked = asked
+        self._env = env
+        self._task: Task | None = None
+        self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def free(self) -> bool:
+        return self.future is None
+
+    def start(self, task: Task, work: Work) -> None:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, initializer=_begin, initargs=(self._asked,), env=self._env)
+        self._task, self.future = task, self._pool.submit(_do, work, task)
+
+    def end(self) -> Ended:
+        future, task = self.future, self._task
+        self.future = self._task = None
+        error = future.exception()
+        if isinstance(error, BrokenExecutor):
+            self.kill()
+            return Ended(task, "its worker died (killed, or out of memory?)")
+        return Ended(task, described(error) if error else future.result())
+
+    def kill(self) -> None:
+        """At once: what an idle worker would do on its way out takes seconds."""
+        if self._pool is not None:
+            with suppress(Exception):
+                self._pool.shutdown(wait=False, kill_workers=True)
+            self._pool = None
+
+
+class _Worker:
+    """What a worker process knows of itself.
+
+    The terminal sends Ctrl-C to all; the command alone decides what it means, and tells the workers by ``asked``. They
+    stop as well when they are told so themselves, or when the command is gone; then nobody sends them home.
+    """
+
+    def __init__(self, asked: Any) -> None:
+        self._asked = asked
+        self._parent = os.getppid()
+        self._told = False
+        self._busy = threading.Lock()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._tell)
+        threading.Thread(target=self._leave_when_orphaned, daemon=True).start()
+
+    def do(self, work: Work, task: Task) -> str:
+        with self._busy:
+            return work(task, self._stop_asked)
+
+    def _tell(self, number: int, frame: object) -> None:
+        self._told = True
+
+    def _is_orphan(self) -> bool:
+        return os.getppid() != self._parent
+
+    def _stop_asked(self) -> bool:
+        return self._told or self._asked.is_set() or self._is_orphan()
+
+    def _leave_when_orphaned(self) -> None:
+        while not self._is_orphan():
+            time.sleep(_LOOK_SECONDS)
+        with self._busy:
+            os._exit(1)
+
+
+_worker: _Worker
+
+
+def _begin(asked: Any) -> None:
+    """In a new worker."""
+    global _worker
+    _worker = _Worker(asked)
+
+
+def _do(work: Work, task: Task) -> str:
+    return _worker.do(work, task)

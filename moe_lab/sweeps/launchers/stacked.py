@@ -1,0 +1,42 @@
+"""Jobs of one structure as one program, one such stack a core or GPU."""
+
+from collections.abc import Sequence
+
+from moe_lab.ranges import Count
+from moe_lab.sweeps.folder import SweepFolder
+from moe_lab.sweeps.launchers.processes import Processes
+from moe_lab.sweeps.plan import Plan, Planned
+from moe_lab.sweeps.stacks import stack_name, stacks
+from moe_lab.sweeps.work import Task
+
+
+class Stacked(Processes):
+    """Jobs of one structure train as one program, one such stack a worker process; others, and those that a table of
+    measured shapes says gain nothing by it (moe_lab/stack.csv), train alone as with ``processes``.
+
+    workers: how many; null: one a core for the threads of a job, or one a GPU where jobs run on GPUs.
+    runs:    at most so many jobs in a stack.
+    """
+
+    def __init__(self, *, workers: Count | None = None, runs: Count = 16) -> None:
+        super().__init__(workers=workers)
+        self._runs = runs
+
+    def tasks(self, todo: Sequence[Planned], plan: Plan, sweep: SweepFolder) -> list[Task]:
+        """Stacks of an earlier stretch that have a checkpoint go on as they were; what is left is grouped anew."""
+        waiting = {planned.name: planned for planned in todo}
+        known = {planned.name: planned for planned in plan.jobs}
+        made = []
+        for name, members in sweep.stopped_stacks().items():
+            if set(members) <= known.keys() and any(member in waiting for member in members):
+                jobs = tuple(known[member] for member in members)
+                if name == stack_name(jobs):
+                    made.append(Task(jobs, name))
+                    waiting = {one: planned for one, planned in waiting.items() if one not in members}
+        left = list(waiting.values())
+        for jobs in stacks(left, self.count(left), self._runs):
+            if len(jobs) == 1:
+                made.append(Task((jobs[0],)))
+            else:
+                made.append(Task(tuple(jobs), stack_name(jobs)))
+        return made

@@ -1,0 +1,158 @@
+"""From the words of a sweep to its jobs: composed, checked and named before anything is written."""
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moe_lab.config.compose import MOST_VALUES
+from moe_lab.config.many import Composer
+from moe_lab.config.words import Word
+from moe_lab.errors import ConfigError
+from moe_lab.job import Job, composed_job
+
+#: what a job's folder may be called
+JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,110}")
+_LONGEST = 90
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job of a sweep: its folder's name, the words that make it, and the words that have no place in it."""
+
+    name: str
+    words: list[str]
+    aside: list[str]
+    job: Job
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Words whose parts do not fit each other, and why."""
+
+    words: list[str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every job of a sweep, each once, with its whole config; ``words`` as they were typed.
+
+    ``duplicates`` counts combinations of words that mean a job that is there already.
+    """
+
+    words: list[str]
+    jobs: list[Planned]
+    refused: list[Refused] = field(default_factory=list)
+    duplicates: int = 0
+
+    def check_strictly(self) -> None:
+        """Raises ConfigError where a word is set aside or a combination refused."""
+        for planned in self.jobs:
+            if planned.aside:
+                raise ConfigError(f"--strict: {planned.aside[0]} has no place in the job {' '.join(planned.words)}")
+        for one in self.refused:
+            raise ConfigError(f"--strict: {' '.join(one.words)} is refused: {one.reason}")
+
+    def extended(self, other: "Plan") -> "Plan":
+        """This plan and the jobs of another that it has not yet."""
+        keys = {planned.job.key for planned in self.jobs}
+        new = [planned for planned in other.jobs if planned.job.key not in keys]
+        refused = [one for one in other.refused if one not in self.refused]
+        words = self.words + [word for word in other.words if word not in self.words]
+        return Plan(words, [*self.jobs, *new], [*self.refused, *refused], other.duplicates)
+
+
+def plan(
+    words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = (), *, strict: bool = False
+) -> Plan:
+    """The jobs that ``words`` stand for, in Hydra's sweep grammar; the last word varies fastest. Writes nothing.
+
+    A word whose key only some combinations have is applied there and set aside elsewhere; combinations whose parts do
+    not fit each other are listed as refused. Raises ConfigError where a word cannot be used in any combination, where
+    no job is left, and with ``strict`` where a word is set aside or a combination refused.
+    """
+    composer = Composer(config_dir)
+    # the last of two words of one key holds
+    alternatives = {found[0].key: found for found in map(composer.alternatives, words)}
+    if math.prod(map(len, alternatives.values())) > MOST_VALUES:
+        raise ConfigError(f"these words make more than {MOST_VALUES} combinations")
+    varied = {key for key, found in alternatives.items() if len(found) > 1}
+    draft = _Draft(composer, config_dir, plugins, varied)
+    for combination in itertools.product(*alternatives.values()):
+        draft.add(combination)
+    draft.check_words([word for found in alternatives.values() for word in found])
+    jobs = list(draft.jobs.values())
+    made = Plan(list(words), jobs, draft.refused, draft.duplicates)
+    if strict:
+        made.check_strictly()
+    if not jobs:
+        raise ConfigError(f"no job is left: {draft.refused[0].reason}")
+    return made
+
+
+class _Draft:
+    """A plan that is being made."""
+
+    def __init__(self, composer: Composer, config_dir: Path | None, plugins: Sequence[str], varied: set[str]) -> None:
+        self.jobs: dict[str, Planned] = {}
+        self.refused: list[Refused] = []
+        self.duplicates = 0
+        self._composer = composer
+        self._config_dir = config_dir
+        self._plugins = plugins
+        self._varied = varied
+        self._defaults = composer.defaults()
+        self._seen: set[tuple[str, ...]] = set()
+        self._used: set[str] = set()
+        self._last_reason: dict[str, str] = {}
+
+    def add(self, combination: Sequence[Word]) -> None:
+        words, aside = self._composer.fitting(combination)
+        texts = [word.text for word in words]
+        if tuple(texts) in self._seen:
+            self.duplicates += 1
+            return
+        self._seen.add(tuple(texts))
+        try:
+            config, choices = self._composer.compose(words)
+            job = composed_job(config, choices, self._defaults, self._config_dir, self._plugins)
+        except ConfigError as error:
+            self.refused.append(Refused(texts, str(error)))
+            self._last_reason |= dict.fromkeys(texts, str(error))
+            return
+        self._used.update(texts)
+        if job.key in self.jobs:
+            self.duplicates += 1
+            return
+        name = job_name([word for word in words if word.key in self._varied], job.key)
+        self.jobs[job.key] = Planned(name, texts, [word.text for word in aside], job)
+
+    def check_words(self, words: Sequence[Word]) -> None:
+        """Raises ConfigError for a word that no combination has a place for, or whose own value is never right."""
+        unused = [word for word in words if word.text not in self._used]
+        for word in unused:
+            if word.text not in self._last_reason:
+                choices = {one.key: one for one in reversed(words) if one.key in self._composer.sources.groups}
+                whole = [*choices.values(), *([] if word.key in choices else [word])]
+                raise ConfigError(self._composer.explain(whole) or f"{word.text} fits no combination")
+        for word in unused:
+            reason = self._last_reason[word.text]
+            if reason.startswith(f"{word.key}="):
+                raise ConfigError(reason)
+
+
+def job_name(words: Sequence[Word], key: str) -> str:
+    """``<choices>-<hash>``: the words that vary, by the last part of their key, and eight digits of the job's key."""
+    choices = ",".join(f"{re.split('[./]', word.key)[-1]}={_written(word.value)}" for word in words)
+    choices = re.sub(r"[^A-Za-z0-9._+=,-]", "_", choices).lstrip("._+=,-")[:_LONGEST]
+    return f"{choices or 'job'}-{key[:8]}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "none"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,126 @@
+"""Running a plan: what is not done yet goes to the launcher, and every outcome is collected."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from moe_lab.config.plugins import loaded_plugins
+from moe_lab.experiment import never
+from moe_lab.store.atomic import write_csv
+from moe_lab.store.claim import claimed
+from moe_lab.sweeps.folder import LOCK, SUMMARY, Outcome, SweepFolder
+from moe_lab.sweeps.launcher import Launcher
+from moe_lab.sweeps.plan import Plan, Planned
+from moe_lab.sweeps.work import Ended, Work
+from moe_lab.training.watch import StopAsked
+
+
+class SweepWatch:
+    """Looks on and does nothing; the command line has one that shows progress."""
+
+    def begin(self, outcomes: Sequence[Outcome], read: Callable[[str], Outcome]) -> None:
+        """Before the first job: where every job stands, and ``read``, which tells where one stands now."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """After every job."""
+
+    def close(self) -> None:
+        """After the last job, or when the sweep is broken off."""
+
+
+def run_sweep(
+    plan: Plan,
+    folder: Path,
+    launcher: Launcher,
+    *,
+    watch: SweepWatch | None = None,
+    stop_asked: StopAsked = never,
+    fail_fast: bool = False,
+) -> list[Outcome]:
+    """Do every job of ``plan``, and of the plan that ``folder`` holds already, that has not ended yet.
+
+    ``folder`` exists; plan.json is written into it before anything else. Jobs that finished or diverged are left as
+    they are, others go on with their checkpoints. ``fail_fast``: a job that fails stops the others, with their state
+    saved. Returns what has become of every job, in the plan's order. Raises Held where another process runs this
+    sweep, RunError and ConfigError where the stored plan cannot be used.
+    """
+    sweep, watch = SweepFolder(folder), watch or SweepWatch()
+    plugins = loaded_plugins()
+    with claimed(folder / LOCK):
+        if sweep.has_plan:
+            plan = sweep.read_plan(plugins).extended(plan)
+        sweep.write_plan(plan)
+        sweep.lay_out(plan)
+        session = _Session(plan, sweep, watch, stop_asked, fail_fast)
+        work = Work(folder.resolve(), tuple(Path(sys.modules[name].__file__ or "") for name in plugins))
+        try:
+            session.run(launcher, work)
+        finally:
+            watch.close()
+            write_csv(folder / SUMMARY, summary(plan, session.outcomes))
+        return session.outcomes
+
+
+class _Session:
+    """One stretch of a sweep: to its end, or to a stop."""
+
+    def __init__(
+        self, plan: Plan, sweep: SweepFolder, watch: SweepWatch, stop_asked: StopAsked, fail_fast: bool
+    ) -> None:
+        self._sweep = sweep
+        self._watch = watch
+        self._stop_asked = stop_asked
+        self._fail_fast = fail_fast
+        self._failed = False
+        self._plan = plan
+        self._planned = {planned.name: planned for planned in plan.jobs}
+        self._outcomes = {planned.name: sweep.outcome(planned) for planned in plan.jobs}
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return list(self._outcomes.values())
+
+    def run(self, launcher: Launcher, work: Work) -> None:
+        todo = [self._planned[one.name] for one in self.outcomes if not one.ended]
+        self._watch.begin(self.outcomes, lambda name: self._sweep.outcome(self._planned[name]))
+        tasks = launcher.tasks(todo, self._plan, self._sweep)
+        for task in tasks:
+            if task.stack is not None:
+                self._sweep.begin_stack(task.stack, [planned.name for planned in task.jobs])
+        for ended in launcher.launch(tasks, work, self._stops):
+            for planned in ended.task.jobs:
+                if planned in todo:
+                    self._collect(planned, ended)
+        if all(one.ended for one in self.outcomes):
+            self._sweep.clear_stacks()
+
+    def _stops(self) -> bool:
+        return self._stop_asked() or (self._fail_fast and self._failed)
+
+    def _collect(self, planned: Planned, ended: Ended) -> None:
+        outcome = self._sweep.outcome(planned)
+        if not outcome.ended and ended.trouble:
+            held = outcome.state == "running" and " is in use by " in ended.trouble
+            state = outcome.state if held or outcome.state == "failed" else "lost"
+            outcome = replace(outcome, state=state, reason=ended.trouble)
+        self._failed |= outcome.state in ("failed", "lost")
+        self._outcomes[planned.name] = outcome
+        self._watch.ended(outcome)
+
+
+def summary(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
+    """A row a job: its name, state, choices that differ from the defaults, headline metrics, and why it failed."""
+    differs = {planned.name: planned.job.differs for planned in plan.jobs}
+    choices = list(dict.fromkeys(key for one in differs.values() for key in one))
+    metrics = list(dict.fromkeys(name for one in outcomes for name in one.headline))
+    return [
+        {
+            "job": one.name,
+            "status": one.state,
+            **{key: differs[one.name].get(key) for key in choices},
+            **{name: one.headline.get(name) for name in metrics},
+            "error": one.reason,
+        }
+        for one in outcomes
+    ]

@@ -1,0 +1,149 @@
+"""Which jobs of a sweep train as one program, and where that pays."""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import torch
+
+from moe_lab.config.build import build
+from moe_lab.job import seeds_of
+from moe_lab.layers import count_parameters
+from moe_lab.mixture import build_learner
+from moe_lab.parts import Config
+from moe_lab.sweeps.plan import Planned
+from moe_lab.training.members import Member
+from moe_lab.training.stack import OWN, Apart, together
+
+#: shapes on which stacks and single runs were measured (benchmarks/stack_table.py writes it)
+TABLE = "stack.csv"
+_SEEDS = ("seed", "seed_init", "seed_order")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Jobs of one structure: what matters for the speed of a stack of them."""
+
+    device: str
+    batch: int
+    parameters: int
+
+
+def stacks(jobs: Sequence[Planned], workers: int, most: int) -> Iterator[list[Planned]]:
+    """The jobs in groups that train together, in order of their first job; one that gains nothing by it is alone.
+
+    Jobs of one structure that share the order of samples make a stack, for their first layers are one wide product;
+    where no two of them share it, they make stacks of several orders. A stack has at most ``most`` runs, and no more
+    than leaves every worker something to do.
+    """
+    for kind, alike in structures(jobs):
+        for group, shared in _by_order(alike):
+            size = min(most, math.ceil(len(group) / workers) if not shared else most)
+            for start in range(0, len(group), size):
+                stack = group[start : start + size]
+                if len(stack) > 1 and pays(kind, len(stack), shared):
+                    yield stack
+                else:
+                    yield from ([planned] for planned in stack)
+
+
+def pays(kind: Kind, runs: int, shared: bool) -> bool:
+    """Whether a stack was faster than its runs one by one at the measured shape that is nearest, in the logarithms of
+    the runs, of the batch and of a run's parameters. On a kind of device that was not measured a stack is taken: there
+    it is the number of calls that takes the time."""
+    rows = [row for row in _table() if row["device"] == kind.device and row["shared"] == shared]
+    if not rows:
+        return True
+    shape = [math.log2(size) for size in (runs, kind.batch, kind.parameters)]
+    return min(rows, key=lambda row: math.dist(shape, row["logs"]))["solo_over_stack"] > 1
+
+
+def stack_name(jobs: Sequence[Planned]) -> str:
+    """The same for the same jobs in the same order."""
+    return hashlib.sha256(" ".join(planned.job.key for planned in jobs).encode()).hexdigest()[:12]
+
+
+def structures(jobs: Sequence[Planned]) -> Iterator[tuple[Kind, list[Planned]]]:
+    """The jobs by structure, as the engine has it: jobs whose configs differ in seeds and in the trainer's own numbers
+    alone are of one; of others that differ in numbers one each is built, and stacked on trial."""
+    exact: dict[str, list[Planned]] = {}
+    for planned in jobs:
+        exact.setdefault(_signature(planned.job.config), []).append(planned)
+    alike: dict[str, list[tuple[Member, list[Planned]]]] = {}
+    for group in exact.values():
+        config = group[0].job.config
+        member, found = _member(config), alike.setdefault(_signature(config, numbers=False), [])
+        for other, jobs_of_other in found:
+            if _fit(other, member):
+                jobs_of_other.extend(group)
+                break
+        else:
+            found.append((member, list(group)))
+    for found in alike.values():
+        for member, group in found:
+            yield _kind(group[0].job.config, member), group
+
+
+def _signature(config: Config, numbers: bool = True) -> str:
+    """What two configs of one structure have in common; without ``numbers``, what they must have in common."""
+    trainer = {name: value for name, value in config["trainer"].items() if name not in OWN}
+    parts = {name: value for name, value in config.items() if name not in (*_SEEDS, "trainer", "dataset", "device")}
+    whole = [parts if numbers else _without_numbers(parts), trainer, config["dataset"], config["device"]]
+    return json.dumps(whole, sort_keys=True)
+
+
+def _without_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_numbers(item) for key, item in value.items()}
+    return None if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _member(config: Config) -> Member:
+    shape, class_names = build(config["dataset"]).describe()
+    seeds = seeds_of(config)
+    return Member(build_learner(config, shape, len(class_names), seeds.init), build(config["trainer"]), seeds)
+
+
+def _fit(one: Member, other: Member) -> bool:
+    try:
+        together([one, other])
+    except Apart:
+        return False
+    return True
+
+
+def _kind(config: Config, member: Member) -> Kind:
+    device = config["device"]
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Kind(device, member.trainer.batch_size, count_parameters(member.learner))
+
+
+def _by_order(jobs: Sequence[Planned]) -> list[tuple[list[Planned], bool]]:
+    """(jobs, whether they share the order of samples)."""
+    orders: dict[int, list[Planned]] = {}
+    for planned in jobs:
+        orders.setdefault(seeds_of(planned.job.config).order, []).append(planned)
+    if max(map(len, orders.values())) == 1:
+        return [(list(jobs), False)]
+    return [(group, True) for group in orders.values()]
+
+
+@cache
+def _table() -> list[dict[str, Any]]:
+    lines = (files("moe_lab") / TABLE).read_text().splitlines()
+    return [
+        {
+            "device": row["device"],
+            "shared": row["shared"] == "yes",
+            "logs": [math.log2(int(row[name])) for name in ("runs", "batch", "parameters")],
+            "solo_over_stack": float(row["solo_over_stack"]),
+        }
+        for row in csv.DictReader(line for line in lines if not line.startswith("#"))
+    ]

@@ -1,0 +1,64 @@
+"""The role of recipes: how a run is led from its first step to its last. What docs/add-a-part.md and moe_lab/parts.py
+say of parts holds for recipes as well."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from moe_lab.data.dataset import Data
+from moe_lab.mixture import Learner
+from moe_lab.noise import Noise
+from moe_lab.parts import Step
+from moe_lab.training.members import Record
+from moe_lab.training.options import Trainer
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a recipe leads: the learner of one run, or of several stacked along axis R.
+
+    trainers: of every run; they may differ in the number of epochs.
+    steps:    batches an epoch.
+    noise:    a name -> numbers of that name's own, the same ones every time.
+    """
+
+    learner: Learner
+    trainers: Sequence[Trainer]
+    data: Data
+    steps: int
+    noise: Callable[[str], Noise]
+
+    def split_in(self, stages: int, epoch: int) -> list[int]:
+        """Which of ``stages`` equal parts of its epochs every run is in, from 0; beyond its end the last."""
+        return [min(epoch * stages // one.epochs, stages - 1) for one in self.trainers]
+
+
+class Recipe:
+    """Leads a training of ``trainer.epochs`` epochs: it may change numbers of the learner or what learns, at every
+    step, and writes down the stages of the run. Here, and by default, it does nothing: all is trained together.
+
+    It is structure, which the runs of a stack share, and is written over trailing axes. It keeps no clock of its own:
+    what it does follows from the epoch and the batch, so that a resumed run is the unbroken one; what does not follow
+    from them is its state.
+    """
+
+    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+        """What it does not find in a learner (of one run), as "needs ...: what to do instead"; None where it fits."""
+
+    def before_step(self, course: Course, epoch: int, batch: int) -> None:
+        """Before step number ``batch`` of an epoch, both from 0; the learner is, and stays, in training mode."""
+
+    def seen(self, step: Step, index_B: Tensor) -> Step:
+        """What objective and regularizers see of a step on samples ``index_B`` [B] or [R, B] of the training split."""
+        return step
+
+    def after_epoch(self, course: Course, epoch: int, records: Sequence[Record]) -> None:
+        """After an epoch has been written into the records of the runs that have not ended."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps, each with axis R in front where there are several runs."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from ``state``."""

@@ -1,0 +1,1 @@
+"""Recipes: ways to lead a training, a file each."""

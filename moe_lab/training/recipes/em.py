@@ -1,0 +1,79 @@
+"""Expectation maximization with an outer loop."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from moe_lab.mixture import Learner, as_trained
+from moe_lab.objectives.em import Em
+from moe_lab.parts import Step
+from moe_lab.ranges import Count
+from moe_lab.training.fitting import batches
+from moe_lab.training.options import Trainer
+from moe_lab.training.order import rows
+from moe_lab.training.recipe import Course, Recipe
+
+
+class ExpectationMaximization(Recipe):
+    """E steps over all training samples, after each ``m_steps`` steps of gradient that keep what it found (M step).
+
+    E: the responsibilities h_ie, parameters as they are; soft or hard as ``objective.responsibilities`` says, in
+    evaluation mode, of samples without augmentation. M: steps of the optimizer that lower
+    -sum_ie h_ie (log w_e(x_i) + log P_e(y_i)) with h held. The loss in the history is that of the M step.
+    Source: Jordan and Jacobs 1994, Hierarchical mixtures of experts and the EM algorithm; m_steps steps by gradient in
+    place of a whole maximization: generalized EM, Dempster, Laird and Rubin 1977.
+
+    m_steps: steps of an M step; null: as many as an epoch has. With 1 the E step is never behind the parameters, which
+             is what objective=em does in recipe=end_to_end for less.
+    Needs objective=em and a gate that gives every expert a weight: where w_e is zero, h_e log w_e has no lower bound.
+    """
+
+    def __init__(self, *, m_steps: Count | None = None) -> None:
+        self._m_steps = m_steps
+        self._responsibilities_NE: Tensor | None = None
+
+    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+        gate = learner.mixture.gate
+        if not isinstance(learner.objective, Em):
+            return "needs the objective whose E step it takes: take objective=em"
+        if gate.sizes.experts == 1:
+            return "needs at least 2 experts, and there is 1: take recipe=end_to_end"
+        if not gate.selects_k or gate.sizes.k < gate.sizes.experts:
+            return "needs a gate that gives every expert a weight, and this one does not: take gate=softmax k=null"
+        for name, controller in learner.controllers.items():
+            if controller.constrains:
+                return f"needs a gate that gives every expert a weight, and controller {name} takes some: leave it out"
+        return None
+
+    def before_step(self, course: Course, epoch: int, batch: int) -> None:
+        if (epoch * course.steps + batch) % (self._m_steps or course.steps) == 0:
+            self._responsibilities_NE = e_step(course)
+
+    def seen(self, step: Step, index_B: Tensor) -> Step:
+        held_NE = self._responsibilities_NE
+        if index_B.ndim > 1:
+            held_BE = held_NE.take_along_dim(index_B.unsqueeze(-1), -2)
+        elif held_NE.ndim > 2:
+            held_BE = held_NE.index_select(-2, index_B)
+        else:
+            held_BE = rows(held_NE, index_B)
+        return replace(step, responsibilities_BE=held_BE)
+
+    def state(self) -> dict[str, Tensor]:
+        return {} if self._responsibilities_NE is None else {"responsibilities_NE": self._responsibilities_NE}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        self._responsibilities_NE = state.get("responsibilities_NE")
+
+
+@torch.no_grad()
+def e_step(course: Course) -> Tensor:
+    """[..., N, E] of the training split, in its order."""
+    mixture, objective, noise = course.learner.mixture, course.learner.objective, course.noise("e_step")
+    held = []
+    with as_trained(mixture):
+        for x_BD, y_B in batches(course.data.train, mixture, course.trainers[0].batch_size):
+            output = mixture(x_BD, noise)
+            held.append(objective.e_step(output.routing.log_weights_BE + output.experts.log_likelihood_BE(y_B)))
+    return torch.cat(held, -2)

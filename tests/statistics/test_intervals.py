@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from moe_lab.statistics import interquartile_mean, rate, summary, two_modes
+
+FINITE = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+def test_mean_sd_and_student_interval():
+    # mean 3, sd sqrt((4 + 1 + 0 + 1 + 4) / 4) = 1.5811, t_4(.975) = 2.7764, reach 2.7764 * 1.5811 / sqrt 5 = 1.9632
+    found = summary([1, 2, 3, 4, 5])
+    assert (found.n, found.mean, found.method, found.warning) == (5, 3.0, "Student t", None)
+    assert found.sd == pytest.approx(2.5**0.5)
+    assert (found.low, found.high) == pytest.approx((1.0368, 4.9632), abs=1e-4)
+
+
+def test_the_interval_is_that_of_a_t_test():
+    values = np.random.default_rng(1).normal(size=7)
+    ends = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (summary(values).low, summary(values).high) == pytest.approx((ends.low, ends.high))
+
+
+def test_from_twenty_values_a_seeded_bootstrap():
+    values = np.random.default_rng(2).gamma(2, size=20)
+    found = summary(values)
+    assert found.method == "BCa bootstrap" and found == summary(values)
+    assert summary(values[:19]).method == "Student t"
+    # the mean of 20: about +- 1.96 sd / sqrt 20, longer towards the long tail of a gamma distribution
+    assert found.high - found.low == pytest.approx(2 * 1.96 * found.sd / 20**0.5, rel=0.15)
+    assert found.high - found.mean > found.mean - found.low
+
+
+def test_one_value_has_no_spread_and_equal_ones_no_width():
+    one = summary([0.3])
+    assert (one.n, one.sd, one.low, one.high, one.method) == (1, None, None, None, "none: one seed")
+    for n in (2, 25):
+        same = summary([0.25] * n)
+        assert (same.sd, same.low, same.high, same.method) == (0.0, 0.25, 0.25, "all values are equal")
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan], [np.inf]])
+def test_what_is_no_number_is_refused(values):
+    with pytest.raises(ValueError, match="finite"):
+        summary(values)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(FINITE, min_size=2, max_size=12), st.floats(-100, 100))
+def test_a_shift_shifts_the_interval(values, shift):
+    here, there = summary(values), summary([value + shift for value in values])
+    scale = 1e-9 * (1 + max(map(abs, values)) + abs(shift))
+    assert there.mean == pytest.approx(here.mean + shift, abs=scale)
+    assert there.low == pytest.approx(here.low + shift, abs=1e3 * scale)
+    assert here.low - scale <= here.mean <= here.high + scale
+
+
+def test_collapse_and_two_groups_are_warned_of():
+    assert "2 of 5 runs collapsed" in summary([1, 2, 3, 4, 5], collapsed=2).warning
+    split = [0.03, 0.031, 0.032, 0.14, 0.141, 0.139]
+    assert "two groups" in summary(split).warning
+    assert two_modes(split) and not two_modes(split[:3]) and not two_modes([1.0] * 9)
+
+
+def test_one_population_is_seldom_called_two():
+    rng = np.random.default_rng(3)
+    # 300 samples at a level of 1 %: 3 expected, more than 9 has probability .001
+    assert sum(two_modes(rng.normal(size=10)) for _ in range(300)) <= 9
+
+
+def test_clopper_pearson():
+    # none of 10: high (1 - h)^10 = .025, h = 1 - .025^(1/10); all of 10 is its mirror image
+    none, all_ten = rate(0, 10), rate(10, 10)
+    assert (none.low, none.high) == pytest.approx((0.0, 1 - 0.025**0.1))
+    assert (all_ten.low, all_ten.high) == pytest.approx((0.025**0.1, 1.0))
+    # 2 of 5 by the quantiles of the beta distribution
+    two = rate(2, 5)
+    assert (two.low, two.high) == pytest.approx((stats.beta.ppf(0.025, 2, 4), stats.beta.ppf(0.975, 3, 3)))
+
+
+def test_interquartile_mean_over_tasks_only():
+    # sorted 1 .. 8 without the two smallest and the two largest: (3 + 4 + 5 + 6) / 4
+    assert interquartile_mean(np.array([[1, 8], [2, 7], [3, 6], [4, 5]])) == 4.5
+    with pytest.raises(ValueError, match="several tasks"):
+        interquartile_mean(np.ones((8, 1)))

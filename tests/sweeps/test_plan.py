@@ -1,0 +1,102 @@
+"""From words to jobs, in memory."""
+
+import pytest
+
+from moe_lab.config.compose import compose
+from moe_lab.config.many import Composer
+from moe_lab.errors import ConfigError
+from moe_lab.sweeps.plan import JOB_NAME, plan
+
+
+def words_of(made):
+    return [" ".join(one.words) for one in made.jobs]
+
+
+def test_every_combination_in_order_with_its_whole_config(small):
+    assert [one.name.rpartition("-")[0] for one in small.jobs] == [
+        "gate=softmax,seed=0", "gate=softmax,seed=1", "gate=attentive,seed=0", "gate=attentive,seed=1",
+    ]  # fmt: skip
+    for planned in small.jobs:
+        assert planned.name.endswith(planned.job.key[:8]) and JOB_NAME.fullmatch(planned.name)
+        assert planned.job.config["seed"] == int(planned.words[1][-1])
+    assert small.jobs[2].job.choices["gate/score"] == "attentive"
+    assert small.refused == [] and small.duplicates == 0
+
+
+def test_a_word_is_applied_where_its_key_is_and_set_aside_elsewhere():
+    made = plan(["regularizer=[],[importance]", "regularizers.importance.weight=0.1,0.2", "k=2"])
+    # without the regularizer both weights mean the same job
+    assert len(made.jobs) == 3 and made.duplicates == 1
+    assert made.jobs[0].aside == ["regularizers.importance.weight=0.1"] and not made.jobs[1].aside
+    weights = [one.job.config["regularizers"]["importance"]["weight"] for one in made.jobs[1:]]
+    assert weights == [0.1, 0.2]
+    assert made.jobs[1].name.startswith("regularizer=importance,weight=0.1-")
+    with pytest.raises(ConfigError, match="--strict: regularizers.importance.weight=0.1 has no place"):
+        made.check_strictly()
+
+
+def test_a_step_of_a_gate_is_set_aside_where_the_gate_has_no_such_step():
+    made = plan(["gate=softmax,uniform", "gate/score=linear"])
+    assert [one.aside for one in made.jobs] == [[], ["gate/score=linear"]]
+    assert made.jobs[0].job.choices["gate/score"] == "linear"
+
+
+def test_a_pair_that_does_not_fit_is_refused_and_does_not_stop():
+    made = plan(["gate=softmax,attentive", "experts=mlp,linear"])
+    assert words_of(made) == ["gate=softmax experts=mlp", "gate=softmax experts=linear", "gate=attentive experts=mlp"]
+    [refused] = made.refused
+    assert refused.words == ["gate=attentive", "experts=linear"] and "hidden layer" in refused.reason
+    with pytest.raises(ConfigError, match="--strict: gate=attentive experts=linear is refused"):
+        made.check_strictly()
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["gate.temprature=1,2"], "no such key 'gate.temprature'. Did you mean"),
+        (["regularizers.importance.weight=1,2"], r"add regularizer=\[importance\]"),
+        (["gate=softmax,sofmax"], "no gate named 'sofmax'. Did you mean softmax?"),
+        (["trainer.lr=0.1,-1"], "trainer.lr=-1: must be greater than 0"),
+        (["k=1,two"], "k=two: must be"),
+        (["gate=attentive", "experts=linear", "seed=0,1"], "no job is left: the attentive gate"),
+        (["seed=interval(0,1)"], "is no list of values"),
+        (["seed=range(0,1e9)"], "more than 100000 values"),
+        (["seed=range(0,5,-1)"], "has no value"),
+        (["seed=range(0,400)", "seed_init=range(0,400)"], "more than 100000 combinations"),
+        (["seed=0,1", "hydra.sweep.dir=x"], "hydra.* words are not used"),
+        (["~gate"], "nothing can be removed"),
+        (["gate"], "is not KEY=VALUE"),
+        (["k=${oc.env:K}"], "a resolver such as oc.env"),
+    ],
+)
+def test_a_wrong_word_is_one_clear_line(words, text):
+    with pytest.raises(ConfigError, match=text) as error:
+        plan(words)
+    assert "\n" not in str(error.value)
+
+
+def test_hydras_grammar():
+    composer = Composer()
+    found = {
+        "seed=range(0,3)": ["seed=0", "seed=1", "seed=2"],
+        "k=choice(1,2)": ["k=1", "k=2"],
+        "gate=glob(soft*)": ["gate=soft_moe", "gate=softmax"],
+        "regularizer=[],[importance,z_loss]": ["regularizer=[]", "regularizer=[importance,z_loss]"],
+        "trainer.lr=1e-3": ["trainer.lr=1e-3"],
+        "seed=sort(2,1)": ["seed=1", "seed=2"],
+    }
+    assert {text: [word.text for word in composer.alternatives(text)] for text in found} == found
+
+
+def test_composing_many_is_composing_each():
+    composer = Composer()
+    assert not composer.sources.refer
+    for words in (
+        ["gate=attentive", "gate.score.query=post", "seed=3", "trainer.lr=1e-3", "k=2"],
+        ["seed=7", "gate=top_k", "k=null", "trainer.skip_untouched=true", "dataset=mnist", "dataset.root='a b'"],
+        ["experts=conv", "experts.filters=[4,8]", "regularizer=[z_loss,importance]", "seed_init=${seed}"],
+    ):
+        parsed = [word for text in words for word in composer.alternatives(text)]
+        assert composer.fitting(parsed) == (parsed, [])
+        config, _ = composer.compose(parsed)
+        assert config == compose(words) and list(config) == list(compose(words))
