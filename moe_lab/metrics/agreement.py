@@ -7,9 +7,10 @@ perfectly), and there is no value.
 
 import numpy as np
 
+from moe_lab.metrics import formulas
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.balance import COLLAPSE_SHARE, top_expert_share
-from moe_lab.metrics.formulas import adjusted_rand, entropy_bits, mutual_information_bits
+from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
 from moe_lab.metrics.information import require_several_classes
 from moe_lab.metrics.registry import Undefined, metric, require_choice
 
@@ -20,7 +21,7 @@ def purity(arrays: RunArrays) -> float:
     return _table(arrays).max(1).sum() / arrays.routed_count
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
+@metric(unit="ratio", low="0", high="1", better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
 def normalized_mutual_information(arrays: RunArrays) -> float:
     """I(E;Y) divided by the mean of H(E) and H(Y)."""
     counts_EC = _table(arrays)
@@ -41,7 +42,7 @@ def adjusted_mutual_information(arrays: RunArrays) -> float:
 @metric(unit="ratio", low="-1/2", high="1", better="higher", source="Hubert and Arabie 1985")
 def adjusted_rand_index(arrays: RunArrays) -> float:
     """Pairs of samples that experts and classes join alike, corrected for chance: 0 is chance, 1 the same partition."""
-    return adjusted_rand(_table(arrays))
+    return formulas.adjusted_rand_index(_table(arrays))
 
 
 @metric(

@@ -234,7 +234,7 @@ def _shown(arrays: RunArrays, pixels: np.ndarray, chosen: np.ndarray, *, images:
 class Page(HTMLParser):
     """What a browser would see of a page: its tags with their attributes, its text, and which tags stand unclosed."""
 
-    VOID = ("meta", "img", "link", "br", "hr", "input")
+    VOID = ("meta", "img", "link", "br", "hr", "input", "wbr")
 
     def __init__(self, path: Path) -> None:
         super().__init__()
