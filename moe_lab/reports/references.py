@@ -41,7 +41,7 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
     )
     return Table(
         "Beside other ways to share the samples",
-        ("who chooses", "I(E;Y) / H(E)", "agreement with this run", "test error" if of_classes else "test RMSE"),
+        ("who chooses", "I(E;Y) / H(E)", "agreement", "test error" if of_classes else "test RMSE"),
         "lrrr",
         shown,
         f"What training has taught the gate is what stands above the lower rows: clusters of the inputs, and a gate "
