@@ -45,9 +45,9 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
         "lrrr",
         shown,
         f"What training has taught the gate is what stands above the lower rows: clusters of the inputs, and a gate "
-        f"with random weights, follow the {one} to some degree, too. Agreement is the adjusted Rand index, 0 by chance "
-        f"and 1 for the same parts. The learned gate picks one expert by its nearest validation samples, with these "
-        f"experts as they are. Error: of the mixture, of the one expert that is picked, and of the oracle.",
+        f"with random weights, follow the {one} to some degree, too. Agreement with this run: adjusted Rand index, 0 "
+        f"by chance, 1 for the same parts. The learned gate picks one expert by its nearest validation samples, with "
+        f"these experts as they are. Error: of the mixture, of the one expert that is picked, and of the oracle.",
     )
 
 
