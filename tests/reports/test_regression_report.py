@@ -59,7 +59,7 @@ def test_the_page(inverse, open_page):
     stems = {path.stem for path in (inverse.path / "figures").glob("*.svg")}
     assert stems == {
         "rmse", "loss", "predictive", "usage", "entropies", "gate_entropies", "target_expert", "target_responsible",
-        "expert_rmse",
+        "expert_rmse", "attributes", "interventions", "similarity",
     }  # fmt: skip
 
 
