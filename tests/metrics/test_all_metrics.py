@@ -53,7 +53,7 @@ EXPECTED = {
     # divided by min(2, .8112781245)
     "mutual_information_share": 0.3112781245 / 0.8112781245,
     # predictions of the mixture 0 1 1 1 for experts 0 0 1 1: table 1 1 / 0 2, as of the labels
-    "mutual_information_expert_mixture_prediction_bits": 0.3112781245,
+    "mutual_information_mixture_prediction_bits": 0.3112781245,
     # H(E) - I and H(Y) - I
     "expert_given_label_entropy_bits": 1 - 0.3112781245,
     "label_given_expert_entropy_bits": 0.5,
@@ -124,24 +124,24 @@ EXPECTED = {
     # ranks 4 3 2 1 and 1 4 3 2: 1 - 6 (9 + 1 + 1 + 1) / (4 * 15)
     "rich_get_richer": -0.2,
     # (m - 1) / (2 * 4 ln 2) for m = 2 experts, 2 classes, 3 cells
-    "load_entropy_miller_madow_bits": 1 + U,
-    "expert_given_label_entropy_miller_madow_bits": 1.5 + 2 * U - 0.8112781245 - U,
-    "label_given_expert_entropy_miller_madow_bits": 1.5 + 2 * U - 1 - U,
-    "mutual_information_expert_label_miller_madow_bits": 0.3112781245,
+    "load_entropy_mm_bits": 1 + U,
+    "expert_given_label_entropy_mm_bits": 1.5 + 2 * U - 0.8112781245 - U,
+    "label_given_expert_entropy_mm_bits": 1.5 + 2 * U - 1 - U,
+    "mutual_information_expert_label_mm_bits": 0.3112781245,
     # two cells: (1 + U) + (1 + U) - (1 + U)
-    "mutual_information_expert_prediction_miller_madow_bits": 1 + U,
-    "mutual_information_expert_mixture_prediction_miller_madow_bits": 0.3112781245,
-    "information_per_usage_miller_madow": 0.3112781245 / (1 + U),
+    "mutual_information_expert_prediction_mm_bits": 1 + U,
+    "mutual_information_mixture_prediction_mm_bits": 0.3112781245,
+    "information_per_usage_mm": 0.3112781245 / (1 + U),
     # all permutations have the same I
-    "mutual_information_expert_label_null_mean_bits": 0.3112781245,
-    "mutual_information_expert_label_null_95_bits": 0.3112781245,
-    "mutual_information_expert_label_p_value": 1,
+    "mutual_information_null_mean_bits": 0.3112781245,
+    "mutual_information_null_95_bits": 0.3112781245,
+    "mutual_information_p_value": 1,
     # weights 1.5 0 / 1 1 / .5 0: H(E) + H(Y) - H(3/8 1/4 1/4 1/8)
     "mutual_information_expert_label_soft_bits": 0.3112781245,
     # experts 0 1 2 only predict 0, 1 and 2
     "mutual_information_expert_prediction_soft_bits": 2 - 3 / 8 * math.log2(3),
     # weights 1 .5 / 0 2 / 0 .5: the same H(E), H(1/4), less H(1/4 1/8 1/2 1/8) = 1.75
-    "mutual_information_expert_mixture_prediction_soft_bits": 2 - 3 / 8 * math.log2(3) + 0.8112781245 - 1.75,
+    "mutual_information_mixture_prediction_soft_bits": 2 - 3 / 8 * math.log2(3) + 0.8112781245 - 1.75,
     "information_per_usage_soft": 0.3112781245 / (2 - 3 / 8 * math.log2(3)),
     "expert_given_label_entropy_soft_bits": 2 - 3 / 8 * math.log2(3) - 0.3112781245,
     "label_given_expert_entropy_soft_bits": 0.5,
@@ -278,8 +278,8 @@ def test_one_class_has_no_shares_of_information(random_arrays, run_arrays):
     del undefined["collapse_epoch"]
     shares = {name for name in OF_CLASSES if name.startswith("information_per_usage")} | {"mutual_information_share"}
     agreement = {name for name in OF_CLASSES if METRICS[name].group == "agreement"}
-    reasons = dict.fromkeys(shares | agreement, "the routed test samples are all of one class")
-    assert undefined == reasons | {"expert_error_correlation": CONSTANT}
+    assert undefined.pop("expert_error_correlation") == CONSTANT
+    assert undefined == dict.fromkeys(shares | agreement, "the routed test samples are all of one class")
     assert entries["mutual_information_expert_label_bits"]["value"] == 0
 
 
