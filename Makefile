@@ -1,15 +1,19 @@
 # Two commands: `make train` and `make test`. Both make .venv and install what they need, once.
+# `make test-extras` tests launchers, sweepers and loggers that need packages of their own.
 # `make bench` measures what benchmarks/README.md claims, in about a quarter of an hour; `make bench-quick` roughly.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test bench bench-quick lint clean
+.PHONY: train test test-extras bench bench-quick lint clean
 
 train: .venv/installed
 	$(BIN)/moe-lab train
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-extras: .venv/installed-extras
+	$(BIN)/python -m pytest -m extras tests/extras
 
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks
@@ -38,6 +42,11 @@ lint: .venv/installed-dev
 # and other projects' layers, to measure beside its own
 .venv/installed-bench: .venv/installed-dev
 	$(BIN)/python -m pip install -c constraints.txt -e ".[bench]"
+	touch $@
+
+# and the packages that some launchers, sweepers and loggers need
+.venv/installed-extras: .venv/installed-dev
+	$(BIN)/python -m pip install -c constraints.txt -e ".[slurm,ray]"
 	touch $@
 
 clean:

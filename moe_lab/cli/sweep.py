@@ -52,6 +52,7 @@ def sweep(
     """Train every combination of words that hold several values, side by side, and compare the runs."""
     from moe_lab.cli.sweep_progress import sweep_watch
     from moe_lab.signals import stop_asked
+    from moe_lab.store.folders import check_spelling
     from moe_lab.sweeps.folder import SweepFolder
     from moe_lab.sweeps.run import run_sweep
     from moe_lab.sweeps.settings import settings, split
@@ -59,6 +60,8 @@ def sweep(
     of_jobs, of_sweep = split(words or [])
     if resume is not None and (of_jobs or name):
         raise ConfigError("--resume takes the sweep's own plan: leave words (but for launcher words) and --name away")
+    if name is not None:
+        check_spelling(name)
     plugins = load_plugins(plugin)
     launcher = settings(of_sweep, config_dir, plugins).launcher
     target = resume or (runs / name if name else None)
@@ -153,7 +156,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
     if quiet:
         typer.echo(folder)
     else:
-        _table(folder, form)
+        _table(outcomes, form)
         diverged = sum(one.state == "diverged" for one in outcomes)
         finished = sum(one.state == "finished" for one in outcomes)
         also = f", {diverged} diverged" if diverged else ""
@@ -161,7 +164,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
         typer.echo(f"sweep   {folder}", err=form is not Format.table)
         if page is not None:
             typer.echo(f"report  {page}", err=form is not Format.table)
-    for one in bad:
+    for one in (one for one in bad if one.state != "planned"):
         typer.echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
     if bad:
         typer.echo(
@@ -180,11 +183,26 @@ def _report(folder: Path) -> Path | None:
     return write_comparison(runs, lambda: folder) if any(run.finished for run in runs) else None
 
 
-def _table(folder: Path, form: Format) -> None:
-    from moe_lab.cli.tables import show
-    from moe_lab.reports import comparison
-    from moe_lab.store.run import find_runs
+#: what the terminal shows of an arm, where a run has it
+LABELS = {
+    "arm": "arm",
+    "n": "n",
+    "not finished": "not finished",
+    "test_error_rate": "error",
+    "test_error_rate sd": "sd",
+    "test_rmse_sd": "RMSE (sd)",
+    "test_rmse_sd sd": "sd",
+    "mutual_information_expert_label_bits": "I(E;Y)",
+    "usage_entropy_bits": "H(E)",
+    "dead_experts": "dead",
+}
 
-    rows = comparison(find_runs(folder))
-    columns = [name for name in rows[0] if name not in ("key", "run")]
-    show(rows, list(rows[0]), form, empty="", labels={name: name.replace("_", " ") for name in columns})
+
+def _table(outcomes: "list[Outcome]", form: Format) -> None:
+    """A row an arm: means over its seeds."""
+    from moe_lab.cli.tables import show
+    from moe_lab.sweeps.table import arm_rows
+
+    rows = arm_rows(outcomes)
+    labels = {name: label for name, label in LABELS.items() if any(row.get(name) not in (None, "") for row in rows)}
+    show(rows, list(rows[0]), form, empty="", labels=labels)

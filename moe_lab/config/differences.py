@@ -14,7 +14,7 @@ from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError
 
 #: values that do not decide a run's result
-_UNDECIDING = (
+UNDECIDING = (
     "device",
     "trainer.threads",
     "trainer.dispatch",
@@ -26,7 +26,7 @@ _UNDECIDING = (
 
 def config_key(config: Config) -> str:
     """Hex SHA-256 of the values that decide the result: equal for equal configs, however they were written."""
-    deciding = {key: _same_number(value) for key, value in leaves(config) if key not in _UNDECIDING}
+    deciding = {key: _same_number(value) for key, value in leaves(config) if key not in UNDECIDING}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 

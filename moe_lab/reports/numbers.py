@@ -30,10 +30,10 @@ def digits(value: float | list[float | None] | dict[str, float | None] | None, u
     if not math.isfinite(value):
         return str(value)
     if unit == "fraction":
-        return _signed(f"{100 * value:.1f}")
+        return signed(f"{100 * value:.1f}")
     if float(value).is_integer() and (unit == "count" or value == 0):
-        return _signed(f"{value:,.0f}")
-    return _signed(f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}")
+        return signed(f"{value:,.0f}")
+    return signed(f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}")
 
 
 def _several(value: list[float | None] | dict[str, float | None], unit: str) -> str:
@@ -61,9 +61,9 @@ def share(part: float, whole: float) -> str:
 def short(value: float, unit: str) -> str:
     """A bound in as few digits as say it."""
     shown = 100 * value if unit == "fraction" else value
-    return _signed(f"{shown:.3g}" if abs(shown) < 100 else f"{shown:,.0f}")
+    return signed(f"{shown:.3g}" if abs(shown) < 100 else f"{shown:,.0f}")
 
 
-def _signed(text: str) -> str:
+def signed(text: str) -> str:
     """A true minus sign, and no negative zero."""
     return text.lstrip("-") if float(text.replace(",", "")) == 0 else text.replace("-", MINUS)

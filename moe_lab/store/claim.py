@@ -33,7 +33,11 @@ def claimed(path: Path, patience: float = 0.0) -> Iterator[None]:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
         os.ftruncate(handle, 0)
         os.pwrite(handle, (json.dumps(holder) + "\n").encode(), 0)
-        yield
+        try:
+            yield
+        finally:
+            # not by closing alone: a child that another thread starts just now holds the file open for a moment
+            fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
 

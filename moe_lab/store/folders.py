@@ -10,10 +10,15 @@ from moe_lab.errors import RunError
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def check_name(name: str, runs: Path) -> None:
-    """Raise RunError where ``name`` cannot be a new folder of ``runs``; creates nothing."""
+def check_spelling(name: str) -> None:
+    """Raise RunError where ``name`` cannot name a folder, such as one that leads elsewhere."""
     if not NAME.fullmatch(name):
         raise RunError(f"{name!r} cannot name a folder: use letters, digits, '.', '_' and '-' (at most 100)")
+
+
+def check_name(name: str, runs: Path) -> None:
+    """Raise RunError where ``name`` cannot be a new folder of ``runs``; creates nothing."""
+    check_spelling(name)
     if (runs / name).exists():
         raise RunError(f"{runs / name} exists already: choose another name, or remove that folder")
 

@@ -23,11 +23,12 @@ ENDED: tuple[State, ...] = ("finished", "diverged")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has become of a job: its state, in a few words why, and its metrics for a listing."""
+    """What has become of a job: its state, in a few words why, the choices that make it, and a few metrics."""
 
     name: str
     state: State
     reason: str
+    choices: dict[str, Any]
     headline: dict[str, Any]
 
     @property
@@ -114,17 +115,17 @@ class SweepFolder:
     def outcome(self, planned: Planned) -> Outcome:
         """By the status that is recorded; a job whose status cannot be read is lost. Raises RunError where a finished
         job has another key than the plan."""
-        folder = self.job(planned.name)
+        folder, choices = self.job(planned.name), planned.job.differs
         if not (folder / "status.json").exists():
-            return Outcome(planned.name, "planned", "", {})
+            return Outcome(planned.name, "planned", "", choices, {})
         try:
             status = Run(folder).status
         except RunError as error:
-            return Outcome(planned.name, "lost", str(error), {})
+            return Outcome(planned.name, "lost", str(error), choices, {})
         if status["status"] in ENDED and status.get("key") != planned.job.key:
             raise RunError(f"{folder} has another config than {PLAN}: one of them has been changed since")
         reason = status.get("error") or ("its process is gone" if status["status"] == "lost" else "")
-        return Outcome(planned.name, status["status"], str(reason), status.get("headline") or {})
+        return Outcome(planned.name, status["status"], str(reason), choices, status.get("headline") or {})
 
 
 def _planned(stored: Any, plugins: list[str] | tuple[str, ...], path: Path) -> Planned:

@@ -12,6 +12,7 @@ from moe_lab.store.claim import claimed
 from moe_lab.sweeps.folder import LOCK, SUMMARY, Outcome, SweepFolder
 from moe_lab.sweeps.launcher import Launcher
 from moe_lab.sweeps.plan import Plan, Planned
+from moe_lab.sweeps.table import job_rows
 from moe_lab.sweeps.work import Ended, Work
 from moe_lab.training.watch import StopAsked
 
@@ -58,7 +59,7 @@ def run_sweep(
             session.run(launcher, work)
         finally:
             watch.close()
-            write_csv(folder / SUMMARY, summary(plan, session.outcomes))
+            write_csv(folder / SUMMARY, job_rows(session.outcomes))
         return session.outcomes
 
 
@@ -107,20 +108,3 @@ class _Session:
         self._failed |= outcome.state in ("failed", "lost")
         self._outcomes[planned.name] = outcome
         self._watch.ended(outcome)
-
-
-def summary(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
-    """A row a job: its name, state, choices that differ from the defaults, headline metrics, and why it failed."""
-    differs = {planned.name: planned.job.differs for planned in plan.jobs}
-    choices = list(dict.fromkeys(key for one in differs.values() for key in one))
-    metrics = list(dict.fromkeys(name for one in outcomes for name in one.headline))
-    return [
-        {
-            "job": one.name,
-            "status": one.state,
-            **{key: differs[one.name].get(key) for key in choices},
-            **{name: one.headline.get(name) for name in metrics},
-            "error": one.reason,
-        }
-        for one in outcomes
-    ]

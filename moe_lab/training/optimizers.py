@@ -33,7 +33,7 @@ class Optimizer:
         self._parameters = list(parameters)
         self._by_expert = {id(one) for one in by_expert}
         self._stacked = len(trainers) > 1
-        apart = bool(by_expert) or self._parameters[0].device.type == "cpu"
+        apart = bool(by_expert) or all(one.device.type == "cpu" for one in self._parameters)
         self._groups = _groups(trainers, apart)
         self._rates = [trainer.lr for _, trainer in self._groups]
         self._steps = steps

@@ -111,7 +111,9 @@ def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
     assert refused.code == 2 and "entropy_part.Entropy" in refused.err
 
 
-@pytest.mark.parametrize("baseline", ["single", "gate_as_classifier", "dense_total", "dense_active"])
+@pytest.mark.parametrize(
+    "baseline", ["single", "gate_as_classifier", "dense_total", "dense_active", "cart", "stacking"]
+)
 def test_a_baseline_has_the_same_folder_and_no_gate_metrics(cli, baseline):
     result = cli("train", *SHORT, f"baseline={baseline}", "gate=top_k", "--name", "b")
     assert result.code == 0, result.err

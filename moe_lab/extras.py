@@ -1,0 +1,20 @@
+"""Packages that only some people need: asked for where they are used, with the line that installs them."""
+
+from importlib import import_module
+from types import ModuleType
+
+from moe_lab.errors import ConfigError
+
+
+def extra(package: str, what: str, name: str) -> ModuleType:
+    """The package that ``what`` needs, which pyproject.toml lists under the extra ``name``.
+
+    Raises ConfigError where it is not installed.
+    """
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package.partition(".")[0]:
+            raise
+        line = f"pip install -c constraints.txt -e '.[{name}]'"
+        raise ConfigError(f"{what} needs {package}, which is not installed: {line}") from None

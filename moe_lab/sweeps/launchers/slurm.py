@@ -1,0 +1,94 @@
+"""Jobs on a Slurm cluster, by submitit."""
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from moe_lab.extras import extra
+from moe_lab.ranges import Count, NonNegativeInt
+from moe_lab.sweeps.launcher import Launcher, described
+from moe_lab.sweeps.work import Ended, Task, Work
+from moe_lab.training.watch import StopAsked
+
+_LOOK_SECONDS = 0.5
+#: jobs of one array; Slurm's own limit is 1001 unless it is set otherwise
+_ARRAY = 1000
+
+
+class Slurm(Launcher):
+    """Every job is a job of a Slurm array, submitted by submitit; its logs are in the sweep's folder ``submitit``. The
+    folder of runs must be on a file system that all nodes share. A job that comes to its time limit, or is cancelled,
+    saves its state.
+
+    cluster:   "slurm", or "local" to try it out: processes on this machine, all at once.
+    partition: of the cluster; null: its default.
+    account:   that is billed; null: the default.
+    minutes:   time limit of a job.
+    cpus:      cores of a job.
+    gpus:      GPUs of a job.
+    memory_gb: memory of a job.
+    at_once:   at most so many jobs run at the same time.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: Literal["slurm", "local"] = "slurm",
+        partition: str | None = None,
+        account: str | None = None,
+        minutes: Count = 240,
+        cpus: Count = 1,
+        gpus: NonNegativeInt = 0,
+        memory_gb: Count = 4,
+        at_once: Count = 100,
+    ) -> None:
+        self._submitit = extra("submitit", "launcher=slurm", "slurm")
+        self._cluster = cluster
+        limits = {"timeout_min": minutes, "cpus_per_task": cpus, "gpus_per_node": gpus, "mem_gb": memory_gb}
+        of_slurm = {"partition": partition, "account": account, "array_parallelism": at_once}
+        given = {f"slurm_{name}": value for name, value in of_slurm.items() if value is not None}
+        self._parameters = {"name": "moe-lab", **limits, **given}
+
+    def launch(self, tasks: Sequence[Task], work: Work, stop_asked: StopAsked) -> Iterator[Ended]:
+        executor = self._submitit.AutoExecutor(folder=work.folder / "submitit", cluster=self._cluster)
+        executor.update_parameters(**self._parameters)
+        waiting: list[tuple[Any, Task]] = []
+        for start in range(0, len(tasks), _ARRAY):
+            with executor.batch():
+                for task in tasks[start : start + _ARRAY]:
+                    waiting.append((executor.submit(_do, work, task), task))
+        cancelled = False
+        try:
+            while waiting:
+                if stop_asked() and not cancelled:
+                    _cancel(waiting)
+                    cancelled = True
+                done = [one for one in waiting if one[0].done()]
+                waiting = [one for one in waiting if one not in done]
+                for job, task in done:
+                    yield Ended(task, _trouble(job))
+                time.sleep(_LOOK_SECONDS)
+        except BaseException:
+            _cancel(waiting)
+            raise
+
+
+def _cancel(waiting: Sequence[tuple[Any, Task]]) -> None:
+    for job, _ in waiting:
+        job.cancel()
+
+
+def _trouble(job: Any) -> str:
+    try:
+        return job.result()
+    except Exception as error:
+        return described(error).partition(" Job (task=")[0]
+
+
+def _do(work: Work, task: Task) -> str:
+    """On a node. Slurm says SIGTERM when a job is cancelled, and submitit asks for SIGUSR2 before its time is over."""
+    told: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, lambda number, _: told.append(number))
+    return work(task, lambda: bool(told))
