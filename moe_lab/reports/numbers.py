@@ -46,8 +46,12 @@ def _several(value: list[float | None] | dict[str, float | None], unit: str) -> 
     return ", ".join(texts)
 
 
-def change(value: float) -> str:
-    """A difference of two rates in percentage points, with its sign."""
+def change(value: float | list[float | None] | dict[str, float | None]) -> str:
+    """A difference of two rates in percentage points, with its sign; several as ``digits`` has them."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {NONE if item is None else change(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(NONE if item is None else change(item) for item in value)
     text = f"{100 * value:+.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", MINUS)
 

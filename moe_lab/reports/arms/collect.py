@@ -18,6 +18,9 @@ from moe_lab.store.run import Run
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"
 
+#: metrics of several numbers whose names mean the same in every run; experts, their pairs and epochs do not
+NAMED = ("attribute_", "reference_")
+
 #: (seed_init, seed_order, seed) as words: what two runs of one arm may differ in
 Seed = tuple[str, str, str]
 
@@ -42,8 +45,14 @@ class Member:
 
     @cached_property
     def scalars(self) -> dict[str, float]:
-        """The metrics that are one finite number."""
-        return {name: entry["value"] for name, entry in self.metrics.items() if _is_number(entry.get("value"))}
+        """The metrics that are one finite number, and those numbers of NAMED that go by a name: ``metric: name``."""
+        found = {}
+        for name, entry in self.metrics.items():
+            value = entry.get("value")
+            named = {f"{name}: {key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+            if not isinstance(value, dict) or name.startswith(NAMED):
+                found |= {key: one for key, one in named.items() if _is_number(one)}
+        return found
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:

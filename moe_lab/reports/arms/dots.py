@@ -1,16 +1,15 @@
 """One metric: every seed a point, the mean, its interval, a row an arm."""
 
-import math
 import re
 from collections.abc import Sequence
 
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.findings import shown, with_unit
 from moe_lab.reports.arms.look import ROWS, Look, cut, seeds_told
-from moe_lab.reports.arms.measured import Measured, Quantity
+from moe_lab.reports.arms.measured import Measured
+from moe_lab.reports.arms.strip import Strip, strip_plot
 from moe_lab.reports.headline import BETTER
-from moe_lab.reports.picture import HALF, Picture, draw
-from moe_lab.reports.style import INK
+from moe_lab.reports.picture import HALF, Picture
 from moe_lab.statistics import Summary
 
 #: an interval may reach so far beyond the points, in parts of their range, before it is cut
@@ -31,13 +30,12 @@ def dots(measured: Measured, name: str, look: Look) -> Picture:
     told = "; ".join(f"{arm.key} {shown(quantity, one.mean)}" for arm, one in zip(arms, summaries, strict=True))
     definition = f"{quantity.definition.rstrip('.')}." if quantity.definition else ""
     better = f" {BETTER[quantity.better].capitalize()}." if BETTER[quantity.better] else ""
-    caption = f"{definition}{better} {_counts(summaries)}{_base(measured, name)}{cut(len(arms), ROWS)}"
     return Picture(
         stem(name),
         quantity.label,
         f"{quantity.axis} of {len(arms)} arms. Means: {told}.",
-        caption,
-        draw(HALF, 0.85 + 0.27 * max(2, min(ROWS, len(arms))), _painter(measured, quantity, arms[:ROWS], look)),
+        f"{definition}{better} {_counts(summaries)}{_base(measured, name)}{cut(len(arms), ROWS)}",
+        _drawn(measured, name, arms[:ROWS], look),
         rows,
         HALF,
     )
@@ -70,59 +68,27 @@ def _base(measured: Measured, name: str) -> str:
     return f" Dotted: {measured.baseline.key}, {with_unit(quantity, shown(quantity, found.mean))}."
 
 
-def _painter(measured: Measured, quantity: Quantity, arms: Sequence[Arm], look: Look):
-    summaries, scale = measured.summaries[quantity.name], quantity.scale
-
-    def paint(figure, axes):
-        # labels are short and of known size, so the margins need no layout engine, which takes half of the time
-        figure.set_layout_engine(None)
-        wide, tall = figure.get_size_inches()
-        left = 0.16 + 0.09 * max(len(_tick(measured, arm, quantity.name)) for arm in arms)
-        figure.subplots_adjust(left / wide, 0.55 / tall, 1 - 0.12 / wide, 1 - 0.08 / tall)
-        points: list[float] = []
-        for place, arm in enumerate(arms):
-            values = [scale * value for value in arm.values(quantity.name).values()]
-            points += values
-            _row(axes, place, values, summaries[arm.key], scale, (look.colour[arm.key], look.marker[arm.key]))
-        base = summaries.get(measured.baseline.key)
-        if base and len(arms) > 1:
-            axes.axvline(scale * base.mean, color=INK, linewidth=0.8, linestyle=":", zorder=0)
-        axes.set_yticks(range(len(arms)), [_tick(measured, arm, quantity.name) for arm in arms])
-        axes.set_ylim(len(arms) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0, labelcolor=INK)
-        axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
-        axes.set_xlabel(quantity.axis, loc="right")
-        ends = [
-            scale * end for arm in arms for end in (summaries[arm.key].low, summaries[arm.key].high) if end is not None
-        ]
-        axes.set_xlim(*limits(points, ends))
-
-    return paint
+def _drawn(measured: Measured, name: str, arms: Sequence[Arm], look: Look) -> bytes:
+    quantity, summaries = measured.quantities[name], measured.summaries[name]
+    strips = [_strip(measured, name, arm, look) for arm in arms]
+    points = [value for one in strips for value in one.values]
+    ends = [end for one in strips for end in (one.low, one.high) if end is not None]
+    base = summaries.get(measured.baseline.key) if len(arms) > 1 else None
+    return strip_plot(strips, limits(points, ends), quantity.axis, base and quantity.scale * base.mean)
 
 
-def _row(axes, place: int, values: Sequence[float], found: Summary, scale: float, look: tuple[str, str]) -> None:
-    colour, marker = look
-    if found.low is not None:
-        axes.plot([scale * found.low, scale * found.high], [place, place], color=colour, linewidth=2.2, zorder=2)
-    if len(values) > 1:
-        # seeds stand apart from the bar, in two lines where there are many
-        heights = [place + (0.3 if turn % 2 else 0.22) for turn in range(len(values))]
-        points(axes, list(zip(values, heights, strict=True)), colour, 3.4)
-    edge = {"markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 4}
-    axes.plot(scale * found.mean, place, marker, color=colour, markersize=7, **edge)
-
-
-def points(axes, places: Sequence[tuple[float, float]], colour: str, size: float) -> None:
-    """Points as one path of strokes of no length with round caps: a tenth of the bytes of a marker each."""
-    xs = [value for x, _ in places for value in (x, x, math.nan)]
-    ys = [value for _, y in places for value in (y, y, math.nan)]
-    axes.plot(xs, ys, color=colour, linewidth=size, solid_capstyle="round", alpha=0.7, zorder=3)
-
-
-def _tick(measured: Measured, arm: Arm, name: str) -> str:
+def _strip(measured: Measured, name: str, arm: Arm, look: Look) -> Strip:
+    found, scale = measured.summaries[name][arm.key], measured.quantities[name].scale
     comparison = measured.comparisons.get((arm.key, name))
-    return f"{arm.key} *" if comparison and comparison.sure else arm.key
+    return Strip(
+        f"{arm.key} *" if comparison and comparison.sure else arm.key,
+        [scale * value for value in arm.values(name).values()],
+        scale * found.mean,
+        None if found.low is None else scale * found.low,
+        None if found.high is None else scale * found.high,
+        look.colour[arm.key],
+        look.marker[arm.key],
+    )
 
 
 def limits(points: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:

@@ -65,11 +65,14 @@ class Measured:
         """All metrics that are one number in some run: the headline first, then as registered, then the unknown."""
         found = dict.fromkeys(name for arm in self.shown for one in arm.counted for name in one.scalars)
         known = list(dict.fromkeys([*LABELS["classification"], *LABELS["regression"], *METRICS]))
-        ordered = [name for name in known if name in found] + sorted(name for name in found if name not in METRICS)
-        return {name: quantity_of(name, self._entry(name)) for name in dict.fromkeys(ordered)}
+        place = {name: at for at, name in enumerate(known)}
+        ordered = sorted(found, key=lambda name: (place.get(name.partition(": ")[0], len(place)), name))
+        return {name: quantity_of(name, self._entry(name)) for name in ordered}
 
     def _entry(self, name: str) -> dict[str, Any]:
-        return next(one.metrics[name] for arm in self.shown for one in arm.counted if name in one.scalars)
+        whole = name.partition(": ")[0]
+        having = (one.metrics for arm in self.shown for one in arm.counted if name in one.scalars)
+        return next(metrics.get(name) or metrics[whole] for metrics in having)
 
     @cached_property
     def varying(self) -> list[str]:
@@ -144,7 +147,7 @@ class Measured:
 
 def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
     """A metric by its entry in metrics.json and what the register knows of it."""
-    metric = METRICS.get(name)
+    metric = METRICS.get(name.partition(": ")[0])
     unit = str(entry.get("unit") or "")
     label = LABELS["classification"].get(name) or LABELS["regression"].get(name) or _plain(name)
     return Quantity(
@@ -159,9 +162,10 @@ def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
 
 def _plain(name: str) -> str:
     """``load_max_violation`` -> ``load max violation``; a unit at the end is said elsewhere."""
+    whole, colon, key = name.partition(": ")
     for unit in ("_bits", "_nats", "_sd"):
-        name = name.removesuffix(unit)
-    return name.replace("_", " ")
+        whole = whole.removesuffix(unit)
+    return f"{whole}{colon}{key}".replace("_", " ")
 
 
 def nearest_to_the_defaults(arms: Sequence[Arm]) -> Arm:

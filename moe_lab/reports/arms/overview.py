@@ -17,7 +17,7 @@ SHORT = {
     USAGE: "H(load) (bits)",
 }
 #: blanks between two columns, and the least that is left of an arm's name
-GAP, SHORTEST = 3, 20
+GAP, SHORTEST = 3, 18
 
 
 def overview(measured: Measured, width: int) -> list[Listing]:
@@ -62,7 +62,7 @@ def _arm_a_row(measured: Measured, width: int) -> Listing:
     columns = {"arm": "", "what": "arm", "seeds": "seeds"}
     if any(one.count for one in measured.collapse.values()):
         columns[COLLAPSED] = COLLAPSED
-    taken = 2 + sum(_width(rows, *item) for item in columns.items() if item[0] != "what")
+    taken = GAP + sum(_width(rows, *item) for item in columns.items() if item[0] != "what")
     for name in names:
         wide = _width(rows, name, SHORT[name])
         if taken + wide + SHORTEST <= width or name == names[0]:

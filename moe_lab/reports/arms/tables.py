@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from moe_lab.metrics import METRICS
 from moe_lab.reports.arms.collect import FINISHED, Arm
 from moe_lab.reports.arms.data import agreement_rows
 from moe_lab.reports.arms.decomposition import Decomposition
 from moe_lab.reports.arms.findings import changed, shown
-from moe_lab.reports.arms.measured import ERROR, Measured, Quantity
+from moe_lab.reports.arms.measured import ERROR, SHARE, Measured, Quantity
 from moe_lab.reports.choices import ABSENT
 from moe_lab.reports.headline import BETTER, LABELS
 from moe_lab.reports.numbers import NBSP, NONE, UNDEFINED, signed
@@ -18,6 +19,24 @@ from moe_lab.statistics import Factorial
 COLUMNS = 5
 #: marks a mean over two kinds of run
 MIXED = "\N{DAGGER}"
+
+#: title, note, what the names of its metrics begin with, and the metrics that stand beside
+NAMED_TABLES = (
+    (
+        "Beside the reference decompositions",
+        "I(E;Y)/H(E) of decompositions that nobody trained as a mixture. Information above these, not above zero, is "
+        "what training the gate has added.",
+        ("reference_information_per_usage: ",),
+        (SHARE,),
+    ),
+    (
+        "Specialized in what",
+        "I(E;A)/H(E): the share of the experts' usage that follows an attribute of the samples. Look at each beside "
+        "its null, and at what is left given the class, among the metrics below.",
+        ("attribute_information_per_usage: ",),
+        (),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +72,17 @@ def main_metrics(measured: Measured) -> list[str]:
     return [name for name in named if name in varying]
 
 
+def named_tables(measured: Measured) -> list[tuple[str, str, Table]]:
+    """Title, note and table of what goes by a name: reference decompositions, attributes."""
+    found = []
+    for title, note, whole, beside in NAMED_TABLES:
+        names = [name for name in measured.quantities if name.startswith(whole)]
+        if names:
+            beside = [name for name in beside if name in measured.quantities]
+            found.append((title, note, metric_table(measured, [*beside, *names])))
+    return found
+
+
 def metric_table(measured: Measured, names: Sequence[str]) -> Table:
     """Arms x metrics: metrics as rows where the arms are few, else arms as rows."""
     arms = measured.shown
@@ -68,7 +98,8 @@ def metric_table(measured: Measured, names: Sequence[str]) -> Table:
 
 
 def _head(quantity: Quantity) -> str:
-    return quantity.axis
+    """Of what goes by a name, the name."""
+    return quantity.axis.rpartition(": ")[2]
 
 
 def cell(measured: Measured, arm: Arm, name: str) -> Cell:
@@ -85,7 +116,7 @@ def cell(measured: Measured, arm: Arm, name: str) -> Cell:
 
 def _without(measured: Measured, arm: Arm, name: str) -> str:
     """``undefined``, or a dash where the metric is none of the arm's task."""
-    metric, task = METRICS.get(name), "classification" if arm.values(ERROR) else "regression"
+    metric, task = METRICS.get(name.partition(": ")[0]), "classification" if arm.values(ERROR) else "regression"
     return NONE if metric and not metric.serves(task) else UNDEFINED
 
 
@@ -153,31 +184,40 @@ def _states(arm: Arm) -> str:
     return ", ".join(rest)
 
 
-def factorial_tables(measured: Measured) -> list[dict]:
-    """For each primary metric the effects and the levels, or why there are none."""
-    tables = []
+def factorial_tables(measured: Measured) -> list[dict[str, Any]]:
+    """For each primary metric the effects and the levels."""
+    return [
+        _factorial_table(measured.quantities[name], found)
+        for name, found in measured.factorials.items()
+        if isinstance(found, Factorial)
+    ]
+
+
+def no_factorial(measured: Measured) -> list[str]:
+    """Why there is no analysis: a sentence a reason."""
+    reasons: dict[str, list[str]] = {}
     for name, found in measured.factorials.items():
-        quantity = measured.quantities[name]
-        table = {"label": quantity.label, "incomplete": None, "effects": [], "levels": []}
-        if isinstance(found, Factorial):
-            table["effects"] = [
-                [row.name, _percent(row.share), _range(row.low, row.high), str(row.df), _number(row.f), _p(row.p)]
-                for row in found.effects
-            ]
-            table["levels"] = [
-                [
-                    f"{factor}={level}" if level != ABSENT else f"{factor}: none",
-                    changed(quantity, one.mean),
-                    _level_ends(quantity, one),
-                ]
-                for factor, levels in found.levels.items()
-                for level, one in levels.items()
-            ]
-            table["unit"] = "points" if quantity.unit == "fraction" else quantity.shown_unit
-        else:
-            table["incomplete"] = found
-        tables.append(table)
-    return tables
+        if isinstance(found, str):
+            reasons.setdefault(found, []).append(measured.quantities[name].label)
+    return [f"No factorial analysis of {' and '.join(labels)}: {reason}." for reason, labels in reasons.items()]
+
+
+def _factorial_table(quantity: Quantity, found: Factorial) -> dict[str, Any]:
+    effects = [
+        [row.name, _percent(row.share), _range(row.low, row.high), str(row.df), _number(row.f), _p(row.p)]
+        for row in found.effects
+    ]
+    levels = [
+        [
+            f"{factor}={level}" if level != ABSENT else f"{factor}: none",
+            changed(quantity, one.mean),
+            _level_ends(quantity, one),
+        ]
+        for factor, by_level in found.levels.items()
+        for level, one in by_level.items()
+    ]
+    unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
+    return {"label": quantity.label, "effects": effects, "levels": levels, "unit": unit}
 
 
 def _level_ends(quantity: Quantity, one) -> str:

@@ -160,7 +160,9 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
         "mixed": tables.mixed(measured, main),
         "names": {arm.key: arm.name for arm in measured.arms},
         "reasons": tables.reasons(measured, main),
+        "named": tables.named_tables(measured),
         "factorials": tables.factorial_tables(measured),
+        "no_factorial": tables.no_factorial(measured),
         "agreement": tables.agreement_table(decomposed),
         "crossed": [
             [one.arm.key, name, f"{found.mean:.2f}"] for one in decomposed for name, found in one.crossed.items()
