@@ -48,7 +48,7 @@ def summary(values: Sequence[float], *, collapsed: int = 0, confidence: float = 
 
     Args:
         values: finite numbers, at least one.
-        collapsed: how many of the runs behind them collapsed; any makes a warning, as two modes do.
+        collapsed: how many of the runs behind them collapsed; some, but not all, make a warning, as two modes do.
     Raises: ValueError where there is no value, or one is not finite.
     """
     x_n = np.asarray(values, dtype=np.float64)
@@ -76,7 +76,7 @@ def _interval(x_n: np.ndarray, confidence: float) -> tuple[float, float, str]:
 
 
 def _warning(x_n: np.ndarray, collapsed: int) -> str | None:
-    if collapsed:
+    if 0 < collapsed < len(x_n):
         return f"{collapsed} of {len(x_n)} runs collapsed: the mean mixes two kinds of run, and no interval holds well"
     if two_modes(x_n):
         return "the values fall into two groups: the mean lies in neither, and no interval holds well"

@@ -59,6 +59,7 @@ def test_a_shift_shifts_the_interval(values, shift):
 
 def test_collapse_and_two_groups_are_warned_of():
     assert "2 of 5 runs collapsed" in summary([1, 2, 3, 4, 5], collapsed=2).warning
+    assert summary([1, 2, 3, 4, 5], collapsed=5).warning is None
     split = [0.03, 0.031, 0.032, 0.14, 0.141, 0.139]
     assert "two groups" in summary(split).warning
     assert two_modes(split) and not two_modes(split[:3]) and not two_modes([1.0] * 9)

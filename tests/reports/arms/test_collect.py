@@ -49,6 +49,11 @@ def test_arms_are_told_by_what_varies(grid):
     assert found.arms[1].values("test_error_rate") == {("0", "0", "0"): 0.1, ("1", "1", "1"): 0.3}
 
 
+def test_keys_stand_in_the_order_of_a_config(light):
+    runs = [light("a", {"k": 2, "regularizer": ["load"]}), light("b", {"gate": "top_k"})]
+    assert collect(runs).varying == ["gate", "regularizer", "k"]
+
+
 def test_a_value_that_was_not_told_is_looked_up(light):
     runs = [
         light("a", {}),
