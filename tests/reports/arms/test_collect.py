@@ -135,6 +135,8 @@ def test_only_finite_numbers_and_known_names_are_scalars(light):
         "c": [1, 2],
         "d": (True, "count"),
         "e": float("inf"),
+        "f": float("nan"),
+        "g": 1e200,
         "reference_x": ({"untrained": 0.5, "kmeans": None}, "fraction"),
         "swap_drop": {"0-1": 0.5},
     }
