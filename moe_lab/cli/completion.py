@@ -43,11 +43,19 @@ def complete_word(ctx: typer.Context, incomplete: str) -> list[str]:
     known = outline(words, _folder(ctx, "config_dir"))
     key, equals, value = incomplete.partition("=")
     if equals:
-        return [f"{key}={one}" for one in known.values(key, value)]
+        return [f"{key}={one}" for one in _values(known, key, value, several=ctx.info_name == "sweep")]
     last, equals, value = words[-1].partition("=") if words else ("", "", "")
     if last in known.keys and not value and (incomplete or not equals):  # bash: the cursor is behind the "=" of last
-        return known.values(last, incomplete)
+        return _values(known, last, incomplete, several=ctx.info_name == "sweep")
     return _keys(known, incomplete, {word.partition("=")[0] for word in words})
+
+
+def _values(known: "Outline", key: str, typed: str, several: bool) -> list[str]:
+    """What may stand behind ``key=``; of a sweep's word the values before the last comma are kept."""
+    head, comma, last = typed.rpartition(",")
+    if not (several and comma) or typed.startswith("["):
+        return known.values(key, typed)
+    return [f"{head},{one}" for one in known.values(key, last) if one not in head.split(",")]
 
 
 def _keys(known: "Outline", start: str, given: set[str]) -> list[str]:

@@ -72,10 +72,8 @@ def _runs(paths: Sequence[Path]) -> "list[Run]":
 
     found: dict[Path, Run] = {}
     for path in paths:
-        if (path / "status.json").is_file():
-            here = [Run(path)]
-        else:
-            here = find_runs(path) if path.is_dir() else []
+        found_here = find_runs(path) if path.is_dir() else []
+        here = [Run(path)] if (path / "status.json").is_file() else found_here
         if not here:
             raise RunError(f"{path} is no run folder and holds none; `moe-lab runs` lists what there is")
         found |= {run.path.resolve(): run for run in here}

@@ -45,7 +45,7 @@ def study(
     from moe_lab.sweeps.folder import SweepFolder
     from moe_lab.sweeps.settings import settings, split
     from moe_lab.sweeps.study import open_study, published_settings, reported, tuned_settings, tuning
-    from moe_lab.sweeps.study_table import COLUMNS, shown
+    from moe_lab.sweeps.study_table import COLUMNS, remarks, shown
 
     of_jobs, of_sweep = split(words or [])
     plugins = load_plugins(plugin)
@@ -66,13 +66,18 @@ def study(
         chosen = tuned_settings(trials, _runs(SweepFolder(folder), trials))
         trials = reported(asked, chosen, **kind)
     finished = _train(trials, asked, folder, launcher, quiet)
-    lines, differences = _write(asked, trials, folder, ["moe-lab", "study", name, *(words or [])])
+    lines, differences = _write(
+        asked, trials, folder, ["moe-lab", "study", name, *(words or []), *(["--quick"] if quick else [])]
+    )
     if quiet:
         typer.echo(folder)
     else:
         if form is Format.table:
-            rows = [dict(zip(COLUMNS, shown(line), strict=True)) for line in [*lines, *differences]]
-            show(rows, list(COLUMNS), form, empty="")
+            for title, some in (("", lines), (f"differences to {asked.file.against}, by seed", differences)):
+                typer.echo(title)
+                show([dict(zip(COLUMNS, row, strict=True)) for row in shown(some)], list(COLUMNS), form, empty="none")
+                for remark in remarks(some):
+                    typer.echo(f"- {remark}")
         else:
             show(lines, list(lines[0]), form, empty="")
         typer.echo(f"study   {folder / 'study.md'}", err=form is not Format.table)

@@ -40,6 +40,15 @@ moe_lab.metrics.document > docs/metrics.md`); a test keeps it up to date.
 - **What to read first.** I(E;Y) is bounded by H(E), and any balancer raises it; `information_per_usage` is the share
   of the usage that follows the class. An oracle's error is low also by luck: read it beside
   `oracle_by_luck_error_rate`. One run is one observation; compare seeds before comparing arms.
+
+## Add one
+
+A metric is one decorated function in a module of `moe_lab/metrics`; the module is its group. It is given the run's
+arrays (`moe_lab/metrics/arrays.py`): those of the test split, `arrays.stored("assignments")` and the like for any
+other file of the folder, read on demand, and `arrays.history`. It returns a number, a list with one an expert, or
+numbers by name, and raises `Undefined` with the reason where it has no value. The first line of its docstring is the
+definition. Listing, `metrics.json`, report and this page follow; `tests/metrics/test_all_metrics.py` asks for its value
+by hand.
 """
 
 

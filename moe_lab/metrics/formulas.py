@@ -25,7 +25,7 @@ def entropy_bits(weights: np.ndarray) -> np.ndarray:
     return 0.0 - (p * log2_p).sum(-1)
 
 
-def adjusted_rand(counts_AB: np.ndarray) -> float:
+def adjusted_rand_index(counts_AB: np.ndarray) -> float:
     """Agreement of two partitions beyond chance: (pairs together in both - expected) / (mean of both - expected).
 
     L. Hubert and P. Arabie, Comparing partitions, 1985, eq. 5: 1 for the same partition, 0 on average for independent

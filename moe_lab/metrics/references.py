@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
-from moe_lab.metrics.formulas import adjusted_rand, entropy_bits, mutual_information_bits
+from moe_lab.metrics.formulas import adjusted_rand_index, entropy_bits, mutual_information_bits
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
 
 PREFIX = "reference_"
@@ -64,7 +64,7 @@ def _ari(arrays: RunArrays, other_N: np.ndarray) -> float | None:
     sizes = [int(part.max(initial=0)) + 1 for part in parts]
     if min(sizes) == 1:
         return None
-    return adjusted_rand(np.bincount(parts[0] * sizes[1] + parts[1], minlength=np.prod(sizes)).reshape(sizes))
+    return adjusted_rand_index(np.bincount(parts[0] * sizes[1] + parts[1], minlength=np.prod(sizes)).reshape(sizes))
 
 
 @metric(unit="ratio", low="-1/2", high="1", better="higher", source="Hubert and Arabie 1985")

@@ -8,7 +8,11 @@ from moe_lab.tasks import Task
 
 #: group -> metric -> what its cover calls it
 COVER = {
-    "competence": {"regret_nats": "regret", "routing_gain_nats": "gain of routing", "routing_gain": "in error"},
+    "competence": {
+        "regret_nats": "regret",
+        "routing_gain_nats": "gain of routing",
+        "routing_gain": "its gain in error",
+    },
     "regression": {"oracle_rmse_sd": "oracle", "hardening_gap_nats": "hardening gap"},
     "information": {"expert_given_label_entropy_bits": "H(E|Y)", "label_given_expert_entropy_bits": "H(Y|E)"},
     "information_soft": {"mutual_information_expert_label_soft_bits": "I(E;Y)", "information_per_usage_soft": "I / H"},

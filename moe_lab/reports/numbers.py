@@ -41,7 +41,9 @@ def _several(value: list[float | None] | dict[str, float | None], unit: str) -> 
         known = [item for item in elements(value) if item is not None]
         return f"{len(value)} values, {digits(min(known), unit)} to {digits(max(known), unit)}" if known else UNDEFINED
     texts = [NONE if item is None else digits(item, unit) for item in elements(value)]
-    return ", ".join(map(": ".join, zip(value, texts, strict=True)) if isinstance(value, dict) else texts)
+    if isinstance(value, dict):
+        texts = [f"{name}:{NBSP}{text}" for name, text in zip(value, texts, strict=True)]
+    return ", ".join(texts)
 
 
 def change(value: float | list[float | None] | dict[str, float | None]) -> str:

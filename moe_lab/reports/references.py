@@ -41,13 +41,13 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
     )
     return Table(
         "Beside other ways to share the samples",
-        ("who chooses", "I(E;Y) / H(E)", "agreement with this run", "test error" if of_classes else "test RMSE"),
+        ("who chooses", "I(E;Y) / H(E)", "agreement", "test error" if of_classes else "test RMSE"),
         "lrrr",
         shown,
         f"What training has taught the gate is what stands above the lower rows: clusters of the inputs, and a gate "
-        f"with random weights, follow the {one} to some degree, too. Agreement is the adjusted Rand index, 0 by chance "
-        f"and 1 for the same parts. The learned gate picks one expert by its nearest validation samples, with these "
-        f"experts as they are. Error: of the mixture, of the one expert that is picked, and of the oracle.",
+        f"with random weights, follow the {one} to some degree, too. Agreement with this run: adjusted Rand index, 0 "
+        f"by chance, 1 for the same parts. The learned gate picks one expert by its nearest validation samples, with "
+        f"these experts as they are. Error: of the mixture, of the one expert that is picked, and of the oracle.",
     )
 
 

@@ -65,14 +65,6 @@ def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]
     return [training, *path, *predicted, use, special, *after]
 
 
-def _path(run: Run) -> list[Section]:
-    """Of a run over a path of lambdas: weights, active experts and error against lambda."""
-    if not run.stages or "lambda" not in run.stages[0]:
-        return []
-    weights_SIE = run.arrays("stages")["weights"] if run.has("stages") else None
-    return [Section("The path", path_pictures(run.stages, weights_SIE))]
-
-
 def _special(run: Run, arrays: Arrays, target: Target, images: tuple[Picture, ...], notes: tuple[str, ...]) -> Section:
     """What each expert gets: by the target, by every other attribute, beside other ways to share, and as images."""
     rows = attributes(run.metrics)
@@ -103,6 +95,14 @@ def _alike(run: Run, arrays: Arrays) -> list[Section]:
 
 def _there(parts: Iterable[Part | None]) -> tuple[Part, ...]:
     return tuple(part for part in parts if part is not None)
+
+
+def _path(run: Run) -> list[Section]:
+    """Of a run over a path of lambdas: weights, active experts and error against lambda."""
+    if not run.stages or "lambda" not in run.stages[0]:
+        return []
+    weights_SIE = run.arrays("stages")["weights"] if run.has("stages") else None
+    return [Section("The path", path_pictures(run.stages, weights_SIE))]
 
 
 def _predicted(run: Run, arrays: Arrays, target: Target) -> list[Section]:

@@ -93,8 +93,9 @@ def structures(jobs: Sequence[Planned]) -> Iterator[tuple[Kind, list[Planned]]]:
 def _signature(config: Config, numbers: bool = True) -> str:
     """What two configs of one structure have in common; without ``numbers``, what they must have in common."""
     trainer = {name: value for name, value in config["trainer"].items() if name not in OWN}
-    parts = {name: value for name, value in config.items() if name not in (*_SEEDS, "trainer", "dataset", "device")}
-    whole = [parts if numbers else _without_numbers(parts), trainer, config["dataset"], config["device"]]
+    shared = {name: config[name] for name in ("dataset", "device", "recipe")}
+    parts = {name: value for name, value in config.items() if name not in (*_SEEDS, *shared, "trainer")}
+    whole = [parts if numbers else _without_numbers(parts), trainer, shared]
     return json.dumps(whole, sort_keys=True)
 
 

@@ -88,12 +88,15 @@ def as_markdown(study: Study, lines: Sequence[Line], differences: Sequence[Line]
         f"{words}; protocol={study.protocol}" + (f", grid={study.grid}" if study.protocol == "paper" else "") + "."
     ]
     facts += [*study.notes, *_caveats(study)]
-    level_table = table(COLUMNS, [shown(line) for line in lines], "lllll")
-    parts = [*heading, *(markdown(fact) for fact in facts), "", "## Published and measured", "", level_table, ""]
+    parts = [*heading, *(markdown(fact) for fact in facts), "", "## Published and measured", "", *_section(lines)]
     if differences:
-        against = f"## Differences to {markdown(study.file.against)}, on the same seeds"
-        parts += [against, "", table(COLUMNS, [shown(line) for line in differences], "lllll"), ""]
-    return "\n".join([*parts, *READING, ""])
+        parts += [f"## Differences to {markdown(study.file.against)}, on the same seeds", "", *_section(differences)]
+    return "\n".join([*parts, "## How to read it", "", *READING, ""])
+
+
+def _section(lines: Sequence[Line]) -> list[str]:
+    notes = [f"- {markdown(remark)}" for remark in remarks(lines)]
+    return [table(COLUMNS, shown(lines), "lllll"), "", *(notes + [""] if notes else [])]
 
 
 READING = (
@@ -105,9 +108,25 @@ READING = (
 )
 
 
-def shown(line: Line) -> tuple[str, ...]:
-    """A line as the terminal and the page have it."""
-    return line["arm"], line["metric"], _theirs(line), _ours(line), f"{line['verdict']}{_because(line)}"
+def shown(lines: Sequence[Line]) -> list[tuple[str, ...]]:
+    """Lines as the terminal and the page have them; an arm is named where its lines begin."""
+    arms = [line["arm"] for line in lines]
+    return [
+        (arm if arm != before else "", line["metric"], _theirs(line), _ours(line), line["verdict"])
+        for arm, before, line in zip(arms, [None, *arms], lines, strict=False)
+    ]
+
+
+def remarks(lines: Sequence[Line]) -> list[str]:
+    """Why numbers cannot be compared, or what they are of, each reason once with the arms that it holds for."""
+    arms: dict[str, dict[str, None]] = {}
+    for line in lines:
+        if line["verdict"] == "not comparable":
+            arms.setdefault(f"not comparable: {line['reason']}", {})[line["arm"]] = None
+        elif "; " in line["reason"]:
+            arms.setdefault(line["reason"].partition("; ")[2], {})[line["arm"]] = None
+    every = {line["arm"] for line in lines}
+    return [f"{reason} ({'every arm' if set(of) == every else ', '.join(of)})" for reason, of in arms.items()]
 
 
 def _level(study: Study, measured: Measured, arm: str, metric: str, row: Row) -> Verdict:
@@ -199,10 +218,6 @@ def _ours(line: Line) -> str:
     spread = "" if line["sd"] is None else f" ± {_number(line['sd'], line)}"
     count = f"{line['n']}" if line["n"] == line["planned"] else f"{line['n']} of {line['planned']}"
     return f"{_number(line['mean'], line)}{spread} ({count})"
-
-
-def _because(line: Line) -> str:
-    return f": {line['reason']}" if line["verdict"] == "not comparable" or "; theirs" in line["reason"] else ""
 
 
 def _number(value: float, line: Line, *, signed: bool = False) -> str:

@@ -19,7 +19,7 @@ from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
 from moe_lab.training.recipe import Course, Recipe
-from moe_lab.training.stack import state_of_run, together
+from moe_lab.training.stack import Apart, state_of_run, together
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import PauseAsked, Watch
 
@@ -77,6 +77,8 @@ class Loop:
         self._noise = self._noises("noise/0")
         self._clock = 0.0
         self._recipe = recipe or Recipe()
+        if reason := self._recipe.apart(trainers):
+            raise Apart(reason)
         self._course = Course(self.learner, trainers, data, self.batches_an_epoch, self._noises)
 
     @property

@@ -98,6 +98,8 @@ def own(tmp_path: Path) -> Path:
         ("train dataset=npz dataset.standardize=f", "dataset.standardize=false"),
         ("train regularizer=[importance] regularizers.importance.w", "regularizers.importance.weight="),
         ("train --name=mine --runs elsewhere experts.c", "experts.count="),
+        ("sweep gate=softmax,att", "gate=softmax,attentive"),
+        ("sweep trainer.optimizer=adam,s", "trainer.optimizer=adam,sgd"),
         ("list da", "dataset"),
         ("list me", "metric"),
         ("data prepare dig", "digits"),

@@ -25,6 +25,8 @@ def with_digits(text: str) -> str:
 
 def shortened(line: str) -> list[str]:
     words = shlex.split(line.removeprefix("$ "))[1:]
+    if words[0] == "sweep" and "--resume" not in words:
+        return [*words, *SHORT, "launcher=serial", "--no-report"]
     return [*words, *SHORT] if words[0] == "train" else words
 
 

@@ -69,19 +69,11 @@ def tiny() -> dict[str, Arrays]:
     return {
         "routing": routing,
         "evaluation": evaluation,
-        "expert_log_probs": {"log_probs": certain.astype(np.float16)},
-        "assignments": {"expert": np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, -1]])},
         "attributes": {"class": routing["label"]},
         "interventions": interventions,
+        "expert_log_probs": {"log_probs": certain.astype(np.float16)},
+        "assignments": {"expert": np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, -1]])},
     }
-
-
-def pairs(known: dict[tuple[int, int], float], others: float) -> np.ndarray:
-    """A symmetric [4, 4] table with the given values off its diagonal."""
-    table = np.full((4, 4), others)
-    for (e, f), value in known.items():
-        table[e, f] = table[f, e] = value
-    return table
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +93,14 @@ def tiny_history() -> list[dict[str, float]]:
     }
     columns |= {f"{name}_{e}": [row[e] for row in rows] for name, rows in shares.items() for e in range(4)}
     return [{name: column[t] for name, column in columns.items()} for t in range(3)]
+
+
+def pairs(known: dict[tuple[int, int], float], others: float) -> np.ndarray:
+    """A symmetric [4, 4] table with the given values off its diagonal."""
+    table = np.full((4, 4), others)
+    for (e, f), value in known.items():
+        table[e, f] = table[f, e] = value
+    return table
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ WITHOUT_FLOOR = {name for name in METRICS if "_mm" in name} | {
     "adjusted_mutual_information",
     "generalization_gap_nats",
     "regret_nats",
-    # without an expert the others may say more of a sample, too
     "removal_others_nats",
     "removal_own_nats",
     "routing_gain_nats",

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score, matthews_corrcoef, mutual_info_
 
 from moe_lab.metrics import METRICS, RunArrays, compute, elements
 from moe_lab.metrics.attribute_tables import told
-from moe_lab.metrics.formulas import adjusted_rand, mutual_information_bits
+from moe_lab.metrics.formulas import adjusted_rand_index, mutual_information_bits
 from moe_lab.metrics.similarity import disagreement, error_correlation
 
 PER_EXPERT = {"removed_prediction", "removed_log_likelihood"}
@@ -162,8 +162,8 @@ def test_agreement_and_similarity_against_scikit_learn(random_arrays):
         table = np.zeros((3, 3), int)
         np.add.at(table, (prediction[:, e], prediction[:, f]), 1)
         expected = adjusted_rand_score(prediction[:, e], prediction[:, f])
-        assert adjusted_rand(table) == pytest.approx(expected)
-    assert adjusted_rand(np.diag([3, 4])) == 1
+        assert adjusted_rand_index(table) == pytest.approx(expected)
+    assert adjusted_rand_index(np.diag([3, 4])) == 1
 
 
 def test_why_a_value_is_missing_is_said(files_of):

@@ -93,7 +93,7 @@ def test_a_metric_of_another_version_is_shown_without_a_definition():
 def test_numbers_by_name_have_no_bar():
     entry = {"usage_entropy_bits": {"value": {"first": 1.0, "last": 2.0}, "unit": "bits"}}
     (number,) = numbers(entry, **SIZES)
-    assert number.text == f"first: 1.00, last: 2.00{S}bits"
+    assert number.text == f"first:{S}1.00, last:{S}2.00{S}bits"
     assert number.filled is None
 
 

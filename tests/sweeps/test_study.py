@@ -8,7 +8,7 @@ import pytest
 
 from moe_lab.errors import ConfigError
 from moe_lab.sweeps.study import open_study, plan_of, published_settings, reported, tuned_settings, tuning
-from moe_lab.sweeps.study_table import Measured, effects, levels, shown
+from moe_lab.sweeps.study_table import Measured, effects, levels, remarks, shown
 
 TINY = """
 # Two gates on digits.
@@ -132,7 +132,10 @@ def test_verdicts_on_levels(measured):
     assert (plain["mean"], plain["n"], plain["published_mean"]) == (pytest.approx(0.7), 2, 0.9)
     # ours .7 with sd .141, n 2: the interval is wide and contains their .9
     assert plain["verdict"] == "reproduced"
-    assert shown(plain)[2:4] == ("0.9000 ± 0.1000 (10)", "0.7000 ± 0.1414 (2)")
+    rows = shown(list(lines.values()))
+    assert rows[0] == ("plain", "test error", "0.9000 ± 0.1000 (10)", "0.7000 ± 0.1414 (2)", "reproduced")
+    assert rows[1][0] == ""
+    assert remarks(list(lines.values())) == ["not comparable: nothing was published (balanced)"]
     # both of ours are 2 bits, theirs .1 with hardly any spread
     assert lines["plain", "usage_entropy_bits"]["verdict"] == "not reproduced"
     # best of two under the lowest training error: .4, or .5 where it is drawn twice (1 in 4)

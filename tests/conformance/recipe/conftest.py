@@ -41,6 +41,19 @@ def loop_of(learner_of, small_data):
     return make
 
 
+@pytest.fixture
+def run_of(learner_of, tmp_path):
+    """The folder of a run, as far as a recipe reads it, whose learner is as it was initialized."""
+
+    def make(*words, seed=7):
+        learner = learner_of(*words, seed=seed)
+        (tmp_path / "config.yaml").write_text("experts: {}\n")
+        torch.save({"learner": learner.state_dict()}, tmp_path / "checkpoint.pt")
+        return str(tmp_path), learner
+
+    return make
+
+
 class After(Watch):
     """Asks for a pause once, after a number of steps."""
 
