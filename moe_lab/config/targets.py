@@ -21,6 +21,7 @@ PACKAGES = (
     "moe_lab.data",
     "moe_lab.training",
     "moe_lab.sweeps.launchers",
+    "moe_lab.sweeps.sweepers",
 )
 
 
