@@ -28,7 +28,7 @@ PARTS = [(group, path) for group in FOLDERS for path in sorted((CONF / group).gl
 
 def test_groups_are_all_here():
     held = {str(path.parent.relative_to(CONF)) for path in CONF.rglob("*.yaml")}
-    assert held - {".", "dataset", "trainer", "launcher", "sweeper"} == FOLDERS.keys()
+    assert held - {".", "dataset", "trainer", "launcher", "logger", "sweeper"} == FOLDERS.keys()
 
 
 @pytest.mark.parametrize(("group", "path"), PARTS, ids=lambda value: getattr(value, "stem", value))
