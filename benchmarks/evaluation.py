@@ -1,7 +1,8 @@
 """Target 7: evaluation and metrics under 10 % of the training time of a default run.
 
-Training is all epochs' steps. Evaluation is the look at the validation split after every epoch, the look at the test
-split at the end, and all metrics. 10 % of the first over the second: a ratio of 1 is 10 %, of 2 it is 5 %.
+Training is all epochs' steps. Evaluation is the look at the validation split after every epoch, the looks at the test
+split at the end (what the mixture says; interventions, references and similarities), and all metrics. 10 % of the first
+over the second: a ratio of 1 is 10 %, of 2 it is 5 %.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,10 +15,11 @@ from benchmarks.rows import Row
 from benchmarks.timing import interleaved
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data, Split
-from moe_lab.job import prepare
+from moe_lab.job import learner_of, prepare
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.noise import Noise
 from moe_lab.training.evaluate import evaluate
+from moe_lab.training.looks.closer import look_closer
 from moe_lab.training.loop import Loop, evaluate_split
 
 SHARE = 0.1
@@ -61,13 +63,16 @@ def rows(quick: bool) -> Iterator[Row]:
 
 def looks(loop: Loop, run: Run) -> dict[str, Callable[[], None]]:
     """The look at the validation split after an epoch, and that at the test split at the end with all metrics."""
-    noise = Noise([torch.Generator()])
+    noise, config = Noise([torch.Generator()]), prepare(run.words).config
 
     def validation() -> None:
         evaluate_split(loop.learner, run.data.validation, noise, run.batch)
 
     def test() -> None:
         files = evaluate(loop.learner.mixture, run.data, noise, run.batch)
+        untrained = learner_of(config, run.data).mixture
+        for name, arrays in look_closer(loop.learner.mixture, untrained, run.data, noise, run.batch).items():
+            files[name] = files.get(name, {}) | arrays
         compute(RunArrays.from_files(files, loop.state.records[0].history))
 
     return {"validation": validation, "test and metrics": test}

@@ -243,7 +243,7 @@ def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Si
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
     """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
     reads the experts' features)."""
-    gate, experts = count_parameters(mixture.gate), count_parameters(mixture.experts)
+    gate, experts = count_parameters(mixture.gate), mixture.experts.parameter_count
     active = experts // mixture.gate.sizes.experts * running_experts(mixture)
     return {"parameters_total": gate + experts, "parameters_active": gate + active}
 

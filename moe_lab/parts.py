@@ -22,6 +22,8 @@ from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
+#: x_ND and y_N of some samples
+Labelled = tuple[Tensor, Tensor]
 LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
 #: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
 #: the parameter
@@ -39,30 +41,19 @@ class Body(nn.Module):
     def forward(self, x_BD: Tensor) -> Tensor: ...
 
 
-class Classifier(nn.Module):
-    """A body with a linear layer on top, one plain expert: x_BD -> (features before their ReLU, logits_BC)."""
-
-    def __init__(self, body: Body, classes: int) -> None:
-        super().__init__()
-        self.body = body
-        self.output = Linear(body.width, classes)
-
-    def forward(self, x_BD: Tensor) -> tuple[Tensor, Tensor]:
-        hidden_BH = self.body(x_BD)
-        return hidden_BH, self.output(hidden_BH.relu())
-
-
 class Experts(nn.Module):
     """A bank of E experts, made from one plain network by stacking its parameters along E.
 
-    ``network`` builds one expert, for example a Classifier: a module x [..., B, D] -> (hidden [..., B, H] before its
-    ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
+    ``network`` builds one expert, for example a networks.classifier.Classifier: x [..., B, D] -> (hidden [..., B, H]
+    before its ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
     Experts for numbers say so in ``task``, and make of their networks' last layer what they predict in ``output``.
     """
 
     task: ClassVar[Task] = "classification"
     #: the network is made of ``layers.Linear`` and ``relu`` alone, so that it can run on selected samples only
     runs_sparse: ClassVar[bool] = False
+    #: they are fitted (``fit``) after every epoch; those without parameters have one epoch, without steps
+    needs_fitting: ClassVar[bool] = False
 
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
         super().__init__()
@@ -73,6 +64,14 @@ class Experts(nn.Module):
     def forward(self, x_BD: Tensor) -> ExpertOutput | GaussianExpertOutput:
         hidden_EBH, last_EBO = self.bank(x_BD.unsqueeze(-3))
         return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers training chooses."""
+        return count_parameters(self)
+
+    def fit(self, training: Labelled, held_out: Labelled) -> None:
+        """Fit beside the gradient, or without one, to the training and the validation split."""
 
     def selected(self, x_BD: Tensor, pairs: Pairs) -> ExpertOutput:
         """What the selected experts alone give, over the K places of ``pairs`` in place of the E experts."""

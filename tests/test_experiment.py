@@ -42,7 +42,7 @@ def test_a_finished_folder_has_every_file(run):
     assert names == {
         "config.yaml", "status.json", "environment.json", "history.csv", "timing.csv", "checkpoint.pt", "train.log",
         "routing.npz", "expert_log_probs.npz", "assignments.npz", "attributes.npz", "evaluation.npz", "examples.npz",
-        "metrics.json",
+        "interventions.npz", "metrics.json",
     }  # fmt: skip
     assert opened.finished and opened.status["differs"]["k"] == 2 and opened.status["differs"]["seed"] == 3
     assert set(opened.status["headline"]) == set(HEADLINE["classification"])

@@ -3,7 +3,8 @@
 from moe_lab.baseline import Baseline
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
-from moe_lab.parts import Classifier, Config, Experts, Gate
+from moe_lab.networks.classifier import Classifier
+from moe_lab.parts import Config, Experts, Gate
 
 
 class GateAsClassifier(Baseline):

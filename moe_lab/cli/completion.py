@@ -79,6 +79,14 @@ def complete_group(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 @_silent
+def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of studies."""
+    from moe_lab.config.sources import open_sources
+
+    return open_sources(_folder(ctx, "config_dir")).options("study")
+
+
+@_silent
 def complete_dataset(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of data sets."""
     from moe_lab.config.sources import open_sources

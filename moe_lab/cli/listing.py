@@ -35,9 +35,11 @@ def list_parts(
     from moe_lab.cli.tables import show
 
     if group == "metric":
-        labels = {"name": "name", "unit": "unit", "definition": "definition"}
-        columns = ["name", "unit", "bounds", "better", "definition", "source"]
-        show(_metrics(), columns, form, empty="", labels=labels)
+        if form is Format.table:
+            _print_metrics()
+        else:
+            columns = ["name", "group", "unit", "bounds", "better", "definition", "source"]
+            show(_metrics(), columns, form, empty="")
         return
     from moe_lab.config.catalog import catalog
     from moe_lab.config.messages import did_you_mean, there_are
@@ -59,11 +61,31 @@ def _metrics() -> list[dict[str, str]]:
     return [
         {
             "name": metric.name,
+            "group": metric.group,
             "unit": metric.unit,
-            "bounds": f"{metric.low} to {metric.high}",
+            "bounds": metric.range,
             "better": metric.better,
             "definition": metric.definition,
             "source": metric.source,
         }
         for metric in METRICS.values()
     ]
+
+
+def _print_metrics() -> None:
+    """Under the titles of their groups: name and unit, and below them what it is and its source."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from moe_lab.metrics import METRICS
+    from moe_lab.metrics.registry import by_group, title
+
+    console = Console()
+    for group, names in by_group(METRICS).items():
+        console.print(Text(title(group), style="bold underline"), end="\n\n")
+        for metric in map(METRICS.__getitem__, names):
+            console.print(Text.assemble((metric.name, "bold"), f"  {metric.unit}, {metric.range}"))
+            console.print(
+                Padding(Text.assemble(metric.definition, "  ", (metric.source, "italic")), (0, 0, 1, 4), expand=False)
+            )

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from moe_lab import __version__
-from moe_lab.cli import config, data, listing, report, runs, sweep, train
+from moe_lab.cli import config, data, listing, report, runs, study, sweep, train
 from moe_lab.errors import UserError
 
 #: what Typer raises for a misspelt command or option; it is public by its subclasses only
@@ -41,6 +41,7 @@ def root(
 
 app.command("train", rich_help_panel="Experiments", epilog=train.EXAMPLES)(train.train)
 app.command("sweep", rich_help_panel="Experiments", epilog=sweep.EXAMPLES)(sweep.sweep)
+app.command("study", rich_help_panel="Experiments", epilog=study.EXAMPLES)(study.study)
 app.command("report", rich_help_panel="Results", epilog=report.EXAMPLES)(report.report)
 app.command("runs", rich_help_panel="Results", epilog=runs.EXAMPLES)(runs.runs)
 app.command("list", rich_help_panel="What there is", epilog=listing.EXAMPLES)(listing.list_parts)

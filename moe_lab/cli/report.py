@@ -1,12 +1,17 @@
-"""`moe-lab report`: the report of a run, or several runs side by side."""
+"""`moe-lab report`: the report of a run, of a sweep, or of any set of runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moe_lab.cli.completion import complete_run
 from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder
+
+if TYPE_CHECKING:
+    from moe_lab.reports import ArmsReport
+    from moe_lab.store.run import Run
 
 EXAMPLES = """
 Examples:
@@ -14,52 +19,81 @@ Examples:
     moe-lab report runs/attentive-1
 
     moe-lab report runs/softmax-1 runs/attentive-1 --out compared
+
+    moe-lab report runs/gates-by-seeds --against gate=softmax
 """
 
 
 def report(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Run folders.", autocompletion=complete_run)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Run folders, or folders that hold runs.", autocompletion=complete_run),
+    ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where a comparison goes; default: a fresh folder of --runs."),
+        typer.Option("--out", metavar="DIR", help="Where the report of many runs goes; default: see below."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="ARM", help="The arm that others are compared with, as gate=softmax or B."),
     ] = None,
     runs: RunsFolder = RUNS,
     form: FormatOption = Format.table,
 ) -> None:
-    """Write the report of one run into its folder, or set several runs side by side."""
+    """Write the report of one run, or of many by arms: runs that were told the same but for their seeds.
+
+    The report of one run or one sweep goes into its folder, that of other runs into a fresh folder of --runs.
+    """
     from moe_lab.cli.tables import show
     from moe_lab.errors import RunError
-    from moe_lab.reports import comparison, write_comparison, write_run_report
+    from moe_lab.reports import ArmsReport, write_run_report
     from moe_lab.store.folders import claim_report
-    from moe_lab.store.run import Run
 
-    opened = [Run(path) for path in paths]
-    if len(opened) == 1:
-        if out is not None:
-            raise RunError("the report of one run goes into its own folder: leave --out away, or give several runs")
+    opened = _runs(paths)
+    if len(paths) == 1 and opened[0].path == paths[0]:
+        if out is not None or against is not None:
+            raise RunError("the report of one run goes into its own folder and compares nothing: give several runs")
         page = write_run_report(opened[0])
     else:
-        table = comparison(opened)
-        page = write_comparison(opened, lambda: claim_report(out, runs))
+        of_arms = ArmsReport(opened, against)
+        sweep = paths[0] if len(paths) == 1 and _is_sweep(paths[0]) and out is None else None
+        page = of_arms.write(lambda: sweep or claim_report(out, runs))
         if form is Format.table:
-            _show_side_by_side(table)
+            _show(of_arms)
         else:
-            show(table, list(table[0]), form, empty="")
+            show(of_arms.rows, list(of_arms.rows[0]), form, empty="")
     typer.echo(page, err=form is not Format.table)
 
 
-def _show_side_by_side(table: list[dict[str, Any]]) -> None:
-    """A column a run, a row a choice or metric: what reads best for a few runs. What does not fit follows below."""
+def _runs(paths: Sequence[Path]) -> "list[Run]":
+    """The runs at these paths, each once. Raises RunError where a path holds none."""
+    from moe_lab.errors import RunError
+    from moe_lab.store.run import Run, find_runs
+
+    found: dict[Path, Run] = {}
+    for path in paths:
+        found_here = find_runs(path) if path.is_dir() else []
+        here = [Run(path)] if (path / "status.json").is_file() else found_here
+        if not here:
+            raise RunError(f"{path} is no run folder and holds none; `moe-lab runs` lists what there is")
+        found |= {run.path.resolve(): run for run in here}
+    return list(found.values())
+
+
+def _is_sweep(path: Path) -> bool:
+    return (path / "plan.json").is_file() or (path / "jobs").is_dir()
+
+
+def _show(of_arms: "ArmsReport") -> None:
+    """The arms with their numbers, and in words which is best: what fits the terminal."""
+    import textwrap
+
     from rich.console import Console
 
     from moe_lab.cli.tables import show
 
-    names = [name for name in table[0] if name not in ("key", "run")]
-    first = max(map(len, names))
-    widest = max(len(f"{run['key']}  {run['run']}") for run in table)
-    fitting = max((Console().width - first) // (max(widest, 10) + 3), 1)
-    for start in range(0, len(table), fitting):
-        block = table[start : start + fitting]
-        rows = [{"": name, **{run["key"]: run[name] for run in block}} for name in names]
-        labels = {"": "", **{run["key"]: f"{run['key']}  {run['run']}" for run in block}}
-        show(rows, list(labels), Format.table, empty="", labels=labels)
+    width = Console().width
+    for columns, rows in of_arms.overview(width):
+        show(rows, list(columns), Format.table, empty="", labels=columns)
+    for sentence in of_arms.sentences:
+        typer.echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")

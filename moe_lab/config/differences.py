@@ -14,7 +14,7 @@ from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError
 
 #: values that do not decide a run's result
-_UNDECIDING = (
+UNDECIDING = (
     "device",
     "trainer.threads",
     "trainer.dispatch",
@@ -43,7 +43,7 @@ def differences(config: Config, defaults: Config, chosen: dict[str, Any], config
 
 def _is_undeciding(key: str) -> bool:
     """Loggers only look on."""
-    return key in _UNDECIDING or key.partition(".")[0] == "loggers"
+    return key in UNDECIDING or key.partition(".")[0] == "loggers"
 
 
 class _Comparison:

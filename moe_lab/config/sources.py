@@ -13,8 +13,10 @@ from moe_lab.errors import ConfigError
 
 #: holds the package data, a link to conf/ at the top of the repository
 BUILT_IN = Path(__file__).resolve().parents[1] / "conf"
-#: groups that say how a sweep is done; they are no part of a run's config
+#: groups that say how a sweep is done
 OF_A_SWEEP = ("launcher", "sweeper")
+#: groups that are no part of a run's config
+OF_NO_RUN = (*OF_A_SWEEP, "study")
 #: a reference from one key to another; the environment is no key
 _REFERENCE = re.compile(r"\$\{(?!oc\.env:[^${}]*\})")
 _PACKAGE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from moe_lab.config.messages import did_you_mean, one_line, there_are
-from moe_lab.config.sources import OF_A_SWEEP, Sources
+from moe_lab.config.sources import OF_A_SWEEP, OF_NO_RUN, Sources
 from moe_lab.errors import ConfigError
 
 EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"
@@ -42,6 +42,8 @@ def _vet_form(word: Word, sources: Sources) -> None:
         raise ConfigError(
             f"'{word.text}' says how a sweep is done: it is a word of `moe-lab sweep`, and of no single run"
         )
+    if word.key.partition(".")[0] in OF_NO_RUN:
+        raise ConfigError(f"'{word.text}': a study is a command of its own: moe-lab study {word.value}")
     if word.kind == "delete":
         raise ConfigError(f"'{word.text}': nothing can be removed from a config.{_empty_choice(word.key, sources)}")
     if word.kind == "add":

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
+from moe_lab.networks.classifier import Classifier
 from moe_lab.networks.conv import Conv as Body
-from moe_lab.parts import Classifier, Experts, Sizes
+from moe_lab.parts import Experts, Sizes
 from moe_lab.ranges import Count, ExpertCount, NonNegativeInt, Widths
 
 

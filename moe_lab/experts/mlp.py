@@ -1,7 +1,8 @@
 """Experts with one hidden layer."""
 
+from moe_lab.networks.classifier import Classifier
 from moe_lab.networks.mlp import Mlp as Body
-from moe_lab.parts import Classifier, Experts, Sizes
+from moe_lab.parts import Experts, Sizes
 from moe_lab.ranges import Count, ExpertCount
 
 

@@ -7,6 +7,7 @@ perfectly), and there is no value.
 
 import numpy as np
 
+from moe_lab.metrics import formulas
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.balance import COLLAPSE_SHARE, top_expert_share
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
@@ -20,7 +21,7 @@ def purity(arrays: RunArrays) -> float:
     return _table(arrays).max(1).sum() / arrays.routed_count
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
+@metric(unit="ratio", low="0", high="1", better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
 def normalized_mutual_information(arrays: RunArrays) -> float:
     """I(E;Y) divided by the mean of H(E) and H(Y)."""
     counts_EC = _table(arrays)
@@ -41,12 +42,7 @@ def adjusted_mutual_information(arrays: RunArrays) -> float:
 @metric(unit="ratio", low="-1/2", high="1", better="higher", source="Hubert and Arabie 1985")
 def adjusted_rand_index(arrays: RunArrays) -> float:
     """Pairs of samples that experts and classes join alike, corrected for chance: 0 is chance, 1 the same partition."""
-    counts_EC = _table(arrays)
-    joined, by_expert, by_class, all_pairs = (
-        _pairs(counts) for counts in (counts_EC, counts_EC.sum(1), counts_EC.sum(0), counts_EC.sum())
-    )
-    chance, most = by_expert * by_class / max(all_pairs, 1), (by_expert + by_class) / 2
-    return 1.0 if most == chance else (joined - chance) / (most - chance)
+    return formulas.adjusted_rand_index(_table(arrays))
 
 
 @metric(
@@ -87,12 +83,6 @@ def _expected_cell_bits(a: int, b: int, samples: int, log_factorial: np.ndarray)
 
 def _mean_entropy_bits(counts_EC: np.ndarray) -> float:
     return float(entropy_bits(counts_EC.sum(1)) + entropy_bits(counts_EC.sum(0))) / 2
-
-
-def _pairs(counts: np.ndarray) -> float:
-    """How many pairs of samples share a cell."""
-    counts = np.asarray(counts, dtype=np.float64)
-    return float((counts * (counts - 1)).sum()) / 2
 
 
 def _table(arrays: RunArrays) -> np.ndarray:

@@ -50,7 +50,7 @@ def load_share(arrays: RunArrays) -> list[float]:
 
 @metric(unit="ratio", low="0", high="sqrt(E - 1)", better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
 def usage_cv(arrays: RunArrays) -> float:
-    """Standard deviation of the usage shares over their mean; its square is the CV^2 that `importance` penalizes."""
+    """Standard deviation of the usage shares over their mean; its square is the CV^2 of the loss on importance."""
     require_choice(arrays)
     return coefficient_of_variation(arrays.usage_E)
 

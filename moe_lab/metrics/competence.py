@@ -16,7 +16,7 @@ def test_error_rate(arrays: RunArrays) -> float:
     return (arrays.prediction_N != arrays.label_N).mean()
 
 
-@metric(unit="nats", low="0 of classes", high="none", better="lower", source="Good 1952, logarithmic score")
+@metric(unit="nats", low="0 for classes", high="none", better="lower", source="Good 1952, logarithmic score")
 def test_loss_nats(arrays: RunArrays) -> float:
     """-mean log q(y) of the mixture over the test split, without regularizers; of numbers in sd, q is a density."""
     log_q_N = arrays.log_likelihood_N
@@ -123,7 +123,7 @@ def marginal_routing_error_rate(arrays: ClassArrays) -> float:
     return arrays.expert_wrong_NE[arrays.routed_N].mean(0) @ arrays.usage_E
 
 
-@metric(unit="nats", low="0 of classes", high="none", better="none", source="moe-lab")
+@metric(unit="nats", low="0 for classes", high="none", better="none", source="moe-lab")
 def marginal_routing_loss_nats(arrays: RunArrays) -> float:
     """Expected -log P_e(y) with e drawn by the usage shares, whatever the sample; over routed samples."""
     require_choice(arrays)

@@ -32,13 +32,13 @@ def adjusted_rand_index(counts_AB: np.ndarray) -> float:
     ones with the same sizes of parts.
 
     Args:
-        counts_AB: samples by their part in the first and in the second partition, of at least two samples.
+        counts_AB: samples by their part in the first and in the second partition.
     """
     joint, first, second, every = (
         float((count * (count - 1) / 2).sum())
         for count in (counts_AB, counts_AB.sum(1), counts_AB.sum(0), counts_AB.sum())
     )
-    expected = first * second / every
+    expected = first * second / max(every, 1)
     most = (first + second) / 2
     return 1.0 if most == expected else (joint - expected) / (most - expected)
 

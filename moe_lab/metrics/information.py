@@ -72,7 +72,7 @@ def mutual_information_expert_prediction_bits(arrays: RunArrays) -> float:
 
 
 @metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948", task="classification")
-def mutual_information_expert_mixture_prediction_bits(arrays: ClassArrays) -> float:
+def mutual_information_mixture_prediction_bits(arrays: ClassArrays) -> float:
     """I(E;Y') between the arg-max expert and the class that the mixture predicts, over routed samples."""
     require_choice(arrays)
     return mutual_information_bits(arrays.mixture_prediction_counts_EC)

@@ -38,7 +38,7 @@ def mutual_information_expert_prediction_soft_bits(arrays: ClassArrays) -> float
 
 
 @metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948", task="classification")
-def mutual_information_expert_mixture_prediction_soft_bits(arrays: ClassArrays) -> float:
+def mutual_information_mixture_prediction_soft_bits(arrays: ClassArrays) -> float:
     """I(E;Y') of the normalized weights, Y' being what the mixture predicts for the sample."""
     require_choice(arrays)
     predicted_M = arrays.prediction_N[arrays.routed_N]

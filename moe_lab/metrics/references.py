@@ -67,7 +67,7 @@ def _ari(arrays: RunArrays, other_N: np.ndarray) -> float | None:
     return adjusted_rand_index(np.bincount(parts[0] * sizes[1] + parts[1], minlength=np.prod(sizes)).reshape(sizes))
 
 
-@metric(unit="ratio", low="-1", high="1", better="higher", source="Hubert and Arabie 1985")
+@metric(unit="ratio", low="-1/2", high="1", better="higher", source="Hubert and Arabie 1985")
 def recovery_ari(arrays: RunArrays) -> float:
     """Adjusted Rand index of the arg-max expert with the decomposition that is known to be right."""
     require_choice(arrays)

@@ -11,7 +11,7 @@ The arguments of the decorator are plain literals, so that listings can read the
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,7 +34,7 @@ LIMITS: dict[str, Callable[[int, int, Task], float | None]] = {
     "-1": lambda E, C, task: -1.0,
     "0": lambda E, C, task: 0.0,
     "-1/2": lambda E, C, task: -0.5,
-    "0 of classes": lambda E, C, task: 0.0 if task == "classification" else None,
+    "0 for classes": lambda E, C, task: 0.0 if task == "classification" else None,
     "1": lambda E, C, task: 1.0,
     "1 / E": lambda E, C, task: 1 / E,
     "1 - 1 / E": lambda E, C, task: 1 - 1 / E,
@@ -65,6 +65,19 @@ class Metric:
     task: Task | None
 
     @property
+    def notes(self) -> str:
+        """What its docstring says besides the definition, in one line."""
+        return " ".join((inspect.getdoc(self.function) or "").partition("\n")[2].split())
+
+    @property
+    def range(self) -> str:
+        """Its bounds by their names."""
+        ends = [end for end in (self.low, self.high) if end != "none"]
+        if len(ends) == 2:
+            return " to ".join(ends)
+        return "unbounded" if not ends else f"at {'most' if self.low == 'none' else 'least'} {ends[0]}"
+
+    @property
     def group(self) -> str:
         """The module that it stands in: balance, information, ..."""
         return self.function.__module__.rpartition(".")[2]
@@ -93,6 +106,37 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {}
+#: groups of metrics in the order in which they are shown, and what each is called; others follow under their own name
+TITLES = {
+    "competence": "Competence",
+    "regression": "Prediction of numbers",
+    "information": "Information",
+    "information_soft": "Information, soft weights",
+    "information_bias": "Information, bias and chance",
+    "agreement": "Agreement with the labels",
+    "attributes": "Attributes",
+    "references": "Reference decompositions",
+    "interventions": "Interventions",
+    "similarity": "Similarity of experts",
+    "balance": "Balance",
+    "dynamics": "Dynamics",
+    "calibration": "Calibration",
+    "cost": "Cost",
+}
+
+
+def title(group: str) -> str:
+    """What a group of metrics is called."""
+    return TITLES.get(group, group.replace("_", " ").capitalize())
+
+
+def by_group(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names of metrics by their group, groups and names in the order in which they are shown. A name that is not in the
+    register, as of another version, belongs to the group "other"."""
+    grouped: dict[str, list[str]] = {group: [] for group in TITLES}
+    for name in names:
+        grouped.setdefault(METRICS[name].group if name in METRICS else "other", []).append(name)
+    return {group: inside for group, inside in grouped.items() if inside}
 
 
 def metric(

@@ -46,7 +46,7 @@ class RunFeatures(nn.Module):
 
     def __init__(self, sizes: Sizes, run: str) -> None:
         super().__init__()
-        config, state = _read(Path(run).expanduser())
+        config, state = read_run(Path(run).expanduser())
         single = (config.get("baseline") or {}).get("_target_", "").endswith(".Single")
         node = {**config["experts"], "count": 1} if single else config["experts"]
         try:
@@ -75,7 +75,11 @@ _PREFIX = "mixture.experts."
 _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Experts and baseline of a finished run's config, and the state of its learner; files are read, nothing is run.
+
+    Raises ConfigError where there is no such run.
+    """
     import yaml
 
     try:
@@ -84,4 +88,4 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return {"experts": dict(config["experts"]), "baseline": config.get("baseline")}, state
     except (*_UNREADABLE, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"{folder} is no finished run that features could be taken from ({reason})") from None
+        raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None

@@ -1,6 +1,6 @@
 """What a run was: the choices that differ from the defaults, the main ones, and one name for a nested part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 Choices = dict[str, str]
@@ -103,64 +103,9 @@ def _inner(node: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {_part(part)}" for key, part in parts.items())
 
 
-def flat(config: Mapping[str, Any]) -> Choices:
-    """Every value of the config by its dotted key, in words; a part by its own key and the name of its class."""
-    return {key: described(value) for key, value in _short_targets(_leaves(config, "")).items()}
-
-
-def _leaves(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            leaves |= _leaves(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = value
-    return leaves
-
-
 def _short_targets(values: Mapping[str, Any]) -> dict[str, Any]:
     """``gate.score._target_: moe_lab.gates.score.mlp.Mlp`` as ``gate.score: Mlp``."""
     return {
         key.removesuffix("._target_"): str(value).rpartition(".")[2] if key.endswith("._target_") else value
         for key, value in values.items()
     }
-
-
-def across(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[Choices, dict[str, list[str]]]:
-    """Which choices the runs share, and which differ, for (config, status) pairs.
-
-    Returns: (label -> value) of the main choices that are the same in all; (key -> a value a run) of those that differ:
-    first what was chosen, then other config values that follow from no choice shown already.
-    """
-    configs = [flat(config) for config, _ in runs]
-    named = [differing_choices(status) for _, status in runs]
-    options = [status.get("choices") or {} for _, status in runs]
-    differing = {key: _values(key, configs, named, options) for choices in named for key in choices}
-    differing = {key: values for key, values in differing.items() if len(set(values)) > 1}
-    for key in sorted({key for config in configs for key in config}):
-        values = [config.get(key, ABSENT) for config in configs]
-        if len(set(values)) > 1 and not any(_covers(choice, key) for choice in differing):
-            differing[key] = values
-    mains = [main_choices(config, status) for config, status in runs]
-    return {label: value for label, value in mains[0].items() if all(m.get(label) == value for m in mains)}, differing
-
-
-def _values(
-    key: str, configs: Sequence[Choices], named: Sequence[Choices], options: Sequence[Mapping[str, Any]]
-) -> list[str]:
-    """A choice in each run: the config's value where the key is one of its keys; where it is a group (``gate``), the
-    option that each run took."""
-    if all(
-        choices.get(key, config.get(key)) == config.get(key) for config, choices in zip(configs, named, strict=True)
-    ):
-        return [config.get(key, ABSENT) for config in configs]
-    if all(key in chosen for chosen in options):
-        return [described(chosen[key]) for chosen in options]
-    return [choices.get(key, "default") for choices in named]
-
-
-def _covers(choice: str, key: str) -> bool:
-    """Whether the config value ``key`` follows from ``choice``: it lies inside it, or is a part of the seed."""
-    place = choice.replace("/", ".")
-    inside = key in (place, f"{place}s") or key.startswith((f"{place}.", f"{place}s."))
-    return inside or (choice == "seed" and key in ("seed_init", "seed_order"))

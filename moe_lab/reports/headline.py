@@ -8,7 +8,7 @@ import numpy as np
 
 from moe_lab.metrics import METRICS
 from moe_lab.metrics.arrays import NumberArrays
-from moe_lab.reports.numbers import NBSP, UNITS, change, digits, quantity, short
+from moe_lab.reports.numbers import NBSP, UNITS, digits, quantity, short
 from moe_lab.tasks import Task
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -83,6 +83,16 @@ class Number:
     filled: float | None
 
     @property
+    def several(self) -> bool:
+        """Whether it is a list, or numbers by name."""
+        return isinstance(self.value, list | dict)
+
+    @property
+    def lack(self) -> str:
+        """What the reason is one for: that there is no value, or that some are not there."""
+        return "Undefined" if self.value is None else "Gaps"
+
+    @property
     def text(self) -> str:
         """The value with its unit; the unit alone is left out where there is no value."""
         return self.digits if self.value is None or not self.unit else f"{self.digits}{NBSP}{self.unit}"
@@ -114,7 +124,7 @@ def number(name: str, entry: Mapping[str, Any], experts: int, classes: int, task
         name=name,
         label=LABELS[task].get(name, name),
         value=value,
-        digits=change(value) if difference and value is not None else digits(value, unit),
+        digits=digits(value, "points" if difference else unit),
         unit="points" if difference else UNITS.get(unit, unit),
         bounds=_bounds_text(low, high, unit, "points" if difference else UNITS.get(unit, unit)),
         better=BETTER[metric.better] if metric and (low is None or low != high) else "",

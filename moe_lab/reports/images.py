@@ -38,7 +38,7 @@ def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence
     most_used = sorted(np.argsort(-load_E, kind="stable")[:MOST_ROWS].tolist())
     found = {e: np.flatnonzero(examples["expert"] == e) for e in most_used}
     rows = {e: indices for e, indices in found.items() if len(indices)}
-    sheet = _Sheet(examples, rows, class_names)
+    sheet = Sheet(examples, rows, class_names)
     width = MARGIN + sheet.columns * (LARGE if len(rows) <= 10 else SMALL)
 
     def paint(figure, axes):
@@ -68,7 +68,7 @@ def _told(class_names: Sequence[str] | None) -> str:
 
 
 @dataclass(frozen=True)
-class _Sheet:
+class Sheet:
     """Tiles in rows. Lengths are in widths of a tile with its gap, from the upper left corner."""
 
     examples: Examples

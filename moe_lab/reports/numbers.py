@@ -2,8 +2,12 @@
 
 import math
 
+from moe_lab.metrics import elements
+
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 UNDEFINED, NONE = "undefined", "\N{EN DASH}"
+#: of more values than these the least and the greatest are printed
+MOST = 12
 #: unit of metrics.json -> how it is printed
 UNITS = {"fraction": "%", "count": "", "ratio": "", "y": "in the unit of y"}
 
@@ -16,24 +20,38 @@ def quantity(value: float | None, unit: str) -> str:
 
 def digits(value: float | list[float | None] | dict[str, float | None] | None, unit: str) -> str:
     """The digits of ``quantity`` without the unit; a list (one value an expert) keeps its order, numbers by name stand
-    after their names, a dash for None."""
+    after their names, a dash for None; of many, the least and the greatest."""
     if value is None:
         return UNDEFINED
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {NONE if item is None else digits(item, unit)}" for name, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(NONE if item is None else digits(item, unit) for item in value)
+    if isinstance(value, list | dict):
+        return _several(value, unit)
+    if unit == "points":
+        return change(value)
     if not math.isfinite(value):
         return str(value)
     if unit == "fraction":
-        return _signed(f"{100 * value:.1f}")
+        return signed(f"{100 * value:.1f}")
     if float(value).is_integer() and (unit == "count" or value == 0):
-        return _signed(f"{value:,.0f}")
-    return _signed(f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}")
+        return signed(f"{value:,.0f}")
+    return signed(f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}")
 
 
-def change(value: float) -> str:
-    """A difference of two rates in percentage points, with its sign."""
+def _several(value: list[float | None] | dict[str, float | None], unit: str) -> str:
+    if len(value) > MOST:
+        known = [item for item in elements(value) if item is not None]
+        return f"{len(value)} values, {digits(min(known), unit)} to {digits(max(known), unit)}" if known else UNDEFINED
+    texts = [NONE if item is None else digits(item, unit) for item in elements(value)]
+    if isinstance(value, dict):
+        texts = [f"{name}:{NBSP}{text}" for name, text in zip(value, texts, strict=True)]
+    return ", ".join(texts)
+
+
+def change(value: float | list[float | None] | dict[str, float | None]) -> str:
+    """A difference of two rates in percentage points, with its sign; several as ``digits`` has them."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {NONE if item is None else change(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(NONE if item is None else change(item) for item in value)
     text = f"{100 * value:+.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", MINUS)
 
@@ -47,9 +65,9 @@ def share(part: float, whole: float) -> str:
 def short(value: float, unit: str) -> str:
     """A bound in as few digits as say it."""
     shown = 100 * value if unit == "fraction" else value
-    return _signed(f"{shown:.3g}" if abs(shown) < 100 else f"{shown:,.0f}")
+    return signed(f"{shown:.3g}" if abs(shown) < 100 else f"{shown:,.0f}")
 
 
-def _signed(text: str) -> str:
+def signed(text: str) -> str:
     """A true minus sign, and no negative zero."""
     return text.lstrip("-") if float(text.replace(",", "")) == 0 else text.replace("-", MINUS)

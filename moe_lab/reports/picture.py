@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moe_lab.reports.style import RC
+from moe_lab.reports.svg import compact
 from moe_lab.store.atomic import write_csv, write_with
 
 if TYPE_CHECKING:
@@ -69,4 +70,4 @@ def draw(width: float, height: float, paint: "Callable[[Figure, Axes], None]") -
         paint(figure, figure.add_subplot())
         buffer = io.BytesIO()
         canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    return compact(buffer.getvalue().decode()).encode()

@@ -8,10 +8,10 @@ import yaml
 from moe_lab.metrics import RunArrays
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays
 from moe_lab.reports.choices import differing_choices, main_choices
+from moe_lab.reports.groups import groups
 from moe_lab.reports.headline import (
     BATCH_NOTE,
     headline,
-    numbers,
     sampling_note,
     sampling_note_of_numbers,
     verdict,
@@ -58,7 +58,7 @@ def _finished(run: Run) -> dict[str, Any]:
     return _common(run) | {
         "verdict": verdict(run.metrics, **arrays.sizes, about=target.one),
         "headline": headline(run.metrics, **arrays.sizes),
-        "numbers": numbers(run.metrics, **arrays.sizes),
+        "groups": groups(run.metrics, **arrays.sizes),
         "sampling_note": " ".join(notes),
         "sections": finished_sections(run, arrays, target),
     }
@@ -82,7 +82,7 @@ def _unfinished(run: Run) -> dict[str, Any]:
     return _common(run) | {
         "verdict": " ".join(sentences),
         "headline": [],
-        "numbers": [],
+        "groups": [],
         "sampling_note": "",
         "sections": history_sections(history),
     }

@@ -1,8 +1,9 @@
-"""A chapter of a report: pictures in a grid of two columns, and plain sentences where a picture cannot be."""
+"""A chapter of a report: pictures in a grid of two columns, small tables, and plain sentences where neither can be."""
 
 from dataclasses import dataclass
 
 from moe_lab.reports.picture import Picture
+from moe_lab.reports.table import Table
 
 
 @dataclass(frozen=True)
@@ -10,6 +11,7 @@ class Section:
     title: str
     pictures: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     @property
     def placed(self) -> list[tuple[Picture, str]]:

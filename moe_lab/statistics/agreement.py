@@ -46,7 +46,14 @@ class Agreement:
 
 
 def agreement(
-    expert_N: np.ndarray, other_N: np.ndarray, class_N: np.ndarray, *, experts: int, others: int, ami: bool = False
+    expert_N: np.ndarray,
+    other_N: np.ndarray,
+    class_N: np.ndarray,
+    *,
+    experts: int,
+    others: int,
+    ami: bool = False,
+    draws: int = NULL_DRAWS,
 ) -> Agreement:
     """How much two runs agree on which samples belong together.
 
@@ -58,6 +65,7 @@ def agreement(
         expert_N, other_N: arg-max experts, -1 where no expert got the sample (left out).
         class_N: true classes.
         ami: whether to compute AMI as well, which takes several times as long.
+        draws: tables drawn for the null of the matched agreement; that of ARI is exact.
     """
     both_N = (expert_N >= 0) & (other_N >= 0)
     if not both_N.any():
@@ -67,7 +75,7 @@ def agreement(
     if max(table_EF.sum(1).max(), table_EF.sum(0).max()) > COLLAPSE_SHARE * len(here_M):
         return Agreement(reason="collapsed")
     margins = Margins.of(here_M, there_M, class_M, experts, others)
-    drawn = margins.drawn(NULL_DRAWS, np.random.default_rng(0))
+    drawn = margins.drawn(draws, np.random.default_rng(0))
     return Agreement(
         matched=matched_share(table_EF),
         null_matched=float(np.mean([matched_share(table) for table in drawn])),

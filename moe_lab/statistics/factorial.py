@@ -13,6 +13,7 @@ import numpy as np
 from moe_lab.statistics.intervals import CONFIDENCE, Summary, summary
 
 BLOCK, NOISE = "seed", "noise"
+LARGE = 1e5
 
 #: levels of the factors, in their order
 Cell = tuple[str, ...]
@@ -98,7 +99,7 @@ def _effects(factors: Sequence[str], y: np.ndarray) -> tuple[Effect, ...]:
     noise_df = y.size - 1 - sum(dfs.values())
     noise = max(0.0, total - sum(squares.values()))
     # what rounding leaves of a noise of nothing
-    noise = noise if noise > 1e-20 * float(np.square(y).sum()) else 0.0
+    noise = noise if noise > 1e-12 * total else 0.0
     rows = {names.get(axes, BLOCK): (squares[axes], dfs[axes]) for axes in squares}
     if noise == 0 or total == 0:
         shares = {name: ss / total if total else 0.0 for name, (ss, _) in rows.items()}
@@ -124,8 +125,16 @@ def _tested(rows: Mapping[str, tuple[float, int]], ms: float, noise_df: int, siz
 
 
 def noncentrality_interval(f: float, df: int, noise_df: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The noncentralities of F(df, noise_df) whose upper and lower tail beyond ``f`` is (1 - confidence) / 2."""
+    """The noncentralities of F(df, noise_df) whose upper and lower tail beyond ``f`` is (1 - confidence) / 2.
+
+    From LARGE on, where noncentral F is too hard to compute, its numerator is taken as certain: df F chi^2 / noise_df.
+    """
     from scipy import optimize, stats
+
+    if f >= LARGE:
+        tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+        low, high = df * f * stats.chi2.ppf(tails, noise_df) / noise_df
+        return float(low), float(high)
 
     def at(probability: float) -> float:
         def excess(noncentrality: float) -> float:

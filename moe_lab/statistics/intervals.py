@@ -10,7 +10,7 @@ import numpy as np
 #: (83 % at n = 5, 90 % at n = 10, for a nominal 95 %), and Student t is taken
 BOOTSTRAP_FROM = 20
 CONFIDENCE = 0.95
-RESAMPLES = 9_999
+RESAMPLES = 1_999
 #: how seldom values of one normal population are called two groups
 MODES_LEVEL = 0.01
 MODES_DRAWS = 4_000

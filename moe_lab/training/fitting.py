@@ -1,4 +1,4 @@
-"""Gates that are fitted to what the experts do on a split, beside the gradient."""
+"""Gates and experts that are fitted to a split, beside the gradient or without one."""
 
 import torch
 
@@ -10,9 +10,17 @@ EVALUATION_BATCH = 1024
 
 
 @torch.no_grad()
+def fit(mixture: Mixture, data: Data, training_batch: int) -> None:
+    """Fit experts and gates that ask for it. It is done after every epoch, before the look at the validation split, and
+    is part of the epoch's state."""
+    if mixture.experts.needs_fitting:
+        mixture.eval()
+        mixture.experts.fit(*((split.x_ND, split.y_N) for split in (data.train, data.validation)))
+    fit_gate(mixture, data, training_batch)
+
+
 def fit_gate(mixture: Mixture, data: Data, training_batch: int) -> None:
-    """Fit a gate that asks for it to the validation split, or to the training split where there is none. It is done
-    after every epoch, before the look at the validation split, and is part of the epoch's state."""
+    """To the validation split, or to the training split where there is none."""
     if not mixture.gate.needs_fitting:
         return
     mixture.eval()

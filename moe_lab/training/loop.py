@@ -14,12 +14,12 @@ from moe_lab.mixture import Learner
 from moe_lab.noise import Noise, derived_seed, generator
 from moe_lab.parts import Step
 from moe_lab.precision import products_in
-from moe_lab.training.fitting import batches, fit_gate
+from moe_lab.training.fitting import batches, fit
 from moe_lab.training.members import Member, Record, Seeds
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
 from moe_lab.training.recipe import Course, Recipe
-from moe_lab.training.stack import state_of_run, together
+from moe_lab.training.stack import Apart, state_of_run, together
 from moe_lab.training.tally import Tally, normalized
 from moe_lab.training.watch import PauseAsked, Watch
 
@@ -59,8 +59,9 @@ class Loop:
         self.state = State(records=[Record() for _ in self.members])
         trainer = self.members[0].trainer
         whole = -(-len(data.train) // trainer.batch_size)
-        self.batches_an_epoch = min(whole, trainer.limit_batches or whole)
-        self.epochs = max(member.trainer.epochs for member in self.members)
+        self._learns = any(True for _ in self.learner.parameters())
+        self.batches_an_epoch = min(whole, trainer.limit_batches or whole) if self._learns else 0
+        self.epochs = max(self._epochs_of(run) for run in range(len(self.members)))
         self._batch_size = trainer.batch_size
         self._precision = trainer.precision
         self._data = data
@@ -76,6 +77,8 @@ class Loop:
         self._noise = self._noises("noise/0")
         self._clock = 0.0
         self._recipe = recipe or Recipe()
+        if reason := self._recipe.apart(trainers):
+            raise Apart(reason)
         self._course = Course(self.learner, trainers, data, self.batches_an_epoch, self._noises)
 
     @property
@@ -84,7 +87,11 @@ class Loop:
 
     def ended(self, run: int) -> bool:
         """Whether a run has done its epochs or has diverged."""
-        return self.state.epoch >= self.members[run].trainer.epochs or bool(self.state.records[run].diverged)
+        return self.state.epoch >= self._epochs_of(run) or bool(self.state.records[run].diverged)
+
+    def _epochs_of(self, run: int) -> int:
+        """What has no parameters that a gradient could move is fitted once."""
+        return self.members[run].trainer.epochs if self._learns else 1
 
     def epoch(self) -> bool:
         """Train to the end of the epoch, then look at the validation split. False where a pause was asked for before
@@ -97,7 +104,9 @@ class Loop:
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return False
-        fit_gate(self.learner.mixture, self._data, self._batch_size)
+        fit(self.learner.mixture, self._data, self._batch_size)
+        if not self._learns:
+            self._tally, _ = evaluate_split(self.learner, self._data.train, self._noises("noise/0"), self._batch_size)
         self._write_down(started)
         self._recipe.after_epoch(self._course, self.state.epoch, self.state.records)
         self._next_epoch()
@@ -186,11 +195,11 @@ class Loop:
             if self.ended(run):
                 continue
             tally, epoch = train.of_run(run), self.state.epoch + 1
-            total = tally.mean("total")
+            total = tally.mean("total") if self._learns else 0.0
             if not torch.isfinite(torch.tensor(total)):
                 record.diverged = f"the loss of epoch {epoch} is {total}: try a smaller trainer.lr"
                 continue
-            row = {"epoch": epoch, "lr": rates[run], **tally.row("train")}
+            row = {"epoch": epoch, "lr": rates[run] if self._learns else None, **tally.row("train")}
             row |= validation.of_run(run).row("validation") if validation else _without_validation(row)
             row |= {name: tally.mean(name) for name in tally.sums if name.startswith(READINGS)}
             record.history.append(row | tally.balance())
@@ -206,7 +215,7 @@ class Loop:
         if len(split) == 0:
             return None, None
         tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"), self._batch_size)
-        return tally.on_cpu(), experts.cpu().reshape(len(self.members), -1)
+        return tally.on_cpu(), experts.cpu().expand(len(self.members), -1)
 
     def _next_epoch(self) -> None:
         self.state.epoch, self.state.batch = self.state.epoch + 1, 0

@@ -26,7 +26,8 @@ def multiply_add_counts(mixture: Mixture, features: int, device: torch.device) -
     plain convolution in place of the one that is done in one pass with its maximum.
     """
     x_BD = torch.zeros(SAMPLES, features, device=device).requires_grad_()
-    parts = {"gate": mixture.gate, "experts": mixture.experts.bank}
+    # where a gate makes slots, the bank runs without its experts; what is fitted may have none
+    parts = {"gate": mixture.gate, "experts": getattr(mixture.experts, "bank", mixture.experts)}
     mixture.eval()
     with torch.enable_grad(), _Products() as products, products.by_part(parts):
         mixture(x_BD, Noise([torch.Generator(device)]))

@@ -33,7 +33,7 @@ class Optimizer:
         self._parameters = list(parameters)
         self._by_expert = {id(one) for one in by_expert}
         self._stacked = len(trainers) > 1
-        apart = bool(by_expert) or self._parameters[0].device.type == "cpu"
+        apart = bool(by_expert) or all(one.device.type == "cpu" for one in self._parameters)
         self._groups = _groups(trainers, apart)
         self._rates = [trainer.lr for _, trainer in self._groups]
         self._steps = steps
@@ -48,15 +48,18 @@ class Optimizer:
                     for view in self._parts(one, one.data, runs)
                 ]
             groups.append({"params": leaves, **_numbers(trainer)})
+        self._leaves = sum(len(group["params"]) for group in groups)
         self._optimizer = _CLASSES[trainers[0].optimizer](groups, fused=True)
-        if by_expert and trainers[0].optimizer == "sgd":
+        self._has_momentum = trainers[0].optimizer == "sgd"
+        if by_expert and self._has_momentum:
             self._begin_momentum()
 
     def _begin_momentum(self) -> None:
         """Zeros, which the first gradient then replaces: torch's fused SGD wants a buffer of all leaves or of none."""
         for group in self._optimizer.param_groups:
             for leaf in group["params"]:
-                self._optimizer.state[leaf]["momentum_buffer"] = torch.zeros_like(leaf)
+                if "momentum_buffer" not in self._optimizer.state[leaf]:
+                    self._optimizer.state[leaf]["momentum_buffer"] = torch.zeros_like(leaf)
 
     def zero_grad(self) -> None:
         for parameter in self._parameters:
@@ -72,6 +75,9 @@ class Optimizer:
         """``touched_E`` [..., E]: the experts whose parameters move; read where there is a leaf an expert."""
         if self._are_views:
             self._hand_out_gradients(touched_E)
+        if self._has_momentum and 0 < len(self._optimizer.state) < self._leaves:
+            # parts that stood still in the first step
+            self._begin_momentum()
         self._optimizer.step()
 
     def rates(self) -> list[float]:

@@ -46,8 +46,12 @@ class Recipe:
     def lack(self, learner: Learner, trainer: Trainer) -> str | None:
         """What it does not find in a learner (of one run), as "needs ...: what to do instead"; None where it fits."""
 
+    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+        """Why runs with these trainers cannot be led as one program; None where they can."""
+
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
-        """Before step number ``batch`` of an epoch, both from 0; the learner is, and stays, in training mode."""
+        """Before step number ``batch`` of an epoch, both from 0. The learner is in training mode, and so it stays, but
+        for parts that stand still."""
 
     def seen(self, step: Step, index_B: Tensor) -> Step:
         """What objective and regularizers see of a step on samples ``index_B`` [B] or [R, B] of the training split."""

@@ -33,6 +33,8 @@ def together(members: Sequence[Member]) -> Learner:
     for other in shared[1:]:
         if differing := sorted(name for name in other if other[name] != shared[0][name]):
             raise Apart(f"runs of one stack share trainer.{differing[0]}, and these have several")
+    if not any(True for one in members for _ in one.learner.parameters()):
+        raise Apart("nothing is trained here, and what is fitted has a shape of its own in every run")
     try:
         return stack([one.learner for one in members])
     except ValueError as error:

@@ -34,18 +34,18 @@ class Tally:
         """Add a batch; ``extras`` are values of the whole batch, averaged over batches."""
         shares_BE, routed_B = normalized(output.routing.weights_BE)
         usage_E = shares_BE.sum(-2)
-        self._add("samples", torch.full((), y_B.shape[-1], device=loss_B.device))
-        self._add("batches", torch.ones((), device=loss_B.device))
+        self._count("samples", y_B.shape[-1], loss_B.device)
+        self._count("batches", 1, loss_B.device)
         self._add("loss_nats", loss_B.sum(-1))
         for name, score_B in output.scores(y_B).items():
             self._add(name, score_B.sum(-1))
-        self._add("routed", routed_B.sum(-1))
         self._add("entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
-        load_E = load(shares_BE, routed_B)
+        load_E, routed = load(shares_BE, routed_B), routed_B.sum(-1)
         self._add("usage_E", usage_E)
         self._add("load_E", load_E)
         self._add("selected_E", output.routing.selected_BE.sum(-2))
-        self._add("max_violation", max_violation(load_E))
+        self._add("routed", routed)
+        self._add("largest_share", load_E.amax(-1) / routed.clamp(min=1))
         if "overflow_B" in output.routing.extras:
             self._add("overflow", output.routing.extras["overflow_B"].sum(-1))
         for name, value in (extras or {}).items():
@@ -93,12 +93,18 @@ class Tally:
             **{f"usage_share_{e}": share for e, share in enumerate(usage.tolist())},
             **{f"load_share_{e}": share for e, share in enumerate(load_.tolist())},
             **{f"samples_a_step_{e}": count for e, count in enumerate(selected.tolist())},
-            "batch_max_violation": self.mean("max_violation"),
+            # (largest - mean) / mean = E largest / samples - 1
+            "batch_max_violation": max(0.0, len(load_) * self.mean("largest_share") - 1),
         }
 
+    def _count(self, name: str, number: int, device: torch.device) -> None:
+        if name in self.sums:
+            self.sums[name] += number
+        else:
+            self.sums[name] = torch.full((), number, dtype=_precision(device), device=device)
+
     def _add(self, name: str, value: Tensor) -> None:
-        # Apple's GPUs have no double precision
-        value = value.detach().to(torch.float32 if value.device.type == "mps" else torch.float64)
+        value = value.detach().to(_precision(value.device))
         if name in self.sums:
             self.sums[name] += value
         else:
@@ -124,8 +130,6 @@ def load(shares_BE: Tensor, routed_B: Tensor) -> Tensor:
     return zeros_BE.scatter(-1, top_B1, routed_B.unsqueeze(-1).to(zeros_BE.dtype)).sum(-2)
 
 
-def max_violation(load_E: Tensor) -> Tensor:
-    """(largest load - mean load) / mean load of a batch, 0 where no expert got any sample; [...]."""
-    routed = load_E.sum(-1)
-    largest = load_E.amax(-1) * load_E.shape[-1]
-    return torch.where(routed > 0, largest - routed, 0.0) / routed.clamp(min=1)
+def _precision(device: torch.device) -> torch.dtype:
+    """Apple's GPUs have no double precision."""
+    return torch.float32 if device.type == "mps" else torch.float64

@@ -18,7 +18,7 @@ def test_parts_from_the_literature_name_their_paper(cli):
 def test_metrics(cli):
     rows = json.loads(cli("list", "metric", "-f", "json").out)
     assert {"test_error_rate", "information_per_usage"} <= {row["name"] for row in rows}
-    assert all(row["unit"] and row["definition"] for row in rows)
+    assert all(row["unit"] and row["group"] and row["definition"] for row in rows)
 
 
 def test_every_form(cli):
@@ -30,3 +30,9 @@ def test_every_form(cli):
 def test_an_unknown_group(cli):
     result = cli("list", "gaet")
     assert result.code == 2 and "gate" in result.err and result.err.count("\n") == 1
+
+
+def test_the_terminal_shows_a_metric_with_its_unit_definition_and_source(cli):
+    words = " ".join(cli("list", "metric").out.split())
+    error = "test_error_rate fraction, 0 to 1 Share of test samples whose class the mixture gets wrong. 0-1 loss"
+    assert words.startswith("Competence test_error_rate") and error in words

@@ -7,11 +7,11 @@ import pytest
 from moe_lab.config.compose import compose_leniently
 from moe_lab.config.explain import leaves
 from moe_lab.config.outline import outline
-from moe_lab.config.sources import OF_A_SWEEP, open_sources
+from moe_lab.config.sources import OF_NO_RUN, open_sources
 from moe_lab.errors import ConfigError
 
 SOURCES = open_sources()
-OF_A_RUN = [group for group in SOURCES.groups if "/" not in group and group not in OF_A_SWEEP]
+OF_A_RUN = [group for group in SOURCES.groups if "/" not in group and group not in OF_NO_RUN]
 CHOICES = [f"{group}={option}" for group in OF_A_RUN for option in SOURCES.options(group)]
 OWN = {
     "experts/mine.yaml": "defaults:\n  - mlp\n  - _self_\nhidden: 7\nshape: {wide: true, deep: 3}\n",

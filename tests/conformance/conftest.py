@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.config.compose import compose
+from moe_lab.data.dataset import Data, Split
 from moe_lab.mixture import Learner, build_learner
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Gate, Sizes, Step
@@ -19,6 +20,18 @@ SMALL = ["experts=mlp", "experts.count=5", "experts.hidden=6"]
 
 #: composing takes longer than most tests; nobody writes into a config
 composed = cache(lambda *words: compose(list(words)))
+
+
+def split(samples: int, seed: int) -> Split:
+    x = torch.randn(samples, 12, generator=torch.Generator().manual_seed(seed))
+    return Split(x, x[:, :4].argmax(-1), torch.arange(samples))
+
+
+@pytest.fixture(scope="session")
+def small_data() -> Data:
+    """Four classes: the class is the largest of four normal numbers. 90 samples for training, 20 and 30."""
+    splits = [split(samples, seed) for seed, samples in enumerate((90, 20, 30))]
+    return Data(*splits, (1, 3, 4), ("a", "b", "c", "d"), {"class": splits[2].y_N.numpy()})
 
 
 @pytest.fixture

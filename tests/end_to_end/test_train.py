@@ -67,18 +67,39 @@ def test_runs_lists_what_there_is(cli):
     assert "attentive" in cli("runs").out and cli("runs", "-f", "csv").out.startswith("run,status,choices,")
 
 
-def test_two_runs_side_by_side(cli):
-    for seed in (0, 1):
-        cli("train", *SHORT, "--no-report", "--name", f"s{seed}", f"seed={seed}")
-    result = cli("report", "runs/s0", "runs/s1")
+def test_runs_are_reported_by_arms(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, words in (("s0", []), ("s1", ["seed=1"]), ("a", ["gate=attentive"])):
+        cli("train", *SHORT, "--no-report", "--name", name, *words)
+    result = cli("report", "runs/s0", "runs/a")
     assert result.code == 0, result.err
     [made] = [path for path in Path("runs").iterdir() if path.name.startswith("report-")]
     assert (made / "report.html").is_file() and str(made / "report.html") in result.out
-    assert "A  s0" in result.out and "B  s1" in result.out and "test_error_rate" in result.out
-    rows = json.loads(cli("report", "runs/s0", "runs/s1", "--out", "compared", "-f", "json").out)
-    assert len(rows) == 2
-    assert cli("report", "runs/s0", "runs/s1", "--out", "compared").code == 2
-    assert len(json.loads(cli("runs", "-f", "json").out)) == 2
+    assert "gate=softmax" in result.out and "s0" in result.out and "Test error (%)" in result.out
+    assert all(len(line) <= 80 for line in result.out.splitlines())
+    # a folder of runs; a repeated path counts once
+    words = ["runs", "runs/s1", "--against", "gate=attentive"]
+    result = cli("report", *words, "--out", "compared", "-f", "json")
+    assert [(row["arm"], row["run"], row["seed"]) for row in json.loads(result.out)] == [
+        ("A", "a", "0"),
+        ("B", "s0", "0"),
+        ("B", "s1", "1"),
+    ]
+    assert json.loads(Path("compared/report.json").read_text())["against"] == "A"
+    # a sweep's report goes into its folder
+    Path("sweep/jobs").mkdir(parents=True)
+    Path("runs/s0").rename("sweep/jobs/s0")
+    assert cli("report", "sweep").code == 0 and Path("sweep/report.html").is_file()
+    for wrong, text in (
+        (["runs", "--out", "compared"], "exists already"),
+        (["runs", "--against", "gate=sofmax"], "no arm is that"),
+        (["runs/a", "--out", "alone"], "its own folder"),
+        (["runs/a", "--against", "A"], "its own folder"),
+        (["nowhere"], "holds none"),
+    ):
+        refused = cli("report", *wrong)
+        assert refused.code == 2 and text in refused.err and len(refused.err.splitlines()) == 1
+    assert not Path("alone").exists() and len(json.loads(cli("runs", "-f", "json").out)) == 2
 
 
 def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
@@ -111,7 +132,9 @@ def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
     assert refused.code == 2 and "entropy_part.Entropy" in refused.err
 
 
-@pytest.mark.parametrize("baseline", ["single", "gate_as_classifier", "dense_total", "dense_active"])
+@pytest.mark.parametrize(
+    "baseline", ["single", "gate_as_classifier", "dense_total", "dense_active", "cart", "stacking"]
+)
 def test_a_baseline_has_the_same_folder_and_no_gate_metrics(cli, baseline):
     result = cli("train", *SHORT, f"baseline={baseline}", "gate=top_k", "--name", "b")
     assert result.code == 0, result.err
@@ -189,15 +212,6 @@ def test_a_broken_run_does_not_hide_the_others(cli):
     assert rows == {"good": "finished", "torn": "unreadable", "empty": "unreadable", "odd": "unreadable"}
     assert "unreadable" in cli("runs").out
     assert cli("report", "runs/good", "runs/torn", "--out", "both").code == 2 and not Path("both").exists()
-
-
-def test_many_runs_side_by_side_keep_their_names(cli, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    for seed in range(6):
-        cli("train", *SHORT, "--no-report", "--name", f"a-longer-name-{seed}", f"seed={seed}")
-    out = cli("report", *(f"runs/a-longer-name-{seed}" for seed in range(6))).out
-    assert all(len(line) <= 80 for line in out.splitlines()) and out.count("mutual_information_expert_label_bits") > 1
-    assert all(f"a-longer-name-{seed}" in out for seed in range(6))
 
 
 def test_a_part_that_fails_is_one_line_and_says_which(cli):

@@ -2,10 +2,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import entropy
+from scipy.stats import entropy, rankdata, variation
 from sklearn.metrics import mutual_info_score
 
-from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
+from moe_lab.metrics.formulas import (
+    coefficient_of_variation,
+    conditional_entropy_bits,
+    entropy_bits,
+    gini,
+    miller_madow_bits,
+    mutual_information_bits,
+    mutual_information_miller_madow_bits,
+    ranks,
+    weighted_table,
+)
 
 tables = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**32 - 1))
 
@@ -81,3 +91,49 @@ def test_mutual_information_is_scikit_learns_and_bounded(shape):
 def test_an_empty_table_has_no_information():
     with pytest.raises(ValueError, match="empty table"):
         mutual_information_bits(np.zeros((2, 3)))
+
+
+@given(tables)
+@settings(deadline=None, max_examples=40)
+def test_the_chain_rule(shape):
+    """H(E,C) = H(E) + H(C|E) = H(C) + H(E|C), and I = H(C) - H(C|E)."""
+    joint = table(*shape)
+    of_expert, of_class, both = entropy_bits(joint.sum(1)), entropy_bits(joint.sum(0)), entropy_bits(joint.ravel())
+    assert both == pytest.approx(of_expert + conditional_entropy_bits(joint))
+    assert both == pytest.approx(of_class + conditional_entropy_bits(joint.T))
+    assert mutual_information_bits(joint) == pytest.approx(of_class - conditional_entropy_bits(joint), abs=1e-12)
+
+
+def test_miller_madow_by_hand():
+    # 4 2 2 0: 1.5 bits and (3 - 1) / (2 * 8 ln 2)
+    assert miller_madow_bits(np.array([4, 2, 2, 0])) == pytest.approx(1.5 + 1 / (8 * np.log(2)))
+    # an independent table: I = 0, less (4 + 1 - 2 - 2) / (2 * 8 ln 2)
+    assert mutual_information_miller_madow_bits(np.full((2, 2), 2)) == pytest.approx(-1 / (16 * np.log(2)))
+
+
+def test_miller_madow_takes_most_of_the_bias_off():
+    """360 samples of ten experts and ten classes that have nothing in common: 81 / (720 ln 2) = .16 bit."""
+    rng = np.random.default_rng(0)
+    counts = [np.bincount(rng.integers(0, 100, 360), minlength=100).reshape(10, 10) for _ in range(200)]
+    assert np.mean([mutual_information_bits(one) for one in counts]) == pytest.approx(0.16, abs=0.015)
+    assert np.mean([mutual_information_miller_madow_bits(one) for one in counts]) == pytest.approx(0, abs=0.02)
+
+
+def test_a_weighted_table_by_hand():
+    weights = np.array([[0.5, 0.5], [1, 0], [0.25, 0.75]])
+    # classes 0 2 0; then each expert's own: 0 2 0 and 1 1 2
+    np.testing.assert_array_equal(weighted_table(weights, np.array([0, 2, 0]), 3), [[0.75, 0, 1], [1.25, 0, 0]])
+    own = np.array([[0, 1], [2, 1], [0, 2]])
+    np.testing.assert_array_equal(weighted_table(weights, own, 3), [[0.75, 0, 1], [0, 0.5, 0.75]])
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=8).filter(any))
+@settings(deadline=None, max_examples=40)
+def test_spread_and_ranks_against_scipy(amounts):
+    amounts = np.array(amounts, dtype=float)
+    assert coefficient_of_variation(amounts) == pytest.approx(variation(amounts))
+    np.testing.assert_array_equal(ranks(amounts), rankdata(amounts))
+    # the area between the Lorenz curve and the diagonal, by the trapezoid rule, doubled
+    lorenz = np.concatenate([[0], np.cumsum(np.sort(amounts)) / amounts.sum()])
+    area = (lorenz[1:] + lorenz[:-1]).sum() / 2 / len(amounts)
+    assert gini(amounts) == pytest.approx(1 - 2 * area, abs=1e-12)

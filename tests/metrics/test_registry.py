@@ -14,11 +14,10 @@ from moe_lab.metrics import METRICS, RunArrays, Undefined, compute, metric
 from moe_lab.metrics.registry import LIMITS, Better, Unit
 
 #: may be negative without a bound
-WITHOUT_FLOOR = {name for name in METRICS if "miller_madow" in name} | {
+WITHOUT_FLOOR = {name for name in METRICS if "_mm" in name} | {
     "adjusted_mutual_information",
     "generalization_gap_nats",
     "regret_nats",
-    # without an expert the others may say more of a sample, too
     "removal_others_nats",
     "removal_own_nats",
     "routing_gain_nats",

@@ -55,6 +55,16 @@ EXPECTED = {
     "mutual_information_responsible_label_bits": 2 * 0.8112781245 - 3 / 2,
     "information_per_usage": 0.3112781245,
     "dead_experts": 1,
+    # errors of the experts 0 -1 -3 0, -3 0 0 2 and -9 -8 -7 -6; the first two have samples 0 1 and 2 3
+    "expert_rmse_everywhere_sd": [math.sqrt(10 / 4), math.sqrt(13 / 4), math.sqrt(230 / 4)],
+    "expert_rmse_elsewhere_sd": [math.sqrt(9 / 2), math.sqrt(9 / 2), math.sqrt(230 / 4)],
+    # best log densities 9 0 9 9, the mixture's -1 .5 0 -2.5, the experts' mean 6 -2/3 8/3 16/3
+    "regret_nats": (10 - 0.5 + 9 + 11.5) / 4,
+    "random_routing_regret_nats": (3 + 2 / 3 + 19 / 3 + 11 / 3) / 4,
+    # usage 3/8 9/16 1/16 of experts with means 2 1.5 6.5
+    "marginal_routing_loss_nats": -(3 / 8 * 2 + 9 / 16 * 1.5 + 1 / 16 * 6.5),
+    # drawn by their own weights 2.25 -.5 -.25 -2, less 2
+    "routing_gain_nats": (2.25 - 0.5 - 0.25 - 2) / 4 - 2,
 }
 
 
@@ -165,3 +175,11 @@ def test_missing_facts_are_named_with_their_file():
     without = {name: array for name, array in EVALUATION.items() if name != "target_sd"}
     with pytest.raises(RunError, match=r"evaluation\.npz lacks target_sd"):
         RunArrays.from_files({"routing": TINY, "evaluation": without | NAMES})
+
+
+def test_generalization_gaps():
+    files = {"routing": TINY, "evaluation": EVALUATION | NAMES}
+    entries = compute(RunArrays.from_files(files, [{"train_rmse_sd": 1.0, "train_loss_nats": 0.5}]))
+    assert entries["generalization_gap_sd"]["value"] == pytest.approx(math.sqrt(5 / 4) - 1)
+    assert entries["generalization_gap_nats"]["value"] == pytest.approx(3 / 4 - 0.5)
+    assert compute(RunArrays.from_files(files))["generalization_gap_sd"]["reason"] == "the history has no train_rmse_sd"

@@ -55,6 +55,26 @@ def routing_arrays(
     }
 
 
+def stored_arrays(rng: np.random.Generator, routing: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """What the closer look at the end of a run gives, but for the expert that is missing everything at random."""
+    N, E = routing["weights"].shape
+    alike_EE = rng.random((E, E))
+    removed = np.where(routing["weights"] > 0.5, (routing["label"][:, None] + 1) % 2, routing["prediction"][:, None])
+    return {
+        "evaluation": {
+            **{f"reference_{name}": rng.integers(0, E, N) for name in ("untrained", "kmeans_pixels", "learnable")},
+            "feature_cka": (alike_EE + alike_EE.T) / 2,
+            "weight_cosine": alike_EE + alike_EE.T - 1,
+        },
+        "attributes": {"class": routing["label"], "ink": rng.random(N).astype(np.float32)},
+        "interventions": {
+            "removed_prediction": removed,
+            "removed_log_likelihood": routing["expert_log_prob_true"] - 1,
+            "swapped_errors": np.rint(N * (alike_EE + alike_EE.T) / 2).astype(int),
+        },
+    }
+
+
 def history_rows(
     rng: np.random.Generator, share_E: np.ndarray, epochs: int, *, validation: bool
 ) -> list[dict[str, float | None]]:
@@ -147,7 +167,9 @@ def write_run(
         "multiply_adds_active": np.int64(12_224),
         "class_names": np.array(class_names or [str(c) for c in range(classes)]),
     }
-    arrays = RunArrays.from_files({"routing": routing, "evaluation": evaluation})
+    stored = stored_arrays(rng, routing) if experts > 1 else {}
+    evaluation |= stored.pop("evaluation", {})
+    arrays = RunArrays.from_files({"routing": routing, "evaluation": evaluation, **stored})
     share_E = arrays.normalized_weights_ME.mean(0) if arrays.routed_count else np.full(experts, 1 / experts)
     atomic.write_text(folder / "config.yaml", yaml.safe_dump(plain_config(experts, seed, epochs, gate)))
     atomic.write_json(folder / "environment.json", ENVIRONMENT)
@@ -166,6 +188,8 @@ def write_run(
         headline = {"test_error_rate": metrics["test_error_rate"]["value"]}
         atomic.write_npz(folder / "routing.npz", routing)
         atomic.write_npz(folder / "evaluation.npz", evaluation)
+        for name, others in stored.items():
+            atomic.write_npz(folder / f"{name}.npz", others)
         atomic.write_npz(folder / "examples.npz", _examples(arrays, pixels, images=images))
         atomic.write_json(folder / "metrics.json", metrics)
     options = {
@@ -186,7 +210,17 @@ def _examples(arrays: RunArrays, pixels: np.ndarray, *, images: bool) -> dict[st
         for e in range(arrays.experts)
         for index in sorted(np.flatnonzero(arrays.expert_N == e), key=lambda i: -arrays.weights_NE[i, e])[:8]
     ]
-    chosen = np.array(chosen, int)
+    typical = _shown(arrays, pixels, np.array(chosen, int), images=images)
+    typical["weight"] = arrays.weights_NE[typical["sample_index"], typical["expert"]]
+    best_N = arrays.expert_log_prob_true_NE.max(1)
+    worst = np.argsort(arrays.log_likelihood_N - best_N, kind="stable")[:12]
+    regretted = _shown(arrays, pixels, worst, images=images)
+    regretted |= {"best": arrays.expert_log_prob_true_NE.argmax(1)[worst]}
+    regretted |= {"nats": (best_N - arrays.log_likelihood_N)[worst]}
+    return typical | {f"regret_{name}": array for name, array in regretted.items()}
+
+
+def _shown(arrays: RunArrays, pixels: np.ndarray, chosen: np.ndarray, *, images: bool) -> dict[str, np.ndarray]:
     scaled = (pixels[chosen] * 15.9).astype(np.uint8)
     return {
         "image": scaled[:, None] if images else scaled.reshape(len(chosen), -1),
@@ -194,14 +228,13 @@ def _examples(arrays: RunArrays, pixels: np.ndarray, *, images: bool) -> dict[st
         "sample_index": chosen,
         "label": arrays.label_N[chosen],
         "prediction": arrays.prediction_N[chosen],
-        "weight": arrays.weights_NE[chosen, arrays.expert_N[chosen]],
     }
 
 
 class Page(HTMLParser):
     """What a browser would see of a page: its tags with their attributes, its text, and which tags stand unclosed."""
 
-    VOID = ("meta", "img", "link", "br", "hr", "input")
+    VOID = ("meta", "img", "link", "br", "hr", "input", "wbr")
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -78,6 +78,12 @@ def test_a_difference_of_rates_is_told_in_points_and_has_no_bar():
     assert gap.filled is None
 
 
+def test_several_differences_are_told_in_points():
+    entry = {"removal_own_drop": {"value": [0.5, None, -0.004], "unit": "fraction"}}
+    (drop,) = numbers(entry, **SIZES)
+    assert drop.text == f"+50.0, \N{EN DASH}, \N{MINUS SIGN}0.4{S}points"
+
+
 def test_a_metric_of_another_version_is_shown_without_a_definition():
     (number,) = numbers({"shoe_size": {"value": 43, "unit": "count"}}, **SIZES)
     assert (number.text, number.bounds) == ("43", "unbounded")
@@ -87,7 +93,7 @@ def test_a_metric_of_another_version_is_shown_without_a_definition():
 def test_numbers_by_name_have_no_bar():
     entry = {"usage_entropy_bits": {"value": {"first": 1.0, "last": 2.0}, "unit": "bits"}}
     (number,) = numbers(entry, **SIZES)
-    assert number.text == f"first: 1.00, last: 2.00{S}bits"
+    assert number.text == f"first:{S}1.00, last:{S}2.00{S}bits"
     assert number.filled is None
 
 

@@ -32,7 +32,13 @@ def test_a_list_keeps_its_order_and_its_gaps():
 
 
 def test_numbers_by_name_stand_after_their_names():
-    assert digits({"class": 0.5, "source": None}, "fraction") == "class: 50.0, source: \N{EN DASH}"
+    assert digits({"class": 0.5, "source": None}, "fraction") == f"class:{S}50.0, source:{S}\N{EN DASH}"
+
+
+def test_of_many_values_the_least_and_the_greatest_are_told():
+    assert digits([0.5, None, *[0.25] * 11], "fraction") == "13 values, 25.0 to 50.0"
+    assert digits({str(epoch): 1 + epoch for epoch in range(13)}, "count") == "13 values, 1 to 13"
+    assert digits([None] * 13, "count") == "undefined"
 
 
 def test_an_infinite_value_is_named():

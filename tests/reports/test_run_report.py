@@ -12,16 +12,22 @@ import pytest
 
 from moe_lab.errors import RunError
 from moe_lab.metrics import METRICS
+from moe_lab.metrics.registry import by_group, title
 from moe_lab.reports import write_run_report
 from moe_lab.store.atomic import write_npz
 
 FIGURES = [
     "accuracy",
+    "attributes",
     "class_expert",
     "entropies",
     "expert_accuracy",
     "gate_entropies",
+    "interventions",
     "loss",
+    "regretted_images",
+    "similarity",
+    "swaps",
     "typical_images",
     "usage",
 ]
@@ -61,7 +67,8 @@ def test_the_page_names_no_address(run):
 
 
 def test_every_link_leads_to_a_file_beside_the_page(run, page):
-    links = [link["href"] for link in page.all("a")]
+    to_metrics, *links = [link["href"] for link in page.all("a")]
+    assert to_metrics == "#metrics" and "metrics" in [section.get("id") for section in page.all("section")]
     assert len(links) == len(FIGURES)
     assert all((run.path / link).is_file() for link in links)
 
@@ -95,7 +102,9 @@ def test_every_headline_number_is_one_of_metrics_json(run, page):
 
 
 def test_all_metrics_stand_in_the_table(run, page):
-    assert [table.get("id") for table in page.all("table")] == ["metrics"]
+    titles = [title(group) for group in by_group(METRICS) if group != "regression"]
+    places = [page.text.index(one, page.text.rindex("All metrics")) for one in titles]
+    assert places == sorted(places) and len(page.all("details")) - 1 == len(titles)
     assert all((name in page.text) == METRICS[name].serves("classification") for name in run.metrics)
 
 

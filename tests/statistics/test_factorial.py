@@ -82,6 +82,18 @@ def test_noncentrality_interval_holds_f_at_its_ends():
     assert noncentrality_interval(0.5, 3, 20)[0] == 0
 
 
+def test_a_very_large_f_goes_on_where_the_exact_one_ends():
+    exact, approximate = noncentrality_interval(0.999e5, 3, 20), noncentrality_interval(1.001e5, 3, 20)
+    assert approximate == pytest.approx(exact, rel=0.003)
+    assert noncentrality_interval(1e14, 1, 4)[0] > 1e12
+
+
+def test_rounding_is_no_noise():
+    y = [0.040, 0.042, 0.044, 0.041]
+    same = factorial(["a"], {("x",): dict(enumerate(y)), ("y",): {s: e - 0.01 for s, e in enumerate(y)}})
+    assert same.effects[0].f is None and same.effects[-1].share == 0
+
+
 def test_without_noise_shares_are_of_the_sum_of_squares():
     found = factorial(["a"], {("x",): {0: 1.0, 1: 2.0}, ("y",): {0: 2.0, 1: 3.0}})
     # SS_a = 4 * .25 = 1, SS_seed = 1

@@ -2,7 +2,7 @@ import dataclasses
 
 import torch
 
-from moe_lab.training.fitting import fit_gate
+from moe_lab.training.fitting import fit
 
 WORDS = ["gate=classifier_selection", "gate.memory=50"]
 
@@ -34,5 +34,5 @@ def test_what_was_fitted_is_saved(loop_of, same):
 
 def test_other_gates_are_left_alone(learner_of, data):
     mixture = learner_of("gate=softmax").mixture.train()
-    fit_gate(mixture, data, 32)
+    fit(mixture, data, 32)
     assert mixture.training

@@ -185,3 +185,13 @@ def test_what_cannot_be_one_program_says_why(members_of, loop, learner_of):
     members[1] = dataclasses.replace(members[1], learner=learner_of("gate=top_k", "k=2"))
     with pytest.raises(Apart, match="differ in"):
         loop(members)
+
+
+@pytest.mark.parametrize("words", [["baseline=single"], ["gate=uniform"]], ids=str)
+def test_a_gate_that_is_the_same_in_every_run(members_of, loop, words):
+    """It has no numbers, so its routing has no axis R where the runs share their samples."""
+    together = train(loop(members_of(*words, orders=(4, 4, 4), epochs=1)))
+    for run, member in enumerate(members_of(*words, orders=(4, 4, 4), epochs=1)):
+        alone, record = train(loop([member])).state.records[0], together.state.records[run]
+        assert torch.equal(record.assignments[0], alone.assignments[0])
+        assert record.history[0] == pytest.approx(alone.history[0], rel=1e-3, abs=1e-4)

@@ -56,6 +56,21 @@ def test_overflow_is_a_mean_over_samples():
     assert tally.row("train")["train_overflow_share"] == 1.5 / 6
 
 
+def test_balance_of_two_batches_by_hand():
+    """Experts 0 0 0 1 of four samples, then 2 and none of two; a sample selects the experts of positive weight."""
+    tally = Tally()
+    first = torch.tensor([[1.0, 0, 0], [0.75, 0.25, 0], [1.0, 0, 0], [0, 1.0, 0]])
+    for weights in (first, torch.tensor([[0.25, 0, 0.75], [0, 0, 0]])):
+        B = len(weights)
+        tally.add(torch.ones(B), torch.zeros(B, dtype=torch.int64), output(weights, torch.zeros(B, 4)))
+    balance = tally.balance()
+    # 3 of a mean of 4/3: 5/4; 1 of a mean of 1/3: 2
+    assert balance["batch_max_violation"] == pytest.approx((5 / 4 + 2) / 2)
+    # expert 0 is selected by 3 and 1, expert 1 by 2 and 0, expert 2 by 0 and 1
+    assert [balance[f"samples_a_step_{e}"] for e in range(3)] == [4 / 2, 2 / 2, 1 / 2]
+    assert [balance[f"load_share_{e}"] for e in range(3)] == pytest.approx([3 / 5, 1 / 5, 1 / 5])
+
+
 def test_no_sample_routed():
     tally = Tally()
     tally.add(torch.ones(2), torch.zeros(2, dtype=torch.int64), output(torch.zeros(2, 3), torch.zeros(2, 4)))

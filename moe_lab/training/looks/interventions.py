@@ -33,14 +33,14 @@ def swaps(mixture: Mixture, output: MixtureOutput, y_B: Tensor) -> Tensor:
     """How many samples the mixture gets wrong if two experts exchange their outputs under the same routing, [E, E].
 
     Both rules of combination rest on a sum over experts of w_e a_e (a = P, or log P), and a swap of e and f adds
-    (w_e - w_f)(a_f - a_e) to it. In float64.
+    (w_e - w_f)(a_f - a_e) to it. In float64, on the CPU.
     """
-    log_probs_BEC = output.experts.log_probs_BEC.double()
+    log_probs_BEC, y_B = output.experts.log_probs_BEC.cpu().double(), y_B.cpu()
     a_BEC = log_probs_BEC.exp() if mixture.combine is combine_probabilities else log_probs_BEC
-    w_BE = output.routing.weights_BE.double()
+    w_BE = output.routing.weights_BE.cpu().double()
     sum_BC = (w_BE.unsqueeze(-2) @ a_BEC).squeeze(-2)
     experts = w_BE.shape[-1]
-    wrong_EE = torch.zeros(experts, experts, dtype=torch.int64, device=w_BE.device)
+    wrong_EE = torch.zeros(experts, experts, dtype=torch.int64)
     for e in range(experts):
         added_BEC = (w_BE[..., e, None] - w_BE).unsqueeze(-1) * (a_BEC - a_BEC[..., e, None, :])
         swapped_BE = (sum_BC.unsqueeze(-2) + added_BEC).argmax(-1)

@@ -66,16 +66,17 @@ def learnable(known_VD: Tensor, said_VE: Tensor, x_ND: Tensor) -> Tensor:
     Source: Woods, Kegelmeyer and Bowyer 1997, Combination of multiple classifiers using local accuracy estimates, here
     with log-likelihoods in place of hits.
     """
-    samples = len(known_VD)
+    samples, said_VE = len(known_VD), said_VE.cpu()
     if samples < 2:
         return said_VE.argmax(-1).expand(len(x_ND))
     most = min(NEIGHBOURS[-1], samples - 1)
     among_VV = torch.cdist(known_VD, known_VD).fill_diagonal_(torch.inf)
-    near_VME = said_VE[among_VV.topk(most, largest=False).indices].cumsum(-2)
+    # sums of which a GPU has no deterministic way are made on the CPU
+    near_VME = said_VE[among_VV.topk(most, largest=False).indices.cpu()].cumsum(-2)
     sizes = [count for count in NEIGHBOURS if count <= most]
     worth = [_gathered(said_VE, near_VME[:, count - 1].argmax(-1)).double().mean().item() for count in sizes]
     count = sizes[max(range(len(sizes)), key=lambda place: worth[place])]
-    chunks = (torch.cdist(x_BD, known_VD).topk(count, largest=False).indices for x_BD in x_ND.split(CHUNK))
+    chunks = (torch.cdist(x_BD, known_VD).topk(count, largest=False).indices.cpu() for x_BD in x_ND.split(CHUNK))
     return torch.cat([said_VE[nearest_BM].mean(-2).argmax(-1) for nearest_BM in chunks])
 
 

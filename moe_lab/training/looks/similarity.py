@@ -16,7 +16,9 @@ def linear_cka(features_NEH: Tensor) -> Tensor:
     Source: Kornblith, Norouzi, Lee and Hinton 2019, Similarity of neural network representations revisited,
     arXiv:1905.00414, section 3 and eq. 4.
     """
-    x_ENH = (features_NEH.double() - features_NEH.double().mean(-3, keepdim=True)).movedim(-2, -3)
+    # on the CPU: not every device has float64
+    x_NEH = features_NEH.cpu().double()
+    x_ENH = (x_NEH - x_NEH.mean(-3, keepdim=True)).movedim(-2, -3)
     hsic_EE = x_ENH.new_zeros(len(x_ENH), len(x_ENH))
     # |X_e' X_f|^2 is the sum over sample pairs of the product of both kernels X X'
     for rows_EMH in x_ENH.split(ROWS, dim=-2):
@@ -29,6 +31,6 @@ def linear_cka(features_NEH: Tensor) -> Tensor:
 def weight_cosine(bank: nn.Module) -> Tensor:
     """Cosine of every two experts' parameters, laid out in one row each, [E, E] in float64; NaN for an expert whose
     parameters are all zero. ``bank`` is a stack of experts; None of its parameters may be shared between them."""
-    weights_EF = torch.cat([parameter.detach().flatten(1) for parameter in bank.parameters()], -1).double()
+    weights_EF = torch.cat([parameter.detach().flatten(1) for parameter in bank.parameters()], -1).cpu().double()
     norm_E = weights_EF.square().sum(-1).sqrt()
     return weights_EF @ weights_EF.mT / (norm_E.unsqueeze(-1) * norm_E)

@@ -7,25 +7,13 @@ import torch
 
 from moe_lab.config.build import build
 from moe_lab.config.sources import open_sources
-from moe_lab.data.dataset import Data, Split
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member, Seeds
 from moe_lab.training.options import Trainer
 from moe_lab.training.watch import Watch
 
 #: two batches of 32 and one of 26 an epoch
-SAMPLES, BATCH = 90, 32
-
-
-def split(samples: int, seed: int) -> Split:
-    x = torch.randn(samples, 12, generator=torch.Generator().manual_seed(seed))
-    return Split(x, x[:, :4].argmax(-1), torch.arange(samples))
-
-
-@pytest.fixture(scope="session")
-def data() -> Data:
-    splits = [split(samples, seed) for seed, samples in enumerate((SAMPLES, 20, 30))]
-    return Data(*splits, (1, 3, 4), ("a", "b", "c", "d"), {"class": splits[2].y_N.numpy()})
+BATCH = 32
 
 
 @pytest.fixture
@@ -35,7 +23,7 @@ def recipe_of():
 
 
 @pytest.fixture
-def loop_of(learner_of, data):
+def loop_of(learner_of, small_data):
     """A loop of one run, or of a stack with a seed and trainer's numbers each."""
 
     def make(recipe, *words, runs=({},), seeds=None, watch=None, pause_asked=lambda: False, **options) -> Loop:
@@ -48,7 +36,20 @@ def loop_of(learner_of, data):
             for run, own in enumerate(runs)
         ]
         members = members if seeds is None else [members[run] for run in seeds]
-        return Loop(members, data, watch or Watch(), pause_asked, recipe)
+        return Loop(members, small_data, watch or Watch(), pause_asked, recipe)
+
+    return make
+
+
+@pytest.fixture
+def run_of(learner_of, tmp_path):
+    """The folder of a run, as far as a recipe reads it, whose learner is as it was initialized."""
+
+    def make(*words, seed=7):
+        learner = learner_of(*words, seed=seed)
+        (tmp_path / "config.yaml").write_text("experts: {}\n")
+        torch.save({"learner": learner.state_dict()}, tmp_path / "checkpoint.pt")
+        return str(tmp_path), learner
 
     return make
 

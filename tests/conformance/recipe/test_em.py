@@ -9,15 +9,15 @@ FULL = {"batch_size": 90, "optimizer": "sgd", "momentum": 0.0, "lr": 0.3}
 WORDS = ["objective=em"]
 
 
-def joint_of(learner, data):
+def joint_of(learner, small_data):
     """log w_e + log P_e(y) of all training samples."""
-    output = learner.mixture(data.train.x_ND, Noise([generator(0, "any")]))
-    labels = data.train.y_N[:, None, None].expand(-1, 5, 1)
+    output = learner.mixture(small_data.train.x_ND, Noise([generator(0, "any")]))
+    labels = small_data.train.y_N[:, None, None].expand(-1, 5, 1)
     return output.routing.log_weights_BE + output.experts.log_probs_BEC.gather(-1, labels).squeeze(-1)
 
 
 @pytest.mark.parametrize("responsibilities", ["soft", "hard"])
-def test_two_steps_for_each_e_step_by_hand(loop_of, recipe_of, trained, data, responsibilities):
+def test_two_steps_for_each_e_step_by_hand(loop_of, recipe_of, trained, small_data, responsibilities):
     """Four epochs of one full batch each, m_steps=2: E, M, M, E, M, M, every M a step of plain gradient descent on
     -mean sum_e h (log w + log P)."""
     words = [*WORDS, f"objective.responsibilities={responsibilities}"]
@@ -25,7 +25,7 @@ def test_two_steps_for_each_e_step_by_hand(loop_of, recipe_of, trained, data, re
     plain = copy.deepcopy(loop.learner)
     trained(loop)
     for step in range(4):
-        joint = joint_of(plain, data)
+        joint = joint_of(plain, small_data)
         if step % 2 == 0:
             h = joint.detach().exp()
             h = h / h.sum(-1, keepdim=True)
@@ -47,13 +47,13 @@ def test_an_e_step_at_every_step_is_the_objective_end_to_end(loop_of, recipe_of,
         torch.testing.assert_close(ours, theirs)
 
 
-def test_the_likelihood_never_falls_from_one_e_step_to_the_next(loop_of, recipe_of, data):
+def test_the_likelihood_never_falls_from_one_e_step_to_the_next(loop_of, recipe_of, small_data):
     """What EM promises, for an M step that lowers its loss: here 8 full-batch steps of plain descent each."""
     loop = loop_of(recipe_of("em", m_steps=8), *WORDS, epochs=80, **FULL)
     likelihoods = []
     while not loop.finished:
         if loop.state.epoch % 8 == 0:
-            likelihoods.append(joint_of(loop.learner, data).logsumexp(-1).mean().item())
+            likelihoods.append(joint_of(loop.learner, small_data).logsumexp(-1).mean().item())
         loop.epoch()
     assert all(later >= earlier for earlier, later in zip(likelihoods, likelihoods[1:], strict=False))
     assert likelihoods[-1] > likelihoods[0] + 0.1

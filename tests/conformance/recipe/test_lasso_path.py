@@ -46,11 +46,11 @@ def test_a_row_says_what_the_gate_was_then(loop_of, recipe_of):
     assert record.stages[-1]["nonzero_weights"] < 0.5 * record.stages[0]["nonzero_weights"]
 
 
-def test_active_experts_of_a_sparse_gate(loop_of, recipe_of, trained, data):
+def test_active_experts_of_a_sparse_gate(loop_of, recipe_of, trained, small_data):
     words = ["gate=relu", "regularizer=[l1]", "regularizers.l1.adapt=false", "regularizers.l1.weight=1"]
     loop = trained(loop_of(recipe_of("lasso_path", first=1e-3, last=3.0, lambdas=2), *words, epochs=20))
     first, last = loop.state.records[0].stages
-    weights = loop.learner.mixture.eval().gate(data.validation.x_ND, None, loop._noise).weights_BE
+    weights = loop.learner.mixture.eval().gate(small_data.validation.x_ND, None, loop._noise).weights_BE
     assert last["active_experts"] == pytest.approx((weights > 0).sum().item() / 20)
     assert first["active_experts"] > last["active_experts"] + 0.5
 

@@ -79,7 +79,7 @@ def test_it_steers_a_relu_gate_to_its_target(sizes, step_of, target):
     gate.linear.bias_1O.data.fill_(0.5)
     optimizer, x = torch.optim.SGD(gate.parameters(), lr=0.1), torch.randn(64, 12)
     gains, active = torch.rand(64, 5), []
-    for _ in range(400):
+    for _ in range(800):
         routing = gate(x, None, None)
         step = step_of(weights_BE=routing.weights_BE)
         misses_B = 3 - (gains * routing.weights_BE).sum(-1)

@@ -1,0 +1,128 @@
+"""`moe-lab study`: a published table as a sweep, and its numbers beside the published ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moe_lab.cli.completion import complete_study
+from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins
+
+if TYPE_CHECKING:
+    from moe_lab.sweeps.launcher import Launcher
+    from moe_lab.sweeps.study import Study, Trial
+
+EXAMPLES = """
+Examples:
+
+    moe-lab study krishnamurthy2023 dataset=mnist
+
+    moe-lab study krishnamurthy2023 dataset=fashion_mnist protocol=fair
+
+    moe-lab study krishnamurthy2023 dataset=mnist grid=full --dry-run
+
+The same words go on where an earlier call was stopped.
+"""
+
+
+def study(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="`moe-lab list study`", autocompletion=complete_study)],
+    words: Words = None,
+    runs: RunsFolder = RUNS,
+    folder_name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Name of its folder; default: from the study's words.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and epochs, for a first look.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop; write nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the study's folder only.")] = False,
+    form: FormatOption = Format.table,
+    config_dir: ConfigDir = None,
+    plugin: Plugins = None,
+) -> None:
+    """Train the arms of a published table and print what was published beside what came out, with a verdict."""
+    from moe_lab.cli.tables import show
+    from moe_lab.sweeps.folder import SweepFolder
+    from moe_lab.sweeps.settings import settings, split
+    from moe_lab.sweeps.study import open_study, published_settings, reported, tuned_settings, tuning
+    from moe_lab.sweeps.study_table import COLUMNS, remarks, shown
+
+    of_jobs, of_sweep = split(words or [])
+    plugins = load_plugins(plugin)
+    launcher = settings(of_sweep, config_dir, plugins).launcher
+    asked = open_study(name, of_jobs, config_dir, quick=quick)
+    folder = runs / (folder_name or asked.folder_name + ("-quick" if quick else ""))
+    kind = {"config_dir": config_dir, "plugins": plugins}
+    fair = asked.protocol == "fair"
+    trials = tuning(asked, **kind) if fair else reported(asked, published_settings(asked), **kind)
+    if dry_run:
+        rows = [{"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed} for one in trials]
+        show(rows, ["arm", "setting", "seed"], form, empty="")
+        then = f", then {len(asked.arms) * asked.seeds} in the settings that these choose" if fair else ""
+        typer.echo(f"{len(trials)} runs{then}; nothing has been written", err=form is not Format.table)
+        return
+    if fair:
+        _train(trials, asked, folder, launcher, quiet)
+        chosen = tuned_settings(trials, _runs(SweepFolder(folder), trials))
+        trials = reported(asked, chosen, **kind)
+    finished = _train(trials, asked, folder, launcher, quiet)
+    lines, differences = _write(
+        asked, trials, folder, ["moe-lab", "study", name, *(words or []), *(["--quick"] if quick else [])]
+    )
+    if quiet:
+        typer.echo(folder)
+    else:
+        if form is Format.table:
+            for title, some in (("", lines), (f"differences to {asked.file.against}, by seed", differences)):
+                typer.echo(title)
+                show([dict(zip(COLUMNS, row, strict=True)) for row in shown(some)], list(COLUMNS), form, empty="none")
+                for remark in remarks(some):
+                    typer.echo(f"- {remark}")
+        else:
+            show(lines, list(lines[0]), form, empty="")
+        typer.echo(f"study   {folder / 'study.md'}", err=form is not Format.table)
+    if not finished:
+        raise typer.Exit(1)
+
+
+def _train(trials: "Sequence[Trial]", asked: "Study", folder: Path, launcher: "Launcher", quiet: bool) -> bool:
+    """Do what is not done yet; whether all ended. Leaves with 130 or 143 where it is asked to stop."""
+    from moe_lab.cli.sweep_progress import sweep_watch
+    from moe_lab.signals import stop_asked
+    from moe_lab.sweeps.run import run_sweep
+    from moe_lab.sweeps.study import plan_of
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with stop_asked() as stop:
+        outcomes = run_sweep(plan_of(trials, [asked.name]), folder, launcher, watch=sweep_watch(quiet), stop_asked=stop)
+    if stop():
+        typer.echo("moe-lab: stopped; the same command goes on", err=True)
+        raise typer.Exit(stop.exit_code)
+    bad = [one for one in outcomes if not one.ended]
+    for one in bad:
+        typer.echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
+    return not bad
+
+
+def _runs(sweep, trials: "Sequence[Trial]") -> dict:
+    from moe_lab.store.run import Run
+
+    return {trial.job.name: Run(sweep.job(trial.job.name)) for trial in trials}
+
+
+def _write(asked: "Study", trials: "Sequence[Trial]", folder: Path, command: list[str]) -> tuple[list, list]:
+    """study.md, study.csv and study.json, from the runs' own files."""
+    import shlex
+
+    from moe_lab.store.atomic import write_csv, write_json, write_text
+    from moe_lab.sweeps.folder import SweepFolder
+    from moe_lab.sweeps.study_table import Measured, as_markdown, effects, levels
+
+    measured = Measured(trials, _runs(SweepFolder(folder), trials))
+    lines, differences = levels(asked, measured), effects(asked, measured)
+    write_csv(folder / "study.csv", lines)
+    facts = {"study": asked.name, "choices": asked.choices, "protocol": asked.protocol, "grid": asked.grid}
+    settings = {trial.arm: [" ".join(setting) for setting in measured.settings(trial.arm)] for trial in trials}
+    write_json(folder / "study.json", facts | {"settings": settings, "levels": lines, "differences": differences})
+    write_text(folder / "study.md", as_markdown(asked, lines, differences, shlex.join(command)))
+    return lines, differences

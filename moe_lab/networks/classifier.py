@@ -1,0 +1,19 @@
+"""A plain network for classes."""
+
+from torch import Tensor, nn
+
+from moe_lab.layers import Linear
+from moe_lab.parts import Body
+
+
+class Classifier(nn.Module):
+    """A body with a linear layer on top, one plain expert: x_BD -> (features before their ReLU, logits_BC)."""
+
+    def __init__(self, body: Body, classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.output = Linear(body.width, classes)
+
+    def forward(self, x_BD: Tensor) -> tuple[Tensor, Tensor]:
+        hidden_BH = self.body(x_BD)
+        return hidden_BH, self.output(hidden_BH.relu())

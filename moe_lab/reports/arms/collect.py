@@ -1,0 +1,240 @@
+"""From run folders to arms: what status.json, metrics.json and a sweep's plan.json say. Reads no YAML where it can."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+from moe_lab.errors import RunError
+from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told
+from moe_lab.store.run import Run
+
+NOT_STARTED, REFUSED = "not started", "refused"
+FINISHED = "finished"
+
+#: metrics of several numbers whose names mean the same in every run; experts, their pairs and epochs do not
+NAMED = ("attribute_", "reference_")
+
+#: (seed_init, seed_order, seed) as words: what two runs of one arm may differ in
+Seed = tuple[str, str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A run of an arm, or a planned one that has no folder yet. ``repeats`` is the run of the same arm and seed that
+    came first; a repetition is shown and not counted."""
+
+    name: str
+    state: str
+    seed: Seed
+    told: dict[str, str]
+    run: Run | None
+    error: str | None = None
+    repeats: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether its numbers are used."""
+        return self.state == FINISHED and self.repeats is None
+
+    @cached_property
+    def scalars(self) -> dict[str, float]:
+        """The metrics that are one finite number, and those numbers of NAMED that go by a name: ``metric: name``."""
+        found = {}
+        for name, entry in self.metrics.items():
+            value = entry.get("value")
+            named = {f"{name}: {key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+            if not isinstance(value, dict) or name.startswith(NAMED):
+                found |= {key: one for key, one in named.items() if _is_number(one)}
+        return found
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """metrics.json; empty where the run did not finish."""
+        if self.run is None or self.state != FINISHED:
+            return {}
+        return {name: entry for name, entry in self.run.metrics.items() if isinstance(entry, dict)}
+
+    @property
+    def seed_word(self) -> str:
+        """``3``, and what of it was set apart."""
+        init, order, seed = self.seed
+        apart = [f"{name} {one}" for name, one in (("init", init), ("order", order)) if one != seed]
+        return f"{seed} ({', '.join(apart)})" if apart else f"{seed}"
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """Runs that were told the same but for their seeds. ``levels`` are its values of what differs between arms."""
+
+    key: str
+    levels: dict[str, str]
+    members: tuple[Member, ...]
+    told: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others; where nothing does, what it was told."""
+        return arm_name(self.levels) or arm_name(self.told) or "everything at its default"
+
+    @cached_property
+    def counted(self) -> tuple[Member, ...]:
+        """The finished runs, one a seed, in order of their seeds."""
+        return tuple(
+            sorted((one for one in self.members if one.counts), key=lambda one: [(len(s), s) for s in one.seed])
+        )
+
+    @property
+    def n(self) -> int:
+        return len(self.counted)
+
+    def values(self, metric: str) -> dict[Seed, float]:
+        """seed -> value, where there is one."""
+        return {one.seed: one.scalars[metric] for one in self.counted if metric in one.scalars}
+
+    @property
+    def states(self) -> dict[str, int]:
+        """state -> number of runs, the finished first; repetitions are not counted."""
+        found = Counter(one.state for one in self.members if one.repeats is None)
+        return dict(sorted(found.items(), key=lambda item: (item[0] != FINISHED, item[0])))
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """All arms, and what the runs of all of them share."""
+
+    arms: tuple[Arm, ...]
+    same: dict[str, str]
+    refused: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        return tuple(member for arm in self.arms for member in arm.members)
+
+    @property
+    def varying(self) -> list[str]:
+        """The keys in which arms differ."""
+        return list(self.arms[0].levels)
+
+    @property
+    def single(self) -> bool:
+        """Whether no arm has two finished runs, so that there is nothing to be sure of."""
+        return all(arm.n < 2 for arm in self.arms)
+
+
+def collect(runs: Sequence[Run]) -> Collection:
+    """Group runs into arms, with the jobs of their sweeps that never started.
+
+    Raises: RunError where there is no run, or a file of one is broken.
+    """
+    if not runs:
+        raise RunError("there is no run to report; `moe-lab runs` lists what there is")
+    plans = _plans(runs)
+    places = _places(plans)
+    ordered = sorted(runs, key=lambda run: places.get(run.path.resolve(), -1))
+    members = [_member(run) for run in ordered]
+    members += [one for folder, plan in plans.items() for one in _without_folder(folder, plan)]
+    groups: dict[frozenset, list[Member]] = {}
+    for member in members:
+        groups.setdefault(frozenset(member.told.items()), []).append(member)
+    heads = [(group[0].told, group[0].run) for group in groups.values()]
+    arms = [
+        Arm(key, level, _without_repeats(group), group[0].told)
+        for key, level, group in zip(_keys(len(groups)), levels(heads), groups.values(), strict=False)
+    ]
+    refused = [_refusal(one) for plan in plans.values() for one in plan.get(REFUSED) or []]
+    return Collection(tuple(arms), _same(arms), tuple(refused))
+
+
+def _keys(count: int) -> list[str]:
+    """A .. Z, then AA, AB ..."""
+    letters = list(ascii_uppercase)
+    return letters if count <= len(letters) else letters + ["".join(two) for two in product(letters, letters)]
+
+
+def _member(run: Run) -> Member:
+    status = run.status
+    differs = status.get("differs") or {}
+    error = status.get("error")
+    state = NOT_STARTED if status["status"] == "planned" else status["status"]
+    return Member(run.name, state, _seed(differs), told(differs), run, str(error) if error else None)
+
+
+def _seed(differs: Differs) -> Seed:
+    seed, init, order = (None if differs.get(name) is None else str(differs[name]) for name in SEEDS)
+    seed = seed or "0"
+    return (init or seed, order or seed, seed)
+
+
+def _without_repeats(group: Sequence[Member]) -> tuple[Member, ...]:
+    """Where one seed was run twice, the first counts, a finished one before one that is not."""
+    first: dict[Seed, Member] = {}
+    ordered = sorted(group, key=lambda one: one.state != FINISHED)
+    originals = [(one, first.setdefault(one.seed, one)) for one in ordered]
+    return tuple(one if one is original else replace(one, repeats=original.name) for one, original in originals)
+
+
+def _plans(runs: Sequence[Run]) -> dict[Path, dict[str, Any]]:
+    """The plan.json of each sweep that a run is a job of."""
+    sweeps = {run.path.resolve().parent.parent for run in runs if run.path.resolve().parent.name == "jobs"}
+    return {folder: _plan(folder) for folder in sorted(sweeps) if (folder / "plan.json").is_file()}
+
+
+def _plan(folder: Path) -> dict[str, Any]:
+    try:
+        plan = json.loads((folder / "plan.json").read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / 'plan.json'} cannot be read: {error}") from None
+    if not isinstance(plan, dict) or not isinstance(plan.get("jobs"), list):
+        raise RunError(f"{folder / 'plan.json'} is no plan of a sweep")
+    return plan
+
+
+def _without_folder(folder: Path, plan: dict[str, Any]) -> list[Member]:
+    """The jobs of a plan that have no folder yet."""
+    jobs = [job for job in plan["jobs"] if isinstance(job, dict)]
+    missing = [job for job in jobs if not (folder / "jobs" / str(job.get("name")) / "status.json").is_file()]
+    return [_planned(job, job["differs"]) for job in missing if isinstance(job.get("differs"), dict)]
+
+
+def _planned(job: dict[str, Any], differs: Differs) -> Member:
+    return Member(str(job["name"]), NOT_STARTED, _seed(differs), told(differs), None)
+
+
+def _places(plans: dict[Path, dict[str, Any]]) -> dict[Path, int]:
+    """Where each job stands in its plan."""
+    paths = [folder / "jobs" / str(job.get("name")) for folder, plan in plans.items() for job in plan["jobs"]]
+    return {path: place for place, path in enumerate(paths)}
+
+
+def _refusal(entry: Any) -> tuple[str, str]:
+    if not isinstance(entry, dict):
+        return str(entry), ""
+    words = entry.get("words") or []
+    return " ".join(map(str, words)) if isinstance(words, list) else str(words), str(entry.get("reason") or "")
+
+
+def _same(arms: Sequence[Arm]) -> dict[str, str]:
+    """What every arm was told, and the parts that all of them chose."""
+    told_by_all = {key: value for key, value in arms[0].told.items() if all(arm.told.get(key) == value for arm in arms)}
+    chosen = [_chosen(arm) for arm in arms if _chosen(arm)]
+    parts = {
+        key: value
+        for key, value in (chosen[0] if chosen else {}).items()
+        if "/" not in key and all(other.get(key) == value for other in chosen)
+    }
+    return parts | told_by_all
+
+
+def _chosen(arm: Arm) -> dict[str, str]:
+    return next((told(one.run.status.get("choices") or {}) for one in arm.members if one.run is not None), {})
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,108 @@
+"""Accuracy (of numbers: RMSE) and loss over the epochs, an arm a line: the mean over seeds. Axis: T epochs."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from moe_lab.reports.arms.collect import Arm, Member
+from moe_lab.reports.arms.look import Look, seeds_told
+from moe_lab.reports.curves import History, column
+from moe_lab.reports.picture import HALF, Picture, draw
+from moe_lab.reports.style import INK, epoch_ticks, label_ends, name_axes
+
+#: up to so many arms every seed is drawn as well
+THIN = 8
+#: of each arm so many histories are read
+READ = 20
+
+#: quantity of the history -> stem, title, y label, how it is shown, metric of the test split
+CURVES: dict[str, tuple[str, str, str, Callable[[np.ndarray], np.ndarray], str]] = {
+    "error_rate": ("accuracy", "Accuracy", "accuracy (%)", lambda rate: 100 * (1 - rate), "test_error_rate"),
+    "rmse_sd": ("rmse", "RMSE", "RMSE (sd)", lambda rmse: rmse, "test_rmse_sd"),
+    "loss_nats": ("loss", "Loss", "loss (nats a sample)", lambda loss: loss, "test_loss_nats"),
+}
+
+
+def learning_curves(arms: Sequence[Arm], look: Look) -> list[Picture]:
+    """A picture for each quantity that a history has."""
+    histories = {arm.key: [history for one in arm.members[:READ] if (history := _history(one))] for arm in arms}
+    trained = [arm for arm in arms if histories[arm.key]]
+    pictures = []
+    for quantity in CURVES:
+        having = [arm for arm in trained if f"train_{quantity}" in histories[arm.key][0][0]]
+        if having:
+            pictures.append(_picture(quantity, having, histories, look))
+    return pictures
+
+
+def _history(member: Member) -> History:
+    """Of a run that trained and is not a repetition, also where it did not finish."""
+    if member.run is None or member.repeats is not None or not (member.run.path / "history.csv").is_file():
+        return []
+    return member.run.history
+
+
+def _lines(arm_histories: Sequence[History], quantity: str, show) -> tuple[np.ndarray, bool]:
+    """``[n, T]``: the validation curves, or the training curves where those are empty; and whether it is validation."""
+    validation = [show(column(history, f"validation_{quantity}")) for history in arm_histories]
+    is_validation = any(np.isfinite(line).any() for line in validation)
+    lines = validation if is_validation else [show(column(history, f"train_{quantity}")) for history in arm_histories]
+    longest = max(map(len, lines))
+    padded = [np.concatenate([line, np.full(longest - len(line), np.nan)]) for line in lines]
+    return np.stack(padded), is_validation
+
+
+def _mean(lines_nT: np.ndarray) -> np.ndarray:
+    """Over the runs that have the epoch."""
+    known_T = np.isfinite(lines_nT).sum(0)
+    return np.where(known_T > 0, np.nansum(lines_nT, 0) / np.maximum(known_T, 1), np.nan)
+
+
+def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[History]], look: Look) -> Picture:
+    stem, title, y, show, metric = CURVES[quantity]
+    drawn = {arm.key: _lines(histories[arm.key], quantity, show) for arm in arms}
+    tests = {arm.key: _test(arm, metric, show) for arm in arms}
+
+    def paint(figure, axes):
+        ends = []
+        for arm in arms:
+            lines_nT, is_validation = drawn[arm.key]
+            mean_T, colour = _mean(lines_nT), look.colour[arm.key]
+            epochs = np.arange(1, len(mean_T) + 1)
+            style = {"linestyle": "-" if is_validation else "--", "marker": "o" if len(mean_T) < 8 else ""}
+            if len(lines_nT) > 1 and len(arms) <= THIN:
+                axes.plot(epochs, lines_nT.T, color=colour, linewidth=0.5, alpha=0.35)
+            axes.plot(epochs, mean_T, color=colour, linewidth=1.6, markersize=4, **style)
+            if tests[arm.key] is not None:
+                edge = {"markersize": 6.5, "markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 3}
+                axes.plot(epochs[-1], tests[arm.key], look.marker[arm.key], color=colour, **edge)
+            finite = mean_T[np.isfinite(mean_T)]
+            ends.append((float(finite[-1]) if finite.size else np.nan, arm.key, INK))
+        axes.margins(x=0.03)
+        name_axes(axes, "epoch", y)
+        epoch_ticks(axes)
+        if len(arms) <= 2 * THIN:
+            label_ends(axes, ends, gap=min(0.085, 1 / max(1, len(ends))))
+
+    rows = tuple(
+        {"arm": arm.key, "epoch": epoch, "split": "validation" if drawn[arm.key][1] else "training"}
+        | {f"mean_{stem}": float(value) if np.isfinite(value) else None, "runs": int(runs)}
+        for arm in arms
+        for epoch, (value, runs) in enumerate(
+            zip(_mean(drawn[arm.key][0]), np.isfinite(drawn[arm.key][0]).sum(0), strict=True), start=1
+        )
+    )
+    counts = seeds_told([len(drawn[arm.key][0]) for arm in arms])
+    caption = (
+        "Lines: mean over seeds on the validation split after each epoch (dashed: on the training data, where there "
+        f"is no validation split); thin lines: each seed, up to {THIN} arms. "
+        f"Markers at the end: the test split. {counts}."
+    )
+    told = "; ".join(f"{key} {test:.4g}" for key, test in tests.items() if test is not None)
+    alt = f"{title} of {len(arms)} arms over the epochs. On the test split: {told or 'none finished'}."
+    return Picture(stem, title, alt, caption, draw(HALF, 3.1, paint), rows, HALF)
+
+
+def _test(arm: Arm, metric: str, show) -> float | None:
+    values = list(arm.values(metric).values())
+    return float(show(np.mean(values))) if values else None

@@ -1,0 +1,139 @@
+"""Everything that the report of many runs shows, as plain values: report.json and the tidy CSVs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from moe_lab.reports.arms.collect import Collection, Member
+from moe_lab.reports.arms.decomposition import Decomposition
+from moe_lab.reports.arms.findings import findings, states
+from moe_lab.reports.arms.measured import Measured
+from moe_lab.statistics import Factorial, Summary
+
+AGREEMENT = ("ari", "null_ari", "excess", "matched", "null_matched", "matched_excess", "ami")
+
+Row = dict[str, Any]
+
+
+def report_data(measured: Measured, decomposed: Sequence[Decomposition]) -> dict[str, Any]:
+    """What report.json holds."""
+    collection = measured.collection
+    return {
+        "states": states(collection),
+        "findings": findings(measured),
+        "same": collection.same,
+        "refused": [{"words": words, "reason": reason} for words, reason in collection.refused],
+        "against": measured.baseline.key,
+        "family": {"metrics": measured.primary, "comparisons": len(measured.comparisons)},
+        "arms": [
+            {"key": arm.key, "name": arm.name, "choices": arm.levels, "finished_seeds": arm.n, "states": arm.states}
+            for arm in measured.arms
+        ],
+        "metrics": {name: asdict(one) for name, one in measured.quantities.items()},
+        "summaries": arm_rows(measured),
+        "comparisons": comparison_rows(measured),
+        "collapse": {key: asdict(one) for key, one in measured.collapse.items()},
+        "factorial": {name: _factorial(found) for name, found in measured.factorials.items()},
+        "agreement": agreement_rows(decomposed),
+        "crossed_seeds": {
+            one.arm.key: {name: asdict(s) for name, s in one.crossed.items()} for one in decomposed if one.crossed
+        },
+        "runs": run_rows(collection, measured),
+    }
+
+
+def run_rows(collection: Collection, measured: Measured) -> list[Row]:
+    """A row a run: arm, run, status, seed, what differs between arms, and every metric that is one number."""
+    return [
+        {"arm": arm.key, "run": one.name, "status": one.state, "seed": one.seed_word}
+        | arm.levels
+        | {name: one.scalars.get(name) for name in measured.quantities}
+        | {"error": one.error, "repeats": one.repeats}
+        for arm in collection.arms
+        for one in arm.members
+    ]
+
+
+def value_rows(measured: Measured) -> list[Row]:
+    """Tidy: a row a run and metric."""
+    return [
+        {"arm": arm.key, "run": one.name, "seed": one.seed_word, "metric": name, "value": one.scalars[name]}
+        | {"unit": quantity.unit}
+        for arm in measured.shown
+        for one in arm.counted
+        for name, quantity in measured.quantities.items()
+        if name in one.scalars
+    ]
+
+
+def arm_rows(measured: Measured) -> list[Row]:
+    """Tidy: a row an arm and metric, with its interval."""
+    return [
+        {"arm": arm.key, "metric": name, "unit": measured.quantities[name].unit, **asdict(by_arm[arm.key])}
+        for name, by_arm in measured.summaries.items()
+        for arm in measured.shown
+        if arm.key in by_arm
+    ]
+
+
+def comparison_rows(measured: Measured) -> list[Row]:
+    """A row a comparison of the declared family."""
+    return [
+        {"arm": one.arm, "against": measured.baseline.key, "metric": one.metric, "seeds": one.n}
+        | _difference(one.difference)
+        | {"p": one.p, "adjusted_p": one.adjusted_p, "exact": one.exact, "family": one.family}
+        | {"seeds_needed": one.needed, "too_few_seeds": one.too_few, "beyond_chance": one.sure}
+        for one in measured.comparisons.values()
+    ]
+
+
+def _difference(found: Summary | None) -> Row:
+    if found is None:
+        return dict.fromkeys(("difference", "low", "high", "method"))
+    return {"difference": found.mean, "low": found.low, "high": found.high, "method": found.method}
+
+
+def factorial_rows(measured: Measured) -> list[Row]:
+    """A row an effect and primary metric, where the design is complete."""
+    return [
+        {"metric": name, **asdict(row)}
+        for name, found in measured.factorials.items()
+        if isinstance(found, Factorial)
+        for row in found.effects
+    ]
+
+
+def _factorial(found: Factorial | str) -> Row:
+    return {"incomplete": found} if isinstance(found, str) else asdict(found)
+
+
+def agreement_rows(decomposed: Sequence[Decomposition]) -> list[Row]:
+    """A row an arm of two runs or more: how much its seeds agree."""
+    rows = []
+    for one in decomposed:
+        if one.pairs:
+            row: Row = {"arm": one.arm.key, "seeds": len(one.alike), "pairs": len(one.pairs)}
+            row |= {"undefined_pairs": one.undefined_pairs}
+            for name in AGREEMENT:
+                found = one.over_pairs(name)
+                row |= {name: found.mean if found else None}
+                if name == "excess":
+                    row |= {"excess_low": found.low if found else None, "excess_high": found.high if found else None}
+            rows.append(row)
+    return rows
+
+
+def pair_rows(decomposed: Sequence[Decomposition]) -> list[Row]:
+    """Tidy: a row a pair of seeds of one arm."""
+    return [
+        {"arm": one.arm.key, "seed": _seed(one, here), "other_seed": _seed(one, there)}
+        | {name: getattr(pair, name) for name in AGREEMENT}
+        | {"reason": pair.reason}
+        for one in decomposed
+        for (here, there), pair in one.pairs.items()
+    ]
+
+
+def _seed(decomposition: Decomposition, place: int) -> str:
+    member: Member = decomposition.arm.counted[place]
+    return member.seed_word

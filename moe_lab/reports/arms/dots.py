@@ -1,0 +1,100 @@
+"""One metric: every seed a point, the mean, its interval, a row an arm."""
+
+import re
+from collections.abc import Sequence
+
+from moe_lab.reports.arms.collect import Arm
+from moe_lab.reports.arms.findings import shown, with_unit
+from moe_lab.reports.arms.look import ROWS, Look, cut, seeds_told
+from moe_lab.reports.arms.measured import Measured
+from moe_lab.reports.arms.strip import Strip, strip_plot
+from moe_lab.reports.headline import BETTER
+from moe_lab.reports.picture import HALF, Picture
+from moe_lab.statistics import Summary
+
+#: an interval may reach so far beyond the points, in parts of their range, before it is cut
+REACH = 0.75
+
+
+def dots(measured: Measured, name: str, look: Look) -> Picture:
+    """The section of the metric ``name``."""
+    quantity = measured.quantities[name]
+    arms = [arm for arm in measured.shown if arm.key in measured.summaries[name]]
+    summaries = [measured.summaries[name][arm.key] for arm in arms]
+    rows = tuple(
+        {"arm": arm.key, "seed": one.seed_word, name: one.scalars[name], "unit": quantity.unit}
+        for arm in arms
+        for one in arm.counted
+        if name in one.scalars
+    )
+    told = "; ".join(f"{arm.key} {shown(quantity, one.mean)}" for arm, one in zip(arms, summaries, strict=True))
+    definition = f"{quantity.definition.rstrip('.')}." if quantity.definition else ""
+    better = f" {BETTER[quantity.better].capitalize()}." if BETTER[quantity.better] else ""
+    return Picture(
+        stem(name),
+        quantity.label,
+        f"{quantity.axis} of {len(arms)} arms. Means: {told}.",
+        f"{definition}{better} {_counts(summaries)}{_base(measured, name)}{cut(len(arms), ROWS)}",
+        _drawn(measured, name, arms[:ROWS], look),
+        rows,
+        HALF,
+    )
+
+
+def stem(name: str) -> str:
+    """The name of a metric's files, whatever its own name is."""
+    return "metric_" + re.sub(r"[^A-Za-z0-9_]+", "_", name)[:80]
+
+
+def _counts(summaries: Sequence[Summary]) -> str:
+    counts = [one.n for one in summaries]
+    if max(counts) == 1:
+        return "n = 1 seed an arm."
+    methods = " or ".join(sorted({one.method for one in summaries if one.low is not None}))
+    warned = sorted({one.warning for one in summaries if one.warning})
+    bars = f"{seeds_told(counts)}; bars: 95 % interval of the mean ({methods})."
+    return " ".join([bars, *map(_sentence, warned)])
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _base(measured: Measured, name: str) -> str:
+    found = measured.summaries[name].get(measured.baseline.key)
+    if found is None or len(measured.shown) < 2:
+        return ""
+    quantity = measured.quantities[name]
+    return f" Dotted: {measured.baseline.key}, {with_unit(quantity, shown(quantity, found.mean))}."
+
+
+def _drawn(measured: Measured, name: str, arms: Sequence[Arm], look: Look) -> bytes:
+    quantity, summaries = measured.quantities[name], measured.summaries[name]
+    strips = [_strip(measured, name, arm, look) for arm in arms]
+    points = [value for one in strips for value in one.values]
+    ends = [end for one in strips for end in (one.low, one.high) if end is not None]
+    base = summaries.get(measured.baseline.key) if len(arms) > 1 else None
+    return strip_plot(strips, limits(points, ends), quantity.axis, base and quantity.scale * base.mean)
+
+
+def _strip(measured: Measured, name: str, arm: Arm, look: Look) -> Strip:
+    found, scale = measured.summaries[name][arm.key], measured.quantities[name].scale
+    comparison = measured.comparisons.get((arm.key, name))
+    return Strip(
+        f"{arm.key} *" if comparison and comparison.sure else arm.key,
+        [scale * value for value in arm.values(name).values()],
+        scale * found.mean,
+        None if found.low is None else scale * found.low,
+        None if found.high is None else scale * found.high,
+        look.colour[arm.key],
+        look.marker[arm.key],
+    )
+
+
+def limits(points: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
+    """The x axis: all points, and intervals as far as REACH of the points' range."""
+    low, high = min(points), max(points)
+    span = high - low or abs(high) or 1.0
+    left = max(min([*ends, low]), low - REACH * span)
+    right = min(max([*ends, high]), high + REACH * span)
+    return left - 0.06 * span, right + 0.06 * span

@@ -1,0 +1,233 @@
+"""What the experts of arms are used for: sorted loads, usage over time, classes of matched experts, seeds' agreement.
+
+Experts have no identity across runs: loads are sorted, and classes shown after the experts were matched.
+Axes: T epochs, E experts, C classes, n runs.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from moe_lab.reports.arms.decomposition import READ_USAGE, Decomposition, sorted_usage_TE
+from moe_lab.reports.arms.look import PANELS, ROWS, cut, head, lines, panels, seeds_told, width
+from moe_lab.reports.class_table import shortened
+from moe_lab.reports.picture import HALF, Picture, draw
+from moe_lab.reports.style import INK, colours, epoch_ticks, ink_on
+
+#: up to so many classes are named, and up to so many seeds are told apart in their cells
+NAMED, WRITTEN = 20, 6
+UNDEFINED = "#e3e6ea"
+
+
+def loads(found: Sequence[Decomposition]) -> Picture:
+    """Mean share of the routed test samples of each expert, the largest first, a bar an arm."""
+    from matplotlib import colormaps
+
+    shares = [100 * one.load_nE.mean(0) for one in found]
+
+    def paint(figure, axes):
+        for place, share_E in enumerate(shares[:ROWS]):
+            left_E = np.concatenate([[0], np.cumsum(share_E)[:-1]])
+            tints = [colormaps["Blues"](0.92 - 0.72 * rank / max(1, len(share_E) - 1)) for rank in range(len(share_E))]
+            axes.barh(place, share_E, 0.68, left_E, color=tints, edgecolor="white", linewidth=0.8)
+            for left, share, tint in zip(left_E, share_E, tints, strict=True):
+                if share >= 9:
+                    ink = ink_on(tint[:3])
+                    axes.text(left + share / 2, place, f"{share:.0f}", color=ink, ha="center", va="center", fontsize=8)
+        axes.set_yticks(range(len(found[:ROWS])), [one.arm.key for one in found[:ROWS]])
+        axes.set_ylim(len(found[:ROWS]) - 0.5, -0.5)
+        axes.set_xlim(0, 100)
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("share of the test samples (%)", loc="right")
+
+    rows = tuple(
+        {"arm": one.arm.key, "rank": rank, "share_percent": float(share), "runs": len(one.load_nE)}
+        for one, share_E in zip(found, shares, strict=True)
+        for rank, share in enumerate(share_E, start=1)
+    )
+    told = "; ".join(f"{one.arm.key} {share_E[0]:.0f} %" for one, share_E in zip(found, shares, strict=True))
+    return Picture(
+        "loads",
+        "Load of the experts",
+        f"Stacked bars, one an arm, of the shares of its experts. The largest share: {told}.",
+        "A bar is an arm, a piece one of its experts, the most loaded first: its share of the test samples by largest "
+        f"weight, sorted in each run, then the mean over seeds. {_counts(found)}{cut(len(found), ROWS)}",
+        draw(HALF, 0.75 + (0.36 if len(found) <= 8 else 0.24) * max(3, min(ROWS, len(found))), paint),
+        rows,
+        HALF,
+    )
+
+
+def _counts(found: Sequence[Decomposition]) -> str:
+    return f"{seeds_told([len(one.runs) for one in found])}."
+
+
+def usage_over_time(found: Sequence[Decomposition]) -> Picture | None:
+    """Stacked bands of the sorted shares of the routing weight over the epochs, a panel an arm."""
+    usage = {one.arm.key: _mean_usage(one) for one in found}
+    kept = [one for one in found if usage[one.arm.key] is not None]
+    if not kept:
+        return None
+    first = kept[:PANELS]
+
+    def panel(axes, place):
+        share_TE = 100 * usage[first[place].arm.key]
+        edges = np.arange(len(share_TE) + 1) + 0.5
+        top_T = np.zeros(len(share_TE))
+        for rank, colour in enumerate(colours(share_TE.shape[1])):
+            low_T, top_T = top_T, top_T + share_TE[:, rank]
+            axes.stairs(top_T, edges, baseline=low_T, fill=True, facecolor=colour, edgecolor="white", linewidth=0.4)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylim(0, 100)
+        axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
+        axes.tick_params(labelsize=7)
+        epoch_ticks(axes)
+        axes.set_xlabel("epoch", loc="right", fontsize=7.5)
+        head(axes, first[place].arm)
+
+    rows = tuple(
+        {"arm": one.arm.key, "epoch": epoch, "rank": rank, "share": float(share)}
+        for one in kept
+        for epoch, share_E in enumerate(usage[one.arm.key], start=1)
+        for rank, share in enumerate(share_E, start=1)
+    )
+    told = "; ".join(f"{one.arm.key} {100 * usage[one.arm.key][-1, 0]:.0f} %" for one in kept)
+    return Picture(
+        "usage_over_time",
+        "Usage over time",
+        f"Stacked bands over the epochs, a panel an arm. Share of the most used expert at the end: {told}.",
+        "The lowest band is the most used expert of the epoch, then the second and so on: its share of the routing "
+        f"weight (%) of the training samples, the mean over seeds. {_counts(kept)}{cut(len(kept), PANELS)}",
+        draw(
+            width(len(first)),
+            0.2 + 1.65 * lines(len(first)),
+            lambda figure, axes: panels(figure, axes, len(first), panel),
+        ),
+        rows,
+        width(len(first)),
+    )
+
+
+def _mean_usage(one: Decomposition) -> np.ndarray | None:
+    """``[T, E]`` over the seeds that have as many epochs and experts as the first."""
+    found = [usage for member in one.arm.counted[:READ_USAGE] if (usage := sorted_usage_TE(member)) is not None]
+    return np.nan_to_num(np.mean([usage for usage in found if usage.shape == found[0].shape], 0)) if found else None
+
+
+def class_maps(found: Sequence[Decomposition]) -> Picture:
+    """Which classes each expert gets, matched between seeds, a panel an arm."""
+    first = found[:PANELS]
+    shares = {one.arm.key: _ordered(one.matched_counts_EC) for one in found}
+    classes = max(share.shape[1] for share in shares.values())
+    tall = min(3.2, max(1.5, 0.16 * classes + 0.5))
+
+    def panel(axes, place):
+        one = first[place]
+        share_CE = shares[one.arm.key].T
+        axes.imshow(share_CE, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        names = one.runs[0].class_names
+        if len(names) <= NAMED:
+            axes.set_yticks(range(len(names)), [shortened(name, 12) for name in names], fontsize=6.5)
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("expert", loc="right", fontsize=7.5)
+        head(axes, one.arm)
+
+    rows = tuple(
+        {
+            "arm": one.arm.key,
+            "expert_rank": expert,
+            "value": name,
+            "mean_share": float(share),
+            "runs": len(one.uncollapsed),
+        }
+        for one in found
+        for expert, share_C in enumerate(shares[one.arm.key], start=1)
+        for name, share in zip(one.runs[0].class_names, share_C, strict=True)
+    )
+    what = found[0].runs[0].one
+    clear = "; ".join(f"{one.arm.key} {100 * shares[one.arm.key].max(0).mean():.0f} %" for one in found)
+    return Picture(
+        "class_maps",
+        f"Which {'classes' if what == 'class' else f'values of {what}'} each expert gets",
+        f"Heat maps, one an arm, a row a {what}, a column an expert. Mean largest share of a {what}: {clear}.",
+        f"The darker a cell, the larger the share (0 to 100 %) of the {what}'s test samples that the expert gets: "
+        "experts matched to those of the arm's most typical run by shared samples, then the mean over the seeds "
+        f"that did not collapse. Pale rows: seeds do not give the {what} to the same "
+        f"expert. {_counts(found)}{cut(len(found), PANELS)}",
+        draw(
+            width(len(first)),
+            0.2 + tall * lines(len(first)),
+            lambda figure, axes: panels(figure, axes, len(first), panel),
+        ),
+        rows,
+        width(len(first)),
+    )
+
+
+def _ordered(share_EC: np.ndarray) -> np.ndarray:
+    """Experts in the order of the class of which they get most, so that the eye follows a diagonal."""
+    return share_EC[np.lexsort((-share_EC.max(1), share_EC.argmax(1)))]
+
+
+def agreement_maps(found: Sequence[Decomposition]) -> Picture | None:
+    """Excess agreement of every two seeds, a panel an arm; None where no arm has two comparable runs."""
+    paired = [one for one in found if one.pairs]
+    if not paired:
+        return None
+    first = paired[:PANELS]
+
+    def panel(axes, place):
+        one = first[place]
+        seeds = [one.arm.counted[p].seed[2] for p in one.alike]
+        excess_nn = _excess(one)
+        axes.set_facecolor(UNDEFINED)
+        axes.imshow(excess_nn, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+        if len(seeds) <= WRITTEN:
+            for (row, column), value in np.ndenumerate(excess_nn):
+                if np.isfinite(value):
+                    ink = "white" if value > 0.55 else INK
+                    axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=6.5)
+        step = max(1, len(seeds) // 6)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_ticks(range(0, len(seeds), step), seeds[::step], fontsize=6.5)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("seed", loc="right", fontsize=7.5)
+        head(axes, one.arm)
+
+    rows = tuple(
+        {"arm": one.arm.key, "seed": one.arm.counted[here].seed_word, "other_seed": one.arm.counted[there].seed_word}
+        | {"excess_ari": pair.excess, "reason": pair.reason}
+        for one in paired
+        for (here, there), pair in one.pairs.items()
+    )
+    means = [(one.arm.key, one.over_pairs("excess")) for one in paired]
+    told = "; ".join(f"{key} {found.mean:.2f}" if found else f"{key} undefined" for key, found in means)
+    return Picture(
+        "agreement",
+        "Agreement of the seeds",
+        f"Matrices of seeds, one an arm. Mean excess agreement: {told}.",
+        "Adjusted Rand index of two seeds less what it would be if each only followed the classes as it does (1: the "
+        "same decomposition; 0: no more alike than the classes make them). Grey: undefined, as a routing is collapsed. "
+        f"{seeds_told([len(one.alike) for one in paired])}."
+        f"{cut(len(paired), PANELS)}",
+        draw(
+            width(len(first)),
+            0.2 + 1.95 * lines(len(first)),
+            lambda figure, axes: panels(figure, axes, len(first), panel),
+        ),
+        rows,
+        width(len(first)),
+    )
+
+
+def _excess(one: Decomposition) -> np.ndarray:
+    place = {p: at for at, p in enumerate(one.alike)}
+    excess_nn = np.full((len(place), len(place)), np.nan)
+    for (here, there), pair in one.pairs.items():
+        if pair.excess is not None:
+            excess_nn[place[here], place[there]] = excess_nn[place[there], place[here]] = pair.excess
+    return excess_nn

@@ -1,0 +1,171 @@
+"""What the first screen says: which arm is best, by how much, how surely, and what is missing."""
+
+from collections import Counter
+
+from moe_lab.reports.arms.collect import FINISHED, REFUSED, Arm, Collection
+from moe_lab.reports.arms.measured import Measured, Quantity
+from moe_lab.reports.numbers import MINUS, NBSP, digits
+from moe_lab.statistics import Comparison, Factorial, Summary
+from moe_lab.statistics.factorial import BLOCK, NOISE
+
+SINGLE = (
+    "Each arm is one seed (n = 1 an arm). A difference between single runs is no result yet: another seed may turn it "
+    "round. Train every arm with the same several seeds before you believe one."
+)
+OTHER_DATA = "These runs are on different data sets: error and information cannot be compared between them."
+OVER = (
+    "Intervals are 95 %, of the mean over seeds: they say what training again would give on the same test set, not "
+    "what another test set would give."
+)
+
+
+def shown(quantity: Quantity, value: float) -> str:
+    """The digits of a value, as the report prints them."""
+    return changed(quantity, value) if quantity.difference else digits(value, quantity.unit)
+
+
+def changed(quantity: Quantity, value: float) -> str:
+    """The digits of a difference, with its sign."""
+    text = digits(abs(value), quantity.unit)
+    sign = "" if float(text.replace(",", "")) == 0 else MINUS if value < 0 else "+"
+    return sign + text
+
+
+def with_unit(quantity: Quantity, text: str) -> str:
+    return f"{text}{NBSP}{quantity.shown_unit}" if quantity.shown_unit else text
+
+
+def called(arm: Arm) -> str:
+    return f"{arm.key} ({arm.name})"
+
+
+def findings(measured: Measured) -> list[str]:
+    """Sentences in order of importance."""
+    if not measured.shown:
+        return ["No run has finished, so there are no test numbers."]
+    if measured.collection.single:
+        return [SINGLE, *_other_data(measured)]
+    if len(measured.shown) == 1:
+        return [_alone(measured, measured.shown[0]), *_collapses(measured)]
+    sentences = [_best(measured, name) for name in measured.primary]
+    return [*sentences, *_due_to(measured), *_collapses(measured), *_other_data(measured)]
+
+
+def _other_data(measured: Measured) -> list[str]:
+    return [OTHER_DATA] if "dataset" in measured.collection.varying else []
+
+
+def _alone(measured: Measured, arm: Arm) -> str:
+    parts = []
+    for name in measured.primary:
+        quantity, found = measured.quantities[name], measured.summaries[name].get(arm.key)
+        if found:
+            parts.append(
+                f"{_lowered(quantity.label)} {with_unit(quantity, shown(quantity, found.mean))}{_ends(quantity, found)}"
+            )
+    text = " and ".join(parts) or "no number that can be compared"
+    return f"{arm.n} seeds of one arm: {text}."
+
+
+def _best(measured: Measured, name: str) -> str:
+    """The best arm of a primary metric against the baseline; where that is the baseline, against the next best."""
+    quantity = measured.quantities[name]
+    sign = 1 if quantity.better == "lower" else -1
+    known = [arm for arm in measured.comparable if arm.key in measured.summaries[name]]
+    if len(known) < 2:
+        return f"{quantity.label} is known of fewer than two arms, so none is best."
+    ranked = sorted(known, key=lambda arm: sign * measured.summaries[name][arm.key].mean)
+    best, base = ranked[0], measured.baseline
+    found = measured.summaries[name][best.key]
+    value = with_unit(quantity, shown(quantity, found.mean))
+    extreme = "Lowest" if sign == 1 else "Highest"
+    head = f"{extreme} {_lowered(quantity.label)}: {called(best)} with {value}{_ends(quantity, found)}"
+    if best is base:
+        comparison = measured.comparisons[ranked[1].key, name]
+        return (
+            f"{head}, the arm that others are compared with; next is {called(ranked[1])}{_apart(quantity, comparison)}."
+        )
+    return f"{head}. Against {called(base)} that is{_apart(quantity, measured.comparisons[best.key, name])}."
+
+
+def _lowered(label: str) -> str:
+    """``Test error`` inside a sentence; ``I(E;Y)`` as it is."""
+    return label[0].lower() + label[1:] if label[1:2].islower() else label
+
+
+def _ends(quantity: Quantity, found: Summary) -> str:
+    if found.low is None:
+        return f" (n = {found.n})"
+    return f" ({shown(quantity, found.low)} to {shown(quantity, found.high)}, n = {found.n})"
+
+
+def _apart(quantity: Quantity, comparison: Comparison) -> str:
+    """By how much and how surely."""
+    found = comparison.difference
+    if found is None:
+        return ", with no seed in common to compare them by"
+    unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
+    by = f" {changed(quantity, found.mean)}{NBSP}{unit}".rstrip()
+    ends = ""
+    if found.low is not None:
+        ends = f" ({changed(quantity, found.low)} to {changed(quantity, found.high)} over {found.n} shared seeds)"
+    return f"{by}{ends}, {surely(comparison)}"
+
+
+def surely(comparison: Comparison) -> str:
+    """How sure a difference is, with the whole family in mind."""
+    if comparison.too_few:
+        return (
+            f"but too few seeds to be sure: {_comparisons(comparison.family)} "
+            f"need{'s' if comparison.family == 1 else ''} at least {comparison.needed}"
+        )
+    p = f"p = {comparison.adjusted_p:.2g}{_after(comparison.family)}"
+    return f"which is a difference beyond chance ({p})" if comparison.sure else f"which may be chance ({p})"
+
+
+def _comparisons(family: int) -> str:
+    return "1 comparison" if family == 1 else f"{family} comparisons"
+
+
+def _after(family: int) -> str:
+    return "" if family == 1 else f" after Holm over {family} comparisons"
+
+
+def _due_to(measured: Measured) -> list[str]:
+    """What explains the variance, where two choices or more were crossed."""
+    sentences = []
+    for name, found in measured.factorials.items():
+        if isinstance(found, Factorial) and len(found.factors) > 1:
+            rows = sorted((row for row in found.effects if row.name not in (BLOCK, NOISE)), key=lambda row: -row.share)
+            told = ", ".join(f"{row.name} {100 * row.share:.0f}{NBSP}%" for row in rows[:3])
+            rest = {row.name: row.share for row in found.effects}
+            label = _lowered(measured.quantities[name].label)
+            noise = f"the seed and noise {100 * (rest[BLOCK] + rest[NOISE]):.0f}{NBSP}%"
+            sentences.append(f"Of the variance of {label}, {told}; {noise}.")
+    return sentences
+
+
+def _collapses(measured: Measured) -> list[str]:
+    fallen = {key: one for key, one in measured.collapse.items() if one.count}
+    if not fallen:
+        return []
+    told = [
+        f"{key} in {one.count} of {one.n} seeds ({100 * one.low:.0f} to {100 * one.high:.0f}{NBSP}%)"
+        for key, one in fallen.items()
+    ]
+    return [f"Collapsed to one expert: {', '.join(told)}."]
+
+
+def states(collection: Collection) -> str:
+    """``9 of 12 runs finished; 2 failed; 1 not started``; repetitions are not counted."""
+    found = Counter(one.state for one in collection.members if one.repeats is None)
+    total, finished = sum(found.values()), found.pop(FINISHED, 0)
+    rest = [f"{count} {state}" for state, count in sorted(found.items())]
+    if collection.refused:
+        rest.append(f"{len(collection.refused)} {REFUSED}")
+    repeats = sum(one.repeats is not None for one in collection.members)
+    if repeats:
+        verbs = "repeats the seed of another and is" if repeats == 1 else "repeat the seeds of others and are"
+        rest.append(f"{repeats} {verbs} not counted")
+    runs = "run" if total == 1 else "runs"
+    return "; ".join([f"{finished} of {total} {runs} finished", *rest])

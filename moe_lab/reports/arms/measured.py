@@ -1,0 +1,201 @@
+"""The metrics of arms: means with intervals, differences from a chosen arm, collapse, what the factors explain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from moe_lab.errors import RunError
+from moe_lab.metrics import METRICS
+from moe_lab.reports.arms.collect import Arm, Collection
+from moe_lab.reports.arms.naming import typed
+from moe_lab.reports.choices import ABSENT
+from moe_lab.reports.headline import LABELS
+from moe_lab.reports.numbers import UNITS
+from moe_lab.statistics import Comparison, Factorial, Incomplete, Rate, Summary, compare, factorial, rate, summary
+
+ERROR, LOSS, SHARE = "test_error_rate", "test_loss_nats", "information_per_usage"
+COLLAPSED = "collapsed"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A metric as a report of arms shows it. ``difference`` says that its fraction is itself a difference of two."""
+
+    name: str
+    label: str
+    unit: str
+    better: str
+    definition: str
+    difference: bool
+
+    @property
+    def shown_unit(self) -> str:
+        return "points" if self.difference else UNITS.get(self.unit, self.unit)
+
+    @property
+    def scale(self) -> float:
+        """From the stored number to the shown one."""
+        return 100.0 if self.unit == "fraction" else 1.0
+
+    @property
+    def axis(self) -> str:
+        """The label of an axis."""
+        return f"{self.label} ({self.shown_unit})" if self.shown_unit else self.label
+
+
+class Measured:
+    """What the finished runs of a collection say in numbers, against the arm ``baseline``."""
+
+    def __init__(self, collection: Collection, against: str | None = None) -> None:
+        """Raises: RunError where ``against`` names no arm, or several, or one without a finished run."""
+        self.arms = collection.arms
+        self.collection = collection
+        self.baseline = find_arm(self.arms, against) if against else nearest_to_the_defaults(self.arms)
+        if against and not self.baseline.n:
+            raise RunError(f"--against {against}: no run of this arm has finished")
+
+    @cached_property
+    def shown(self) -> tuple[Arm, ...]:
+        """The arms that have a finished run."""
+        return tuple(arm for arm in self.arms if arm.n)
+
+    @cached_property
+    def quantities(self) -> dict[str, Quantity]:
+        """All metrics that are one number in some run: the headline first, then as registered, then the unknown."""
+        found = dict.fromkeys(name for arm in self.shown for one in arm.counted for name in one.scalars)
+        known = list(dict.fromkeys([*LABELS["classification"], *LABELS["regression"], *METRICS]))
+        place = {name: at for at, name in enumerate(known)}
+        ordered = sorted(found, key=lambda name: (place.get(name.partition(": ")[0], len(place)), name))
+        return {name: quantity_of(name, self._entry(name)) for name in ordered}
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        whole = name.partition(": ")[0]
+        having = (one.metrics for arm in self.shown for one in arm.counted if name in one.scalars)
+        return next(metrics.get(name) or metrics[whole] for metrics in having)
+
+    @cached_property
+    def varying(self) -> list[str]:
+        """The metrics that are not the same in all runs."""
+        return [name for name in self.quantities if len(self._all(name)) > 1]
+
+    @cached_property
+    def constant(self) -> dict[str, float]:
+        """The metrics that are, with their value."""
+        return {name: next(iter(self._all(name))) for name in self.quantities if len(self._all(name)) == 1}
+
+    def _all(self, name: str) -> set[float]:
+        return {value for arm in self.shown for value in arm.values(name).values()}
+
+    @cached_property
+    def quality(self) -> str:
+        """What tells how well a mixture predicts: the error of classes, the loss of numbers."""
+        return ERROR if any(arm.values(ERROR) for arm in self.shown) else LOSS
+
+    @property
+    def primary(self) -> list[str]:
+        """The metrics of the declared family."""
+        return [name for name in (self.quality, SHARE) if name in self.quantities]
+
+    @cached_property
+    def summaries(self) -> dict[str, dict[str, Summary]]:
+        """metric -> key of the arm -> its summary."""
+        return {
+            name: {arm.key: summary(list(values.values()), collapsed=self._fallen(arm)) for arm, values in pairs}
+            for name in self.quantities
+            for pairs in [[(arm, arm.values(name)) for arm in self.shown if arm.values(name)]]
+        }
+
+    def _fallen(self, arm: Arm) -> int:
+        return int(sum(arm.values(COLLAPSED).values())) if arm.n > 1 else 0
+
+    @cached_property
+    def collapse(self) -> dict[str, Rate]:
+        """key -> how many of the arm's runs collapsed; arms where nothing was chosen are left out."""
+        found = {arm.key: list(arm.values(COLLAPSED).values()) for arm in self.shown}
+        return {key: rate(int(sum(values)), len(values)) for key, values in found.items() if values}
+
+    @cached_property
+    def comparable(self) -> tuple[Arm, ...]:
+        """The arms on the baseline's data set, whose errors and information may be compared with its own."""
+        data = self.baseline.levels.get("dataset")
+        return tuple(arm for arm in self.shown if arm.levels.get("dataset") == data)
+
+    @cached_property
+    def comparisons(self) -> dict[tuple[str, str], Comparison]:
+        """(key, metric) -> the arm against the baseline, in the declared family."""
+        if self.baseline not in self.comparable or self.collection.single:
+            return {}
+        values = {arm.key: {name: arm.values(name) for name in self.primary} for arm in self.comparable}
+        return {(one.arm, one.metric): one for one in compare(values, self.baseline.key, self.primary)}
+
+    @cached_property
+    def factorials(self) -> dict[str, Factorial | str]:
+        """primary metric -> what the varied choices explain, or why that cannot be said."""
+        if self.collection.single or len(self.shown) < 2:
+            return {}
+        return {name: self._factorial(name) for name in self.primary}
+
+    def _factorial(self, name: str) -> Factorial | str:
+        factors = self.collection.varying
+        values = {tuple(arm.levels[key] for key in factors): arm.values(name) for arm in self.arms}
+        try:
+            return factorial(factors, values)
+        except Incomplete as incomplete:
+            return str(incomplete)
+
+
+def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
+    """A metric by its entry in metrics.json and what the register knows of it."""
+    metric = METRICS.get(name.partition(": ")[0])
+    unit = str(entry.get("unit") or "")
+    label = LABELS["classification"].get(name) or LABELS["regression"].get(name) or _plain(name)
+    return Quantity(
+        name,
+        label,
+        unit,
+        metric.better if metric else "none",
+        " ".join(metric.definition.split()) if metric else "not a metric of this version of moe-lab",
+        unit == "fraction" and metric is not None and metric.low == "-1",
+    )
+
+
+def _plain(name: str) -> str:
+    """``load_max_violation`` -> ``load max violation``; a unit at the end is said elsewhere."""
+    whole, colon, key = name.partition(": ")
+    for unit in ("_bits", "_nats", "_sd"):
+        whole = whole.removesuffix(unit)
+    return f"{whole}{colon}{key}".replace("_", " ")
+
+
+def nearest_to_the_defaults(arms: Sequence[Arm]) -> Arm:
+    """The arm that was told the least; the first of several. One with finished runs before one without."""
+    return min(arms, key=lambda arm: (arm.n == 0, len(arm.told)))
+
+
+def find_arm(arms: Sequence[Arm], against: str) -> Arm:
+    """The arm that ``against`` names: by its key (A, B ...) or by words such as ``gate=softmax k=2``; of several that
+    fit, the one that was told the least beside.
+
+    Raises: RunError where none fits, or several equally well.
+    """
+    for arm in arms:
+        if arm.key == against:
+            return arm
+    wanted = typed(against.split())
+    fitting = [arm for arm in arms if all(_has(arm, key, value) for key, value in wanted.items())] if wanted else []
+    fitting = [arm for arm in fitting if len(arm.told) == min(len(one.told) for one in fitting)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise RunError(f"--against {against}: no arm is that. There are: {_listed(arms)}")
+    raise RunError(f"--against {against} fits several arms equally well: {_listed(fitting)}")
+
+
+def _has(arm: Arm, key: str, value: str) -> bool:
+    return value in (arm.levels.get(key), arm.told.get(key)) and value != ABSENT
+
+
+def _listed(arms: Sequence[Arm], limit: int = 8) -> str:
+    names = [f"{arm.key} ({arm.name})" for arm in arms[:limit]]
+    return ", ".join(names) + (f" and {len(arms) - limit} more" if len(arms) > limit else "")

@@ -1,0 +1,73 @@
+"""What tells arms apart, in the words that one would type."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moe_lab.config.differences import UNDECIDING
+from moe_lab.reports.choices import ABSENT, lookup
+from moe_lab.store.run import Run
+
+SEEDS = ("seed", "seed_init", "seed_order")
+AUTO = "default"
+
+Differs = Mapping[str, Any]
+
+
+def told(differs: Differs) -> dict[str, str]:
+    """What a run was told, as words, without its seeds and without what does not decide its result."""
+    return {key: word(value) for key, value in differs.items() if key not in (*SEEDS, *UNDECIDING)}
+
+
+def word(value: Any) -> str:
+    """A value as one would type it; a part by the name of its class."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case Mapping() if "_target_" in value:
+            return str(value["_target_"]).rpartition(".")[2]
+        case Mapping():
+            return "{" + ",".join(f"{key}:{word(item)}" for key, item in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(word(item) for item in value) + "]"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
+
+
+def typed(words: Sequence[str]) -> dict[str, str]:
+    """``["gate=softmax", "seed=1"]`` as what it tells a run; a word without ``=`` has no value."""
+    pairs = (one.lstrip("+").partition("=")[::2] for one in words)
+    return told({key: value.replace(" ", "") for key, value in pairs})
+
+
+def levels(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[dict[str, str]]:
+    """For each arm, given by what it was told and one of its runs, its value of every key in which arms differ.
+
+    A key that an arm was not told has the option of its group, or the value in config.yaml: ``default`` where that was
+    left open, a dash where the arm has no such key.
+    """
+    keys = dict.fromkeys(key for told_here, _ in arms for key in told_here)
+    found = [{key: told_here.get(key) or _unsaid(key, run) for key in keys} for told_here, run in arms]
+    varying = [key for key in keys if len({here[key] for here in found}) > 1]
+    return [{key: here[key] for key in varying} for here in found]
+
+
+def _unsaid(key: str, run: Run | None) -> str:
+    if run is None:
+        return AUTO
+    chosen = run.status.get("choices") or {}
+    if key in chosen:
+        return word(chosen[key])
+    if key in (run.status.get("left_open") or ()) or not (run.path / "config.yaml").is_file():
+        return AUTO
+    value = lookup(run.config, key)
+    return ABSENT if value is None else word(value)
+
+
+def arm_name(level: Mapping[str, str]) -> str:
+    """``gate=attentive regularizer=[importance]``, without what an arm does not have and empty lists beside others."""
+    words = {key: f"{key}={value}" for key, value in level.items() if value != ABSENT}
+    return " ".join(one for key, one in words.items() if level[key] != "[]") or " ".join(words.values())

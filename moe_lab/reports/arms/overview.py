@@ -1,0 +1,90 @@
+"""The numbers of arms for a terminal: single runs side by side while they are few, else an arm a row."""
+
+from moe_lab.reports.arms.measured import COLLAPSED, ERROR, LOSS, SHARE, Measured
+from moe_lab.reports.arms.scatter import BITS, USAGE
+from moe_lab.reports.arms.tables import COLUMNS, cell, main_metrics
+from moe_lab.reports.numbers import NONE
+
+#: column -> heading, and the rows
+Listing = tuple[dict[str, str], list[dict[str, str]]]
+
+#: what a metric is called where there is little room
+SHORT = {
+    ERROR: "error (%)",
+    LOSS: "loss (nats)",
+    SHARE: "I/H(load) (%)",
+    BITS: "I(E;Y) (bits)",
+    USAGE: "H(load) (bits)",
+}
+#: blanks between two columns, and the least that is left of an arm's name
+GAP, SHORTEST = 3, 18
+
+
+def overview(measured: Measured, width: int) -> list[Listing]:
+    """Tables no wider than ``width`` where that can be."""
+    if measured.collection.single and len(measured.shown) <= COLUMNS:
+        return [_names(measured), *_side_by_side(measured, width)]
+    return [_arm_a_row(measured, width)]
+
+
+def _names(measured: Measured) -> Listing:
+    """Which arm is which run."""
+    rows = [
+        {"arm": arm.key, "what": arm.name, "run": ", ".join(one.name for one in arm.members)} for arm in measured.arms
+    ]
+    return {"arm": "", "what": "arm", "run": "run"}, rows
+
+
+def _side_by_side(measured: Measured, width: int) -> list[Listing]:
+    """Metrics as rows, arms as columns, in blocks that fit."""
+    rows = [
+        {
+            "metric": measured.quantities[name].axis,
+            **{arm.key: str(cell(measured, arm, name)) for arm in measured.shown},
+        }
+        for name in main_metrics(measured)
+    ]
+    if not rows:
+        return []
+    taken = {column: max(len(row[column]) for row in rows) + GAP for column in rows[0]}
+    blocks: list[list[str]] = [[]]
+    for arm in measured.shown:
+        if blocks[-1] and taken["metric"] + sum(taken[key] for key in [*blocks[-1], arm.key]) > width:
+            blocks.append([])
+        blocks[-1].append(arm.key)
+    return [({"metric": "", **{key: key for key in block}}, rows) for block in blocks]
+
+
+def _arm_a_row(measured: Measured, width: int) -> Listing:
+    """Arms as rows: as many of the primary metrics, information and usage as fit, and collapse where there is any."""
+    names = [name for name in dict.fromkeys([*measured.primary, BITS, USAGE]) if name in measured.quantities]
+    rows = [_row(measured, arm, names) for arm in measured.arms]
+    columns = {"arm": "", "what": "arm", "seeds": "seeds"}
+    if any(one.count for one in measured.collapse.values()):
+        columns[COLLAPSED] = COLLAPSED
+    taken = GAP + sum(_width(rows, *item) for item in columns.items() if item[0] != "what")
+    for name in names:
+        wide = _width(rows, name, SHORT[name])
+        if taken + wide + SHORTEST <= width or name == names[0]:
+            columns[name] = SHORT[name]
+            taken += wide
+    for row in rows:
+        row["what"] = _cut(row["what"], max(SHORTEST, width - taken))
+    return columns, rows
+
+
+def _row(measured: Measured, arm, names: list[str]) -> dict[str, str]:
+    fallen = measured.collapse.get(arm.key)
+    row = {"arm": arm.key, "what": arm.name, "seeds": f"{arm.n} of {sum(arm.states.values())}"}
+    row[COLLAPSED] = str(fallen.count) if fallen else NONE
+    return row | {name: str(cell(measured, arm, name)) if arm.n else NONE for name in names}
+
+
+def _width(rows: list[dict[str, str]], column: str, heading: str) -> int:
+    return max(len(heading), *(len(row[column]) for row in rows)) + GAP
+
+
+def _cut(name: str, room: int) -> str:
+    """Names are told apart by their ends as often as by their starts, so what is left out is in the middle."""
+    half = room // 2
+    return name if len(name) <= room else f"{name[: half - 1]}\N{HORIZONTAL ELLIPSIS}{name[half - room :]}"

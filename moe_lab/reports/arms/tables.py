@@ -1,0 +1,273 @@
+"""The tables of a report of many runs, in words: arms x metrics with intervals and marks, effects, agreement, runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moe_lab.metrics import METRICS
+from moe_lab.reports.arms.collect import FINISHED, Arm
+from moe_lab.reports.arms.data import agreement_rows
+from moe_lab.reports.arms.decomposition import Decomposition
+from moe_lab.reports.arms.findings import changed, shown
+from moe_lab.reports.arms.measured import ERROR, SHARE, Measured, Quantity
+from moe_lab.reports.choices import ABSENT
+from moe_lab.reports.headline import BETTER, LABELS
+from moe_lab.reports.numbers import NBSP, NONE, UNDEFINED, signed
+from moe_lab.statistics import Factorial
+
+#: up to so many arms stand side by side as columns; more are rows
+COLUMNS = 5
+#: marks a mean over two kinds of run
+MIXED = "\N{DAGGER}"
+
+#: title, note, what the names of its metrics begin with, and the metrics that stand beside
+NAMED_TABLES = (
+    (
+        "Beside the reference decompositions",
+        "I(E;Y)/H(E) of decompositions that nobody trained as a mixture. Information above these, not above zero, is "
+        "what training the gate has added.",
+        ("reference_information_per_usage: ",),
+        (SHARE,),
+    ),
+    (
+        "Specialized in what",
+        "I(E;A)/H(E): the share of the experts' usage that follows an attribute of the samples. Look at each beside "
+        "its null, and at what is left given the class, among the metrics below.",
+        ("attribute_information_per_usage: ",),
+        (),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mean, its interval (empty without one) and its mark."""
+
+    text: str
+    ends: str = ""
+    mark: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}{self.mark} ({self.ends})" if self.ends else f"{self.text}{self.mark}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """``keyed`` says that the first column holds keys of arms, else the header does."""
+
+    header: list[str]
+    rows: list[list[Cell]]
+    keyed: bool
+
+
+def main_metrics(measured: Measured) -> list[str]:
+    """The metrics of the headline and those that stand beside it, as far as they vary."""
+    tasks = [
+        task
+        for task, name in (("classification", ERROR), ("regression", "test_rmse_sd"))
+        if name in measured.quantities
+    ]
+    named = dict.fromkeys(name for task in tasks or ["classification"] for name in LABELS[task])
+    varying = set(measured.varying) | set(measured.primary)
+    return [name for name in named if name in varying]
+
+
+def named_tables(measured: Measured) -> list[tuple[str, str, Table]]:
+    """Title, note and table of what goes by a name: reference decompositions, attributes."""
+    found = []
+    for title, note, whole, beside in NAMED_TABLES:
+        names = [name for name in measured.quantities if name.startswith(whole)]
+        if names:
+            beside = [name for name in beside if name in measured.quantities]
+            found.append((title, note, metric_table(measured, [*beside, *names])))
+    return found
+
+
+def metric_table(measured: Measured, names: Sequence[str]) -> Table:
+    """Arms x metrics: metrics as rows where the arms are few, else arms as rows."""
+    arms = measured.shown
+    heads = [_head(measured.quantities[name]) for name in names]
+    if len(arms) <= COLUMNS:
+        rows = [
+            [Cell(head), *(cell(measured, arm, name) for arm in arms), Cell(bounds(measured, name))]
+            for head, name in zip(heads, names, strict=True)
+        ]
+        return Table(["metric", *(arm.key for arm in arms), ""], rows, keyed=False)
+    rows = [[Cell(arm.key), *(cell(measured, arm, name) for name in names)] for arm in arms]
+    return Table(["arm", *heads], rows, keyed=True)
+
+
+def _head(quantity: Quantity) -> str:
+    """Of what goes by a name, the name."""
+    return quantity.axis.rpartition(": ")[2]
+
+
+def cell(measured: Measured, arm: Arm, name: str) -> Cell:
+    """A mean with its interval; a star where it differs from the baseline beyond chance, family-wise."""
+    found, quantity = measured.summaries[name].get(arm.key), measured.quantities[name]
+    if found is None:
+        return Cell(NONE if all(name not in one.metrics for one in arm.counted) else _without(measured, arm, name))
+    comparison = measured.comparisons.get((arm.key, name))
+    certain = found.low is None or found.low == found.high
+    ends = "" if certain else f"{shown(quantity, found.low)} to {shown(quantity, found.high)}"
+    mark = ("*" if comparison and comparison.sure else "") + (MIXED if found.warning else "")
+    return Cell(shown(quantity, found.mean), ends, mark)
+
+
+def _without(measured: Measured, arm: Arm, name: str) -> str:
+    """``undefined``, or a dash where the metric is none of the arm's task."""
+    metric, task = METRICS.get(name.partition(": ")[0]), "classification" if arm.values(ERROR) else "regression"
+    return NONE if metric and not metric.serves(task) else UNDEFINED
+
+
+def bounds(measured: Measured, name: str) -> str:
+    return BETTER[measured.quantities[name].better]
+
+
+def mixed(measured: Measured, names: Sequence[str]) -> str:
+    """What the dagger says, where there is one."""
+    if not any(one.warning for name in names for one in measured.summaries[name].values()):
+        return ""
+    return (
+        f"{MIXED} Some runs collapsed, or the seeds fall into two groups: the mean mixes two kinds of run, and no "
+        "interval holds well; look at the seeds below."
+    )
+
+
+def reasons(measured: Measured, names: Sequence[str]) -> list[str]:
+    """Why values are undefined: a sentence a metric, reason and arms."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        for arm in measured.shown:
+            for one in arm.counted:
+                entry = one.metrics.get(name) or {}
+                if entry and name not in one.scalars and _without(measured, arm, name) == UNDEFINED:
+                    found.setdefault((name, str(entry.get("reason"))), []).append(arm.key)
+    return [
+        f"{measured.quantities[name].label}: {reason} ({', '.join(_times(key, keys) for key in dict.fromkeys(keys))})"
+        for (name, reason), keys in found.items()
+    ]
+
+
+def _times(key: str, keys: Sequence[str]) -> str:
+    count = keys.count(key)
+    return key if count == 1 else f"{key}, {count} runs"
+
+
+def arm_table(measured: Measured) -> list[list[str]]:
+    """A row an arm: key, what tells it apart, how many seeds finished, what became of the others."""
+    varying, single = measured.collection.varying, measured.collection.single
+    return [
+        [arm.key, *([arm.levels[key] for key in varying] or [arm.name])]
+        + [", ".join(one.name for one in arm.members) if single else str(arm.n), _states(arm)]
+        for arm in measured.arms
+    ]
+
+
+def arm_header(measured: Measured) -> list[str]:
+    """The columns of ``arm_table``; of single runs their name in place of their number."""
+    varying = measured.collection.varying or ["what was told"]
+    return ["", *varying, "run" if measured.collection.single else "seeds finished", ""]
+
+
+def seeds(measured: Measured) -> str:
+    """Which seeds finished, where all arms have the same and they can be listed."""
+    found = {tuple(one.seed_word for one in arm.counted) for arm in measured.shown}
+    words = next(iter(found), ())
+    if len(found) != 1 or len(words) > 20:
+        return ""
+    return f"{'Seeds' if len(words) > 1 else 'Seed'} of every arm: {', '.join(words)}."
+
+
+def _states(arm: Arm) -> str:
+    rest = [f"{count} {state}" for state, count in arm.states.items() if state != FINISHED]
+    return ", ".join(rest)
+
+
+def factorial_tables(measured: Measured) -> list[dict[str, Any]]:
+    """For each primary metric the effects and the levels."""
+    return [
+        _factorial_table(measured.quantities[name], found)
+        for name, found in measured.factorials.items()
+        if isinstance(found, Factorial)
+    ]
+
+
+def no_factorial(measured: Measured) -> list[str]:
+    """Why there is no analysis: a sentence a reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, found in measured.factorials.items():
+        if isinstance(found, str):
+            reasons.setdefault(found, []).append(measured.quantities[name].label)
+    return [f"No factorial analysis of {' and '.join(labels)}: {reason}." for reason, labels in reasons.items()]
+
+
+def _factorial_table(quantity: Quantity, found: Factorial) -> dict[str, Any]:
+    effects = [
+        [row.name, _percent(row.share), _range(row.low, row.high), str(row.df), _number(row.f), _p(row.p)]
+        for row in found.effects
+    ]
+    levels = [
+        [
+            f"{factor}={level}" if level != ABSENT else f"{factor}: none",
+            changed(quantity, one.mean),
+            _level_ends(quantity, one),
+        ]
+        for factor, by_level in found.levels.items()
+        for level, one in by_level.items()
+    ]
+    unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
+    return {"label": quantity.label, "effects": effects, "levels": levels, "unit": unit}
+
+
+def _level_ends(quantity: Quantity, one) -> str:
+    return "" if one.low is None else f"{changed(quantity, one.low)} to {changed(quantity, one.high)}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f}{NBSP}%"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return NONE if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f}{NBSP}%"
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.1f}"
+
+
+def _p(value: float | None) -> str:
+    return NONE if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def agreement_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
+    """A row an arm: pairs, excess with its interval, ARI beside its null, matched share beside its null."""
+    return [
+        [row["arm"], f"{row['pairs'] - row['undefined_pairs']} of {row['pairs']}"]
+        + [_two(row["excess"]), _two_range(row["excess_low"], row["excess_high"])]
+        + [_two(row[name]) for name in ("ari", "null_ari", "ami")]
+        + [_percent(row[name]) if row[name] is not None else UNDEFINED for name in ("matched", "null_matched")]
+        for row in agreement_rows(decomposed)
+    ]
+
+
+def _two(value: float | None) -> str:
+    return NONE if value is None else signed(f"{value:.2f}")
+
+
+def _two_range(low: float | None, high: float | None) -> str:
+    return NONE if low is None or high is None else f"{_two(low)} to {_two(high)}"
+
+
+def run_table(measured: Measured) -> tuple[list[str], list[list[str]]]:
+    """A row a run: arm, run, seed, status, the primary metrics, and what went wrong."""
+    names = [name for name in measured.primary if name in measured.quantities]
+    header = ["arm", "run", "seed", "status", *(measured.quantities[name].axis for name in names), ""]
+    rows = [
+        [arm.key, one.name, one.seed_word, one.state]
+        + [shown(measured.quantities[name], one.scalars[name]) if name in one.scalars else NONE for name in names]
+        + [f"repeats {one.repeats}" if one.repeats is not None else one.error or ""]
+        for arm in measured.arms
+        for one in arm.members
+    ]
+    return header, rows

@@ -1,0 +1,197 @@
+"""report.json, the CSVs, report.md and report.html of many runs."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from moe_lab.reports.arms import tables
+from moe_lab.reports.arms.collect import collect
+from moe_lab.reports.arms.curves import learning_curves
+from moe_lab.reports.arms.data import (
+    arm_rows,
+    comparison_rows,
+    factorial_rows,
+    pair_rows,
+    report_data,
+    run_rows,
+    value_rows,
+)
+from moe_lab.reports.arms.decomposition import Decomposition, decompositions
+from moe_lab.reports.arms.dots import dots
+from moe_lab.reports.arms.experts import agreement_maps, class_maps, loads, usage_over_time
+from moe_lab.reports.arms.findings import OVER, findings, shown, states, with_unit
+from moe_lab.reports.arms.look import Look
+from moe_lab.reports.arms.measured import Measured
+from moe_lab.reports.arms.overview import overview
+from moe_lab.reports.arms.scatter import information, trade_off
+from moe_lab.reports.page import render_html, render_markdown
+from moe_lab.reports.picture import Picture
+from moe_lab.reports.section import Section
+from moe_lab.store.atomic import write_csv, write_json, write_text
+from moe_lab.store.run import Run
+
+#: with more arms than this the table of all metrics is left to the CSV
+ALL_METRICS_ARMS = 60
+
+
+class ArmsReport:
+    """The report of many runs, by arms. What it says is decided when it is made; ``write`` writes it."""
+
+    def __init__(self, runs: Sequence[Run], against: str | None = None) -> None:
+        """Raises: RunError where there is no run, a file is broken, or ``against`` names no one arm."""
+        self.measured = Measured(collect(runs), against)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a run."""
+        return run_rows(self.measured.collection, self.measured)
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the first screen says."""
+        return [*findings(self.measured), f"{states(self.measured.collection)}."]
+
+    def overview(self, width: int) -> list[tuple[dict[str, str], list[dict[str, str]]]]:
+        """Tables for a terminal of this width: (column -> heading, rows)."""
+        return overview(self.measured, width)
+
+    def write(self, claim: Callable[[], Path]) -> Path:
+        """Write all files into the folder that ``claim`` makes once everything has been read; the path of report.html.
+
+        The same runs give the same bytes. Raises: RunError where a finished run lacks a file, and claims no folder.
+        """
+        measured = self.measured
+        decomposed = decompositions(measured.shown)
+        data = report_data(measured, decomposed)
+        sections = _sections(measured, decomposed)
+        context = _context(measured, decomposed, sections)
+        pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
+        out = claim()
+        write_json(out / "report.json", data)
+        for name, rows in (
+            ("runs", data["runs"]),
+            ("values", value_rows(measured)),
+            ("arms", arm_rows(measured)),
+            ("comparisons", comparison_rows(measured)),
+            ("factorial", factorial_rows(measured)),
+            ("agreement", data["agreement"]),
+            ("pairs", pair_rows(decomposed)),
+        ):
+            if rows:
+                write_csv(out / f"{name}.csv", rows)
+        for section in sections:
+            for picture in section.pictures:
+                picture.save(out)
+        for name, text in zip(("report.md", "report.html"), pages, strict=True):
+            write_text(out / name, text)
+        return out / "report.html"
+
+
+def comparison(runs: Sequence[Run], *, against: str | None = None) -> list[dict[str, Any]]:
+    """A row a run: arm, run (its name), status, seed, the choices in which arms differ, and every metric that is one
+    number, as metrics.json has it (None where a run has none). Raises: RunError as ``ArmsReport`` does."""
+    return ArmsReport(runs, against).rows
+
+
+def write_comparison(runs: Sequence[Run], claim: Callable[[], Path], *, against: str | None = None) -> Path:
+    """Write the report of many runs into the folder that ``claim`` makes once everything has been read; the path of its
+    report.html. Raises: RunError as ``ArmsReport`` and ``ArmsReport.write`` do."""
+    return ArmsReport(runs, against).write(claim)
+
+
+def _sections(measured: Measured, decomposed: Sequence[Decomposition]) -> list[Section]:
+    look = Look(measured.arms)
+    overview = [one for one in (trade_off(measured, look), information(measured, look)) if one]
+    curves = learning_curves(measured.arms, look)
+    main = tables.main_metrics(measured)
+    rest = [name for name in measured.varying if name not in main]
+    if measured.collection.single and len(measured.shown) <= tables.COLUMNS:
+        # a point an arm says nothing that the table does not
+        main, rest = [], []
+    return [
+        section
+        for section in (
+            Section("At a glance", tuple(overview)),
+            Section("Training", tuple(curves)),
+            Section("Use of the experts", _use(decomposed)),
+            Section("Metric by metric", tuple(dots(measured, name, look) for name in main)),
+            Section("All other metrics", tuple(dots(measured, name, look) for name in rest)),
+        )
+        if section.pictures
+    ]
+
+
+def _use(decomposed: Sequence[Decomposition]) -> tuple[Picture, ...]:
+    if not decomposed:
+        return ()
+    found = loads(decomposed), usage_over_time(decomposed), class_maps(decomposed), agreement_maps(decomposed)
+    return tuple(one for one in found if one)
+
+
+def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: Sequence[Section]) -> dict[str, Any]:
+    collection, look = measured.collection, Look(measured.arms)
+    main = tables.main_metrics(measured)
+    every = measured.varying if len(measured.shown) <= ALL_METRICS_ARMS else []
+    run_header, run_rows_ = tables.run_table(measured)
+    sentences = findings(measured)
+    return {
+        "title": _title(measured),
+        "lead": sentences[0],
+        "more": sentences[1:],
+        "states": states(collection),
+        "all_finished": all(one.counts for one in collection.members) and not collection.refused,
+        "single": collection.single,
+        "over": OVER,
+        "family": _family(measured),
+        "colours": look.colour,
+        "baseline": measured.baseline.key if measured.comparisons else "",
+        "arm_header": tables.arm_header(measured),
+        "arms": tables.arm_table(measured),
+        "same": collection.same,
+        "refused": collection.refused,
+        "headline": tables.metric_table(measured, main) if main else None,
+        "all_metrics": tables.metric_table(measured, every) if len(every) > len(main) else None,
+        "constant": {
+            one.label: with_unit(one, shown(one, value))
+            for name, value in measured.constant.items()
+            for one in [measured.quantities[name]]
+        },
+        "seeds": tables.seeds(measured),
+        "mixed": tables.mixed(measured, main),
+        "names": {arm.key: arm.name for arm in measured.arms},
+        "reasons": tables.reasons(measured, main),
+        "named": tables.named_tables(measured),
+        "factorials": tables.factorial_tables(measured),
+        "no_factorial": tables.no_factorial(measured),
+        "agreement": tables.agreement_table(decomposed),
+        "crossed": [
+            [one.arm.key, name, f"{found.mean:.2f}"] for one in decomposed for name, found in one.crossed.items()
+        ],
+        "run_header": run_header,
+        "runs": run_rows_,
+        "sections": sections,
+    }
+
+
+def _title(measured: Measured) -> str:
+    runs, arms = len(measured.collection.members), len(measured.arms)
+    return f"{runs} run{'s' if runs != 1 else ''}, {arms} arm{'s' if arms != 1 else ''}"
+
+
+def _family(measured: Measured) -> str:
+    """What a star means, and over what."""
+    found = next(iter(measured.comparisons.values()), None)
+    if found is None:
+        return ""
+    names = " and ".join(measured.quantities[name].label for name in measured.primary)
+    few = sum(one.too_few for one in measured.comparisons.values())
+    text = (
+        f"* differs from {measured.baseline.key} beyond chance: exact paired sign-flip test over shared seeds, 5 % "
+        f"after Holm over the declared family of {found.family} ({names}; every arm but {measured.baseline.key}). "
+        "Other metrics carry no stars."
+    )
+    if few:
+        text += (
+            f" Too few seeds in {few} of {found.family}: with fewer than {found.needed} none could be beyond chance."
+        )
+    return text

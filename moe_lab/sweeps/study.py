@@ -1,0 +1,169 @@
+"""A study: the arms of a published table as one sweep, over the same seeds."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+from moe_lab.config.messages import did_you_mean, there_are
+from moe_lab.errors import ConfigError
+from moe_lab.store.run import Run
+from moe_lab.sweeps.plan import Plan, Planned, plan
+from moe_lab.sweeps.study_file import Arm, Row, StudyFile, combinations, read_study
+
+#: words of every study that has settings to choose from
+PROTOCOLS = {"protocol": ("paper", "fair"), "grid": ("published", "full")}
+VALIDATION_ERROR = "validation_error_rate"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run of a study: its arm, its setting (words) and its seed; ``tuning`` where it only serves to choose one."""
+
+    arm: str
+    setting: tuple[str, ...]
+    seed: int
+    job: Planned
+    tuning: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as its words have it.
+
+    choices: of the study's own words, such as dataset=mnist.
+    extra:   words of the user for all arms, which make it another study than the published one.
+    """
+
+    name: str
+    file: StudyFile
+    choices: dict[str, str]
+    protocol: str
+    grid: str
+    seeds: int
+    extra: tuple[str, ...]
+
+    @property
+    def arms(self) -> dict[str, Arm]:
+        return self.file.arms_of(self.choices)
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        return self.file.rows_of(self.choices)
+
+    @property
+    def notes(self) -> list[str]:
+        return [choice.note for choice in self.file.chosen(self.choices) if choice.note]
+
+    @property
+    def folder_name(self) -> str:
+        """Where its runs go unless said otherwise: the same words go on with the same folder."""
+        parts = [self.name, *self.choices.values()]
+        if self.has_settings:
+            parts += ["fair"] if self.protocol == "fair" else ["paper", self.grid]
+        return "-".join(parts)
+
+    @property
+    def has_settings(self) -> bool:
+        return any(arm.settings for arm in self.arms.values())
+
+
+def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, *, quick: bool = False) -> Study:
+    """The study ``name`` with the user's words. Raises ConfigError where a word of the study has an unknown value, and
+    where protocol=fair is asked of one that has no fair settings."""
+    file = read_study(name, config_dir)
+    options = {key: tuple(values) for key, values in file.choices.items()}
+    if file.fair is not None:
+        options |= PROTOCOLS
+    picked = {key: values[0] for key, values in options.items()}
+    extra = []
+    for word in words:
+        key, _, value = word.partition("=")
+        if key not in options:
+            extra.append(word)
+        elif value not in options[key]:
+            raise ConfigError(
+                f"{word}: study {name} has no such {key}.{did_you_mean(value, options[key])}{there_are(options[key])}"
+            )
+        else:
+            picked[key] = value
+    protocol, grid = picked.pop("protocol", "paper"), picked.pop("grid", "published")
+    seeds = file.quick.seeds if quick and file.quick.seeds else file.seeds
+    return Study(name, file, picked, protocol, grid, seeds, (*(file.quick.words if quick else ()), *extra))
+
+
+def reported(study: Study, settings: Mapping[str, Sequence[tuple[str, ...]]], **kind: object) -> list[Trial]:
+    """The runs whose numbers are shown: every arm in its ``settings``, over the study's seeds."""
+    return _trials(study, settings, range(study.seeds), **kind)
+
+
+def published_settings(study: Study) -> dict[str, list[tuple[str, ...]]]:
+    """Arm -> its settings under protocol=paper: the printed one, or all."""
+    if study.grid == "full":
+        return {name: combinations(arm.settings) for name, arm in study.arms.items()}
+    printed = {name: {key: [value] for key, value in arm.printed.items()} for name, arm in study.arms.items()}
+    return {name: combinations(grid) for name, grid in printed.items()}
+
+
+def tuning(study: Study, **kind: object) -> list[Trial]:
+    """protocol=fair: every arm in each of its fair settings, over the tuning seeds. Raises ConfigError where arms have
+    different numbers of settings."""
+    settings = {name: combinations(arm.fair) for name, arm in study.arms.items()}
+    if len({len(one) for one in settings.values()}) > 1:
+        counts = ", ".join(f"{name} {len(one)}" for name, one in settings.items())
+        raise ConfigError(f"study {study.name}: a fair comparison gives every arm as many settings: {counts}")
+    assert study.file.fair is not None
+    return _trials(study, settings, study.file.fair.tuning_seeds, tuning=True, **kind)
+
+
+def tuned_settings(trials: Sequence[Trial], runs: Mapping[str, Run]) -> dict[str, list[tuple[str, ...]]]:
+    """Arm -> the setting with the lowest mean validation error at the last epoch; of equal ones the first. A setting
+    of which a run did not finish is out. ``runs`` by the name of their job. Raises ConfigError where an arm has none
+    left."""
+    errors: dict[str, dict[tuple[str, ...], list[float | None]]] = {}
+    for trial in trials:
+        run = runs[trial.job.name]
+        value = run.history[-1].get(VALIDATION_ERROR) if run.finished else None
+        errors.setdefault(trial.arm, {}).setdefault(trial.setting, []).append(value)
+    best = {}
+    for arm, of_settings in errors.items():
+        whole = {setting: mean(values) for setting, values in of_settings.items() if None not in values}
+        if not whole:
+            raise ConfigError(f"arm {arm}: no setting finished on all tuning seeds, so none can be chosen")
+        best[arm] = [min(whole, key=whole.__getitem__)]
+    return best
+
+
+def plan_of(trials: Sequence[Trial], words: Sequence[str]) -> Plan:
+    """One plan of all trials; arms that come to the same config are trained once."""
+    jobs = {trial.job.job.key: trial.job for trial in trials}
+    return Plan(list(words), list(jobs.values()))
+
+
+def _trials(
+    study: Study,
+    settings: Mapping[str, Sequence[tuple[str, ...]]],
+    seeds: Sequence[int],
+    *,
+    tuning: bool = False,
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+) -> list[Trial]:
+    fair = study.file.fair.words if study.protocol == "fair" and study.file.fair else []
+    trials = []
+    for name, arm in study.arms.items():
+        for setting in settings[name]:
+            words = [*arm.words, *fair, *setting, *study.extra, f"seed={','.join(map(str, seeds))}"]
+            made = plan(words, config_dir, plugins)
+            by_seed = {planned.job.config["seed"]: planned for planned in made.jobs}
+            for seed in seeds:
+                job = _named(by_seed[seed], name, setting, seed)
+                trials.append(Trial(name, setting, seed, job, tuning))
+    return trials
+
+
+def _named(planned: Planned, arm: str, setting: Sequence[str], seed: int) -> Planned:
+    values = [f"{word.partition('=')[0].rpartition('.')[2]}={word.partition('=')[2]}" for word in setting]
+    text = re.sub(r"[^A-Za-z0-9._+=,-]", "", ",".join([arm.replace(" ", "_").replace("_+_", "+"), *values]))[:80]
+    return replace(planned, name=f"{text},seed={seed}-{planned.job.key[:8]}")

@@ -1,0 +1,79 @@
+"""Recipes that begin with the experts of a finished run."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.layers import count_parameters
+from moe_lab.mixture import Learner
+from moe_lab.networks.frozen import read_run
+from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Course, Recipe
+
+#: where a learner's state has its experts
+EXPERTS = "mixture.experts."
+
+
+class FromRun(Recipe):
+    """Takes over the experts of the finished run in folder ``run``, and holds them still for a while: their parameters
+    get no gradient, and their batch normalization, where they have any, uses what it has seen.
+
+    Of the folder only files are read, nothing is run. Raises ConfigError where it holds no finished run.
+    """
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._state: dict[str, Tensor] | None = None
+
+    @abstractmethod
+    def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
+        """Whether the experts stand still in an epoch, from 0."""
+
+    def begin(self, course: Course) -> None:
+        """Before the first step of all."""
+        take_over(course.learner.mixture.experts, self.state_of_run, EXPERTS)
+
+    @property
+    def state_of_run(self) -> dict[str, Tensor]:
+        """The learner's state of the finished run."""
+        if self._state is None:
+            _, self._state = read_run(Path(self._run).expanduser())
+        return self._state
+
+    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+        if not count_parameters(learner.mixture.gate):
+            return "needs a gate that learns, while the experts stand still: take gate=softmax"
+        if fits(learner.mixture.experts, self.state_of_run, EXPERTS):
+            return None
+        return (
+            f"needs experts like those of {self._run}, and these are of another kind, number or size: take its experts "
+            "and data set"
+        )
+
+    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+        if len({one.epochs for one in trainers}) > 1:
+            return "runs of one stack let their experts go in the same epoch, and these have several trainer.epochs"
+        return None
+
+    def before_step(self, course: Course, epoch: int, batch: int) -> None:
+        if epoch == batch == 0:
+            self.begin(course)
+        held, experts = self.holds_experts(course.trainers[0], epoch), course.learner.mixture.experts
+        experts.requires_grad_(not held)
+        experts.train(not held)
+
+
+def fits(part: nn.Module, state: dict[str, Tensor], prefix: str) -> bool:
+    """Whether ``state`` has, below ``prefix``, what the part keeps, in the same shapes."""
+    theirs = {name.removeprefix(prefix): one.shape for name, one in state.items() if name.startswith(prefix)}
+    return {name: one.shape for name, one in part.state_dict().items()} == theirs
+
+
+@torch.no_grad()
+def take_over(part: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
+    """Write into the part, of one run or of all runs of a stack, what ``state`` has below ``prefix``."""
+    for name, own in part.state_dict().items():
+        own.copy_(state[prefix + name])

@@ -1,0 +1,44 @@
+"""A new gate for the experts of a finished run."""
+
+from moe_lab.mixture import Learner
+from moe_lab.parts import Body
+from moe_lab.training.from_run import FromRun, fits, take_over
+from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Course
+
+BODY = "mixture.gate.score.body."
+
+
+class Distillation(FromRun):
+    """A gate of its own, such as softmax, learns to use the experts of a finished run, such as one with attentive gate.
+
+    The experts are copied and stand still to the end. The body of the gate begins as a copy of the other gate's, its
+    last layer is new. It learns from the data by the run's own objective; the other gate teaches nothing. So a mixture
+    whose gate needs all experts becomes one whose gate does not. The paper trains it without regularizers, for as many
+    epochs as the other.
+    Source: Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (the distilled mixtures).
+
+    run: folder of the finished run, of the same data set, experts and body of the gate.
+    """
+
+    def __init__(self, *, run: str) -> None:
+        super().__init__(run)
+
+    def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
+        return True
+
+    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+        body = _body(learner)
+        if body is None:
+            return "needs a gate with a body of its own: take gate=softmax"
+        if not fits(body, self.state_of_run, BODY):
+            return f"needs a gate whose body is like that of {self._run}: take its gate/score/body, or recipe=two_step"
+        return super().lack(learner, trainer)
+
+    def begin(self, course: Course) -> None:
+        super().begin(course)
+        take_over(_body(course.learner), self.state_of_run, BODY)
+
+
+def _body(learner: Learner) -> Body | None:
+    return getattr(getattr(learner.mixture.gate, "score", None), "body", None)

@@ -1,0 +1,24 @@
+"""First the experts, then the gate, then all."""
+
+from moe_lab.ranges import Fraction
+from moe_lab.training.from_run import FromRun
+from moe_lab.training.options import Trainer
+
+
+class TwoStep(FromRun):
+    """The experts of a finished run, which was trained without a gate, then a new gate, then all together.
+
+    Step one is a run of its own, with gate=loudest, or with gate=uniform objective=peeking. Step two is this one: the
+    gate alone learns in the first ``gate_share`` of the epochs, while the experts stand still, and then both.
+    Source: the code of arXiv:2302.14703 (no-gate models), half of the epochs each.
+
+    run:        folder of the finished run, of the same data set and experts.
+    gate_share: share of the epochs in which the gate learns alone; 1: the experts stay as they are.
+    """
+
+    def __init__(self, *, run: str, gate_share: Fraction = 0.5) -> None:
+        super().__init__(run)
+        self._gate_share = gate_share
+
+    def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
+        return epoch < self._gate_share * trainer.epochs

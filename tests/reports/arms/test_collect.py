@@ -1,0 +1,142 @@
+"""Which runs are an arm, what it is called, and what became of the runs that did not finish."""
+
+import json
+
+import pytest
+
+from moe_lab.errors import RunError
+from moe_lab.reports.arms.collect import collect
+from moe_lab.reports.arms.findings import states
+from moe_lab.reports.arms.naming import arm_name, told, typed, word
+from moe_lab.reports.choices import ABSENT
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (0.001, "0.001"),
+        (["importance", "z_loss"], "[importance,z_loss]"),
+        ({"_target_": "mine.Gate", "k": 2}, "Gate"),
+        ({"a": 1}, "{a:1}"),
+        ("softmax", "softmax"),
+    ],
+)
+def test_words(value, text):
+    assert word(value) == text
+
+
+def test_seeds_and_what_decides_nothing_are_not_told():
+    differs = {"gate": "attentive", "seed": 3, "seed_init": 1, "device": "cpu", "trainer.threads": 2}
+    assert told(differs) == {"gate": "attentive"}
+    assert typed(["+gate=softmax", "seed=1", "regularizer=[a, b]"]) == {"gate": "softmax", "regularizer": "[a,b]"}
+
+
+def test_names_leave_out_what_an_arm_does_not_have():
+    assert arm_name({"gate": "softmax", "regularizer": "[]", "regularizers.z_loss.weight": ABSENT}) == "gate=softmax"
+    assert arm_name({"regularizer": "[]"}) == "regularizer=[]"
+
+
+def test_arms_are_told_by_what_varies(grid):
+    found = collect(grid({"softmax": [0.1, 0.2], "attentive": [0.1, 0.3]}))
+    assert [(arm.key, arm.name, arm.n) for arm in found.arms] == [
+        ("A", "gate=softmax", 2),
+        ("B", "gate=attentive", 2),
+    ]
+    assert found.varying == ["gate"] and found.same["dataset"] == "digits"
+    assert not found.single
+    assert found.arms[1].values("test_error_rate") == {("0", "0", "0"): 0.1, ("1", "1", "1"): 0.3}
+
+
+def test_a_value_that_was_not_told_is_looked_up(light):
+    runs = [
+        light("a", {}),
+        light("b", {"k": 2, "experts.count": 10}, left_open=()),
+        light("c", {}, choices={"gate": "softmax"}),
+    ]
+    assert collect(runs[:2]).arms[0].levels == {"k": "5", "experts.count": ABSENT}
+    open_k = light("d", {"gate": "top_k"}, left_open=("k",))
+    assert [arm.levels["k"] for arm in collect([runs[1], open_k]).arms] == ["2", "default"]
+    # nothing varies: the one arm has a name all the same
+    assert collect([runs[0], runs[2]]).arms[0].name == "everything at its default"
+
+
+def test_seeds_may_be_set_apart(light):
+    [arm] = collect([light("a", {"seed_init": 1}), light("b", {"seed_init": 1, "seed_order": 2})]).arms
+    assert [one.seed for one in arm.counted] == [("1", "0", "0"), ("1", "2", "0")]
+    assert arm.counted[1].seed_word == "0 (init 1, order 2)"
+
+
+def test_a_seed_that_was_run_twice_counts_once(light):
+    failed = light("first", {}, status="failed")
+    runs = [failed, light("second", {}, {"test_error_rate": 0.1}), light("third", {}, {"test_error_rate": 0.2})]
+    found = collect(runs)
+    assert found.arms[0].values("test_error_rate") == {("0", "0", "0"): 0.1}
+    assert [(one.name, one.repeats) for one in found.members] == [
+        ("second", None),
+        ("third", "second"),
+        ("first", "second"),
+    ]
+    assert states(found) == "1 of 1 run finished; 2 repeat the seeds of others and are not counted"
+
+
+def test_what_did_not_finish_is_counted(light):
+    runs = [light(f"r{seed}", {"seed": seed}, {"test_error_rate": 0.1}) for seed in range(3)]
+    runs += [light("bad", {"seed": 3}, status="failed", error="boom"), light("nan", {"seed": 4}, status="diverged")]
+    runs += [light("later", {"seed": 5}, status="planned")]
+    found = collect(runs)
+    assert states(found) == "3 of 6 runs finished; 1 diverged; 1 failed; 1 not started"
+    assert found.arms[0].states == {"finished": 3, "diverged": 1, "failed": 1, "not started": 1}
+
+
+def test_the_plan_gives_order_missing_jobs_and_refusals(light, tmp_path):
+    runs = [light("a", {"gate": "attentive"}), light("b", {})]
+    jobs = [
+        {"name": "b", "differs": {}},
+        {"name": "a", "differs": {"gate": "attentive"}},
+        {"name": "gone", "differs": {"gate": "attentive", "seed": 1}},
+        {"name": "new", "differs": {"gate": "top_k"}},
+    ]
+    refused = [{"words": ["gate=soft_moe", "k=2"], "reason": "no k"}]
+    (tmp_path / "plan.json").write_text(json.dumps({"jobs": jobs, "refused": refused}))
+    found = collect(runs)
+    assert [(arm.name, dict(arm.states)) for arm in found.arms] == [
+        ("gate=softmax", {"finished": 1}),
+        ("gate=attentive", {"finished": 1, "not started": 1}),
+        ("gate=top_k", {"not started": 1}),
+    ]
+    assert found.refused == (("gate=soft_moe k=2", "no k"),)
+    assert states(found) == "2 of 4 runs finished; 2 not started; 1 refused"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"jobs": 3}'])
+def test_a_broken_plan_is_a_mistake(light, tmp_path, text):
+    run = light("a", {})
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(RunError, match="plan.json"):
+        collect([run])
+
+
+def test_no_run_is_a_mistake():
+    with pytest.raises(RunError, match="no run to report"):
+        collect([])
+
+
+def test_only_finite_numbers_and_known_names_are_scalars(light):
+    values = {
+        "a": 1.5,
+        "b": None,
+        "c": [1, 2],
+        "d": (True, "count"),
+        "e": float("inf"),
+        "reference_x": ({"untrained": 0.5, "kmeans": None}, "fraction"),
+        "swap_drop": {"0-1": 0.5},
+    }
+    [member] = collect([light("a", {}, values)]).members
+    assert member.scalars == {"a": 1.5, "reference_x: untrained": 0.5}
+
+
+def test_more_arms_than_letters(light):
+    keys = [arm.key for arm in collect([light(str(k), {"k": k}) for k in range(28)]).arms]
+    assert keys[:2] == ["A", "B"] and keys[25:] == ["Z", "AA", "AB"]

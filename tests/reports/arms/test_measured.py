@@ -1,0 +1,178 @@
+"""What the report says of arms: best, by how much, how surely."""
+
+import pytest
+
+from moe_lab.errors import RunError
+from moe_lab.reports.arms.collect import collect
+from moe_lab.reports.arms.findings import findings
+from moe_lab.reports.arms.measured import Measured
+from moe_lab.reports.arms.overview import overview
+from moe_lab.reports.arms.tables import factorial_tables, main_metrics, metric_table, no_factorial
+from moe_lab.statistics import Factorial, summary
+
+S = "\N{NO-BREAK SPACE}"
+EIGHT = [0.040, 0.042, 0.044, 0.046, 0.041, 0.043, 0.045, 0.047]
+
+
+@pytest.fixture
+def sure(grid):
+    """The attentive gate is better by 1 point on each of eight seeds: 2 comparisons, p = 2 x 2 / 2^8."""
+    return Measured(collect(grid({"softmax": EIGHT, "attentive": [error - 0.01 for error in EIGHT]})))
+
+
+def test_the_arm_nearest_to_the_defaults_is_compared_with(sure):
+    assert sure.baseline.name == "gate=softmax"
+    assert set(sure.comparisons) == {("B", "test_error_rate"), ("B", "information_per_usage")}
+
+
+def test_a_sure_difference(sure):
+    comparison = sure.comparisons["B", "test_error_rate"]
+    assert comparison.adjusted_p == pytest.approx(2 * 2 / 256)
+    error, share = findings(sure)
+    low, high = (f"{100 * end:.1f}" for end in (summary(EIGHT).low - 0.01, summary(EIGHT).high - 0.01))
+    assert error.startswith(f"Lowest test error: B (gate=attentive) with 3.4{S}% ({low} to {high}, n = 8). Against A ")
+    assert "beyond chance (p = 0.016 after Holm over 2 comparisons)" in error
+    assert share.startswith("Highest I(E;Y) / H(load): B")
+
+
+def test_stars_stand_in_the_family_alone(sure):
+    table = metric_table(sure, main_metrics(sure))
+    assert table.header == ["metric", "A", "B", ""]
+    assert [row[0].text for row in table.rows] == ["Test error (%)", "I(E;Y) / H(load) (%)"]
+    assert [row[2].mark for row in table.rows] == ["*", "*"] and table.rows[0][1].mark == ""
+
+
+def test_too_few_seeds_are_said_to_be_too_few(grid):
+    found = Measured(collect(grid({"softmax": EIGHT[:3], "attentive": [e - 0.01 for e in EIGHT[:3]]})))
+    assert "too few seeds to be sure: 2 comparisons need at least 7" in findings(found)[0]
+    assert not any(one.sure for one in found.comparisons.values())
+
+
+def test_what_may_be_chance_is_said_to_be(grid):
+    worse = [error + (0.002 if turn % 2 else -0.003) for turn, error in enumerate(EIGHT)]
+    assert "which may be chance (p = " in findings(Measured(collect(grid({"softmax": EIGHT, "attentive": worse}))))[0]
+
+
+def test_where_the_baseline_is_best_the_next_is_told(grid):
+    found = Measured(collect(grid({"softmax": EIGHT[:3], "attentive": [0.1, 0.2, 0.3]})))
+    assert "A (gate=softmax) with 4.2" in findings(found)[0]
+    assert "the arm that others are compared with; next is B (gate=attentive) +15.8" in findings(found)[0]
+
+
+def test_single_runs_are_no_result(grid):
+    found = Measured(collect(grid({"softmax": [0.1], "attentive": [0.2]})))
+    assert findings(found)[0].startswith("Each arm is one seed (n = 1 an arm).")
+    assert found.comparisons == {} and found.factorials == {}
+
+
+def test_collapse_is_told_and_marked(grid):
+    errors = {"softmax": EIGHT[:5], "attentive": EIGHT[:5]}
+    found = Measured(collect(grid(errors, collapsed={"attentive": 2})))
+    # Clopper-Pearson of 2 of 5: 5.3 to 85.3 %
+    assert findings(found)[-1] == f"Collapsed to one expert: B in 2 of 5 seeds (5 to 85{S}%)."
+    assert metric_table(found, ["test_error_rate"]).rows[0][2].mark == "\N{DAGGER}"
+    columns, _ = overview(found, 100)[0]
+    assert "collapsed" in columns
+
+
+def test_one_arm_of_several_seeds(grid):
+    found = Measured(collect(grid({"softmax": EIGHT})))
+    assert findings(found)[0].startswith(f"8 seeds of one arm: test error 4.3{S}% (")
+    assert found.comparisons == {} and found.factorials == {}
+
+
+def test_nothing_finished(light):
+    found = Measured(collect([light("a", {}, status="failed")]))
+    assert findings(found) == ["No run has finished, so there are no test numbers."]
+
+
+def test_other_data_sets_are_not_compared(light):
+    runs = [
+        light(f"{data}-{seed}", {"dataset": data, "seed": seed}, {"test_error_rate": 0.1 * seed})
+        for data in ("digits", "mnist")
+        for seed in (1, 2)
+    ]
+    found = Measured(collect(runs))
+    assert found.comparisons == {}
+    assert "different data sets" in findings(found)[-1]
+
+
+def test_a_factorial_design_is_analysed(light):
+    runs = [
+        light(
+            f"{gate}-{k}-{seed}",
+            {"gate": gate, "k": k, "seed": seed},
+            {"test_error_rate": 0.1 * (gate == "b") + 0.01 * seed + 0.001 * (k * seed % 3)},
+        )
+        for gate in ("a", "b")
+        for k in (1, 2)
+        for seed in (1, 2, 3)
+    ]
+    found = Measured(collect(runs))
+    analysis = found.factorials["test_error_rate"]
+    assert isinstance(analysis, Factorial) and analysis.effects[0].name == "gate" and analysis.effects[0].share > 0.9
+    [table] = factorial_tables(found)
+    assert table["levels"][0][:2] == ["gate=a", "\N{MINUS SIGN}5.0"] and table["unit"] == "points"
+    assert any(sentence.startswith("Of the variance of test error, gate 9") for sentence in findings(found))
+    missing = Measured(collect(runs[:-3]))
+    [sentence] = no_factorial(missing)
+    assert sentence == "No factorial analysis of Test error: not every combination was run: gate=b k=2 is missing."
+
+
+def test_an_arm_is_named_by_its_key_or_its_words(grid, light):
+    runs = grid({"softmax": [0.1, 0.2], "attentive": [0.1, 0.2]})
+    both = light("both", {"gate": "attentive", "regularizer": ["importance"]}, {"test_error_rate": 0.1})
+    collection = collect([*runs, both])
+    assert Measured(collection, "B").baseline.key == "B"
+    # of the two attentive arms the one that was told less
+    assert Measured(collection, "gate=attentive").baseline.key == "B"
+    assert Measured(collection, "gate=attentive regularizer=[importance]").baseline.key == "C"
+    assert Measured(collection, "gate=softmax").baseline.key == "A"
+
+
+@pytest.mark.parametrize(
+    ("against", "text"),
+    [
+        ("gate=sofmax", r"no arm is that. There are: A \(gate=softmax\), B"),
+        ("nothing", "no arm is that"),
+        ("dataset=digits", "no arm is that"),
+        ("gate=later", "no run of this arm has finished"),
+    ],
+)
+def test_an_arm_that_is_not_there(grid, light, against, text):
+    runs = [*grid({"softmax": [0.1], "attentive": [0.2]}), light("later", {"gate": "later"}, status="running")]
+    with pytest.raises(RunError, match=text):
+        Measured(collect(runs), against)
+
+
+def test_an_ambiguous_arm(light):
+    runs = [light(str(k), {"gate": "top_k", "k": k}, {"test_error_rate": 0.1}) for k in (1, 2)]
+    with pytest.raises(RunError, match="fits several arms equally well: A"):
+        Measured(collect(runs), "gate=top_k")
+
+
+def test_the_terminal_is_not_overrun(grid):
+    errors = {gate: [0.01, 0.02, 0.04] for gate in ("softmax", "a_gate_of_a_very_long_name", "c", "d", "e", "f", "g")}
+    found = Measured(collect(grid(errors)))
+    for width in (80, 120):
+        [(columns, rows)] = overview(found, width)
+        taken = sum(max(len(heading), *(len(row[name]) for row in rows)) + 3 for name, heading in columns.items())
+        assert taken <= width
+        assert len(rows) == 7
+
+
+def test_few_single_runs_stand_side_by_side(grid):
+    found = Measured(collect(grid({"softmax": [0.1], "attentive": [0.2]})))
+    names, numbers = overview(found, 80)
+    assert [row["run"] for row in names[1]] == ["softmax-0", "attentive-0"]
+    assert numbers[0] == {"metric": "", "A": "A", "B": "B"}
+    assert numbers[1][0] == {"metric": "Test error (%)", "A": "10.0", "B": "20.0"}
+    assert len(overview(found, 30)) == 3
+
+
+def test_unknown_metrics_are_shown(light):
+    runs = [light(f"r{seed}", {"seed": seed}, {"reference_k$m_bits": 0.5 + seed, "constant": 3}) for seed in range(2)]
+    found = Measured(collect(runs))
+    assert found.quantities["reference_k$m_bits"].label == "reference k$m"
+    assert found.quantities["reference_k$m_bits"].definition == "not a metric of this version of moe-lab"
+    assert found.varying == ["reference_k$m_bits"] and found.constant == {"constant": 3}

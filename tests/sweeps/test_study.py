@@ -1,0 +1,198 @@
+"""Studies: a file of arms and published numbers, its plan, the choice of a fair setting, and the verdicts."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from moe_lab.errors import ConfigError
+from moe_lab.sweeps.study import open_study, plan_of, published_settings, reported, tuned_settings, tuning
+from moe_lab.sweeps.study_table import Measured, effects, levels, remarks, shown
+
+TINY = """
+# Two gates on digits.
+title: Two gates
+source: nobody 2026
+seeds: 2
+against: plain
+metrics: {test_error_rate: test error, usage_entropy_bits: H_u}
+choices:
+  size:
+    small: {words: [trainer.epochs=1, trainer.limit_batches=2, dataset.validation_share=0.1]}
+    large: {words: [trainer.epochs=3], note: takes longer}
+arms:
+  plain:
+    words: [gate=softmax]
+    fair: {trainer.lr: [1e-3, 1e-2]}
+  balanced:
+    words: [gate=softmax, "regularizer=[importance]"]
+    settings: {regularizers.importance.weight: [0.1, 1.0]}
+    printed: {regularizers.importance.weight: 1.0}
+    fair: {regularizers.importance.weight: [0.2, 0.4]}
+fair: {words: [trainer.weight_decay=0], tuning_seeds: [7]}
+quick: {seeds: 1, words: [trainer.epochs=1]}
+published:
+  - where: {size: small}
+    rows:
+      plain: {mean: {test_error_rate: [0.9, 0.1], usage_entropy_bits: [0.1, 0.01]}, n: 10}
+      balanced: {best: {test_error_rate: 0.5}, of: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("conf")
+    (folder / "study").mkdir()
+    (folder / "study" / "tiny.yaml").write_text(TINY)
+    return folder
+
+
+class FakeRun:
+    """A finished run with these numbers."""
+
+    finished = True
+
+    def __init__(self, error: float, usage: float, train: float = 0.0, validation: float = 0.0) -> None:
+        self.metrics = {"test_error_rate": {"value": error}, "usage_entropy_bits": {"value": usage}}
+        self.history = [{"train_error_rate": train, "validation_error_rate": validation}]
+
+
+def test_the_papers_study_has_its_arms(own):
+    asked = open_study("krishnamurthy2023", [])
+    assert asked.choices == {"dataset": "mnist"} and (asked.protocol, asked.grid) == ("paper", "published")
+    assert asked.folder_name == "krishnamurthy2023-mnist-paper-published"
+    counts = {
+        grid: sum(map(len, published_settings(open_study("krishnamurthy2023", [f"grid={grid}"])).values()))
+        for grid in ("published", "full")
+    }
+    # without the two distilled arms: one setting an arm; 4 + 2 * 5 weights + 2 * 2 * 6 betas
+    assert counts == {"published": 8, "full": 4 + 10 + 24}
+    assert set(asked.rows) == set(asked.arms) - {"gate as classifier"}
+    fashion = open_study("krishnamurthy2023", ["dataset=fashion_mnist"])
+    assert published_settings(fashion)["attentive + importance"] == [("regularizers.importance.weight=0.8",)]
+
+
+@pytest.mark.parametrize(
+    "dataset, arms",
+    [
+        ("mnist", ["single", "gate as classifier", "original", "attentive + importance"]),
+        ("fashion_mnist", ["original + similarity"]),
+        ("cifar100", ["attentive + similarity"]),
+    ],
+)
+def test_arms_of_the_paper_compose(dataset, arms):
+    asked = open_study("krishnamurthy2023", [f"dataset={dataset}"])
+    file = asked.file.model_copy(update={"arms": {name: asked.file.arms[name] for name in arms}, "seeds": 1})
+    asked = replace(asked, file=file, seeds=1)
+    trials = reported(asked, published_settings(asked))
+    assert [trial.arm for trial in trials] == arms
+    assert len(plan_of(trials, []).jobs) == len(arms)
+
+
+def test_a_plan_has_a_run_an_arm_setting_and_seed(own):
+    asked = open_study("tiny", ["grid=full"], own)
+    trials = reported(asked, published_settings(asked), config_dir=own)
+    assert [(trial.arm, trial.setting, trial.seed) for trial in trials] == [
+        ("plain", (), 0),
+        ("plain", (), 1),
+        *(("balanced", (f"regularizers.importance.weight={w}",), seed) for w in (0.1, 1) for seed in (0, 1)),
+    ]
+    assert {trial.job.job.config["seed"] for trial in trials} == {0, 1}
+    assert trials[2].job.job.config["regularizers"]["importance"]["weight"] == 0.1
+    assert trials[2].job.name.startswith("balanced,weight=0.1,seed=0-")
+
+
+def test_a_fair_setting_has_the_lowest_validation_error(own):
+    asked = open_study("tiny", ["protocol=fair"], own)
+    trials = tuning(asked, config_dir=own)
+    assert [(trial.arm, trial.seed) for trial in trials] == [("plain", 7)] * 2 + [("balanced", 7)] * 2
+    errors = [0.3, 0.2, 0.1, 0.4]
+    runs = {trial.job.name: FakeRun(0, 0, validation=error) for trial, error in zip(trials, errors, strict=True)}
+    chosen = tuned_settings(trials, runs)
+    assert chosen == {"plain": [("trainer.lr=1e-2",)], "balanced": [("regularizers.importance.weight=0.2",)]}
+    for trial in trials[:2]:
+        runs[trial.job.name].finished = False
+    with pytest.raises(ConfigError, match="arm plain: no setting finished"):
+        tuned_settings(trials, runs)
+
+
+@pytest.fixture
+def measured(own):
+    """plain .8 and .6 with H_u 2 and 2, balanced .5 and .4 (training .2 and .1) with H_u 2.1 and 2.3."""
+    asked = open_study("tiny", [], own)
+    trials = reported(asked, published_settings(asked), config_dir=own)
+    found = [FakeRun(0.8, 2.0), FakeRun(0.6, 2.0), FakeRun(0.5, 2.1, train=0.2), FakeRun(0.4, 2.3, train=0.1)]
+    return asked, Measured(trials, {trial.job.name: run for trial, run in zip(trials, found, strict=True)})
+
+
+def test_verdicts_on_levels(measured):
+    lines = {(line["arm"], line["name"]): line for line in levels(*measured)}
+    plain = lines["plain", "test_error_rate"]
+    assert (plain["mean"], plain["n"], plain["published_mean"]) == (pytest.approx(0.7), 2, 0.9)
+    # ours .7 with sd .141, n 2: the interval is wide and contains their .9
+    assert plain["verdict"] == "reproduced"
+    rows = shown(list(lines.values()))
+    assert rows[0] == ("plain", "test error", "0.9000 ± 0.1000 (10)", "0.7000 ± 0.1414 (2)", "reproduced")
+    assert rows[1][0] == ""
+    assert remarks(list(lines.values())) == ["not comparable: nothing was published (balanced)"]
+    # both of ours are 2 bits, theirs .1 with hardly any spread
+    assert lines["plain", "usage_entropy_bits"]["verdict"] == "not reproduced"
+    # best of two under the lowest training error: .4, or .5 where it is drawn twice (1 in 4)
+    assert lines["balanced", "test_error_rate"]["verdict"] == "reproduced"
+    assert lines["balanced", "usage_entropy_bits"]["reason"] == "nothing was published"
+
+
+def test_effects_are_paired_by_seed(measured):
+    [error, usage] = effects(*measured)
+    assert error["mean"] == pytest.approx(((0.5 - 0.8) + (0.4 - 0.6)) / 2)
+    assert usage["mean"] == pytest.approx(0.2)
+    assert error["verdict"] == "not comparable"
+
+
+def test_a_users_words_make_another_study(own):
+    asked = open_study("tiny", ["size=large", "trainer.lr=0.1"], own)
+    assert asked.extra == ("trainer.lr=0.1",) and asked.notes == ["takes longer"]
+    trials = reported(asked, published_settings(asked), config_dir=own)
+    line = levels(asked, Measured(trials, {trial.job.name: FakeRun(0.5, 1.0) for trial in trials}))[0]
+    assert (line["verdict"], line["reason"]) == ("not comparable", "not as published: trainer.lr=0.1")
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["size=huge"], "study tiny has no such size"),
+        (["protocol=foul"], "has no such protocol"),
+    ],
+)
+def test_wrong_words(own, words, message):
+    with pytest.raises(ConfigError, match=message):
+        open_study("tiny", words, own)
+
+
+def test_a_wrong_file_is_named_with_the_place(own):
+    (own / "study" / "bad.yaml").write_text(TINY.replace("words: [gate=softmax]\n    fair", "wrods: []\n    fair"))
+    with pytest.raises(ConfigError, match=r"bad\.yaml: arms\.plain\.words: Field required"):
+        open_study("bad", [], own)
+    (own / "study" / "bad.yaml").unlink()
+
+
+def test_the_command(cli, own, tmp_path):
+    words = ["study", "tiny", "--config-dir", own, "--runs", tmp_path, "launcher=serial"]
+    listed = cli(*words, "--dry-run")
+    assert listed.code == 0 and "4 runs; nothing has been written" in listed.out
+    assert not list(tmp_path.glob("tiny*"))
+    done = cli(*words)
+    assert done.code == 0, done.err
+    folder = tmp_path / "tiny-small-paper-published"
+    facts = json.loads((folder / "study.json").read_text())
+    assert [line["n"] for line in facts["levels"]] == [2] * 4
+    assert facts["settings"] == {"plain": [""], "balanced": ["regularizers.importance.weight=1"]}
+    page = (folder / "study.md").read_text()
+    assert "| plain" in page and "moe-lab study tiny" in page
+    stamps = {path: path.stat().st_mtime_ns for path in folder.rglob("routing.npz")}
+    assert len(stamps) == 4
+    assert cli(*words, "-q").out.strip() == str(folder)
+    assert stamps == {path: path.stat().st_mtime_ns for path in folder.rglob("routing.npz")}
+    wrong = cli("study", "tinny", "--config-dir", own)
+    assert wrong.code == 2 and wrong.err.startswith("moe-lab: no study named 'tinny'. Did you mean tiny?")
