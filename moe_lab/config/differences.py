@@ -26,7 +26,7 @@ UNDECIDING = (
 
 def config_key(config: Config) -> str:
     """Hex SHA-256 of the values that decide the result: equal for equal configs, however they were written."""
-    deciding = {key: _same_number(value) for key, value in leaves(config) if not _is_undeciding(key)}
+    deciding = {key: _same_number(value) for key, value in leaves(config) if not is_undeciding(key)}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
@@ -41,9 +41,9 @@ def differences(config: Config, defaults: Config, chosen: dict[str, Any], config
     return dict(_Comparison(chosen, config_dir).nodes(config, defaults, "", ()))
 
 
-def _is_undeciding(key: str) -> bool:
-    """Loggers only look on."""
-    return key in UNDECIDING or key.partition(".")[0] == "loggers"
+def is_undeciding(key: str) -> bool:
+    """Whether the value of a key, or the options of a group, do not decide a run's result. Loggers only look on."""
+    return key in UNDECIDING or key.partition(".")[0] in ("logger", "loggers")
 
 
 class _Comparison:
