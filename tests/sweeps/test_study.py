@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from moe_lab.config.compose import parse
+from moe_lab.config.sources import open_sources
+from moe_lab.config.words import vet
 from moe_lab.errors import ConfigError
+from moe_lab.metrics import METRICS
 from moe_lab.sweeps.study import (
     Parts,
     open_study,
@@ -19,6 +23,7 @@ from moe_lab.sweeps.study import (
     tuning,
     with_teachers,
 )
+from moe_lab.sweeps.study_file import combinations, read_study
 from moe_lab.sweeps.study_table import Measured, effects, levels, remarks, shown
 
 TINY = """
@@ -223,3 +228,17 @@ def test_the_command(cli, own, tmp_path):
     assert stamps == {path: path.stat().st_mtime_ns for path in folder.rglob("routing.npz")}
     wrong = cli("study", "tinny", "--config-dir", own)
     assert wrong.code == 2 and wrong.err.startswith("moe-lab: no study named 'tinny'. Did you mean tiny?")
+
+
+@pytest.mark.parametrize("name", open_sources().options("study"))
+def test_a_study_is_of_words_and_metrics_that_exist(name):
+    file = read_study(name)
+    assert file.metrics.keys() <= METRICS.keys()
+    choices = [choice for values in file.choices.values() for choice in values.values()]
+    words = [word for one in (*file.arms.values(), *choices, file.quick) for word in one.words]
+    for arm in file.arms.values():
+        words += [word for grid in (arm.settings, arm.fair) for some in combinations(grid) for word in some]
+    for text in set(words):
+        vet(parse(text), open_sources())
+    named = {arm for choice in choices for arm in (*choice.arms, *choice.drop)}
+    assert named | {arm for one in file.published for arm in one.rows} <= file.arms.keys()
