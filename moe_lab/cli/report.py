@@ -31,7 +31,7 @@ def report(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where the report of many runs goes; default: see below."),
+        typer.Option("--out", metavar="DIR", help="Where the report of many runs goes."),
     ] = None,
     against: Annotated[
         str | None,

@@ -10,6 +10,8 @@ import numpy as np
 #: (83 % at n = 5, 90 % at n = 10, for a nominal 95 %), and Student t is taken
 BOOTSTRAP_FROM = 20
 CONFIDENCE = 0.95
+#: values that differ by no more, in parts of the largest, are equal
+ROUNDING = 1e-12
 RESAMPLES = 1_999
 #: how seldom values of one normal population are called two groups
 MODES_LEVEL = 0.01
@@ -48,7 +50,7 @@ def summary(values: Sequence[float], *, collapsed: int = 0, confidence: float = 
 
     Args:
         values: finite numbers, at least one.
-        collapsed: how many of the runs behind them collapsed; any makes a warning, as two modes do.
+        collapsed: how many of the runs behind them collapsed; some, but not all, make a warning, as two modes do.
     Raises: ValueError where there is no value, or one is not finite.
     """
     x_n = np.asarray(values, dtype=np.float64)
@@ -65,8 +67,8 @@ def summary(values: Sequence[float], *, collapsed: int = 0, confidence: float = 
 def _interval(x_n: np.ndarray, confidence: float) -> tuple[float, float, str]:
     from scipy import stats
 
-    if np.ptp(x_n) == 0:
-        return float(x_n[0]), float(x_n[0]), "all values are equal"
+    if np.ptp(x_n) <= ROUNDING * np.abs(x_n).max():
+        return float(x_n.mean()), float(x_n.mean()), "all values are equal"
     if len(x_n) < BOOTSTRAP_FROM:
         reach = float(stats.t.ppf((1 + confidence) / 2, len(x_n) - 1) * stats.sem(x_n))
         return float(x_n.mean()) - reach, float(x_n.mean()) + reach, "Student t"
@@ -76,7 +78,7 @@ def _interval(x_n: np.ndarray, confidence: float) -> tuple[float, float, str]:
 
 
 def _warning(x_n: np.ndarray, collapsed: int) -> str | None:
-    if collapsed:
+    if 0 < collapsed < len(x_n):
         return f"{collapsed} of {len(x_n)} runs collapsed: the mean mixes two kinds of run, and no interval holds well"
     if two_modes(x_n):
         return "the values fall into two groups: the mean lies in neither, and no interval holds well"
@@ -91,7 +93,7 @@ def two_modes(values: Sequence[float], level: float = MODES_LEVEL) -> bool:
     False below four values.
     """
     x_n = np.sort(np.asarray(values, dtype=np.float64))
-    if len(x_n) < 4 or x_n[0] == x_n[-1]:
+    if len(x_n) < 4 or x_n[-1] - x_n[0] <= ROUNDING * np.abs(x_n).max():
         return False
     return float(_split_share(x_n[None])[0]) > _split_limit(len(x_n), level)
 

@@ -41,6 +41,18 @@ def test_one_value_has_no_spread_and_equal_ones_no_width():
         assert (same.sd, same.low, same.high, same.method) == (0.0, 0.25, 0.25, "all values are equal")
 
 
+def test_values_that_differ_by_rounding_are_equal():
+    for n in (5, 25):
+        found = summary(0.3 + 1e-16 * np.arange(n))
+        assert found.method == "all values are equal" and found.low == found.high == pytest.approx(0.3)
+        assert not two_modes(0.3 + 1e-16 * np.arange(n))
+
+
+def test_a_bootstrap_of_nearly_equal_values_has_ends():
+    found = summary([0.0] * 24 + [1.0])
+    assert 0 <= found.low < found.mean < found.high <= 1
+
+
 @pytest.mark.parametrize("values", [[], [1.0, np.nan], [np.inf]])
 def test_what_is_no_number_is_refused(values):
     with pytest.raises(ValueError, match="finite"):
@@ -59,6 +71,7 @@ def test_a_shift_shifts_the_interval(values, shift):
 
 def test_collapse_and_two_groups_are_warned_of():
     assert "2 of 5 runs collapsed" in summary([1, 2, 3, 4, 5], collapsed=2).warning
+    assert summary([1, 2, 3, 4, 5], collapsed=5).warning is None
     split = [0.03, 0.031, 0.032, 0.14, 0.141, 0.139]
     assert "two groups" in summary(split).warning
     assert two_modes(split) and not two_modes(split[:3]) and not two_modes([1.0] * 9)

@@ -1,7 +1,6 @@
 """From run folders to arms: what status.json, metrics.json and a sweep's plan.json say. Reads no YAML where it can."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from moe_lab.store.run import Run
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"
 
+LARGEST = 1e100
 #: metrics of several numbers whose names mean the same in every run; experts, their pairs and epochs do not
 NAMED = ("attribute_", "reference_")
 
@@ -237,4 +237,5 @@ def _chosen(arm: Arm) -> dict[str, str]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Beyond LARGEST squares overflow; no metric is as large."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

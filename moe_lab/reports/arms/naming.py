@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moe_lab.config.differences import UNDECIDING
+from moe_lab.config.differences import is_undeciding
 from moe_lab.reports.choices import ABSENT, lookup
 from moe_lab.store.run import Run
 
@@ -15,7 +15,7 @@ Differs = Mapping[str, Any]
 
 def told(differs: Differs) -> dict[str, str]:
     """What a run was told, as words, without its seeds and without what does not decide its result."""
-    return {key: word(value) for key, value in differs.items() if key not in (*SEEDS, *UNDECIDING)}
+    return {key: word(value) for key, value in differs.items() if key not in SEEDS and not is_undeciding(key)}
 
 
 def word(value: Any) -> str:
@@ -49,10 +49,18 @@ def levels(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[dict[str, 
     A key that an arm was not told has the option of its group, or the value in config.yaml: ``default`` where that was
     left open, a dash where the arm has no such key.
     """
-    keys = dict.fromkeys(key for told_here, _ in arms for key in told_here)
+    keys = _in_order(arms)
     found = [{key: told_here.get(key) or _unsaid(key, run) for key in keys} for told_here, run in arms]
     varying = [key for key in keys if len({here[key] for here in found}) > 1]
     return [{key: here[key] for key in varying} for here in found]
+
+
+def _in_order(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[str]:
+    """The keys that some arm was told: groups as a config has them, other keys behind them as they were told."""
+    groups = next((list(run.status.get("choices") or {}) for _, run in arms if run is not None), [])
+    place = {group: at for at, group in enumerate(groups)}
+    keys = dict.fromkeys(key for told_here, _ in arms for key in told_here)
+    return sorted(keys, key=lambda key: place.get(key, len(place)))
 
 
 def _unsaid(key: str, run: Run | None) -> str:

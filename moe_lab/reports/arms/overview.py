@@ -56,17 +56,18 @@ def _side_by_side(measured: Measured, width: int) -> list[Listing]:
 
 
 def _arm_a_row(measured: Measured, width: int) -> Listing:
-    """Arms as rows: as many of the primary metrics, information and usage as fit, and collapse where there is any."""
+    """Arms as rows: as many as fit of the primary metrics, information, usage, and collapse where there is any."""
     names = [name for name in dict.fromkeys([*measured.primary, BITS, USAGE]) if name in measured.quantities]
     rows = [_row(measured, arm, names) for arm in measured.arms]
     columns = {"arm": "", "what": "arm", "seeds": "seeds"}
+    wanted = {name: SHORT[name] for name in names}
     if any(one.count for one in measured.collapse.values()):
-        columns[COLLAPSED] = COLLAPSED
+        wanted[COLLAPSED] = COLLAPSED
     taken = GAP + sum(_width(rows, *item) for item in columns.items() if item[0] != "what")
-    for name in names:
-        wide = _width(rows, name, SHORT[name])
+    for name, heading in wanted.items():
+        wide = _width(rows, name, heading)
         if taken + wide + SHORTEST <= width or name == names[0]:
-            columns[name] = SHORT[name]
+            columns[name] = heading
             taken += wide
     for row in rows:
         row["what"] = _cut(row["what"], max(SHORTEST, width - taken))

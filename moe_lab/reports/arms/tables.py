@@ -251,6 +251,15 @@ def agreement_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
     ]
 
 
+def crossed_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
+    """What decides the decomposition, where initialization and order were set apart: excess by what seeds share."""
+    return [
+        [one.arm.key, name, _two(found.mean), _two_range(found.low, found.high)]
+        for one in decomposed
+        for name, found in one.crossed.items()
+    ]
+
+
 def _two(value: float | None) -> str:
     return NONE if value is None else signed(f"{value:.2f}")
 

@@ -164,9 +164,7 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
         "factorials": tables.factorial_tables(measured),
         "no_factorial": tables.no_factorial(measured),
         "agreement": tables.agreement_table(decomposed),
-        "crossed": [
-            [one.arm.key, name, f"{found.mean:.2f}"] for one in decomposed for name, found in one.crossed.items()
-        ],
+        "crossed": tables.crossed_table(decomposed),
         "run_header": run_header,
         "runs": run_rows_,
         "sections": sections,

@@ -49,6 +49,11 @@ def test_arms_are_told_by_what_varies(grid):
     assert found.arms[1].values("test_error_rate") == {("0", "0", "0"): 0.1, ("1", "1", "1"): 0.3}
 
 
+def test_keys_stand_in_the_order_of_a_config(light):
+    runs = [light("a", {"k": 2, "regularizer": ["load"]}), light("b", {"gate": "top_k"})]
+    assert collect(runs).varying == ["gate", "regularizer", "k"]
+
+
 def test_a_value_that_was_not_told_is_looked_up(light):
     runs = [
         light("a", {}),
@@ -130,6 +135,8 @@ def test_only_finite_numbers_and_known_names_are_scalars(light):
         "c": [1, 2],
         "d": (True, "count"),
         "e": float("inf"),
+        "f": float("nan"),
+        "g": 1e200,
         "reference_x": ({"untrained": 0.5, "kmeans": None}, "fraction"),
         "swap_drop": {"0-1": 0.5},
     }
