@@ -45,7 +45,7 @@ def _per_usage(arrays: RunArrays, expert_N: np.ndarray) -> float | None:
 
 @metric(
     unit="ratio",
-    low="-1",
+    low="-1/2",
     high="1",
     better="none",
     source="Hubert and Arabie 1985",
