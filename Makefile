@@ -46,7 +46,7 @@ lint: .venv/installed-dev
 
 # and the packages that some launchers, sweepers and loggers need
 .venv/installed-extras: .venv/installed-dev
-	$(BIN)/python -m pip install -c constraints.txt -e ".[slurm,ray]"
+	$(BIN)/python -m pip install -c constraints.txt -e ".[slurm,ray,optuna,tensorboard,mlflow]"
 	touch $@
 
 clean:

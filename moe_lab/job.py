@@ -21,6 +21,7 @@ from moe_lab.data.dataset import Data, Dataset
 from moe_lab.difficulty import with_difficulty
 from moe_lab.dispatch import faster, why_dense
 from moe_lab.errors import ConfigError
+from moe_lab.logger import Logger
 from moe_lab.mixture import Learner, build_learner, build_mixture, complete
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Count, Seed
@@ -53,6 +54,7 @@ class Experiment:
     baseline: Baseline
     recipe: Recipe
     trainer: Trainer
+    loggers: dict[str, Logger] = field(default_factory=dict)
     regularizers: dict[str, Regularizer] = field(default_factory=dict)
     controllers: dict[str, Controller] = field(default_factory=dict)
     k: Count | None = None
@@ -168,6 +170,9 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
     if reason := build(config["recipe"]).lack(learner, build(config["trainer"])):
         raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
+    for node in config.get("loggers", {}).values():
+        # raises where its package is missing
+        build(node)
     gate = mixture.gate
     left_open = [key for key, value in OPEN.items() for node, name in [_place(config, key)] if node.get(name) == value]
     resolved = {

@@ -6,8 +6,10 @@ from typing import Any
 
 import yaml
 
+from moe_lab.config.build import build
 from moe_lab.environment import environment
 from moe_lab.job import Job
+from moe_lab.logger import Logger
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text
 from moe_lab.store.status import StatusFile
@@ -40,6 +42,7 @@ class RunWriter:
         handler = logging.FileHandler(self.folder / "train.log", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self.log.addHandler(handler)
+        self._loggers = loggers(job)
 
     def plan(self) -> None:
         """What a job of a sweep leaves before it starts."""
@@ -61,6 +64,7 @@ class RunWriter:
         """The history as far as it goes, and a sign of life."""
         self.history(record)
         self._status.touch()
+        self.tell_loggers()
 
     def history(self, record: Record) -> None:
         write_csv(self.folder / "history.csv", record.history)
@@ -102,3 +106,17 @@ class RunWriter:
     def _end(self, status: str, **facts: Any) -> None:
         self.open = False
         self._status.end(status, **facts)
+        self.tell_loggers()
+
+    def tell_loggers(self) -> None:
+        """That there is something new in the folder."""
+        for name, logger in self._loggers.items():
+            try:
+                logger.log(self.folder)
+            except Exception as error:
+                self.log.warning("logger %s: %s: %s", name, type(error).__name__, error)
+
+
+def loggers(job: Job) -> dict[str, Logger]:
+    """The loggers of a job. Raises ConfigError where a package is missing."""
+    return {name: build(node) for name, node in job.config.get("loggers", {}).items()}

@@ -13,13 +13,13 @@ PACKAGE = Path(moe_lab.__file__).parent
 #: floor of a module or package; a module may import from floors below it, and from its own package
 FLOORS = {
     "errors": 1, "ranges": 1, "tasks": 1, "sizes": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1,
-    "combine": 1, "networks": 1, "environment": 1, "signals": 1, "pooled": 1, "precision": 1, "slots": 1,
+    "combine": 1, "networks": 1, "environment": 1, "signals": 1, "logger": 1, "pooled": 1, "precision": 1, "slots": 1,
     "inference": 1, "projection": 1, "stepped": 1, "products": 1, "extras": 1,
     "entropy": 1, "steering": 1, "baseline": 1, "checks": 1, "grouped": 1, "pairs": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "controllers": 2,
     "data": 2, "store": 2, "dispatch": 2, "difficulty": 3,
-    "mixture": 3, "metrics": 3, "statistics": 3,
+    "mixture": 3, "loggers": 3, "metrics": 3, "statistics": 3,
     "training": 4, "reports": 4,
     "job": 5, "teaching": 5, "run_writer": 6, "experiment": 7, "loading": 6, "sweeps": 8, "cli": 9, "__main__": 10,
 }  # fmt: skip
@@ -44,6 +44,7 @@ GROUND = {
     "entropy": set(),
     "environment": set(),
     "signals": set(),
+    "logger": set(),
     "extras": {"errors"},
     "routing": set(),
     "slots": {"layers", "routing"},

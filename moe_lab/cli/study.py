@@ -10,6 +10,7 @@ from moe_lab.cli.completion import complete_study
 from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins
 
 if TYPE_CHECKING:
+    from moe_lab.store.run import Run
     from moe_lab.sweeps.launcher import Launcher
     from moe_lab.sweeps.study import Study, Trial
 
@@ -42,30 +43,44 @@ def study(
 ) -> None:
     """Train the arms of a published table and print what was published beside what came out, with a verdict."""
     from moe_lab.cli.tables import show
-    from moe_lab.sweeps.folder import SweepFolder
-    from moe_lab.sweeps.settings import settings, split
-    from moe_lab.sweeps.study import open_study, published_settings, reported, tuned_settings, tuning
+    from moe_lab.sweeps.folder import JOBS, SweepFolder
+    from moe_lab.sweeps.settings import settings as sweep_settings
+    from moe_lab.sweeps.settings import split
+    from moe_lab.sweeps.study import (
+        Parts,
+        open_study,
+        published_settings,
+        reported,
+        taught,
+        teachers,
+        tuned_settings,
+        tuning,
+        with_teachers,
+    )
     from moe_lab.sweeps.study_table import COLUMNS, remarks, shown
 
     of_jobs, of_sweep = split(words or [])
     plugins = load_plugins(plugin)
-    launcher = settings(of_sweep, config_dir, plugins).launcher
+    launcher = sweep_settings(of_sweep, config_dir, plugins).launcher
     asked = open_study(name, of_jobs, config_dir, quick=quick)
     folder = runs / (folder_name or asked.folder_name + ("-quick" if quick else ""))
-    kind = {"config_dir": config_dir, "plugins": plugins}
+    parts = Parts(config_dir, plugins)
     fair = asked.protocol == "fair"
-    trials = tuning(asked, **kind) if fair else reported(asked, published_settings(asked), **kind)
     if dry_run:
-        rows = [{"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed} for one in trials]
-        show(rows, ["arm", "setting", "seed"], form, empty="")
-        then = f", then {len(asked.arms) * asked.seeds} in the settings that these choose" if fair else ""
-        typer.echo(f"{len(trials)} runs{then}; nothing has been written", err=form is not Format.table)
+        _list(tuning(asked, parts) if fair else reported(asked, published_settings(asked), parts), asked, form)
         return
     if fair:
+        trials = tuning(asked, parts)
         _train(trials, asked, folder, launcher, quiet)
-        chosen = tuned_settings(trials, _runs(SweepFolder(folder), trials))
-        trials = reported(asked, chosen, **kind)
-    finished = _train(trials, asked, folder, launcher, quiet)
+        settings = with_teachers(asked, tuned_settings(trials, _runs(folder, trials)))
+    else:
+        settings = published_settings(asked)
+    trials, teaching = reported(asked, settings, parts), teachers(asked, settings, parts)
+    finished = _train([*trials, *teaching], asked, folder, launcher, quiet)
+    if teaching and finished:
+        students = taught(asked, teaching, SweepFolder(folder).path / JOBS, parts)
+        finished = _train(students, asked, folder, launcher, quiet)
+        trials += students
     lines, differences = _write(
         asked, trials, folder, ["moe-lab", "study", name, *(words or []), *(["--quick"] if quick else [])]
     )
@@ -83,6 +98,16 @@ def study(
         typer.echo(f"study   {folder / 'study.md'}", err=form is not Format.table)
     if not finished:
         raise typer.Exit(1)
+
+
+def _list(trials: "Sequence[Trial]", asked: "Study", form: Format) -> None:
+    from moe_lab.cli.tables import show
+
+    rows = [{"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed} for one in trials]
+    show(rows, ["arm", "setting", "seed"], form, empty="")
+    arms = asked.arms if asked.protocol == "fair" else {name: arm for name, arm in asked.arms.items() if arm.teacher}
+    then = f", then {', '.join(arms)} over {asked.seeds} seeds" if arms else ""
+    typer.echo(f"{len(trials)} runs{then}; nothing has been written", err=form is not Format.table)
 
 
 def _train(trials: "Sequence[Trial]", asked: "Study", folder: Path, launcher: "Launcher", quiet: bool) -> bool:
@@ -104,10 +129,11 @@ def _train(trials: "Sequence[Trial]", asked: "Study", folder: Path, launcher: "L
     return not bad
 
 
-def _runs(sweep, trials: "Sequence[Trial]") -> dict:
+def _runs(folder: Path, trials: "Sequence[Trial]") -> "dict[str, Run]":
     from moe_lab.store.run import Run
+    from moe_lab.sweeps.folder import SweepFolder
 
-    return {trial.job.name: Run(sweep.job(trial.job.name)) for trial in trials}
+    return {trial.job.name: Run(SweepFolder(folder).job(trial.job.name)) for trial in trials}
 
 
 def _write(asked: "Study", trials: "Sequence[Trial]", folder: Path, command: list[str]) -> tuple[list, list]:
@@ -115,10 +141,9 @@ def _write(asked: "Study", trials: "Sequence[Trial]", folder: Path, command: lis
     import shlex
 
     from moe_lab.store.atomic import write_csv, write_json, write_text
-    from moe_lab.sweeps.folder import SweepFolder
     from moe_lab.sweeps.study_table import Measured, as_markdown, effects, levels
 
-    measured = Measured(trials, _runs(SweepFolder(folder), trials))
+    measured = Measured(trials, _runs(folder, trials))
     lines, differences = levels(asked, measured), effects(asked, measured)
     write_csv(folder / "study.csv", lines)
     facts = {"study": asked.name, "choices": asked.choices, "protocol": asked.protocol, "grid": asked.grid}

@@ -54,7 +54,7 @@ def sweep(
     from moe_lab.signals import stop_asked
     from moe_lab.store.folders import check_spelling
     from moe_lab.sweeps.folder import SweepFolder
-    from moe_lab.sweeps.run import run_sweep
+    from moe_lab.sweeps.run import run_plans
     from moe_lab.sweeps.settings import settings, split
 
     of_jobs, of_sweep = split(words or [])
@@ -63,10 +63,13 @@ def sweep(
     if name is not None:
         check_spelling(name)
     plugins = load_plugins(plugin)
-    launcher = settings(of_sweep, config_dir, plugins).launcher
+    how = settings(of_sweep, config_dir, plugins)
     target = resume or (runs / name if name else None)
     there = SweepFolder(target) if target is not None and (resume or target.exists()) and not again else None
-    made = _plan(of_jobs, resume, config_dir, plugins, strict)
+    if resume is None and not of_jobs:
+        raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
+    plans = None if resume else how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict)
+    made = SweepFolder(resume).read_plan(plugins) if plans is None else next(plans)
     if there is not None and resume is None:
         made = there.read_plan(plugins).extended(made)
     _say_what_is_left_out(made, quiet)
@@ -77,7 +80,8 @@ def sweep(
     with stop_asked() as stop:
         try:
             watch = sweep_watch(quiet)
-            outcomes = run_sweep(made, folder, launcher, watch=watch, stop_asked=stop, fail_fast=fail_fast)
+            options = {"watch": watch, "stop_asked": stop, "fail_fast": fail_fast}
+            outcomes, said = run_plans(made, plans, folder, how.launcher, **options)
         except KeyboardInterrupt:
             typer.echo(f"moe-lab: stopped; go on with `moe-lab sweep --resume {folder}`", err=True)
             raise typer.Exit(130) from None
@@ -88,18 +92,9 @@ def sweep(
             err=True,
         )
         raise typer.Exit(stop.exit_code)
+    if said:
+        typer.echo(said, err=quiet or form is not Format.table)
     _finish(folder, outcomes, quiet, no_report, form)
-
-
-def _plan(words: list[str], resume: Path | None, config_dir: Path | None, plugins: list[str], strict: bool) -> "Plan":
-    from moe_lab.sweeps.folder import SweepFolder
-    from moe_lab.sweeps.plan import plan
-
-    if resume is not None:
-        return SweepFolder(resume).read_plan(plugins)
-    if not words:
-        raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
-    return plan(words, config_dir, plugins, strict=strict)
 
 
 def _claim(runs: Path, name: str | None, again: bool) -> Path:

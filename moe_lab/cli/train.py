@@ -44,6 +44,7 @@ def train(
     from moe_lab import experiment, job
     from moe_lab.cli.progress import progress
     from moe_lab.cli.summary import print_summary
+    from moe_lab.run_writer import RunWriter
     from moe_lab.signals import stop_asked
     from moe_lab.store.folders import check_name, claim
     from moe_lab.store.run import Run
@@ -81,6 +82,8 @@ def train(
             raise typer.Exit(1) from None
     run = Run(folder)
     page = None if no_report else _report(run)
+    if page is not None and made.config.get("loggers"):
+        RunWriter(made, folder).tell_loggers()
     if quiet:
         typer.echo(folder)
     else:

@@ -4,6 +4,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,7 +106,10 @@ def expand(text: str, sources: Sources) -> list[str]:
     if not override.is_sweep_override():
         return [text]
     if not override.is_discrete_sweep():
-        raise ConfigError(f"{text} is no list of values: a grid needs some, such as {override.key_or_group}=1,2")
+        raise ConfigError(
+            f"{text} is no list of values: a grid needs one, such as {override.key_or_group}=1,2, "
+            "and an interval sweeper=optuna"
+        )
     found = override.value()
     if isinstance(found, RangeSweep):
         step, width = found.step, found.stop - found.start
@@ -115,6 +119,28 @@ def expand(text: str, sources: Sources) -> list[str]:
     if not jobs:
         raise ConfigError(f"{text} has no value")
     return [word for [word] in jobs]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """``key=interval(low,high)``; ``log`` where it is tagged so, ``whole`` for integers."""
+
+    text: str
+    key: str
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+
+def interval(text: str) -> Interval | None:
+    """The interval that a word stands for in Hydra's sweep grammar; None where it is another word."""
+    override = _override(text)
+    if not override.is_interval_sweep():
+        return None
+    found = override.value()
+    whole = isinstance(found.start, int) and isinstance(found.end, int)
+    return Interval(text, override.key_or_group, found.start, found.end, "log" in found.tags, whole)
 
 
 class _Options:

@@ -26,7 +26,7 @@ UNDECIDING = (
 
 def config_key(config: Config) -> str:
     """Hex SHA-256 of the values that decide the result: equal for equal configs, however they were written."""
-    deciding = {key: _same_number(value) for key, value in leaves(config) if key not in UNDECIDING}
+    deciding = {key: _same_number(value) for key, value in leaves(config) if not is_undeciding(key)}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
@@ -39,6 +39,11 @@ def differences(config: Config, defaults: Config, chosen: dict[str, Any], config
     (``regularizers.importance.weight: 0.3``). A value that the config lacks is None.
     """
     return dict(_Comparison(chosen, config_dir).nodes(config, defaults, "", ()))
+
+
+def is_undeciding(key: str) -> bool:
+    """Whether the value of a key, or the options of a group, do not decide a run's result. Loggers only look on."""
+    return key in UNDECIDING or key.partition(".")[0] in ("logger", "loggers")
 
 
 class _Comparison:

@@ -20,7 +20,9 @@ PACKAGES = (
     "moe_lab.controllers",
     "moe_lab.data",
     "moe_lab.training",
+    "moe_lab.loggers",
     "moe_lab.sweeps.launchers",
+    "moe_lab.sweeps.sweepers",
 )
 
 

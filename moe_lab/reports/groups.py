@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from moe_lab.metrics.registry import by_group, title
 from moe_lab.reports.headline import Metrics, Number, numbers
+from moe_lab.reports.numbers import UNDEFINED
 from moe_lab.tasks import Task
 
 #: group -> metric -> what its cover calls it
 COVER = {
     "competence": {
+        "test_loss_nats": "test loss",
         "regret_nats": "regret",
         "routing_gain_nats": "gain of routing",
         "routing_gain": "its gain in error",
@@ -23,17 +25,27 @@ COVER = {
     "agreement": {"adjusted_mutual_information": "AMI", "adjusted_rand_index": "ARI", "purity": "purity"},
     "references": {"learnable_error_rate": "error of a learnable gate", "recovery_ari": "ARI with the right one"},
     "interventions": {"second_choice_drop": "second choice, error"},
-    "similarity": {"expert_disagreement": "disagreement", "expert_error_correlation": "correlation of errors"},
+    "similarity": {
+        "expert_disagreement": "disagreement",
+        "expert_error_correlation": "correlation of errors",
+        "expert_weight_cosine": "cosine of weights",
+    },
     "balance": {"effective_experts": "effective experts", "load_gini": "Gini of load"},
     "dynamics": {"routing_settled_epoch": "settled at epoch", "collapse_epoch": "collapsed at epoch"},
-    "calibration": {"calibration_error": "ECE", "brier_score": "Brier", "generalization_gap": "test - training error"},
+    "calibration": {
+        "calibration_error": "ECE",
+        "brier_score": "Brier",
+        "generalization_gap": "test - training error",
+        "generalization_gap_sd": "test - training RMSE",
+    },
     "cost": {"parameters_total": "parameters", "multiply_adds_active": "multiply-adds a sample"},
 }
 
 
 @dataclass(frozen=True)
 class Group:
-    """``name`` as in the register; ``cover``: (what it is called, value with unit) of the few that stand on top."""
+    """``name`` as in the register; ``cover``: (what it is called, value with unit) of the few that stand on top;
+    of a group without any value, the one reason for it."""
 
     name: str
     title: str
@@ -51,4 +63,7 @@ def groups(metrics: Metrics, experts: int, classes: int, task: Task = "classific
 def _group(name: str, inside: list[Number]) -> Group:
     texts = {number.name: number.text for number in inside if number.value is not None}
     cover = tuple((label, texts[metric]) for metric, label in COVER.get(name, {}).items() if metric in texts)
+    reasons = {number.reason for number in inside}
+    if not texts and len(reasons) == 1:
+        cover = ((f"{UNDEFINED}: {reasons.pop()}", ""),)
     return Group(name, title(name), cover, tuple(inside))

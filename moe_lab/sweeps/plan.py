@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,20 +67,26 @@ class Plan:
 
 
 def plan(
-    words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = (), *, strict: bool = False
+    words: Sequence[str],
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+    *,
+    strict: bool = False,
+    named: Collection[str] = (),
 ) -> Plan:
     """The jobs that ``words`` stand for, in Hydra's sweep grammar; the last word varies fastest. Writes nothing.
 
     A word whose key only some combinations have is applied there and set aside elsewhere; combinations whose parts do
     not fit each other are listed as refused. Raises ConfigError where a word cannot be used in any combination, where
-    no job is left, and with ``strict`` where a word is set aside or a combination refused.
+    no job is left, and with ``strict`` where a word is set aside or a combination refused. A job's name tells the words
+    of several values, and those of the keys ``named``.
     """
     composer = Composer(config_dir)
     # the last of two words of one key holds
     alternatives = {found[0].key: found for found in map(composer.alternatives, words)}
     if math.prod(map(len, alternatives.values())) > MOST_VALUES:
         raise ConfigError(f"these words make more than {MOST_VALUES} combinations")
-    varied = {key for key, found in alternatives.items() if len(found) > 1}
+    varied = {key for key, found in alternatives.items() if len(found) > 1 or key in named}
     draft = _Draft(composer, config_dir, plugins, varied)
     for combination in itertools.product(*alternatives.values()):
         draft.add(combination)

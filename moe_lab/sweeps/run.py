@@ -12,9 +12,13 @@ from moe_lab.store.claim import claimed
 from moe_lab.sweeps.folder import LOCK, SUMMARY, Outcome, SweepFolder
 from moe_lab.sweeps.launcher import Launcher
 from moe_lab.sweeps.plan import Plan, Planned
+from moe_lab.sweeps.sweeper import Plans
 from moe_lab.sweeps.table import job_rows
 from moe_lab.sweeps.work import Ended, Work
 from moe_lab.training.watch import StopAsked
+
+#: states that --fail-fast stops at
+FAILED = ("failed", "lost")
 
 
 class SweepWatch:
@@ -63,6 +67,33 @@ def run_sweep(
         return session.outcomes
 
 
+def run_plans(
+    first: Plan,
+    plans: Plans | None,
+    folder: Path,
+    launcher: Launcher,
+    *,
+    watch: SweepWatch | None = None,
+    stop_asked: StopAsked = never,
+    fail_fast: bool = False,
+) -> tuple[list[Outcome], str]:
+    """``run_sweep`` of a sweeper's first plan, and of those that follow from what has become of it, into one folder.
+
+    Returns what has become of every job, and what the sweeper has to say at the end.
+    """
+    made = first
+    while True:
+        options = {"watch": watch, "stop_asked": stop_asked, "fail_fast": fail_fast}
+        outcomes = run_sweep(made, folder, launcher, **options)
+        broken_off = stop_asked() or (fail_fast and any(one.state in FAILED for one in outcomes))
+        if plans is None or broken_off:
+            return outcomes, ""
+        try:
+            made = plans.send(SweepFolder(folder))
+        except StopIteration as end:
+            return outcomes, end.value
+
+
 class _Session:
     """One stretch of a sweep: to its end, or to a stop."""
 
@@ -105,6 +136,6 @@ class _Session:
             held = outcome.state == "running" and " is in use by " in ended.trouble
             state = outcome.state if held or outcome.state == "failed" else "lost"
             outcome = replace(outcome, state=state, reason=ended.trouble)
-        self._failed |= outcome.state in ("failed", "lost")
+        self._failed |= outcome.state in FAILED
         self._outcomes[planned.name] = outcome
         self._watch.ended(outcome)

@@ -1,4 +1,5 @@
-"""How a sweep is done: the words ``launcher=NAME`` and ``launcher.OPTION=VALUE``, which are no part of any job."""
+"""How a sweep is done: the words ``launcher=NAME``, ``launcher.OPTION=VALUE`` and the like of ``sweeper``, which are no
+part of any job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from moe_lab.config.sources import OF_A_SWEEP, Sources, open_sources
 from moe_lab.config.words import Word
 from moe_lab.errors import ConfigError
 from moe_lab.sweeps.launcher import Launcher
+from moe_lab.sweeps.sweeper import Sweeper
 
-DEFAULTS = {"launcher": "processes"}
+DEFAULTS = {"launcher": "processes", "sweeper": "grid"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class Settings:
     """The groups of a sweep."""
 
     launcher: Launcher
+    sweeper: Sweeper
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:

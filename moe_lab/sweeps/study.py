@@ -19,13 +19,14 @@ VALIDATION_ERROR = "validation_error_rate"
 
 @dataclass(frozen=True)
 class Trial:
-    """A run of a study: its arm, its setting (words) and its seed; ``tuning`` where it only serves to choose one."""
+    """A run of a study: its arm, its setting (words) and its seed; ``aside`` where its numbers are not shown: it serves
+    to choose a setting, or to teach another arm."""
 
     arm: str
     setting: tuple[str, ...]
     seed: int
     job: Planned
-    tuning: bool = False
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,28 +94,63 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     return Study(name, file, picked, protocol, grid, seeds, (*(file.quick.words if quick else ()), *extra))
 
 
-def reported(study: Study, settings: Mapping[str, Sequence[tuple[str, ...]]], **kind: object) -> list[Trial]:
-    """The runs whose numbers are shown: every arm in its ``settings``, over the study's seeds."""
-    return _trials(study, settings, range(study.seeds), **kind)
+Settings = Mapping[str, Sequence[tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where a study's parts come from besides moe-lab."""
+
+    config_dir: Path | None = None
+    plugins: Sequence[str] = ()
+
+
+def reported(study: Study, settings: Settings, parts: Parts = Parts()) -> list[Trial]:
+    """The runs whose numbers are shown, of arms without a teacher: each in its ``settings``, over the study's seeds."""
+    arms = [name for name, arm in study.arms.items() if arm.teacher is None]
+    return [trial for name in arms for trial in _trials(study, name, settings[name], range(study.seeds), parts)]
+
+
+def teachers(study: Study, settings: Settings, parts: Parts = Parts()) -> list[Trial]:
+    """The runs that arms with a teacher begin from; where their arm has the same setting they are its own runs."""
+    taught = {name: arm.teacher for name, arm in study.arms.items() if arm.teacher is not None}
+    return [
+        replace(trial, aside=True)
+        for name, teacher in taught.items()
+        for trial in _trials(study, teacher, settings[name], range(study.seeds), parts)
+    ]
+
+
+def taught(study: Study, teaching: Sequence[Trial], jobs: Path, parts: Parts = Parts()) -> list[Trial]:
+    """The runs of arms with a teacher, whose runs ``teaching`` have finished in the folder ``jobs``."""
+    trials = []
+    for name, arm in study.arms.items():
+        for other in teaching if arm.teacher is not None else ():
+            if other.arm == arm.teacher:
+                run = str((jobs / other.job.name).resolve()).replace("\\", "\\\\").replace("'", "\\'")
+                [trial] = _trials(study, name, [()], [other.seed], parts, (f"recipe.run='{run}'",))
+                trials.append(replace(trial, setting=other.setting))
+    return trials
 
 
 def published_settings(study: Study) -> dict[str, list[tuple[str, ...]]]:
-    """Arm -> its settings under protocol=paper: the printed one, or all."""
+    """Arm -> its settings under protocol=paper: the printed one, or all; of an arm with a teacher the teacher's."""
     if study.grid == "full":
-        return {name: combinations(arm.settings) for name, arm in study.arms.items()}
+        return {name: combinations(study.arms[arm.teacher or name].settings) for name, arm in study.arms.items()}
     printed = {name: {key: [value] for key, value in arm.printed.items()} for name, arm in study.arms.items()}
     return {name: combinations(grid) for name, grid in printed.items()}
 
 
-def tuning(study: Study, **kind: object) -> list[Trial]:
+def tuning(study: Study, parts: Parts = Parts()) -> list[Trial]:
     """protocol=fair: every arm in each of its fair settings, over the tuning seeds. Raises ConfigError where arms have
     different numbers of settings."""
-    settings = {name: combinations(arm.fair) for name, arm in study.arms.items()}
+    settings = {name: combinations(arm.fair) for name, arm in study.arms.items() if arm.teacher is None}
     if len({len(one) for one in settings.values()}) > 1:
         counts = ", ".join(f"{name} {len(one)}" for name, one in settings.items())
         raise ConfigError(f"study {study.name}: a fair comparison gives every arm as many settings: {counts}")
-    assert study.file.fair is not None
-    return _trials(study, settings, study.file.fair.tuning_seeds, tuning=True, **kind)
+    seeds = study.file.fair.tuning_seeds if study.file.fair else []
+    found = [trial for name, some in settings.items() for trial in _trials(study, name, some, seeds, parts)]
+    return [replace(trial, aside=True) for trial in found]
 
 
 def tuned_settings(trials: Sequence[Trial], runs: Mapping[str, Run]) -> dict[str, list[tuple[str, ...]]]:
@@ -135,6 +171,11 @@ def tuned_settings(trials: Sequence[Trial], runs: Mapping[str, Run]) -> dict[str
     return best
 
 
+def with_teachers(study: Study, chosen: Settings) -> dict[str, Sequence[tuple[str, ...]]]:
+    """Arms with a teacher follow the setting that was chosen for it."""
+    return {name: chosen[arm.teacher or name] for name, arm in study.arms.items()}
+
+
 def plan_of(trials: Sequence[Trial], words: Sequence[str]) -> Plan:
     """One plan of all trials; arms that come to the same config are trained once."""
     jobs = {trial.job.job.key: trial.job for trial in trials}
@@ -143,23 +184,19 @@ def plan_of(trials: Sequence[Trial], words: Sequence[str]) -> Plan:
 
 def _trials(
     study: Study,
-    settings: Mapping[str, Sequence[tuple[str, ...]]],
+    name: str,
+    settings: Sequence[tuple[str, ...]],
     seeds: Sequence[int],
-    *,
-    tuning: bool = False,
-    config_dir: Path | None = None,
-    plugins: Sequence[str] = (),
+    parts: Parts,
+    more: Sequence[str] = (),
 ) -> list[Trial]:
     fair = study.file.fair.words if study.protocol == "fair" and study.file.fair else []
     trials = []
-    for name, arm in study.arms.items():
-        for setting in settings[name]:
-            words = [*arm.words, *fair, *setting, *study.extra, f"seed={','.join(map(str, seeds))}"]
-            made = plan(words, config_dir, plugins)
-            by_seed = {planned.job.config["seed"]: planned for planned in made.jobs}
-            for seed in seeds:
-                job = _named(by_seed[seed], name, setting, seed)
-                trials.append(Trial(name, setting, seed, job, tuning))
+    for setting in settings:
+        words = [*study.arms[name].words, *fair, *setting, *more, *study.extra, f"seed={','.join(map(str, seeds))}"]
+        made = plan(words, parts.config_dir, parts.plugins)
+        by_seed = {planned.job.config["seed"]: planned for planned in made.jobs}
+        trials += [Trial(name, setting, seed, _named(by_seed[seed], name, setting, seed)) for seed in seeds]
     return trials
 
 

@@ -29,9 +29,14 @@ class Changes(_Strict):
 
 class Arm(_Strict):
     """An arm: the words of all its runs, the published settings (every combination of these values), the one setting
-    whose numbers are printed, and the settings of a fair comparison."""
+    whose numbers are printed, and the settings of a fair comparison.
+
+    With ``teacher``, another arm, its runs begin from the teacher's of the same seed (``recipe.run``): the settings are
+    then the teacher's.
+    """
 
     words: list[str]
+    teacher: str | None = None
     settings: Grid = {}
     printed: dict[str, Value] = {}
     fair: Grid = {}
@@ -137,8 +142,9 @@ def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{sources.file('study', name)}: {place}: {first['msg']}") from None
-    if study.against not in study.arms:
-        raise ConfigError(f"{sources.file('study', name)}: against: no arm named '{study.against}'")
+    for named in (study.against, *(arm.teacher for arm in study.arms.values() if arm.teacher)):
+        if named not in study.arms:
+            raise ConfigError(f"{sources.file('study', name)}: there is no arm named '{named}'")
     return study
 
 

@@ -30,16 +30,16 @@ class Measured:
                 of_arm[trial.setting, trial.seed] = run
 
     def settings(self, arm: str) -> list[tuple[str, ...]]:
-        return list(dict.fromkeys(setting for setting, _ in self._runs[arm]))
+        return list(dict.fromkeys(setting for setting, _ in self._runs.get(arm, {})))
 
     def values(self, arm: str, metric: str) -> dict[tuple[tuple[str, ...], int], float]:
         """By setting and seed, where the run has a value."""
-        found = {key: run.metrics.get(metric, {}).get("value") for key, run in self._runs[arm].items()}
+        found = {key: run.metrics.get(metric, {}).get("value") for key, run in self._runs.get(arm, {}).items()}
         return {key: value for key, value in found.items() if value is not None}
 
     def selections(self, arm: str) -> dict[tuple[tuple[str, ...], int], float]:
         """Training error of the last epoch, by which the paper chose what it printed."""
-        return {key: run.history[-1][SELECTION] for key, run in self._runs[arm].items()}
+        return {key: run.history[-1][SELECTION] for key, run in self._runs.get(arm, {}).items()}
 
 
 def levels(study: Study, measured: Measured) -> list[Line]:
@@ -55,7 +55,7 @@ def levels(study: Study, measured: Measured) -> list[Line]:
             verdict = _level(study, measured, arm, metric, row)
             lines.append(
                 {"arm": arm, "metric": label, "name": metric, "settings": len(measured.settings(arm))}
-                | {"n": len(values), "planned": measured.planned[arm]}
+                | {"n": len(values), "planned": measured.planned.get(arm, 0)}
                 | {"mean": own and own.mean, "sd": own and own.sd, "low": own and own.low, "high": own and own.high}
                 | _published(row, metric)
                 | _verdict(verdict)

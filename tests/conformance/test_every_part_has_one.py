@@ -30,7 +30,7 @@ CLASSES = [path for path in sorted(CONF.rglob("*/*.yaml")) if path.parent.name !
 
 def test_groups_are_all_here():
     held = {str(path.parent.relative_to(CONF)) for path in CONF.rglob("*.yaml")}
-    assert held - {".", "dataset", "trainer", "launcher", "study"} == FOLDERS.keys()
+    assert held - {".", "dataset", "trainer", "launcher", "logger", "sweeper", "study"} == FOLDERS.keys()
 
 
 @pytest.mark.parametrize(("group", "path"), PARTS, ids=lambda value: getattr(value, "stem", value))

@@ -20,6 +20,14 @@ def test_groups_in_order_with_what_stands_on_their_cover():
     assert [number.name for number in found[1].numbers] == ["adjusted_rand_index", "purity"]
 
 
+def test_a_group_without_values_says_why():
+    alone = {"value": None, "unit": "ratio", "reason": "there is only one expert"}
+    (group,) = groups({"purity": alone, "adjusted_rand_index": alone}, **SIZES)
+    assert group.cover == (("undefined: there is only one expert", ""),)
+    (group,) = groups({"purity": alone, "adjusted_rand_index": alone | {"reason": "another"}}, **SIZES)
+    assert group.cover == ()
+
+
 def test_covers_show_metrics_of_their_own_group():
     assert COVER.keys() <= TITLES.keys()
     for group, names in COVER.items():

@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 from moe_lab.errors import ConfigError
-from moe_lab.sweeps.study import open_study, plan_of, published_settings, reported, tuned_settings, tuning
+from moe_lab.sweeps.study import (
+    Parts,
+    open_study,
+    plan_of,
+    published_settings,
+    reported,
+    taught,
+    teachers,
+    tuned_settings,
+    tuning,
+    with_teachers,
+)
 from moe_lab.sweeps.study_table import Measured, effects, levels, remarks, shown
 
 TINY = """
@@ -30,6 +41,10 @@ arms:
     settings: {regularizers.importance.weight: [0.1, 1.0]}
     printed: {regularizers.importance.weight: 1.0}
     fair: {regularizers.importance.weight: [0.2, 0.4]}
+  pupil:
+    words: [gate=softmax, recipe=distillation]
+    teacher: balanced
+    printed: {regularizers.importance.weight: 1.0}
 fair: {words: [trainer.weight_decay=0], tuning_seeds: [7]}
 quick: {seeds: 1, words: [trainer.epochs=1]}
 published:
@@ -66,8 +81,8 @@ def test_the_papers_study_has_its_arms(own):
         grid: sum(map(len, published_settings(open_study("krishnamurthy2023", [f"grid={grid}"])).values()))
         for grid in ("published", "full")
     }
-    # without the two distilled arms: one setting an arm; 4 + 2 * 5 weights + 2 * 2 * 6 betas
-    assert counts == {"published": 8, "full": 4 + 10 + 24}
+    # one setting an arm; four arms without settings, three with 5 weights each, three with 2 * 6 betas
+    assert counts == {"published": 10, "full": 4 + 3 * 5 + 3 * 12}
     assert set(asked.rows) == set(asked.arms) - {"gate as classifier"}
     fashion = open_study("krishnamurthy2023", ["dataset=fashion_mnist"])
     assert published_settings(fashion)["attentive + importance"] == [("regularizers.importance.weight=0.8",)]
@@ -92,7 +107,7 @@ def test_arms_of_the_paper_compose(dataset, arms):
 
 def test_a_plan_has_a_run_an_arm_setting_and_seed(own):
     asked = open_study("tiny", ["grid=full"], own)
-    trials = reported(asked, published_settings(asked), config_dir=own)
+    trials = reported(asked, published_settings(asked), Parts(own))
     assert [(trial.arm, trial.setting, trial.seed) for trial in trials] == [
         ("plain", (), 0),
         ("plain", (), 1),
@@ -103,13 +118,24 @@ def test_a_plan_has_a_run_an_arm_setting_and_seed(own):
     assert trials[2].job.name.startswith("balanced,weight=0.1,seed=0-")
 
 
+def test_a_pupil_begins_from_the_teachers_run_of_its_seed(own, tmp_path):
+    asked = open_study("tiny", [], own)
+    teaching = teachers(asked, published_settings(asked), Parts(own))
+    own_runs = [trial for trial in reported(asked, published_settings(asked), Parts(own)) if trial.arm == "balanced"]
+    # the printed setting of both is the same, and so are the runs
+    assert [trial.job.name for trial in teaching] == [trial.job.name for trial in own_runs]
+    with pytest.raises(ConfigError, match="no job is left"):
+        taught(asked, teaching, tmp_path, Parts(own))
+
+
 def test_a_fair_setting_has_the_lowest_validation_error(own):
     asked = open_study("tiny", ["protocol=fair"], own)
-    trials = tuning(asked, config_dir=own)
+    trials = tuning(asked, Parts(own))
     assert [(trial.arm, trial.seed) for trial in trials] == [("plain", 7)] * 2 + [("balanced", 7)] * 2
     errors = [0.3, 0.2, 0.1, 0.4]
     runs = {trial.job.name: FakeRun(0, 0, validation=error) for trial, error in zip(trials, errors, strict=True)}
     chosen = tuned_settings(trials, runs)
+    assert with_teachers(asked, chosen)["pupil"] == chosen["balanced"]
     assert chosen == {"plain": [("trainer.lr=1e-2",)], "balanced": [("regularizers.importance.weight=0.2",)]}
     for trial in trials[:2]:
         runs[trial.job.name].finished = False
@@ -121,7 +147,7 @@ def test_a_fair_setting_has_the_lowest_validation_error(own):
 def measured(own):
     """plain .8 and .6 with H_u 2 and 2, balanced .5 and .4 (training .2 and .1) with H_u 2.1 and 2.3."""
     asked = open_study("tiny", [], own)
-    trials = reported(asked, published_settings(asked), config_dir=own)
+    trials = reported(asked, published_settings(asked), Parts(own))
     found = [FakeRun(0.8, 2.0), FakeRun(0.6, 2.0), FakeRun(0.5, 2.1, train=0.2), FakeRun(0.4, 2.3, train=0.1)]
     return asked, Measured(trials, {trial.job.name: run for trial, run in zip(trials, found, strict=True)})
 
@@ -144,7 +170,7 @@ def test_verdicts_on_levels(measured):
 
 
 def test_effects_are_paired_by_seed(measured):
-    [error, usage] = effects(*measured)
+    error, usage, *_ = effects(*measured)
     assert error["mean"] == pytest.approx(((0.5 - 0.8) + (0.4 - 0.6)) / 2)
     assert usage["mean"] == pytest.approx(0.2)
     assert error["verdict"] == "not comparable"
@@ -153,7 +179,7 @@ def test_effects_are_paired_by_seed(measured):
 def test_a_users_words_make_another_study(own):
     asked = open_study("tiny", ["size=large", "trainer.lr=0.1"], own)
     assert asked.extra == ("trainer.lr=0.1",) and asked.notes == ["takes longer"]
-    trials = reported(asked, published_settings(asked), config_dir=own)
+    trials = reported(asked, published_settings(asked), Parts(own))
     line = levels(asked, Measured(trials, {trial.job.name: FakeRun(0.5, 1.0) for trial in trials}))[0]
     assert (line["verdict"], line["reason"]) == ("not comparable", "not as published: trainer.lr=0.1")
 
@@ -180,18 +206,19 @@ def test_a_wrong_file_is_named_with_the_place(own):
 def test_the_command(cli, own, tmp_path):
     words = ["study", "tiny", "--config-dir", own, "--runs", tmp_path, "launcher=serial"]
     listed = cli(*words, "--dry-run")
-    assert listed.code == 0 and "4 runs; nothing has been written" in listed.out
+    assert listed.code == 0 and "4 runs, then pupil over 2 seeds; nothing has been written" in listed.out
     assert not list(tmp_path.glob("tiny*"))
     done = cli(*words)
     assert done.code == 0, done.err
     folder = tmp_path / "tiny-small-paper-published"
     facts = json.loads((folder / "study.json").read_text())
-    assert [line["n"] for line in facts["levels"]] == [2] * 4
-    assert facts["settings"] == {"plain": [""], "balanced": ["regularizers.importance.weight=1"]}
+    assert [line["n"] for line in facts["levels"]] == [2] * 6
+    setting = ["regularizers.importance.weight=1"]
+    assert facts["settings"] == {"plain": [""], "balanced": setting, "pupil": setting}
     page = (folder / "study.md").read_text()
     assert "| plain" in page and "moe-lab study tiny" in page
     stamps = {path: path.stat().st_mtime_ns for path in folder.rglob("routing.npz")}
-    assert len(stamps) == 4
+    assert len(stamps) == 6
     assert cli(*words, "-q").out.strip() == str(folder)
     assert stamps == {path: path.stat().st_mtime_ns for path in folder.rglob("routing.npz")}
     wrong = cli("study", "tinny", "--config-dir", own)

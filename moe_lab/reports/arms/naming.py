@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moe_lab.config.differences import UNDECIDING
+from moe_lab.config.differences import is_undeciding
 from moe_lab.reports.choices import ABSENT, lookup
 from moe_lab.store.run import Run
 
@@ -15,7 +15,7 @@ Differs = Mapping[str, Any]
 
 def told(differs: Differs) -> dict[str, str]:
     """What a run was told, as words, without its seeds and without what does not decide its result."""
-    return {key: word(value) for key, value in differs.items() if key not in (*SEEDS, *UNDECIDING)}
+    return {key: word(value) for key, value in differs.items() if key not in SEEDS and not is_undeciding(key)}
 
 
 def word(value: Any) -> str:

@@ -1,0 +1,24 @@
+"""A run's folder as loggers read it."""
+
+from pathlib import Path
+
+from moe_lab.store.run import Run
+
+#: what is attached as it is, where it is there
+FILES = ("config.yaml", "report.md", "report.html")
+
+
+def history(run: Run) -> list[dict[str, float | None]]:
+    return run.history if (run.path / "history.csv").is_file() else []
+
+
+def scalars(run: Run) -> dict[str, float]:
+    """The metrics that are one number; none before the end."""
+    if not (run.path / "metrics.json").is_file():
+        return {}
+    values = {name: entry.get("value") for name, entry in run.metrics.items()}
+    return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+
+
+def attachments(run: Run) -> list[Path]:
+    return [run.path / name for name in FILES if (run.path / name).is_file()]

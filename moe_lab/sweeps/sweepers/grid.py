@@ -1,0 +1,17 @@
+"""Every combination."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from moe_lab.sweeps.plan import plan
+from moe_lab.sweeps.sweeper import Plans, Sweeper
+
+
+class Grid(Sweeper):
+    """Every combination of the words' values."""
+
+    def plans(
+        self, words: Sequence[str], config_dir: Path | None, plugins: Sequence[str], *, strict: bool = False
+    ) -> Plans:
+        yield plan(words, config_dir, plugins, strict=strict)
+        return ""
