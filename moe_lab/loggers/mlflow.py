@@ -21,9 +21,11 @@ _MOST = {"metrics": 900, "params": 90}
 
 
 class MLflow(Logger):
-    """An MLflow run in the folder ``mlruns`` beside the run, or in that of its sweep: history.csv by epoch,
-    metrics.json as ``metrics/NAME``, every value of the config as a parameter, config and report as artifacts. Nothing
-    is sent anywhere. ``mlflow ui --backend-store-uri runs/mlruns`` shows it."""
+    """An MLflow run in the folder ``mlruns`` beside the run, or in that of its sweep.
+
+    history.csv by epoch, metrics.json as ``metrics/NAME``, every value of the config as a parameter, config and report
+    as artifacts. Nothing is sent anywhere. ``mlflow ui --backend-store-uri runs/mlruns`` shows it.
+    """
 
     def __init__(self) -> None:
         self._mlflow = extra("mlflow", "logger=[mlflow]", "mlflow")

@@ -13,8 +13,11 @@ FOLDER = "tensorboard"
 
 
 class TensorBoard(Logger):
-    """Event files in the run's folder ``tensorboard``: history.csv by epoch, metrics.json as ``metrics/NAME``, config
-    and report as text. ``tensorboard --logdir runs`` shows them."""
+    """TensorBoard's event files in the run's folder ``tensorboard``.
+
+    history.csv by epoch, metrics.json as ``metrics/NAME``, config and report as text. ``tensorboard --logdir runs``
+    shows them.
+    """
 
     def __init__(self) -> None:
         extra("tensorboard", "logger=[tensorboard]", "tensorboard")

@@ -44,7 +44,7 @@ def test_processes_write_the_same_bytes_and_one_that_dies_takes_only_its_job(ser
     victim = folder / "jobs" / small.jobs[0].name
 
     def kill():
-        while not (victim / "config.yaml").exists() or (status := Run(victim).status)["status"] == "planned":
+        while not (victim / "status.json").exists() or (status := Run(victim).status)["status"] == "planned":
             time.sleep(0.01)
         os.kill(status["pid"], signal.SIGKILL)
 

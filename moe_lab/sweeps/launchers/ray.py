@@ -14,8 +14,10 @@ _LOOK_SECONDS = 0.5
 
 
 class Ray(Launcher):
-    """Every job is a task of a Ray cluster. The folder of runs must be on a file system that all nodes share. A job
-    that is stopped goes on from its last checkpoint.
+    """Every job is a task of a Ray cluster.
+
+    The folder of runs must be on a file system that all nodes share. A job that is stopped goes on from its last
+    checkpoint.
 
     address: of the cluster ("auto": the one that runs on this machine); null: one is started on this machine, and
              stopped at the end.

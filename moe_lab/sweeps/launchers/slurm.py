@@ -17,9 +17,10 @@ _ARRAY = 1000
 
 
 class Slurm(Launcher):
-    """Every job is a job of a Slurm array, submitted by submitit; its logs are in the sweep's folder ``submitit``. The
-    folder of runs must be on a file system that all nodes share. A job that comes to its time limit, or is cancelled,
-    saves its state.
+    """Every job is a job of a Slurm array, submitted by submitit.
+
+    Its logs are in the sweep's folder ``submitit``. The folder of runs must be on a file system that all nodes share. A
+    job that comes to its time limit, or is cancelled, saves its state.
 
     cluster:   "slurm", or "local" to try it out: processes on this machine, all at once.
     partition: of the cluster; null: its default.

@@ -19,8 +19,11 @@ _SEEDS = ("seed", "seed_init", "seed_order")
 
 
 class Optuna(Sweeper):
-    """Optuna's tree-structured Parzen estimator (Bergstra, Bardenet, Bengio and Kegl 2011, Algorithms for
-    hyper-parameter optimization) chooses values of ``interval(LOW,HIGH)``, ``tag(log,interval(LOW,HIGH))``,
+    """Values chosen by Optuna's tree-structured Parzen estimator.
+
+    Source: Bergstra, Bardenet, Bengio and Kegl 2011, Algorithms for hyper-parameter optimization.
+
+    It chooses values of ``interval(LOW,HIGH)``, ``tag(log,interval(LOW,HIGH))``,
     ``int(interval(LOW,HIGH))``, and among words of several values. Words of seeds are not chosen from: a trial is
     trained with every seed, and its value is the mean. What is looked at is validation data, after the last epoch; the
     test split has no say. The same command with the same --name takes the same course again, over what is trained
