@@ -95,6 +95,8 @@ def two_modes(values: Sequence[float], level: float = MODES_LEVEL) -> bool:
     x_n = np.sort(np.asarray(values, dtype=np.float64))
     if len(x_n) < 4 or x_n[-1] - x_n[0] <= ROUNDING * np.abs(x_n).max():
         return False
+    # of values near the smallest of float64 the squares would be 0
+    x_n = (x_n - x_n[0]) / (x_n[-1] - x_n[0])
     return float(_split_share(x_n[None])[0]) > _split_limit(len(x_n), level)
 
 

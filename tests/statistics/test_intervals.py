@@ -46,6 +46,7 @@ def test_values_that_differ_by_rounding_are_equal():
         found = summary(0.3 + 1e-16 * np.arange(n))
         assert found.method == "all values are equal" and found.low == found.high == pytest.approx(0.3)
         assert not two_modes(0.3 + 1e-16 * np.arange(n))
+    assert two_modes([0, 1e-200, 2e-200, 9e-199, 9.1e-199, 9.2e-199])
 
 
 def test_a_bootstrap_of_nearly_equal_values_has_ends():
