@@ -97,12 +97,23 @@ def running(folder: Path) -> list[dict]:
 LONG = ["seed=0,1,2", "trainer.epochs=100000", "trainer.checkpoint_seconds=0.05", "--name", "long", "--no-report"]
 
 
-def started(tmp_path, *words, **options):
-    process = subprocess.Popen([sys.executable, "-m", "moe_lab", "sweep", *LONG, *words], cwd=tmp_path, **options)
-    while not running(tmp_path / "runs/long"):
-        assert process.poll() is None
-        time.sleep(0.05)
-    return process
+@pytest.fixture
+def started(tmp_path):
+    """Starts a long sweep and waits until one of its jobs runs; nothing of it outlives the test."""
+    processes = []
+
+    def start(*words, **options):
+        process = subprocess.Popen([sys.executable, "-m", "moe_lab", "sweep", *LONG, *words], cwd=tmp_path, **options)
+        processes.append(process)
+        while not running(tmp_path / "runs/long"):
+            assert process.poll() is None
+            time.sleep(0.05)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 def states(tmp_path):
@@ -110,7 +121,7 @@ def states(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_a_terminal_saves_every_state(tmp_path):
+def test_ctrl_c_in_a_terminal_saves_every_state(tmp_path, started):
     """The terminal sends it to the command and to its workers alike."""
     leader, follower = pty.openpty()
     process = started(
@@ -134,8 +145,8 @@ def read(leader: int) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_killed_sweep_leaves_no_worker_behind_and_goes_on(tmp_path, cli):
-    process = started(tmp_path, "launcher.workers=2", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def test_a_killed_sweep_leaves_no_worker_behind_and_goes_on(tmp_path, cli, started):
+    process = started("launcher.workers=2", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     second = cli("sweep", "--resume", tmp_path / "runs/long")
     assert second.code == 2 and f"in use by process {process.pid} on" in second.err
     process.kill()
