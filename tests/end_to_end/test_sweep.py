@@ -124,9 +124,7 @@ def states(tmp_path):
 def test_ctrl_c_in_a_terminal_saves_every_state(tmp_path, started):
     """The terminal sends it to the command and to its workers alike."""
     leader, follower = pty.openpty()
-    process = started(
-        tmp_path, "launcher.workers=2", stdin=follower, stdout=follower, stderr=follower, start_new_session=True
-    )
+    process = started("launcher.workers=2", stdin=follower, stdout=follower, stderr=follower, start_new_session=True)
     os.killpg(process.pid, signal.SIGINT)
     os.close(follower)
     out = b""

@@ -91,7 +91,7 @@ class _Slot:
 
     def start(self, task: Task, work: Work) -> None:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, initializer=_begin, initargs=(self._asked,), env=self._env)
+            self._pool = ProcessPoolExecutor(1, initializer=_begin, initargs=(self._asked, os.getpid()), env=self._env)
         self._task, self.future = task, self._pool.submit(_do, work, task)
 
     def end(self) -> Ended:
@@ -118,9 +118,10 @@ class _Worker:
     stop as well when they are told so themselves, or when the command is gone; then nobody sends them home.
     """
 
-    def __init__(self, asked: Any) -> None:
+    def __init__(self, asked: Any, parent: int) -> None:
         self._asked = asked
-        self._parent = os.getppid()
+        # told by the command: one that is gone before its worker has begun would not be missed otherwise
+        self._parent = parent
         self._told = False
         self._busy = threading.Lock()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -150,10 +151,10 @@ class _Worker:
 _worker: _Worker
 
 
-def _begin(asked: Any) -> None:
-    """In a new worker."""
+def _begin(asked: Any, parent: int) -> None:
+    """In a new worker of the process ``parent``."""
     global _worker
-    _worker = _Worker(asked)
+    _worker = _Worker(asked, parent)
 
 
 def _do(work: Work, task: Task) -> str:
