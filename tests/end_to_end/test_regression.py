@@ -38,9 +38,9 @@ def test_several_gaussians_describe_an_inverse_problem_that_one_cannot(cli, metr
     listed = cli("runs")
     assert "RMSE (sd)" in listed.out and "error" not in listed.out
     beside = cli("report", "runs/mixture", "runs/single", "--out", "both")
-    assert beside.code == 0 and "test_rmse_sd" in beside.out and "test_error_rate" not in beside.out
+    assert beside.code == 0 and "Test RMSE (sd)" in beside.out and "error" not in beside.out
     figures = {path.stem for path in Path("both/figures").glob("*.svg")}
-    assert figures == {"rmse", "loss", "loads", "information"}
+    assert figures == {"rmse", "loss", "loads", "usage_over_time", "class_maps", "information"}
 
 
 def _check_files(folder: Path) -> None:
