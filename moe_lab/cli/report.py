@@ -10,7 +10,6 @@ from moe_lab.cli.completion import complete_run
 from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder
 
 if TYPE_CHECKING:
-    from moe_lab.reports import ArmsReport
     from moe_lab.store.run import Run
 
 EXAMPLES = """
@@ -44,7 +43,7 @@ def report(
 
     The report of one run or one sweep goes into its folder, that of other runs into a fresh folder of --runs.
     """
-    from moe_lab.cli.tables import show
+    from moe_lab.cli.arms import show_arms
     from moe_lab.errors import RunError
     from moe_lab.reports import ArmsReport, write_run_report
     from moe_lab.store.folders import claim_report
@@ -58,10 +57,7 @@ def report(
         of_arms = ArmsReport(opened, against)
         sweep = paths[0] if len(paths) == 1 and _is_sweep(paths[0]) and out is None else None
         page = of_arms.write(lambda: sweep or claim_report(out, runs))
-        if form is Format.table:
-            _show(of_arms)
-        else:
-            show(of_arms.rows, list(of_arms.rows[0]), form, empty="")
+        show_arms(of_arms, form)
     typer.echo(page, err=form is not Format.table)
 
 
@@ -82,18 +78,3 @@ def _runs(paths: Sequence[Path]) -> "list[Run]":
 
 def _is_sweep(path: Path) -> bool:
     return (path / "plan.json").is_file() or (path / "jobs").is_dir()
-
-
-def _show(of_arms: "ArmsReport") -> None:
-    """The arms with their numbers, and in words which is best: what fits the terminal."""
-    import textwrap
-
-    from rich.console import Console
-
-    from moe_lab.cli.tables import show
-
-    width = Console().width
-    for columns, rows in of_arms.overview(width):
-        show(rows, list(columns), Format.table, empty="", labels=columns)
-    for sentence in of_arms.sentences:
-        typer.echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")

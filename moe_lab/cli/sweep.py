@@ -145,17 +145,18 @@ def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
 
 
 def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format) -> None:
-    """The report, the table, and what went wrong; the exit code says whether anything did."""
-    page = None if no_report else _report(folder)
+    """The report, the arms, and what went wrong; the exit code says whether anything did."""
+    from moe_lab.cli.arms import show_arms
+    from moe_lab.reports import ArmsReport
+    from moe_lab.store.run import find_runs
+
+    found = ArmsReport(find_runs(folder))
+    page = None if no_report else found.write(lambda: folder)
     bad = [one for one in outcomes if not one.ended]
     if quiet:
         typer.echo(folder)
     else:
-        _table(outcomes, form)
-        diverged = sum(one.state == "diverged" for one in outcomes)
-        finished = sum(one.state == "finished" for one in outcomes)
-        also = f", {diverged} diverged" if diverged else ""
-        typer.echo(f"{finished} of {len(outcomes)} jobs finished{also}", err=form is not Format.table)
+        show_arms(found, form)
         typer.echo(f"sweep   {folder}", err=form is not Format.table)
         if page is not None:
             typer.echo(f"report  {page}", err=form is not Format.table)
@@ -168,36 +169,3 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
             err=True,
         )
         raise typer.Exit(1)
-
-
-def _report(folder: Path) -> Path | None:
-    from moe_lab.reports import write_comparison
-    from moe_lab.store.run import find_runs
-
-    runs = find_runs(folder)
-    return write_comparison(runs, lambda: folder) if any(run.finished for run in runs) else None
-
-
-#: what the terminal shows of an arm, where a run has it
-LABELS = {
-    "arm": "arm",
-    "n": "n",
-    "not finished": "not finished",
-    "test_error_rate": "error",
-    "test_error_rate sd": "sd",
-    "test_rmse_sd": "RMSE (sd)",
-    "test_rmse_sd sd": "sd",
-    "mutual_information_expert_label_bits": "I(E;Y)",
-    "usage_entropy_bits": "H(E)",
-    "dead_experts": "dead",
-}
-
-
-def _table(outcomes: "list[Outcome]", form: Format) -> None:
-    """A row an arm: means over its seeds."""
-    from moe_lab.cli.tables import show
-    from moe_lab.sweeps.table import arm_rows
-
-    rows = arm_rows(outcomes)
-    labels = {name: label for name, label in LABELS.items() if any(row.get(name) not in (None, "") for row in rows)}
-    show(rows, list(rows[0]), form, empty="", labels=labels)

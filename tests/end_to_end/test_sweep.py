@@ -22,7 +22,7 @@ def test_a_sweep_from_its_words_to_its_report(cli):
     assert "set aside: regularizers.importance.weight=0.3 has no place in 2 of 4 jobs" in listed.err
     result = cli("sweep", *words, "--name", "s", "launcher=serial")
     assert result.code == 0, result.err
-    assert "4/4  finished" in result.out and "4 of 4 jobs finished" in result.out and "report.html" in result.out
+    assert "4/4  finished" in result.out and "4 of 4 runs finished" in result.out and "report.html" in result.out
     sweep = Path("runs/s")
     assert sorted(jobs) == sorted(path.name for path in (sweep / "jobs").iterdir())
     for name in ("plan.json", "summary.csv", "report.html", "report.md"):
@@ -57,7 +57,7 @@ def test_a_job_that_fails_is_listed_at_the_end_and_the_others_go_on(cli):
     own = ["--config-dir", "mine", "--plugin", "wrong_part.py"]
     words = ["regularizer=[wrong],[]", "trainer.lr=1e-3,1e30", "trainer.optimizer=sgd", "trainer.epochs=1", *own]
     result = cli("sweep", *words, "--name", "s", "--no-report", "launcher=serial")
-    assert result.code == 1 and "1 of 4 jobs finished, 1 diverged" in result.out, result.out
+    assert result.code == 1 and "1 of 4 runs finished; 1 diverged; 2 failed" in result.out, result.out
     assert result.err.count("is failed: MemoryError: no room") == 2
     assert "2 of 4 jobs have not finished; go on with `moe-lab sweep --resume runs/s`" in result.err
     # the config folder is of no matter any more; the plug-in must be named again

@@ -87,18 +87,6 @@ class ArmsReport:
         return out / "report.html"
 
 
-def comparison(runs: Sequence[Run], *, against: str | None = None) -> list[dict[str, Any]]:
-    """A row a run: arm, run (its name), status, seed, the choices in which arms differ, and every metric that is one
-    number, as metrics.json has it (None where a run has none). Raises: RunError as ``ArmsReport`` does."""
-    return ArmsReport(runs, against).rows
-
-
-def write_comparison(runs: Sequence[Run], claim: Callable[[], Path], *, against: str | None = None) -> Path:
-    """Write the report of many runs into the folder that ``claim`` makes once everything has been read; the path of its
-    report.html. Raises: RunError as ``ArmsReport`` and ``ArmsReport.write`` do."""
-    return ArmsReport(runs, against).write(claim)
-
-
 def _sections(measured: Measured, decomposed: Sequence[Decomposition]) -> list[Section]:
     look = Look(measured.arms)
     overview = [one for one in (trade_off(measured, look), information(measured, look)) if one]

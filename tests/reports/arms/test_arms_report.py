@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from moe_lab.errors import RunError
-from moe_lab.reports import comparison, write_comparison
+from moe_lab.reports import ArmsReport
 from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.decomposition import Decomposition, decompositions, routed
 from moe_lab.store.run import Run
@@ -51,7 +51,7 @@ def made(make_run, tmp_path_factory, nasty):
 @pytest.fixture(scope="module")
 def out(made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "fresh"
-    assert write_comparison(made, claimed(folder)) == folder / "report.html"
+    assert ArmsReport(made).write(claimed(folder)) == folder / "report.html"
     return folder
 
 
@@ -125,12 +125,12 @@ def test_markdown_escapes_and_aligns(out):
 
 def test_made_again_it_has_the_same_bytes(out, made):
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    write_comparison([Run(run.path) for run in made], claimed(out))
+    ArmsReport([Run(run.path) for run in made]).write(claimed(out))
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 def test_a_row_a_run(made):
-    rows = comparison(made, against="A")
+    rows = ArmsReport(made, "A").rows
     assert list(rows[0])[:5] == ["arm", "run", "status", "seed", "gate"]
     assert [row["arm"] for row in rows] == ["A"] * 3 + ["B"] * 3
     assert rows[5]["status"] == "diverged" and rows[5]["test_error_rate"] is None
@@ -141,7 +141,7 @@ def test_two_single_runs(make_run, tmp_path, open_page):
         make_run("plain", gate="softmax", differs={"seed": 1}),
         make_run("fallen", experts=10, collapsed=True, differs={"gate": "attentive", "seed": 1}, validation=False),
     ]
-    page = open_page(write_comparison(runs, claimed(tmp_path)))
+    page = open_page(ArmsReport(runs).write(claimed(tmp_path)))
     assert "A difference between single runs is no result yet" in page.text
     assert "plain" in page.text and "fallen" in page.text
     # no interval, no star, no test, and no figure of one point
@@ -157,7 +157,7 @@ def test_two_single_runs(make_run, tmp_path, open_page):
 
 def test_only_unfinished_runs(make_run, tmp_path, open_page):
     runs = [make_run(f"stopped-{n}", status="failed", epochs=1, differs={"k": n}) for n in range(2)]
-    page = open_page(write_comparison(runs, claimed(tmp_path)))
+    page = open_page(ArmsReport(runs).write(claimed(tmp_path)))
     assert page.all("img") == [] and "0 of 2 runs finished; 2 failed." in page.text
     assert [table.get("id") for table in page.all("table")] == ["arms", "runs"]
 
@@ -166,10 +166,10 @@ def test_nothing_is_claimed_where_a_run_lacks_a_file(made, tmp_path):
     shutil.copytree(made[0].path, tmp_path / "torn")
     (tmp_path / "torn" / "routing.npz").unlink()
     with pytest.raises(RunError, match="routing.npz is missing"):
-        write_comparison([Run(tmp_path / "torn")], claimed(tmp_path / "out"))
+        ArmsReport([Run(tmp_path / "torn")]).write(claimed(tmp_path / "out"))
     (tmp_path / "torn" / "routing.npz").write_bytes(b"no archive")
     with pytest.raises(RunError, match="routing.npz cannot be read"):
-        write_comparison([Run(tmp_path / "torn")], claimed(tmp_path / "out"))
+        ArmsReport([Run(tmp_path / "torn")]).write(claimed(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 

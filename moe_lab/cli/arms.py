@@ -1,0 +1,27 @@
+"""Arms in the terminal: what `report` and `sweep` print at their end."""
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import typer
+
+from moe_lab.cli.words import Format
+
+if TYPE_CHECKING:
+    from moe_lab.reports import ArmsReport
+
+
+def show_arms(found: "ArmsReport", form: Format) -> None:
+    """The arms with their numbers, as many as fit, and in words which is best; in other forms a row a run."""
+    from rich.console import Console
+
+    from moe_lab.cli.tables import show
+
+    if form is not Format.table:
+        show(found.rows, list(found.rows[0]), form, empty="")
+        return
+    width = Console().width
+    for columns, rows in found.overview(width):
+        show(rows, list(columns), Format.table, empty="", labels=columns)
+    for sentence in found.sentences:
+        typer.echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")
