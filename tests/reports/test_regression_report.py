@@ -8,7 +8,7 @@ import pytest
 
 from moe_lab import experiment, job
 from moe_lab.metrics.arrays import RunArrays
-from moe_lab.reports import comparison, write_comparison, write_run_report
+from moe_lab.reports import ArmsReport, write_run_report
 from moe_lab.reports.curves import loss_curve, quality_curve, rmse_curve
 from moe_lab.reports.expert_accuracy import expert_rmse
 from moe_lab.reports.headline import headline, numbers, sampling_note_of_numbers, verdict
@@ -71,10 +71,10 @@ def test_one_expert_and_many_inputs(diabetes, open_page):
 
 def test_runs_of_both_kinds_side_by_side(inverse, diabetes, make_run, tmp_path):
     runs = [inverse, diabetes, make_run("classes")]
-    rows = comparison(runs)
+    rows = ArmsReport(runs).rows
     assert [row["test_error_rate"] is None for row in rows] == [True, True, False]
     assert [row["test_rmse_sd"] is None for row in rows] == [False, False, True]
-    page = write_comparison(runs, lambda: tmp_path)
+    page = ArmsReport(runs).write(lambda: tmp_path)
     assert {"accuracy", "rmse", "loss"} <= {path.stem for path in (tmp_path / "figures").glob("*.svg")}
     # what a task does not have is a dash, not an undefined value with a reason
     assert "the targets are" not in page.read_text()
