@@ -70,7 +70,10 @@ def test_runs_of_a_stack_have_paths_of_their_own_length(loop_of, recipe_of, trai
 @pytest.mark.parametrize("steps", [5, 7])
 def test_a_resumed_run_is_the_unbroken_one(loop_of, recipe_of, broken_off, same, steps):
     """Paused within the first lambda and the second: its weight is not in the checkpoint and follows from the epoch."""
-    make = lambda **how: loop_of(recipe_of("lasso_path", **PATH), *WORDS, epochs=6, **how)  # noqa: E731
+
+    def make(**how):
+        return loop_of(recipe_of("lasso_path", **PATH), *WORDS, epochs=6, **how)
+
     assert same(*broken_off(make, steps))
 
 
