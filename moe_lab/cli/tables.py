@@ -12,6 +12,9 @@ from moe_lab.cli.words import Format
 
 Row = dict[str, Any]
 
+#: share of a terminal's width that the first column may take without being wrapped
+FIRST = 0.5
+
 
 def show(
     rows: Sequence[Row],
@@ -79,11 +82,21 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console, first = Console(), next(iter(labels))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, label in labels.items():
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        whole = numeric or name == next(iter(labels))
-        table.add_column(Text(label), justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
+        widest = max(len(label), *(len(text(row.get(name))) for row in rows))
+        # numbers are never cut; a name stays whole as long as that leaves room for the rest
+        whole = numeric or (name == first and widest <= console.width * FIRST)
+        table.add_column(
+            Text(label),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=whole,
+            min_width=widest if whole else None,
+            max_width=None if whole or name != first else round(console.width * FIRST),
+        )
     for row in rows:
         table.add_row(*(Text(text(row.get(name))) for name in labels))
-    Console().print(table)
+    console.print(table)

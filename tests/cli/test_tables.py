@@ -48,3 +48,12 @@ def test_labels_choose_the_columns_of_the_terminal(capsys):
     show(ROWS, COLUMNS, Format.table, empty="none", labels={"value": "number"})
     printed = capsys.readouterr().out
     assert "number" in printed and "choices" not in printed
+
+
+def test_numbers_are_never_cut_and_a_long_name_is_wrapped(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = [{"run": "jobs/" + "a" * 70, "error": 0.0361111, "choices": {"gate": "attentive", "k": 2}}]
+    show(rows, list(rows[0]), Format.table, empty="", labels={name: name for name in rows[0]})
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any("0.03611" in line for line in lines) and "".join(lines).count("a") >= 70
