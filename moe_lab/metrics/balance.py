@@ -148,7 +148,7 @@ def samples_a_step(arrays: RunArrays) -> list[float]:
 )
 def coactivation(arrays: RunArrays) -> dict[str, float | None]:
     """For each pair "e with f", the share of the test samples that select e which also select f."""
-    share_EE = _coactivation_EE(arrays)
+    share_EE = coactivation_EE(arrays)
     pairs = [(e, f) for e in range(arrays.experts) for f in range(arrays.experts) if e != f]
     return {f"{e} with {f}": share_EE[e, f] if np.isfinite(share_EE[e, f]) else None for e, f in pairs}
 
@@ -156,10 +156,10 @@ def coactivation(arrays: RunArrays) -> dict[str, float | None]:
 @metric(unit="fraction", low="0", high="1", better="none", source="Muennighoff et al. 2024, arXiv:2409.02060")
 def coactivation_highest(arrays: RunArrays) -> float:
     """The largest share, over all ordered pairs of experts, of one's selected test samples that the other has too."""
-    return np.nanmax(_coactivation_EE(arrays))
+    return np.nanmax(coactivation_EE(arrays))
 
 
-def _coactivation_EE(arrays: RunArrays) -> np.ndarray:
+def coactivation_EE(arrays: RunArrays) -> np.ndarray:
     """N_ef / N_e, NaN on the diagonal and where e is never selected."""
     require_several_experts(arrays)
     selected_NE = arrays.selected_NE

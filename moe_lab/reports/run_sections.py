@@ -8,6 +8,7 @@ from moe_lab.reports import curves
 from moe_lab.reports.attributes import VALUE as ATTRIBUTES
 from moe_lab.reports.attributes import attribute_bars, attribute_table, attributes
 from moe_lab.reports.class_table import class_table
+from moe_lab.reports.coactivation import coactivation_picture
 from moe_lab.reports.expert_accuracy import expert_accuracy, expert_rmse
 from moe_lab.reports.gate_entropies import entropy_histogram
 from moe_lab.reports.images import is_image, typical_images
@@ -59,7 +60,7 @@ def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]
     if arrays.experts == 1:
         return [*sections, *predicted, Section("The expert", images, (ONE_EXPERT, *notes))]
     training, use = sections
-    use = Section(use.title, (*use.pictures, entropy_histogram(arrays)))
+    use = Section(use.title, _there((*use.pictures, entropy_histogram(arrays), coactivation_picture(arrays))))
     special = _special(run, arrays, target, images, notes)
     after = [*_plane(run, arrays, target), _competence(run, arrays, target), *_alike(run, arrays)]
     return [training, *path, *predicted, use, special, *after]
