@@ -22,11 +22,9 @@ from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
-#: x_ND and y_N of some samples
-Labelled = tuple[Tensor, Tensor]
+Labelled = tuple[Tensor, Tensor]  # x_ND and y_N of some samples
 LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
-#: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
-#: the parameter
+#: a parameter -> by what the optimizer's last step multiplied its (averaged) gradient; broadcasts to the parameter
 StepSizes = Callable[[nn.Parameter], Tensor]
 
 
@@ -135,8 +133,7 @@ class Gate(nn.Module):
     @property
     def learns_from(self) -> LearnsFrom:
         """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
-        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing", for a
-        gate without parameters."""
+        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing"."""
         return "prediction" if count_parameters(self) else "nothing"
 
     @property
@@ -172,6 +169,10 @@ class Score(nn.Module):
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor: ...
 
+    def columns(self) -> tuple[Tensor, ...] | None:
+        """Views [..., E] of what each expert has of its own here; None where no expert can be added later."""
+        return None
+
 
 class Select(nn.Module):
     """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
@@ -182,6 +183,8 @@ class Select(nn.Module):
     batch_dependent: bool = False
     #: in training experts are drawn by their probability
     draws: ClassVar[bool] = False
+    #: chooses as well among some of the experts, the logits of the others being -inf
+    grows: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

@@ -76,7 +76,8 @@ _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError,
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Experts and baseline of a finished run's config, and the state of its learner; files are read, nothing is run.
+    """Experts, baseline and classes of a finished run's config, and the state of its learner; files are read, nothing
+    is run.
 
     Raises ConfigError where there is no such run.
     """
@@ -85,7 +86,8 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         config = yaml.safe_load((folder / "config.yaml").read_text())
         state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["learner"]
-        return {"experts": dict(config["experts"]), "baseline": config.get("baseline")}, state
+        parts = {"experts": dict(config["experts"]), **{name: config.get(name) for name in ("baseline", "classes")}}
+        return parts, state
     except (*_UNREADABLE, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None
