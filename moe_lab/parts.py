@@ -17,7 +17,7 @@ from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
 from moe_lab.pairs import Pairs
 from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
-from moe_lab.sizes import Sizes
+from moe_lab.sizes import Sizes as Sizes
 from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]

@@ -71,7 +71,9 @@ def factorial(factors: Sequence[str], values: Mapping[Cell, Mapping[Hashable, fl
     return Factorial(tuple(factors), len(seeds), _effects(factors, y), _levels(factors, levels, y))
 
 
-def _design(factors: Sequence[str], values: Mapping[Cell, Mapping[Hashable, float]]) -> tuple[list[Cell], list]:
+def _design(
+    factors: Sequence[str], values: Mapping[Cell, Mapping[Hashable, float]]
+) -> tuple[list[Cell], list[Hashable]]:
     """The levels of each factor and the seeds that all cells share. Raises Incomplete."""
     levels = [tuple(dict.fromkeys(cell[place] for cell in values)) for place in range(len(factors))]
     if not factors or min(map(len, levels), default=0) < 2:

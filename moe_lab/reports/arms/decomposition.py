@@ -15,11 +15,11 @@ import numpy as np
 from moe_lab.errors import RunError
 from moe_lab.metrics.arrays import bins
 from moe_lab.metrics.balance import COLLAPSE_SHARE
+from moe_lab.partitions import table_of
 from moe_lab.reports.arms.collect import Arm, Member
 from moe_lab.reports.curves import column, expert_count
 from moe_lab.reports.target import printable
 from moe_lab.statistics import Agreement, Summary, agreement, crossed_seeds, match_experts, mean_over_pairs
-from moe_lab.statistics.matching import co_assignment
 
 #: of each arm so many runs are matched and compared with each other: pairs grow with the square
 COMPARED = 20
@@ -165,7 +165,7 @@ class Decomposition:
             run = self.runs[place]
             both_N = (base.expert_N >= 0) & (run.expert_N >= 0)
             pair = base.expert_N[both_N].astype(np.int64), run.expert_N[both_N].astype(np.int64)
-            counts_EC = run.counts_EC[match_experts(co_assignment(*pair, base.experts, run.experts))]
+            counts_EC = run.counts_EC[match_experts(table_of(*pair, base.experts, run.experts))]
             shares.append(counts_EC / np.maximum(counts_EC.sum(0), 1))
         return np.mean(shares, 0)
 
