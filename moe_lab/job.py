@@ -226,7 +226,8 @@ def settle(config: Config) -> None:
     # what torch.use_deterministic_algorithms(True) does, without importing the compiler
     torch.set_deterministic_debug_mode("error")
     # nothing reads memory before it is written; to fill it first costs time and changes no number
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    # a property of the module, of which the checker does not know
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _keep_freed_memory()
 
 

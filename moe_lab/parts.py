@@ -2,8 +2,8 @@
 
 A part's positional argument ``sizes`` comes from the engine; its keyword-only arguments are its config, and their
 types and ranges are checked when a config is composed. Numbers that may differ between the runs of a stack are kept
-with ``layers.hyper``; everything else is structure. What parts demand of each other they declare as properties here,
-and moe_lab/mixture.py checks them before anything is trained.
+with ``layers.hyper``; everything else is structure. What parts demand of each other they declare here, and
+moe_lab/checks.py looks at it before anything is trained.
 """
 
 from abc import abstractmethod
@@ -73,7 +73,7 @@ class Experts(nn.Module):
     def fit(self, training: Labelled, held_out: Labelled) -> None:
         """Fit beside the gradient, or without one, to the training and the validation split."""
 
-    def selected(self, x_BD: Tensor, pairs: Pairs) -> ExpertOutput:
+    def selected(self, x_BD: Tensor, pairs: Pairs) -> ExpertOutput | GaussianExpertOutput:
         """What the selected experts alone give, over the K places of ``pairs`` in place of the E experts."""
         _, last = self.bank(pairs.rows(x_BD))
         return self.output(pairs.spread(last).transpose(-3, -2), None)
@@ -86,9 +86,8 @@ class Experts(nn.Module):
 class Gate(nn.Module):
     """Maps inputs, and where it says so the experts' hidden features, to a Routing. It never runs experts.
 
-    ``k`` is the number of selected experts that the gate takes where the config's ``k`` is null (null here: all of
-    them); ``combine`` the rule by which experts are combined (null: what fits the gate and k, which
-    ``mixture.combine_rule`` finds).
+    ``k`` is how many experts it selects where the config's ``k`` is null (null here: all of them), ``combine`` the rule
+    by which they are combined (null: the one that fits the gate and k, which ``checks.combine_rule`` finds).
     """
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
@@ -101,8 +100,6 @@ class Gate(nn.Module):
     task: ClassVar[Task | None] = None
     #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
     selects_k: bool = True
-    #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
-    batch_dependent: bool = False
     #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
     makes_slots: bool = False
     #: weights of experts that are not selected are zero but carry a gradient, which reads what those experts say
@@ -133,10 +130,14 @@ class Gate(nn.Module):
         return range(1, self.sizes.experts + 1)
 
     @property
+    def batch_dependent(self) -> bool:
+        """Whether a row depends on its batch-mates, as the gate stands: in training, or in evaluation."""
+        return False
+
+    @property
     def learns_from(self) -> LearnsFrom:
-        """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
-        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing", for a
-        gate without parameters."""
+        """What teaches the gate: the mixture's "prediction", through the weights; where these carry no gradient, an
+        objective's own term for its "scores", or the loss of the expert that it drew ("draw"); or "nothing"."""
         return "prediction" if count_parameters(self) else "nothing"
 
     @property
@@ -179,7 +180,6 @@ class Select(nn.Module):
     #: as the gate's; ``extras`` are those that ``keep`` gives
     extras: ClassVar[frozenset[str]] = frozenset()
     selects_k: ClassVar[bool] = True
-    batch_dependent: bool = False
     #: in training experts are drawn by their probability
     draws: ClassVar[bool] = False
 
@@ -191,9 +191,12 @@ class Select(nn.Module):
     def usable_k(self) -> range:
         return range(1, self.sizes.experts + 1)
 
+    @property
+    def batch_dependent(self) -> bool:
+        return False
+
     def biased(self, logits_BE: Tensor) -> Tensor:
-        """What is compared in the selection: the logits, plus ``selection_bias_1E`` where a part has this buffer for
-        controllers to move."""
+        """What is compared: the logits, plus ``selection_bias_1E`` where a part has this buffer for controllers."""
         return logits_BE
 
     @abstractmethod

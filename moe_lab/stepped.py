@@ -8,7 +8,7 @@ from moe_lab.layers import Linear, count_parameters
 from moe_lab.noise import Noise
 from moe_lab.parts import Combine, Gate, LearnsFrom, Score, Select, Sizes, Weigh
 from moe_lab.ranges import Count
-from moe_lab.routing import Routing
+from moe_lab.routing import Routing, given
 
 
 class SteppedGate(Gate):
@@ -36,6 +36,7 @@ class SteppedGate(Gate):
         self.select = select
         self.weigh = weigh
         self.needs_hidden = score.needs_hidden
+        self.selects_k = self.selects_k and select.selects_k and not weigh.sparse
         self.extras = self.extras | select.extras
         self.make_layers()
 
@@ -49,10 +50,6 @@ class SteppedGate(Gate):
     @property
     def usable_k(self) -> range:
         return self.select.usable_k
-
-    @property
-    def selects_k(self) -> bool:
-        return self.select.selects_k and not self.weigh.sparse
 
     @property
     def batch_dependent(self) -> bool:
@@ -75,8 +72,9 @@ class SteppedGate(Gate):
 
     def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
         """The logit of the expert is masked; the steps after the score decide again."""
-        gone_E = one_hot(expert, routing.logits_BE)
-        logits_BE = routing.logits_BE.masked_fill(gone_E, -torch.inf)
+        with_it_BE = given(routing.logits_BE, "logits_BE")
+        gone_E = one_hot(expert, with_it_BE)
+        logits_BE = with_it_BE.masked_fill(gone_E, -torch.inf)
         return self._weighed(logits_BE, self.select(logits_BE, noise) & ~gone_E, noise)
 
     def _weighed(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> Routing:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import typer
 
@@ -10,8 +10,8 @@ from moe_lab import __version__
 from moe_lab.cli import config, data, listing, report, runs, study, sweep, train
 from moe_lab.errors import UserError
 
-#: what Typer raises for a misspelt command or option; it is public by its subclasses only
-ClickException = typer.BadParameter.__mro__[2]
+#: what Typer raises for a misspelt command or option; it is public by its subclasses only, of which this is one
+ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
 
 EPILOG = "Start with `moe-lab train`, then `moe-lab train dataset=fashion_mnist gate=attentive`."
 

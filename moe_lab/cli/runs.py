@@ -1,11 +1,14 @@
 """`moe-lab runs`: what there is."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moe_lab.cli.words import RUNS, Format, FormatOption
+
+if TYPE_CHECKING:
+    from moe_lab.store.run import Run
 
 EXAMPLES = """
 Examples:
@@ -89,7 +92,7 @@ def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
     return {name: label for name, label in LABELS.items() if name not in left_out}
 
 
-def _row(run, path: Path) -> dict[str, Any]:
+def _row(run: "Run", path: Path) -> dict[str, Any]:
     from moe_lab.errors import RunError
 
     name = str(run.path.relative_to(path))

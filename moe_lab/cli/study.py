@@ -12,7 +12,8 @@ from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, Ru
 if TYPE_CHECKING:
     from moe_lab.store.run import Run
     from moe_lab.sweeps.launcher import Launcher
-    from moe_lab.sweeps.study import Study, Trial
+    from moe_lab.sweeps.study import Settings, Study, Trial
+    from moe_lab.sweeps.study_table import Line
 
 EXAMPLES = """
 Examples:
@@ -72,7 +73,7 @@ def study(
     if fair:
         trials = tuning(asked, parts)
         _train(trials, asked, folder, launcher, quiet)
-        settings = with_teachers(asked, tuned_settings(trials, _runs(folder, trials)))
+        settings: Settings = with_teachers(asked, tuned_settings(trials, _runs(folder, trials)))
     else:
         settings = published_settings(asked)
     trials, teaching = reported(asked, settings, parts), teachers(asked, settings, parts)
@@ -136,7 +137,9 @@ def _runs(folder: Path, trials: "Sequence[Trial]") -> "dict[str, Run]":
     return {trial.job.name: Run(SweepFolder(folder).job(trial.job.name)) for trial in trials}
 
 
-def _write(asked: "Study", trials: "Sequence[Trial]", folder: Path, command: list[str]) -> tuple[list, list]:
+def _write(
+    asked: "Study", trials: "Sequence[Trial]", folder: Path, command: list[str]
+) -> "tuple[list[Line], list[Line]]":
     """study.md, study.csv and study.json, from the runs' own files."""
     import shlex
 

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from moe_lab.parts import Objective, Sizes, Step
+from moe_lab.routing import MixtureOutput, expect
 
 
 class Mixture(Objective):
@@ -22,5 +23,5 @@ class Mixture(Objective):
     def forward(self, step: Step) -> Tensor:
         if not self._second_softmax:
             return -step.output.log_likelihood_B(step.y_B)
-        log_probs_BC = step.output.log_probs_BC.exp().log_softmax(-1)
+        log_probs_BC = expect(MixtureOutput, step.output).log_probs_BC.exp().log_softmax(-1)
         return -log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)

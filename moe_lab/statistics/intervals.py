@@ -31,9 +31,10 @@ class Summary:
     method: str
     warning: str | None = None
 
-    def excludes(self, value: float) -> bool:
-        """Whether there is an interval, and the value lies outside it."""
-        return self.low is not None and self.high is not None and not self.low <= value <= self.high
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """``low`` and ``high``; None where there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margi
     ends = _welch(ours, effect, variance, df)
     if settled := _settled(ends, margin):
         return settled
-    if own.mean * effect > 0 and own.excludes(0):
+    if own.mean * effect > 0 and own.ends is not None and not own.ends[0] <= 0 <= own.ends[1]:
         return Verdict("direction only", *ends, "the same sign and surely not 0, but another size")
     opposite = own.mean * effect < 0
     return Verdict("not reproduced", *ends, "the opposite sign" if opposite else "our interval contains 0")

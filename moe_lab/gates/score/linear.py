@@ -24,8 +24,8 @@ class Linear(Score):
         super().__init__()
         self.head = LinearLayer(sizes.features, sizes.experts)
         if init == "zero":
-            self.head.weight_IO.data.zero_()
-            self.head.bias_1O.data.zero_()
+            for parameter in self.head.parameters():
+                parameter.data.zero_()
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.head(x_BD)

@@ -58,7 +58,7 @@ class Routed:
 
 def routed(member: Member) -> Routed:
     """Raises RunError where routing.npz or evaluation.npz is missing or broken."""
-    folder = member.run.path
+    folder = member.stored.path
     file = folder / "routing.npz"
     try:
         with np.load(file, allow_pickle=False) as arrays:
@@ -83,10 +83,10 @@ def _classes(
     numbers = label_N.dtype.kind == "f"
     if numbers and component_N is None:
         return bins(label_N).astype(np.int16), tuple(str(tenth + 1) for tenth in range(10)), "tenth of y"
-    class_N = component_N if numbers else label_N
+    class_N = component_N if numbers and component_N is not None else label_N
     if class_N.min(initial=0) < 0:
         raise ValueError("a class is negative")
-    evaluation = member.run.arrays("evaluation")
+    evaluation = member.stored.arrays("evaluation")
     names = evaluation.get("component_names" if numbers else "class_names", np.arange(class_N.max(initial=0) + 1))
     one = printable(evaluation.get("component", "component")) if numbers else "class"
     known = tuple(printable(name) for name in names)
@@ -133,9 +133,8 @@ class Decomposition:
 
     def _agreement(self, here: int, there: int, *, ami: bool, draws: int) -> Agreement:
         one, other = self.runs[here], self.runs[there]
-        sizes = {"experts": one.experts, "others": other.experts}
         experts = one.expert_N.astype(np.int64), other.expert_N.astype(np.int64)
-        return agreement(*experts, one.class_N, **sizes, ami=ami, draws=draws)
+        return agreement(*experts, one.class_N, experts=one.experts, others=other.experts, ami=ami, draws=draws)
 
     def over_pairs(self, what: str) -> Summary | None:
         """The mean of an attribute of Agreement over the pairs where it is defined; None where there is none."""
@@ -186,9 +185,9 @@ def decompositions(arms: Sequence[Arm]) -> list[Decomposition]:
 
 def sorted_usage_TE(member: Member) -> np.ndarray | None:
     """Shares of the routing weight in each epoch, the largest first; None where the history has none."""
-    if not (member.run.path / "history.csv").is_file():
+    if not (member.stored.path / "history.csv").is_file():
         return None
-    history = member.run.history
+    history = member.stored.history
     experts = expert_count(history)
     if experts < 2:
         return None

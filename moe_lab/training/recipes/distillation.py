@@ -2,6 +2,7 @@
 
 from moe_lab.mixture import Learner
 from moe_lab.parts import Body
+from moe_lab.routing import given
 from moe_lab.training.from_run import FromRun, fits, take_over
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course
@@ -37,7 +38,7 @@ class Distillation(FromRun):
 
     def begin(self, course: Course) -> None:
         super().begin(course)
-        take_over(_body(course.learner), self.state_of_run, BODY)
+        take_over(given(_body(course.learner), "the gate's body"), self.state_of_run, BODY)
 
 
 def _body(learner: Learner) -> Body | None:
