@@ -70,7 +70,7 @@ def sweep(
         raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
     plans = None if resume else how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict)
     made = SweepFolder(resume).read_plan(plugins) if plans is None else next(plans)
-    if there is not None and resume is None:
+    if there is not None and resume is None and not there.without_plan:
         made = there.read_plan(plugins).extended(made)
     _say_what_is_left_out(made, quiet)
     if dry_run:
@@ -98,14 +98,18 @@ def sweep(
 
 
 def _claim(runs: Path, name: str | None, again: bool) -> Path:
-    """A fresh folder; with ``--again`` NAME_2, NAME_3 ... where NAME is taken."""
-    from itertools import count
+    """A fresh folder; with ``--again`` NAME_2, NAME_3 ... where NAME is taken. That of another sweep of this name which
+    has begun in the meantime, to be told who is at it."""
+    from moe_lab.store.folders import Taken, claim
+    from moe_lab.sweeps.folder import SweepFolder
 
-    from moe_lab.store.folders import claim
-
-    if name is not None and again:
-        name = next(one for n in count(1) if not (runs / (one := name if n == 1 else f"{name}_{n}")).exists())
-    return claim(runs, name)
+    try:
+        return claim(runs, name, numbered=again)
+    except Taken:
+        there = SweepFolder(runs / name)
+        if there.has_plan or there.without_plan:
+            return there.path
+        raise
 
 
 def _say_what_is_left_out(made: "Plan", quiet: bool) -> None:

@@ -3,8 +3,7 @@
 import csv
 import json
 import os
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,11 @@ from typing import Any
 import numpy as np
 
 from moe_lab.errors import RunError
+from moe_lab.integrity import Damaged, checksum, whole_archive
 from moe_lab.store.status import STATES, is_lost
+
+#: what to do about a damaged file of a run
+MEND = "take it from a copy, or train this run again"
 
 
 class Run:
@@ -35,7 +38,7 @@ class Run:
         """status.json, with ``lost`` in place of ``running`` where the process is proven dead."""
         status = self._json("status.json")
         if status.get("status") not in STATES or not all(
-            isinstance(status.get(name, {}), dict) for name in ("choices", "differs", "headline")
+            isinstance(status.get(name, {}), dict) for name in ("choices", "differs", "headline", "checksums")
         ):
             raise RunError(f"{self.path / 'status.json'} is no status of a run")
         return {**status, "status": "lost"} if is_lost(status) else status
@@ -84,15 +87,19 @@ class Run:
     def routing(self) -> dict[str, np.ndarray]:
         return self.arrays("routing")
 
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of ``NAME.npz``, without pickles. Raises RunError where the file is missing or broken."""
+    def arrays(self, name: str, only: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """The arrays of ``NAME.npz``, or those of them named in ``only``, without pickles. Raises RunError where the
+        file is missing or broken."""
         path = self.path / f"{name}.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return {key: file[key] for key in file.files}
+            with np.load(whole_archive(path), allow_pickle=False) as file:
+                return {key: file[key] for key in file.files if only is None or key in only}
         except FileNotFoundError:
             raise RunError(f"{path} is missing: the run is {self.status['status']}") from None
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except Damaged as error:
+            raise RunError(f"{path} {error}; {MEND}") from None
+        except Exception as error:
+            # what is no array file, or holds objects, fails in many ways
             raise RunError(f"{path} cannot be read: {error}") from None
 
     def has(self, name: str) -> bool:
@@ -100,12 +107,18 @@ class Run:
         return (self.path / f"{name}.npz").is_file()
 
     def _text(self, name: str) -> str:
+        path = self.path / name
         try:
-            return (self.path / name).read_text()
+            content = path.read_bytes()
+            text = content.decode()
         except FileNotFoundError:
-            raise RunError(f"{self.path / name} is missing") from None
+            raise RunError(f"{path} is missing") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.path / name} cannot be read: {error}") from None
+            raise RunError(f"{path} cannot be read: {error}") from None
+        told = None if name == "status.json" else self.status.get("checksums", {}).get(name)
+        if told not in (None, checksum(content)):
+            raise RunError(f"{path} is not what the run has written, it is damaged or was changed since; {MEND}")
+        return text
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
