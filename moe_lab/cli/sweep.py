@@ -150,7 +150,7 @@ def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
 
 def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format) -> None:
     """The report, the arms, and what went wrong; the exit code says whether anything did."""
-    from moe_lab.cli.arms import show_arms
+    from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.reports import ArmsReport
     from moe_lab.store.run import find_runs
 
@@ -164,6 +164,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
         typer.echo(f"sweep   {folder}", err=form is not Format.table)
         if page is not None:
             typer.echo(f"report  {page}", err=form is not Format.table)
+    say_left_out(found)
     for one in (one for one in bad if one.state != "planned"):
         typer.echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
     if bad:
