@@ -98,7 +98,8 @@ def _row(run: "Run", path: Path) -> dict[str, Any]:
     name = str(run.path.relative_to(path))
     try:
         status = run.status
-    except RunError:
+    except RunError as error:
+        typer.echo(f"moe-lab: {error}", err=True)
         return {"run": name, "status": "unreadable", "choices": {}, "options": {}}
     return {
         "run": name,
