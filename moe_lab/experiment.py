@@ -151,8 +151,8 @@ class _Session:
     def _loop(self) -> Loop:
         jobs = [writer.job for writer in self._writers]
         for job in jobs[1:]:
-            for name in ("dataset", "device", "recipe"):
-                if job.config[name] != jobs[0].config[name]:
+            for name in ("dataset", "classes", "device", "recipe"):
+                if job.config.get(name) != jobs[0].config.get(name):
                     raise Apart(f"runs of one stack share {name}, and these have several")
         settle(jobs[0].config)
         members = [
@@ -229,8 +229,8 @@ class _Session:
         if assignments := loop.state.records[run].assignments:
             expert = torch.stack(assignments).numpy()
             files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
-        if weights := loop.state.records[run].stage_weights:
-            files["stages"] = {"weights": torch.stack(weights).numpy()}
+        if stages := loop.state.records[run].stage_arrays:
+            files["stages"] = {name: torch.stack([one[name] for one in stages]).numpy() for name in stages[0]}
         return files
 
 

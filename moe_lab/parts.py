@@ -22,11 +22,9 @@ from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
-#: x_ND and y_N of some samples
-Labelled = tuple[Tensor, Tensor]
+Labelled = tuple[Tensor, Tensor]  # x_ND and y_N of some samples
 LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
-#: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
-#: the parameter
+#: a parameter -> by what the optimizer's last step multiplied its (averaged) gradient; broadcasts to the parameter
 StepSizes = Callable[[nn.Parameter], Tensor]
 
 
@@ -98,8 +96,6 @@ class Gate(nn.Module):
     needs_fitting: ClassVar[bool] = False
     #: the one task that the gate can serve; None: it does not look at targets
     task: ClassVar[Task | None] = None
-    #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
-    selects_k: bool = True
     #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
     makes_slots: bool = False
     #: weights of experts that are not selected are zero but carry a gradient, which reads what those experts say
@@ -120,6 +116,11 @@ class Gate(nn.Module):
         return shape
 
     @property
+    def selects_k(self) -> bool:
+        """Whether every sample selects exactly k experts: not where their number is learned or follows from the batch."""
+        return True
+
+    @property
     @abstractmethod
     def rows_sum_to_one(self) -> bool:
         """Whether every row of ``weights_BE`` sums to one."""
@@ -136,8 +137,8 @@ class Gate(nn.Module):
 
     @property
     def learns_from(self) -> LearnsFrom:
-        """What teaches the gate: the mixture's "prediction", through the weights; where these carry no gradient, an
-        objective's own term for its "scores", or the loss of the expert that it drew ("draw"); or "nothing"."""
+        """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
+        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing"."""
         return "prediction" if count_parameters(self) else "nothing"
 
     @property
@@ -173,6 +174,10 @@ class Score(nn.Module):
     @abstractmethod
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor: ...
 
+    def columns(self) -> tuple[Tensor, ...] | None:
+        """Views [..., E] of what each expert has of its own here; None where no expert can be added later."""
+        return None
+
 
 class Select(nn.Module):
     """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
@@ -182,6 +187,8 @@ class Select(nn.Module):
     selects_k: ClassVar[bool] = True
     #: in training experts are drawn by their probability
     draws: ClassVar[bool] = False
+    #: chooses as well among some of the experts, the logits of the others being -inf
+    grows: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ say of parts holds for recipes as well."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from moe_lab.data.dataset import Data
@@ -19,8 +20,9 @@ class Course:
     """What a recipe leads: the learner of one run, or of several stacked along axis R.
 
     trainers: of every run; they may differ in the number of epochs.
-    steps:    batches an epoch.
+    steps:    batches an epoch of the whole training split.
     noise:    a name -> numbers of that name's own, the same ones every time.
+    forget:   lets the optimizer begin anew, without momentum and with no steps counted.
     """
 
     learner: Learner
@@ -28,6 +30,7 @@ class Course:
     data: Data
     steps: int
     noise: Callable[[str], Noise]
+    forget: Callable[[], None]
 
     def split_in(self, stages: int, epoch: int) -> list[int]:
         """Which of ``stages`` equal parts of its epochs every run is in, from 0; beyond its end the last."""
@@ -43,11 +46,30 @@ class Recipe:
     from them is its state.
     """
 
+    #: training runs all experts on every sample
+    needs_every_expert: bool = False
+
+    @property
+    def classes(self) -> tuple[int, ...] | None:
+        """The classes that it trains on; None: those that the config says."""
+        return None
+
+    def attributes(self, data: Data) -> dict[str, np.ndarray]:
+        """Columns of the test samples that it knows of, to stand beside the data's own."""
+        return {}
+
     def lack(self, learner: Learner, trainer: Trainer) -> str | None:
         """What it does not find in a learner (of one run), as "needs ...: what to do instead"; None where it fits."""
 
     def apart(self, trainers: Sequence[Trainer]) -> str | None:
         """Why runs with these trainers cannot be led as one program; None where they can."""
+
+    def begin(self, course: Course, records: Sequence[Record]) -> None:
+        """Before the first step of all; not where a run goes on."""
+
+    def rows(self, course: Course, epoch: int) -> Tensor | None:
+        """Which samples of the training split an epoch is of, [M] on the CPU, for all runs; None: all."""
+        return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
         """Before step number ``batch`` of an epoch, both from 0. The learner is in training mode, and so it stays, but
@@ -56,6 +78,9 @@ class Recipe:
     def seen(self, step: Step, index_B: Tensor) -> Step:
         """What objective and regularizers see of a step on samples ``index_B`` [B] or [R, B] of the training split."""
         return step
+
+    def after_step(self, course: Course) -> None:
+        """After everything that a step changes has been changed."""
 
     def after_epoch(self, course: Course, epoch: int, records: Sequence[Record]) -> None:
         """After an epoch has been written into the records of the runs that have not ended."""

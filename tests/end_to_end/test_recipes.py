@@ -22,7 +22,7 @@ def test_a_path_of_lambdas_is_one_run_with_a_table_and_pictures(cli):
         ("recipe=em", "take objective=em"),
         ("recipe=lasso_path", "take regularizer="),
         ("recipe=em objective=em recipe.m_steps=0", "recipe.m_steps=0"),
-        ("recipe=expectation", "There are: distillation, em, end_to_end, lasso_path, two_step"),
+        ("recipe=expectation", "There are: distillation, em, end_to_end, extend, finetune, lasso_path, two_step"),
     ],
 )
 def test_contradictions_are_refused_at_composition(cli, words, reason):

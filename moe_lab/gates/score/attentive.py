@@ -57,3 +57,7 @@ class Attentive(Score):
         flat_XH = (hidden_BEH.relu() if self._relu_key else hidden_BEH).flatten(-3, -2)
         key_BEH = self.key(flat_XH).unflatten(-2, hidden_BEH.shape[-3:-1])
         return (key_BEH @ query_BH.unsqueeze(-1)).squeeze(-1) * self._scale
+
+    def columns(self) -> tuple[Tensor, ...]:
+        """None: an expert's key is what it computes."""
+        return ()

@@ -37,6 +37,9 @@ class Cosine(Score):
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.cosine(self.project(self.body(x_BD).relu()), self.m_EH) * (-self.log_tau_11).exp()
 
+    def columns(self) -> tuple[Tensor, ...]:
+        return (self.m_EH.mT,)
+
     def cosine(self, h_BH: Tensor, m_EH: Tensor) -> Tensor:
         """[..., B, E]; 0 for a vector of zeros."""
         return functional.normalize(h_BH, dim=-1) @ functional.normalize(m_EH, dim=-1).mT

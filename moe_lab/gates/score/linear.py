@@ -29,3 +29,6 @@ class Linear(Score):
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.head(x_BD)
+
+    def columns(self) -> tuple[Tensor, ...]:
+        return self.head.weight_IO, self.head.bias_1O

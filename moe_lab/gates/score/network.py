@@ -30,3 +30,6 @@ class Network(Score):
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.head(self.body(x_BD).relu())
+
+    def columns(self) -> tuple[Tensor, ...]:
+        return self.head.weight_IO, self.head.bias_1O

@@ -20,6 +20,8 @@ class BiasedTopK(Select):
     score: s, what the bias is added to: "sigmoid" of the logits, as the paper has it, or their "softmax".
     """
 
+    grows = True
+
     def __init__(self, sizes: Sizes, *, score: Literal["sigmoid", "softmax"] = "sigmoid") -> None:
         super().__init__(sizes)
         self._softmax = score == "softmax"

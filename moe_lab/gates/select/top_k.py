@@ -15,6 +15,8 @@ class TopK(Select):
     Source: Shazeer et al. 2017, arXiv:1701.06538, eq. 5.
     """
 
+    grows = True
+
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
         self.selection_bias_1E = nn.Buffer(torch.zeros(1, sizes.experts), persistent=False)
