@@ -168,7 +168,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         learner = complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
-    if reason := build(config["recipe"]).lack(learner, build(config["trainer"])):
+    recipe = build(config["recipe"])
+    if reason := recipe.lack(learner, build(config["trainer"])):
         raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
     for node in config.get("loggers", {}).values():
         # raises where its package is missing
@@ -179,18 +180,18 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         **config,
         "k": gate.sizes.k,
         "gate": {**config["gate"], "combine": combine_rule(gate)},
-        "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner)},
+        "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner, recipe)},
     }
     return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, learner.objective)))
 
 
-def _dispatch(config: Config, learner: Learner) -> str:
+def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:
     """The trainer's dispatch, and in place of "auto" the faster one that fits."""
     trainer, mixture = config["trainer"], learner.mixture
     if trainer["dispatch"] != "auto":
         return trainer["dispatch"]
     parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
-    if why_dense(*parts) is not None:
+    if why_dense(*parts) is not None or recipe.needs_every_expert:
         return "dense"
     return faster(_device(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
 

@@ -57,6 +57,9 @@ class Lasso(Regularizer):
 
     def after_step(self, step: Step, step_sizes: StepSizes) -> None:
         head, penalized_IE = step.gate.head, self._penalized(step.gate)
+        if not head.weight_IO.requires_grad:
+            # the gate stands still
+            return
         step_IE = step_sizes(head.weight_IO).expand_as(head.weight_IO)
         if self._with_bias(step.gate):
             step_IE = torch.cat((step_IE, step_sizes(head.bias_1O).expand_as(head.bias_1O)), -2)

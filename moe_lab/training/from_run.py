@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import count_parameters
+from moe_lab.layers import count_parameters, hold
 from moe_lab.mixture import Learner
 from moe_lab.networks.frozen import read_run
 from moe_lab.training.options import Trainer
@@ -61,9 +61,7 @@ class FromRun(Recipe):
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
         if epoch == batch == 0:
             self.begin(course)
-        held, experts = self.holds_experts(course.trainers[0], epoch), course.learner.mixture.experts
-        experts.requires_grad_(not held)
-        experts.train(not held)
+        hold(course.learner.mixture.experts, self.holds_experts(course.trainers[0], epoch))
 
 
 def fits(part: nn.Module, state: dict[str, Tensor], prefix: str) -> bool:
