@@ -256,7 +256,7 @@ class Objective(nn.Module):
     #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
     #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
-    needs_every_expert: ClassVar[bool] = False
+    needs_every_expert: bool = False
     #: the ways of learning (``Gate.learns_from``) that it serves
     teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
     #: refuses gates that select more experts for a sample
