@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from moe_lab.choice import one_hot
+from moe_lab.gate_steps import Score, Select, Weigh
 from moe_lab.layers import Linear, count_parameters
 from moe_lab.noise import Noise
-from moe_lab.parts import Combine, Gate, LearnsFrom, Score, Select, Sizes, Weigh
+from moe_lab.parts import Combine, Gate, LearnsFrom, Sizes
 from moe_lab.ranges import Count
 from moe_lab.routing import Routing, given
 
