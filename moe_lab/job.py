@@ -176,7 +176,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         mixture = build_mixture(config, shape, len(class_names), seed_init=0)
         learner = complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
-        raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
+        reason = one_line(str(error)).rpartition("err == 0. ")[2]
+        raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None
     recipe = build(config["recipe"])
     if reason := recipe.lack(learner, build(config["trainer"])):
         raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")

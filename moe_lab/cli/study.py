@@ -44,6 +44,7 @@ def study(
 ) -> None:
     """Train the arms of a published table and print what was published beside what came out, with a verdict."""
     from moe_lab.cli.tables import show
+    from moe_lab.store.folders import check_spelling
     from moe_lab.sweeps.folder import JOBS, SweepFolder
     from moe_lab.sweeps.settings import settings as sweep_settings
     from moe_lab.sweeps.settings import split
@@ -60,6 +61,8 @@ def study(
     )
     from moe_lab.sweeps.study_table import COLUMNS, remarks, shown
 
+    if folder_name is not None:
+        check_spelling(folder_name)
     of_jobs, of_sweep = split(words or [])
     plugins = load_plugins(plugin)
     launcher = sweep_settings(of_sweep, config_dir, plugins).launcher
@@ -115,10 +118,11 @@ def _train(trials: "Sequence[Trial]", asked: "Study", folder: Path, launcher: "L
     """Do what is not done yet; whether all ended. Leaves with 130 or 143 where it is asked to stop."""
     from moe_lab.cli.sweep_progress import sweep_watch
     from moe_lab.signals import stop_asked
+    from moe_lab.store.folders import claim_again
     from moe_lab.sweeps.run import run_sweep
     from moe_lab.sweeps.study import plan_of
 
-    folder.mkdir(parents=True, exist_ok=True)
+    claim_again(folder)
     with stop_asked() as stop:
         outcomes = run_sweep(plan_of(trials, [asked.name]), folder, launcher, watch=sweep_watch(quiet), stop_asked=stop)
     if stop():

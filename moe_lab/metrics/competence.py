@@ -9,8 +9,6 @@ import numpy as np
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed, require_several_experts
 
-#: of the two parts of the test error
-
 
 @metric(unit="fraction", low="0", high="1", better="lower", source="0-1 loss", task="classification")
 def test_error_rate(arrays: RunArrays) -> float:
