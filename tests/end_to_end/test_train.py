@@ -66,7 +66,8 @@ def test_runs_lists_what_there_is(cli):
     assert rows[0]["test_error_rate"] > 0
     # what all chose is said once, above the rows
     told, *table = cli("runs").out.splitlines()
-    assert told == "all of them: trainer.epochs=2 trainer.limit_batches=3" and "attentive" in str(table) and "epochs" not in str(table)
+    assert told == "all of them: trainer.epochs=2 trainer.limit_batches=3"
+    assert "attentive" in str(table) and "epochs" not in str(table)
     assert cli("runs", "-f", "csv").out.startswith("run,status,choices,")
 
 
