@@ -47,6 +47,13 @@ def freeze(module: Module) -> Module:
     return module
 
 
+def hold(module: Module, still: bool) -> None:
+    """Let a part stand still, or go on learning: held, its parameters get no gradient, and its batch normalization
+    uses what it has seen."""
+    module.requires_grad_(not still)
+    module.train(not still)
+
+
 def log_softmax(x_BC: Tensor) -> Tensor:
     """Over the last axis, a row of samples at a time: many times faster on a CPU where C is small."""
     return x_BC.mT.log_softmax(-2).mT

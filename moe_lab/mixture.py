@@ -130,9 +130,9 @@ class Learner(nn.Module):
         for controller in self.controllers.values():
             controller.before_step(self.mixture.gate, progress)
 
-    def forward(self, x_BD: Tensor, noise: Noise) -> Output:
-        """The mixture as it is in training, constrained by its controllers."""
-        return self.mixture(x_BD, noise, self._constrain)
+    def forward(self, x_BD: Tensor, noise: Noise, route: Constrain = lambda routing: routing) -> Output:
+        """The mixture as it is in training, constrained by its controllers, and then by ``route``."""
+        return self.mixture(x_BD, noise, lambda routing: route(self._constrain(routing)))
 
     @torch.no_grad()
     def after_step(self, step: Step, step_sizes: StepSizes) -> None:

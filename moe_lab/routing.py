@@ -88,6 +88,10 @@ class ExpertOutput:
         """log P_e(y|x) of the class y, in nats."""
         return _at_class(self.log_probs_BEC, y_B.unsqueeze(-1))
 
+    def detached(self) -> "ExpertOutput":
+        """The same, without gradient."""
+        return ExpertOutput(self.log_probs_BEC.detach(), None if self.hidden_BEH is None else self.hidden_BEH.detach())
+
     def mix(self, routing: Routing, combine: Combination) -> "MixtureOutput":
         """The mixture of these experts, by one of the rules of moe_lab/combine.py."""
         return MixtureOutput(routing, self, combine(routing, self.log_probs_BEC))
@@ -156,6 +160,11 @@ class GaussianExpertOutput:
         """log N(y; mean_e, variance_e) = -(log 2 pi + log variance_e + (y - mean_e)^2 / variance_e) / 2, in nats."""
         squared_BE = (y_B.unsqueeze(-1) - self.mean_BE).square() * (-self.log_variance_BE).exp()
         return -0.5 * (LOG_2_PI + self.log_variance_BE + squared_BE)
+
+    def detached(self) -> "GaussianExpertOutput":
+        """The same, without gradient."""
+        hidden_BEH = None if self.hidden_BEH is None else self.hidden_BEH.detach()
+        return GaussianExpertOutput(self.mean_BE.detach(), self.log_variance_BE.detach(), hidden_BEH)
 
     def mix(self, routing: Routing, combine: Combination) -> "GaussianMixtureOutput":
         """The mixture of these experts: densities have one rule only, which the mixture itself is."""

@@ -1,5 +1,6 @@
 """`moe-lab data`: which data sets there are, where their files lie, and whether they are sound."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,8 +56,13 @@ def _dataset(name: str, words: list[str] | None, config_dir: Path | None) -> "Da
     from moe_lab.config.build import build
     from moe_lab.config.check import check as check_config
     from moe_lab.config.compose import compose
+    from moe_lab.config.sources import open_sources
+    from moe_lab.errors import ConfigError
     from moe_lab.job import Experiment
 
+    open_sources(config_dir).check_option("dataset", name)
+    if again := [word for word in words or [] if re.match(r"[+~]*dataset[=@]", word)]:
+        raise ConfigError(f"{again[0]}: the data set is named already, {name}")
     config = compose([f"dataset={name}", *(words or [])], config_dir)
     check_config(config, Experiment)
     return build(config["dataset"])

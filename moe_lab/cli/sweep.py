@@ -73,7 +73,7 @@ def sweep(
     else:
         plans = how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict)
         made = next(plans)
-    if there is not None and resume is None:
+    if there is not None and resume is None and not there.without_plan:
         made = there.read_plan(plugins).extended(made)
     _say_what_is_left_out(made, quiet)
     if dry_run:
@@ -102,14 +102,18 @@ def sweep(
 
 
 def _claim(runs: Path, name: str | None, again: bool) -> Path:
-    """A fresh folder; with ``--again`` NAME_2, NAME_3 ... where NAME is taken."""
-    from itertools import count
+    """A fresh folder; with ``--again`` NAME_2, NAME_3 ... where NAME is taken. That of another sweep of this name which
+    has begun in the meantime, to be told who is at it."""
+    from moe_lab.store.folders import Taken, claim
+    from moe_lab.sweeps.folder import SweepFolder
 
-    from moe_lab.store.folders import claim
-
-    if name is not None and again:
-        name = next(one for n in count(1) if not (runs / (one := name if n == 1 else f"{name}_{n}")).exists())
-    return claim(runs, name)
+    try:
+        return claim(runs, name, numbered=again)
+    except Taken:
+        there = SweepFolder(runs / name) if name else None
+        if there is not None and (there.has_plan or there.without_plan):
+            return there.path
+        raise
 
 
 def _say_what_is_left_out(made: "Plan", quiet: bool) -> None:
@@ -150,7 +154,7 @@ def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
 
 def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format) -> None:
     """The report, the arms, and what went wrong; the exit code says whether anything did."""
-    from moe_lab.cli.arms import show_arms
+    from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.reports import ArmsReport
     from moe_lab.store.run import find_runs
 
@@ -164,6 +168,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
         typer.echo(f"sweep   {folder}", err=form is not Format.table)
         if page is not None:
             typer.echo(f"report  {page}", err=form is not Format.table)
+    say_left_out(found)
     for one in (one for one in bad if one.state != "planned"):
         typer.echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
     if bad:

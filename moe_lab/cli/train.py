@@ -1,5 +1,6 @@
 """`moe-lab train`: one run."""
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,7 @@ def train(
     from moe_lab.cli.summary import print_summary
     from moe_lab.run_writer import RunWriter
     from moe_lab.signals import stop_asked
+    from moe_lab.store.claim import CLAIM, claimed
     from moe_lab.store.folders import check_name, claim
     from moe_lab.store.run import Run
     from moe_lab.training.watch import Diverged, Stopped
@@ -66,7 +68,10 @@ def train(
         made = job.prepare(words or [], config_dir, plugins)
     data = job.load_data(made.config)
     folder = resume if resume is not None else claim(runs, name)
-    with stop_asked() as stop:
+    with claimed(folder / CLAIM), stop_asked() as stop:
+        if resume is not None:
+            # whoever held it until now may have brought it to its end
+            _unfinished(Run(resume))
         try:
             with progress(quiet) as watch:
                 going_on = resume is not None
@@ -77,7 +82,10 @@ def train(
         except Stopped as error:
             typer.echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
             raise typer.Exit(stop.exit_code) from None
-        except (UserError, KeyboardInterrupt):
+        except KeyboardInterrupt:
+            typer.echo(f"moe-lab: {folder} stopped; go on with `moe-lab train --resume {folder}`", err=True)
+            raise typer.Exit(130) from None
+        except UserError:
             raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -94,11 +102,16 @@ def train(
 
 
 def _unfinished(run: "Run") -> "Run":
-    """Raises RunError for a run that has ended as it should, or that somebody is still at."""
+    """Raises RunError for a run that has ended as it should, or that somebody on this machine is still at; of other
+    machines its claim tells."""
     status = run.status["status"]
     if status in ("finished", "diverged"):
-        raise RunError(f"{run.path} is {status}: repeat or vary it with `moe-lab train --from {run.path} KEY=VALUE`")
-    if status == "running":
+        unreported = status == "finished" and not (run.path / "report.html").exists()
+        report = f"write its report with `moe-lab report {run.path}`, or " if unreported else ""
+        raise RunError(
+            f"{run.path} is {status}: {report}repeat or vary it with `moe-lab train --from {run.path} KEY=VALUE`"
+        )
+    if status == "running" and run.status.get("host") == socket.gethostname():
         raise RunError(f"{run.path} is in use by process {run.status['pid']} on {run.status['host']}")
     return run
 

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from types import NoneType, UnionType
@@ -128,5 +129,7 @@ def _message(error: "ValidationError", model: "type[BaseModel]", options: dict[s
 
 
 def _wish(message: str) -> str:
+    if found := re.search(r"should have (at (?:least|most) \d+ items?)", message):
+        return f"must have {found[1]}"
     kind = one_line(message).removeprefix("Input should be ")
     return f"must be {_PLAIN_WORDS.get(kind, kind)}" if kind != one_line(message) else kind[0].lower() + kind[1:]

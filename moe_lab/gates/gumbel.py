@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from moe_lab.choice import one_hot
+from moe_lab.gate_steps import Score
 from moe_lab.layers import hyper
 from moe_lab.noise import Noise
-from moe_lab.parts import Combine, Gate, Score, Sizes
+from moe_lab.parts import Combine, Gate, Sizes
 from moe_lab.ranges import Count, Positive
 from moe_lab.routing import Routing, given
 

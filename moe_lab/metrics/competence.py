@@ -7,7 +7,7 @@ independently of the sample. Expectations over the draw are in closed form.
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
-from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed, require_several_experts
 
 
 @metric(unit="fraction", low="0", high="1", better="lower", source="0-1 loss", task="classification")
@@ -147,6 +147,63 @@ def routing_gain_nats(arrays: RunArrays) -> float:
     require_choice(arrays)
     drawn = (_log_prob_true_ME(arrays) * arrays.normalized_weights_ME).sum(1).mean()
     return marginal_routing_loss_nats(arrays) + drawn
+
+
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="lower",
+    source="the code of arXiv:2302.14703, expert error and gate error",
+    task="classification",
+)
+def within_group_error_rate(arrays: ClassArrays) -> float:
+    """Share of test samples whose class the mixture takes for another one of its own group: the experts' errors.
+
+    Groups are the classes that were chosen for one expert (recipe=prechosen), or else the data set's superclasses.
+    """
+    return (_wrong_N(arrays) & _same_group_N(arrays)).mean()
+
+
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="lower",
+    source="the code of arXiv:2302.14703, expert error and gate error",
+    task="classification",
+)
+def between_groups_error_rate(arrays: ClassArrays) -> float:
+    """Share of test samples whose class the mixture takes for one of another group: the gate's errors.
+
+    The test error rate is the sum of both. Groups as in ``within_group_error_rate``.
+    """
+    return (_wrong_N(arrays) & ~_same_group_N(arrays)).mean()
+
+
+def _wrong_N(arrays: ClassArrays) -> np.ndarray:
+    return arrays.prediction_N != arrays.label_N
+
+
+def _same_group_N(arrays: ClassArrays) -> np.ndarray:
+    """Whether true and predicted class are of one group."""
+    require_several_experts(arrays)
+    group_C = arrays.stored("evaluation").get("expert_of_class")
+    if group_C is None:
+        group_C = _superclasses(arrays)
+    return group_C[arrays.label_N] == group_C[arrays.prediction_N]
+
+
+def _superclasses(arrays: ClassArrays) -> np.ndarray:
+    """The superclass of every class, from the test samples."""
+    attributes = arrays.stored("attributes")
+    if "superclass" not in attributes:
+        raise Undefined("no groups of classes are known: recipe=prechosen chooses some, CIFAR-100 has superclasses")
+    group_C = np.full(arrays.classes, -1)
+    group_C[arrays.label_N] = attributes["superclass"]
+    if (group_C[arrays.label_N] != attributes["superclass"]).any():
+        raise Undefined("samples of one class have several superclasses")
+    return group_C
 
 
 def _best_N(arrays: RunArrays) -> np.ndarray:

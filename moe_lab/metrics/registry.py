@@ -124,6 +124,7 @@ TITLES = {
     "similarity": "Similarity of experts",
     "balance": "Balance",
     "dynamics": "Dynamics",
+    "continual": "Tasks in a sequence",
     "calibration": "Calibration",
     "cost": "Cost",
 }

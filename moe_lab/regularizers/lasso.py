@@ -59,6 +59,9 @@ class Lasso(Regularizer):
 
     def after_step(self, step: Step, step_sizes: StepSizes) -> None:
         head, bias_1E, penalized_IE = _head(step.gate), self._bias(step.gate), self._penalized(step.gate)
+        if not head.weight_IO.requires_grad:
+            # the gate stands still
+            return
         step_IE = step_sizes(head.weight_IO).expand_as(head.weight_IO)
         if bias_1E is not None:
             step_IE = torch.cat((step_IE, step_sizes(bias_1E).expand_as(bias_1E)), -2)

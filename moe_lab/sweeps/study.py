@@ -81,6 +81,8 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     extra = []
     for word in words:
         key, _, value = word.partition("=")
+        if key == "seed":
+            raise ConfigError(f"{word}: a study has seeds of its own, 0 to {file.seeds - 1}: leave the word away")
         if key not in options:
             extra.append(word)
         elif value not in options[key]:

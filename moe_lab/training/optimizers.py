@@ -66,6 +66,12 @@ class Optimizer:
         for parameter in self._parameters:
             parameter.grad = None
 
+    def forget(self) -> None:
+        """Begin anew: no momentum, no steps counted."""
+        self._optimizer.state.clear()
+        if self._by_expert and self._has_momentum:
+            self._begin_momentum()
+
     def set_rates(self, step: int) -> None:
         """Every run's learning rate of step number ``step`` (from 0)."""
         for number, (_, trainer) in enumerate(self._groups):

@@ -4,9 +4,10 @@ from typing import Literal
 
 from torch import Tensor
 
+from moe_lab.gate_steps import Score
 from moe_lab.layers import Linear as LinearLayer
 from moe_lab.noise import Noise
-from moe_lab.parts import Score, Sizes
+from moe_lab.parts import Sizes
 
 
 class Linear(Score):
@@ -29,3 +30,6 @@ class Linear(Score):
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.head(x_BD)
+
+    def columns(self) -> tuple[Tensor, ...]:
+        return self.head.weight_IO, self.head.bias_1O

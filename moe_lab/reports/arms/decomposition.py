@@ -5,14 +5,12 @@ Axes: N test samples, E experts, C classes, T epochs, n runs.
 """
 
 import itertools
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from moe_lab.errors import RunError
 from moe_lab.metrics.arrays import bins
 from moe_lab.metrics.balance import COLLAPSE_SHARE
 from moe_lab.partitions import table_of
@@ -20,6 +18,7 @@ from moe_lab.reports.arms.collect import Arm, Member
 from moe_lab.reports.curves import column, expert_count
 from moe_lab.reports.target import printable
 from moe_lab.statistics import Agreement, Summary, agreement, crossed_seeds, match_experts, mean_over_pairs
+from moe_lab.store.run import Unreadable
 
 #: of each arm so many runs are matched and compared with each other: pairs grow with the square
 COMPARED = 20
@@ -57,21 +56,17 @@ class Routed:
 
 
 def routed(member: Member) -> Routed:
-    """Raises RunError where routing.npz or evaluation.npz is missing or broken."""
+    """Raises Unreadable where routing.npz or evaluation.npz is missing or broken."""
     folder = member.stored.path
-    file = folder / "routing.npz"
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            label_N, weights_NE = arrays["label"], arrays["weights"]
-            component_N = arrays["component"] if "component" in arrays.files else None
+        arrays = member.stored.arrays("routing", only=("label", "weights", "component"))
+        label_N, weights_NE, component_N = arrays["label"], arrays["weights"], arrays.get("component")
         if weights_NE.ndim != 2 or label_N.shape != weights_NE.shape[:1]:
             raise ValueError("label and weights have other shapes than a run writes")
         expert_N = np.where((weights_NE > 0).any(1), weights_NE.argmax(1), -1)
         class_N, names, one = _classes(member, label_N, component_N)
-    except FileNotFoundError:
-        raise RunError(f"{file} is missing: the run is {member.state}") from None
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise RunError(f"{file} cannot be read: {error}") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise Unreadable(f"{folder / 'routing.npz'} cannot be read: {error}", folder) from None
     small = np.int16 if weights_NE.shape[1] < 2**15 else np.int64
     return Routed(expert_N.astype(small), class_N, weights_NE.shape[1], names, one)
 
@@ -178,7 +173,7 @@ class Decomposition:
 
 
 def decompositions(arms: Sequence[Arm]) -> list[Decomposition]:
-    """Of the arms whose first counted run has several experts and routed a sample. Raises RunError as ``routed``."""
+    """Of the arms whose first counted run has several experts and routed a sample. Raises Unreadable as ``routed``."""
     found = [Decomposition(arm, tuple(routed(member) for member in arm.counted)) for arm in arms]
     return [one for one in found if one.runs[0].experts > 1 and one.runs[0].counts_EC.any()]
 
