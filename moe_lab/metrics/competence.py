@@ -9,9 +9,6 @@ import numpy as np
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed, require_several_experts
 
-#: of the two parts of the test error
-GROUPS = "the code of arXiv:2302.14703, expert error and gate error"
-
 
 @metric(unit="fraction", low="0", high="1", better="lower", source="0-1 loss", task="classification")
 def test_error_rate(arrays: RunArrays) -> float:
@@ -152,7 +149,14 @@ def routing_gain_nats(arrays: RunArrays) -> float:
     return marginal_routing_loss_nats(arrays) + drawn
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source=GROUPS, task="classification")
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="lower",
+    source="the code of arXiv:2302.14703, expert error and gate error",
+    task="classification",
+)
 def within_group_error_rate(arrays: ClassArrays) -> float:
     """Share of test samples whose class the mixture takes for another one of its own group: the experts' errors.
 
@@ -161,7 +165,14 @@ def within_group_error_rate(arrays: ClassArrays) -> float:
     return (_wrong_N(arrays) & _same_group_N(arrays)).mean()
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source=GROUPS, task="classification")
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="lower",
+    source="the code of arXiv:2302.14703, expert error and gate error",
+    task="classification",
+)
 def between_groups_error_rate(arrays: ClassArrays) -> float:
     """Share of test samples whose class the mixture takes for one of another group: the gate's errors.
 
