@@ -95,13 +95,18 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
             )
         else:
             picked[key] = value
-    for key in file.choices:
-        for other, value in file.choices[key][picked[key]].only.items():
-            if picked.get(other, value) != value:
-                raise ConfigError(f"{other}={picked[other]}: study {name} has {key}={picked[key]} with {other}={value} only")
+    _check_only(file, picked)
     protocol, grid = picked.pop("protocol", "paper"), picked.pop("grid", "published")
     seeds = file.quick.seeds if quick and file.quick.seeds else file.seeds
     return Study(name, file, picked, protocol, grid, seeds, (*(file.quick.words if quick else ()), *extra))
+
+
+def _check_only(file: StudyFile, picked: Mapping[str, str]) -> None:
+    """Raise ConfigError where a word does not go with another."""
+    for key, values in file.choices.items():
+        for other, value in values[picked[key]].only.items():
+            if picked[other] != value:
+                raise ConfigError(f"{other}={picked[other]} does not go with {key}={picked[key]}: take {other}={value}")
 
 
 Settings = Mapping[str, Sequence[tuple[str, ...]]]

@@ -32,10 +32,12 @@ class Arm(_Strict):
     whose numbers are printed, and the settings of a fair comparison.
 
     With ``teacher``, another arm, its runs begin from the teacher's of the same seed (``recipe.run``): the settings are
-    then the teacher's. With ``apart`` they are initialized by seeds of their own, not by the teacher's.
+    then the teacher's. With ``apart`` they are initialized by seeds of their own, not by the teacher's. ``without`` has
+    keys of the choices' words that it has no use for.
     """
 
     words: list[str]
+    without: list[str] = []
     teacher: str | None = None
     apart: bool = False
     settings: Grid = {}
@@ -135,7 +137,8 @@ class StudyFile(_Strict):
             for choice in self.chosen(choices):
                 arm = arm.changed(choice.arms.get(name, Changes()))
             common = [word for choice in self.chosen(choices) for word in choice.words]
-            arms[name] = arm.model_copy(update={"words": [*common, *arm.words]})
+            fitting = [word for word in common if word.partition("=")[0] not in arm.without]
+            arms[name] = arm.model_copy(update={"words": [*fitting, *arm.words]})
         return {name: arm for name, arm in arms.items() if name not in dropped}
 
     def rows_of(self, choices: Mapping[str, str]) -> dict[str, Row]:
