@@ -35,7 +35,7 @@ def test_loss_nats(arrays: RunArrays) -> float:
     null_element="null where an expert is the arg-max of no test sample",
     task="classification",
 )
-def expert_error_rate(arrays: RunArrays) -> list[float | None]:
+def expert_error_rate(arrays: ClassArrays) -> list[float | None]:
     """For each expert, its own error rate on the test samples whose arg-max expert it is."""
     require_routed(arrays)
     wrong_E = np.bincount(arrays.expert_N[arrays.routed_N], weights=_expert_wrong_M(arrays), minlength=arrays.experts)
@@ -53,7 +53,7 @@ def oracle_error_rate(arrays: ClassArrays) -> float:
 
 
 @metric(unit="fraction", low="-1", high="1", better="lower", source="moe-lab", task="classification")
-def hardening_gap(arrays: RunArrays) -> float:
+def hardening_gap(arrays: ClassArrays) -> float:
     """Error rate of the arg-max expert alone minus that of the mixture, over routed samples."""
     require_choice(arrays)
     mixture_wrong_M = (arrays.prediction_N != arrays.label_N)[arrays.routed_N]
@@ -214,5 +214,5 @@ def _log_prob_true_ME(arrays: RunArrays) -> np.ndarray:
     return arrays.expert_log_prob_true_NE[arrays.routed_N].astype(np.float64)
 
 
-def _expert_wrong_M(arrays: RunArrays) -> np.ndarray:
+def _expert_wrong_M(arrays: ClassArrays) -> np.ndarray:
     return arrays.expert_own_prediction_M != arrays.label_N[arrays.routed_N]

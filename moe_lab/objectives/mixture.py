@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from moe_lab.parts import Objective, Sizes, Step
+from moe_lab.routing import MixtureOutput, expect, given
 
 
 class Mixture(Objective):
@@ -18,15 +19,12 @@ class Mixture(Objective):
 
     def __init__(self, sizes: Sizes, *, second_softmax: bool = False) -> None:
         super().__init__()
-        self._second_softmax = second_softmax
-
-    @property
-    def needs_every_expert(self) -> bool:
-        return self._second_softmax
+        self._second_softmax = self.needs_every_expert = second_softmax
 
     def forward(self, step: Step) -> Tensor:
         if not self._second_softmax:
             return -step.output.log_likelihood_B(step.y_B)
-        probs_BEC, weights_BE = step.output.experts.log_probs_BEC.exp(), step.output.routing.weights_BE
-        log_probs_BC = (weights_BE.unsqueeze(-2) @ probs_BEC).squeeze(-2).log_softmax(-1)
+        output = expect(MixtureOutput, step.output)
+        experts, weights_BE = given(output.experts, "the experts' output"), output.routing.weights_BE
+        log_probs_BC = (weights_BE.unsqueeze(-2) @ experts.log_probs_BEC.exp()).squeeze(-2).log_softmax(-1)
         return -log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)

@@ -7,12 +7,14 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moe_lab.errors import RunError
 from moe_lab.store.status import now
 
+#: the file of a run folder that whoever trains there holds
+CLAIM = "claim"
 _LOOK_SECONDS = 0.1
 
 
@@ -31,8 +33,10 @@ def claimed(path: Path, patience: float = 0.0) -> Iterator[None]:
     try:
         _lock(handle, path, time.monotonic() + patience)
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, (json.dumps(holder) + "\n").encode(), 0)
+        # it is the lock that counts: a disk that is full is no reason
+        with suppress(OSError):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, (json.dumps(holder) + "\n").encode(), 0)
         try:
             yield
         finally:

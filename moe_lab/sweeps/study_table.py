@@ -76,8 +76,8 @@ def effects(study: Study, measured: Measured) -> list[Line]:
             pairs = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
             if len(pairs) < 2:
                 continue
-            published = [_mean(rows.get(one, Row()), metric) for one in (arm, base)]
-            lines.append(_effect(study, arm, metric, label, pairs, published))
+            of_arm, of_base = (_mean(rows.get(one, Row()), metric) for one in (arm, base))
+            lines.append(_effect(study, arm, metric, label, pairs, of_arm, of_base))
     return lines
 
 
@@ -139,25 +139,27 @@ def _level(study: Study, measured: Measured, arm: str, metric: str, row: Row) ->
         verdict = level_verdict(list(values.values()), mean, MARGINS.get(metric, 0.0))
         over = f"; theirs is over {row.over}" if row.over and study.grid == "published" else ""
         return Verdict(verdict.word, verdict.difference, verdict.low, verdict.high, verdict.reason + over)
-    if metric in row.best and row.of is None:
-        return Verdict("not comparable", None, None, None, "it was not printed of how many runs theirs is the best")
     if metric in row.best and values:
+        if row.of is None:
+            return Verdict("not comparable", None, None, None, "it was not printed of how many runs theirs is the best")
         selections = measured.selections(arm, row.by)
         keys = [key for key in values if key in selections]
         return best_of([selections[key] for key in keys], [values[key] for key in keys], row.best[metric], row.of)
     return Verdict("not comparable", None, None, None, "nothing was published" if values else "no run finished")
 
 
-def _effect(study: Study, arm: str, metric: str, label: str, pairs: list[float], published: list[Published]) -> Line:
+def _effect(
+    study: Study, arm: str, metric: str, label: str, pairs: list[float], of_arm: Published, of_base: Published
+) -> Line:
     own = summary(pairs)
-    unknown = any(math.isnan(one.mean) for one in published)
+    unknown = math.isnan(of_arm.mean) or math.isnan(of_base.mean)
     reason = _other_study(study) or ("no mean over runs was published" if unknown else None)
     verdict = (
         Verdict("not comparable", None, None, None, reason)
         if reason
-        else effect_verdict(pairs, *published, MARGINS.get(metric, 0.0))
+        else effect_verdict(pairs, of_arm, of_base, MARGINS.get(metric, 0.0))
     )
-    known = None if unknown else published[0].mean - published[1].mean
+    known = None if unknown else of_arm.mean - of_base.mean
     return (
         {"arm": arm, "metric": label, "name": metric, "n": own.n, "mean": own.mean, "sd": own.sd}
         | {"low": own.low, "high": own.high, "published_difference": known}

@@ -120,8 +120,12 @@ SELECTING = {
 DENSE = {
     *("experts=conv", "experts=gaussian", "experts=linear_gaussian", "objective=mixture_density"),
     *(f"objective={name}" for name in ("competitive", "em", "expected_loss", "expert_loss", "loudest")),
-    *("objective=matching_pursuit", "objective=peeking", "objective.second_softmax=true"),
-    "regularizer=[orthogonality]",
+    *(
+        "objective=matching_pursuit",
+        "objective=peeking",
+        "objective.second_softmax=true",
+        "regularizer=[orthogonality]",
+    ),
 }
 
 

@@ -25,7 +25,7 @@ def test_a_path_of_lambdas_is_one_run_with_a_table_and_pictures(cli):
         ("recipe=em", "take objective=em"),
         ("recipe=lasso_path", "take regularizer="),
         ("recipe=em objective=em recipe.m_steps=0", "recipe.m_steps=0"),
-        ("recipe=expectation", "There are: distillation, "),
+        ("recipe=expectation", "There are: distillation, dual_temperature, em, end_to_end, extend, finetune, "),
         ("recipe=prechosen recipe.groups=[[0,1],[2]]", "a group of classes for each of the"),
         ("recipe=new_experts recipe.run=nowhere", "nowhere is no finished run"),
         ("recipe=dual_temperature gate=attentive", "take gate=softmax"),

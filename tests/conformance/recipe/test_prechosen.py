@@ -47,7 +47,7 @@ def test_experts_learn_then_the_gate_then_all(led, shares, of_gate, of_experts):
 def test_an_expert_learns_from_the_samples_of_its_classes_alone(led, recipe_of, small_data):
     """Classes 0 and 3 are expert 1's: without their samples it has no gradient, and the others the same one."""
     loop = led()
-    mixture, course = loop.learner.mixture, Course(loop.learner, [loop.members[0].trainer], small_data, 3, None)
+    mixture, course = loop.learner.mixture, Course(loop.learner, [loop.members[0].trainer], small_data, 3, None, None)
     recipe = recipe_of("prechosen", groups=GROUPS)
     recipe.before_step(course, 0, 0)
     x_BD, y_B = small_data.train.x_ND, small_data.train.y_N
