@@ -142,9 +142,11 @@ def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
 
 
 def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
-    """The job of a stored config and its ``Job.facts``, checked like a command line. Raises ConfigError."""
+    """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
+    was filled in then, so that a run goes on as it began. Raises ConfigError."""
     check(config, Experiment, plugins)
-    return _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
+    left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
+    return replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
 
 
 def _as_left_open(stored: Config, facts: Config) -> Config:

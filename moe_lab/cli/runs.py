@@ -69,6 +69,9 @@ def runs(
 
 def _say_once(rows: list[dict[str, Any]]) -> None:
     """Choices that all of several runs made are said above the table, and not again in every row."""
+    from rich.console import Console
+    from rich.text import Text
+
     from moe_lab.cli.tables import text
 
     made = [row["choices"] for row in rows if row["status"] != UNREADABLE]
@@ -80,7 +83,7 @@ def _say_once(rows: list[dict[str, Any]]) -> None:
     for choices in made:
         for name in shared:
             del choices[name]
-    typer.echo(f"all of them: {text(shared)}")
+    Console().print(Text(f"all of them: {text(shared)}"))
 
 
 def _split(words: list[str]) -> tuple[Path, list[str]]:

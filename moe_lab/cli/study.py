@@ -1,8 +1,9 @@
 """`moe-lab study`: a published table as a sweep, and its numbers beside the published ones."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,7 +30,12 @@ The same words go on where an earlier call was stopped.
 
 
 def study(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="`moe-lab list study`", autocompletion=complete_study)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="One of those that `moe-lab list study` shows.", autocompletion=complete_study
+        ),
+    ],
     words: Words = None,
     runs: RunsFolder = RUNS,
     folder_name: Annotated[
@@ -107,8 +113,12 @@ def study(
 def _list(trials: "Sequence[Trial]", asked: "Study", form: Format) -> None:
     from moe_lab.cli.tables import show
 
-    rows = [{"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed} for one in trials]
-    show(rows, ["arm", "setting", "seed"], form, empty="")
+    if form is Format.table:
+        settings = Counter((one.arm, " ".join(one.setting)) for one in trials)
+        rows: list[dict[str, Any]] = [{"arm": arm, "setting": words, "runs": n} for (arm, words), n in settings.items()]
+    else:
+        rows = [{"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed} for one in trials]
+    show(rows, list(rows[0]), form, empty="")
     arms = asked.arms if asked.protocol == "fair" else {name: arm for name, arm in asked.arms.items() if arm.teacher}
     then = f", then {', '.join(arms)} over {asked.seeds} seeds" if arms else ""
     typer.echo(f"{len(trials)} runs{then}; nothing has been written", err=form is not Format.table)

@@ -82,7 +82,10 @@ def train(
         except Stopped as error:
             typer.echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
             raise typer.Exit(stop.exit_code) from None
-        except (UserError, KeyboardInterrupt):
+        except KeyboardInterrupt:
+            typer.echo(f"moe-lab: {folder} stopped; go on with `moe-lab train --resume {folder}`", err=True)
+            raise typer.Exit(130) from None
+        except UserError:
             raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -13,9 +13,8 @@ from moe_lab.parts import Gate
 
 def columns(gate: Gate) -> tuple[Tensor, ...] | None:
     """Views [..., E] of what each expert has of its own in a gate; None where a gate cannot take in experts later."""
-    if type(gate) is not ComposedGate or not gate.select.grows:
-        return None
-    return gate.score.columns()
+    grows = type(gate) is ComposedGate and gate.select.grows and gate.learns_from == "prediction"
+    return gate.score.columns() if grows else None
 
 
 def let_in(gate: ComposedGate, count: int) -> None:

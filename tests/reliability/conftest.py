@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,21 +20,40 @@ KILLED = 9
 OF_THE_CLOCK = {"environment.json", "timing.csv", "train.log", "claim", "lock", "checkpoint.previous.pt"}
 
 
+class Child:
+    """``work`` in a process of its own, a copy of this one; what it raises, but for an exit, is exit code 99."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.pid = os.fork()
+        if self.pid:
+            return
+        code = 99
+        try:
+            work()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def ended(self) -> int:
+        """Waits for its end: its exit code, or minus the signal that ended it."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
 def _killed_at(number: int, work: Callable[[], Any]) -> bool:
     """Do ``work`` in a child process that dies on the spot, without a last word, when it is about to make its
     ``number``-th change of a folder. Whether it came to that."""
-    child = os.fork()
-    if child == 0:
-        try:
-            _die_at(number)
-            work()
-            os._exit(0)
-        except SystemExit as end:
-            os._exit(0 if end.code in (0, None) else 3)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(3)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def doomed():
+        _die_at(number)
+        work()
+
+    code = Child(doomed).ended()
     assert code in (0, KILLED), code
     return code == KILLED
 
@@ -105,6 +125,26 @@ def _stamps(folder: Path) -> dict[str, tuple[int, bytes]]:
 @pytest.fixture(scope="session")
 def killed_at():
     return _killed_at
+
+
+@pytest.fixture(scope="session")
+def child() -> type[Child]:
+    return Child
+
+
+@pytest.fixture
+def command(child) -> Callable[..., Child]:
+    """`moe-lab ARGUMENTS...` in a child."""
+    from moe_lab.cli.main import main
+
+    def run(*arguments: str | Path) -> Child:
+        def work():
+            sys.argv = ["moe-lab", *map(str, arguments)]
+            main()
+
+        return child(work)
+
+    return run
 
 
 @pytest.fixture(scope="session")

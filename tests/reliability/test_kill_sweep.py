@@ -91,19 +91,14 @@ WORKERS = {"serial": Processes(workers=1), "stacked": Stacked(workers=1, runs=2)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sweep", WORKERS, indirect=True)
-def test_a_command_killed_while_its_worker_trains_goes_on(request, sweep, undisturbed, jobs, contents, fresh):
+def test_a_command_killed_while_its_worker_trains_goes_on(request, sweep, undisturbed, jobs, child, contents, fresh):
     """kill -9 of the command as soon as anything has been saved: its worker finds that it is alone, and stops."""
     launcher = WORKERS[request.node.callspec.params["sweep"]]
     folder = fresh()
-    command = os.fork()
-    if command == 0:
-        try:
-            run_sweep(jobs, folder, launcher)
-        finally:
-            os._exit(0)
+    command = child(lambda: run_sweep(jobs, folder, launcher))
     while not any(folder.rglob("checkpoint.pt")):
         time.sleep(0.01)
-    os.kill(command, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(command, 0)[1]) == -signal.SIGKILL
+    os.kill(command.pid, signal.SIGKILL)
+    assert command.ended() == -signal.SIGKILL
     assert [one.state for one in run_sweep(jobs, folder, launcher)] == ["finished"] * 4
     assert contents(folder) == undisturbed[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,15 +13,13 @@ from moe_lab.layers import BatchNorm2d
 from moe_lab.mixture import Learner
 from moe_lab.networks.frozen import read_run
 from moe_lab.objectives.mixture import Mixture as Likelihood
-from moe_lab.ranges import Classes, NonNegativeInt, Range
+from moe_lab.ranges import NonNegativeInt
 from moe_lab.training.from_run import EXPERTS, GATE, stand_still
 from moe_lab.training.growth import Still, columns, fits_first, let_in, take_over_first
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe
 from moe_lab.training.sequence import TaskSequence
-
-Tasks = Annotated[tuple[Classes, ...], Range(min_length=2)]
 
 
 class Extend(Recipe):
@@ -51,7 +49,7 @@ class Extend(Recipe):
     def __init__(
         self,
         *,
-        tasks: Tasks,
+        tasks: tuple[tuple[NonNegativeInt, ...], ...],
         run: str | None = None,
         new_experts: NonNegativeInt = 1,
         new_outputs: Literal["shared", "fresh"] = "shared",
@@ -167,6 +165,8 @@ class Extend(Recipe):
     def _no_tasks(self, learner: Learner) -> str | None:
         count = learner.mixture.gate.sizes.classes
         every = self._tasks.classes
+        if len(self._tasks) < 2 or not all(self._tasks.tasks):
+            return "needs two tasks or more, and a class or more in each: change recipe.tasks"
         if not count:
             return "needs classes to make tasks of, and this data set's targets are numbers: take another data set"
         if every[-1] >= count:
@@ -194,8 +194,10 @@ class Extend(Recipe):
         sizes, later = learner.mixture.gate.sizes, len(self._tasks) - 1
         first = sizes.experts - self._new * later
         if first < 1:
-            least = self._new * later + 1
-            return f"brings {self._new} experts with each of {later} later tasks: take experts.count={least} or more"
+            new = self._new * later
+            return (
+                f"needs an expert for the first task besides {new} for later ones: take experts.count={new + 1} or more"
+            )
         if first < sizes.k < sizes.experts:
             return f"needs k experts from the first task on, and there are {first}: take k={first}, or more experts"
         return None
