@@ -117,10 +117,8 @@ class StudyFile(_Strict):
     @property
     def has_settings(self) -> bool:
         """Whether an arm has several settings, under some choice."""
-        some = [*self.arms.values()]
-        for values in self.choices.values():
-            some += [arm for choice in values.values() for arm in (*choice.arms.values(), *choice.add.values())]
-        return any(arm.settings for arm in some)
+        changes = [change for choice in _choices(self) for change in choice.arms.values()]
+        return any(arm.settings for arm in _arms(self).values()) or any(one.settings for one in changes)
 
     def chosen(self, choices: Mapping[str, str]) -> list[Choice]:
         return [self.choices[name][value] for name, value in choices.items()]

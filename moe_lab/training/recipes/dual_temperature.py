@@ -63,7 +63,10 @@ class DualTemperature(Recipe):
         return temperature
 
     def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
-        routing, experts, mixture = step.output.routing, given(step.output.experts, "what experts say"), learner.mixture
+        routing, mixture = step.output.routing, learner.mixture
+        experts = step.output.experts
+        if experts is None:
+            raise TypeError("what every expert says is read here, and only the selected ones ran")
         of_experts = mixture.answer(at_temperature(routing, self._now), experts, step.noise)
         of_gate = mixture.answer(routing, experts.detached(), step.noise)
         warm = learner.objective(replace(step, output=of_experts)).mean(-1)
