@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from moe_lab.config.build import build
@@ -151,16 +152,16 @@ class _Session:
     def _loop(self) -> Loop:
         jobs = [writer.job for writer in self._writers]
         for job in jobs[1:]:
-            for name in ("dataset", "device", "recipe"):
-                if job.config[name] != jobs[0].config[name]:
+            for name in ("dataset", "classes", "device", "recipe"):
+                if job.config.get(name) != jobs[0].config.get(name):
                     raise Apart(f"runs of one stack share {name}, and these have several")
         settle(jobs[0].config)
         members = [
             Member(learner_of(job.config, self._data), build(job.config["trainer"]), seeds_of(job.config))
             for job in jobs
         ]
-        recipe = build(jobs[0].config["recipe"])
-        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due(), recipe)
+        self._recipe = build(jobs[0].config["recipe"])
+        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due(), self._recipe)
 
     def _open(self) -> list[tuple[int, RunWriter]]:
         return [(run, writer) for run, writer in enumerate(self._writers) if writer.open]
@@ -226,11 +227,13 @@ class _Session:
         untrained = learner_of(self._writers[run].job.config, data).mixture
         for name, arrays in look_closer(mixture, untrained, data, noises[1], batch).items():
             files[name] = files.get(name, {}) | arrays
+        if (experts := self._recipe.expert_of_class) is not None:
+            files["evaluation"]["expert_of_class"] = np.array(experts)
         if assignments := loop.state.records[run].assignments:
             expert = torch.stack(assignments).numpy()
             files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
-        if weights := loop.state.records[run].stage_weights:
-            files["stages"] = {"weights": torch.stack(weights).numpy()}
+        if stages := loop.state.records[run].stage_arrays:
+            files["stages"] = {name: torch.stack([one[name] for one in stages]).numpy() for name in stages[0]}
         return files
 
 

@@ -14,7 +14,7 @@ from moe_lab.job import Job
 from moe_lab.logger import Logger
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import clear_leftovers, settle, write_csv, write_json, write_npz, write_text
-from moe_lab.store.status import StatusFile
+from moe_lab.store.status import State, StatusFile
 from moe_lab.tasks import Task
 from moe_lab.training.members import Record
 
@@ -134,7 +134,7 @@ class RunWriter:
         files = [path for path in map(self.folder.joinpath, _CHECKED) if path.is_file()]
         return {path.name: checksum(path.read_bytes()) for path in files}
 
-    def _end(self, status: str, **facts: Any) -> None:
+    def _end(self, status: State, **facts: Any) -> None:
         self.open = False
         self._status.end(status, **facts)
         self.tell_loggers()

@@ -68,8 +68,11 @@ def sweep(
     there = SweepFolder(target) if target is not None and (resume or target.exists()) and not again else None
     if resume is None and not of_jobs:
         raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
-    plans = None if resume else how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict)
-    made = SweepFolder(resume).read_plan(plugins) if plans is None else next(plans)
+    if resume is not None:
+        plans, made = None, SweepFolder(resume).read_plan(plugins)
+    else:
+        plans = how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict)
+        made = next(plans)
     if there is not None and resume is None and not there.without_plan:
         made = there.read_plan(plugins).extended(made)
     _say_what_is_left_out(made, quiet)
@@ -80,8 +83,9 @@ def sweep(
     with stop_asked() as stop:
         try:
             watch = sweep_watch(quiet)
-            options = {"watch": watch, "stop_asked": stop, "fail_fast": fail_fast}
-            outcomes, said = run_plans(made, plans, folder, how.launcher, **options)
+            outcomes, said = run_plans(
+                made, plans, folder, how.launcher, watch=watch, stop_asked=stop, fail_fast=fail_fast
+            )
         except KeyboardInterrupt:
             typer.echo(f"moe-lab: stopped; go on with `moe-lab sweep --resume {folder}`", err=True)
             raise typer.Exit(130) from None
@@ -106,8 +110,8 @@ def _claim(runs: Path, name: str | None, again: bool) -> Path:
     try:
         return claim(runs, name, numbered=again)
     except Taken:
-        there = SweepFolder(runs / name)
-        if there.has_plan or there.without_plan:
+        there = SweepFolder(runs / name) if name else None
+        if there is not None and (there.has_plan or there.without_plan):
             return there.path
         raise
 

@@ -2,12 +2,15 @@
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins
 from moe_lab.errors import ConfigError, RunError, UserError
+
+if TYPE_CHECKING:
+    from moe_lab.store.run import Run
 
 EXAMPLES = """
 Examples:
@@ -98,7 +101,7 @@ def train(
         print_summary(run, page)
 
 
-def _unfinished(run):
+def _unfinished(run: "Run") -> "Run":
     """Raises RunError for a run that has ended as it should, or that somebody on this machine is still at; of other
     machines its claim tells."""
     status = run.status["status"]
@@ -113,7 +116,7 @@ def _unfinished(run):
     return run
 
 
-def _report(run) -> Path:
+def _report(run: "Run") -> Path:
     from moe_lab.reports import write_run_report
 
     return write_run_report(run)

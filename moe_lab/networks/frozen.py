@@ -75,7 +75,8 @@ _PREFIX = "mixture.experts."
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Experts and baseline of a finished run's config, and the state of its learner; files are read, nothing is run.
+    """Experts, baseline and classes of a finished run's config, and the state of its learner; files are read, nothing
+    is run.
 
     Raises ConfigError where there is no such run.
     """
@@ -85,7 +86,8 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         content = whole_archive(folder / "checkpoint.pt")
         state = torch.load(content, map_location="cpu", weights_only=True)["learner"]
-        return {"experts": dict(config["experts"]), "baseline": config.get("baseline")}, state
+        parts = {"experts": dict(config["experts"]), **{name: config.get(name) for name in ("baseline", "classes")}}
+        return parts, state
     except Exception as error:
         # what is no run, or a damaged one, fails in many ways
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

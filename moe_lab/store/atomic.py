@@ -78,7 +78,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{path.name}: {name} holds Python objects; store numbers or fixed-width text")
-    write_with(path, lambda file: np.savez_compressed(file, **arrays))
+    write_with(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

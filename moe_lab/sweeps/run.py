@@ -84,8 +84,7 @@ def run_plans(
     """
     made = first
     while True:
-        options = {"watch": watch, "stop_asked": stop_asked, "fail_fast": fail_fast}
-        outcomes = run_sweep(made, folder, launcher, **options)
+        outcomes = run_sweep(made, folder, launcher, watch=watch, stop_asked=stop_asked, fail_fast=fail_fast)
         broken_off = stop_asked() or (fail_fast and any(one.state in FAILED for one in outcomes))
         if plans is None or broken_off:
             return outcomes, ""

@@ -81,6 +81,8 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     extra = []
     for word in words:
         key, _, value = word.partition("=")
+        if key == "seed":
+            raise ConfigError(f"{word}: a study has seeds of its own, 0 to {file.seeds - 1}: leave the word away")
         if key not in options:
             extra.append(word)
         elif value not in options[key]:
@@ -164,10 +166,11 @@ def tuned_settings(trials: Sequence[Trial], runs: Mapping[str, Run]) -> dict[str
         errors.setdefault(trial.arm, {}).setdefault(trial.setting, []).append(value)
     best = {}
     for arm, of_settings in errors.items():
-        whole = {setting: mean(values) for setting, values in of_settings.items() if None not in values}
+        known = {setting: [one for one in values if one is not None] for setting, values in of_settings.items()}
+        whole = {setting: mean(some) for setting, some in known.items() if len(some) == len(of_settings[setting])}
         if not whole:
             raise ConfigError(f"arm {arm}: no setting finished on all tuning seeds, so none can be chosen")
-        best[arm] = [min(whole, key=whole.__getitem__)]
+        best[arm] = [min(whole, key=lambda setting: whole[setting])]
     return best
 
 

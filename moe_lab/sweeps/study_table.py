@@ -39,7 +39,8 @@ class Measured:
 
     def selections(self, arm: str) -> dict[tuple[tuple[str, ...], int], float]:
         """Training error of the last epoch, by which the paper chose what it printed."""
-        return {key: run.history[-1][SELECTION] for key, run in self._runs.get(arm, {}).items()}
+        found = {key: run.history[-1][SELECTION] for key, run in self._runs.get(arm, {}).items()}
+        return {key: error for key, error in found.items() if error is not None}
 
 
 def levels(study: Study, measured: Measured) -> list[Line]:
@@ -75,8 +76,8 @@ def effects(study: Study, measured: Measured) -> list[Line]:
             pairs = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
             if len(pairs) < 2:
                 continue
-            published = [_mean(rows.get(one, Row()), metric) for one in (arm, base)]
-            lines.append(_effect(study, arm, metric, label, pairs, published))
+            of_arm, of_base = (_mean(rows.get(one, Row()), metric) for one in (arm, base))
+            lines.append(_effect(study, arm, metric, label, pairs, of_arm, of_base))
     return lines
 
 
@@ -144,17 +145,20 @@ def _level(study: Study, measured: Measured, arm: str, metric: str, row: Row) ->
     return Verdict("not comparable", None, None, None, "nothing was published" if values else "no run finished")
 
 
-def _effect(study: Study, arm: str, metric: str, label: str, pairs: list[float], published: list[Published]) -> Line:
+def _effect(
+    study: Study, arm: str, metric: str, label: str, pairs: list[float], of_arm: Published, of_base: Published
+) -> Line:
     own = summary(pairs)
     reason = _other_study(study)
-    if reason is None and any(one.sd is None for one in published):
+    without_spread = of_arm.sd is None or of_base.sd is None
+    if reason is None and without_spread:
         reason = "no spread over runs was published"
     verdict = (
         Verdict("not comparable", None, None, None, reason)
         if reason
-        else effect_verdict(pairs, *published, MARGINS.get(metric, 0.0))
+        else effect_verdict(pairs, of_arm, of_base, MARGINS.get(metric, 0.0))
     )
-    known = None if any(one.sd is None for one in published) else published[0].mean - published[1].mean
+    known = None if without_spread else of_arm.mean - of_base.mean
     return (
         {"arm": arm, "metric": label, "name": metric, "n": own.n, "mean": own.mean, "sd": own.sd}
         | {"low": own.low, "high": own.high, "published_difference": known}

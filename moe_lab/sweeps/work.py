@@ -21,6 +21,10 @@ from moe_lab.training.watch import Diverged, StopAsked, Stopped
 PATIENCE_SECONDS = 10.0
 
 
+#: keys of a config that say which data its job is on
+DECIDE_DATA = ("dataset", "classes", "recipe", "difficulty_from", "trainer", "device")
+
+
 @dataclass(frozen=True)
 class Task:
     """Jobs that are done in one go: one, or several as one stack, whose checkpoint lies in the folder ``stack``."""
@@ -82,9 +86,7 @@ class Work:
     def _do(self, task: Task, sweep: SweepFolder, stop_asked: StopAsked) -> None:
         jobs, folders = [one.job for one in task.jobs], [sweep.job(one.name) for one in task.jobs]
         config = jobs[0].config
-        data = _data(
-            json.dumps({"dataset": config["dataset"], "trainer": config["trainer"], "device": config["device"]})
-        )
+        data = _data(json.dumps({name: config.get(name) for name in DECIDE_DATA}))
         if task.stack is None:
             experiment.run(jobs[0], folders[0], data, stop_asked=stop_asked, resume=True)
         else:

@@ -42,7 +42,7 @@ def take_up(folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], list[str]]:
-    problems = []
+    problems: list[str] = []
     for name in (NEWEST, PREVIOUS):
         try:
             return _read(folder / name, device), problems

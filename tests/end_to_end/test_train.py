@@ -64,7 +64,11 @@ def test_runs_lists_what_there_is(cli):
     assert [row["run"] for row in rows] == ["a", "b"] and rows[1]["status"] == "finished"
     assert rows[1]["choices"]["gate"] == "attentive" and rows[1]["choices"]["seed"] == 4
     assert rows[0]["test_error_rate"] > 0
-    assert "attentive" in cli("runs").out and cli("runs", "-f", "csv").out.startswith("run,status,choices,")
+    # what all chose is said once, above the rows
+    told, *table = cli("runs").out.splitlines()
+    assert told == "all of them: trainer.epochs=2 trainer.limit_batches=3"
+    assert "attentive" in str(table) and "epochs" not in str(table)
+    assert cli("runs", "-f", "csv").out.startswith("run,status,choices,")
 
 
 def test_runs_are_reported_by_arms(cli, monkeypatch):

@@ -37,9 +37,6 @@ class Stacked(Processes):
                     made.append(Task(jobs, name))
                     waiting = {one: planned for one, planned in waiting.items() if one not in members}
         left = list(waiting.values())
-        for jobs in stacks(left, self.count(left), self._runs):
-            if len(jobs) == 1:
-                made.append(Task((jobs[0],)))
-            else:
-                made.append(Task(tuple(jobs), stack_name(jobs)))
+        for some in stacks(left, self.count(left), self._runs):
+            made.append(Task(tuple(some), stack_name(some)) if len(some) > 1 else Task(tuple(some)))
         return made
