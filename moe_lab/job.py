@@ -142,9 +142,11 @@ def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
 
 
 def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
-    """The job of a stored config and its ``Job.facts``, checked like a command line. Raises ConfigError."""
+    """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
+    was filled in then, so that a run goes on as it began. Raises ConfigError."""
     check(config, Experiment, plugins)
-    return _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
+    left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
+    return replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
 
 
 def _as_left_open(stored: Config, facts: Config) -> Config:
@@ -176,7 +178,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         mixture = build_mixture(config, shape, len(class_names), seed_init=0)
         learner = complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
-        raise ConfigError(f"these parts cannot be built ({one_line(str(error))}): is a number too large?") from None
+        reason = one_line(str(error)).rpartition("err == 0. ")[2]
+        raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None
     recipe = build(config["recipe"])
     if reason := recipe.lack(learner, build(config["trainer"])):
         raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
@@ -199,9 +202,10 @@ def _classes(config: Config, recipe: Recipe, count: int) -> list[int] | None:
     """The classes of the config, or else those of the recipe; None where they are all. Raises ConfigError where a class
     is not there or the two differ."""
     given, own = config.get("classes"), recipe.classes
-    if given is None and own is None:
+    wanted = own if given is None else given
+    if wanted is None:
         return None
-    classes = chosen_classes(given or own, count, "classes" if given else "recipe.tasks")
+    classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
     if given and own and classes != sorted(own):
         raise ConfigError(f"classes={given}: the recipe trains on the classes {sorted(own)}: leave classes null")
     return None if classes == list(range(count)) else classes
@@ -251,7 +255,8 @@ def settle(config: Config) -> None:
     # what torch.use_deterministic_algorithms(True) does, without importing the compiler
     torch.set_deterministic_debug_mode("error")
     # nothing reads memory before it is written; to fill it first costs time and changes no number
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    # a property of the module, of which the checker does not know
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _keep_freed_memory()
 
 

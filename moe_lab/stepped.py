@@ -4,11 +4,12 @@ import torch
 from torch import Tensor
 
 from moe_lab.choice import one_hot
+from moe_lab.gate_steps import Score, Select, Weigh
 from moe_lab.layers import Linear, count_parameters
 from moe_lab.noise import Noise
-from moe_lab.parts import Combine, Gate, LearnsFrom, Score, Select, Sizes, Weigh
+from moe_lab.parts import Combine, Gate, LearnsFrom, Sizes
 from moe_lab.ranges import Count
-from moe_lab.routing import Routing
+from moe_lab.routing import Routing, given
 
 
 class SteppedGate(Gate):
@@ -80,7 +81,8 @@ class SteppedGate(Gate):
 
     def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
         """The logit of the expert is masked; the steps after the score decide again."""
-        return self._among_others(routing.logits_BE, one_hot(expert, routing.logits_BE), noise)
+        with_it_BE = given(routing.logits_BE, "logits_BE")
+        return self._among_others(with_it_BE, one_hot(expert, with_it_BE), noise)
 
     def _among_others(self, logits_BE: Tensor, gone_E: Tensor, noise: Noise) -> Routing:
         logits_BE = logits_BE.masked_fill(gone_E, -torch.inf)

@@ -1,11 +1,16 @@
 """`moe-lab data`: which data sets there are, where their files lie, and whether they are sound."""
 
-from typing import Annotated
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moe_lab.cli.completion import complete_dataset
 from moe_lab.cli.words import ConfigDir, Format, FormatOption, Words
+
+if TYPE_CHECKING:
+    from moe_lab.data.dataset import Dataset
 
 EXAMPLES = """
 Examples:
@@ -47,12 +52,17 @@ def check(name: Name, words: Words = None, form: FormatOption = Format.table, co
     show(_dataset(name, words, config_dir).check(), ["file", "source", "found"], form, empty="")
 
 
-def _dataset(name: str, words: list[str] | None, config_dir):
+def _dataset(name: str, words: list[str] | None, config_dir: Path | None) -> "Dataset":
     from moe_lab.config.build import build
     from moe_lab.config.check import check as check_config
     from moe_lab.config.compose import compose
+    from moe_lab.config.sources import open_sources
+    from moe_lab.errors import ConfigError
     from moe_lab.job import Experiment
 
+    open_sources(config_dir).check_option("dataset", name)
+    if again := [word for word in words or [] if re.match(r"[+~]*dataset[=@]", word)]:
+        raise ConfigError(f"{again[0]}: the data set is named already, {name}")
     config = compose([f"dataset={name}", *(words or [])], config_dir)
     check_config(config, Experiment)
     return build(config["dataset"])

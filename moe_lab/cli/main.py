@@ -1,17 +1,22 @@
 """`moe-lab`: the commands, and what a mistake looks like. Heavy modules are imported inside the commands."""
 
+import io
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import typer
 
 from moe_lab import __version__
 from moe_lab.cli import config, data, listing, report, runs, study, sweep, train
+from moe_lab.config.messages import one_line
 from moe_lab.errors import UserError
 
-#: what Typer raises for a misspelt command or option; it is public by its subclasses only
-ClickException = typer.BadParameter.__mro__[2]
+#: what Typer raises for a misspelt command or option; it is public by its subclasses only, of which this is one
+ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
+
+#: characters of a message
+LONGEST = 2000
 
 EPILOG = "Start with `moe-lab train`, then `moe-lab train dataset=fashion_mnist gate=attentive`."
 
@@ -51,6 +56,10 @@ app.add_typer(data.app, name="data", rich_help_panel="What there is")
 
 def main() -> None:
     """Run the command line. A mistake is one line and exit code 2; a file that cannot be written, one line and 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal that lacks a character gets its escape
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(app(prog_name="moe-lab", standalone_mode=False))
     except UserError as error:
@@ -71,5 +80,6 @@ def main() -> None:
 
 
 def _stop(text: str, code: int) -> NoReturn:
-    typer.echo(f"moe-lab: {text}", err=True)
+    line = one_line(text)
+    typer.echo(f"moe-lab: {line if len(line) <= LONGEST else line[:LONGEST] + ' ...'}", err=True)
     sys.exit(code)

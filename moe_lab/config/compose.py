@@ -5,17 +5,18 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from moe_lab.config.explain import Choices, Config, explain, leaves
-from moe_lab.config.messages import one_line
+from moe_lab.config.messages import cut
 from moe_lab.config.sources import Sources, open_sources
-from moe_lab.config.words import EXAMPLE, Word, vet
+from moe_lab.config.words import EXAMPLE, LONGEST, Kind, Word, unreadable, vet
 from moe_lab.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
     from hydra.core.override_parser.types import Override
 
 MISSING = "???"
@@ -67,19 +68,19 @@ def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Con
     parsed = [parse(word) for word in words]
     for word in parsed:
         vet(word, sources)
-    refusals = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
-    load = partial(_load, sources)
-    with _hydra(sources):
-        try:
-            return load(parsed)
-        except refusals as error:
-            if _wants_full_error():
-                raise
-            try:
-                text = explain(parsed, sources, load)
-            except refusals:
-                text = None
-            raise ConfigError(text or _reason(error)) from None
+    refusals = (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError, RecursionError)
+    try:
+        return _load(words, sources, stamp)
+    except refusals as error:
+        if _wants_full_error():
+            raise
+        too_deep = f"{cut(max(words, key=len))}: too deep to be a value"
+        reason = too_deep if isinstance(error, RecursionError) else _reason(error)
+    try:
+        text = explain(parsed, sources, lambda some: _load(tuple(word.text for word in some), sources, stamp))
+    except refusals:
+        text = None
+    raise ConfigError(text or reason)
 
 
 def parse(text: str) -> Word:
@@ -87,7 +88,8 @@ def parse(text: str) -> Word:
     from hydra.core.override_parser.types import OverrideType, ValueType
 
     override = _override(text)
-    kind = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}.get(override.type, "add")
+    kinds: dict[OverrideType | None, Kind] = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}
+    kind = kinds.get(override.type, "add")
     several = override.value_type not in (None, ValueType.ELEMENT)
     value = None if several else override.value()
     return Word(text, override.key_or_group, value, kind, override.package, several)
@@ -111,7 +113,7 @@ def expand(text: str, sources: Sources) -> list[str]:
             "and an interval sweeper=optuna"
         )
     found = override.value()
-    if isinstance(found, RangeSweep):
+    if isinstance(found, RangeSweep) and found.start is not None and found.stop is not None:
         step, width = found.step, found.stop - found.start
         if step == 0 or not width / step <= MOST_VALUES:
             raise ConfigError(f"{text}: has more than {MOST_VALUES} values")
@@ -135,21 +137,25 @@ class Interval:
 
 def interval(text: str) -> Interval | None:
     """The interval that a word stands for in Hydra's sweep grammar; None where it is another word."""
+    from hydra.core.override_parser.types import IntervalSweep
+
     override = _override(text)
-    if not override.is_interval_sweep():
+    found = override.value() if override.is_interval_sweep() else None
+    if not isinstance(found, IntervalSweep) or found.start is None or found.end is None:
         return None
-    found = override.value()
     whole = isinstance(found.start, int) and isinstance(found.end, int)
     return Interval(text, override.key_or_group, found.start, found.end, "log" in found.tags, whole)
 
 
 class _Options:
-    """What Hydra's ``glob`` asks for: the options of a group."""
+    """What Hydra's ``glob`` asks a loader of configs for: the options of a group."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
 
     def get_group_options(self, group: str, results_filter: object) -> list[str]:
+        if group not in self._sources.groups:
+            raise ConfigError(f"{group}=glob(...): glob takes options of a group, and {group} is none")
         return self._sources.options(group)
 
 
@@ -158,43 +164,50 @@ def _override(text: str, loader: _Options | None = None) -> "Override":
     from hydra.errors import HydraException
 
     if len(text.splitlines()) != 1 or not ("=" in text or text.startswith("~")):
-        raise ConfigError(f"'{one_line(text)}' is not KEY=VALUE; for example: {EXAMPLE}")
+        raise ConfigError(f"'{cut(text)}' is not KEY=VALUE; for example: {EXAMPLE}")
+    if len(text) > LONGEST:
+        raise ConfigError(f"'{cut(text)}' has {len(text)} characters: a word has at most {LONGEST}")
     try:
-        [override] = OverridesParser.create(loader).parse_overrides([text])
-    except HydraException as error:
+        [override] = OverridesParser.create(cast("ConfigLoader", loader)).parse_overrides([text])
+    except (HydraException, ValueError, RecursionError) as error:
         if _wants_full_error():
             raise
         reason = _reason(error).removeprefix(f"Error parsing override '{text}' ")
-        raise ConfigError(f"'{text}' cannot be read ({reason}); for example: {EXAMPLE}") from None
+        raise ConfigError(f"'{cut(text)}' cannot be read: {unreadable(text, reason)}") from None
     return override
 
 
 @contextmanager
 def _hydra(sources: Sources) -> Iterator[None]:
     """Hydra over the built-in folder, whatever else the process does with Hydra."""
-    from hydra import initialize_config_dir
+    from hydra import __version__, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    # Hydra 1.3 wants to be told which behaviour is meant, later ones want not to be
+    meant = {"version_base": "1.3"} if __version__.startswith("1.3.") else {}
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(sources.folders[0]), job_name="moe_lab", version_base="1.3"):
+        with initialize_config_dir(str(sources.folders[0]), job_name="moe_lab", **meant):
             yield
     finally:
         GlobalHydra.instance().hydra = outer
 
 
-def _load(sources: Sources, words: Sequence[Word]) -> tuple[Config, Choices]:
-    """Several-at-once parts come sorted by name: losses are summed in that order, whatever order they were typed in."""
+@lru_cache(maxsize=64)
+def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
+    """Kept, because explaining what is wrong composes parts of the same words.
+
+    Several-at-once parts come sorted by name: losses are summed in that order, whatever order they were typed in."""
     from hydra import compose as hydra_compose
     from omegaconf import OmegaConf, open_dict
 
-    overrides = [*_search_path(sources), *(word.text for word in words)]
-    composed = hydra_compose("config", overrides, return_hydra_config=True)
+    with _hydra(sources):
+        composed = hydra_compose("config", [*_search_path(sources), *words], return_hydra_config=True)
     chosen = composed.hydra.runtime.choices
     with open_dict(composed):
         del composed["hydra"]
-    config = OmegaConf.to_container(composed, resolve=True)
+    config = cast(Config, OmegaConf.to_container(composed, resolve=True))
     config |= {mapping: dict(sorted(config[mapping].items())) for mapping in sources.mappings}
     single = {group: chosen[group] for group in sources.groups if group in chosen and group not in sources.several}
     several = {group: list(config[mapping]) for mapping, group in sources.mappings.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from moe_lab.config.messages import did_you_mean, joined
+from moe_lab.config.messages import cut, did_you_mean, joined
 from moe_lab.config.sources import Sources
 from moe_lab.config.words import Word
 
@@ -36,13 +36,15 @@ def explain(words: Sequence[Word], sources: Sources, load: Load) -> str | None:
     keys = {key for leaf, _ in leaves(config) for key in _with_ancestors(leaf)}
     for word in words:
         if word.key not in keys and word.key not in sources.groups:
-            return f"no such key '{word.key}'{_remedy(word.key, keys | set(sources.groups), picked, sources)}"
+            return f"no such key '{cut(word.key)}'{_remedy(word.key, keys | set(sources.groups), picked, sources)}"
     return None
 
 
 def _remedy(key: str, keys: set[str], picked: Choices, sources: Sources) -> str:
     """The option that has the key, or else the key that was probably meant."""
     mapping, _, inner = key.partition(".")
+    if mapping in sources.several and inner:
+        return f": the options of {mapping} are set with {mapping}s.{inner}"
     group = sources.mappings.get(mapping)
     if group and inner and (option := inner.partition(".")[0]) not in sources.options(group):
         return f": there is no {group} named '{option}'.{did_you_mean(option, sources.options(group))}"

@@ -6,14 +6,21 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+#: what other tools call a key -> what its last part is called here
+_ELSEWHERE = {"learning_rate": "lr", "num_experts": "count", "n_experts": "count", "e": "count"}
 _READS_OTHERWISE = re.compile(r"[-+]?\.?\d[-+.\de]*|true|false|null", re.IGNORECASE)
 
 
 def near(name: str, names: Iterable[str]) -> str | None:
-    """The one of ``names`` that ``name`` was probably meant to be: by spelling, or by the last part of a dotted key."""
+    """The one of ``names`` that ``name`` was probably meant to be: by spelling, whatever the case of its letters, or by
+    the last part of a dotted key."""
     names = sorted(set(names))
+    for candidate in names:
+        if candidate.casefold() == name.casefold() and candidate != name:
+            return candidate
     tails = {candidate.rpartition(".")[2]: candidate for candidate in reversed(names)}
     tail = name.rpartition(".")[2]
+    tail = _ELSEWHERE.get(tail, tail) if tail not in tails else tail
     if tail in tails and tail != name:
         siblings = [candidate for candidate in names if candidate.rpartition(".")[2] == tail]
         return get_close_matches(name, siblings, n=1, cutoff=0)[0]
@@ -38,12 +45,29 @@ def there_are(names: Iterable[str]) -> str:
 def shown(value: Any) -> str:
     """A value as it is written in a word, on one line and cut to 60 characters; text that reads as a number quoted."""
     bare = isinstance(value, str) and not _READS_OTHERWISE.fullmatch(value)
-    text = one_line(value if bare else json.dumps(value, default=str))
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut(value if bare else json.dumps(value, default=str))
+
+
+def cut(text: str, length: int = 60) -> str:
+    """A text on one line, of at most so many characters."""
+    text = one_line(text)
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())
+    """The text without line breaks, and printable: what would move a terminal's cursor is shown as its escape."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey or hide, but for line breaks, as its escape (``\\x1b``)."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def joined(where: str, key: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from moe_lab.config.messages import did_you_mean, one_line, there_are
+from moe_lab.config.messages import cut, did_you_mean, one_line, there_are
 from moe_lab.errors import ConfigError
 
 #: holds the package data, a link to conf/ at the top of the repository
@@ -82,7 +82,7 @@ class Sources:
         """Raises ConfigError where there is no such option, or where its file would land in the wrong place."""
         options = self.options(group)
         if option not in options:
-            raise ConfigError(f"no {group} named '{option}'.{did_you_mean(option, options)}{there_are(options)}")
+            raise ConfigError(f"no {group} named '{cut(option)}'.{did_you_mean(option, options)}{there_are(options)}")
         file = self.file(group, option)
         _read(file)
         packages = _PACKAGE.findall(file.read_text())

@@ -1,14 +1,21 @@
 """What a word of the command line may be. Everything that Hydra would misread or take in silence is refused here."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from moe_lab.config.messages import did_you_mean, one_line, there_are
+from moe_lab.config.messages import cut, did_you_mean, shown, there_are
 from moe_lab.config.sources import OF_A_SWEEP, OF_NO_RUN, Sources
 from moe_lab.errors import ConfigError
 
+Kind = Literal["set", "add", "delete"]
 EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"
+#: characters of a word; a path has at most 4096
+LONGEST = 8192
+_LONGEST_SHOWN = 300
+_KEY = re.compile(r"[+~]*[A-Za-z_][\w$.-]*(/[A-Za-z_][\w$-]*)*(@[\w.:-]*)?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|inf|nan|true|false|null", re.IGNORECASE)
 _RESOLVER = re.compile(r"\$\{[^}]*:")
 
 
@@ -19,16 +26,46 @@ class Word:
     text: str
     key: str
     value: Any
-    kind: Literal["set", "add", "delete"] = "set"
+    kind: Kind = "set"
     package: str | None = None
     holds_several: bool = False
+
+
+def unreadable(text: str, reason: str) -> str:
+    """Why Hydra's grammar cannot read a word, and what to write instead; ``reason`` is what its parser says."""
+    key, _, value = text.partition("=")
+    example = f"; for example: {EXAMPLE}"
+    if not _KEY.fullmatch(key):
+        return f"'{key}' is no key: it has letters, digits, '_', '.' and '/', and no blanks before its '='{example}"
+    if value[:1] in ("[", "{") and not value.rstrip().endswith(("]", "}")):
+        return f"'{value[0]}' is not closed; a shell splits words at blanks unless they are quoted{example}"
+    if value.startswith("="):
+        return f"one '=' is enough{example}"
+    if value[:1] in ("'", '"'):
+        return f"its quotes do not match{example}"
+    if re.search(r"(^|,)\s*(,|$)", value):
+        return f"a value is missing beside its ','{example}"
+    if "integer string conversion" in reason:
+        return "the number is too large"
+    if " while evaluating " in reason:
+        return f"{reason.partition(': ')[2]}; what is meant as text must be quoted: {_quoted(key, value)}"
+    return f"text with a blank or a sign such as = , : ( ~ in it must be quoted: {_quoted(key, value)}"
+
+
+def _quoted(key: str, value: str) -> str:
+    """A word as it is typed into a shell."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    if len(value) > _LONGEST_SHOWN:
+        return f"'{cut(key)}=\"...\"'"
+    return shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
 
 
 def vet(word: Word, sources: Sources) -> None:
     """Raises ConfigError, one line, where the word cannot be used. Values are checked later, against signatures."""
     _vet_form(word, sources)
     if word.key in sources.groups:
-        _vet_choice(word, sources)
+        vet_choice(word, sources)
     else:
         _vet_key(word, sources)
 
@@ -57,10 +94,14 @@ def _vet_form(word: Word, sources: Sources) -> None:
             "write the value itself, or refer to another key as in k=${experts.count}"
         )
     if word.holds_several:
-        raise ConfigError(f"{word.text} holds several values; a run takes one.{_as_list(word, sources)}")
+        raise ConfigError(
+            f"{word.text} holds several values; a run takes one, and `moe-lab sweep` each of them."
+            + _as_list(word, sources)
+        )
 
 
-def _vet_choice(word: Word, sources: Sources) -> None:
+def vet_choice(word: Word, sources: Sources) -> None:
+    """Raises ConfigError where a word does not choose an option of its group, or options where it takes several."""
     group, value = word.key, word.value
     options = sources.options(group)
     if value is None:
@@ -71,9 +112,22 @@ def _vet_choice(word: Word, sources: Sources) -> None:
         raise ConfigError(f"{word.text}: {group} takes one, not a list.{there_are(options)}")
     chosen = value if isinstance(value, list) else [value]
     for option in chosen:
-        sources.check_option(group, one_line(str(option)))
+        if option is None or isinstance(option, dict | list):
+            raise ConfigError(f"{word.text}: takes names.{there_are(options)}")
+        _vet_option(group, option, sources)
     if len(set(chosen)) < len(chosen):
         raise ConfigError(f"{word.text}: names one twice")
+
+
+def _vet_option(group: str, option: Any, sources: Sources) -> None:
+    """A number is meant for a key, which the message then names."""
+    try:
+        sources.check_option(group, str(option))
+    except ConfigError as error:
+        if isinstance(option, str):
+            raise
+        keys = f"{group}s.NAME.KEY" if group in sources.several else f"{group.replace('/', '.')}.KEY"
+        raise ConfigError(f"{error}; a number is the value of a key, {keys}={shown(option)}") from None
 
 
 def _vet_key(word: Word, sources: Sources) -> None:
@@ -99,6 +153,9 @@ def _empty_choice(key: str, sources: Sources) -> str:
 
 
 def _as_list(word: Word, sources: Sources) -> str:
+    value = word.text.partition("=")[2]
+    if word.key not in sources.groups and "(" not in value and not all(map(_NUMBER.fullmatch, value.split(","))):
+        return f" To mean one text, quote it: {_quoted(word.key, value)}"
     if word.key in sources.several and "(" not in word.text:
-        return f" For all of them at once write {word.key}=[{word.text.partition('=')[2]}]"
+        return f" For all of them at once write {word.key}=[{value}]"
     return ""

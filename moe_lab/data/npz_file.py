@@ -10,6 +10,7 @@ from typing import IO
 
 import numpy as np
 
+from moe_lab.config.messages import cut
 from moe_lab.errors import DataError
 
 HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -25,7 +26,7 @@ class NpzFile:
 
     @cached_property
     def keys(self) -> list[str]:
-        if not self.path.is_file():
+        if not self._there():
             raise self.error("expected an .npz file, found none; give its path with dataset.path=FILE")
         try:
             with zipfile.ZipFile(self.path) as archive:
@@ -33,6 +34,13 @@ class NpzFile:
         except (OSError, zipfile.BadZipFile) as error:
             raise self.error(f"expected an .npz file, found one that does not open ({error}); {SAVE}") from None
         return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
+
+    def _there(self) -> bool:
+        try:
+            return self.path.is_file()
+        except OSError:
+            # a name that is too long
+            return False
 
     def require(self, *keys: str) -> None:
         if not set(keys) <= set(self.keys):
@@ -55,7 +63,7 @@ class NpzFile:
             return np.lib.format.read_array(file, allow_pickle=False)
 
     def error(self, text: str) -> DataError:
-        return DataError(f"{self.path}: {text}")
+        return DataError(f"{cut(str(self.path), 200)}: {text}")
 
     @contextmanager
     def _open(self, key: str) -> Iterator[IO[bytes]]:

@@ -1,6 +1,5 @@
 """Networks that nothing trains any more: what they make of an input is a fixed feature of it."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
+from moe_lab.integrity import whole_archive
 from moe_lab.layers import freeze
 from moe_lab.networks.conv import Conv
 from moe_lab.networks.mlp import Mlp
@@ -72,7 +72,6 @@ class RunFeatures(nn.Module):
 
 
 _PREFIX = "mixture.experts."
-_UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -84,10 +83,12 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     import yaml
 
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text())
-        state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["learner"]
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        content = whole_archive(folder / "checkpoint.pt")
+        state = torch.load(content, map_location="cpu", weights_only=True)["learner"]
         parts = {"experts": dict(config["experts"]), **{name: config.get(name) for name in ("baseline", "classes")}}
         return parts, state
-    except (*_UNREADABLE, yaml.YAMLError) as error:
+    except Exception as error:
+        # what is no run, or a damaged one, fails in many ways
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None

@@ -82,7 +82,7 @@ def _special(run: Run, arrays: Arrays, target: Target, images: tuple[Picture, ..
 
 def _plane(run: Run, arrays: Arrays, target: Target) -> list[Section]:
     """Decision regions of samples that are points in the plane."""
-    if not run.has("regions"):
+    if not run.has("regions") or not isinstance(arrays, ClassArrays):
         return []
     regions = run.arrays("regions")
     pictures = (region_picture(regions, arrays, target.names), own_answers_picture(regions, target.names))
@@ -142,8 +142,7 @@ def _images(run: Run, arrays: Arrays, target: Target) -> tuple[tuple[Picture, ..
 
 def _competence(run: Run, arrays: Arrays, target: Target) -> Section:
     title = "How good each expert is, and whether it is needed"
-    of_classes = isinstance(arrays, ClassArrays)
-    own_name, of_mixture, of_oracle = ERRORS if of_classes else RMSES
+    own_name, of_mixture, of_oracle = ERRORS if isinstance(arrays, ClassArrays) else RMSES
     needed = _there((removal_picture(run.metrics, arrays), _regretted(run, arrays, target)))
     notes = _not_removed(run) if not needed or needed[0].stem != "interventions" else ()
     own = run.metrics[own_name]
@@ -154,7 +153,10 @@ def _competence(run: Run, arrays: Arrays, target: Target) -> Section:
         for label, name in (("mixture", of_mixture), ("oracle", of_oracle))
     }
     references = {label: value for label, value in values.items() if value is not None}
-    picture = (expert_accuracy if of_classes else expert_rmse)(arrays, own["value"], references)
+    if isinstance(arrays, ClassArrays):
+        picture = expert_accuracy(arrays, own["value"], references)
+    else:
+        picture = expert_rmse(arrays, own["value"], references)
     return Section(title, (picture, *needed), notes)
 
 

@@ -4,37 +4,48 @@ import re
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
+from moe_lab.config.messages import cut
 from moe_lab.errors import RunError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
+class Taken(RunError):
+    """There is a folder of that name already."""
+
+
 def check_spelling(name: str) -> None:
     """Raise RunError where ``name`` cannot name a folder, such as one that leads elsewhere."""
     if not NAME.fullmatch(name):
-        raise RunError(f"{name!r} cannot name a folder: use letters, digits, '.', '_' and '-' (at most 100)")
+        raise RunError(f"{cut(name)!r} cannot name a folder: use letters, digits, '.', '_' and '-' (at most 100)")
 
 
 def check_name(name: str, runs: Path) -> None:
     """Raise RunError where ``name`` cannot be a new folder of ``runs``; creates nothing."""
     check_spelling(name)
     if (runs / name).exists():
-        raise RunError(f"{runs / name} exists already: choose another name, or remove that folder")
+        _taken(runs / name)
 
 
-def claim(runs: Path, name: str | None = None) -> Path:
-    """Make and return ``runs/name``, or a folder named by the time, ``_2``, ``_3`` ... appended where it is taken."""
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot make the runs folder {runs}: {error.strerror}; give another with --runs DIR") from None
-    if name is not None:
+def claim(runs: Path, name: str | None = None, *, numbered: bool = False) -> Path:
+    """Make and return ``runs/name``, or a folder named by the time. To the time, and with ``numbered`` to the name,
+    ``_2``, ``_3`` ... is appended where it is taken; else Taken is raised."""
+    _make_runs(runs)
+    if name is not None and not numbered:
         check_name(name, runs)
         return _mkdir(runs / name) or _taken(runs / name)
-    stem = _time()
+    stem = name or _time()
     candidates = (runs / (stem if n == 1 else f"{stem}_{n}") for n in count(1))
     return next(folder for folder in map(_mkdir, candidates) if folder)
+
+
+def claim_again(folder: Path) -> None:
+    """Make ``folder`` where it is not there yet."""
+    _make_runs(folder.parent)
+    if _mkdir(folder) is None and not folder.is_dir():
+        raise RunError(f"{folder} is no folder: choose another name, or remove that file")
 
 
 def claim_report(out: Path | None, runs: Path) -> Path:
@@ -48,6 +59,13 @@ def claim_report(out: Path | None, runs: Path) -> Path:
     except OSError as error:
         raise RunError(f"cannot make --out {out}: {error.strerror}") from None
     return out
+
+
+def _make_runs(runs: Path) -> None:
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the runs folder {runs}: {error.strerror}; give another with --runs DIR") from None
 
 
 def _time() -> str:
@@ -64,5 +82,5 @@ def _mkdir(folder: Path) -> Path | None:
     return folder
 
 
-def _taken(folder: Path) -> Path:
-    raise RunError(f"{folder} exists already: choose another name, or remove that folder")
+def _taken(folder: Path) -> NoReturn:
+    raise Taken(f"{folder} exists already: choose another name, or remove that folder")

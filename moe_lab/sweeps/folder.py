@@ -9,13 +9,13 @@ from typing import Any
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.job import checked_job
 from moe_lab.run_writer import RunWriter
-from moe_lab.store.atomic import write_json
+from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
 from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
 from moe_lab.training import checkpoint
 
-PLAN, JOBS, LOCK, CLAIM, STACKS, SUMMARY = "plan.json", "jobs", "lock", "claim", "stacks", "summary.csv"
+PLAN, JOBS, LOCK, STACKS, SUMMARY = "plan.json", "jobs", "lock", "stacks", "summary.csv"
 MEMBERS = "stack.json"
 #: states in which there is nothing more to do
 ENDED: tuple[State, ...] = ("finished", "diverged")
@@ -46,6 +46,13 @@ class SweepFolder:
     def has_plan(self) -> bool:
         return (self.path / PLAN).is_file()
 
+    @property
+    def without_plan(self) -> bool:
+        """Whether it is there, with no more in it than a sweep leaves that is killed before its plan is written."""
+        if not self.path.is_dir() or self.has_plan:
+            return False
+        return all(one.name == LOCK or one.name.endswith(SUFFIX) for one in self.path.iterdir())
+
     def job(self, name: str) -> Path:
         return self.path / JOBS / name
 
@@ -54,7 +61,7 @@ class SweepFolder:
         its config. Nothing of it is composed or executed. Raises RunError, and ConfigError for a config."""
         path = self.path / PLAN
         try:
-            stored = json.loads(path.read_text())
+            stored = json.loads(path.read_text(encoding="utf-8"))
             jobs = [_planned(one, plugins, path) for one in stored["jobs"]]
             refused = [Refused(_texts(one["words"]), str(one["reason"])) for one in stored["refused"]]
             names = {planned.name for planned in jobs}
@@ -62,7 +69,10 @@ class SweepFolder:
                 raise RunError(f"{path} names a job twice: it has been changed since the sweep began")
             return Plan(_texts(stored["words"]), jobs, refused)
         except FileNotFoundError:
-            raise RunError(f"{self.path} is no sweep's folder (it has no {PLAN})") from None
+            told = "; it was stopped before its plan was written: start it again with --name"
+            raise RunError(
+                f"{self.path} is no sweep's folder (it has no {PLAN}){told if self.without_plan else ''}"
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise RunError(f"{path} cannot be read: {error}") from None
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
@@ -93,19 +103,24 @@ class SweepFolder:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / MEMBERS, jobs)
 
-    def stopped_stacks(self) -> dict[str, list[str]]:
-        """Name -> jobs of the stacks that have left a checkpoint; without those whose files cannot be read."""
+    def stacks(self) -> dict[str, list[str]]:
+        """Name -> jobs of the stacks of an earlier stretch; without those whose files cannot be read."""
         found = {}
         for folder in sorted((self.path / STACKS).glob("*")):
-            if folder.is_dir() and not folder.is_symlink() and checkpoint.there(folder):
-                with suppress(OSError, ValueError, TypeError):
-                    found[folder.name] = _texts(json.loads((folder / MEMBERS).read_text()))
+            if folder.is_dir() and not folder.is_symlink():
+                with suppress(OSError, ValueError, TypeError, RecursionError):
+                    found[folder.name] = _texts(json.loads((folder / MEMBERS).read_text(encoding="utf-8")))
         return found
+
+    def has_state(self, stack: str) -> bool:
+        """Whether a stack has left a checkpoint."""
+        return checkpoint.there(self.path / STACKS / stack)
 
     def clear_stacks(self) -> None:
         """When every job has ended, what is left of stacks serves nothing."""
         folders = [folder for folder in (self.path / STACKS).glob("*") if folder.is_dir() and not folder.is_symlink()]
         for folder in folders:
+            clear_leftovers(folder)
             checkpoint.remove(folder)
             (folder / MEMBERS).unlink(missing_ok=True)
         with suppress(OSError):

@@ -10,7 +10,7 @@ from moe_lab.config.build import build
 from moe_lab.config.check import check
 from moe_lab.config.compose import parse
 from moe_lab.config.sources import OF_A_SWEEP, Sources, open_sources
-from moe_lab.config.words import Word
+from moe_lab.config.words import Word, vet_choice
 from moe_lab.errors import ConfigError
 from moe_lab.sweeps.launcher import Launcher
 from moe_lab.sweeps.sweeper import Sweeper
@@ -40,6 +40,8 @@ def settings(words: Sequence[str], config_dir: Path | None = None, plugins: Sequ
     for word in parsed:
         if word.kind != "set" or word.package is not None or word.holds_several:
             raise ConfigError(f"'{word.text}': write KEY=VALUE, such as launcher=processes launcher.workers=4")
+        if word.key in DEFAULTS:
+            vet_choice(word, sources)
     config = {group: _node(sources, group, parsed) for group in DEFAULTS}
     check(config, Settings, plugins)
     return Settings(**{group: build(node) for group, node in config.items()})
@@ -48,6 +50,5 @@ def settings(words: Sequence[str], config_dir: Path | None = None, plugins: Sequ
 def _node(sources: Sources, group: str, words: Sequence[Word]) -> dict[str, Any]:
     chosen = [word.value for word in words if word.key == group]
     option = chosen[-1] if chosen else DEFAULTS[group]
-    sources.check_option(group, str(option))
     node = dict(sources.node(group, option))
     return node | {word.key.removeprefix(f"{group}."): word.value for word in words if word.key.startswith(f"{group}.")}

@@ -12,8 +12,8 @@ from moe_lab.data.dataset import Data
 from moe_lab.errors import UserError
 from moe_lab.job import load_data
 from moe_lab.run_writer import RunWriter
-from moe_lab.store.claim import Held, claimed
-from moe_lab.sweeps.folder import CLAIM, STACKS, SweepFolder
+from moe_lab.store.claim import CLAIM, Held, claimed
+from moe_lab.sweeps.folder import STACKS, SweepFolder
 from moe_lab.sweeps.plan import Planned
 from moe_lab.training.watch import Diverged, StopAsked, Stopped
 
@@ -62,7 +62,9 @@ class Work:
         with ExitStack() as claims:
             try:
                 for planned in task.jobs:
-                    claims.enter_context(claimed(sweep.job(planned.name) / CLAIM, PATIENCE_SECONDS))
+                    # what has ended, of a stack that goes on, is not touched again
+                    if not sweep.outcome(planned).ended:
+                        claims.enter_context(claimed(sweep.job(planned.name) / CLAIM, PATIENCE_SECONDS))
             except Held as held:
                 return str(held)
             if all(sweep.outcome(planned).ended for planned in task.jobs):

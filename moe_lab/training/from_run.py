@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import BatchNorm2d, count_parameters
+from moe_lab.layers import BatchNorm2d, count_parameters, hold
 from moe_lab.mixture import Learner
 from moe_lab.networks.frozen import read_run
 from moe_lab.training.members import Record
@@ -63,9 +63,7 @@ class FromRun(Recipe):
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
-        held, experts = self.holds_experts(course.trainers[0], epoch), course.learner.mixture.experts
-        experts.requires_grad_(not held)
-        experts.train(not held)
+        hold(course.learner.mixture.experts, self.holds_experts(course.trainers[0], epoch))
 
 
 def fits(part: nn.Module, state: dict[str, Tensor], prefix: str) -> bool:

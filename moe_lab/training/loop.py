@@ -172,10 +172,10 @@ class Loop:
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture = self.learner.mixture
         with products_in(self._precision):
-            output = self.learner(x_BD, self._noise)
+            output = self.learner(x_BD, self._noise, lambda routing: self._recipe.routed(routing, y_B))
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
         step = self._recipe.seen(step, self._order.index(self.state.batch))
-        loss_B, losses = self.learner.losses(step)
+        loss_B, losses = self._recipe.losses(self.learner, step)
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()

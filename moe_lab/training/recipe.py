@@ -8,9 +8,10 @@ import numpy as np
 from torch import Tensor
 
 from moe_lab.data.dataset import Data
-from moe_lab.mixture import Learner
+from moe_lab.mixture import Learner, Losses
 from moe_lab.noise import Noise
 from moe_lab.parts import Step
+from moe_lab.routing import Routing
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 
@@ -46,8 +47,13 @@ class Recipe:
     from them is its state.
     """
 
-    #: training runs all experts on every sample
+    #: training runs all experts on every sample, also on those that did not select them
     needs_every_expert: bool = False
+
+    @property
+    def expert_of_class(self) -> Sequence[int] | None:
+        """The expert that every class was chosen for, where that is known: the metrics tell errors apart by it."""
+        return None
 
     @property
     def classes(self) -> tuple[int, ...] | None:
@@ -75,12 +81,20 @@ class Recipe:
         """Before step number ``batch`` of an epoch, both from 0. The learner is in training mode, and so it stays, but
         for parts that stand still."""
 
+    def routed(self, routing: Routing, y_B: Tensor) -> Routing:
+        """What becomes of the gate's decision on samples of targets ``y_B``, before the experts run."""
+        return routing
+
     def seen(self, step: Step, index_B: Tensor) -> Step:
         """What objective and regularizers see of a step on samples ``index_B`` [B] or [R, B] of the training split."""
         return step
 
     def after_step(self, course: Course) -> None:
         """After everything that a step changes has been changed."""
+
+    def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
+        """The objective's loss of every sample [..., B], and the training loss, whose gradient is taken."""
+        return learner.losses(step)
 
     def after_epoch(self, course: Course, epoch: int, records: Sequence[Record]) -> None:
         """After an epoch has been written into the records of the runs that have not ended."""

@@ -1,5 +1,7 @@
 """Every way of getting a word wrong: one line, which says what to write instead."""
 
+import shlex
+
 import pytest
 
 from moe_lab.config.compose import compose
@@ -12,7 +14,7 @@ SCORES = "There are: attentive, mlp"
 REGULARIZERS = "There are: importance, z_loss"
 NO_HYDRA = "hydra.* words are not used; see `moe-lab --help` for options"
 NO_PLUS = "'+' adds keys that no part knows; to set a key that there is, write"
-ONE_VALUE = "holds several values; a run takes one."
+ONE_VALUE = "holds several values; a run takes one, and `moe-lab sweep` each of them."
 WRONG = [
     # a key or an option that there is not
     ("gatee=softmax", "no such key 'gatee'. Did you mean gate?"),
@@ -25,7 +27,19 @@ WRONG = [
     ("gate/scor=mlp", "no group named 'gate/scor'. Did you mean gate/score? A key has dots: gate.scor"),
     ("gate=sofmax", f"no gate named 'sofmax'. Did you mean softmax? {GATES}"),
     ("gate=../trainer/default", f"no gate named '../trainer/default'. {GATES}"),
-    ("gate=3", f"no gate named '3'. {GATES}"),
+    ("gate=3", f"no gate named '3'. {GATES}; a number is the value of a key, gate.KEY=3"),
+    (
+        "regularizer=[3]",
+        f"no regularizer named '3'. {REGULARIZERS}; a number is the value of a key, regularizers.NAME.KEY=3",
+    ),
+    ("regularizer=[null]", f"regularizer=[null]: takes names. {REGULARIZERS}"),
+    (
+        "regularizer.importance.weight=1",
+        "no such key 'regularizer.importance.weight': the options of regularizer are set with "
+        "regularizers.importance.weight",
+    ),
+    ("GATE=softmax", "no such key 'GATE'. Did you mean gate?"),
+    ("learning_rate=1", "no such key 'learning_rate'. Did you mean trainer.lr?"),
     ("gate=", f"no gate named ''. {GATES}"),
     ("gate/score=mpl", f"no gate/score named 'mpl'. Did you mean mlp? {SCORES}"),
     # several at once
@@ -81,12 +95,20 @@ def test_a_wrong_word_gives_one_line(word: str, line: str) -> None:
     assert str(caught.value) == line
 
 
-@pytest.mark.parametrize("word", ["dataset=[a", "gate/score.hidden=3", "k=foo(3)", "k==3", "-k=3", "=3", "gate:x=3"])
+@pytest.mark.parametrize("word", ["dataset=[a", "gate/score.hidden=3", "k==3", "-k=3", "=3", "gate:x=3"])
 def test_a_word_that_cannot_be_read_gets_an_example(word: str) -> None:
     with pytest.raises(ConfigError, match="gate=attentive k=2") as caught:
         compose([word])
     assert str(caught.value).startswith(f"'{word}' ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["a=b", "a(b)", "a b=c", "~/a", "foo(3)", "ü", "a:b;c", "a, b=c"])
+def test_text_that_must_be_quoted_is_quoted_as_it_is_to_be_typed(value: str) -> None:
+    with pytest.raises(ConfigError, match="must be quoted: ") as caught:
+        compose(["dataset=npz", f"dataset.path={value}"])
+    [word] = shlex.split(str(caught.value).partition("must be quoted: ")[2])
+    assert compose(["dataset=npz", word])["dataset"]["path"] == value
 
 
 @pytest.mark.parametrize("word", ["gate", "", "k='1\n2'"])

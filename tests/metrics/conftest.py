@@ -55,6 +55,7 @@ def tiny() -> dict[str, Arrays]:
         "reference_untrained": np.array([0, 1, 0, 1, 2]),
         "reference_learnable": np.array([0, 1, 1, 2, 3]),
         "truth": np.array("class"),
+        "expert_of_class": np.array([0, 1, 1]),
         "feature_cka": pairs({(0, 1): 0.8}, 0.5),
         "weight_cosine": pairs({(0, 1): -0.2}, 0.1),
     }

@@ -16,6 +16,9 @@ U = 1 / (8 * math.log(2))
 EXPECTED = {
     # predictions 0 1 1 1 2 against labels 0 0 1 0 2: samples 1 and 3 are wrong
     "test_error_rate": 2 / 5,
+    # both take class 0, the first expert's, for class 1, which is another's
+    "within_group_error_rate": 0,
+    "between_groups_error_rate": 2 / 5,
     # q(y) = 1/2 1/4 1/2 1/4 1/2: (1 + 2 + 1 + 2 + 1) ln 2 / 5
     "test_loss_nats": 7 / 5 * math.log(2),
     # arg-max experts predict 0 0 | 1 1 for labels 0 0 | 1 0
@@ -146,6 +149,7 @@ EXPECTED = {
     "expert_brier_score": [0, (0 + 2) / 2, None, None],
     "generalization_gap": 2 / 5 - 0.1,
     "generalization_gap_nats": 7 / 5 * math.log(2) - 0.5,
+    "train_loss_nats": 0.5,
     # experts 0 0 0 0, then 0 0 1 1, then 0 0 1 and none
     "reassigned_share": 1 / 4,
     "reassigned_share_by_epoch": {"2": 2 / 4, "3": 1 / 4},
@@ -205,9 +209,16 @@ EXPECTED = {
 }
 #: metrics of what runs store besides, which the random ones have not (test_stored_metrics.py has)
 STORED = {name for name in METRICS if name.startswith(("attribute_", "reference_", "removal_", "learnable_"))}
-STORED |= {"recovery_ari", "swap_drop", "expert_feature_similarity", "expert_weight_cosine"}
 TASKS = {name for name, metric in METRICS.items() if metric.group == "continual"}
 STORED |= TASKS
+STORED |= {
+    "within_group_error_rate",
+    "between_groups_error_rate",
+    "recovery_ari",
+    "swap_drop",
+    "expert_feature_similarity",
+    "expert_weight_cosine",
+}
 OF_CLASSES = [name for name, metric in METRICS.items() if metric.serves("classification")]
 #: a list of the routing's experts, which moves with them
 PER_EXPERT = {name for name, value in EXPECTED.items() if isinstance(value, list)} - {"samples_a_step"}
@@ -222,6 +233,7 @@ ANYWAY = {name for name in OF_CLASSES if METRICS[name].group == "cost"} | {
     "brier_score",
     "generalization_gap",
     "generalization_gap_nats",
+    "train_loss_nats",
     "unrouted_share",
     "overflow_share",
 }

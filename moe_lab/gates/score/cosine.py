@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from moe_lab.gate_steps import Score
 from moe_lab.layers import Linear, hyper
 from moe_lab.noise import Noise
-from moe_lab.parts import Body, Score, Sizes
+from moe_lab.parts import Body, Sizes
 from moe_lab.ranges import Count, Positive
 
 

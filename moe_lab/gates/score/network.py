@@ -4,9 +4,10 @@ from typing import Literal
 
 from torch import Tensor
 
+from moe_lab.gate_steps import Score
 from moe_lab.layers import Linear
 from moe_lab.noise import Noise
-from moe_lab.parts import Body, Score, Sizes
+from moe_lab.parts import Body, Sizes
 
 
 class Network(Score):
@@ -32,4 +33,4 @@ class Network(Score):
         return self.head(self.body(x_BD).relu())
 
     def columns(self) -> tuple[Tensor, ...]:
-        return self.head.weight_IO, self.head.bias_1O
+        return tuple(self.head.parameters())

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.choice import k_largest
+from moe_lab.gate_steps import Select
 from moe_lab.noise import Noise
-from moe_lab.parts import Select, Sizes
+from moe_lab.parts import Sizes
 
 
 class BiasedTopK(Select):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from moe_lab.mixture import Learner
 from moe_lab.parts import Body
+from moe_lab.routing import given
 from moe_lab.training.from_run import FromRun, fits, take_over
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
@@ -40,7 +41,7 @@ class Distillation(FromRun):
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
         super().begin(course, records)
-        take_over(_body(course.learner), self.state_of_run, BODY)
+        take_over(given(_body(course.learner), "the gate's body"), self.state_of_run, BODY)
 
 
 def _body(learner: Learner) -> Body | None:
