@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from moe_lab import load
-
 from moe_lab.store.run import Run
 
 
