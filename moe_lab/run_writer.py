@@ -12,6 +12,7 @@ from moe_lab.job import Job
 from moe_lab.logger import Logger
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text
+from moe_lab.store.folders import refuse_link
 from moe_lab.store.status import StatusFile
 from moe_lab.tasks import Task
 from moe_lab.training.members import Record
@@ -39,6 +40,7 @@ class RunWriter:
         self.open = False
         self.log = logging.Logger(f"moe_lab.{folder.name}")
         self._status = StatusFile(folder, **job.facts, headline={})
+        refuse_link(folder / "train.log")
         handler = logging.FileHandler(self.folder / "train.log", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self.log.addHandler(handler)

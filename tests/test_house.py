@@ -12,8 +12,10 @@ import moe_lab
 PACKAGE = Path(moe_lab.__file__).parent
 #: floor of a module or package; a module may import from floors below it, and from its own package
 FLOORS = {
-    "errors": 1, "ranges": 1, "tasks": 1, "sizes": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1,
-    "combine": 1, "networks": 1, "environment": 1, "signals": 1, "logger": 1, "pooled": 1, "precision": 1, "slots": 1,
+    "untrusted": 1, "errors": 1, "ranges": 1,
+    "tasks": 1, "sizes": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1,
+    "parts": 1, "combine": 1, "networks": 1, "environment": 1, "signals": 1, "logger": 1, "pooled": 1, "precision": 1,
+    "slots": 1,
     "inference": 1, "projection": 1, "stepped": 1, "products": 1, "extras": 1,
     "entropy": 1, "steering": 1, "baseline": 1, "checks": 1, "grouped": 1, "pairs": 1,
     "config": 1,
@@ -26,6 +28,7 @@ FLOORS = {
 #: the ground floor's own order: what each may import there
 GROUND = {
     "errors": set(),
+    "untrusted": set(),
     "ranges": set(),
     "tasks": set(),
     "sizes": {"tasks"},
@@ -52,8 +55,8 @@ GROUND = {
     "steering": {"layers", "parts", "routing"},
     "checks": {"config", "errors", "parts", "sizes", "steering", "tasks"},
     "baseline": {"noise", "parts", "routing", "sizes", "tasks"},
-    "networks": {"config", "errors", "layers", "parts", "ranges"},
-    "config": {"errors", "ranges"},
+    "networks": {"config", "errors", "layers", "parts", "ranges", "untrusted"},
+    "config": {"errors", "ranges", "untrusted"},
 }
 
 

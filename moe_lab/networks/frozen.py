@@ -1,10 +1,8 @@
 """Networks that nothing trains any more: what they make of an input is a fixed feature of it."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from moe_lab.config.build import build
@@ -13,6 +11,7 @@ from moe_lab.layers import freeze
 from moe_lab.networks.conv import Conv
 from moe_lab.networks.mlp import Mlp
 from moe_lab.parts import Sizes
+from moe_lab.untrusted import inside, read_tensors, read_text, read_yaml
 
 #: width of a random network's features
 WIDTH = 256
@@ -72,7 +71,6 @@ class RunFeatures(nn.Module):
 
 
 _PREFIX = "mixture.experts."
-_UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -80,12 +78,10 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Raises ConfigError where there is no such run.
     """
-    import yaml
-
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text())
-        state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["learner"]
+        config = read_yaml(read_text(inside(folder / "config.yaml")))
+        state = dict(read_tensors(inside(folder / "checkpoint.pt"))["learner"])
         return {"experts": dict(config["experts"]), "baseline": config.get("baseline")}, state
-    except (*_UNREADABLE, yaml.YAMLError) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None

@@ -1,6 +1,5 @@
 """A sweep's folder: the plan, a folder a job, and what has become of each job by its recorded outcome."""
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,10 +9,12 @@ from moe_lab.errors import ConfigError, RunError
 from moe_lab.job import checked_job
 from moe_lab.run_writer import RunWriter
 from moe_lab.store.atomic import write_json
+from moe_lab.store.folders import make_inside
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
 from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
 from moe_lab.training import checkpoint
+from moe_lab.untrusted import Unusable, inside, read_json, read_text
 
 PLAN, JOBS, LOCK, CLAIM, STACKS, SUMMARY = "plan.json", "jobs", "lock", "claim", "stacks", "summary.csv"
 MEMBERS = "stack.json"
@@ -54,7 +55,7 @@ class SweepFolder:
         its config. Nothing of it is composed or executed. Raises RunError, and ConfigError for a config."""
         path = self.path / PLAN
         try:
-            stored = json.loads(path.read_text())
+            stored = read_json(read_text(inside(path)))
             jobs = [_planned(one, plugins, path) for one in stored["jobs"]]
             refused = [Refused(_texts(one["words"]), str(one["reason"])) for one in stored["refused"]]
             names = {planned.name for planned in jobs}
@@ -63,8 +64,8 @@ class SweepFolder:
             return Plan(_texts(stored["words"]), jobs, refused)
         except FileNotFoundError:
             raise RunError(f"{self.path} is no sweep's folder (it has no {PLAN})") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{path} cannot be read: {error}") from None
+        except (OSError, Unusable) as error:
+            raise RunError(f"{path} {error}") from None
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
             raise RunError(f"{path} is no plan of a sweep ({type(error).__name__})") from None
 
@@ -89,8 +90,7 @@ class SweepFolder:
 
     def begin_stack(self, name: str, jobs: list[str]) -> None:
         """The folder of a stack: which jobs it holds, in order, beside what will be its checkpoint."""
-        folder = self.path / STACKS / name
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_inside(make_inside(self.path / STACKS) / name)
         write_json(folder / MEMBERS, jobs)
 
     def stopped_stacks(self) -> dict[str, list[str]]:
@@ -99,7 +99,7 @@ class SweepFolder:
         for folder in sorted((self.path / STACKS).glob("*")):
             if folder.is_dir() and not folder.is_symlink() and checkpoint.there(folder):
                 with suppress(OSError, ValueError, TypeError):
-                    found[folder.name] = _texts(json.loads((folder / MEMBERS).read_text()))
+                    found[folder.name] = _texts(read_json(read_text(inside(folder / MEMBERS))))
         return found
 
     def clear_stacks(self) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import os
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 
 from moe_lab.errors import RunError
 from moe_lab.store.atomic import write_with
+from moe_lab.untrusted import Unusable, inside, read_tensors
 
 NEWEST = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
@@ -37,9 +37,9 @@ def load(folder: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
             problems.append(f"{path.name} is torn or no checkpoint")
         else:
             try:
-                return torch.load(path, map_location=device, weights_only=True)
-            except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-                problems.append(f"{path.name} cannot be read ({str(error).splitlines()[0]})")
+                return read_tensors(inside(path), device)
+            except Unusable as error:
+                problems.append(f"{path.name} {error}")
     raise RunError(f"{folder} has no usable checkpoint: {'; '.join(problems)}")
 
 

@@ -5,7 +5,6 @@ Axes: N test samples, E experts, C classes, T epochs, n runs.
 """
 
 import itertools
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from moe_lab.reports.curves import column, expert_count
 from moe_lab.reports.target import printable
 from moe_lab.statistics import Agreement, Summary, agreement, crossed_seeds, match_experts, mean_over_pairs
 from moe_lab.statistics.matching import co_assignment
+from moe_lab.untrusted import inside, read_arrays
 
 #: of each arm so many runs are matched and compared with each other: pairs grow with the square
 COMPARED = 20
@@ -61,16 +61,15 @@ def routed(member: Member) -> Routed:
     folder = member.run.path
     file = folder / "routing.npz"
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            label_N, weights_NE = arrays["label"], arrays["weights"]
-            component_N = arrays["component"] if "component" in arrays.files else None
+        arrays = read_arrays(inside(file), ("label", "weights", "component"))
+        label_N, weights_NE, component_N = arrays["label"], arrays["weights"], arrays.get("component")
         if weights_NE.ndim != 2 or label_N.shape != weights_NE.shape[:1]:
             raise ValueError("label and weights have other shapes than a run writes")
         expert_N = np.where((weights_NE > 0).any(1), weights_NE.argmax(1), -1)
         class_N, names, one = _classes(member, label_N, component_N)
     except FileNotFoundError:
         raise RunError(f"{file} is missing: the run is {member.state}") from None
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise RunError(f"{file} cannot be read: {error}") from None
     small = np.int16 if weights_NE.shape[1] < 2**15 else np.int64
     return Routed(expert_N.astype(small), class_N, weights_NE.shape[1], names, one)

@@ -28,7 +28,7 @@ from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.picture import Picture
 from moe_lab.reports.section import Section
 from moe_lab.store.atomic import write_csv, write_json, write_text
-from moe_lab.store.run import Run
+from moe_lab.store.run import Run, as_written
 
 #: with more arms than this the table of all metrics is left to the CSV
 ALL_METRICS_ARMS = 60
@@ -39,7 +39,8 @@ class ArmsReport:
 
     def __init__(self, runs: Sequence[Run], against: str | None = None) -> None:
         """Raises: RunError where there is no run, a file is broken, or ``against`` names no one arm."""
-        self.measured = Measured(collect(runs), against)
+        with as_written("the report of these runs"):
+            self.measured = Measured(collect(runs), against)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -61,11 +62,12 @@ class ArmsReport:
         The same runs give the same bytes. Raises: RunError where a finished run lacks a file, and claims no folder.
         """
         measured = self.measured
-        decomposed = decompositions(measured.shown)
-        data = report_data(measured, decomposed)
-        sections = _sections(measured, decomposed)
-        context = _context(measured, decomposed, sections)
-        pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
+        with as_written("the report of these runs"):
+            decomposed = decompositions(measured.shown)
+            data = report_data(measured, decomposed)
+            sections = _sections(measured, decomposed)
+            context = _context(measured, decomposed, sections)
+            pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
         out = claim()
         write_json(out / "report.json", data)
         for name, rows in (
