@@ -8,8 +8,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Container
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -116,20 +115,6 @@ def _check_keys(node: Any) -> None:
         raise Unusable(f"is not YAML: line {node.start_mark.line + 1}: duplicate key {twice}")
 
 
-@contextmanager
-def open_zip(path: Path | io.BytesIO) -> Iterator[zipfile.ZipFile]:
-    """A zip file whose members fit into memory together. Raises FileNotFoundError, and Unusable for whatever is wrong
-    with it or with what is read from it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_fits(sum(member.file_size for member in archive.infolist()))
-            yield archive
-    except (Unusable, FileNotFoundError):
-        raise
-    except _BROKEN as error:
-        raise Unusable(" ".join(str(error).split()) or type(error).__name__) from None
-
-
 def whole_archive(path: Path) -> io.BytesIO:
     """The bytes of a zip file, every entry of which matches its checksum. Raises FileNotFoundError, and Unusable."""
     try:
@@ -193,21 +178,26 @@ def array_header(file: IO[bytes], size: int) -> "tuple[tuple[int, ...], np.dtype
 def read_arrays(path: Path, names: Container[str] | None = None) -> "dict[str, np.ndarray]":
     """The arrays of an .npz file, or those of the given names, without pickles. Raises FileNotFoundError, and
     Unusable."""
+    content = whole_archive(path)
+    try:
+        with zipfile.ZipFile(content) as archive:
+            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            return {name: _read_array(archive, one) for name, one in members.items() if names is None or name in names}
+    except Unusable:
+        raise
+    except _BROKEN as error:
+        raise Unusable(f"is damaged ({' '.join(str(error).split()) or type(error).__name__})") from None
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> "np.ndarray":
     import numpy as np
 
-    found = {}
-    with open_zip(whole_archive(path)) as archive:
-        for member in archive.infolist():
-            name = member.filename.removesuffix(".npy")
-            if names is not None and name not in names:
-                continue
-            with archive.open(member) as file:
-                _, dtype = array_header(file, member.file_size)
-                if dtype.hasobject:
-                    raise Unusable(f"{member.filename} holds Python objects, which can hide code")
-            with archive.open(member) as file:
-                found[name] = np.lib.format.read_array(file, allow_pickle=False)
-    return found
+    with archive.open(member) as file:
+        _, dtype = array_header(file, member.file_size)
+    if dtype.hasobject:
+        raise Unusable(f"has {member.filename}, which holds Python objects: they can hide code")
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
