@@ -15,8 +15,8 @@ from moe_lab.checks import combine_rule
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
-from moe_lab.config.differences import config_key, differences
-from moe_lab.config.messages import one_line
+from moe_lab.config.differences import config_key, differences, is_undeciding
+from moe_lab.config.messages import one_line, shown
 from moe_lab.config.vary import vary
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.difficulty import with_difficulty
@@ -153,7 +153,14 @@ def _said_of(run: Run) -> Iterator[None]:
 def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
     """The job of a stored config and its ``Job.facts``, checked like a command line. Raises ConfigError."""
     check(config, Experiment, plugins)
-    return _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
+    job = _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
+    for node, name, key in ((*_place(config, key), key) for key in OPEN if not is_undeciding(key)):
+        now = _place(job.config, key)[0][name]
+        if node.get(name) != now:
+            raise ConfigError(
+                f"{key}={shown(node.get(name))}: it was left open, which gives {shown(now)}: was it changed?"
+            )
+    return job
 
 
 def _as_left_open(stored: Config, facts: Config) -> Config:

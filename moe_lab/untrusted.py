@@ -84,7 +84,9 @@ def read_yaml(text: str) -> Any:
         raise Unusable(f"is not YAML: {error.reason}: character {error.position + 1}") from None
     except RecursionError:
         raise Unusable("is too deep to be a config") from None
-    except (LookupError, AttributeError, TypeError, OverflowError) as error:
+    except Unusable:
+        raise
+    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         raise Unusable(f"is not YAML: a value that is none of its type ({type(error).__name__})") from None
 
 

@@ -3,8 +3,7 @@
 import textwrap
 from typing import TYPE_CHECKING
 
-import typer
-
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
 
 if TYPE_CHECKING:
@@ -24,4 +23,4 @@ def show_arms(found: "ArmsReport", form: Format) -> None:
     for columns, rows in found.overview(width):
         show(rows, list(columns), Format.table, empty="", labels=columns)
     for sentence in found.sentences:
-        typer.echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")
+        echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")

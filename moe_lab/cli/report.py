@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moe_lab.cli.completion import complete_run
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def report(
         sweep = paths[0] if len(paths) == 1 and _is_sweep(paths[0]) and out is None else None
         page = of_arms.write(lambda: sweep or claim_report(out, runs))
         show_arms(of_arms, form)
-    typer.echo(page, err=form is not Format.table)
+    echo(page, err=form is not Format.table)
 
 
 def _runs(paths: Sequence[Path]) -> "list[Run]":
