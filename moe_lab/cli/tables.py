@@ -51,7 +51,7 @@ def text(value: Any) -> str:
         case float():
             return f"{value:.4g}"
         case dict():
-            return " ".join(f"{key}={text(item)}" for key, item in value.items())
+            return " ".join(f"{one_line(str(key))}={text(item)}" for key, item in value.items())
         case list() | tuple():
             return "[" + ",".join(text(item) for item in value) + "]"
         case _:
