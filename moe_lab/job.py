@@ -202,8 +202,7 @@ def _classes(config: Config, recipe: Recipe, count: int) -> list[int] | None:
     """The classes of the config, or else those of the recipe; None where they are all. Raises ConfigError where a class
     is not there or the two differ."""
     given, own = config.get("classes"), recipe.classes
-    wanted = own if given is None else given
-    if wanted is None:
+    if (wanted := own if given is None else given) is None:
         return None
     classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
     if given and own and classes != sorted(own):
@@ -254,8 +253,7 @@ def settle(config: Config) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # what torch.use_deterministic_algorithms(True) does, without importing the compiler
     torch.set_deterministic_debug_mode("error")
-    # nothing reads memory before it is written; to fill it first costs time and changes no number
-    # a property of the module, of which the checker does not know
+    # to fill what nothing reads before it is written costs time (mypy does not see that the module has this property)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _keep_freed_memory()
 
