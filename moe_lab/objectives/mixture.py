@@ -25,7 +25,6 @@ class Mixture(Objective):
         if not self._second_softmax:
             return -step.output.log_likelihood_B(step.y_B)
         output = expect(MixtureOutput, step.output)
-        probs_BEC = given(output.experts, "the experts' output").log_probs_BEC.exp()
-        weights_BE = output.routing.weights_BE
-        log_probs_BC = (weights_BE.unsqueeze(-2) @ probs_BEC).squeeze(-2).log_softmax(-1)
+        experts, weights_BE = given(output.experts, "the experts' output"), output.routing.weights_BE
+        log_probs_BC = (weights_BE.unsqueeze(-2) @ experts.log_probs_BEC.exp()).squeeze(-2).log_softmax(-1)
         return -log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)

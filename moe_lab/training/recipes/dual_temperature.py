@@ -63,12 +63,12 @@ class DualTemperature(Recipe):
         return temperature
 
     def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
-        output, mixture = step.output, learner.mixture
-        said = output.experts
-        if said is None:
-            raise TypeError("every expert's output is read here, and sparse dispatch leaves some out")
-        of_experts = mixture.answer(at_temperature(output.routing, self._now), said, step.noise)
-        of_gate = mixture.answer(output.routing, said.detached(), step.noise)
+        routing, mixture = step.output.routing, learner.mixture
+        experts = step.output.experts
+        if experts is None:
+            raise TypeError("what every expert says is read here, and only the selected ones ran")
+        of_experts = mixture.answer(at_temperature(routing, self._now), experts, step.noise)
+        of_gate = mixture.answer(routing, experts.detached(), step.noise)
         warm = learner.objective(replace(step, output=of_experts)).mean(-1)
         loss_B, losses = learner.losses(replace(step, output=of_gate))
         # worth zero, with the experts' gradient
