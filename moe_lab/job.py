@@ -220,8 +220,7 @@ def _classes(config: Config, recipe: Recipe, count: int) -> list[int] | None:
     """The classes of the config, or else those of the recipe; None where they are all. Raises ConfigError where a class
     is not there or the two differ."""
     given, own = config.get("classes"), recipe.classes
-    wanted = own if given is None else given
-    if wanted is None:
+    if (wanted := own if given is None else given) is None:
         return None
     classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
     if given and own and classes != sorted(own):

@@ -1,11 +1,13 @@
-"""The machine that a config is for: its device, and what is global to a process."""
+"""The machine that a run runs on: its device, and what is set for the whole process."""
 
 import os
+from typing import Any
 
 import torch
 
-from moe_lab.config.explain import Config
 from moe_lab.errors import ConfigError
+
+Config = dict[str, Any]
 
 
 def settle(config: Config) -> None:
@@ -14,8 +16,7 @@ def settle(config: Config) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # what torch.use_deterministic_algorithms(True) does, without importing the compiler
     torch.set_deterministic_debug_mode("error")
-    # nothing reads memory before it is written; to fill it first costs time and changes no number
-    # a property of the module, of which the checker does not know
+    # to fill what nothing reads before it is written costs time (mypy does not see that the module has this property)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _keep_freed_memory()
 
@@ -27,7 +28,7 @@ def _keep_freed_memory() -> None:
 
 
 def device_of(config: Config) -> torch.device:
-    """Where a config trains. Raises ConfigError where the device is not there."""
+    """The device that a config names. Raises ConfigError where it is not there."""
     name = config["device"]
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
