@@ -65,3 +65,9 @@ def test_one_of_several_must_say_where_it_goes(tmp_path: Path, head: str) -> Non
     sources = open_sources(tmp_path)
     with pytest.raises(ConfigError, match="must begin with the line '# @package regularizers.mine'$"):
         sources.check_option("regularizer", "mine")
+
+
+def test_nothing_follows_the_order_of_a_set():
+    """Strings hash differently in every process, and what is written must not."""
+    sources = open_sources()
+    assert len(sources.several) > 2 and list(sources.mappings.values()) == sorted(sources.several)
