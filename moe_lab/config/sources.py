@@ -46,8 +46,9 @@ class Sources:
 
     @cached_property
     def mappings(self) -> dict[str, str]:
-        """Name of the mapping that holds the options of a several-at-once group -> the group."""
-        return {f"{group}s": group for group in self.several}
+        """Name of the mapping that holds the options of a several-at-once group -> the group, sorted: what is written
+        must not follow the order of a set, which is another one in every process."""
+        return {f"{group}s": group for group in sorted(self.several)}
 
     def stamp(self) -> int:
         """Another number when a file has been added, removed or written."""

@@ -20,7 +20,7 @@ from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.place import environment_facts, moment, speed
 from moe_lab.reports.run_sections import finished_sections, history_sections
 from moe_lab.reports.target import Target, target_of
-from moe_lab.store.atomic import write_text
+from moe_lab.store.atomic import clear_leftovers, write_text
 from moe_lab.store.run import Run, as_written
 
 STATES = {
@@ -42,6 +42,7 @@ def write_run_report(run: Run) -> Path:
     with as_written(run.path):
         context = _finished(run) if run.finished else _unfinished(run)
         pages = render_markdown("run.md", context), render_html("run.html", context)
+    clear_leftovers(run.path)
     for section in context["sections"]:
         for picture in section.pictures:
             picture.save(run.path)

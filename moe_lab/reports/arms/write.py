@@ -27,7 +27,7 @@ from moe_lab.reports.arms.scatter import information, trade_off
 from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.picture import Picture
 from moe_lab.reports.section import Section
-from moe_lab.store.atomic import write_csv, write_json, write_text
+from moe_lab.store.atomic import clear_leftovers, write_csv, write_json, write_text
 from moe_lab.store.run import Run, Unreadable, as_written
 
 T = TypeVar("T")
@@ -89,6 +89,7 @@ class ArmsReport:
             context["more"] += [f"Left out, because it cannot be read: {reason}." for reason in self.left_out]
             pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
         out = claim()
+        clear_leftovers(out)
         write_json(out / "report.json", data)
         for name, rows in (
             ("runs", data["runs"]),
