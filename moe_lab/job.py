@@ -15,7 +15,7 @@ from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import config_key, differences, is_undeciding
 from moe_lab.config.messages import one_line, shown
 from moe_lab.config.vary import vary
-from moe_lab.data.classes import chosen_classes, of_classes
+from moe_lab.data.classes import of_classes, resolved_classes
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.difficulty import with_difficulty
 from moe_lab.dispatch import faster, why_dense
@@ -208,24 +208,12 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     resolved = {
         **config,
         "k": gate.sizes.k,
-        "classes": _classes(config, recipe, len(class_names)),
+        "classes": resolved_classes(config.get("classes"), recipe.classes, len(class_names)),
         "gate": {**config["gate"], "combine": combine_rule(gate)},
         "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner, recipe)},
     }
     left_open = [key for key, value in OPEN.items() if _value(config, key) == value != _value(resolved, key)]
     return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, learner.objective)))
-
-
-def _classes(config: Config, recipe: Recipe, count: int) -> list[int] | None:
-    """The classes of the config, or else those of the recipe; None where they are all. Raises ConfigError where a class
-    is not there or the two differ."""
-    given, own = config.get("classes"), recipe.classes
-    if (wanted := own if given is None else given) is None:
-        return None
-    classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
-    if given and own and classes != sorted(own):
-        raise ConfigError(f"classes={given}: the recipe trains on the classes {sorted(own)}: leave classes null")
-    return None if classes == list(range(count)) else classes
 
 
 def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:

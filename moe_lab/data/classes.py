@@ -21,6 +21,20 @@ def chosen_classes(classes: Sequence[int], count: int, key: str) -> list[int]:
     return sorted(set(classes))
 
 
+def resolved_classes(given: Sequence[int] | None, own: Sequence[int] | None, count: int) -> list[int] | None:
+    """The classes that a config gives, or else those of its recipe; None where they are all ``count`` of them.
+
+    Raises ConfigError where a class is not there or the two differ.
+    """
+    wanted = own if given is None else given
+    if wanted is None:
+        return None
+    classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
+    if given and own and classes != sorted(own):
+        raise ConfigError(f"classes={list(given)}: the recipe trains on the classes {sorted(own)}: leave classes null")
+    return None if classes == list(range(count)) else classes
+
+
 def of_classes(data: Data, classes: Sequence[int]) -> Data:
     """The samples of some classes, in the splits that they had. The classes keep their numbers, and the others their
     names, so that a mixture has an output for each."""

@@ -72,6 +72,12 @@ def average_accuracy_within_task(arrays: RunArrays) -> float:
     return tasks_of(arrays, within=True).accuracy_TT[-1].mean()
 
 
+@metric(unit="fraction", low="0", high="1", better="higher", source="Riemer et al. 2019, arXiv:1810.11910")
+def learning_accuracy(arrays: RunArrays) -> float:
+    """Accuracy on each task right after it, the mean over tasks: sum_j R[j, j] / T. Low where one was not learned."""
+    return tasks_of(arrays).accuracy_TT.diagonal().mean()
+
+
 @metric(unit="fraction", low="-1", high="1", better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def backward_transfer(arrays: RunArrays) -> float:
     """What later tasks do to earlier ones: the mean of R[T-1, j] - R[j, j] over all tasks but the last.

@@ -186,6 +186,7 @@ EXPECTED = {
     "label_given_expert_entropy_soft_bits": 0.5,
     # labels 0 0 1 0 2 are the tasks; right before and after each: 1/3 0 0; 2/3 1 0; 1 1 0; 1/3 1 1
     "average_accuracy": (1 / 3 + 1 + 1) / 3,
+    "learning_accuracy": (2 / 3 + 1 + 1) / 3,
     "backward_transfer": (1 / 3 - 2 / 3 + 1 - 1) / 2,
     "forward_transfer": (1 - 0 + 0 - 0) / 2,
     "forgetting": (1 - 1 / 3 + 1 - 1) / 2,

@@ -39,9 +39,9 @@ class Extend(Recipe):
     tasks:          classes of each task, such as [[0,1],[2,3]]; no class in two.
     run:            folder of a finished run that has learned the first task; null: the first task is learned here.
     new_experts:    experts that each later task brings; experts.count is how many there are in the end.
-    new_outputs:    the gate's output of a new expert begins as the mean of the old ones, weighted by how much each is
-                    used by the task's samples ("shared"), or as the seed initialized it ("fresh"): then old ones may be
-                    so much larger that no sample ever reaches the new expert. An attentive gate has no such outputs.
+    new_outputs:    the gate's output of a new expert begins as the seed initialized it ("fresh"): old ones may be so
+                    much larger that no sample ever reaches the new expert; or as the mean of the old ones, weighted by
+                    how much each is used by the task's samples ("shared"). An attentive gate has no such outputs.
     freeze_experts: experts of earlier tasks stay as they are.
     freeze_body:    the body of the gate stays as it is after the first task; its outputs learn.
     memory:         training samples of each earlier class, the first of the split, that are learned along with a task.
@@ -54,7 +54,7 @@ class Extend(Recipe):
         tasks: tuple[tuple[NonNegativeInt, ...], ...],
         run: str | None = None,
         new_experts: NonNegativeInt = 1,
-        new_outputs: Literal["shared", "fresh"] = "shared",
+        new_outputs: Literal["fresh", "shared"] = "fresh",
         freeze_experts: bool = True,
         freeze_body: bool = False,
         memory: NonNegativeInt = 0,

@@ -42,7 +42,7 @@ def test_an_epoch_is_of_its_task_and_of_what_is_remembered(loop_of, recipe_of, s
     "how", [{"optimizer": "sgd", "weight_decay": 0.1}, {"optimizer": "adamw", "weight_decay": 0.1}, {}], ids=str
 )
 def test_what_is_absent_or_frozen_does_not_move(loop_of, recipe_of, how):
-    loop = loop_of(recipe_of("extend", **TWO, new_outputs="fresh"), **how)
+    loop = loop_of(recipe_of("extend", **TWO), **how)
     began, outputs = bank_of(loop), head_of(loop)
     loop.epoch()
     loop.epoch()
@@ -82,7 +82,7 @@ def test_the_optimizer_begins_anew_with_every_task(loop_of, recipe_of):
 
 def test_new_outputs_are_shared_by_use(loop_of, recipe_of, small_data):
     """sum_e usage_e w_e over the three old experts, usage the mean weights of samples of classes 2 and 3."""
-    loop = loop_of(recipe_of("extend", **TWO), lr=1e-6)
+    loop = loop_of(recipe_of("extend", **TWO, new_outputs="shared"), lr=1e-6)
     loop.epoch()
     loop.epoch()
     gate, train = loop.learner.mixture.gate.eval(), small_data.train
@@ -143,7 +143,7 @@ def test_it_goes_on_from_a_run(loop_of, recipe_of, run_of, small_data):
     [
         (1, {}, {}),
         (5, {"memory": 2}, {"optimizer": "sgd"}),
-        (7, {"freeze_experts": False, "freeze_body": True}, {"weight_decay": 0.01}),
+        (7, {"freeze_experts": False, "freeze_body": True, "new_outputs": "shared"}, {"weight_decay": 0.01}),
         (5, {}, {"skip_untouched": True, "optimizer": "sgd"}),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_resumed_run_is_the_unbroken_one(loop_of, recipe_of, broken_off, same,
 
 
 def test_it_goes_on_between_two_tasks(loop_of, recipe_of, trained, same):
-    whole, first, second = (loop_of(recipe_of("extend", **TWO)) for _ in range(3))
+    whole, first, second = (loop_of(recipe_of("extend", **TWO, new_outputs="shared")) for _ in range(3))
     first.epoch()
     first.epoch()
     second.load_state_dict(first.state_dict())
