@@ -202,9 +202,10 @@ def _classes(config: Config, recipe: Recipe, count: int) -> list[int] | None:
     """The classes of the config, or else those of the recipe; None where they are all. Raises ConfigError where a class
     is not there or the two differ."""
     given, own = config.get("classes"), recipe.classes
-    if given is None and own is None:
+    wanted = own if given is None else given
+    if wanted is None:
         return None
-    classes = chosen_classes(given or own, count, "classes" if given else "recipe.tasks")
+    classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
     if given and own and classes != sorted(own):
         raise ConfigError(f"classes={given}: the recipe trains on the classes {sorted(own)}: leave classes null")
     return None if classes == list(range(count)) else classes
