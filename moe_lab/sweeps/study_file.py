@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from moe_lab.config.messages import did_you_mean, there_are
 from moe_lab.config.sources import open_sources
 from moe_lab.errors import ConfigError
+from moe_lab.metrics import METRICS
 
 Value = str | int | float | bool | None
 Grid = dict[str, list[Value]]
@@ -162,6 +163,12 @@ def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
         raise ConfigError(f"{sources.file('study', name)}: {place}: {first['msg']}") from None
     for named in _named_arms(study) - _arms(study).keys():
         raise ConfigError(f"{sources.file('study', name)}: there is no arm named '{named}'")
+    for metric in study.metrics:
+        if metric not in METRICS:
+            near = did_you_mean(metric, METRICS)
+            raise ConfigError(
+                f"{sources.file('study', name)}: no metric named '{metric}'.{near} See moe-lab list metric"
+            )
     return study
 
 

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from moe_lab.config.sources import open_sources
+import moe_lab
+from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("toy_lab")
@@ -62,6 +63,18 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", ["", "# @package regularizers.other\n", "# @package _global_\n"])
 def test_one_of_several_must_say_where_it_goes(tmp_path: Path, head: str) -> None:
     write(tmp_path, "regularizer/mine.yaml", f"{head}_target_: x.Y\n")
-    sources = open_sources(tmp_path)
     with pytest.raises(ConfigError, match="must begin with the line '# @package regularizers.mine'$"):
-        sources.check_option("regularizer", "mine")
+        open_sources(tmp_path)
+
+
+@pytest.mark.parametrize("head", ["# @package _global_\n", "# @package hydra.callbacks\n", "# @package gate.x\n"])
+def test_an_option_of_a_single_group_lands_nowhere_else(tmp_path: Path, head: str) -> None:
+    write(tmp_path, "gate/mine.yaml", f"{head}_target_: x.Y\n")
+    with pytest.raises(ConfigError, match="an option has one place, gate:"):
+        open_sources(tmp_path)
+
+
+def test_nothing_follows_the_order_of_a_set():
+    """Strings hash differently in every process, and what is written must not."""
+    sources = Sources((Path(moe_lab.__file__).parent / "conf",))
+    assert len(sources.several) > 2 and list(sources.mappings.values()) == sorted(sources.several)

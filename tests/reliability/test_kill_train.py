@@ -2,10 +2,12 @@
 
 import itertools
 import random
+import shutil
 
 import pytest
 
 from moe_lab import experiment, job
+from moe_lab.reports import write_run_report
 from moe_lab.store.run import Run
 
 WORDS = ["gate=noisy_top_k", "trainer.epochs=2", "trainer.limit_batches=2", "trainer.checkpoint_seconds=0"]
@@ -44,3 +46,22 @@ def test_a_run_killed_again_and_again_goes_on_to_the_same_bits(train, undisturbe
     while killed_at(draw.randint(2, 12 + kills), lambda: train(folder)):
         kills += 1
     assert kills > 2 and contents(folder) == undisturbed
+
+
+def test_a_report_that_is_broken_off_is_written_again(train, killed_at, contents, stamps, fresh, cli):
+    """The run has finished, so that there is nothing to go on with: it says what to do."""
+    # a report tells the name of its run
+    whole, folder = fresh() / "run", fresh() / "run"
+    whole.mkdir()
+    train(whole)
+    shutil.copytree(whole, folder)
+    write_run_report(Run(whole))
+    before = stamps(folder)
+    for number in (1, 9):
+        assert killed_at(number, lambda: write_run_report(Run(folder))) and not (folder / "report.html").exists()
+    refused = cli("train", "--resume", folder)
+    assert refused.code == 2 and f"is finished: write its report with `moe-lab report {folder}`, or" in refused.err
+    assert cli("report", folder).code == 0
+    after = stamps(folder)
+    assert {name: after[name] for name in before} == before
+    assert contents(folder) == contents(whole)
