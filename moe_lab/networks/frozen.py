@@ -82,8 +82,12 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         config = read_yaml(read_text(inside(folder / "config.yaml")))
         state = dict(read_tensors(inside(folder / "checkpoint.pt"))["learner"])
-        parts = {"experts": dict(config["experts"]), **{name: config.get(name) for name in ("baseline", "classes")}}
-        return parts, state
+        classes = [int(one) for one in config.get("classes") or ()]
+        return {
+            "experts": dict(config["experts"]),
+            "baseline": config.get("baseline"),
+            "classes": classes or None,
+        }, state
     except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from moe_lab.config.compose import options
+from moe_lab.errors import ConfigError
 from moe_lab.training.evaluate import evaluate
 from moe_lab.training.growth import columns, let_in
 from moe_lab.training.options import Trainer
@@ -270,6 +271,13 @@ def test_what_does_not_fit_is_said(learner_of, recipe_of, words, changes, reason
 def test_a_run_that_does_not_fit_is_said(learner_of, recipe_of, run_of, words, classes, reason):
     folder, _ = run_of("experts=mlp", *words, classes=classes)
     assert reason in recipe_of("extend", run=folder, **TWO).lack(learner_of(), Trainer())
+
+
+@pytest.mark.parametrize("classes", [5, ["first"], [[0]]], ids=str)
+def test_a_run_whose_classes_are_none(learner_of, recipe_of, run_of, classes):
+    folder, _ = run_of("experts=mlp", "experts.count=3", classes=classes)
+    with pytest.raises(ConfigError, match="no finished run"):
+        recipe_of("extend", run=folder, **TWO).lack(learner_of(), Trainer())
 
 
 def test_numbers_have_no_classes(learner_of, recipe_of):
