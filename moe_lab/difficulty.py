@@ -7,7 +7,7 @@ import numpy as np
 
 from moe_lab.data.dataset import Data
 from moe_lab.errors import RunError
-from moe_lab.store.run import Run
+from moe_lab.store.run import Run, as_written
 
 
 def with_difficulty(data: Data, folder: str | Path) -> Data:
@@ -19,7 +19,11 @@ def with_difficulty(data: Data, folder: str | Path) -> Data:
     run = Run(folder)
     if not run.finished:
         raise RunError(f"difficulty_from={folder}: the run is {run.status['status']}; give one that is finished")
-    routing = run.routing
+    with as_written(run.path):
+        return _with_losses(data, folder, run.routing)
+
+
+def _with_losses(data: Data, folder: str | Path, routing: dict[str, np.ndarray]) -> Data:
     if routing["weights"].shape[1] != 1:
         raise RunError(
             f"difficulty_from={folder}: a mixture of {routing['weights'].shape[1]} experts; give a run of one network, "

@@ -2,7 +2,8 @@
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -124,6 +125,8 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     Where the earlier run left k, the rule of combination or the dispatch open, so does this one. Raises ConfigError and
     DataError as ``prepare`` does, RunError where the run's files cannot be read.
     """
+    with _said_of(run):
+        check(run.config, Experiment, plugins)
     config, chosen = vary(_as_left_open(run.config, run.status), words, config_dir)
     check(config, Experiment, plugins)
     typed = [word.partition("=")[0] for word in words]
@@ -138,7 +141,17 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
 
 def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
     """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
-    return checked_job(run.config, run.status, plugins)
+    with _said_of(run):
+        return checked_job(run.config, run.status, plugins)
+
+
+@contextmanager
+def _said_of(run: Run) -> Iterator[None]:
+    """What is wrong is wrong with the run's config."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{run.path / 'config.yaml'}: {error}") from None
 
 
 def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
@@ -202,9 +215,10 @@ def _classes(config: Config, recipe: Recipe, count: int) -> list[int] | None:
     """The classes of the config, or else those of the recipe; None where they are all. Raises ConfigError where a class
     is not there or the two differ."""
     given, own = config.get("classes"), recipe.classes
-    if given is None and own is None:
+    wanted = own if given is None else given
+    if wanted is None:
         return None
-    classes = chosen_classes(given or own, count, "classes" if given else "recipe.tasks")
+    classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
     if given and own and classes != sorted(own):
         raise ConfigError(f"classes={given}: the recipe trains on the classes {sorted(own)}: leave classes null")
     return None if classes == list(range(count)) else classes

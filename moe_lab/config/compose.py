@@ -180,13 +180,15 @@ def _override(text: str, loader: _Options | None = None) -> "Override":
 @contextmanager
 def _hydra(sources: Sources) -> Iterator[None]:
     """Hydra over the built-in folder, whatever else the process does with Hydra."""
-    from hydra import initialize_config_dir
+    from hydra import __version__, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    # Hydra 1.3 wants to be told which behaviour is meant, later ones want not to be
+    meant = {"version_base": "1.3"} if __version__.startswith("1.3.") else {}
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(sources.folders[0]), job_name="moe_lab", version_base="1.3"):
+        with initialize_config_dir(str(sources.folders[0]), job_name="moe_lab", **meant):
             yield
     finally:
         GlobalHydra.instance().hydra = outer

@@ -2,14 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from moe_lab.config.messages import cut, did_you_mean, one_line, there_are
+from moe_lab.config.messages import cut, did_you_mean, there_are
 from moe_lab.errors import ConfigError
+from moe_lab.untrusted import Unusable, read_text, read_yaml
 
 #: holds the package data, a link to conf/ at the top of the repository
 BUILT_IN = Path(__file__).resolve().parents[1] / "conf"
@@ -80,15 +79,10 @@ class Sources:
         return f"{group}s.{option}" if group in self.several else group.replace("/", ".")
 
     def check_option(self, group: str, option: str) -> None:
-        """Raises ConfigError where there is no such option, or where its file would land in the wrong place."""
+        """Raises ConfigError where there is no such option."""
         options = self.options(group)
         if option not in options:
             raise ConfigError(f"no {group} named '{cut(option)}'.{did_you_mean(option, options)}{there_are(options)}")
-        file = self.file(group, option)
-        _read(file)
-        packages = _PACKAGE.findall(file.read_text())
-        if group in self.several and packages != [self.place(group, option)]:
-            raise ConfigError(f"{file}: must begin with the line '# @package {self.place(group, option)}'")
 
 
 def open_sources(config_dir: Path | None = None) -> Sources:
@@ -110,7 +104,36 @@ def open_sources(config_dir: Path | None = None) -> Sources:
             raise ConfigError(f"{config_dir / file} lies in no group's folder.{near}{there_are(groups)}")
         if file.suffix != ".yaml":
             raise ConfigError(f"{config_dir / file}: name it {file.stem}.yaml")
-    return Sources((BUILT_IN.resolve(), config_dir.resolve()))
+    sources = Sources((BUILT_IN.resolve(), config_dir.resolve()))
+    for file in _yaml_files(config_dir):
+        place = sources.place(file.parent.as_posix(), file.stem)
+        _check_own(config_dir / file, place, file.parts[0] in sources.several, _written_at(config_dir / file))
+    return sources
+
+
+def _written_at(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+@lru_cache(maxsize=1024)
+def _check_own(file: Path, place: str, must_say_so: bool, written_at: int) -> None:
+    """Raises ConfigError where a user's own file cannot be read, or would land elsewhere than at ``place``."""
+    defaults = _read(file).get("defaults", [])
+    packages = _PACKAGE.findall(read_text(file))
+    if must_say_so and packages != [place]:
+        raise ConfigError(f"{file}: must begin with the line '# @package {place}'")
+    if packages not in ([], [place]):
+        raise ConfigError(f"{file}: an option has one place, {place}: leave the line '# @package' away")
+    if not isinstance(defaults, list) or not all(_is_entry(one) for one in defaults):
+        raise ConfigError(
+            f"{file}: defaults must be a list of entries such as '- score: linear', none of them Hydra's own"
+        )
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether a defaults list may hold it: NAME, or GROUP: NAME, nothing of Hydra's own."""
+    names = list(entry) if isinstance(entry, dict) else [entry]
+    return len(names) == 1 and isinstance(names[0], str) and not re.search(r"\bhydra\b", names[0])
 
 
 def _yaml_files(folder: Path) -> list[Path]:
@@ -120,9 +143,11 @@ def _yaml_files(folder: Path) -> list[Path]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        node = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file} cannot be read: {one_line(str(error))}") from None
+        node = read_yaml(read_text(file))
+    except FileNotFoundError:
+        raise ConfigError(f"{file} is missing, or a link to what is") from None
+    except Unusable as error:
+        raise ConfigError(f"{file} {error}") from None
     if not isinstance(node, dict | None):
         raise ConfigError(f"{file} must hold a mapping, KEY: VALUE on each line")
     return node or {}

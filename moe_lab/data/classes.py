@@ -28,7 +28,9 @@ def of_classes(data: Data, classes: Sequence[int]) -> Data:
     test_N = torch.isin(data.test.y_N, kept).numpy()
     return replace(
         data,
-        **{name: _of_classes(getattr(data, name), kept) for name in ("train", "validation", "test")},
+        train=_of_classes(data.train, kept),
+        validation=_of_classes(data.validation, kept),
+        test=_of_classes(data.test, kept),
         attributes={name: column_N[test_N] for name, column_N in data.attributes.items()},
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 from moe_lab.extras import extra
 from moe_lab.logger import Logger
 from moe_lab.loggers.folder import attachments, history, scalars
+from moe_lab.store.folders import refuse_link
 from moe_lab.store.run import Run
 
 FOLDER = "tensorboard"
@@ -56,6 +57,7 @@ def _fresh_writer(folder: Path) -> Any:
     """What an earlier process has written is written again from the run's files, which are whole."""
     from torch.utils.tensorboard import SummaryWriter
 
-    if folder.is_dir() and not folder.is_symlink():
+    refuse_link(folder)
+    if folder.is_dir():
         shutil.rmtree(folder)
     return SummaryWriter(str(folder))

@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from moe_lab.config.build import build
 from moe_lab.errors import ConfigError
-from moe_lab.integrity import whole_archive
 from moe_lab.layers import freeze
 from moe_lab.networks.conv import Conv
 from moe_lab.networks.mlp import Mlp
 from moe_lab.parts import Sizes
+from moe_lab.untrusted import inside, read_tensors, read_text, read_yaml
 
 #: width of a random network's features
 WIDTH = 256
@@ -80,15 +79,11 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Raises ConfigError where there is no such run.
     """
-    import yaml
-
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        content = whole_archive(folder / "checkpoint.pt")
-        state = torch.load(content, map_location="cpu", weights_only=True)["learner"]
+        config = read_yaml(read_text(inside(folder / "config.yaml")))
+        state = dict(read_tensors(inside(folder / "checkpoint.pt"))["learner"])
         parts = {"experts": dict(config["experts"]), **{name: config.get(name) for name in ("baseline", "classes")}}
         return parts, state
-    except Exception as error:
-        # what is no run, or a damaged one, fails in many ways
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None

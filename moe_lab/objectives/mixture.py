@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from moe_lab.parts import Objective, Sizes, Step
-from moe_lab.routing import MixtureOutput, expect
+from moe_lab.routing import MixtureOutput, expect, given
 
 
 class Mixture(Objective):
@@ -25,6 +25,6 @@ class Mixture(Objective):
         if not self._second_softmax:
             return -step.output.log_likelihood_B(step.y_B)
         output = expect(MixtureOutput, step.output)
-        probs_BEC, weights_BE = output.experts.log_probs_BEC.exp(), output.routing.weights_BE
-        log_probs_BC = (weights_BE.unsqueeze(-2) @ probs_BEC).squeeze(-2).log_softmax(-1)
+        experts, weights_BE = given(output.experts, "the experts' output"), output.routing.weights_BE
+        log_probs_BC = (weights_BE.unsqueeze(-2) @ experts.log_probs_BEC.exp()).squeeze(-2).log_softmax(-1)
         return -log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)

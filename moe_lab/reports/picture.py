@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moe_lab.reports.style import RC
 from moe_lab.reports.svg import compact
 from moe_lab.store.atomic import write_csv, write_with
+from moe_lab.store.folders import make_inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,8 +51,7 @@ class Picture:
 
     def save(self, folder: Path) -> None:
         """Write ``figures/STEM.svg`` and ``figures/STEM.csv`` below ``folder``."""
-        figures = folder / "figures"
-        figures.mkdir(exist_ok=True)
+        figures = make_inside(folder / "figures")
         write_with(figures / f"{self.stem}.svg", lambda file: file.write(self.svg))
         write_csv(figures / f"{self.stem}.csv", self.rows)
 

@@ -21,7 +21,7 @@ from moe_lab.reports.place import environment_facts, moment, speed
 from moe_lab.reports.run_sections import finished_sections, history_sections
 from moe_lab.reports.target import Target, target_of
 from moe_lab.store.atomic import clear_leftovers, write_text
-from moe_lab.store.run import Run
+from moe_lab.store.run import Run, as_written
 
 STATES = {
     "planned": "This run has not started.",
@@ -39,15 +39,16 @@ def write_run_report(run: Run) -> Path:
     Returns: the path of report.html.
     Raises: RunError where a finished run lacks a file, or a file is broken.
     """
-    context = _finished(run) if run.finished else _unfinished(run)
+    with as_written(run.path):
+        context = _finished(run) if run.finished else _unfinished(run)
+        pages = render_markdown("run.md", context), render_html("run.html", context)
     clear_leftovers(run.path)
     for section in context["sections"]:
         for picture in section.pictures:
             picture.save(run.path)
-    write_text(run.path / "report.md", render_markdown("run.md", context))
-    html = run.path / "report.html"
-    write_text(html, render_html("run.html", context))
-    return html
+    for name, text in zip(("report.md", "report.html"), pages, strict=True):
+        write_text(run.path / name, text)
+    return run.path / "report.html"
 
 
 def _finished(run: Run) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 Axes: T tasks, E experts."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from moe_lab.metrics.stored import Undefined
 from moe_lab.reports.class_table import Words, heat_map
 from moe_lab.reports.picture import FULL, Picture, draw
 from moe_lab.reports.style import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: percentages are written into the cells up to this many tasks
 WRITTEN = 12
@@ -58,7 +63,7 @@ def accuracy_matrix(tasks: Tasks, within: Tasks, names: list[str]) -> Picture:
     rows_of = {name: np.vstack([one.before_T, one.accuracy_TT]) for name, (_, one) in panels.items()}
     after = ["none", *map(str, range(tasks.count))]
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.remove()
         for place, (panel, (name, (title, _))) in enumerate(
             zip(figure.subplots(1, len(panels)), panels.items(), strict=True)
@@ -94,7 +99,7 @@ def accuracy_matrix(tasks: Tasks, within: Tasks, names: list[str]) -> Picture:
     )
 
 
-def _label(panel, names: list[str], after: list[str], first: bool) -> None:
+def _label(panel: "Axes", names: list[str], after: list[str], first: bool) -> None:
     panel.set_xticks(range(len(names)), [name if len(names) <= 6 else str(n) for n, name in enumerate(names)])
     panel.set_yticks(range(len(after)), after)
     panel.tick_params(length=0)
@@ -104,7 +109,7 @@ def _label(panel, names: list[str], after: list[str], first: bool) -> None:
         panel.set_ylabel("learned last", loc="top")
 
 
-def _write(panel, rows_TT: np.ndarray) -> None:
+def _write(panel: "Axes", rows_TT: np.ndarray) -> None:
     for (i, j), value in np.ndenumerate(rows_TT):
         ink = "white" if value > 0.55 else INK
         panel.text(j, i, f"{100 * value:.0f}", ha="center", va="center", color=ink, fontsize=8)

@@ -65,7 +65,8 @@ def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margi
     """The verdict on a difference between two arms.
 
     Reproduced: the Welch interval of (our effect - theirs) contains 0 or lies within the margin. Direction only: same
-    sign, and our own 95 % interval of the effect excludes 0. Not reproduced: else.
+    sign, and our own 95 % interval of the effect excludes 0. Not reproduced: else. Where they printed no spread the
+    direction is all that can be said; without it, or where they printed equal numbers, it is not comparable.
 
     Args:
         ours: our paired differences, arm minus base, a value a seed.
@@ -73,16 +74,20 @@ def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margi
     """
     if len(ours) < 2:
         return Verdict("not comparable", None, None, None, "one pair of runs of ours has no spread")
+    own, effect = summary(ours), arm.mean - base.mean
+    is_sure = own.ends is not None and not own.ends[0] <= 0 <= own.ends[1]
+    same_direction = own.mean * effect > 0 and is_sure
     parts = [one.spread for one in (arm, base) if one.spread is not None]
     if len(parts) < 2:
+        if same_direction:
+            return Verdict("direction only", own.mean - effect, None, None, "the same sign; no spread was printed")
         return Verdict("not comparable", None, None, None, "no spread over runs was printed")
     variance = sum(part for part, _ in parts)
     df = variance**2 / sum(part**2 / df for part, df in parts) if variance else math.inf
-    own, effect = summary(ours), arm.mean - base.mean
     ends = _welch(ours, effect, variance, df)
     if settled := _settled(ends, margin):
         return settled
-    if own.mean * effect > 0 and own.ends is not None and not own.ends[0] <= 0 <= own.ends[1]:
+    if same_direction:
         return Verdict("direction only", *ends, "the same sign and surely not 0, but another size")
     opposite = own.mean * effect < 0
     return Verdict("not reproduced", *ends, "the opposite sign" if opposite else "our interval contains 0")

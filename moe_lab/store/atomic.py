@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,11 @@ from moe_lab.store.process import alive
 
 #: what the name of a temporary file ends with; before it come the name of the file, the writer's pid, and a few letters
 SUFFIX = ".tmp"
+
+
+def checksum(content: bytes) -> str:
+    """CRC-32, as eight hexadecimal digits: it tells what has been damaged, not what somebody has forged."""
+    return f"{zlib.crc32(content):08x}"
 
 
 def write_with(path: Path, write: Callable[[IO[bytes]], Any], keep: Path | None = None) -> None:

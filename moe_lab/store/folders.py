@@ -48,6 +48,19 @@ def claim_again(folder: Path) -> None:
         raise RunError(f"{folder} is no folder: choose another name, or remove that file")
 
 
+def make_inside(folder: Path) -> Path:
+    """Make ``folder`` where it is not there yet, and return it. Raises RunError where it is a link."""
+    refuse_link(folder)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def refuse_link(path: Path) -> None:
+    """Raises RunError where a path that is to be written to is a link."""
+    if path.is_symlink():
+        raise RunError(f"{path} is a link, and nothing is written through links: remove it")
+
+
 def claim_report(out: Path | None, runs: Path) -> Path:
     """Make and return ``out``, which must not exist yet, or a fresh ``runs/report-<time>``."""
     if out is None:

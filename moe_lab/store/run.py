@@ -1,18 +1,20 @@
 """Reading a run folder. Files are read when they are asked for; nothing of a folder is ever executed."""
 
 import csv
-import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from moe_lab.config.messages import one_line, shown
 from moe_lab.errors import RunError
-from moe_lab.integrity import Damaged, checksum, whole_archive
-from moe_lab.store.status import STATES, is_lost
+from moe_lab.store.atomic import checksum
+from moe_lab.store.status import is_lost, wrong_key
+from moe_lab.untrusted import Unusable, inside, read_arrays, read_json, read_text, read_yaml
 
 #: what to do about a damaged file of a run
 MEND = "take it from a copy, or train this run again"
@@ -45,10 +47,8 @@ class Run:
     def status(self) -> dict[str, Any]:
         """status.json, with ``lost`` in place of ``running`` where the process is proven dead."""
         status = self._json("status.json")
-        if status.get("status") not in STATES or not all(
-            isinstance(status.get(name, {}), dict) for name in ("choices", "differs", "headline", "checksums")
-        ):
-            raise self._broken(f"{self.path / 'status.json'} is no status of a run")
+        if wrong := wrong_key(status):
+            raise self._broken(f"{self.path / 'status.json'} is no status of a run: see its {wrong}")
         return {**status, "status": "lost"} if is_lost(status) else status
 
     @property
@@ -58,12 +58,10 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The whole config in plain values. Never resolved, so a stranger's folder cannot read the environment."""
-        import yaml
-
         try:
-            config = yaml.safe_load(self._text("config.yaml"))
-        except yaml.YAMLError as error:
-            raise self._broken(f"{self.path / 'config.yaml'} is not YAML: {str(error).splitlines()[0]}") from None
+            config = read_yaml(self._text("config.yaml"))
+        except Unusable as error:
+            raise self._broken(f"{self.path / 'config.yaml'} {error}") from None
         if not isinstance(config, dict):
             raise self._broken(f"{self.path / 'config.yaml'} holds no mapping")
         return config
@@ -75,7 +73,12 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """name -> {"value", "unit"} and, where the value is null, "reason"."""
-        return self._json("metrics.json")
+        metrics = self._json("metrics.json")
+        if wrong := next((name for name, entry in metrics.items() if not _is_entry(entry)), None):
+            raise self._broken(
+                f"{self.path / 'metrics.json'}: {shown(wrong)} has no number and unit as a run writes them"
+            )
+        return metrics
 
     @cached_property
     def history(self) -> list[dict[str, float | None]]:
@@ -96,19 +99,15 @@ class Run:
         return self.arrays("routing")
 
     def arrays(self, name: str, only: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-        """The arrays of ``NAME.npz``, or those of them named in ``only``, without pickles. Raises RunError where the
+        """The arrays of ``NAME.npz``, or those of them named in ``only``, without pickles. Raises Unreadable where the
         file is missing or broken."""
         path = self.path / f"{name}.npz"
         try:
-            with np.load(whole_archive(path), allow_pickle=False) as file:
-                return {key: file[key] for key in file.files if only is None or key in only}
+            return read_arrays(inside(path), only)
         except FileNotFoundError:
             raise self._broken(f"{path} is missing: the run is {self.status['status']}") from None
-        except Damaged as error:
+        except Unusable as error:
             raise self._broken(f"{path} {error}; {MEND}") from None
-        except Exception as error:
-            # what is no array file, or holds objects, fails in many ways
-            raise self._broken(f"{path} cannot be read: {error}") from None
 
     def has(self, name: str) -> bool:
         """Whether ``NAME.npz`` is there (assignments need a validation split, say)."""
@@ -120,22 +119,21 @@ class Run:
     def _text(self, name: str) -> str:
         path = self.path / name
         try:
-            content = path.read_bytes()
-            text = content.decode()
+            text = read_text(inside(path))
         except FileNotFoundError:
             raise self._broken(f"{path} is missing") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._broken(f"{path} cannot be read: {error}") from None
-        told = None if name == "status.json" else self.status.get("checksums", {}).get(name)
-        if told not in (None, checksum(content)):
+        except Unusable as error:
+            raise self._broken(f"{path} {error}") from None
+        told = None if name == "status.json" else (self.status.get("checksums") or {}).get(name)
+        if told not in (None, checksum(text.encode())):
             raise self._broken(f"{path} is not what the run has written, it is damaged or was changed since; {MEND}")
         return text
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
-            value = json.loads(self._text(name))
-        except json.JSONDecodeError as error:
-            raise self._broken(f"{self.path / name} is not JSON: {error}") from None
+            value = read_json(self._text(name))
+        except Unusable as error:
+            raise self._broken(f"{self.path / name} {error}") from None
         if not isinstance(value, dict):
             raise self._broken(f"{self.path / name} holds no object")
         return value
@@ -149,6 +147,29 @@ class Run:
             return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
         except (ValueError, TypeError, csv.Error) as error:
             raise self._broken(f"{self.path / name} is no table of numbers: {error}") from None
+
+
+def _is_entry(entry: Any) -> bool:
+    if not isinstance(entry, dict) or "value" not in entry or not isinstance(entry.get("unit"), str):
+        return False
+    return _are_numbers(entry["value"]) and isinstance(entry.get("reason", ""), str | None)
+
+
+def _are_numbers(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_are_numbers, value.values()))
+    return all(map(_are_numbers, value)) if isinstance(value, list) else isinstance(value, int | float | None)
+
+
+@contextmanager
+def as_written(where: object) -> Iterator[None]:
+    """What is done with a run's files: where they are not what a run writes, and that was not seen when they were read,
+    it is a RunError and no traceback."""
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        reason = one_line(f"{type(error).__name__}: {error}")
+        raise RunError(f"{where}: the files are not what a run writes ({reason}): train it again") from error
 
 
 def find_runs(root: Path) -> list[Run]:

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -53,6 +54,44 @@ class StatusFile:
         except OSError as error:
             if error.errno not in _FULL or not _write_over(self._path, text):
                 raise
+
+
+def wrong_key(status: dict[str, Any]) -> str | None:
+    """The first key of a status.json that is not as a run writes it, as far as readers rely on it."""
+    rules: dict[str, Callable[[Any], bool]] = {
+        "status": lambda value: value in STATES,
+        "choices": lambda value: isinstance(value, dict) and all(_is_option(one) for one in value.values()),
+        "differs": lambda value: isinstance(value, dict),
+        "headline": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+        "left_open": _are_texts,
+        "checksums": lambda value: isinstance(value, dict),
+        **dict.fromkeys(("error", "key", "host"), lambda value: isinstance(value, str)),
+        **dict.fromkeys(("started_at", "updated_at", "ended_at"), _is_moment),
+    }
+    for name, fits in rules.items():
+        if (name == "status" or status.get(name) is not None) and not fits(status.get(name)):
+            return name
+    return None
+
+
+def _is_option(value: Any) -> bool:
+    return isinstance(value, str) or _are_texts(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | None)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _is_moment(value: Any) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def now() -> str:

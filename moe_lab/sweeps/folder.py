@@ -1,6 +1,5 @@
 """A sweep's folder: the plan, a folder a job, and what has become of each job by its recorded outcome."""
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,10 +9,12 @@ from moe_lab.errors import ConfigError, RunError
 from moe_lab.job import checked_job
 from moe_lab.run_writer import RunWriter
 from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
+from moe_lab.store.folders import make_inside
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
 from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
 from moe_lab.training import checkpoint
+from moe_lab.untrusted import Unusable, inside, read_json, read_text
 
 PLAN, JOBS, LOCK, STACKS, SUMMARY = "plan.json", "jobs", "lock", "stacks", "summary.csv"
 MEMBERS = "stack.json"
@@ -61,7 +62,7 @@ class SweepFolder:
         its config. Nothing of it is composed or executed. Raises RunError, and ConfigError for a config."""
         path = self.path / PLAN
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = read_json(read_text(inside(path)))
             jobs = [_planned(one, plugins, path) for one in stored["jobs"]]
             refused = [Refused(_texts(one["words"]), str(one["reason"])) for one in stored["refused"]]
             names = {planned.name for planned in jobs}
@@ -73,8 +74,8 @@ class SweepFolder:
             raise RunError(
                 f"{self.path} is no sweep's folder (it has no {PLAN}){told if self.without_plan else ''}"
             ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{path} cannot be read: {error}") from None
+        except (OSError, Unusable) as error:
+            raise RunError(f"{path} {error}") from None
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
             raise RunError(f"{path} is no plan of a sweep ({type(error).__name__})") from None
 
@@ -99,8 +100,7 @@ class SweepFolder:
 
     def begin_stack(self, name: str, jobs: list[str]) -> None:
         """The folder of a stack: which jobs it holds, in order, beside what will be its checkpoint."""
-        folder = self.path / STACKS / name
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_inside(make_inside(self.path / STACKS) / name)
         write_json(folder / MEMBERS, jobs)
 
     def stacks(self) -> dict[str, list[str]]:
@@ -108,8 +108,8 @@ class SweepFolder:
         found = {}
         for folder in sorted((self.path / STACKS).glob("*")):
             if folder.is_dir() and not folder.is_symlink():
-                with suppress(OSError, ValueError, TypeError, RecursionError):
-                    found[folder.name] = _texts(json.loads((folder / MEMBERS).read_text(encoding="utf-8")))
+                with suppress(OSError, ValueError, TypeError):
+                    found[folder.name] = _texts(read_json(read_text(inside(folder / MEMBERS))))
         return found
 
     def has_state(self, stack: str) -> bool:

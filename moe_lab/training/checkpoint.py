@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from moe_lab.errors import RunError
-from moe_lab.integrity import Damaged, whole_archive
 from moe_lab.store.atomic import write_with
+from moe_lab.untrusted import Unusable, inside, read_tensors
 
 NEWEST = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
@@ -45,27 +45,14 @@ def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], l
     problems: list[str] = []
     for name in (NEWEST, PREVIOUS):
         try:
-            return _read(folder / name, device), problems
+            return read_tensors(inside(folder / name), device), problems
         except FileNotFoundError:
             problems.append(f"{name} is missing")
-        except Damaged as error:
+        except Unusable as error:
             problems.append(f"{name} {error}")
     raise RunError(
         f"{folder} has no usable checkpoint: {'; '.join(problems)}; remove what is there to train from the start"
     )
-
-
-def _read(path: Path, device: str | torch.device) -> dict[str, Any]:
-    content = whole_archive(path)
-    try:
-        state = torch.load(content, map_location=device, weights_only=True)
-    except Exception as error:
-        # what is no checkpoint fails in many ways
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Damaged(f"is no checkpoint ({reason})") from None
-    if not isinstance(state, dict):
-        raise Damaged("is no checkpoint of a run")
-    return state
 
 
 def there(folder: Path) -> bool:

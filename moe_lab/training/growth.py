@@ -9,19 +9,21 @@ from torch import Tensor, nn
 from moe_lab.gates.composed import ComposedGate
 from moe_lab.mixture import Mixture
 from moe_lab.parts import Gate
+from moe_lab.routing import expect, given
 
 
 def columns(gate: Gate) -> tuple[Tensor, ...] | None:
     """Views [..., E] of what each expert has of its own in a gate; None where a gate cannot take in experts later."""
-    grows = type(gate) is ComposedGate and gate.select.grows and gate.learns_from == "prediction"
-    return gate.score.columns() if grows else None
+    if not isinstance(gate, ComposedGate) or not gate.select.grows or gate.learns_from != "prediction":
+        return None
+    return gate.score.columns()
 
 
-def let_in(gate: ComposedGate, count: int) -> None:
+def let_in(gate: Gate, count: int) -> None:
     """From now on the first ``count`` experts are there."""
     experts = gate.sizes.experts
     device = next(gate.parameters()).device
-    gate.absent_E = None if count == experts else torch.arange(experts, device=device) >= count
+    expect(ComposedGate, gate).absent_E = None if count == experts else torch.arange(experts, device=device) >= count
 
 
 class Still:
@@ -33,7 +35,7 @@ class Still:
         outputs: which experts' own part of the gate does.
         """
         views = [_along(one, int(stacked), span) for span in experts for one in mixture.experts.parameters()]
-        views += [_along(one, -1, outputs) for one in columns(mixture.gate)]
+        views += [_along(one, -1, outputs) for one in given(columns(mixture.gate), "a gate that grows")]
         self._kept = [(view, view.clone()) for view in views]
 
     @torch.no_grad()

@@ -49,8 +49,11 @@ class Recipe:
 
     #: training runs all experts on every sample, also on those that did not select them
     needs_every_expert: bool = False
-    #: the expert that every class was chosen for, where that is known: the metrics tell errors apart by it
-    expert_of_class: Sequence[int] | None = None
+
+    @property
+    def expert_of_class(self) -> Sequence[int] | None:
+        """The expert that every class was chosen for, where that is known: the metrics tell errors apart by it."""
+        return None
 
     @property
     def classes(self) -> tuple[int, ...] | None:

@@ -1,7 +1,8 @@
 """A sequence of tasks, each a group of classes of one data set: which samples are whose, and how a mixture does on all
 of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -70,9 +71,9 @@ class TaskSequence:
             shares = [
                 normalized(mixture(x_BD, noise).routing.weights_BE)[0].sum(-2) for x_BD, _ in _batches(course, split)
             ]
-        used_E = sum(shares)
+        used_E = reduce(torch.add, shares)
         return used_E / used_E.sum(-1, keepdim=True)
 
 
-def _batches(course: Course, split: Split):
+def _batches(course: Course, split: Split) -> Iterable[tuple[Tensor, Tensor]]:
     return batches(split, course.learner.mixture, course.trainers[0].batch_size)

@@ -63,9 +63,15 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", ["", "# @package regularizers.other\n", "# @package _global_\n"])
 def test_one_of_several_must_say_where_it_goes(tmp_path: Path, head: str) -> None:
     write(tmp_path, "regularizer/mine.yaml", f"{head}_target_: x.Y\n")
-    sources = open_sources(tmp_path)
     with pytest.raises(ConfigError, match="must begin with the line '# @package regularizers.mine'$"):
-        sources.check_option("regularizer", "mine")
+        open_sources(tmp_path)
+
+
+@pytest.mark.parametrize("head", ["# @package _global_\n", "# @package hydra.callbacks\n", "# @package gate.x\n"])
+def test_an_option_of_a_single_group_lands_nowhere_else(tmp_path: Path, head: str) -> None:
+    write(tmp_path, "gate/mine.yaml", f"{head}_target_: x.Y\n")
+    with pytest.raises(ConfigError, match="an option has one place, gate:"):
+        open_sources(tmp_path)
 
 
 def test_nothing_follows_the_order_of_a_set():

@@ -149,6 +149,7 @@ EXPECTED = {
     "expert_brier_score": [0, (0 + 2) / 2, None, None],
     "generalization_gap": 2 / 5 - 0.1,
     "generalization_gap_nats": 7 / 5 * math.log(2) - 0.5,
+    "train_loss_nats": 0.5,
     # experts 0 0 0 0, then 0 0 1 1, then 0 0 1 and none
     "reassigned_share": 1 / 4,
     "reassigned_share_by_epoch": {"2": 2 / 4, "3": 1 / 4},
@@ -232,6 +233,7 @@ ANYWAY = {name for name in OF_CLASSES if METRICS[name].group == "cost"} | {
     "brier_score",
     "generalization_gap",
     "generalization_gap_nats",
+    "train_loss_nats",
     "unrouted_share",
     "overflow_share",
 }

@@ -13,13 +13,13 @@ from torch.utils._pytree import tree_leaves
 
 from moe_lab import experiment, job
 from moe_lab.errors import ConfigError, RunError
-from moe_lab.integrity import Damaged, whole_archive
 from moe_lab.networks.frozen import read_run
 from moe_lab.reports import ArmsReport
 from moe_lab.store.atomic import write_npz
 from moe_lab.store.run import Run, Unreadable
 from moe_lab.training import checkpoint
 from moe_lab.training.watch import Stopped
+from moe_lab.untrusted import Unusable, whole_archive
 
 WORDS = ["trainer.epochs=2", "trainer.limit_batches=2", "trainer.checkpoint_seconds=0"]
 
@@ -64,7 +64,7 @@ def test_any_flipped_bit_of_an_archive_is_found_or_changes_nothing(tmp_path):
         try:
             with np.load(whole_archive(path), allow_pickle=False) as file:
                 read = {name: file[name] for name in file.files}
-        except Damaged:
+        except Unusable:
             found += 1
         else:
             assert read.keys() == arrays.keys() and all((read[name] == arrays[name]).all() for name in arrays), bit
@@ -72,7 +72,7 @@ def test_any_flipped_bit_of_an_archive_is_found_or_changes_nothing(tmp_path):
     assert found > 0.6 * 8 * len(whole) / 5
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        with pytest.raises(Damaged):
+        with pytest.raises(Unusable):
             whole_archive(path)
 
 

@@ -32,4 +32,4 @@ class Linear(Score):
         return self.head(x_BD)
 
     def columns(self) -> tuple[Tensor, ...]:
-        return self.head.weight_IO, self.head.bias_1O
+        return tuple(self.head.parameters())

@@ -33,4 +33,4 @@ class Network(Score):
         return self.head(self.body(x_BD).relu())
 
     def columns(self) -> tuple[Tensor, ...]:
-        return self.head.weight_IO, self.head.bias_1O
+        return tuple(self.head.parameters())

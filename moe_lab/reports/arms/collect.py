@@ -1,6 +1,5 @@
 """From run folders to arms: what status.json, metrics.json and a sweep's plan.json say. Reads no YAML where it can."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Any, TypeGuard
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told
 from moe_lab.store.run import Run
+from moe_lab.untrusted import Unusable, inside, read_json, read_text
 
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"
@@ -195,9 +195,9 @@ def _plans(runs: Sequence[Run]) -> dict[Path, dict[str, Any]]:
 
 def _plan(folder: Path) -> dict[str, Any]:
     try:
-        plan = json.loads((folder / "plan.json").read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / 'plan.json'} cannot be read: {error}") from None
+        plan = read_json(read_text(inside(folder / "plan.json")))
+    except (OSError, Unusable) as error:
+        raise RunError(f"{folder / 'plan.json'} {error}") from None
     if not isinstance(plan, dict) or not isinstance(plan.get("jobs"), list):
         raise RunError(f"{folder / 'plan.json'} is no plan of a sweep")
     return plan

@@ -28,7 +28,7 @@ from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.picture import Picture
 from moe_lab.reports.section import Section
 from moe_lab.store.atomic import clear_leftovers, write_csv, write_json, write_text
-from moe_lab.store.run import Run, Unreadable
+from moe_lab.store.run import Run, Unreadable, as_written
 
 T = TypeVar("T")
 #: with more arms than this the table of all metrics is left to the CSV
@@ -53,8 +53,9 @@ class ArmsReport:
         """What ``make`` makes of the runs, without those of which it finds that they cannot be read."""
         while True:
             try:
-                self._measured = self._measured or Measured(collect(self._runs), self._against)
-                return make(self._measured)
+                with as_written("the report of these runs"):
+                    self._measured = self._measured or Measured(collect(self._runs), self._against)
+                    return make(self._measured)
             except Unreadable as error:
                 self._runs = [run for run in self._runs if run.path != error.folder]
                 self._measured = None
@@ -83,9 +84,10 @@ class ArmsReport:
         """
         measured, decomposed, data, sections = self._of_what_can_be_read(_all_of)
         data["left_out"] = self.left_out
-        context = _context(measured, decomposed, sections)
-        context["more"] += [f"Left out, because it cannot be read: {reason}." for reason in self.left_out]
-        pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
+        with as_written("the report of these runs"):
+            context = _context(measured, decomposed, sections)
+            context["more"] += [f"Left out, because it cannot be read: {reason}." for reason in self.left_out]
+            pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
         out = claim()
         clear_leftovers(out)
         write_json(out / "report.json", data)

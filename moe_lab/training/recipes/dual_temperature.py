@@ -7,7 +7,7 @@ from torch import Tensor
 from moe_lab.mixture import Learner, Losses
 from moe_lab.parts import Step
 from moe_lab.ranges import NonNegative, Positive
-from moe_lab.routing import Routing
+from moe_lab.routing import Routing, given
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe
 
@@ -63,9 +63,12 @@ class DualTemperature(Recipe):
         return temperature
 
     def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
-        output, mixture = step.output, learner.mixture
-        of_experts = mixture.answer(at_temperature(output.routing, self._now), output.experts, step.noise)
-        of_gate = mixture.answer(output.routing, output.experts.detached(), step.noise)
+        routing, mixture = step.output.routing, learner.mixture
+        experts = step.output.experts
+        if experts is None:
+            raise TypeError("what every expert says is read here, and only the selected ones ran")
+        of_experts = mixture.answer(at_temperature(routing, self._now), experts, step.noise)
+        of_gate = mixture.answer(routing, experts.detached(), step.noise)
         warm = learner.objective(replace(step, output=of_experts)).mean(-1)
         loss_B, losses = learner.losses(replace(step, output=of_gate))
         # worth zero, with the experts' gradient
@@ -74,6 +77,6 @@ class DualTemperature(Recipe):
 
 def at_temperature(routing: Routing, temperature: float) -> Routing:
     """The routing whose weights are w^(1/T), divided by their sum; without gradient."""
-    log_weights_BE = (routing.log_weights_BE.detach() / temperature).log_softmax(-1)
+    log_weights_BE = (given(routing.log_weights_BE, "log_weights_BE").detach() / temperature).log_softmax(-1)
     weights_BE = log_weights_BE.exp()
     return replace(routing, weights_BE=weights_BE, log_weights_BE=log_weights_BE)

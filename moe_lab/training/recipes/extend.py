@@ -6,14 +6,16 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from moe_lab.data.dataset import Data
+from moe_lab.gates.composed import ComposedGate
 from moe_lab.layers import BatchNorm2d
 from moe_lab.mixture import Learner
 from moe_lab.networks.frozen import read_run
 from moe_lab.objectives.mixture import Mixture as Likelihood
 from moe_lab.ranges import NonNegativeInt
+from moe_lab.routing import expect, given
 from moe_lab.training.from_run import EXPERTS, GATE, stand_still
 from moe_lab.training.growth import Still, columns, fits_first, let_in, take_over_first
 from moe_lab.training.members import Record
@@ -108,7 +110,7 @@ class Extend(Recipe):
             if task and self._shares:
                 self._share_outputs(course, task)
         if self._freeze_body and task:
-            stand_still(mixture.gate.score.body)
+            stand_still(expect(nn.Module, expect(ComposedGate, mixture.gate).score.body))
         if task == self._entered:
             return
         self._entered = task
@@ -118,7 +120,7 @@ class Extend(Recipe):
         self._still = Still(mixture, experts=(absent, frozen), outputs=absent, stacked=len(course.trainers) > 1)
 
     def after_step(self, course: Course) -> None:
-        self._still.restore()
+        given(self._still, "the first step").restore()
 
     def after_epoch(self, course: Course, epoch: int, records: Sequence[Record]) -> None:
         task = self._task(course, epoch)
@@ -132,7 +134,7 @@ class Extend(Recipe):
         old, there = self._there(course, task - 1), self._there(course, task)
         let_in(course.learner.mixture.gate, old)
         usage_1E = self._tasks.usage(course, task).unsqueeze(-2)
-        for column_E in columns(course.learner.mixture.gate):
+        for column_E in given(columns(course.learner.mixture.gate), "a gate that grows"):
             column_E.detach().narrow(-1, old, there - old).copy_((column_E * usage_1E).sum(-1, keepdim=True))
 
     def _task(self, course: Course, epoch: int) -> int:
@@ -154,7 +156,7 @@ class Extend(Recipe):
             if epoch and (not record.history or record.history[-1]["epoch"] != epoch):
                 continue
             arrays = {name: one[run].clone() for name, one in said.items()}
-            row = {"task": task, "epoch": epoch, "experts": there}
+            row: dict[str, float | None] = {"task": task, "epoch": epoch, "experts": there}
             for name, column in (("prediction", "accuracy"), ("prediction_within_task", "accuracy_within")):
                 right_N = arrays[name] == y_N
                 for number in range(len(self._tasks)):

@@ -6,13 +6,10 @@ from pathlib import Path
 from moe_lab.layers import count_parameters, hold
 from moe_lab.mixture import Learner
 from moe_lab.store.run import Run
-from moe_lab.training.from_run import FromRun, fits, take_over
+from moe_lab.training.from_run import GATE, FromRun, fits, take_over
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course
-
-#: where a learner's state has its gate
-GATE = "mixture.gate."
 
 
 class NewExperts(FromRun):
@@ -36,9 +33,9 @@ class NewExperts(FromRun):
     def expert_of_class(self) -> Sequence[int] | None:
         """As it was for the other run; None where that is not known, or no longer there."""
         folder = Path(self._run).expanduser()
-        known = (
-            Run(folder).arrays("evaluation").get("expert_of_class") if (folder / "evaluation.npz").is_file() else None
-        )
+        if not (folder / "evaluation.npz").is_file():
+            return None
+        known = Run(folder).arrays("evaluation").get("expert_of_class")
         return None if known is None else known.tolist()
 
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:

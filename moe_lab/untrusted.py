@@ -1,0 +1,229 @@
+"""Reading files that a stranger may have written, or that were damaged: nothing of them is executed, links are not
+followed out of their folder, what would not fit into memory is refused before it is read, and every entry of an archive
+is compared with its checksum, which neither NumPy nor torch do throughout. Whatever is wrong is Unusable."""
+
+import io
+import json
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: bytes of a text file; the largest that moe-lab writes, the plan of a sweep of many thousand jobs, has fewer
+MOST_TEXT = 256 * 2**20
+#: bytes, values and levels of a YAML file; a config has a few kilobytes, a hundred values and seven levels
+MOST_YAML, MOST_VALUES, MOST_DEEP = 2**18, 20_000, 50
+#: the end of an archive without a comment: its length, how it begins, and where it says how many entries there are
+_END, _MARK, _COUNT = 22, b"PK\x05\x06", slice(10, 12)
+#: what the readers of zip files, arrays and tensors raise for bytes that are none
+_BROKEN = (
+    *(OSError, ValueError, LookupError, EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError),
+    *(AttributeError, AssertionError, zipfile.BadZipFile, zlib.error),
+)
+
+
+class Unusable(ValueError):
+    """The file cannot be used. The text says why, in one line."""
+
+
+def inside(path: Path) -> Path:
+    """``path`` itself, which is no link that leads out of its folder. Raises Unusable."""
+    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        raise Unusable("is a link that leads out of its folder")
+    return path
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of an ordinary file, its line ends as they are. Raises FileNotFoundError, and Unusable."""
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise Unusable("is no ordinary file")
+    if facts.st_size > MOST_TEXT:
+        raise Unusable(f"has {facts.st_size} bytes, and {MOST_TEXT} at most are read")
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise Unusable(f"is no UTF-8 text ({error.reason} at byte {error.start})") from None
+    except OSError as error:
+        raise Unusable(f"cannot be read: {error.strerror}") from None
+
+
+def read_json(text: str) -> Any:
+    """What JSON says; NaN and infinities, which are none, are read as null. Raises Unusable."""
+    try:
+        return json.loads(text, parse_constant=lambda constant: None)
+    except RecursionError:
+        raise Unusable("is not JSON that moe-lab writes: too deep") from None
+    except ValueError as error:
+        raise Unusable(f"is not JSON: {error}") from None
+
+
+def read_yaml(text: str) -> Any:
+    """The plain values of one YAML document: no tags of classes, no key twice, and with its aliases written out no more
+    values than a config has. Raises Unusable."""
+    import yaml
+
+    if len(text) > MOST_YAML:
+        raise Unusable(f"is too large to be a config ({len(text)} characters)")
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _count(node, 0, {}) > MOST_VALUES:
+            raise Unusable("is too large to be a config: its aliases repeat too much")
+        return loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise Unusable(f"is not YAML: {line}{error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        raise Unusable(f"is not YAML: {error.reason}: character {error.position + 1}") from None
+    except RecursionError:
+        raise Unusable("is too deep to be a config") from None
+    except (LookupError, AttributeError, TypeError, OverflowError) as error:
+        raise Unusable(f"is not YAML: a value that is none of its type ({type(error).__name__})") from None
+
+
+def _count(node: Any, depth: int, counted: dict[int, int]) -> int:
+    """How many values a node and those below it are, each alias counted again."""
+    import yaml
+
+    if depth > MOST_DEEP:
+        raise Unusable("is too deep to be a config, or an alias of it holds itself")
+    if id(node) not in counted:
+        below: list[Any] = []
+        if isinstance(node, yaml.MappingNode):
+            _check_keys(node)
+            below = [one for pair in node.value for one in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            below = node.value
+        counted[id(node)] = 1 + sum(_count(one, depth + 1, counted) for one in below)
+    return counted[id(node)]
+
+
+def _check_keys(node: Any) -> None:
+    keys = [key.value for key, _ in node.value if isinstance(key.value, str) and not key.tag.endswith(":merge")]
+    twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
+    if twice is not None:
+        raise Unusable(f"is not YAML: line {node.start_mark.line + 1}: duplicate key {twice}")
+
+
+@contextmanager
+def open_zip(path: Path | io.BytesIO) -> Iterator[zipfile.ZipFile]:
+    """A zip file whose members fit into memory together. Raises FileNotFoundError, and Unusable for whatever is wrong
+    with it or with what is read from it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_fits(sum(member.file_size for member in archive.infolist()))
+            yield archive
+    except (Unusable, FileNotFoundError):
+        raise
+    except _BROKEN as error:
+        raise Unusable(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+def whole_archive(path: Path) -> io.BytesIO:
+    """The bytes of a zip file, every entry of which matches its checksum. Raises FileNotFoundError, and Unusable."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unusable(f"cannot be read ({error.strerror})") from None
+    if not content[-_END:].startswith(_MARK):
+        raise Unusable("is torn: it has no end, or is no archive at all")
+    try:
+        _check_entries(content)
+    except Unusable:
+        raise
+    except Exception as error:
+        # what a flipped bit leads to has many names: BadZipFile, zlib.error, EOFError, NotImplementedError, ...
+        raise Unusable(f"is damaged ({str(error) or type(error).__name__})") from None
+    return io.BytesIO(content)
+
+
+def _check_entries(content: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        told = int.from_bytes(content[-_END:][_COUNT], "little")
+        if not told == len(entries) == len({one.filename for one in entries}):
+            raise zipfile.BadZipFile(f"it has {told} entries and lists {len(entries)}")
+        check_fits(sum(entry.file_size for entry in entries))
+        for entry in entries:
+            with archive.open(entry) as file:
+                # reading to the end compares the checksum
+                while file.read(2**20):
+                    pass
+
+
+def check_fits(size: int) -> None:
+    """Raises Unusable where so many bytes are more than half of this machine's memory."""
+    if size > memory() / 2:
+        raise Unusable(f"claims {size / 2**30:,.0f} GiB, more than half of this machine's memory")
+
+
+def memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def array_header(file: IO[bytes], size: int) -> "tuple[tuple[int, ...], np.dtype]":
+    """Shape and type of the array in a .npy file of so many bytes, which have to be as many as these say.
+
+    Python objects have no such size and are left to the caller to refuse. Raises Unusable.
+    """
+    import numpy as np
+
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = readers[np.lib.format.read_magic(file)](file)
+    held = size - file.tell()
+    if not dtype.hasobject and prod(shape) * dtype.itemsize != held:
+        raise Unusable(f"declares {dtype} of shape {shape}, and holds {held} bytes")
+    return shape, dtype
+
+
+def read_arrays(path: Path, names: Container[str] | None = None) -> "dict[str, np.ndarray]":
+    """The arrays of an .npz file, or those of the given names, without pickles. Raises FileNotFoundError, and
+    Unusable."""
+    import numpy as np
+
+    found = {}
+    with open_zip(whole_archive(path)) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if names is not None and name not in names:
+                continue
+            with archive.open(member) as file:
+                _, dtype = array_header(file, member.file_size)
+                if dtype.hasobject:
+                    raise Unusable(f"{member.filename} holds Python objects, which can hide code")
+            with archive.open(member) as file:
+                found[name] = np.lib.format.read_array(file, allow_pickle=False)
+    return found
+
+
+def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
+    """The state in a file of ``torch.save``: tensors, numbers, text, lists and dicts of them, and nothing that runs.
+
+    Raises FileNotFoundError, and Unusable.
+    """
+    import pickle
+
+    import torch
+
+    content = whole_archive(path)
+    try:
+        state = torch.load(content, map_location=device, weights_only=True)
+    except (*_BROKEN, pickle.UnpicklingError) as error:
+        raise Unusable(f"is no checkpoint ({(str(error) or type(error).__name__).splitlines()[0]})") from None
+    if not isinstance(state, dict):
+        raise Unusable("is no checkpoint of a run")
+    return state
