@@ -14,7 +14,7 @@ from torch.nn import functional
 from benchmarks.rows import Row
 from benchmarks.timing import interleaved
 from moe_lab.config.compose import compose
-from moe_lab.job import settle
+from moe_lab.machine import settle
 from moe_lab.mixture import Learner, build_learner
 from moe_lab.noise import Noise, generator
 from moe_lab.parts import Step

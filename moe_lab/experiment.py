@@ -12,7 +12,8 @@ import torch
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data
 from moe_lab.errors import RunError
-from moe_lab.job import Job, learner_of, seeds_of, settle
+from moe_lab.job import Job, learner_of, seeds_of
+from moe_lab.machine import settle
 from moe_lab.run_writer import RunWriter
 from moe_lab.store.atomic import clear_leftovers
 from moe_lab.store.run import Run

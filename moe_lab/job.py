@@ -1,22 +1,19 @@
 """A job: a config that has passed every check, and what is built from it."""
 
 import copy
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from moe_lab.baseline import Baseline
 from moe_lab.checks import combine_rule
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
-from moe_lab.config.differences import config_key, differences
-from moe_lab.config.messages import one_line
+from moe_lab.config.differences import config_key, differences, is_undeciding
+from moe_lab.config.messages import one_line, shown
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import chosen_classes, of_classes
 from moe_lab.data.dataset import Data, Dataset
@@ -24,6 +21,7 @@ from moe_lab.difficulty import with_difficulty
 from moe_lab.dispatch import faster, why_dense
 from moe_lab.errors import ConfigError
 from moe_lab.logger import Logger
+from moe_lab.machine import device_of, settle
 from moe_lab.mixture import Learner, build_learner, build_mixture, complete
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Classes, Count, Seed
@@ -158,8 +156,15 @@ def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> J
     """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
     was filled in then, so that a run goes on as it began. Raises ConfigError."""
     check(config, Experiment, plugins)
-    left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
-    return replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
+    job = _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
+    for key in OPEN:
+        (node, name), (filled, _) = _place(config, key), _place(job.config, key)
+        stored, now = node.get(name), filled[name]
+        if is_undeciding(key):
+            filled[name] = stored
+        elif stored != now:
+            raise ConfigError(f"{key}={shown(stored)}: it was left open, which gives {shown(now)}: was it changed?")
+    return job
 
 
 def _as_left_open(stored: Config, facts: Config) -> Config:
@@ -186,7 +191,7 @@ def _value(config: Config, key: str) -> Any:
 def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     """The job of a checked config: how its parts fit each other is checked by building them."""
     shape, class_names = build(config["dataset"]).describe()
-    _device(config)
+    device_of(config)
     try:
         mixture = build_mixture(config, shape, len(class_names), seed_init=0)
         learner = complete(mixture, config, seed_init=0)
@@ -215,8 +220,7 @@ def _classes(config: Config, recipe: Recipe, count: int) -> list[int] | None:
     """The classes of the config, or else those of the recipe; None where they are all. Raises ConfigError where a class
     is not there or the two differ."""
     given, own = config.get("classes"), recipe.classes
-    wanted = own if given is None else given
-    if wanted is None:
+    if (wanted := own if given is None else given) is None:
         return None
     classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
     if given and own and classes != sorted(own):
@@ -232,7 +236,7 @@ def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:
     parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
     if recipe.needs_every_expert or why_dense(*parts) is not None:
         return "dense"
-    return faster(_device(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
+    return faster(device_of(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
 
 
 def _canonical(config: Config, gate: Gate, objective: Objective) -> Config:
@@ -261,24 +265,6 @@ def _is_part(node: Any) -> bool:
     return isinstance(node, dict) and "_target_" in node
 
 
-def settle(config: Config) -> None:
-    """What is global to the process: threads, and algorithms that give the same bits again. Before a GPU is used."""
-    torch.set_num_threads(config["trainer"]["threads"])
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # what torch.use_deterministic_algorithms(True) does, without importing the compiler
-    torch.set_deterministic_debug_mode("error")
-    # nothing reads memory before it is written; to fill it first costs time and changes no number
-    # a property of the module, of which the checker does not know
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Let the C library keep what a step frees for the next step, where it would hand it back to the system and have
-    it mapped anew page by page: glibc keeps blocks up to the size of the largest one freed so far, at most 32 MiB."""
-    torch.empty(2**25 - 2**16, dtype=torch.uint8)
-
-
 def load_data(config: Config) -> Data:
     """The config's data set on its device. Raises DataError with the command that mends it, RunError where
     ``difficulty_from`` is no run to take the samples' difficulty from."""
@@ -289,7 +275,7 @@ def load_data(config: Config) -> Data:
     data = replace(data, attributes={**data.attributes, **recipe.attributes(data)})
     if config.get("difficulty_from") is not None:
         data = with_difficulty(data, config["difficulty_from"])
-    return data.to(_device(config))
+    return data.to(device_of(config))
 
 
 def seeds_of(config: Config) -> Seeds:
@@ -302,14 +288,3 @@ def learner_of(config: Config, data: Data) -> Learner:
     """A freshly initialized learner on the data's device."""
     learner = build_learner(config, data.shape, data.classes, seeds_of(config).init)
     return learner.to(data.train.x_ND.device)
-
-
-def _device(config: Config) -> torch.device:
-    """Raises ConfigError where the device is not there."""
-    name = config["device"]
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[name]:
-        raise ConfigError(f"device={name}: torch finds none on this machine; take device=auto or device=cpu")
-    return torch.device(name)

@@ -88,7 +88,9 @@ def read_yaml(text: str) -> Any:
         raise Unusable(f"is not YAML: {error.reason}: character {error.position + 1}") from None
     except RecursionError:
         raise Unusable("is too deep to be a config") from None
-    except (LookupError, AttributeError, TypeError, OverflowError) as error:
+    except Unusable:
+        raise
+    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         raise Unusable(f"is not YAML: a value that is none of its type ({type(error).__name__})") from None
 
 
@@ -117,17 +119,17 @@ def _check_keys(node: Any) -> None:
 
 
 @contextmanager
-def open_zip(path: Path | io.BytesIO) -> Iterator[zipfile.ZipFile]:
+def open_zip(file: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
     """A zip file whose members fit into memory together. Raises FileNotFoundError, and Unusable for whatever is wrong
     with it or with what is read from it."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             check_fits(sum(member.file_size for member in archive.infolist()))
             yield archive
     except (Unusable, FileNotFoundError):
         raise
     except _BROKEN as error:
-        raise Unusable(" ".join(str(error).split()) or type(error).__name__) from None
+        raise Unusable(f"is damaged ({' '.join(str(error).split()) or type(error).__name__})") from None
 
 
 def whole_archive(path: Path) -> io.BytesIO:
@@ -140,28 +142,17 @@ def whole_archive(path: Path) -> io.BytesIO:
         raise Unusable(f"cannot be read ({error.strerror})") from None
     if not content[-_END:].startswith(_MARK):
         raise Unusable("is torn: it has no end, or is no archive at all")
-    try:
-        _check_entries(content)
-    except Unusable:
-        raise
-    except Exception as error:
-        # what a flipped bit leads to has many names: BadZipFile, zlib.error, EOFError, NotImplementedError, ...
-        raise Unusable(f"is damaged ({str(error) or type(error).__name__})") from None
-    return io.BytesIO(content)
-
-
-def _check_entries(content: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with open_zip(io.BytesIO(content)) as archive:
         entries = archive.infolist()
         told = int.from_bytes(content[-_END:][_COUNT], "little")
         if not told == len(entries) == len({one.filename for one in entries}):
-            raise zipfile.BadZipFile(f"it has {told} entries and lists {len(entries)}")
-        check_fits(sum(entry.file_size for entry in entries))
+            raise Unusable(f"is damaged (it has {told} entries and lists {len(entries)})")
         for entry in entries:
             with archive.open(entry) as file:
                 # reading to the end compares the checksum
                 while file.read(2**20):
                     pass
+    return io.BytesIO(content)
 
 
 def check_fits(size: int) -> None:
@@ -193,21 +184,20 @@ def array_header(file: IO[bytes], size: int) -> "tuple[tuple[int, ...], np.dtype
 def read_arrays(path: Path, names: Container[str] | None = None) -> "dict[str, np.ndarray]":
     """The arrays of an .npz file, or those of the given names, without pickles. Raises FileNotFoundError, and
     Unusable."""
+    with open_zip(whole_archive(path)) as archive:
+        members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+        return {name: _read_array(archive, one) for name, one in members.items() if names is None or name in names}
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> "np.ndarray":
     import numpy as np
 
-    found = {}
-    with open_zip(whole_archive(path)) as archive:
-        for member in archive.infolist():
-            name = member.filename.removesuffix(".npy")
-            if names is not None and name not in names:
-                continue
-            with archive.open(member) as file:
-                _, dtype = array_header(file, member.file_size)
-                if dtype.hasobject:
-                    raise Unusable(f"{member.filename} holds Python objects, which can hide code")
-            with archive.open(member) as file:
-                found[name] = np.lib.format.read_array(file, allow_pickle=False)
-    return found
+    with archive.open(member) as file:
+        _, dtype = array_header(file, member.file_size)
+    if dtype.hasobject:
+        raise Unusable(f"has {member.filename}, which holds Python objects: they can hide code")
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:

@@ -241,7 +241,7 @@ def test_untouched_experts_are_left_as_they_are(data, optimizer):
 
 def test_an_expert_that_is_skipped_trains_as_if_the_other_steps_had_not_been(data):
     """Adam by torch on one expert's parameters, stepped only where the expert has a gradient."""
-    loop, steps = skipping(data, ["gate=switch"], dispatch="sparse")
+    loop, _ = skipping(data, ["gate=switch"], dispatch="sparse")
     weights = loop.learner.mixture.experts.bank.output.bias_1O
     alone = [torch.nn.Parameter(one.detach().clone()) for one in weights]
     optimizers = [torch.optim.Adam([one], lr=0.01, weight_decay=0.1) for one in alone]

@@ -14,7 +14,7 @@ PACKAGE = Path(moe_lab.__file__).parent
 FLOORS = {
     "errors": 1, "ranges": 1, "tasks": 1, "sizes": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1,
     "combine": 1, "networks": 1, "environment": 1, "signals": 1, "logger": 1, "pooled": 1, "precision": 1, "slots": 1,
-    "inference": 1, "projection": 1, "stepped": 1, "products": 1, "extras": 1, "partitions": 1,
+    "inference": 1, "projection": 1, "stepped": 1, "products": 1, "extras": 1, "partitions": 1, "machine": 1,
     "gate_steps": 1, "untrusted": 1,
     "entropy": 1, "steering": 1, "baseline": 1, "checks": 1, "grouped": 1, "pairs": 1,
     "config": 1,
@@ -46,6 +46,7 @@ GROUND = {
     "stepped": {"choice", "gate_steps", "layers", "noise", "parts", "ranges", "routing"},
     "entropy": set(),
     "partitions": set(),
+    "machine": {"errors"},
     "environment": set(),
     "signals": set(),
     "logger": set(),

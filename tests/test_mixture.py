@@ -35,7 +35,7 @@ def test_dense_mixture_is_the_mixture_of_its_parts(batch):
 
 @pytest.mark.parametrize("words", [[], ["k=2"], ["gate=switch"], ["gate=attentive"]], ids=str)
 def test_an_expert_without_weight_learns_nothing_from_a_sample(batch, words):
-    x, y, noise = batch
+    x, _, noise = batch
     mixture = learner(*words).mixture
     output = mixture(x, noise)
     [gradient] = torch.autograd.grad(output.log_probs_BC.sum(), output.experts.log_probs_BEC)

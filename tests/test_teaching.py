@@ -38,8 +38,8 @@ def test_refusals_are_those_of_composition(every_pair):
     of_reason = {why: (gate, objective) for gate, objective, why in every_pair if why is not None}
     assert len(of_reason) >= 8
     for why, (gate, objective) in of_reason.items():
+        numbers = ["dataset=diabetes", "experts=gaussian"] if of_numbers(objective) else []
         with pytest.raises(ConfigError) as refused:
-            numbers = ["dataset=diabetes", "experts=gaussian"] if of_numbers(objective) else []
             job.prepare([f"gate={gate}", f"objective={objective}", *numbers])
         assert str(refused.value).endswith(why)
 

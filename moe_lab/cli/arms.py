@@ -3,8 +3,7 @@
 import textwrap
 from typing import TYPE_CHECKING
 
-import typer
-
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 def say_left_out(found: "ArmsReport") -> None:
     """On stderr: the runs that are not in the report, and why."""
     for reason in found.left_out:
-        typer.echo(f"moe-lab: left out: {reason}", err=True)
+        echo(f"moe-lab: left out: {reason}", err=True)
 
 
 def show_arms(found: "ArmsReport", form: Format) -> None:
@@ -30,4 +29,4 @@ def show_arms(found: "ArmsReport", form: Format) -> None:
     for columns, rows in found.overview(width):
         show(rows, list(columns), Format.table, empty="", labels=columns)
     for sentence in found.sentences:
-        typer.echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")
+        echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")

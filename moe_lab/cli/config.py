@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import ConfigDir, Plugins, Words, load_plugins
 
 EXAMPLES = """
@@ -29,7 +30,7 @@ def config(
     if form not in ("yaml", "json"):
         raise ConfigError(f"-f {form}: a config is printed as yaml or json")
     job = prepare(words or [], config_dir, load_plugins(plugin))
-    typer.echo(json.dumps(job.config, indent=2) if form == "json" else _yaml(job.config, job.differs))
+    echo(json.dumps(job.config, indent=2) if form == "json" else _yaml(job.config, job.differs))
 
 
 def _yaml(config: dict[str, Any], differs: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moe_lab.cli.completion import complete_dataset
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import ConfigDir, Format, FormatOption, Words
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def list_data(form: FormatOption = Format.table, config_dir: ConfigDir = None) -
 @app.command()
 def prepare(name: Name, words: Words = None, config_dir: ConfigDir = None) -> None:
     """Bring a data set's files into the data folder, from a system copy or by download, each checked."""
-    typer.echo(f"{name} is ready: {_dataset(name, words, config_dir).prepare()}")
+    echo(f"{name} is ready: {_dataset(name, words, config_dir).prepare()}")
 
 
 @app.command()

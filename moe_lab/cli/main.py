@@ -9,6 +9,7 @@ import typer
 
 from moe_lab import __version__
 from moe_lab.cli import config, data, listing, report, runs, study, sweep, train
+from moe_lab.cli.terminal import echo
 from moe_lab.config.messages import one_line
 from moe_lab.errors import UserError
 
@@ -31,7 +32,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"moe-lab {__version__}")
+        echo(f"moe-lab {__version__}")
         raise typer.Exit
 
 
@@ -81,5 +82,5 @@ def main() -> None:
 
 def _stop(text: str, code: int) -> NoReturn:
     line = one_line(text)
-    typer.echo(f"moe-lab: {line if len(line) <= LONGEST else line[:LONGEST] + ' ...'}", err=True)
+    echo(f"moe-lab: {line if len(line) <= LONGEST else line[:LONGEST] + ' ...'}", err=True)
     sys.exit(code)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moe_lab.cli.completion import complete_run
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def report(
         page = of_arms.write(lambda: sweep or claim_report(out, runs))
         show_arms(of_arms, form)
         say_left_out(of_arms)
-    typer.echo(page, err=form is not Format.table)
+    echo(page, err=form is not Format.table)
 
 
 def _runs(paths: Sequence[Path]) -> "list[Run]":

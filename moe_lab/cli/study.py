@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moe_lab.cli.completion import complete_study
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins
 
 if TYPE_CHECKING:
@@ -95,17 +96,17 @@ def study(
         asked, trials, folder, ["moe-lab", "study", name, *(words or []), *(["--quick"] if quick else [])]
     )
     if quiet:
-        typer.echo(folder)
+        echo(folder)
     else:
         if form is Format.table:
             for title, some in (("", lines), (f"differences to {asked.file.against}, by seed", differences)):
-                typer.echo(title)
+                echo(title)
                 show([dict(zip(COLUMNS, row, strict=True)) for row in shown(some)], list(COLUMNS), form, empty="none")
                 for remark in remarks(some):
-                    typer.echo(f"- {remark}")
+                    echo(f"- {remark}")
         else:
             show(lines, list(lines[0]), form, empty="")
-        typer.echo(f"study   {folder / 'study.md'}", err=form is not Format.table)
+        echo(f"study   {folder / 'study.md'}", err=form is not Format.table)
     if not finished:
         raise typer.Exit(1)
 
@@ -121,7 +122,7 @@ def _list(trials: "Sequence[Trial]", asked: "Study", form: Format) -> None:
     show(rows, list(rows[0]), form, empty="")
     arms = asked.arms if asked.protocol == "fair" else {name: arm for name, arm in asked.arms.items() if arm.teacher}
     then = f", then {', '.join(arms)} over {asked.seeds} seeds" if arms else ""
-    typer.echo(f"{len(trials)} runs{then}; nothing has been written", err=form is not Format.table)
+    echo(f"{len(trials)} runs{then}; nothing has been written", err=form is not Format.table)
 
 
 def _train(trials: "Sequence[Trial]", asked: "Study", folder: Path, launcher: "Launcher", quiet: bool) -> bool:
@@ -136,11 +137,11 @@ def _train(trials: "Sequence[Trial]", asked: "Study", folder: Path, launcher: "L
     with stop_asked() as stop:
         outcomes = run_sweep(plan_of(trials, [asked.name]), folder, launcher, watch=sweep_watch(quiet), stop_asked=stop)
     if stop():
-        typer.echo("moe-lab: stopped; the same command goes on", err=True)
+        echo("moe-lab: stopped; the same command goes on", err=True)
         raise typer.Exit(stop.exit_code)
     bad = [one for one in outcomes if not one.ended]
     for one in bad:
-        typer.echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
+        echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
     return not bad
 
 

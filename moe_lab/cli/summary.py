@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import typer
-
 from moe_lab.cli.tables import show
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
 from moe_lab.metrics import METRICS, RunArrays
 from moe_lab.run_writer import HEADLINE
@@ -23,6 +22,6 @@ def print_summary(run: Run, page: Path | None) -> None:
         for name in HEADLINE[arrays.task]
     ]
     show(rows, ["metric", "value", "at most", "unit"], Format.table, empty="")
-    typer.echo(f"run     {run.path}")
+    echo(f"run     {run.path}")
     if page is not None:
-        typer.echo(f"report  {page}")
+        echo(f"report  {page}")

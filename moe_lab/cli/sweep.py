@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins
 from moe_lab.errors import ConfigError
 
@@ -87,17 +88,17 @@ def sweep(
                 made, plans, folder, how.launcher, watch=watch, stop_asked=stop, fail_fast=fail_fast
             )
         except KeyboardInterrupt:
-            typer.echo(f"moe-lab: stopped; go on with `moe-lab sweep --resume {folder}`", err=True)
+            echo(f"moe-lab: stopped; go on with `moe-lab sweep --resume {folder}`", err=True)
             raise typer.Exit(130) from None
     if stop():
         left = sum(not one.ended for one in outcomes)
-        typer.echo(
+        echo(
             f"moe-lab: stopped, {left} of {len(outcomes)} jobs are left; go on with `moe-lab sweep --resume {folder}`",
             err=True,
         )
         raise typer.Exit(stop.exit_code)
     if said:
-        typer.echo(said, err=quiet or form is not Format.table)
+        echo(said, err=quiet or form is not Format.table)
     _finish(folder, outcomes, quiet, no_report, form)
 
 
@@ -127,11 +128,11 @@ def _say_what_is_left_out(made: "Plan", quiet: bool) -> None:
         reasons.setdefault(one.reason, []).append(" ".join(one.words))
     for reason, refused in reasons.items():
         more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-        typer.echo(f"refused: {refused[0]}{more}: {reason}", err=True)
+        echo(f"refused: {refused[0]}{more}: {reason}", err=True)
     for word, count in Counter(word for one in made.jobs for word in one.aside).items():
-        typer.echo(f"set aside: {word} has no place in {count} of {len(made.jobs)} jobs", err=True)
+        echo(f"set aside: {word} has no place in {count} of {len(made.jobs)} jobs", err=True)
     if made.duplicates:
-        typer.echo(f"{made.duplicates} combinations mean the same as others, which are trained once", err=True)
+        echo(f"{made.duplicates} combinations mean the same as others, which are trained once", err=True)
 
 
 def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
@@ -149,7 +150,7 @@ def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
     shown = ["job", "status"] if there is not None else ["job"]
     show(rows, ["job", "status", "words", "set aside"], form, empty="", labels={name: name for name in shown})
     if form is Format.table:
-        typer.echo(f"{len(rows)} jobs; nothing has been written")
+        echo(f"{len(rows)} jobs; nothing has been written")
 
 
 def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format) -> None:
@@ -162,17 +163,17 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
     page = None if no_report else found.write(lambda: folder)
     bad = [one for one in outcomes if not one.ended]
     if quiet:
-        typer.echo(folder)
+        echo(folder)
     else:
         show_arms(found, form)
-        typer.echo(f"sweep   {folder}", err=form is not Format.table)
+        echo(f"sweep   {folder}", err=form is not Format.table)
         if page is not None:
-            typer.echo(f"report  {page}", err=form is not Format.table)
+            echo(f"report  {page}", err=form is not Format.table)
     say_left_out(found)
     for one in (one for one in bad if one.state != "planned"):
-        typer.echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
+        echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
     if bad:
-        typer.echo(
+        echo(
             f"moe-lab: {len(bad)} of {len(outcomes)} jobs have not finished; "
             f"go on with `moe-lab sweep --resume {folder}`",
             err=True,

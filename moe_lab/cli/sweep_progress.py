@@ -6,12 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from moe_lab.cli.tables import text
+from moe_lab.cli.terminal import echo
 from moe_lab.sweeps.folder import Outcome
 from moe_lab.sweeps.run import SweepWatch
 
@@ -63,7 +63,7 @@ class Lines(SweepWatch):
 
     def _say(self, line: Text) -> None:
         suffix = f"  ({', '.join(self._left())})" if self._ended and self._left() else ""
-        typer.echo(f"{line.plain}{suffix}")
+        echo(f"{line.plain}{suffix}")
 
 
 class Bar(Lines):

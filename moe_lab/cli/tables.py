@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import typer
-
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
+from moe_lab.config.messages import one_line
 
 Row = dict[str, Any]
 
@@ -30,13 +30,13 @@ def show(
     """
     match form:
         case Format.json:
-            typer.echo(json.dumps([{name: row.get(name) for name in columns} for row in rows], indent=2))
+            echo(json.dumps([{name: row.get(name) for name in columns} for row in rows], indent=2))
         case Format.csv:
-            typer.echo(_csv(rows, columns), nl=False)
+            echo(_csv(rows, columns), nl=False)
         case _ if not rows:
-            typer.echo(empty, err=True)
+            echo(empty, err=True)
         case Format.md:
-            typer.echo(_markdown(rows, columns))
+            echo(_markdown(rows, columns))
         case Format.table:
             _table(rows, labels or {name: name.replace("_", " ") for name in columns})
 
@@ -51,11 +51,11 @@ def text(value: Any) -> str:
         case float():
             return f"{value:.4g}"
         case dict():
-            return " ".join(f"{key}={text(item)}" for key, item in value.items())
+            return " ".join(f"{one_line(str(key))}={text(item)}" for key, item in value.items())
         case list() | tuple():
             return "[" + ",".join(text(item) for item in value) + "]"
         case _:
-            return str(value)
+            return one_line(str(value))
 
 
 def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:

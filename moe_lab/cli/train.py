@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins
 from moe_lab.errors import ConfigError, RunError, UserError
 
@@ -77,10 +78,10 @@ def train(
                 going_on = resume is not None
                 experiment.run(made, folder, data, watch=watch, stop_asked=stop, resume=going_on)
         except Diverged as error:
-            typer.echo(f"moe-lab: {folder} diverged: {error}", err=True)
+            echo(f"moe-lab: {folder} diverged: {error}", err=True)
             raise typer.Exit(1) from None
         except Stopped as error:
-            typer.echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
+            echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
             raise typer.Exit(stop.exit_code) from None
         except KeyboardInterrupt:
             typer.echo(f"moe-lab: {folder} stopped; go on with `moe-lab train --resume {folder}`", err=True)
@@ -89,14 +90,14 @@ def train(
             raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            typer.echo(f"moe-lab: {folder} failed: {reason}; {folder / 'train.log'} has the traceback", err=True)
+            echo(f"moe-lab: {folder} failed: {reason}; {folder / 'train.log'} has the traceback", err=True)
             raise typer.Exit(1) from None
     run = Run(folder)
     page = None if no_report else _report(run)
     if page is not None and made.config.get("loggers"):
         RunWriter(made, folder).tell_loggers()
     if quiet:
-        typer.echo(folder)
+        echo(folder)
     else:
         print_summary(run, page)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -63,7 +64,12 @@ def printable(text: str) -> str:
     """The text with what a terminal would obey or hide, but for line breaks, as its escape (``\\x1b``)."""
     if text.replace("\n", "").isprintable():
         return text
-    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+    return "".join(one if _is_seen(one) else _escaped(one) for one in text)
+
+
+def _is_seen(character: str) -> bool:
+    """Printed, a line break, or a blank, of whatever width."""
+    return character.isprintable() or character == "\n" or unicodedata.category(character) == "Zs"
 
 
 def _escaped(character: str) -> str:

@@ -1,7 +1,5 @@
 """Reading an .npz file of which nothing is known: whatever is wrong with it gives one line that says what to do."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,9 +10,8 @@ import numpy as np
 
 from moe_lab.config.messages import cut
 from moe_lab.errors import DataError
+from moe_lab.untrusted import Unusable, array_header, open_zip
 
-HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-UNREADABLE = (OSError, ValueError, LookupError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 SAVE = "write it with `numpy.savez(FILE, x_train=..., y_train=...)`"
 
 
@@ -29,9 +26,9 @@ class NpzFile:
         if not self._there():
             raise self.error("expected an .npz file, found none; give its path with dataset.path=FILE")
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with open_zip(self.path) as archive:
                 names = archive.namelist()
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, Unusable) as error:
             raise self.error(f"expected an .npz file, found one that does not open ({error}); {SAVE}") from None
         return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
 
@@ -50,7 +47,7 @@ class NpzFile:
     def header(self, key: str) -> tuple[tuple[int, ...], np.dtype]:
         """Shape and type of an array without reading it; arrays of Python objects are refused."""
         with self._open(key) as file:
-            shape, _, dtype = HEADER_READERS[np.lib.format.read_magic(file)](file)
+            shape, dtype = array_header(file, self._size(key))
         if dtype.hasobject:
             raise self.error(
                 f"expected numbers (or text for class_names) in {key}, found Python objects, which can hide code; "
@@ -65,12 +62,15 @@ class NpzFile:
     def error(self, text: str) -> DataError:
         return DataError(f"{cut(str(self.path), 200)}: {text}")
 
+    def _size(self, key: str) -> int:
+        with open_zip(self.path) as archive:
+            return archive.getinfo(f"{key}.npy").file_size
+
     @contextmanager
     def _open(self, key: str) -> Iterator[IO[bytes]]:
         self.require(key)
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(f"{key}.npy") as file:
+            with open_zip(self.path) as archive, archive.open(f"{key}.npy") as file:
                 yield file
-        except UNREADABLE as error:
-            reason = " ".join(str(error).split())
+        except (OSError, Unusable) as reason:
             raise self.error(f"expected a whole array in {key}, found one that breaks off ({reason}); {SAVE}") from None

@@ -9,7 +9,7 @@ from moe_lab.errors import ConfigError, RunError
 from moe_lab.job import checked_job
 from moe_lab.run_writer import RunWriter
 from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
-from moe_lab.store.folders import make_inside
+from moe_lab.store.folders import make_inside, refuse_link
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
 from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
@@ -89,12 +89,11 @@ class SweepFolder:
 
     def lay_out(self, plan: Plan) -> None:
         """A folder for every job that has none yet, with its config and the status planned."""
-        (self.path / JOBS).mkdir(exist_ok=True)
+        make_inside(self.path / JOBS)
+        refuse_link(self.path / STACKS)
         for planned in plan.jobs:
             folder = self.job(planned.name)
-            if folder.is_symlink() or folder.parent.is_symlink():
-                raise RunError(f"{folder} is a link: jobs are folders of their sweep")
-            folder.mkdir(exist_ok=True)
+            make_inside(folder)
             if not (folder / "status.json").exists():
                 RunWriter(planned.job, folder).plan()
 

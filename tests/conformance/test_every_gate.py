@@ -182,7 +182,7 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, name, k):
     """In outputs and gradients, for every gate that may be dispatched sparsely; the others say why not."""
     made = learner_of(f"gate={name}", f"k={'null' if k is None else k}").double().train()
     reason = why_dense(made.mixture.experts, made.mixture.gate, made.objective, {})
-    assert (reason is not None) == (name in DENSE or made.mixture.gate.sizes.k == 5 and made.mixture.gate.selects_k)
+    assert (reason is not None) == (name in DENSE or (made.mixture.gate.sizes.k == 5 and made.mixture.gate.selects_k))
     x, y, results = draw(9, 12).double(), torch.arange(9) % 4, []
     state = copy.deepcopy(made.state_dict())
     for way in ("dense", "sparse") if reason is None else ("dense",):

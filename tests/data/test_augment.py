@@ -22,7 +22,7 @@ class Given:
 
 def one_by_one(x_BD, shape, uniform_B3, padding):
     """Each image by NumPy: flip, pad, cut."""
-    channels, height, width = shape
+    _, height, width = shape
     images = []
     for x_D, (flip, top, left) in zip(x_BD.numpy(), uniform_B3.numpy(), strict=True):
         image = x_D.reshape(shape)

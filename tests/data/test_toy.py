@@ -82,7 +82,7 @@ def test_every_set_says_what_it_holds(cls):
 @given(samples=st.integers(15, 200), seed=st.integers(0, 100))
 @settings(deadline=None)
 def test_every_point_is_in_one_split_and_groups_are_even(samples, seed):
-    _, y_N, index_N = whole(Line(samples=samples, split_seed=seed).load())
+    _, _, index_N = whole(Line(samples=samples, split_seed=seed).load())
     assert index_N.sort().values.tolist() == list(range(samples))
     size_G = np.bincount(Line(samples=samples).even_groups())
     assert size_G.sum() == samples and size_G.max() - size_G.min() <= 1

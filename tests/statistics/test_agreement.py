@@ -78,7 +78,7 @@ def test_the_same_decomposition_within_classes_is_an_excess():
 
 
 def test_collapsed_routings_have_no_agreement():
-    a, b, y = routings()
+    a, _, y = routings()
     fallen = np.zeros_like(a)
     fallen[:10] = 1
     found = agreement(a, fallen, y, experts=4, others=4)

@@ -37,6 +37,6 @@ def test_patience_waits_for_the_holder(tmp_path):
 
 def test_a_link_is_no_claim(tmp_path):
     (tmp_path / "claim").symlink_to(tmp_path / "else")
-    with pytest.raises(OSError), claimed(tmp_path / "claim"):
+    with pytest.raises(OSError, match="symbolic links"), claimed(tmp_path / "claim"):
         pass
     assert not (tmp_path / "else").exists()

@@ -52,7 +52,7 @@ def test_dropout_keeps_the_mean():
 
 
 def test_dropout_changes_training_and_not_what_is_evaluated(loop_of, recipe_of, run_of, trained, small_data):
-    folder, teacher = run_of()
+    folder, _ = run_of()
     plain, dropping = (trained(loop_of(recipe_of("finetune", run=folder, expert_dropout=r))) for r in (0.0, 0.5))
     assert not torch.equal(*(next(loop.learner.mixture.experts.parameters()) for loop in (plain, dropping)))
     mixture, x_ND = dropping.learner.mixture.eval(), small_data.test.x_ND

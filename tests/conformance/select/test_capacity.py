@@ -46,7 +46,7 @@ def test_first_choices_come_before_second_choices(noise):
 
 def test_none_at_evaluation_unless_asked_for(noise):
     for part, dropped in ((select(), 0), (select(capacity_factor=9, evaluation_factor=0.75), 1)):
-        kept, extras = part.eval().keep(LOGITS, part(LOGITS, noise), noise)
+        _, extras = part.eval().keep(LOGITS, part(LOGITS, noise), noise)
         assert extras["overflow_B"].sum() == dropped
         assert part.batch_dependent == bool(dropped)
     assert select().batch_dependent
