@@ -1,19 +1,25 @@
 # Two commands: `make train` and `make test`. Both make .venv and install what they need, once.
+# `make test` checks style (ruff) and types (mypy), which `make lint` does alone, and runs the tests.
 # `make test-extras` tests launchers, sweepers and loggers that need packages of their own.
+# `make soak` kills runs and sweeps N times (200) at moments that the dice choose, and trains a thousand runs in a row.
 # `make bench` measures what benchmarks/README.md claims, in about a quarter of an hour; `make bench-quick` roughly.
 PYTHON ?= python3
+N ?= 200
 BIN := .venv/bin
 
-.PHONY: train test test-extras bench bench-quick lint clean
+.PHONY: train test test-extras soak bench bench-quick lint clean
 
 train: .venv/installed
 	$(BIN)/moe-lab train
 
-test: .venv/installed-dev
+test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-extras: .venv/installed-extras
 	$(BIN)/python -m pytest -m extras tests/extras
+
+soak: .venv/installed-dev
+	N=$(N) $(BIN)/python -m pytest -m soak tests/reliability
 
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks
@@ -26,6 +32,7 @@ bench-quick: .venv/installed-bench
 lint: .venv/installed-dev
 	$(BIN)/ruff check moe_lab benchmarks tests
 	$(BIN)/ruff format --check moe_lab benchmarks tests
+	$(BIN)/mypy
 
 # torch, and what is needed to run experiments
 .venv/installed: pyproject.toml constraints.txt

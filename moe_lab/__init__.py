@@ -5,12 +5,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moe_lab.loading import LoadedRun
 
 __version__ = "0.1.0"
 
 
-def load(path: str | Path, plugins: Sequence[str | Path] = ()):
-    """The run folder at ``path`` as a ``moe_lab.loading.LoadedRun``; ``plugins`` are the files of the parts of your own
+def load(path: str | Path, plugins: Sequence[str | Path] = ()) -> "LoadedRun":
+    """The run folder at ``path`` as a ``LoadedRun``; ``plugins`` are the files of the parts of your own
     that its model is made of. Raises RunError where it is no run folder, ConfigError for a file that is no plug-in."""
     from moe_lab.loading import LoadedRun
 

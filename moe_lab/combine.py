@@ -7,7 +7,7 @@ would give the gate the same gradient whether the chosen expert is right or wron
 
 from torch import Tensor
 
-from moe_lab.routing import Routing
+from moe_lab.routing import Routing, given
 
 
 def combine_probabilities(routing: Routing, log_probs_BEC: Tensor) -> Tensor:
@@ -16,7 +16,8 @@ def combine_probabilities(routing: Routing, log_probs_BEC: Tensor) -> Tensor:
     Weights are not turned into numbers and back: an expert whose weight is 0 in floating point but finite in log space
     still counts, and its gate still learns. An expert that is not selected (-inf) adds neither value nor gradient.
     """
-    return (routing.log_weights_BE.unsqueeze(-1) + log_probs_BEC).logsumexp(-2)
+    log_weights_BE = given(routing.log_weights_BE, "log_weights_BE")
+    return (log_weights_BE.unsqueeze(-1) + log_probs_BEC).logsumexp(-2)
 
 
 def combine_logits(routing: Routing, log_probs_BEC: Tensor) -> Tensor:

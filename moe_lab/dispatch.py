@@ -5,7 +5,7 @@ import csv
 import math
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 from moe_lab.errors import ConfigError
 from moe_lab.layers import count_parameters
@@ -65,7 +65,7 @@ def faster(device: str, batch: int, experts: Experts, k: int) -> Literal["dense"
 
 
 @cache
-def _table() -> list[dict]:
+def _table() -> list[dict[str, Any]]:
     lines = (files("moe_lab") / TABLE).read_text().splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return [

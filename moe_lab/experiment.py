@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from moe_lab.config.build import build
@@ -13,6 +14,7 @@ from moe_lab.data.dataset import Data
 from moe_lab.errors import RunError
 from moe_lab.job import Job, learner_of, seeds_of, settle
 from moe_lab.run_writer import RunWriter
+from moe_lab.store.atomic import clear_leftovers
 from moe_lab.store.run import Run
 from moe_lab.training import checkpoint
 from moe_lab.training.evaluate import evaluate
@@ -68,9 +70,6 @@ def run_stack(
     writers = [RunWriter(job, folder) for job, folder in zip(jobs, folders, strict=True)]
     session = _Session(writers, data, home, watch or Watch(), stop_asked)
     state = session.saved_state() if resume else None
-    for writer in writers:
-        if state is None or not _has_ended(writer.folder):
-            writer.start(data.train.x_ND.device.type, len(jobs))
     try:
         outcomes = session.run(state)
     except Apart as reason:
@@ -110,10 +109,13 @@ class _Session:
         self._outcomes: list[Exception | None] = [None] * len(writers)
 
     def saved_state(self) -> dict[str, Any] | None:
-        """The newest checkpoint; None where the runs were stopped before their first."""
+        """The newest checkpoint that is whole; None where the runs were stopped before their first."""
+        clear_leftovers(self._home)
         if not checkpoint.there(self._home):
             return None
-        state = checkpoint.load(self._home)
+        state, damaged = checkpoint.take_up(self._home)
+        if damaged:
+            self._writers[0].log.warning("went on from the checkpoint before the newest: %s", damaged)
         if state.get("keys") != self._keys:
             raise RunError(f"{self._home}: the checkpoint does not belong to config.yaml, which has been changed since")
         return state
@@ -121,6 +123,11 @@ class _Session:
     def run(self, state: dict[str, Any] | None) -> list[Exception | None]:
         """Train and evaluate. Raises Apart, with nothing done, where the jobs cannot be one program."""
         try:
+            for writer in self._writers:
+                # of a stack, which has a home of its own, others may have to go on; one alone is here to be trained
+                goes_on = state is not None or writer.folder != self._home
+                if not (goes_on and _has_ended(writer.folder)):
+                    writer.start(self._data.train.x_ND.device.type, len(self._writers))
             loop = self._loop()
             if state is not None:
                 loop.load_state_dict(state)
@@ -145,16 +152,16 @@ class _Session:
     def _loop(self) -> Loop:
         jobs = [writer.job for writer in self._writers]
         for job in jobs[1:]:
-            for name in ("dataset", "device", "recipe"):
-                if job.config[name] != jobs[0].config[name]:
+            for name in ("dataset", "classes", "device", "recipe"):
+                if job.config.get(name) != jobs[0].config.get(name):
                     raise Apart(f"runs of one stack share {name}, and these have several")
         settle(jobs[0].config)
         members = [
             Member(learner_of(job.config, self._data), build(job.config["trainer"]), seeds_of(job.config))
             for job in jobs
         ]
-        recipe = build(jobs[0].config["recipe"])
-        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due(), recipe)
+        self._recipe = build(jobs[0].config["recipe"])
+        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due(), self._recipe)
 
     def _open(self) -> list[tuple[int, RunWriter]]:
         return [(run, writer) for run, writer in enumerate(self._writers) if writer.open]
@@ -197,8 +204,8 @@ class _Session:
     def _end(self, loop: Loop, run: int, writer: RunWriter) -> Exception | None:
         """Write a run that has ended into its folder; what went wrong with it."""
         record = loop.state.records[run]
-        writer.history(record)
         try:
+            writer.history(record)
             if record.diverged:
                 raise Diverged(record.diverged)
             if writer.folder != self._home:
@@ -220,11 +227,13 @@ class _Session:
         untrained = learner_of(self._writers[run].job.config, data).mixture
         for name, arrays in look_closer(mixture, untrained, data, noises[1], batch).items():
             files[name] = files.get(name, {}) | arrays
+        if (experts := self._recipe.expert_of_class) is not None:
+            files["evaluation"]["expert_of_class"] = np.array(experts)
         if assignments := loop.state.records[run].assignments:
             expert = torch.stack(assignments).numpy()
             files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
-        if weights := loop.state.records[run].stage_weights:
-            files["stages"] = {"weights": torch.stack(weights).numpy()}
+        if stages := loop.state.records[run].stage_arrays:
+            files["stages"] = {name: torch.stack([one[name] for one in stages]).numpy() for name in stages[0]}
         return files
 
 

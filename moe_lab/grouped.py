@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
 from moe_lab.precision import rounded
@@ -58,6 +58,15 @@ class GroupedRows:
         return GroupedRows(_GroupedLinear.apply(self.rows_PI, weight_GIO, bias_GO, self.groups), self.groups)
 
 
+class _Kept(FunctionCtx):
+    """What autograd keeps between the passes."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+    groups: Groups
+    has_bias: bool
+
+
 class _GroupedLinear(torch.autograd.Function):
     """y_p = x_p W_g + b_g. Backward: dx_p = dy_p W_g^T, dW_g = sum_p x_p^T dy_p, db_g = sum_p dy_p.
 
@@ -65,7 +74,7 @@ class _GroupedLinear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x_PI: Tensor, weight_GIO: Tensor, bias_GO: Tensor | None, groups: Groups) -> Tensor:
+    def forward(ctx: _Kept, x_PI: Tensor, weight_GIO: Tensor, bias_GO: Tensor | None, groups: Groups) -> Tensor:
         kind = x_PI.dtype
         x_PI, weight_GIO = rounded(x_PI, weight_GIO)
         ctx.save_for_backward(x_PI, weight_GIO)
@@ -75,7 +84,7 @@ class _GroupedLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+    def backward(ctx: _Kept, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         x_PI, weight_GIO = ctx.saved_tensors
         weight_GIO = _by_column(weight_GIO)  # copied again rather than kept: a step holds the weights once
         groups, dbias_GO, kind = ctx.groups, None, dy_PO.dtype

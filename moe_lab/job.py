@@ -4,7 +4,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +15,10 @@ from moe_lab.checks import combine_rule
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
-from moe_lab.config.differences import config_key, differences, is_undeciding
-from moe_lab.config.messages import one_line, shown
+from moe_lab.config.differences import config_key, differences
+from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
+from moe_lab.data.classes import chosen_classes, of_classes
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.difficulty import with_difficulty
 from moe_lab.dispatch import faster, why_dense
@@ -25,7 +26,7 @@ from moe_lab.errors import ConfigError
 from moe_lab.logger import Logger
 from moe_lab.mixture import Learner, build_learner, build_mixture, complete
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
-from moe_lab.ranges import Count, Seed
+from moe_lab.ranges import Classes, Count, Seed
 from moe_lab.steering import Controller
 from moe_lab.store.run import Run
 from moe_lab.training.members import Seeds
@@ -41,6 +42,8 @@ class Experiment:
     seed:       of initialization, order of samples and noise.
     seed_init:  of initialization alone; null: seed.
     seed_order: of the order of samples alone; null: seed.
+    classes:    numbers of the classes whose samples are trained, validated and tested on; null: all. The mixture has an
+                output for every class of the data set all the same.
     inference:  how the trained mixture answers, in evaluation alone: "mixture" as it was trained, "argmax" with the
                 expert of the largest weight, "sample" with one expert drawn by weight.
     difficulty_from: folder of a finished run of one network (baseline=single) on the same data; what it loses on each
@@ -62,13 +65,14 @@ class Experiment:
     seed: Seed = 0
     seed_init: Seed | None = None
     seed_order: Seed | None = None
+    classes: Classes | None = None
     inference: Literal["mixture", "argmax", "sample"] = "mixture"
     difficulty_from: str | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
 #: keys that a config may leave open, to be filled in from the parts -> what they are then
-OPEN = {"k": None, "gate.combine": None, "trainer.dispatch": "auto"}
+OPEN = {"k": None, "classes": None, "gate.combine": None, "trainer.dispatch": "auto"}
 
 
 @dataclass(frozen=True)
@@ -151,16 +155,11 @@ def _said_of(run: Run) -> Iterator[None]:
 
 
 def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
-    """The job of a stored config and its ``Job.facts``, checked like a command line. Raises ConfigError."""
+    """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
+    was filled in then, so that a run goes on as it began. Raises ConfigError."""
     check(config, Experiment, plugins)
-    job = _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
-    for node, name, key in ((*_place(config, key), key) for key in OPEN if not is_undeciding(key)):
-        now = _place(job.config, key)[0][name]
-        if node.get(name) != now:
-            raise ConfigError(
-                f"{key}={shown(node.get(name))}: it was left open, which gives {shown(now)}: was it changed?"
-            )
-    return job
+    left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
+    return replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
 
 
 def _as_left_open(stored: Config, facts: Config) -> Config:
@@ -179,6 +178,11 @@ def _place(config: Config, key: str) -> tuple[Any, str]:
     return config.get(group) if group else config, name
 
 
+def _value(config: Config, key: str) -> Any:
+    node, name = _place(config, key)
+    return node.get(name)
+
+
 def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     """The job of a checked config: how its parts fit each other is checked by building them."""
     shape, class_names = build(config["dataset"]).describe()
@@ -189,29 +193,44 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     except (RuntimeError, OverflowError, MemoryError) as error:
         reason = one_line(str(error)).rpartition("err == 0. ")[2]
         raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None
-    if reason := build(config["recipe"]).lack(learner, build(config["trainer"])):
+    recipe = build(config["recipe"])
+    if reason := recipe.lack(learner, build(config["trainer"])):
         raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
     for node in config.get("loggers", {}).values():
         # raises where its package is missing
         build(node)
     gate = mixture.gate
-    left_open = [key for key, value in OPEN.items() for node, name in [_place(config, key)] if node.get(name) == value]
     resolved = {
         **config,
         "k": gate.sizes.k,
+        "classes": _classes(config, recipe, len(class_names)),
         "gate": {**config["gate"], "combine": combine_rule(gate)},
-        "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner)},
+        "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner, recipe)},
     }
+    left_open = [key for key, value in OPEN.items() if _value(config, key) == value != _value(resolved, key)]
     return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, learner.objective)))
 
 
-def _dispatch(config: Config, learner: Learner) -> str:
+def _classes(config: Config, recipe: Recipe, count: int) -> list[int] | None:
+    """The classes of the config, or else those of the recipe; None where they are all. Raises ConfigError where a class
+    is not there or the two differ."""
+    given, own = config.get("classes"), recipe.classes
+    wanted = own if given is None else given
+    if wanted is None:
+        return None
+    classes = chosen_classes(wanted, count, "classes" if given else "recipe.tasks")
+    if given and own and classes != sorted(own):
+        raise ConfigError(f"classes={given}: the recipe trains on the classes {sorted(own)}: leave classes null")
+    return None if classes == list(range(count)) else classes
+
+
+def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:
     """The trainer's dispatch, and in place of "auto" the faster one that fits."""
     trainer, mixture = config["trainer"], learner.mixture
     if trainer["dispatch"] != "auto":
         return trainer["dispatch"]
     parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
-    if why_dense(*parts) is not None:
+    if recipe.needs_every_expert or why_dense(*parts) is not None:
         return "dense"
     return faster(_device(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
 
@@ -228,6 +247,8 @@ def _canonical(config: Config, gate: Gate, objective: Objective) -> Config:
     mixes_probabilities = config["gate"]["combine"] == "probabilities"
     named = objective.alias if objective.alias and mixes_probabilities else config["objective"]
     gate_node = {**_filled(config["gate"], gate), "k": config["k"]}
+    # a key that came later: without it a config means what it always meant
+    config = {name: value for name, value in config.items() if name != "classes" or value is not None}
     return {**config, **used, "trainer": trainer, "objective": named, "gate": gate_node}
 
 
@@ -247,7 +268,8 @@ def settle(config: Config) -> None:
     # what torch.use_deterministic_algorithms(True) does, without importing the compiler
     torch.set_deterministic_debug_mode("error")
     # nothing reads memory before it is written; to fill it first costs time and changes no number
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    # a property of the module, of which the checker does not know
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _keep_freed_memory()
 
 
@@ -261,7 +283,10 @@ def load_data(config: Config) -> Data:
     """The config's data set on its device. Raises DataError with the command that mends it, RunError where
     ``difficulty_from`` is no run to take the samples' difficulty from."""
     settle(config)
-    data = build(config["dataset"]).load()
+    data, recipe = build(config["dataset"]).load(), build(config["recipe"])
+    if config.get("classes") is not None:
+        data = of_classes(data, config["classes"])
+    data = replace(data, attributes={**data.attributes, **recipe.attributes(data)})
     if config.get("difficulty_from") is not None:
         data = with_difficulty(data, config["difficulty_from"])
     return data.to(_device(config))

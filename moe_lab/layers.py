@@ -3,9 +3,9 @@ groups and channels."""
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,13 @@ def freeze(module: Module) -> Module:
             delattr(part, name)
             part.register_buffer(name, parameter.detach())
     return module
+
+
+def hold(module: Module, still: bool) -> None:
+    """Let a part stand still, or go on learning: held, its parameters get no gradient, and its batch normalization
+    uses what it has seen."""
+    module.requires_grad_(not still)
+    module.train(not still)
 
 
 def log_softmax(x_BC: Tensor) -> Tensor:
@@ -166,11 +173,17 @@ class BatchNorm2d(nn.Module):
         lead, channels = self.weight_C.shape[:-1], self.weight_C.shape[-1]
         _, x = _fold(x_BCHW.expand(*lead, *x_BCHW.shape[-4:]), lead)
         # only training may move the running statistics
-        running = (
-            (None, None) if self._of_batch and not self.training else (self.mean_C.flatten(), self.var_C.flatten())
+        moves = self.training or not self._of_batch
+        y = functional.batch_norm(
+            x,
+            self.mean_C.flatten() if moves else None,
+            self.var_C.flatten() if moves else None,
+            self.weight_C.flatten(),
+            self.bias_C.flatten(),
+            self._of_batch,
+            self.momentum,
+            self.epsilon,
         )
-        affine = self.weight_C.flatten(), self.bias_C.flatten()
-        y = functional.batch_norm(x, *running, *affine, self._of_batch, self.momentum, self.epsilon)
         return _unfold(y, lead, channels)
 
     def scale_and_shift(self, x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> tuple[Tensor, Tensor]:
@@ -205,8 +218,7 @@ def max_pool(x_BCHW: Tensor) -> Tensor:
 def _fold(x_BCHW: Tensor, lead: Sequence[int]) -> tuple[int, Tensor]:
     """Leading axes into channels: how many groups, and [B, groups C, H, W]. Trailing ones of the leading axes that
     the input shares stay out, for they only mean more filters."""
-    own = x_BCHW.shape[:-4]
-    own = (1,) * (len(lead) - len(own)) + tuple(own)
+    own = (1,) * (len(lead) - x_BCHW.ndim + 4) + tuple(x_BCHW.shape[:-4])
     shared = next((n for n in range(len(lead)) if all(size == 1 for size in own[n:])), len(lead))
     x = x_BCHW.reshape(*own[:shared], *x_BCHW.shape[-4:]).expand(*lead[:shared], *x_BCHW.shape[-4:])
     groups = math.prod(lead[:shared])
@@ -217,6 +229,16 @@ def _unfold(y: Tensor, lead: Sequence[int], channels: int) -> Tensor:
     """[B, lead C, H, W] -> [*lead, B, C, H, W]."""
     y = y.unflatten(1, (math.prod(lead), channels)).transpose(0, 1)
     return y.reshape(*lead, *y.shape[1:])
+
+
+def by_name(modules: Mapping[str, Module]) -> Mapping[str, Module]:
+    """Modules as parts of another one, by name. torch's ModuleDict is a mapping, but does not say so, nor of what."""
+    return cast(Mapping[str, Module], nn.ModuleDict(modules))
+
+
+def in_order(modules: Iterable[Module]) -> Sequence[Module]:
+    """Modules as parts of another one, by number, as ``by_name`` does."""
+    return cast(Sequence[Module], nn.ModuleList(modules))
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -263,7 +285,7 @@ def _structure(module: nn.Module) -> dict[str, object]:
     return structure
 
 
-def _alike(modules: Sequence[nn.Module], kind: str):
+def _alike(modules: Sequence[nn.Module], kind: str) -> list[tuple[str, list[Tensor]]]:
     states = [dict(getattr(module, kind)()) for module in modules]
     return [(name, [state[name] for state in states]) for name in states[0]]
 

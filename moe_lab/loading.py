@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moe_lab.config.plugins import load_plugin
 from moe_lab.errors import RunError
 from moe_lab.store.run import Run
+
+if TYPE_CHECKING:
+    from moe_lab.mixture import Mixture
 
 
 class LoadedRun(Run):
@@ -16,8 +20,8 @@ class LoadedRun(Run):
         super().__init__(path)
         self._plugins = [load_plugin(Path(file)).__name__ for file in plugins]
 
-    def model(self):
-        """The trained moe_lab.mixture.Mixture in evaluation mode, on the CPU.
+    def model(self) -> "Mixture":
+        """The trained mixture in evaluation mode, on the CPU.
 
         Raises RunError where the checkpoint is missing or does not belong to the config, ConfigError where the config
         names what moe-lab does not have.

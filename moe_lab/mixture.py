@@ -15,16 +15,17 @@ from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
 from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference, infer
-from moe_lab.layers import BatchNorm2d, count_parameters, keep_buffers
+from moe_lab.layers import BatchNorm2d, by_name, count_parameters, keep_buffers
 from moe_lab.noise import Noise, seeded
 from moe_lab.pairs import Pairs
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
-from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
+from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing, expect
 from moe_lab.slots import on_slots
 from moe_lab.steering import Controller
 
 Constrain = Callable[[Routing], Routing]
 Output = MixtureOutput | GaussianMixtureOutput
+Said = ExpertOutput | GaussianExpertOutput
 
 
 class Mixture(nn.Module):
@@ -62,19 +63,19 @@ class Mixture(nn.Module):
         routing = constrain(decided)
         certain = self.gate.selects_k and routing.selected_BE is decided.selected_BE
         pairs = Pairs(routing.selected_BE, each=self.gate.sizes.k if certain else None)
-        experts = self.experts.selected(x_BD, pairs)
+        experts = expect(ExpertOutput, self.experts.selected(x_BD, pairs))
         return MixtureOutput(routing, None, self.combine(pairs.narrow(routing, self._rule), experts.log_probs_BEC))
 
-    def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, ExpertOutput | GaussianExpertOutput]:
+    def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, Said]:
         """What the gate decides, and what all experts say."""
         if self.gate.makes_slots:
             routing = self.gate(x_BD, None, noise)
             return routing, on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
         experts = self.experts(x_BD)
-        seen = experts.log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
+        seen = expect(ExpertOutput, experts).log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
         return self.gate(x_BD, seen, noise), experts
 
-    def answer(self, routing: Routing, experts: ExpertOutput | GaussianExpertOutput, noise: Noise) -> Output:
+    def answer(self, routing: Routing, experts: Said, noise: Noise) -> Output:
         """What becomes of both: the experts' mixture by the rule of combination."""
         if not self.training:
             routing = infer(routing, self.inference, noise)
@@ -120,8 +121,8 @@ class Learner(nn.Module):
         super().__init__()
         self.mixture = mixture
         self.objective = objective
-        self.regularizers = nn.ModuleDict(regularizers)
-        self.controllers = nn.ModuleDict(controllers)
+        self.regularizers = by_name(regularizers)
+        self.controllers = by_name(controllers)
 
     @torch.no_grad()
     def before_step(self, progress: Tensor) -> None:
@@ -129,9 +130,9 @@ class Learner(nn.Module):
         for controller in self.controllers.values():
             controller.before_step(self.mixture.gate, progress)
 
-    def forward(self, x_BD: Tensor, noise: Noise) -> Output:
-        """The mixture as it is in training, constrained by its controllers."""
-        return self.mixture(x_BD, noise, self._constrain)
+    def forward(self, x_BD: Tensor, noise: Noise, route: Constrain = lambda routing: routing) -> Output:
+        """The mixture as it is in training, constrained by its controllers, and then by ``route``."""
+        return self.mixture(x_BD, noise, lambda routing: route(self._constrain(routing)))
 
     @torch.no_grad()
     def after_step(self, step: Step, step_sizes: StepSizes) -> None:

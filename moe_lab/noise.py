@@ -1,7 +1,7 @@
 """Random numbers, each from a generator that is named: derived from (seed, name), so that what one part draws shifts
 nothing that another part draws."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 
@@ -67,7 +67,7 @@ class Noise:
         for generator_, state in zip(self.generators, states, strict=True):
             generator_.set_state(state)
 
-    def _draw(self, draw, like: Tensor) -> Tensor:
+    def _draw(self, draw: Callable[..., Tensor], like: Tensor) -> Tensor:
         options = {"dtype": like.dtype, "device": like.device}
         if not self._stacked:
             return draw(like.shape, generator=self.generators[0], **options)

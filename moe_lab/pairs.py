@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.grouped import GroupedRows, Groups
-from moe_lab.routing import Routing
+from moe_lab.routing import Routing, given
 
 
 class Pairs:
@@ -49,7 +49,8 @@ class Pairs:
     def narrow(self, routing: Routing, combine: str) -> Routing:
         """The routing with the weights that ``combine`` reads over the K places in place of the E experts."""
         if combine == "probabilities":
-            return replace(routing, log_weights_BE=self._at_places(routing.log_weights_BE, -torch.inf))
+            log_weights_BE = given(routing.log_weights_BE, "log_weights_BE")
+            return replace(routing, log_weights_BE=self._at_places(log_weights_BE, -torch.inf))
         return replace(routing, weights_BE=self._at_places(routing.weights_BE, 0.0))
 
     def _place_all(self, selected_BE: Tensor, each: int | None) -> None:

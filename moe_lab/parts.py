@@ -2,8 +2,8 @@
 
 A part's positional argument ``sizes`` comes from the engine; its keyword-only arguments are its config, and their
 types and ranges are checked when a config is composed. Numbers that may differ between the runs of a stack are kept
-with ``layers.hyper``; everything else is structure. What parts demand of each other they declare as properties here,
-and moe_lab/mixture.py checks them before anything is trained.
+with ``layers.hyper``; everything else is structure. What parts demand of each other they declare here, and
+moe_lab/checks.py looks at it before anything is trained.
 """
 
 from abc import abstractmethod
@@ -17,16 +17,14 @@ from moe_lab.layers import Linear, count_parameters, hyper, log_softmax, stack
 from moe_lab.noise import Noise
 from moe_lab.pairs import Pairs
 from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
-from moe_lab.sizes import Sizes
+from moe_lab.sizes import Sizes as Sizes
 from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
-#: x_ND and y_N of some samples
-Labelled = tuple[Tensor, Tensor]
+Labelled = tuple[Tensor, Tensor]  # x_ND and y_N of some samples
 LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
-#: a parameter -> by what the optimizer's last step multiplied each coordinate of its (averaged) gradient; broadcasts to
-#: the parameter
+#: a parameter -> by what the optimizer's last step multiplied its (averaged) gradient; broadcasts to the parameter
 StepSizes = Callable[[nn.Parameter], Tensor]
 
 
@@ -73,7 +71,7 @@ class Experts(nn.Module):
     def fit(self, training: Labelled, held_out: Labelled) -> None:
         """Fit beside the gradient, or without one, to the training and the validation split."""
 
-    def selected(self, x_BD: Tensor, pairs: Pairs) -> ExpertOutput:
+    def selected(self, x_BD: Tensor, pairs: Pairs) -> ExpertOutput | GaussianExpertOutput:
         """What the selected experts alone give, over the K places of ``pairs`` in place of the E experts."""
         _, last = self.bank(pairs.rows(x_BD))
         return self.output(pairs.spread(last).transpose(-3, -2), None)
@@ -86,9 +84,8 @@ class Experts(nn.Module):
 class Gate(nn.Module):
     """Maps inputs, and where it says so the experts' hidden features, to a Routing. It never runs experts.
 
-    ``k`` is the number of selected experts that the gate takes where the config's ``k`` is null (null here: all of
-    them); ``combine`` the rule by which experts are combined (null: what fits the gate and k, which
-    ``mixture.combine_rule`` finds).
+    ``k`` is how many experts it selects where the config's ``k`` is null (null here: all of them), ``combine`` the rule
+    by which they are combined (null: the one that fits the gate and k, which ``checks.combine_rule`` finds).
     """
 
     #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
@@ -99,10 +96,6 @@ class Gate(nn.Module):
     needs_fitting: ClassVar[bool] = False
     #: the one task that the gate can serve; None: it does not look at targets
     task: ClassVar[Task | None] = None
-    #: every sample selects exactly k experts; False where their number is learned, or follows from the batch
-    selects_k: bool = True
-    #: a row depends on its batch-mates, as the gate stands: in training, or in evaluation
-    batch_dependent: bool = False
     #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/slots.py), in place of samples
     makes_slots: bool = False
     #: weights of experts that are not selected are zero but carry a gradient, which reads what those experts say
@@ -123,6 +116,11 @@ class Gate(nn.Module):
         return shape
 
     @property
+    def selects_k(self) -> bool:
+        """Whether every sample selects exactly k experts: not where their number is learned, or the batch's."""
+        return True
+
+    @property
     @abstractmethod
     def rows_sum_to_one(self) -> bool:
         """Whether every row of ``weights_BE`` sums to one."""
@@ -133,10 +131,14 @@ class Gate(nn.Module):
         return range(1, self.sizes.experts + 1)
 
     @property
+    def batch_dependent(self) -> bool:
+        """Whether a row depends on its batch-mates, as the gate stands: in training, or in evaluation."""
+        return False
+
+    @property
     def learns_from(self) -> LearnsFrom:
         """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
-        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing", for a
-        gate without parameters."""
+        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing"."""
         return "prediction" if count_parameters(self) else "nothing"
 
     @property
@@ -162,68 +164,6 @@ class Gate(nn.Module):
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
 
 
-class Score(nn.Module):
-    """First step of a composed gate: inputs -> logits_BE."""
-
-    needs_hidden: bool = False
-    #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
-    linear_in_input: ClassVar[bool] = False
-
-    @abstractmethod
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor: ...
-
-
-class Select(nn.Module):
-    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
-
-    #: as the gate's; ``extras`` are those that ``keep`` gives
-    extras: ClassVar[frozenset[str]] = frozenset()
-    selects_k: ClassVar[bool] = True
-    batch_dependent: bool = False
-    #: in training experts are drawn by their probability
-    draws: ClassVar[bool] = False
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__()
-        self.sizes = sizes
-
-    @property
-    def usable_k(self) -> range:
-        return range(1, self.sizes.experts + 1)
-
-    def biased(self, logits_BE: Tensor) -> Tensor:
-        """What is compared in the selection: the logits, plus ``selection_bias_1E`` where a part has this buffer for
-        controllers to move."""
-        return logits_BE
-
-    @abstractmethod
-    def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
-
-    def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-        """Which chosen experts keep the sample after they are weighed, and the routing's extras; here all, and none."""
-        return chosen_BE, {}
-
-
-class Weigh(nn.Module):
-    """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
-
-    ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one. A part
-    may say in ``resolved`` what options that are null mean here, so that aliases have one key.
-    """
-
-    #: the weight of a chosen expert may be zero; then it is not selected
-    sparse: ClassVar[bool] = False
-    #: the weights depend smoothly on the logits, so that the mixture's prediction teaches them
-    carries_gradient: ClassVar[bool] = True
-
-    @property
-    @abstractmethod
-    def rows_sum_to_one(self) -> bool: ...
-
-    @abstractmethod
-    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]: ...
-
-
 @dataclass(frozen=True)
 class Step:
     """Everything an objective, a regularizer or a controller may look at during one training step."""
@@ -246,7 +186,7 @@ class Objective(nn.Module):
     #: refuses gates whose rows of weights are no distribution over at least two experts
     needs_distribution: ClassVar[bool] = False
     #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
-    needs_every_expert: ClassVar[bool] = False
+    needs_every_expert: bool = False
     #: the ways of learning (``Gate.learns_from``) that it serves
     teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
     #: refuses gates that select more experts for a sample

@@ -69,6 +69,13 @@ def output_moments(x_GBHW: Tensor, weight_GMKK: Tensor) -> tuple[Tensor, Tensor]
     return (mean_GM + shift_GM).to(weight_GMKK.dtype), (square_GM - mean_GM**2).to(weight_GMKK.dtype)
 
 
+class _Kept(FunctionCtx):
+    """What autograd keeps between the passes."""
+
+    saved_tensors: tuple[Tensor, ...]
+    side: int
+
+
 class _PooledRelu(torch.autograd.Function):
     """The weights come already set into the window at each of the four places.
 
@@ -78,7 +85,7 @@ class _PooledRelu(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x_GHWB: Tensor, placed_GPMW: Tensor, bias_GM: Tensor, kernel: int, learning: bool
+        ctx: _Kept, x_GHWB: Tensor, placed_GPMW: Tensor, bias_GM: Tensor, kernel: int, learning: bool
     ) -> Tensor:
         *_, height, width, samples = x_GHWB.shape
         pooled = (height - kernel + 1) // 2, (width - kernel + 1) // 2
@@ -99,12 +106,12 @@ class _PooledRelu(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad_GMHWB: Tensor) -> tuple[Tensor | None, ...]:
-        x_GHWB, y_GMHWB, *kept = ctx.saved_tensors
-        groups, filters = y_GMHWB.shape[:2]
-        placed_grad_GPMW = y_GMHWB.new_zeros(groups, 4, filters, ctx.side**2)
-        bias_grad_GM = y_GMHWB.new_zeros(groups, filters)
-        kept = iter(kept)
+    def backward(ctx: _Kept, grad_GMHWB: Tensor) -> tuple[Tensor | None, ...]:
+        x_GHWB, y_GMHWB, *of_pieces = ctx.saved_tensors
+        groups, outputs = y_GMHWB.shape[:2]
+        placed_grad_GPMW = y_GMHWB.new_zeros(groups, 4, outputs, ctx.side**2)
+        bias_grad_GM = y_GMHWB.new_zeros(groups, outputs)
+        kept = iter(of_pieces)
         whole = zip(x_GHWB, y_GMHWB, grad_GMHWB, placed_grad_GPMW, bias_grad_GM, strict=True)
         for x_HWB, y_MHWB, grad_MHWB, placed_grad_PMW, bias_grad_M in whole:
             for filters, rows, windows_WX in _pieces(x_HWB, y_MHWB, ctx.side):

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from moe_lab.errors import ConfigError
+from moe_lab.gate_steps import Weigh
 from moe_lab.layers import hyper
-from moe_lab.parts import Sizes, Weigh
+from moe_lab.parts import Sizes
 from moe_lab.ranges import Positive
 
 

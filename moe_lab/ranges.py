@@ -20,6 +20,8 @@ class Range:
 
 
 Count = Annotated[int, Range(ge=1)]
+#: classes by their numbers
+Classes = Annotated[tuple[Annotated[int, Range(ge=0)], ...], Range(min_length=1)]
 Widths = Annotated[tuple[Count, ...], Range(min_length=1)]
 #: of experts: each is built by itself before they are stacked
 ExpertCount = Annotated[int, Range(ge=1, le=100_000)]

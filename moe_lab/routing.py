@@ -9,11 +9,28 @@ before the named axes (nothing, or R) is nobody's business.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 LOG_2_PI = math.log(2 * math.pi)
+T = TypeVar("T")
+
+
+def given(value: T | None, what: str) -> T:
+    """What not every routing or output has, of a part that has declared that it needs it (moe_lab/checks.py refuses
+    configs without). Raises TypeError where it is not there all the same, in parts that were put together by hand."""
+    if value is None:
+        raise TypeError(f"{what} is read here, and is not there")
+    return value
+
+
+def expect(kind: type[T], value: object) -> T:
+    """As ``given``, where the one kind is needed, of classes say, and another would do elsewhere."""
+    if not isinstance(value, kind):
+        raise TypeError(f"a {kind.__name__} is read here, and this is a {type(value).__name__}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,10 @@ class ExpertOutput:
         """log P_e(y|x) of the class y, in nats."""
         return _at_class(self.log_probs_BEC, y_B.unsqueeze(-1))
 
+    def detached(self) -> "ExpertOutput":
+        """The same, without gradient."""
+        return ExpertOutput(self.log_probs_BEC.detach(), None if self.hidden_BEH is None else self.hidden_BEH.detach())
+
     def mix(self, routing: Routing, combine: Combination) -> "MixtureOutput":
         """The mixture of these experts, by one of the rules of moe_lab/combine.py."""
         return MixtureOutput(routing, self, combine(routing, self.log_probs_BEC))
@@ -92,6 +113,15 @@ class MixtureOutput:
         """log q(y|x) of the class y, in nats."""
         return _at_class(self.log_probs_BC, y_B)
 
+    def expert_log_likelihood_BE(self, y_B: Tensor) -> Tensor:
+        """log P_e(y|x) of every expert, in nats."""
+        return given(self.experts, "the experts' output").log_likelihood_BE(y_B)
+
+    @property
+    def expert_hidden_BEH(self) -> Tensor:
+        """The last hidden layer of every expert, before its ReLU."""
+        return given(given(self.experts, "the experts' output").hidden_BEH, "hidden_BEH")
+
     @property
     def prediction_B(self) -> Tensor:
         """The likeliest class."""
@@ -103,7 +133,7 @@ class MixtureOutput:
 
     def stored(self, y_B: Tensor) -> dict[str, Tensor]:
         """The arrays of the test split that a run folder keeps of classes alone."""
-        log_probs_BEC = self.experts.log_probs_BEC
+        log_probs_BEC = given(self.experts, "the experts' output").log_probs_BEC
         return {
             "log_probs": self.log_probs_BC,
             "expert_prediction": log_probs_BEC.argmax(-1),
@@ -131,6 +161,11 @@ class GaussianExpertOutput:
         squared_BE = (y_B.unsqueeze(-1) - self.mean_BE).square() * (-self.log_variance_BE).exp()
         return -0.5 * (LOG_2_PI + self.log_variance_BE + squared_BE)
 
+    def detached(self) -> "GaussianExpertOutput":
+        """The same, without gradient."""
+        hidden_BEH = None if self.hidden_BEH is None else self.hidden_BEH.detach()
+        return GaussianExpertOutput(self.mean_BE.detach(), self.log_variance_BE.detach(), hidden_BEH)
+
     def mix(self, routing: Routing, combine: Combination) -> "GaussianMixtureOutput":
         """The mixture of these experts: densities have one rule only, which the mixture itself is."""
         return GaussianMixtureOutput(routing, self)
@@ -149,7 +184,17 @@ class GaussianMixtureOutput:
 
     def log_likelihood_B(self, y_B: Tensor) -> Tensor:
         """log q(y|x) = logsumexp_e(log w_e + log N_e), in nats."""
-        return (self.routing.log_weights_BE + self.experts.log_likelihood_BE(y_B)).logsumexp(-1)
+        log_weights_BE = given(self.routing.log_weights_BE, "log_weights_BE")
+        return (log_weights_BE + self.experts.log_likelihood_BE(y_B)).logsumexp(-1)
+
+    def expert_log_likelihood_BE(self, y_B: Tensor) -> Tensor:
+        """log N(y; mean_e, variance_e) of every expert, in nats."""
+        return self.experts.log_likelihood_BE(y_B)
+
+    @property
+    def expert_hidden_BEH(self) -> Tensor:
+        """The last hidden layer of every expert, before its ReLU."""
+        return given(self.experts.hidden_BEH, "hidden_BEH")
 
     @property
     def prediction_B(self) -> Tensor:

@@ -1,6 +1,7 @@
 """The one writer of a run's folder: its files, its log and its status."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from moe_lab.environment import environment
 from moe_lab.job import Job
 from moe_lab.logger import Logger
 from moe_lab.metrics import RunArrays, compute
-from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text
+from moe_lab.store.atomic import checksum, clear_leftovers, settle, write_csv, write_json, write_npz, write_text
 from moe_lab.store.folders import refuse_link
-from moe_lab.store.status import StatusFile
+from moe_lab.store.status import State, StatusFile
 from moe_lab.tasks import Task
 from moe_lab.training.members import Record
 
@@ -30,6 +31,23 @@ HEADLINE: dict[Task, tuple[str, ...]] = {
     "regression": ("test_rmse_sd", "test_r2", "test_loss_nats", *_OF_THE_ROUTING),
 }
 
+_CHECKED = ("config.yaml", "environment.json", "history.csv", "timing.csv", "stages.csv", "metrics.json")
+
+
+class _LogFile(logging.FileHandler):
+    """A log that cannot be written, on a disk that is full, takes nothing along."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing is said of it."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
 
 class RunWriter:
     """Writes what becomes of one job into ``folder``, which exists already. ``open`` until its end is written."""
@@ -41,7 +59,7 @@ class RunWriter:
         self.log = logging.Logger(f"moe_lab.{folder.name}")
         self._status = StatusFile(folder, **job.facts, headline={})
         refuse_link(folder / "train.log")
-        handler = logging.FileHandler(self.folder / "train.log", delay=True)
+        handler = _LogFile(self.folder / "train.log", encoding="utf-8", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self.log.addHandler(handler)
         self._loggers = loggers(job)
@@ -53,11 +71,13 @@ class RunWriter:
 
     def start(self, device: str, runs: int) -> None:
         """``runs``: how many train together as one program."""
+        self.open = True
+        clear_leftovers(self.folder)
         self._config()
+        # from here on there is something to go on with
+        self._status.start()
         facts = environment(self.job.config["trainer"]["threads"], self.job.key, device)
         write_json(self.folder / "environment.json", {**facts, "stacked_runs": runs})
-        self._status.start()
-        self.open = True
 
     def _config(self) -> None:
         write_text(self.folder / "config.yaml", yaml.safe_dump(self.job.config, sort_keys=False))
@@ -82,7 +102,10 @@ class RunWriter:
         measured = RunArrays.from_files(files, record.history)
         metrics = compute(measured)
         write_json(self.folder / "metrics.json", metrics)
-        self._end("finished", headline={name: metrics[name]["value"] for name in HEADLINE[measured.task]})
+        headline = {name: metrics[name]["value"] for name in HEADLINE[measured.task]}
+        # nobody is to read that it has finished before what it has found is on the disk
+        settle(self.folder)
+        self._end("finished", headline=headline, checksums=self._checksums())
         self.log.info("finished")
         self.close()
 
@@ -98,14 +121,21 @@ class RunWriter:
 
     def failed(self, error: BaseException) -> None:
         self.log.error("failed", exc_info=error)
-        self._end("failed", error=f"{type(error).__name__}: {error}")
+        # where not even this can be written it counts as lost, once this process is gone
+        with suppress(OSError):
+            self._end("failed", error=f"{type(error).__name__}: {error}")
         self.close()
 
     def close(self) -> None:
         for handler in self.log.handlers:
             handler.close()
 
-    def _end(self, status: str, **facts: Any) -> None:
+    def _checksums(self) -> dict[str, str]:
+        """Of the files that have none of their own."""
+        files = [path for path in map(self.folder.joinpath, _CHECKED) if path.is_file()]
+        return {path.name: checksum(path.read_bytes()) for path in files}
+
+    def _end(self, status: State, **facts: Any) -> None:
         self.open = False
         self._status.end(status, **facts)
         self.tell_loggers()

@@ -4,11 +4,12 @@ import torch
 from torch import Tensor
 
 from moe_lab.choice import one_hot
+from moe_lab.gate_steps import Score, Select, Weigh
 from moe_lab.layers import Linear, count_parameters
 from moe_lab.noise import Noise
-from moe_lab.parts import Combine, Gate, LearnsFrom, Score, Select, Sizes, Weigh
+from moe_lab.parts import Combine, Gate, LearnsFrom, Sizes
 from moe_lab.ranges import Count
-from moe_lab.routing import Routing
+from moe_lab.routing import Routing, given
 
 
 class SteppedGate(Gate):
@@ -20,6 +21,9 @@ class SteppedGate(Gate):
     k:       experts a sample where the config's k is null; null here: all of them.
     combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
     """
+
+    #: bool, experts that are not there yet, in the gate's decision as if they did not exist; None: all are there
+    absent_E: Tensor | None = None
 
     def __init__(
         self,
@@ -52,7 +56,7 @@ class SteppedGate(Gate):
 
     @property
     def selects_k(self) -> bool:
-        return self.select.selects_k and not self.weigh.sparse
+        return self.select.selects_k and not self.weigh.sparse and self.absent_E is None
 
     @property
     def batch_dependent(self) -> bool:
@@ -71,12 +75,17 @@ class SteppedGate(Gate):
 
     def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
         """Select and weigh."""
+        if self.absent_E is not None:
+            return self._among_others(logits_BE, self.absent_E, noise)
         return self._weighed(logits_BE, self.select(logits_BE, noise), noise)
 
     def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
         """The logit of the expert is masked; the steps after the score decide again."""
-        gone_E = one_hot(expert, routing.logits_BE)
-        logits_BE = routing.logits_BE.masked_fill(gone_E, -torch.inf)
+        with_it_BE = given(routing.logits_BE, "logits_BE")
+        return self._among_others(with_it_BE, one_hot(expert, with_it_BE), noise)
+
+    def _among_others(self, logits_BE: Tensor, gone_E: Tensor, noise: Noise) -> Routing:
+        logits_BE = logits_BE.masked_fill(gone_E, -torch.inf)
         return self._weighed(logits_BE, self.select(logits_BE, noise) & ~gone_E, noise)
 
     def _weighed(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> Routing:

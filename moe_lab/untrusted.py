@@ -1,6 +1,8 @@
-"""Reading files that a stranger may have written: nothing of them is executed, links are not followed out of their
-folder, and what would not fit into memory is refused before it is read. Whatever is wrong is Unusable."""
+"""Reading files that a stranger may have written, or that were damaged: nothing of them is executed, links are not
+followed out of their folder, what would not fit into memory is refused before it is read, and every entry of an archive
+is compared with its checksum, which neither NumPy nor torch do throughout. Whatever is wrong is Unusable."""
 
+import io
 import json
 import os
 import stat
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 MOST_TEXT = 256 * 2**20
 #: bytes, values and levels of a YAML file; a config has a few kilobytes, a hundred values and seven levels
 MOST_YAML, MOST_VALUES, MOST_DEEP = 2**18, 20_000, 50
+#: the end of an archive without a comment: its length, how it begins, and where it says how many entries there are
+_END, _MARK, _COUNT = 22, b"PK\x05\x06", slice(10, 12)
 #: what the readers of zip files, arrays and tensors raise for bytes that are none
 _BROKEN = (
     *(OSError, ValueError, LookupError, EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError),
@@ -38,14 +42,14 @@ def inside(path: Path) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of an ordinary file. Raises FileNotFoundError, and Unusable."""
+    """The UTF-8 text of an ordinary file, its line ends as they are. Raises FileNotFoundError, and Unusable."""
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
         raise Unusable("is no ordinary file")
     if facts.st_size > MOST_TEXT:
         raise Unusable(f"has {facts.st_size} bytes, and {MOST_TEXT} at most are read")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise Unusable(f"is no UTF-8 text ({error.reason} at byte {error.start})") from None
     except OSError as error:
@@ -115,7 +119,7 @@ def _check_keys(node: Any) -> None:
 
 
 @contextmanager
-def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+def open_zip(path: Path | io.BytesIO) -> Iterator[zipfile.ZipFile]:
     """A zip file whose members fit into memory together. Raises FileNotFoundError, and Unusable for whatever is wrong
     with it or with what is read from it."""
     try:
@@ -126,6 +130,40 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         raise
     except _BROKEN as error:
         raise Unusable(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+def whole_archive(path: Path) -> io.BytesIO:
+    """The bytes of a zip file, every entry of which matches its checksum. Raises FileNotFoundError, and Unusable."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unusable(f"cannot be read ({error.strerror})") from None
+    if not content[-_END:].startswith(_MARK):
+        raise Unusable("is torn: it has no end, or is no archive at all")
+    try:
+        _check_entries(content)
+    except Unusable:
+        raise
+    except Exception as error:
+        # what a flipped bit leads to has many names: BadZipFile, zlib.error, EOFError, NotImplementedError, ...
+        raise Unusable(f"is damaged ({str(error) or type(error).__name__})") from None
+    return io.BytesIO(content)
+
+
+def _check_entries(content: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        told = int.from_bytes(content[-_END:][_COUNT], "little")
+        if not told == len(entries) == len({one.filename for one in entries}):
+            raise zipfile.BadZipFile(f"it has {told} entries and lists {len(entries)}")
+        check_fits(sum(entry.file_size for entry in entries))
+        for entry in entries:
+            with archive.open(entry) as file:
+                # reading to the end compares the checksum
+                while file.read(2**20):
+                    pass
 
 
 def check_fits(size: int) -> None:
@@ -160,7 +198,7 @@ def read_arrays(path: Path, names: Container[str] | None = None) -> "dict[str, n
     import numpy as np
 
     found = {}
-    with open_zip(path) as archive:
+    with open_zip(whole_archive(path)) as archive:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
             if names is not None and name not in names:
@@ -183,12 +221,11 @@ def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
 
     import torch
 
-    with open_zip(path):
-        pass
+    content = whole_archive(path)
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(content, map_location=device, weights_only=True)
     except (*_BROKEN, pickle.UnpicklingError) as error:
-        raise Unusable(f"cannot be read ({(str(error) or type(error).__name__).splitlines()[0]})") from None
+        raise Unusable(f"is no checkpoint ({(str(error) or type(error).__name__).splitlines()[0]})") from None
     if not isinstance(state, dict):
-        raise Unusable("holds no state")
+        raise Unusable("is no checkpoint of a run")
     return state

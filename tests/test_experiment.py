@@ -61,11 +61,10 @@ def test_the_stored_config_is_whole_and_plain(run):
     assert job.stored_job(opened).config == config
 
 
-def test_equal_seeds_give_equal_bytes(run):
+def test_equal_seeds_give_equal_bytes(run, same_bytes):
     words = ["gate=attentive", "regularizer=[sample_similarity]"]
     first, second = run(*words, name="a"), run(*words, name="b")
-    for name in ("routing.npz", "history.csv", "metrics.json", "evaluation.npz", "examples.npz", "assignments.npz"):
-        assert (first.path / name).read_bytes() == (second.path / name).read_bytes(), name
+    same_bytes(first.path, second.path)
     other = run(*words, "seed=1", name="c")
     assert (first.path / "routing.npz").read_bytes() != (other.path / "routing.npz").read_bytes()
 
@@ -143,7 +142,7 @@ def test_a_failure_is_recorded_with_its_reason(run, monkeypatch):
 
 
 @pytest.mark.parametrize("steps", [1, 6, 8])
-def test_a_resumed_run_ends_like_an_unbroken_one(run, steps):
+def test_a_resumed_run_ends_like_an_unbroken_one(run, same_bytes, steps):
     """Stopped within an epoch and at an epoch's end; then resumed from what the folder holds."""
     words = ["gate=noisy_top_k", "regularizer=[importance,load]"]
     unbroken = run(*words, name="unbroken")
@@ -154,8 +153,7 @@ def test_a_resumed_run_ends_like_an_unbroken_one(run, steps):
     experiment.run(made, run.opened.path, job.load_data(made.config), resume=True)
     resumed = Run(run.opened.path)
     assert resumed.finished and resumed.status["choices"]["gate"] == "noisy_top_k"
-    for name in ("routing.npz", "history.csv", "metrics.json", "assignments.npz", "config.yaml"):
-        assert (resumed.path / name).read_bytes() == (unbroken.path / name).read_bytes(), name
+    same_bytes(resumed.path, unbroken.path)
 
 
 def test_a_run_without_a_checkpoint_starts_afresh(run):

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -32,6 +33,40 @@ def test_keys_tell_apart_what_decides_the_result():
     assert key("inference=argmax") != key() == key("inference=mixture")
     assert len({key(), key("seed=1"), key("k=2"), key("trainer.lr=2e-3"), key("gate=attentive")}) == 5
     assert key() == key("trainer.precision=float32") != key("trainer.precision=bf16")
+
+
+TASKS = ["recipe=extend", "recipe.tasks=[[5,4],[0,1]]", "experts.count=3"]
+
+
+def test_classes_are_written_once_and_in_order_or_taken_from_the_tasks():
+    plain = job.prepare([])
+    assert plain.config["classes"] is None and "classes" not in plain.left_open
+    assert job.prepare(["classes=[0,1,2,3,4,5,6,7,8,9]"]).key == plain.key
+    some = job.prepare(["classes=[5,1]"])
+    assert some.config["classes"] == [1, 5] and some.key != plain.key
+    tasks = job.prepare(TASKS)
+    assert tasks.config["classes"] == [0, 1, 4, 5] and "classes" in tasks.left_open
+    assert job.prepare([*TASKS, "classes=[0,1,4,5]"]).key == tasks.key
+    data = job.load_data(tasks.config)
+    # tasks in the order in which they are learned
+    assert (data.attributes["task"] == np.isin(data.test.y_N, [0, 1])).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["classes=[10]"], "classes: there is no class 10"),
+        (["classes=[]"], "classes="),
+        (["classes=[-1]"], "classes="),
+        (["dataset=diabetes", "experts=gaussian", "objective=mixture_density", "classes=[0]"], "has no classes"),
+        ([*TASKS, "classes=[0,1]"], "leave classes null"),
+    ],
+    ids=str,
+)
+def test_classes_that_cannot_be(words, reason):
+    with pytest.raises(ConfigError) as error:
+        job.prepare(words)
+    assert reason in str(error.value)
 
 
 def test_a_device_that_is_not_there():

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -49,5 +50,11 @@ def test_a_config_that_was_changed_since_is_refused(folder, tmp_path):
     shutil.copytree(folder, changed)
     text = (changed / "config.yaml").read_text().replace("query: pre", "query: post")
     (changed / "config.yaml").write_text(text)
+    with pytest.raises(RunError, match="config.yaml is not what the run has written"):
+        moe_lab.load(changed).model()
+    # runs of earlier versions have no checksums
+    status = json.loads((changed / "status.json").read_text())
+    del status["checksums"]
+    (changed / "status.json").write_text(json.dumps(status))
     with pytest.raises(RunError, match="does not belong"):
         moe_lab.load(changed).model()

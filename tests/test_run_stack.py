@@ -66,11 +66,10 @@ def test_each_folder_is_what_a_run_alone_leaves(start, tmp_path):
     assert not list(start.home.glob("*.pt"))
 
 
-def test_the_same_stack_gives_the_same_bytes(start):
+def test_the_same_stack_gives_the_same_bytes(start, same_bytes):
     first, second = start(*ARMS_PLAIN, name="a"), start(*ARMS_PLAIN, name="b")
     for one, other in zip(first, second, strict=True):
-        for name in ("routing.npz", "history.csv", "metrics.json", "assignments.npz"):
-            assert (one.path / name).read_bytes() == (other.path / name).read_bytes(), name
+        same_bytes(one.path, other.path)
 
 
 ARMS_PLAIN = [["gate=noisy_top_k", f"seed={seed}"] for seed in (0, 1)]
@@ -90,7 +89,7 @@ class StopAfter(Watch):
 
 
 @pytest.mark.parametrize("steps", [1, 6, 9])
-def test_a_resumed_stack_ends_like_an_unbroken_one(start, steps):
+def test_a_resumed_stack_ends_like_an_unbroken_one(start, same_bytes, steps):
     """One file holds the state of all; a run that ended before the stop keeps its folder untouched."""
     arms = [*ARMS_PLAIN, ["gate=noisy_top_k", "seed=2", "trainer.epochs=2"]]
     unbroken = start(*arms, name="unbroken")
@@ -105,8 +104,7 @@ def test_a_resumed_stack_ends_like_an_unbroken_one(start, steps):
     resumed = start(*arms, name="broken", resume=True)
     for one, other in zip(resumed, unbroken, strict=True):
         assert one.finished
-        for name in ("routing.npz", "history.csv", "metrics.json", "assignments.npz", "config.yaml"):
-            assert (one.path / name).read_bytes() == (other.path / name).read_bytes(), name
+        same_bytes(one.path, other.path)
     assert ((folders[2] / "status.json").read_bytes() == before) == (steps > 8)
     assert not list(home.glob("*.pt"))
 

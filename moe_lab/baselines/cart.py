@@ -65,6 +65,12 @@ class Tree(Experts):
 
     needs_fitting = True
 
+    feature_M: Tensor
+    threshold_M: Tensor
+    children_M2: Tensor
+    log_probs_MC: Tensor
+    depth: Tensor
+
     def __init__(self, classes: int, options: Config, smoothing: float) -> None:
         nn.Module.__init__(self)
         self.count = 1

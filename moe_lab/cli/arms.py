@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from moe_lab.reports import ArmsReport
 
 
+def say_left_out(found: "ArmsReport") -> None:
+    """On stderr: the runs that are not in the report, and why."""
+    for reason in found.left_out:
+        echo(f"moe-lab: left out: {reason}", err=True)
+
+
 def show_arms(found: "ArmsReport", form: Format) -> None:
     """The arms with their numbers, as many as fit, and in words which is best; in other forms a row a run."""
     from rich.console import Console

@@ -1,13 +1,17 @@
 """`moe-lab data`: which data sets there are, where their files lie, and whether they are sound."""
 
 import re
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moe_lab.cli.completion import complete_dataset
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import ConfigDir, Format, FormatOption, Words
+
+if TYPE_CHECKING:
+    from moe_lab.data.dataset import Dataset
 
 EXAMPLES = """
 Examples:
@@ -49,7 +53,7 @@ def check(name: Name, words: Words = None, form: FormatOption = Format.table, co
     show(_dataset(name, words, config_dir).check(), ["file", "source", "found"], form, empty="")
 
 
-def _dataset(name: str, words: list[str] | None, config_dir):
+def _dataset(name: str, words: list[str] | None, config_dir: Path | None) -> "Dataset":
     from moe_lab.config.build import build
     from moe_lab.config.check import check as check_config
     from moe_lab.config.compose import compose

@@ -46,7 +46,7 @@ def list_parts(
     from moe_lab.config.sources import open_sources
     from moe_lab.errors import ConfigError
 
-    if group not in (None, *open_sources(config_dir).groups):
+    if group is not None and group not in open_sources(config_dir).groups:
         names = ["metric", *open_sources(config_dir).groups]
         raise ConfigError(f"no group named '{group}'.{did_you_mean(group, names)}{there_are(names)}")
     rows = catalog(group, config_dir, plugin or ())

@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import typer
 
@@ -13,8 +13,8 @@ from moe_lab.cli.terminal import echo
 from moe_lab.config.messages import one_line
 from moe_lab.errors import UserError
 
-#: what Typer raises for a misspelt command or option; it is public by its subclasses only
-ClickException = typer.BadParameter.__mro__[2]
+#: what Typer raises for a misspelt command or option; it is public by its subclasses only, of which this is one
+ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
 
 #: characters of a message
 LONGEST = 2000

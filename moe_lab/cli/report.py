@@ -44,7 +44,7 @@ def report(
 
     The report of one run or one sweep goes into its folder, that of other runs into a fresh folder of --runs.
     """
-    from moe_lab.cli.arms import show_arms
+    from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.errors import RunError
     from moe_lab.reports import ArmsReport, write_run_report
     from moe_lab.store.folders import claim_report
@@ -59,6 +59,7 @@ def report(
         sweep = paths[0] if len(paths) == 1 and _is_sweep(paths[0]) and out is None else None
         page = of_arms.write(lambda: sweep or claim_report(out, runs))
         show_arms(of_arms, form)
+        say_left_out(of_arms)
     echo(page, err=form is not Format.table)
 
 

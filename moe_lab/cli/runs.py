@@ -1,11 +1,15 @@
 """`moe-lab runs`: what there is."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, Format, FormatOption
+
+if TYPE_CHECKING:
+    from moe_lab.store.run import Run
 
 EXAMPLES = """
 Examples:
@@ -30,6 +34,8 @@ LABELS = {
     "choices": "choices",
 }
 WIDE = 100
+#: of a run whose status cannot be read
+UNREADABLE = "unreadable"
 
 
 def runs(
@@ -54,10 +60,31 @@ def runs(
         rows = ordered(rows, sort)
     for row in rows:
         del row["options"]
+    if form is Format.table:
+        _say_once(rows)
     columns = list(dict.fromkeys(["run", "status", "choices", *LABELS, *(name for row in rows for name in row)]))
     which = f" with {' '.join(filters)}" if filters else ""
     empty = f"no runs in {path}{which}" + ("" if filters else ": start one with `moe-lab train`")
     show(rows, columns, form, empty=empty, labels=_labels(rows))
+
+
+def _say_once(rows: list[dict[str, Any]]) -> None:
+    """Choices that all of several runs made are said above the table, and not again in every row."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from moe_lab.cli.tables import text
+
+    made = [row["choices"] for row in rows if row["status"] != UNREADABLE]
+    if len(made) < 2:
+        return
+    shared = {name: value for name, value in made[0].items() if all(one.get(name) == value for one in made)}
+    if not shared:
+        return
+    for choices in made:
+        for name in shared:
+            del choices[name]
+    Console().print(Text(f"all of them: {text(shared)}"))
 
 
 def _split(words: list[str]) -> tuple[Path, list[str]]:
@@ -89,14 +116,15 @@ def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
     return {name: label for name, label in LABELS.items() if name not in left_out}
 
 
-def _row(run, path: Path) -> dict[str, Any]:
+def _row(run: "Run", path: Path) -> dict[str, Any]:
     from moe_lab.errors import RunError
 
     name = str(run.path.relative_to(path))
     try:
         status = run.status
-    except RunError:
-        return {"run": name, "status": "unreadable", "choices": {}, "options": {}}
+    except RunError as error:
+        echo(f"moe-lab: {error}", err=True)
+        return {"run": name, "status": UNREADABLE, "choices": {}, "options": {}}
     return {
         "run": name,
         "status": status["status"],

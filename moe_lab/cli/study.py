@@ -1,8 +1,9 @@
 """`moe-lab study`: a published table as a sweep, and its numbers beside the published ones."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +14,8 @@ from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, Ru
 if TYPE_CHECKING:
     from moe_lab.store.run import Run
     from moe_lab.sweeps.launcher import Launcher
-    from moe_lab.sweeps.study import Study, Trial
+    from moe_lab.sweeps.study import Settings, Study, Trial
+    from moe_lab.sweeps.study_table import Line
 
 EXAMPLES = """
 Examples:
@@ -29,7 +31,12 @@ The same words go on where an earlier call was stopped.
 
 
 def study(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="`moe-lab list study`", autocompletion=complete_study)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="One of those that `moe-lab list study` shows.", autocompletion=complete_study
+        ),
+    ],
     words: Words = None,
     runs: RunsFolder = RUNS,
     folder_name: Annotated[
@@ -76,7 +83,7 @@ def study(
     if fair:
         trials = tuning(asked, parts)
         _train(trials, asked, folder, launcher, quiet)
-        settings = with_teachers(asked, tuned_settings(trials, _runs(folder, trials)))
+        settings: Settings = with_teachers(asked, tuned_settings(trials, _runs(folder, trials)))
     else:
         settings = published_settings(asked)
     trials, teaching = reported(asked, settings, parts), teachers(asked, settings, parts)
@@ -107,8 +114,12 @@ def study(
 def _list(trials: "Sequence[Trial]", asked: "Study", form: Format) -> None:
     from moe_lab.cli.tables import show
 
-    rows = [{"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed} for one in trials]
-    show(rows, ["arm", "setting", "seed"], form, empty="")
+    if form is Format.table:
+        settings = Counter((one.arm, " ".join(one.setting)) for one in trials)
+        rows: list[dict[str, Any]] = [{"arm": arm, "setting": words, "runs": n} for (arm, words), n in settings.items()]
+    else:
+        rows = [{"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed} for one in trials]
+    show(rows, list(rows[0]), form, empty="")
     arms = asked.arms if asked.protocol == "fair" else {name: arm for name, arm in asked.arms.items() if arm.teacher}
     then = f", then {', '.join(arms)} over {asked.seeds} seeds" if arms else ""
     echo(f"{len(trials)} runs{then}; nothing has been written", err=form is not Format.table)
@@ -141,7 +152,9 @@ def _runs(folder: Path, trials: "Sequence[Trial]") -> "dict[str, Run]":
     return {trial.job.name: Run(SweepFolder(folder).job(trial.job.name)) for trial in trials}
 
 
-def _write(asked: "Study", trials: "Sequence[Trial]", folder: Path, command: list[str]) -> tuple[list, list]:
+def _write(
+    asked: "Study", trials: "Sequence[Trial]", folder: Path, command: list[str]
+) -> "tuple[list[Line], list[Line]]":
     """study.md, study.csv and study.json, from the runs' own files."""
     import shlex
 

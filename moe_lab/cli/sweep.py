@@ -69,9 +69,12 @@ def sweep(
     there = SweepFolder(target) if target is not None and (resume or target.exists()) and not again else None
     if resume is None and not of_jobs:
         raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
-    plans = None if resume else how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict)
-    made = SweepFolder(resume).read_plan(plugins) if plans is None else next(plans)
-    if there is not None and resume is None:
+    if resume is not None:
+        plans, made = None, SweepFolder(resume).read_plan(plugins)
+    else:
+        plans = how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict)
+        made = next(plans)
+    if there is not None and resume is None and not there.without_plan:
         made = there.read_plan(plugins).extended(made)
     _say_what_is_left_out(made, quiet)
     if dry_run:
@@ -81,8 +84,9 @@ def sweep(
     with stop_asked() as stop:
         try:
             watch = sweep_watch(quiet)
-            options = {"watch": watch, "stop_asked": stop, "fail_fast": fail_fast}
-            outcomes, said = run_plans(made, plans, folder, how.launcher, **options)
+            outcomes, said = run_plans(
+                made, plans, folder, how.launcher, watch=watch, stop_asked=stop, fail_fast=fail_fast
+            )
         except KeyboardInterrupt:
             echo(f"moe-lab: stopped; go on with `moe-lab sweep --resume {folder}`", err=True)
             raise typer.Exit(130) from None
@@ -99,14 +103,18 @@ def sweep(
 
 
 def _claim(runs: Path, name: str | None, again: bool) -> Path:
-    """A fresh folder; with ``--again`` NAME_2, NAME_3 ... where NAME is taken."""
-    from itertools import count
+    """A fresh folder; with ``--again`` NAME_2, NAME_3 ... where NAME is taken. That of another sweep of this name which
+    has begun in the meantime, to be told who is at it."""
+    from moe_lab.store.folders import Taken, claim
+    from moe_lab.sweeps.folder import SweepFolder
 
-    from moe_lab.store.folders import claim
-
-    if name is not None and again:
-        name = next(one for n in count(1) if not (runs / (one := name if n == 1 else f"{name}_{n}")).exists())
-    return claim(runs, name)
+    try:
+        return claim(runs, name, numbered=again)
+    except Taken:
+        there = SweepFolder(runs / name) if name else None
+        if there is not None and (there.has_plan or there.without_plan):
+            return there.path
+        raise
 
 
 def _say_what_is_left_out(made: "Plan", quiet: bool) -> None:
@@ -147,7 +155,7 @@ def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
 
 def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format) -> None:
     """The report, the arms, and what went wrong; the exit code says whether anything did."""
-    from moe_lab.cli.arms import show_arms
+    from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.reports import ArmsReport
     from moe_lab.store.run import find_runs
 
@@ -161,6 +169,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
         echo(f"sweep   {folder}", err=form is not Format.table)
         if page is not None:
             echo(f"report  {page}", err=form is not Format.table)
+    say_left_out(found)
     for one in (one for one in bad if one.state != "planned"):
         echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
     if bad:

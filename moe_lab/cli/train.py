@@ -1,13 +1,17 @@
 """`moe-lab train`: one run."""
 
+import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins
 from moe_lab.errors import ConfigError, RunError, UserError
+
+if TYPE_CHECKING:
+    from moe_lab.store.run import Run
 
 EXAMPLES = """
 Examples:
@@ -47,6 +51,7 @@ def train(
     from moe_lab.cli.summary import print_summary
     from moe_lab.run_writer import RunWriter
     from moe_lab.signals import stop_asked
+    from moe_lab.store.claim import CLAIM, claimed
     from moe_lab.store.folders import check_name, claim
     from moe_lab.store.run import Run
     from moe_lab.training.watch import Diverged, Stopped
@@ -64,7 +69,10 @@ def train(
         made = job.prepare(words or [], config_dir, plugins)
     data = job.load_data(made.config)
     folder = resume if resume is not None else claim(runs, name)
-    with stop_asked() as stop:
+    with claimed(folder / CLAIM), stop_asked() as stop:
+        if resume is not None:
+            # whoever held it until now may have brought it to its end
+            _unfinished(Run(resume))
         try:
             with progress(quiet) as watch:
                 going_on = resume is not None
@@ -75,7 +83,10 @@ def train(
         except Stopped as error:
             echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
             raise typer.Exit(stop.exit_code) from None
-        except (UserError, KeyboardInterrupt):
+        except KeyboardInterrupt:
+            echo(f"moe-lab: {folder} stopped; go on with `moe-lab train --resume {folder}`", err=True)
+            raise typer.Exit(130) from None
+        except UserError:
             raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -91,17 +102,22 @@ def train(
         print_summary(run, page)
 
 
-def _unfinished(run):
-    """Raises RunError for a run that has ended as it should, or that somebody is still at."""
+def _unfinished(run: "Run") -> "Run":
+    """Raises RunError for a run that has ended as it should, or that somebody on this machine is still at; of other
+    machines its claim tells."""
     status = run.status["status"]
     if status in ("finished", "diverged"):
-        raise RunError(f"{run.path} is {status}: repeat or vary it with `moe-lab train --from {run.path} KEY=VALUE`")
-    if status == "running":
+        unreported = status == "finished" and not (run.path / "report.html").exists()
+        report = f"write its report with `moe-lab report {run.path}`, or " if unreported else ""
+        raise RunError(
+            f"{run.path} is {status}: {report}repeat or vary it with `moe-lab train --from {run.path} KEY=VALUE`"
+        )
+    if status == "running" and run.status.get("host") == socket.gethostname():
         raise RunError(f"{run.path} is in use by process {run.status['pid']} on {run.status['host']}")
     return run
 
 
-def _report(run) -> Path:
+def _report(run: "Run") -> Path:
     from moe_lab.reports import write_run_report
 
     return write_run_report(run)

@@ -20,7 +20,7 @@ def build(node: dict[str, Any], *positional: Any) -> Any:
     return _build(node, positional, "")
 
 
-def class_of(node: dict[str, Any]) -> type:
+def class_of(node: dict[str, Any]) -> type[Any]:
     """The class that a checked node names."""
     return find_class(node["_target_"], "", loaded_plugins())
 

@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from moe_lab.config.explain import Choices, Config, explain, leaves
 from moe_lab.config.messages import cut
 from moe_lab.config.sources import Sources, open_sources
-from moe_lab.config.words import EXAMPLE, LONGEST, Word, unreadable, vet
+from moe_lab.config.words import EXAMPLE, LONGEST, Kind, Word, unreadable, vet
 from moe_lab.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
     from hydra.core.override_parser.types import Override
 
 MISSING = "???"
@@ -87,7 +88,8 @@ def parse(text: str) -> Word:
     from hydra.core.override_parser.types import OverrideType, ValueType
 
     override = _override(text)
-    kind = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}.get(override.type, "add")
+    kinds: dict[OverrideType | None, Kind] = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}
+    kind = kinds.get(override.type, "add")
     several = override.value_type not in (None, ValueType.ELEMENT)
     value = None if several else override.value()
     return Word(text, override.key_or_group, value, kind, override.package, several)
@@ -111,7 +113,7 @@ def expand(text: str, sources: Sources) -> list[str]:
             "and an interval sweeper=optuna"
         )
     found = override.value()
-    if isinstance(found, RangeSweep):
+    if isinstance(found, RangeSweep) and found.start is not None and found.stop is not None:
         step, width = found.step, found.stop - found.start
         if step == 0 or not width / step <= MOST_VALUES:
             raise ConfigError(f"{text}: has more than {MOST_VALUES} values")
@@ -135,16 +137,18 @@ class Interval:
 
 def interval(text: str) -> Interval | None:
     """The interval that a word stands for in Hydra's sweep grammar; None where it is another word."""
+    from hydra.core.override_parser.types import IntervalSweep
+
     override = _override(text)
-    if not override.is_interval_sweep():
+    found = override.value() if override.is_interval_sweep() else None
+    if not isinstance(found, IntervalSweep) or found.start is None or found.end is None:
         return None
-    found = override.value()
     whole = isinstance(found.start, int) and isinstance(found.end, int)
     return Interval(text, override.key_or_group, found.start, found.end, "log" in found.tags, whole)
 
 
 class _Options:
-    """What Hydra's ``glob`` asks for: the options of a group."""
+    """What Hydra's ``glob`` asks a loader of configs for: the options of a group."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -164,7 +168,7 @@ def _override(text: str, loader: _Options | None = None) -> "Override":
     if len(text) > LONGEST:
         raise ConfigError(f"'{cut(text)}' has {len(text)} characters: a word has at most {LONGEST}")
     try:
-        [override] = OverridesParser.create(loader).parse_overrides([text])
+        [override] = OverridesParser.create(cast("ConfigLoader", loader)).parse_overrides([text])
     except (HydraException, ValueError, RecursionError) as error:
         if _wants_full_error():
             raise
@@ -176,13 +180,15 @@ def _override(text: str, loader: _Options | None = None) -> "Override":
 @contextmanager
 def _hydra(sources: Sources) -> Iterator[None]:
     """Hydra over the built-in folder, whatever else the process does with Hydra."""
-    from hydra import initialize_config_dir
+    from hydra import __version__, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    # Hydra 1.3 wants to be told which behaviour is meant, later ones want not to be
+    meant = {"version_base": "1.3"} if __version__.startswith("1.3.") else {}
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(sources.folders[0]), job_name="moe_lab", version_base="1.3"):
+        with initialize_config_dir(str(sources.folders[0]), job_name="moe_lab", **meant):
             yield
     finally:
         GlobalHydra.instance().hydra = outer
@@ -201,7 +207,7 @@ def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config,
     chosen = composed.hydra.runtime.choices
     with open_dict(composed):
         del composed["hydra"]
-    config = OmegaConf.to_container(composed, resolve=True)
+    config = cast(Config, OmegaConf.to_container(composed, resolve=True))
     config |= {mapping: dict(sorted(config[mapping].items())) for mapping in sources.mappings}
     single = {group: chosen[group] for group in sources.groups if group in chosen and group not in sources.several}
     several = {group: list(config[mapping]) for mapping, group in sources.mappings.items()}

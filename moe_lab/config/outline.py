@@ -72,7 +72,8 @@ def _read(
 ) -> tuple[dict[str, tuple[Any, str]], frozenset[str], dict[str, list[str]]]:
     """Keys with their defaults, groups, and what the options choose in other groups."""
     found: list[_Choice] = [("", "config", "")]
-    defaults, along = {}, {}
+    defaults: dict[str, tuple[Any, str]] = {}
+    along: dict[str, list[str]] = {}
     for group, option, place in found:
         if option is None or (group and option not in sources.options(group)):
             continue
@@ -117,7 +118,7 @@ def _lists(options: list[str], typed: str) -> list[str]:
 def _known(default: Any, target: str, name: str) -> list[Any]:
     if isinstance(default, bool):
         return [True, False]
-    known = _literals(target).get(name, [])
+    known = _literals(target).get(name, ())
     return list(dict.fromkeys([*known, default] if default is None or not known else known))
 
 
@@ -130,13 +131,16 @@ def _literals(target: str) -> dict[str, tuple[Any, ...]]:
     tree = ast.parse(file.read_text()).body
     imports = (item for item in tree if isinstance(item, ast.ImportFrom))
     known = {alias.name: f"{item.module}.{alias.name}" for item in imports for alias in item.names}
-    found = {}
+    found: dict[str, tuple[Any, ...]] = {}
     for node in tree:
         if isinstance(node, ast.ClassDef) and node.name == name:
             for base in node.bases:
                 if isinstance(base, ast.Name):
                     found |= _literals(known.get(base.id, f"{module}.{base.id}"))
-            hints = {item.target.id: item.annotation for item in node.body if isinstance(item, ast.AnnAssign)}
+            annotated = [item for item in node.body if isinstance(item, ast.AnnAssign)]
+            hints: dict[str, ast.expr | None] = {
+                item.target.id: item.annotation for item in annotated if isinstance(item.target, ast.Name)
+            }
             inits = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
             hints |= {one.arg: one.annotation for init in inits for one in init.args.kwonlyargs}
             found |= {option: _literal(hint) for option, hint in hints.items() if hint is not None}

@@ -29,9 +29,8 @@ _PLAIN_WORDS = {
 @cache
 def hints(cls: type) -> dict[str, Any]:
     """Option -> type hint, for every keyword-only argument of the class."""
-    known = get_type_hints(cls.__init__, include_extras=True)
-    arguments = inspect.signature(cls.__init__).parameters.values()
-    return {one.name: known.get(one.name) for one in arguments if one.kind is one.KEYWORD_ONLY}
+    known = get_type_hints(inspect.getattr_static(cls, "__init__"), include_extras=True)
+    return {one.name: known.get(one.name) for one in _options(cls)}
 
 
 def typed(cls: type, options: dict[str, Any], where: str) -> dict[str, Any]:
@@ -76,13 +75,19 @@ def _model(cls: type) -> "type[BaseModel]":
 
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     required = _required(cls)
-    fields = {name: (_schema(hint, cls, name), ... if name in required else None) for name, hint in hints(cls).items()}
+    fields: dict[str, Any] = {
+        name: (_schema(hint, cls, name), ... if name in required else None) for name, hint in hints(cls).items()
+    }
     return create_model(cls.__name__, __config__=config, **fields)
 
 
 def _required(cls: type) -> set[str]:
-    arguments = inspect.signature(cls.__init__).parameters.values()
-    return {one.name for one in arguments if one.kind is one.KEYWORD_ONLY and one.default is one.empty}
+    return {one.name for one in _options(cls) if one.default is one.empty}
+
+
+def _options(cls: type) -> list[inspect.Parameter]:
+    parameters = inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values()
+    return [one for one in parameters if one.kind is one.KEYWORD_ONLY]
 
 
 def _schema(hint: Any, cls: type, name: str) -> Any:

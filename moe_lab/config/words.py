@@ -9,6 +9,7 @@ from moe_lab.config.messages import cut, did_you_mean, shown, there_are
 from moe_lab.config.sources import OF_A_SWEEP, OF_NO_RUN, Sources
 from moe_lab.errors import ConfigError
 
+Kind = Literal["set", "add", "delete"]
 EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"
 #: characters of a word; a path has at most 4096
 LONGEST = 8192
@@ -25,7 +26,7 @@ class Word:
     text: str
     key: str
     value: Any
-    kind: Literal["set", "add", "delete"] = "set"
+    kind: Kind = "set"
     package: str | None = None
     holds_several: bool = False
 

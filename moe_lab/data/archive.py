@@ -100,8 +100,9 @@ def members(archive: Path, names: Container[str]) -> Iterator[tuple[str, bytes]]
     """Name and bytes of those plain files of a .tar.gz; nothing is written to the places that it names."""
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:
-            if member.isreg() and member.name in names and member.size <= MEMBER_BYTES:
-                yield member.name, tar.extractfile(member).read()
+            wanted = member.isreg() and member.name in names and member.size <= MEMBER_BYTES
+            if wanted and (content := tar.extractfile(member)) is not None:
+                yield member.name, content.read()
 
 
 def md5_of(content: bytes) -> str:

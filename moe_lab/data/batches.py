@@ -32,7 +32,7 @@ class _StoredType:
         if text != b"u1":
             raise pickle.UnpicklingError(f"expected arrays of unsigned bytes, found the type {text!r}")
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         pass
 
 
@@ -42,7 +42,7 @@ class _StoredArray:
     def __init__(self, kind: type, shape: tuple[int, ...], code: bytes) -> None:
         self.values = np.empty(0, dtype=np.uint8)
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, _, by_columns, content = state
         self.values = np.frombuffer(content, dtype=np.uint8).reshape(shape, order="F" if by_columns else "C")
 

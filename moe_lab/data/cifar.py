@@ -1,6 +1,7 @@
 """CIFAR-10 and CIFAR-100."""
 
 from abc import abstractmethod
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -68,11 +69,11 @@ class CifarImages(Dataset):
         test_ND, test_labels = self._part((self.test_file,))
         y_N, y_test_N = labels["class"], test_labels["class"]
         train, validation = self.split_rows(y_N)
-        scale = {"largest": 255, "mean": self.mean, "sd": self.sd}
+        split = partial(image_split, largest=255, mean=self.mean, sd=self.sd)
         return Data(
-            train=image_split(image_ND, y_N, train, **scale),
-            validation=image_split(image_ND, y_N, validation, **scale),
-            test=image_split(test_ND, y_test_N, np.arange(len(y_test_N)), **scale),
+            train=split(image_ND, y_N, train),
+            validation=split(image_ND, y_N, validation),
+            test=split(test_ND, y_test_N, np.arange(len(y_test_N))),
             shape=self.shape,
             class_names=self._class_names(),
             attributes=test_labels | image_columns(test_ND.reshape(-1, *self.shape), 255),

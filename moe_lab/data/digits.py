@@ -1,6 +1,7 @@
 """scikit-learn's digits."""
 
 import hashlib
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,11 +41,11 @@ class Digits(Dataset):
         image_NHW, y_N = self._read()
         rest, test = stratified(y_N, TEST_SHARE, 0, "digits/test")
         train, validation = (rest[rows] for rows in self.split_rows(y_N[rest]))
-        scale = {"largest": LARGEST_PIXEL, "mean": self.mean, "sd": self.sd}
+        split = partial(image_split, largest=LARGEST_PIXEL, mean=self.mean, sd=self.sd)
         return Data(
-            train=image_split(image_NHW, y_N, train, **scale),
-            validation=image_split(image_NHW, y_N, validation, **scale),
-            test=image_split(image_NHW, y_N, test, **scale),
+            train=split(image_NHW, y_N, train),
+            validation=split(image_NHW, y_N, validation),
+            test=split(image_NHW, y_N, test),
             shape=self.shape,
             class_names=self.class_names,
             attributes={"class": y_N[test].astype(np.int64), **image_columns(image_NHW[test], LARGEST_PIXEL)},
@@ -63,8 +64,10 @@ class Digits(Dataset):
     def _read(self) -> tuple[np.ndarray, np.ndarray]:
         """From the file that load_digits reads, without importing scikit-learn, which takes longer than the training
         of a small run."""
-        file = Path(find_spec("sklearn").submodule_search_locations[0]) / FILE
-        rows_ND = np.loadtxt(file, delimiter=",", dtype=np.uint8) if file.exists() else np.zeros((0, 65), np.uint8)
+        spec = find_spec("sklearn")
+        places = [] if spec is None else spec.submodule_search_locations or []
+        file = next((file for file in (Path(place) / FILE for place in places) if file.exists()), None)
+        rows_ND = np.zeros((0, 65), np.uint8) if file is None else np.loadtxt(file, delimiter=",", dtype=np.uint8)
         image_NHW, y_N = rows_ND[:, :-1].reshape(-1, 8, 8), rows_ND[:, -1]
         found = hashlib.md5(image_NHW.tobytes() + y_N.tobytes(), usedforsecurity=False).hexdigest()
         if found != MD5:

@@ -1,6 +1,7 @@
 """MNIST and what comes in its files' format."""
 
 from abc import abstractmethod
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -54,20 +55,24 @@ class IdxImages(Dataset):
         y_train_N, y_test_N = source.read(TRAIN_LABELS), source.read(TEST_LABELS)
         kept = self.kept_rows(y_train_N)
         train, validation = (kept[rows] for rows in self.split_rows(y_train_N[kept]))
-        test = np.arange(len(y_test_N))
-        scale = {"largest": 255, "mean": self.mean, "sd": self.sd}
+        test = self.test_rows(y_test_N)
+        split = partial(image_split, largest=255, mean=self.mean, sd=self.sd)
         image_NHW, test_NHW = source.read(TRAIN_IMAGES), source.read(TEST_IMAGES)
         return Data(
-            train=image_split(image_NHW, y_train_N, train, **scale),
-            validation=image_split(image_NHW, y_train_N, validation, **scale),
-            test=image_split(test_NHW, y_test_N, test, **scale),
+            train=split(image_NHW, y_train_N, train),
+            validation=split(image_NHW, y_train_N, validation),
+            test=split(test_NHW, y_test_N, test),
             shape=self.shape,
             class_names=self.class_names,
-            attributes={"class": y_test_N.astype(np.int64), **image_columns(test_NHW, 255)},
+            attributes={"class": y_test_N[test].astype(np.int64), **image_columns(test_NHW[test], 255)},
         )
 
     def kept_rows(self, y_N: np.ndarray) -> np.ndarray:
         """Rows of the training part that are used, given its labels: all, unless a subclass says otherwise."""
+        return np.arange(len(y_N))
+
+    def test_rows(self, y_N: np.ndarray) -> np.ndarray:
+        """Rows of the test part that are used, given its labels: all, unless a subclass says otherwise."""
         return np.arange(len(y_N))
 
     def check(self) -> list[dict[str, str]]:
@@ -78,8 +83,7 @@ class IdxImages(Dataset):
 
     def _row(self, file: str) -> dict[str, str]:
         source = self.source
-        shape = source.read(file).shape
-        path = source.find(file)
+        path, shape = source.found(file), source.read(file).shape
         sizes = " x ".join(map(str, shape))
         return {"file": str(path), "source": source.place(path), "found": f"{sizes} bytes, md5 {self.md5s[file]}"}
 

@@ -108,7 +108,7 @@ def read_features(file: NpzFile, key: str) -> np.ndarray:
     """x as (N, D) in float32, or in float64 where float32 would lose digits. Raises DataError on NaN and infinities."""
     x_N = file.read(key)
     wide = np.promote_types(x_N.dtype, np.float32).itemsize > 4
-    x_ND = x_N.astype(np.float64 if wide else np.float32, order="C", copy=False).reshape(len(x_N), -1)
+    x_ND: np.ndarray = x_N.astype(np.float64 if wide else np.float32, order="C", copy=False).reshape(len(x_N), -1)
     # comparing the extremes finds NaN too, without a mask as large as the array
     if not (x_ND.min() >= -LARGEST and x_ND.max() <= LARGEST):
         bad_N = ~(np.abs(x_ND) <= LARGEST).all(axis=1)

@@ -33,13 +33,17 @@ class IdxSource(FileSource):
 
     def read(self, file: str) -> np.ndarray:
         """The checked array of a file. Raises DataError where it is missing or not what it should be."""
-        path, md5 = self.find(file), self.md5s[file]
+        return read_idx(self.found(file), self.md5s[file], f"run {self.command} to get a good copy")
+
+    def found(self, file: str) -> Path:
+        """Where it lies. Raises DataError where it is missing."""
+        path = self.find(file)
         if path is None:
             raise DataError(
-                f"{self.folder / file} is missing: expected that file, raw or .gz (md5 {md5}), found none; "
+                f"{self.folder / file} is missing: expected that file, raw or .gz (md5 {self.md5s[file]}), found none; "
                 f"run {self.command} to get it"
             )
-        return read_idx(path, md5, f"run {self.command} to get a good copy")
+        return path
 
     def verify(self, file: str, path: Path, remedy: str) -> None:
         read_idx(path, self.md5s[file], remedy)

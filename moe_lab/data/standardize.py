@@ -45,14 +45,17 @@ def regression_data(
     x_scale = None if input_name is None else Scale(input_name, train.x_ND.mean().item(), _sd(train.x_ND))
     standardize_by(train, splits)
     mean, sd = standardize_target_by(train, splits)
-    name, names, component_N = truth or (None, (), None)
+    target = Target(target_name, mean, sd) if truth is None else Target(target_name, mean, sd, *truth[:2])
+    train, validation, test = (replace(split, x_ND=split.x_ND.float(), y_N=split.y_N.float()) for split in splits)
     return Data(
-        *(replace(split, x_ND=split.x_ND.float(), y_N=split.y_N.float()) for split in splits),
+        train,
+        validation,
+        test,
         shape=x_ND.shape[1:],
         class_names=(),
-        attributes={} if name is None else {name: component_N[test_rows].astype(np.int64)},
-        target=Target(target_name, mean, sd, name, names),
-        truth=name,
+        attributes={} if truth is None else {truth[0]: truth[2][test_rows].astype(np.int64)},
+        target=target,
+        truth=None if truth is None else truth[0],
         input=x_scale,
     )
 

@@ -1,5 +1,7 @@
 """Experts that give a Gaussian density of a number."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +18,9 @@ class _GaussianExperts(Experts):
 
     task = "regression"
 
-    def __init__(self, count: int, network, hidden_features: int | None, least_sd: float) -> None:
+    def __init__(
+        self, count: int, network: Callable[[], nn.Module], hidden_features: int | None, least_sd: float
+    ) -> None:
         super().__init__(count, network, hidden_features)
         self.least_sd_11 = hyper(least_sd, 2)
 

@@ -1,7 +1,5 @@
 """DSelect-k: k experts chosen by bits that move smoothly from 0 to 1."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -38,7 +36,7 @@ class DSelectK(Gate):
     rows_sum_to_one = True
     gives_logits = False
     selects_k = False
-    extras: ClassVar[frozenset[str]] = frozenset({"selector_entropy"})
+    extras = frozenset({"selector_entropy"})
 
     def __init__(
         self,

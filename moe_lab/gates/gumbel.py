@@ -4,11 +4,12 @@ import torch
 from torch import Tensor
 
 from moe_lab.choice import one_hot
+from moe_lab.gate_steps import Score
 from moe_lab.layers import hyper
 from moe_lab.noise import Noise
-from moe_lab.parts import Combine, Gate, Score, Sizes
+from moe_lab.parts import Combine, Gate, Sizes
 from moe_lab.ranges import Count, Positive
-from moe_lab.routing import Routing
+from moe_lab.routing import Routing, given
 
 
 class Gumbel(Gate):
@@ -56,6 +57,7 @@ class Gumbel(Gate):
 
     def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
         """The arg-max of the others."""
-        logits_BE = routing.logits_BE.masked_fill(one_hot(expert, routing.logits_BE), -torch.inf)
+        with_it_BE = given(routing.logits_BE, "logits_BE")
+        logits_BE = with_it_BE.masked_fill(one_hot(expert, with_it_BE), -torch.inf)
         hard_BE = torch.zeros_like(logits_BE).scatter(-1, logits_BE.argmax(-1, keepdim=True), 1.0)
         return Routing(logits_BE.softmax(-1), hard_BE, hard_BE > 0, hard_BE.log(), logits_BE)

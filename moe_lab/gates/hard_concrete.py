@@ -5,9 +5,10 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn import functional
 
+from moe_lab.gate_steps import Score
 from moe_lab.layers import hyper
 from moe_lab.noise import Noise
-from moe_lab.parts import Combine, Gate, Score, Sizes
+from moe_lab.parts import Combine, Gate, Sizes
 from moe_lab.ranges import Positive, Range
 from moe_lab.routing import Routing
 

@@ -9,7 +9,7 @@ from moe_lab.layers import hyper
 from moe_lab.noise import Noise
 from moe_lab.parts import Combine, Gate, Sizes
 from moe_lab.ranges import Positive
-from moe_lab.routing import Routing
+from moe_lab.routing import Routing, given
 
 LN2 = math.log(2)
 
@@ -45,7 +45,7 @@ class Loudest(Gate):
         return range(self.sizes.experts, self.sizes.experts + 1)
 
     def forward(self, x_BD: Tensor, log_probs_BEC: Tensor | None, noise: Noise) -> Routing:
-        entropy_BE = torch.special.entr(log_probs_BEC.detach().exp()).sum(-1) / LN2
+        entropy_BE = torch.special.entr(given(log_probs_BEC, "log_probs_BEC").detach().exp()).sum(-1) / LN2
         log_weights_BE = (-entropy_BE / self.temperature_11).log_softmax(-1)
         weights_BE = log_weights_BE.exp()
         extras = {"expert_entropy_BE": entropy_BE}

@@ -7,7 +7,7 @@ perfectly), and there is no value.
 
 import numpy as np
 
-from moe_lab.metrics import formulas
+from moe_lab import partitions
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.balance import COLLAPSE_SHARE, top_expert_share
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
@@ -42,7 +42,10 @@ def adjusted_mutual_information(arrays: RunArrays) -> float:
 @metric(unit="ratio", low="-1/2", high="1", better="higher", source="Hubert and Arabie 1985")
 def adjusted_rand_index(arrays: RunArrays) -> float:
     """Pairs of samples that experts and classes join alike, corrected for chance: 0 is chance, 1 the same partition."""
-    return formulas.adjusted_rand_index(_table(arrays))
+    try:
+        return partitions.adjusted_rand_index(_table(arrays))
+    except ValueError as trivial:
+        raise Undefined(str(trivial)) from None
 
 
 @metric(

@@ -16,6 +16,7 @@ from moe_lab.errors import RunError
 from moe_lab.metrics.formulas import weighted_table
 from moe_lab.metrics.layout import COST, LAYOUTS, SCALE, check_arrays, task_of
 from moe_lab.metrics.stored import Arrays, History, InFolder, InMemory, Stored
+from moe_lab.partitions import table_of
 from moe_lab.store.run import Run
 from moe_lab.tasks import Task
 
@@ -61,12 +62,14 @@ class RunArrays(ABC):
     def _taken(routing: Arrays, evaluation: Arrays, source: Stored) -> "ClassArrays | NumberArrays":
         check_arrays(routing, evaluation)
         task = task_of(routing)
-        arrays = {f"{name}_{axes}": routing.get(name) for name, (axes, _) in LAYOUTS[task].items()}
+        # their types are those that check_arrays has found
+        arrays: dict[str, Any] = {f"{name}_{axes}": routing.get(name) for name, (axes, _) in LAYOUTS[task].items()}
         arrays |= {"source": source, **{name: int(evaluation[name]) for name in COST}}
         if task == "classification":
             return ClassArrays(**arrays)
         names = tuple(str(name) for name in evaluation["component_names"]) if "component" in routing else ()
-        return NumberArrays(**arrays, **{name: float(evaluation[name]) for name in SCALE}, component_names=names)
+        arrays |= {name: float(evaluation[name]) for name in SCALE}
+        return NumberArrays(**arrays, component_names=names)
 
     @staticmethod
     def from_run(run: Run) -> "ClassArrays | NumberArrays":
@@ -124,7 +127,7 @@ class RunArrays(ABC):
     @cached_property
     def routed_N(self) -> np.ndarray:
         """Whether any expert got the sample: its row of weights is not all zero."""
-        return (self.weights_NE > 0).any(1)
+        return np.any(self.weights_NE > 0, axis=1)
 
     @cached_property
     def routed_count(self) -> int:
@@ -163,8 +166,7 @@ class RunArrays(ABC):
 
     def counts_EC(self, expert_M: np.ndarray, class_M: np.ndarray) -> np.ndarray:
         """How many samples have this expert and this class."""
-        cells = expert_M * self.classes + class_M
-        return np.bincount(cells, minlength=self.experts * self.classes).reshape(self.experts, self.classes)
+        return table_of(expert_M, class_M, self.experts, self.classes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ it keeps all that attribute and expert both owe to the class: what exceeds it is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def _told(arrays: RunArrays, column_N: np.ndarray) -> Told:
     within_CD = np.stack([_information(drawn_DEA) for drawn_DEA in drawn_CDEA])
     return Told(
         mutual_information_bits(table_CEA.sum(0)),
-        np.sort(_information(sum(drawn_CDEA))),
+        np.sort(_information(reduce(np.add, drawn_CDEA))),
         float(sum(p * mutual_information_bits(table_EA) for p, table_EA in zip(share_C, table_CEA, strict=True) if p)),
         np.sort(share_C @ within_CD),
     )

@@ -17,7 +17,7 @@ COLLAPSE_SHARE = 0.95
 def usage_entropy_bits(arrays: RunArrays) -> float:
     """H(E) of usage: entropy of the mean row of normalized routing weights, over routed samples."""
     require_choice(arrays)
-    return entropy_bits(arrays.usage_E)
+    return float(entropy_bits(arrays.usage_E))
 
 
 @metric(unit="fraction", low="0", high="1", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
@@ -31,7 +31,7 @@ def usage_entropy_share(arrays: RunArrays) -> float:
 def load_entropy_bits(arrays: RunArrays) -> float:
     """H(E) of load: entropy of the shares of routed samples whose arg-max expert each expert is."""
     require_choice(arrays)
-    return entropy_bits(arrays.load_E)
+    return float(entropy_bits(arrays.load_E))
 
 
 @metric(unit="fraction", low="0", high="1", better="none", source="Shazeer et al. 2017, arXiv:1701.06538, importance")
@@ -86,7 +86,7 @@ def effective_experts(arrays: RunArrays) -> float:
 def dead_experts(arrays: RunArrays) -> int:
     """Number of experts that are the arg-max of no test sample."""
     require_several_experts(arrays)
-    return np.count_nonzero(arrays.load_E == 0)
+    return int(np.count_nonzero(arrays.load_E == 0))
 
 
 @metric(unit="fraction", low="0", high="E - 1", better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio")

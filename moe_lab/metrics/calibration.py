@@ -83,6 +83,12 @@ def generalization_gap_nats(arrays: RunArrays) -> float:
     return test_loss_nats(arrays) - column_T(arrays, "train_loss_nats")[-1]
 
 
+@metric(unit="nats", low="none", high="none", better="none", source="moe-lab")
+def train_loss_nats(arrays: RunArrays) -> float:
+    """The objective's loss over the last training epoch, counted while the epoch goes on, without regularizers."""
+    return column_T(arrays, "train_loss_nats")[-1]
+
+
 def expected_calibration_error(confidence_N: np.ndarray, right_N: np.ndarray) -> float:
     """sum over bins b of |right answers in b - summed confidence in b| / N, bins (0, 1/15], (1/15, 2/15] ... ."""
     bin_N = np.clip(np.ceil(confidence_N.astype(np.float64) * BINS).astype(int) - 1, 0, BINS - 1)

@@ -7,7 +7,7 @@ independently of the sample. Expectations over the draw are in closed form.
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
-from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed, require_several_experts
 
 
 @metric(unit="fraction", low="0", high="1", better="lower", source="0-1 loss", task="classification")
@@ -35,7 +35,7 @@ def test_loss_nats(arrays: RunArrays) -> float:
     null_element="null where an expert is the arg-max of no test sample",
     task="classification",
 )
-def expert_error_rate(arrays: RunArrays) -> list[float | None]:
+def expert_error_rate(arrays: ClassArrays) -> list[float | None]:
     """For each expert, its own error rate on the test samples whose arg-max expert it is."""
     require_routed(arrays)
     wrong_E = np.bincount(arrays.expert_N[arrays.routed_N], weights=_expert_wrong_M(arrays), minlength=arrays.experts)
@@ -53,7 +53,7 @@ def oracle_error_rate(arrays: ClassArrays) -> float:
 
 
 @metric(unit="fraction", low="-1", high="1", better="lower", source="moe-lab", task="classification")
-def hardening_gap(arrays: RunArrays) -> float:
+def hardening_gap(arrays: ClassArrays) -> float:
     """Error rate of the arg-max expert alone minus that of the mixture, over routed samples."""
     require_choice(arrays)
     mixture_wrong_M = (arrays.prediction_N != arrays.label_N)[arrays.routed_N]
@@ -149,6 +149,63 @@ def routing_gain_nats(arrays: RunArrays) -> float:
     return marginal_routing_loss_nats(arrays) + drawn
 
 
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="lower",
+    source="the code of arXiv:2302.14703, expert error and gate error",
+    task="classification",
+)
+def within_group_error_rate(arrays: ClassArrays) -> float:
+    """Share of test samples whose class the mixture takes for another one of its own group: the experts' errors.
+
+    Groups are the classes that were chosen for one expert (recipe=prechosen), or else the data set's superclasses.
+    """
+    return (_wrong_N(arrays) & _same_group_N(arrays)).mean()
+
+
+@metric(
+    unit="fraction",
+    low="0",
+    high="1",
+    better="lower",
+    source="the code of arXiv:2302.14703, expert error and gate error",
+    task="classification",
+)
+def between_groups_error_rate(arrays: ClassArrays) -> float:
+    """Share of test samples whose class the mixture takes for one of another group: the gate's errors.
+
+    The test error rate is the sum of both. Groups as in ``within_group_error_rate``.
+    """
+    return (_wrong_N(arrays) & ~_same_group_N(arrays)).mean()
+
+
+def _wrong_N(arrays: ClassArrays) -> np.ndarray:
+    return arrays.prediction_N != arrays.label_N
+
+
+def _same_group_N(arrays: ClassArrays) -> np.ndarray:
+    """Whether true and predicted class are of one group."""
+    require_several_experts(arrays)
+    group_C = arrays.stored("evaluation").get("expert_of_class")
+    if group_C is None:
+        group_C = _superclasses(arrays)
+    return group_C[arrays.label_N] == group_C[arrays.prediction_N]
+
+
+def _superclasses(arrays: ClassArrays) -> np.ndarray:
+    """The superclass of every class, from the test samples."""
+    attributes = arrays.stored("attributes")
+    if "superclass" not in attributes:
+        raise Undefined("no groups of classes are known: recipe=prechosen chooses some, CIFAR-100 has superclasses")
+    group_C = np.full(arrays.classes, -1)
+    group_C[arrays.label_N] = attributes["superclass"]
+    if (group_C[arrays.label_N] != attributes["superclass"]).any():
+        raise Undefined("samples of one class have several superclasses")
+    return group_C
+
+
 def _best_N(arrays: RunArrays) -> np.ndarray:
     return arrays.expert_log_prob_true_NE.max(1).astype(np.float64)
 
@@ -157,5 +214,5 @@ def _log_prob_true_ME(arrays: RunArrays) -> np.ndarray:
     return arrays.expert_log_prob_true_NE[arrays.routed_N].astype(np.float64)
 
 
-def _expert_wrong_M(arrays: RunArrays) -> np.ndarray:
+def _expert_wrong_M(arrays: ClassArrays) -> np.ndarray:
     return arrays.expert_own_prediction_M != arrays.label_N[arrays.routed_N]

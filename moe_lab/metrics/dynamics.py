@@ -68,7 +68,7 @@ def usage_entropy_settled_epoch(arrays: RunArrays) -> int:
 
 
 @metric(unit="count", low="0", high="E", better="lower", source="moe-lab")
-def dead_experts_by_epoch(arrays: RunArrays) -> dict[str, int]:
+def dead_experts_by_epoch(arrays: RunArrays) -> dict[str, float]:
     """By epoch, the number of experts that were the arg-max of no training sample while it went on."""
     require_several_experts(arrays)
     return by_epoch((columns_TE(arrays, "load_share") == 0).sum(1))
@@ -83,7 +83,7 @@ def rich_get_richer(arrays: RunArrays) -> float:
     first_E, last_E = (ranks(share_E) - (arrays.experts + 1) / 2 for share_E in share_TE[[0, -1]])
     if not (first_E.any() and last_E.any()):
         raise Undefined("all experts have the same share")
-    return (first_E @ last_E) / math.sqrt((first_E @ first_E) * (last_E @ last_E))
+    return float(first_E @ last_E) / math.sqrt((first_E @ first_E) * (last_E @ last_E))
 
 
 def _expert_TV(arrays: RunArrays) -> np.ndarray:

@@ -25,24 +25,6 @@ def entropy_bits(weights: np.ndarray) -> np.ndarray:
     return 0.0 - (p * log2_p).sum(-1)
 
 
-def adjusted_rand_index(counts_AB: np.ndarray) -> float:
-    """Agreement of two partitions beyond chance: (pairs together in both - expected) / (mean of both - expected).
-
-    L. Hubert and P. Arabie, Comparing partitions, 1985, eq. 5: 1 for the same partition, 0 on average for independent
-    ones with the same sizes of parts.
-
-    Args:
-        counts_AB: samples by their part in the first and in the second partition.
-    """
-    joint, first, second, every = (
-        float((count * (count - 1) / 2).sum())
-        for count in (counts_AB, counts_AB.sum(1), counts_AB.sum(0), counts_AB.sum())
-    )
-    expected = first * second / max(every, 1)
-    most = (first + second) / 2
-    return 1.0 if most == expected else (joint - expected) / (most - expected)
-
-
 def mutual_information_bits(joint_EC: np.ndarray) -> float:
     """I(E;C) = sum_ec p_ec log2(p_ec / (p_e p_c)) of a joint table of counts or weights, without bias correction.
 

@@ -62,7 +62,7 @@ def mutual_information_expert_label_bits(arrays: RunArrays) -> float:
     source="Krishnamurthy et al. 2023, arXiv:2302.14703",
     task="classification",
 )
-def mutual_information_expert_prediction_bits(arrays: RunArrays) -> float:
+def mutual_information_expert_prediction_bits(arrays: ClassArrays) -> float:
     """I(E;Y') between the arg-max expert and the class that this expert itself predicts, over routed samples.
 
     What the paper prints as I(E;Y). It also rewards an expert that only ever answers with a few classes, right or not.
@@ -142,7 +142,7 @@ def expert_entropy_by_class_bits(arrays: RunArrays) -> dict[str, float | None]:
     """H(E|Y=y) of the arg-max expert for each class y: 0 where one expert has the whole class."""
     require_choice(arrays)
     counts_CE = arrays.label_counts_EC.T
-    bits = [entropy_bits(counts_E) if counts_E.any() else None for counts_E in counts_CE]
+    bits = [float(entropy_bits(counts_E)) if counts_E.any() else None for counts_E in counts_CE]
     return dict(zip(arrays.class_names, bits, strict=True))
 
 

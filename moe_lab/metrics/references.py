@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
-from moe_lab.metrics.formulas import adjusted_rand_index, entropy_bits, mutual_information_bits
+from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
+from moe_lab.partitions import adjusted_rand_index, table_of
 
 PREFIX = "reference_"
 WITHOUT_VALIDATION = "there is no validation split to which a gate could be fitted"
@@ -49,7 +50,7 @@ def _per_usage(arrays: RunArrays, expert_N: np.ndarray) -> float | None:
     high="1",
     better="none",
     source="Hubert and Arabie 1985",
-    null_element="null where one expert has all samples",
+    null_element="null where one expert has all samples, or every sample has an expert of its own",
 )
 def reference_agreement_ari(arrays: RunArrays) -> dict[str, float | None]:
     """Adjusted Rand index of the run's arg-max expert with each reference decomposition; 0 is chance, 1 the same."""
@@ -58,13 +59,17 @@ def reference_agreement_ari(arrays: RunArrays) -> dict[str, float | None]:
 
 
 def _ari(arrays: RunArrays, other_N: np.ndarray) -> float | None:
-    """Over the samples that both have routed; None where one of them has all samples in one part."""
+    """Over the samples that both have routed; None where one of them has all samples in one part, or both have each
+    sample alone."""
     both = arrays.routed_N & (other_N >= 0)
-    parts = [np.unique(one_N[both], return_inverse=True)[1] for one_N in (arrays.expert_N, other_N)]
-    sizes = [int(part.max(initial=0)) + 1 for part in parts]
-    if min(sizes) == 1:
+    here, there = (np.unique(one_N[both], return_inverse=True)[1] for one_N in (arrays.expert_N, other_N))
+    parts = [int(part.max(initial=0)) + 1 for part in (here, there)]
+    if min(parts) == 1:
         return None
-    return adjusted_rand_index(np.bincount(parts[0] * sizes[1] + parts[1], minlength=np.prod(sizes)).reshape(sizes))
+    try:
+        return adjusted_rand_index(table_of(here, there, *parts))
+    except ValueError:
+        return None
 
 
 @metric(unit="ratio", low="-1/2", high="1", better="higher", source="Hubert and Arabie 1985")
@@ -76,7 +81,7 @@ def recovery_ari(arrays: RunArrays) -> float:
         raise Undefined("no decomposition of this data set is known to be right")
     found = _ari(arrays, np.unique(arrays.stored("attributes")[str(truth)], return_inverse=True)[1])
     if found is None:
-        raise Undefined("collapsed: one expert has all samples")
+        raise Undefined("one expert has all samples, or every sample has an expert of its own")
     return found
 
 

@@ -11,22 +11,25 @@ The arguments of the decorator are plain literals, so that listings can read the
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.formulas import entropy_bits
-from moe_lab.metrics.stored import Undefined
+from moe_lab.metrics.stored import Undefined as Undefined
 from moe_lab.tasks import TARGETS, Task
 
 #: sd: of the target over the training split; y: the target's own unit; ratio: a plain number, which is no share
 Unit = Literal["bits", "nats", "fraction", "ratio", "count", "sd", "y"]
 Better = Literal["lower", "higher", "none"]
 #: a number; a list, one an expert; or numbers by name, as by attribute or by pair of experts
-Value = float | int | list[float | None] | dict[str, float | None]
+Value = float | Sequence[float | None] | Mapping[str, float | None]
+#: what a metric is registered with is what its module calls it with
+Arrays = TypeVar("Arrays", bound=RunArrays)
+Found = TypeVar("Found", bound=Value)
 
 #: what a bound may be called -> its number, given E experts, C classes and the task; None is no bound
 LIMITS: dict[str, Callable[[int, int, Task], float | None]] = {
@@ -60,7 +63,8 @@ class Metric:
     better: Better
     definition: str
     source: str
-    function: Callable[[RunArrays], Value]
+    #: of the arrays of ``task``, ClassArrays or NumberArrays; of both where it has none
+    function: Callable[[Any], Value]
     null_element: str | None
     task: Task | None
 
@@ -93,7 +97,7 @@ class Metric:
 
     def entry(self, arrays: RunArrays) -> dict[str, Any]:
         """{"value", "unit"} in plain Python, and "reason" where the value, or an element of it, is null."""
-        if not self.serves(arrays.task):
+        if self.task is not None and self.task != arrays.task:
             reason = f"the targets are {TARGETS[arrays.task]}, not {TARGETS[self.task]}"
             return {"value": None, "unit": self.unit, "reason": reason}
         try:
@@ -120,6 +124,7 @@ TITLES = {
     "similarity": "Similarity of experts",
     "balance": "Balance",
     "dynamics": "Dynamics",
+    "continual": "Tasks in a sequence",
     "calibration": "Calibration",
     "cost": "Cost",
 }
@@ -148,13 +153,13 @@ def metric(
     source: str,
     null_element: str | None = None,
     task: Task | None = None,
-) -> Callable[[Callable[[RunArrays], Value]], Callable[[RunArrays], Value]]:
+) -> Callable[[Callable[[Arrays], Found]], Callable[[Arrays], Found]]:
     """Register a function under its own name; the first line of its docstring is the definition.
 
     Raises: ValueError where the name is taken, a bound is not one of LIMITS, or the docstring is missing.
     """
 
-    def register(function: Callable[[RunArrays], Value]) -> Callable[[RunArrays], Value]:
+    def register(function: Callable[[Arrays], Found]) -> Callable[[Arrays], Found]:
         name = function.__name__
         definition = (inspect.getdoc(function) or "").partition("\n")[0]
         unknown = {low, high} - LIMITS.keys()
@@ -176,9 +181,9 @@ def compute(arrays: RunArrays) -> dict[str, dict[str, Any]]:
 
 def elements(value: Value | None) -> list[float | None]:
     """The numbers that a value holds: itself, those of its list, or those that it has by name."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return list(value.values())
-    return value if isinstance(value, list) else [value]
+    return list(value) if isinstance(value, Sequence) else [value]
 
 
 def require_routed(arrays: RunArrays) -> None:

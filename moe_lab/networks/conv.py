@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from moe_lab.errors import ConfigError
-from moe_lab.layers import BatchNorm2d, Conv2d
+from moe_lab.layers import BatchNorm2d, Conv2d, in_order
 from moe_lab.networks.mlp import Chain
 from moe_lab.parts import Body, Sizes
 from moe_lab.ranges import Count, NonNegativeInt, Widths
@@ -45,13 +45,15 @@ class Conv(Body):
         super().__init__(width=hidden[-1])
         self._shape = sizes.shape
         channels = (_channels(sizes.shape), *filters)
-        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
+        convolutions: list[Conv2d] = []
+        norms: list[nn.Module] = []
         for number, (inputs, outputs) in enumerate(zip(channels[:-1], filters, strict=True)):
             normalized = number in batch_norm
             biased = bias == "all" or not normalized
-            self.convolutions.append(Conv2d(inputs, outputs, kernel, padding=padding, bias=biased))
+            convolutions.append(Conv2d(inputs, outputs, kernel, padding=padding, bias=biased))
             norm = BatchNorm2d(outputs, batch_statistics_at_test=batch_statistics_at_test)
-            self.norms.append(norm if normalized else nn.Identity())
+            norms.append(norm if normalized else nn.Identity())
+        self.convolutions, self.norms = in_order(convolutions), in_order(norms)
         side = [_side(length, len(filters), kernel, padding) for length in sizes.shape[1:]]
         self.layers = Chain(filters[-1] * side[0] * side[1], hidden)
 

@@ -74,14 +74,16 @@ _PREFIX = "mixture.experts."
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Experts and baseline of a finished run's config, and the state of its learner; files are read, nothing is run.
+    """Experts, baseline and classes of a finished run's config, and the state of its learner; files are read, nothing
+    is run.
 
     Raises ConfigError where there is no such run.
     """
     try:
         config = read_yaml(read_text(inside(folder / "config.yaml")))
         state = dict(read_tensors(inside(folder / "checkpoint.pt"))["learner"])
-        return {"experts": dict(config["experts"]), "baseline": config.get("baseline")}, state
+        parts = {"experts": dict(config["experts"]), **{name: config.get(name) for name in ("baseline", "classes")}}
+        return parts, state
     except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None

@@ -5,6 +5,7 @@ from torch import Tensor
 from moe_lab.layers import hyper
 from moe_lab.parts import Config, Objective, Sizes, Step
 from moe_lab.ranges import Positive
+from moe_lab.routing import given
 
 
 class Competitive(Objective):
@@ -32,5 +33,6 @@ class Competitive(Objective):
         return mixture if self.exponent_11.item() == 1 else None
 
     def forward(self, step: Step) -> Tensor:
-        log_likelihood_BE = step.output.experts.log_likelihood_BE(step.y_B)
-        return -(step.output.routing.log_weights_BE + self.exponent_11 * log_likelihood_BE).logsumexp(-1)
+        log_likelihood_BE = step.output.expert_log_likelihood_BE(step.y_B)
+        log_weights_BE = given(step.output.routing.log_weights_BE, "log_weights_BE")
+        return -(log_weights_BE + self.exponent_11 * log_likelihood_BE).logsumexp(-1)

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from moe_lab.parts import Objective, Sizes, Step
+from moe_lab.routing import MixtureOutput, expect
 
 
 class Cooperative(Objective):
@@ -18,6 +19,6 @@ class Cooperative(Objective):
         super().__init__()
 
     def forward(self, step: Step) -> Tensor:
-        probs_BC = step.output.log_probs_BC.exp()
+        probs_BC = expect(MixtureOutput, step.output).log_probs_BC.exp()
         true_B = step.output.log_likelihood_B(step.y_B).exp()
         return 1 - 2 * true_B + probs_BC.square().sum(-1)

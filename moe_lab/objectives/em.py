@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.parts import Objective, Sizes, Step
+from moe_lab.routing import GaussianMixtureOutput, MixtureOutput, given
 
 
 class Em(Objective):
@@ -29,12 +30,16 @@ class Em(Objective):
         self._hard = responsibilities == "hard"
 
     def forward(self, step: Step) -> Tensor:
-        joint_BE = step.output.routing.log_weights_BE + step.output.experts.log_likelihood_BE(step.y_B)
+        joint_BE = self.joint(step.output, step.y_B)
         responsibilities_BE = step.responsibilities_BE
         if responsibilities_BE is None:
             responsibilities_BE = self.e_step(joint_BE.detach())
         # log w is -inf where an expert is not selected: 0 times it counts as 0
         return -(responsibilities_BE * joint_BE.masked_fill(responsibilities_BE == 0, 0.0)).sum(-1)
+
+    def joint(self, output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor) -> Tensor:
+        """log w_e + log P_e(y), [..., B, E]."""
+        return given(output.routing.log_weights_BE, "log_weights_BE") + output.expert_log_likelihood_BE(y_B)
 
     def e_step(self, joint_BE: Tensor) -> Tensor:
         """The responsibilities [..., B, E] that follow from log w_e + log P_e(y)."""

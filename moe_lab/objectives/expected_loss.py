@@ -21,5 +21,5 @@ class ExpectedLoss(Objective):
         super().__init__()
 
     def forward(self, step: Step) -> Tensor:
-        log_likelihood_BE = step.output.experts.log_likelihood_BE(step.y_B)
+        log_likelihood_BE = step.output.expert_log_likelihood_BE(step.y_B)
         return -(step.output.routing.weights_BE * log_likelihood_BE).sum(-1)

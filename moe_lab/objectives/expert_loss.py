@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from moe_lab.parts import Objective, Sizes, Step
+from moe_lab.routing import given
 
 
 class ExpertLoss(Objective):
@@ -22,6 +23,6 @@ class ExpertLoss(Objective):
         super().__init__()
 
     def forward(self, step: Step) -> Tensor:
-        target_BE = step.output.experts.log_likelihood_BE(step.y_B).detach()
-        error_BE = (step.output.routing.logits_BE - target_BE).abs()
+        target_BE = step.output.expert_log_likelihood_BE(step.y_B).detach()
+        error_BE = (given(step.output.routing.logits_BE, "logits_BE") - target_BE).abs()
         return error_BE.sum(-1) - step.output.log_likelihood_B(step.y_B)

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from moe_lab.parts import Objective, Sizes, Step
+from moe_lab.routing import given
 
 
 class Loudest(Objective):
@@ -22,5 +23,5 @@ class Loudest(Objective):
         super().__init__()
 
     def forward(self, step: Step) -> Tensor:
-        log_likelihood_BE = step.output.experts.log_likelihood_BE(step.y_B)
-        return -(step.output.routing.log_weights_BE + log_likelihood_BE / 2).logsumexp(-1)
+        log_likelihood_BE = step.output.expert_log_likelihood_BE(step.y_B)
+        return -(given(step.output.routing.log_weights_BE, "log_weights_BE") + log_likelihood_BE / 2).logsumexp(-1)

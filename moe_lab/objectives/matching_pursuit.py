@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from moe_lab.choice import k_largest
 from moe_lab.parts import Objective, Sizes, Step
+from moe_lab.routing import given
 
 
 class MatchingPursuit(Objective):
@@ -28,10 +29,10 @@ class MatchingPursuit(Objective):
         self.sizes = sizes
 
     def forward(self, step: Step) -> Tensor:
-        log_likelihood_BE = step.output.experts.log_likelihood_BE(step.y_B)
+        log_likelihood_BE = step.output.expert_log_likelihood_BE(step.y_B)
         picks_BE = k_largest(log_likelihood_BE.detach(), self.sizes.k)
         among_picks_BE = log_likelihood_BE.masked_fill(~picks_BE, float("-inf"))
         experts_B = math.log(self.sizes.k) - among_picks_BE.logsumexp(-1)
-        logits_BE = step.output.routing.logits_BE
+        logits_BE = given(step.output.routing.logits_BE, "logits_BE")
         gate_BE = functional.binary_cross_entropy_with_logits(logits_BE, picks_BE.to(logits_BE.dtype), reduction="none")
         return experts_B + gate_BE.sum(-1)

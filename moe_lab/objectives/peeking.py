@@ -31,7 +31,7 @@ class Peeking(Objective):
         self.noise_11 = hyper(noise, 2)
 
     def forward(self, step: Step) -> Tensor:
-        log_likelihood_BE = step.output.experts.log_likelihood_BE(step.y_B)
+        log_likelihood_BE = step.output.expert_log_likelihood_BE(step.y_B)
         surprise_BE = -log_likelihood_BE.detach() / LN2
         noisy_BE = surprise_BE + self.noise_11 * step.noise.normal(surprise_BE)
         return -log_likelihood_BE.gather(-1, noisy_BE.argmin(-1, keepdim=True)).squeeze(-1)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from moe_lab.layers import hyper
 from moe_lab.parts import Objective, Sizes, Step
 from moe_lab.ranges import Share
+from moe_lab.routing import given
 
 
 class Stochastic(Objective):
@@ -34,7 +35,7 @@ class Stochastic(Objective):
     def forward(self, step: Step) -> Tensor:
         routing = step.output.routing
         loss_B = -step.output.log_likelihood_B(step.y_B)
-        log_probs_BE = routing.logits_BE.log_softmax(-1)
+        log_probs_BE = given(routing.logits_BE, "logits_BE").log_softmax(-1)
         log_prob_B = log_probs_BE.masked_fill(~routing.selected_BE, 0.0).sum(-1)
         advantage_B = loss_B.detach() - self._baseline().unsqueeze(-1)
         if self.training:

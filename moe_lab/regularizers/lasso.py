@@ -3,10 +3,12 @@
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from moe_lab.layers import Linear
 from moe_lab.parts import Gate, Regularizer, Sizes, Step, StepSizes
 from moe_lab.ranges import NonNegative
+from moe_lab.routing import given
 
 #: halvings of the interval in which the length of a group is sought, enough for single precision
 HALVINGS = 32
@@ -40,7 +42,7 @@ class Lasso(Regularizer):
     ) -> None:
         super().__init__(weight)
         self._by = by
-        self.zero_share = torch.nn.Buffer(torch.zeros(()), persistent=False)
+        self.zero_share = nn.Buffer(torch.zeros(()), persistent=False)
 
     def misfit(self, gate: Gate) -> str | None:
         if gate.head is None:
@@ -56,10 +58,13 @@ class Lasso(Regularizer):
         return self._sizes(self._penalized(step.gate).detach()).sum(-1)
 
     def after_step(self, step: Step, step_sizes: StepSizes) -> None:
-        head, penalized_IE = step.gate.head, self._penalized(step.gate)
+        head, bias_1E, penalized_IE = _head(step.gate), self._bias(step.gate), self._penalized(step.gate)
+        if not head.weight_IO.requires_grad:
+            # the gate stands still
+            return
         step_IE = step_sizes(head.weight_IO).expand_as(head.weight_IO)
-        if self._with_bias(step.gate):
-            step_IE = torch.cat((step_IE, step_sizes(head.bias_1O).expand_as(head.bias_1O)), -2)
+        if bias_1E is not None:
+            step_IE = torch.cat((step_IE, step_sizes(bias_1E).expand_as(bias_1E)), -2)
         weight_11 = self.weight[..., None, None]
         if self._by == "element":
             mapped_IE = soft_threshold(penalized_IE, step_IE * weight_11)
@@ -67,8 +72,8 @@ class Lasso(Regularizer):
             mapped_IE = shrink_groups(penalized_IE, 1 / step_IE, weight_11, self._axis)
         inputs = head.weight_IO.shape[-2]
         head.weight_IO.copy_(mapped_IE[..., :inputs, :])
-        if self._with_bias(step.gate):
-            head.bias_1O.copy_(mapped_IE[..., inputs:, :])
+        if bias_1E is not None:
+            bias_1E.copy_(mapped_IE[..., inputs:, :])
         self.zero_share.copy_((self._sizes(mapped_IE) == 0).to(mapped_IE.dtype).mean(-1))
 
     def readings(self) -> dict[str, Tensor]:
@@ -79,19 +84,24 @@ class Lasso(Regularizer):
         """The axis along which a group lies."""
         return -1 if self._by == "input" else -2
 
-    def _with_bias(self, gate: Gate) -> bool:
-        return self._by == "expert" and gate.head.bias_1O is not None
+    def _bias(self, gate: Gate) -> nn.Parameter | None:
+        """Where it is penalized."""
+        return _head(gate).bias_1O if self._by == "expert" else None
 
     def _penalized(self, gate: Gate) -> Tensor:
         """[..., I, E], by expert the bias as a last row."""
-        head = gate.head
-        return torch.cat((head.weight_IO, head.bias_1O), -2) if self._with_bias(gate) else head.weight_IO
+        weight_IE, bias_1E = _head(gate).weight_IO, self._bias(gate)
+        return weight_IE if bias_1E is None else torch.cat((weight_IE, bias_1E), -2)
 
     def _sizes(self, penalized_IE: Tensor) -> Tensor:
         """|W| of every element or group, on one axis."""
         if self._by == "element":
             return penalized_IE.abs().flatten(-2)
         return torch.linalg.vector_norm(penalized_IE, dim=self._axis)
+
+
+def _head(gate: Gate) -> Linear:
+    return given(gate.head, "the gate's linear layer")
 
 
 def soft_threshold(w: Tensor, threshold: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ class Orthogonality(Regularizer):
         self._relu = features == "post"
 
     def forward(self, step: Step) -> Tensor:
-        hidden_BEH = step.output.experts.hidden_BEH
+        hidden_BEH = step.output.expert_hidden_BEH
         if self._relu:
             hidden_BEH = hidden_BEH.relu()
         selected_BE = step.output.routing.selected_BE

@@ -110,11 +110,17 @@ def squared_pair_sums(p_FB: Tensor, x_BD: Tensor) -> Tensor:
     return _SquaredPairSums.apply(p_FB, x_BD)
 
 
+class _Kept(FunctionCtx):
+    """What autograd keeps between the passes."""
+
+    saved_tensors: tuple[Tensor, ...]
+
+
 class _SquaredPairSums(torch.autograd.Function):
     """2 (s_f q_f - |m_f|^2), and 2 (q_f + s_f |x_i|^2 - 2 m_f x_i) to p_fi: half the operations that autograd makes."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, p_FB: Tensor, x_BD: Tensor) -> Tensor:
+    def forward(ctx: _Kept, p_FB: Tensor, x_BD: Tensor) -> Tensor:
         norms_1B = squared_norms(x_BD).mT
         s_F1 = p_FB.sum(-1, keepdim=True)
         q_F1 = (p_FB * norms_1B).sum(-1, keepdim=True)
@@ -124,7 +130,7 @@ class _SquaredPairSums(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad_F: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _Kept, grad_F: Tensor) -> tuple[Tensor, None]:
         x_BD, norms_1B, s_F1, q_F1, m_FD = ctx.saved_tensors
         pairs_FB = (m_FD @ x_BD.mT).mul_(-2).add_(q_F1).addcmul_(s_F1, norms_1B)
         return pairs_FB.mul_(2 * grad_F.unsqueeze(-1)), None
@@ -135,7 +141,7 @@ def euclidean_pair_sums(p_FB: Tensor, x_BD: Tensor, *, of_largest: bool) -> Tens
 
     A distance is computed once for its two orders, ``BLOCK`` samples against themselves and all later ones at a time.
     """
-    sums_F, largest, norms_B1 = 0.0, [], squared_norms(x_BD)
+    sums_F, largest, norms_B1 = p_FB.new_zeros(p_FB.shape[:-1]), [], squared_norms(x_BD)
     for start in range(0, x_BD.shape[-2], BLOCK):
         distance_bB = distances(x_BD, norms_B1, start)
         largest.append(distance_bB.amax((-2, -1)))
@@ -167,13 +173,9 @@ def _features(sizes: Sizes, features: str, run: str | None) -> nn.Module:
     where = "regularizers.sample_similarity"
     if (features == "run") != (run is not None):
         raise ConfigError(f"{where}: features=run and run=FOLDER, the folder of a finished run, go together")
-    match features:
-        case "run":
-            return RunFeatures(sizes, run)
-        case "random":
-            return RandomFeatures(sizes)
-        case _:
-            return nn.Identity()
+    if run is not None:
+        return RunFeatures(sizes, run)
+    return RandomFeatures(sizes) if features == "random" else nn.Identity()
 
 
 def _check(form: str, weight: float | None, beta_s: float | None, beta_d: float | None, distance: str) -> None:

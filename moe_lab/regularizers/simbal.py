@@ -7,6 +7,7 @@ from torch import Tensor
 
 from moe_lab.parts import Gate, Regularizer, Sizes, Step
 from moe_lab.ranges import NonNegative
+from moe_lab.routing import given
 
 
 class Simbal(Regularizer):
@@ -34,6 +35,6 @@ class Simbal(Regularizer):
         )
 
     def forward(self, step: Step) -> Tensor:
-        weight_IE = step.gate.head.weight_IO
+        weight_IE = given(step.gate.head, "the gate's linear layer").weight_IO
         gram_EE = weight_IE.mT @ weight_IE
         return (gram_EE - torch.eye(gram_EE.shape[-1], dtype=gram_EE.dtype, device=gram_EE.device)).abs().sum((-2, -1))

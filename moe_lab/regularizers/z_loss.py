@@ -4,6 +4,7 @@ from torch import Tensor
 
 from moe_lab.parts import Gate, Regularizer, Sizes, Step
 from moe_lab.ranges import NonNegative
+from moe_lab.routing import given
 
 
 class ZLoss(Regularizer):
@@ -22,4 +23,4 @@ class ZLoss(Regularizer):
         return None if gate.gives_logits else "a gate with logits, and this one has none: take another gate"
 
     def forward(self, step: Step) -> Tensor:
-        return step.output.routing.logits_BE.logsumexp(-1).square().mean(-1)
+        return given(step.output.routing.logits_BE, "logits_BE").logsumexp(-1).square().mean(-1)

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moe_lab.reports.class_table import shortened
 from moe_lab.reports.numbers import NONE, quantity
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import ACCENT, INK, MUTED, RULE
 from moe_lab.reports.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
@@ -52,8 +56,9 @@ class Attribute:
 
 def attributes(metrics: Metrics) -> list[Attribute]:
     """The rows of metrics.json, those first of which most is told; none where they are undefined."""
-    values = {column: metrics.get(name, {}).get("value") for column, name in COLUMNS.items()}
-    if any(value is None for value in values.values()):
+    found = {column: metrics.get(name, {}).get("value") for column, name in COLUMNS.items()}
+    values = {column: value for column, value in found.items() if value is not None}
+    if len(values) < len(COLUMNS):
         return []
     rows = [Attribute(name, *(values[column][name] for column in COLUMNS)) for name in values["told"]]
     return sorted(rows, key=lambda row: -row.told)[:MOST]
@@ -63,7 +68,7 @@ def attribute_bars(rows: Sequence[Attribute], one: str, samples: int) -> Picture
     """A bar an attribute; ``one`` is what the target's values are called, "class" say."""
     widest = max(1.0, *(100 * max(row.told, row.null_95) for row in rows))
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         for place, row in enumerate(rows):
             told, null = 100 * row.told, 100 * row.null
             axes.barh(place, min(told, null), height=0.62, color=BAR)

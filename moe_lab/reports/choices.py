@@ -73,7 +73,8 @@ def described(value: Any) -> str:
         case Mapping():
             return ", ".join(_named(name, node) for name, node in value.items()) or "none"
         case list() | tuple():
-            return ", ".join(described(item) for item in value) or "none"
+            words = [f"[{described(item)}]" if isinstance(item, list | tuple) else described(item) for item in value]
+            return ", ".join(words) or "none"
         case None:
             return "none"
         case bool():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,10 @@ from moe_lab.metrics.arrays import RunArrays
 from moe_lab.reports.numbers import share
 from moe_lab.reports.picture import FULL, HALF, Picture, draw
 from moe_lab.reports.style import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: above these sizes, rows are lower and counts are left out; experts are told without their load
 MANY_CLASSES, MANY_EXPERTS = 40, 16
@@ -62,7 +67,7 @@ def heat_map(counts_EC: np.ndarray, class_names: Sequence[str], order: Sequence[
     cell = 0.15 if dense else 0.29
     width = min(FULL, max(HALF, 1.9 + experts * (0.52 if roomy else 0.27)))
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         image = axes.imshow(share_CE, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         small = 6 if dense else 8.5
         names = [shortened(class_names[c]) for c in order]
@@ -108,14 +113,14 @@ def shortened(name: str, limit: int = 22) -> str:
     return name if len(name) <= limit else f"{name[:half].rstrip()}\N{HORIZONTAL ELLIPSIS}{name[half - limit + 1 :]}"
 
 
-def _rule_cells(axes, rows: int, columns: int) -> None:
+def _rule_cells(axes: "Axes", rows: int, columns: int) -> None:
     axes.set_xticks(np.arange(1, columns) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, rows) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.0 if rows <= MANY_CLASSES else 0.4)
     axes.tick_params(which="minor", length=0)
 
 
-def _write_counts(axes, counts_CE: np.ndarray, share_CE: np.ndarray) -> None:
+def _write_counts(axes: "Axes", counts_CE: np.ndarray, share_CE: np.ndarray) -> None:
     for row, expert in zip(*np.nonzero(counts_CE), strict=True):
         ink = "white" if share_CE[row, expert] > 0.55 else INK
         axes.text(expert, row, f"{counts_CE[row, expert]}", ha="center", va="center", color=ink, fontsize=8)
@@ -125,7 +130,7 @@ def _main_classes(counts_EC: np.ndarray, class_names: Sequence[str], limit: int 
     """One clause an expert: the classes of which it gets the largest part."""
     main_C = np.where(counts_EC.sum(0) > 0, counts_EC.argmax(0), -1)
     clauses = [
-        f"expert {e}: {', '.join(str(class_names[c]) for c in np.flatnonzero(main_C == e)) or 'no class'}"
+        f"expert {e}: {', '.join(str(class_names[c]) for c in np.flatnonzero(main_C == e).tolist()) or 'no class'}"
         for e in range(min(len(counts_EC), limit))
     ]
     return "Gets most of: " + "; ".join(clauses) + ("." if len(counts_EC) <= limit else "; and so on.")

@@ -3,11 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import ACCENT, INK, MUTED, WARM, epoch_ticks, label_ends, name_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 History = Sequence[dict[str, float | None]]
 
@@ -121,9 +126,9 @@ def _picture(
     curves = [curve for curve in curves if np.isfinite(curve.values_T).any()]
     ends = {curve.label: (curve.last, curve.label, curve.colour) for curve in curves}
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         for curve in curves:
-            dots = {"marker": "o", "markersize": 4} if len(epochs) < 8 else {}
+            dots: dict[str, Any] = {"marker": "o", "markersize": 4} if len(epochs) < 8 else {}
             axes.plot(epochs, curve.values_T, color=curve.colour, linestyle=curve.dash, **dots)
         axes.margins(x=0.02)
         name_axes(axes, "epoch", y)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,10 @@ from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
 from moe_lab.reports.numbers import share
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import ACCENT, INK, MUTED, RULE, WARM
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CAPTION = (
     "Filled: the expert by itself on the samples that it was given; hollow: on all test samples. A wide gap is "
@@ -87,7 +92,7 @@ def _dots(
     load_E, experts, unit = arrays.load_E, arrays.experts, measure.unit
     drawn = np.array([*all_E, *own_E, *lines.values()])
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         y_E = np.arange(experts)
         axes.hlines(y_E, np.fmin(all_E, own_E), np.fmax(all_E, own_E), color=RULE, linewidth=3)
         axes.plot(all_E, y_E, "o", color="white", markeredgecolor=MUTED, markersize=6, markeredgewidth=1.4)
@@ -127,10 +132,12 @@ def _dots(
     )
 
 
-def _reference_line(axes, text: str, x: float, level: int) -> None:
+def _reference_line(axes: "Axes", text: str, x: float, level: int) -> None:
     """A vertical line with its name above the axes, one text line higher for each ``level``."""
     colour, dash = ((INK, "-"), (WARM, "--"))[level % 2]
     axes.axvline(x, color=colour, linewidth=1.0, linestyle=dash)
-    anchor = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "xytext": (0, 4 + 13 * level)}
     side = "right" if x > sum(axes.get_xlim()) / 2 else "left"
-    axes.annotate(text, (x, 1), **anchor, color=colour, ha=side, va="bottom", fontsize=8.5, annotation_clip=False)
+    axes.annotate(
+        text, (x, 1), (0, 4 + 13 * level), axes.get_xaxis_transform(), "offset points",
+        color=colour, ha=side, va="bottom", fontsize=8.5, annotation_clip=False,
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """Histogram of the gate's entropy over the routed test samples (M)."""
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +10,10 @@ from moe_lab.metrics.formulas import entropy_bits
 from moe_lab.reports.numbers import quantity
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import ACCENT, INK, WARM, name_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BINS = 30
 
@@ -24,15 +29,15 @@ def entropy_histogram(arrays: RunArrays) -> Picture:
     mean = float(entropy_M.mean())
     sure = float((entropy_M < 0.1 * bound).mean())
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.stairs(share_bins, edges, fill=True, color=ACCENT)
         axes.set_xlim(-0.02 * bound, 1.02 * bound)
         axes.axvline(bound, color=INK, linewidth=0.9, linestyle=":")
         axes.axvline(mean, color=WARM, linewidth=1.2, linestyle="--")
         late = mean > 0.5 * bound
-        at_mean = {"color": WARM, "ha": "right" if late else "left", "va": "top", "fontsize": 8.5}
+        at_mean: dict[str, Any] = {"color": WARM, "ha": "right" if late else "left", "va": "top", "fontsize": 8.5}
         axes.text(mean, 0.99, f" mean {mean:.2f} ", transform=axes.get_xaxis_transform(), **at_mean)
-        at_bound = {"color": INK, "ha": "right", "va": "top", "fontsize": 8.5}
+        at_bound: dict[str, Any] = {"color": INK, "ha": "right", "va": "top", "fontsize": 8.5}
         axes.text(
             bound, 0.88, f"log\N{SUBSCRIPT TWO} E = {bound:.2f} ", transform=axes.get_xaxis_transform(), **at_bound
         )

@@ -32,6 +32,12 @@ COVER = {
     },
     "balance": {"effective_experts": "effective experts", "load_gini": "Gini of load"},
     "dynamics": {"routing_settled_epoch": "settled at epoch", "collapse_epoch": "collapsed at epoch"},
+    "continual": {
+        "average_accuracy": "accuracy",
+        "forgetting": "forgetting",
+        "forgetting_within_task": "within the task",
+        "expert_reuse": "old experts reused",
+    },
     "calibration": {
         "calibration_error": "ECE",
         "brier_score": "Brier",

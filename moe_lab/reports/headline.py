@@ -119,7 +119,9 @@ def number(name: str, entry: Mapping[str, Any], experts: int, classes: int, task
     value, unit, metric = entry["value"], entry["unit"], METRICS.get(name)
     low, high = metric.bounds(experts=experts, classes=classes, task=task) if metric else (None, None)
     difference = unit == "fraction" and low is not None and low < 0
-    inside = not isinstance(value, list | dict) and None not in (value, low, high) and 0 <= low < high
+    filled = None
+    if isinstance(value, int | float) and low is not None and high is not None and 0 <= low < high:
+        filled = min(1.0, max(0.0, (value - low) / (high - low)))
     return Number(
         name=name,
         label=LABELS[task].get(name, name),
@@ -131,7 +133,7 @@ def number(name: str, entry: Mapping[str, Any], experts: int, classes: int, task
         definition=" ".join(metric.definition.split()) if metric else "not a metric of this version of moe-lab",
         source=metric.source if metric else "",
         reason=entry.get("reason"),
-        filled=min(1.0, max(0.0, (value - low) / (high - low))) if inside else None,
+        filled=filled,
     )
 
 

@@ -2,11 +2,16 @@
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: values are written into the cells up to this many experts
 WRITTEN = 8
@@ -16,11 +21,11 @@ Panels = Mapping[str, tuple[np.ndarray, str, float, float]]
 
 def heat_maps(stem: str, title: str, panels: Panels, caption: str, width: float) -> Picture:
     """A panel for each name. The diagonal, an expert with itself, is left out."""
-    shown = {name: (_without_diagonal(values_EE), *colours) for name, (values_EE, *colours) in panels.items()}
+    shown = {name: (_without_diagonal(one[0]), *one[1:]) for name, one in panels.items()}
     experts = len(next(iter(shown.values()))[0])
     height = 3.1 if width == HALF else 3.4
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.remove()
         for place, (panel, (name, (values_EE, colours, low, high))) in enumerate(
             zip(np.atleast_1d(figure.subplots(1, len(shown))), shown.items(), strict=True)
@@ -43,7 +48,7 @@ def heat_maps(stem: str, title: str, panels: Panels, caption: str, width: float)
                 _write(panel, values_EE, low, high, 7.5 if len(shown) > 2 else 8)
 
     rows = tuple(
-        {"expert": e, "other": f} | {name: _cell(values_EE[e, f]) for name, (values_EE, *_) in shown.items()}
+        {"expert": e, "other": f, **{name: _cell(values_EE[e, f]) for name, (values_EE, *_) in shown.items()}}
         for e in range(experts)
         for f in range(e + 1, experts)
     )
@@ -66,7 +71,7 @@ def _without_diagonal(values_EE: np.ndarray) -> np.ndarray:
     return shown_EE
 
 
-def _write(panel, values_EE: np.ndarray, low: float, high: float, size: float) -> None:
+def _write(panel: "Axes", values_EE: np.ndarray, low: float, high: float, size: float) -> None:
     digits = ".0f" if high > 2 else ".2f"
     for e, f in np.argwhere(np.isfinite(values_EE)):
         place = (values_EE[e, f] - low) / (high - low)

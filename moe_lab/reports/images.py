@@ -5,7 +5,7 @@ Axes: M stored images of shape (channels, H pixels, W pixels), E experts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from moe_lab.reports.class_table import shortened
 from moe_lab.reports.numbers import share
 from moe_lab.reports.picture import Picture, draw
 from moe_lab.reports.style import INK, MUTED, WARM
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Examples = Mapping[str, np.ndarray]
 
@@ -41,7 +45,7 @@ def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence
     sheet = Sheet(examples, rows, class_names)
     width = MARGIN + sheet.columns * (LARGE if len(rows) <= 10 else SMALL)
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.set_position((MARGIN / width, 0, 1 - MARGIN / width, 1))
         sheet.paint(axes)
         for line, expert in enumerate(rows):
@@ -91,7 +95,7 @@ class Sheet:
         wrong = any((self.examples["label"] != self.examples["prediction"])[i].any() for i in self.rows.values())
         return self.tall + (2 if wrong else 1) * LINE + SPACE
 
-    def paint(self, axes) -> None:
+    def paint(self, axes: "Axes") -> None:
         for line, indices in enumerate(self.rows.values()):
             for place, index in enumerate(indices):
                 top = line * self.pitch
@@ -102,17 +106,19 @@ class Sheet:
         axes.set_ylim(self.pitch * len(self.rows), 0)
         axes.set_axis_off()
 
-    def _caption(self, axes, x: float, y: float, index: int) -> None:
+    def _caption(self, axes: "Axes", x: float, y: float, index: int) -> None:
         label, prediction = self._names(index)
-        words = {"ha": "center", "va": "center", "fontsize": 7.5, "parse_math": False}
+        words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "parse_math": False}
         axes.text(x, y + 0.6 * LINE, shortened(label, 12), color=MUTED, **words)
         if self.examples["prediction"][index] != self.examples["label"][index]:
             answer = f"\N{RIGHTWARDS ARROW} {shortened(prediction, 10)}"
             axes.text(x, y + 1.5 * LINE, answer, color=WARM, **words)
 
     def _names(self, index: int) -> tuple[str, str]:
-        values = (self.examples[key][index] for key in ("label", "prediction"))
-        return tuple(f"{v:.2f}" if self.class_names is None else self.class_names[int(v)] for v in values)
+        return self._name(self.examples["label"][index]), self._name(self.examples["prediction"][index])
+
+    def _name(self, value: float) -> str:
+        return f"{value:.2f}" if self.class_names is None else self.class_names[int(value)]
 
     def facts(self) -> list[dict[str, Any]]:
         """What stands in the CSV: a row an image."""

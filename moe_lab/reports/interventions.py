@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from moe_lab.reports.heat import heat_maps
 from moe_lab.reports.numbers import share
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import ACCENT, INK, MUTED, RULE, WARM
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
@@ -31,14 +35,14 @@ def removal_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
     """Dots, a row an expert: what is lost where the gate has to do without it; None where that is undefined."""
     of_classes = arrays.task == "classification"
     wanted, scale = (DROPS, 100) if of_classes else (COSTS, 1)
-    values = {name: metrics.get(name, {}).get("value") for name in wanted}
-    if any(value is None for value in values.values()):
+    values = {name: value for name in wanted if (value := metrics.get(name, {}).get("value")) is not None}
+    if len(values) < len(wanted):
         return None
     lost = {name: scale * np.array([math.nan if one is None else one for one in values[name]]) for name in wanted}
     unit = "points of error" if of_classes else "nats"
     experts, load_E = arrays.experts, arrays.load_E
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.axvline(0, color=INK, linewidth=1.0)
         for e in range(experts):
             drawn = [values_E[e] for values_E in lost.values() if not math.isnan(values_E[e])]

@@ -1,6 +1,7 @@
 """Figures of a path of lambdas, from stages.csv and stages.npz. Axes: S lambdas, I inputs of the gate's last layer, E
 experts."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,10 @@ from moe_lab.reports.style import ACCENT, MUTED, WARM, colours, label_ends, name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+#: column -> values by stage, what its end is called, colour
+Curves = Mapping[str, tuple[np.ndarray, str, str]]
 LAMBDA = "\N{GREEK SMALL LETTER LAMDA}"
 
 
@@ -27,7 +31,7 @@ def weights_picture(stages: History, weights_SIE: np.ndarray) -> Picture:
     lambdas, (_, inputs, experts) = column(stages, "lambda"), weights_SIE.shape
     shades = colours(experts)
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         _against(axes, lambdas, "weight of the gate's last layer")
         for expert in range(experts):
             axes.plot(lambdas, weights_SIE[:, :, expert], color=shades[expert], linewidth=0.7, alpha=0.7)
@@ -90,11 +94,11 @@ def _best(stages: History, name: str, unit: str) -> str:
     return f" Validation is best at {LAMBDA} = {stages[best]['lambda']:.3g} ({quantity(values[best], unit)})."
 
 
-def _picture(stages: History, curves: dict, *, stem: str, title: str, y: str, caption: str) -> Picture:
+def _picture(stages: History, curves: Curves, *, stem: str, title: str, y: str, caption: str) -> Picture:
     lambdas = column(stages, "lambda")
     curves = {name: curve for name, curve in curves.items() if np.isfinite(curve[0]).any()}
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         _against(axes, lambdas, y)
         for values_S, _, colour in curves.values():
             axes.plot(lambdas, values_S, color=colour, marker="o", markersize=4)

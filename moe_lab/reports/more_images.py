@@ -1,12 +1,17 @@
 """Further test images, and the gate's weights as images. Axes: M stored images, E experts."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moe_lab.reports.images import MARGIN, Sheet
 from moe_lab.reports.picture import FULL, Picture, draw
 from moe_lab.reports.style import INK, MUTED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Examples = Mapping[str, np.ndarray]
 
@@ -25,7 +30,7 @@ def regretted_images(examples: Examples, class_names: Sequence[str] | None) -> P
     sheet = Sheet(shown | {"weight": shown["nats"]}, lines, class_names)
     width = MARGIN + sheet.columns
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.set_position((MARGIN / width, 0, 1 - MARGIN / width, 1))
         sheet.paint(axes)
         for line, indices in lines.items():
@@ -64,7 +69,7 @@ def gate_pictures(weights: np.ndarray) -> Picture | None:
     lines = -(-len(image_EHW) // columns)
     largest = float(np.abs(image_EHW).max()) or 1.0
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.remove()
         panels = figure.subplots(lines, columns, squeeze=False)
         for expert, panel in enumerate(panels.flatten()):

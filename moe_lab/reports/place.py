@@ -18,7 +18,7 @@ def moment(stamp: str | None) -> str | None:
 
 def speed(timing: Sequence[Mapping[str, float | None]]) -> str:
     """Samples per second of the median epoch, which one slow epoch does not move, and the time of all epochs."""
-    speeds = sorted(row["samples_per_second"] for row in timing if row.get("samples_per_second") is not None)
+    speeds = sorted(speed for row in timing if (speed := row.get("samples_per_second")) is not None)
     if not speeds:
         return "No epoch was timed."
     seconds = sum(row["seconds"] or 0.0 for row in timing)

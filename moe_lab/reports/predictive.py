@@ -2,6 +2,7 @@
 the input, E experts."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,10 @@ from moe_lab.metrics.arrays import NumberArrays
 from moe_lab.reports.picture import FULL, HALF, Picture, draw
 from moe_lab.reports.style import INK, MUTED, RULE, colours, name_axes
 from moe_lab.reports.target import Target, printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: test samples that are drawn; points along a curve
 MOST_DOTS, MOST_POINTS = 1000, 160
@@ -29,7 +34,7 @@ def predictive_picture(arrays: NumberArrays, inputs: Mapping[str, np.ndarray], t
     palette = colours(arrays.experts)
     dots = _spread(np.arange(len(x_N)), MOST_DOTS)
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.plot(x_N[dots], y_N[dots], "o", color=MUTED, alpha=0.28, markersize=2.6, markeredgewidth=0)
         low, high = y_N.min(), y_N.max()
         axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
@@ -74,7 +79,7 @@ def accuracy_of_means(arrays: NumberArrays, target: Target) -> Picture:
     dots, palette = _spread(np.arange(len(y_N)), MOST_DOTS), colours(arrays.experts)
     low, high = min(y_N.min(), mean_N.min()), max(y_N.max(), mean_N.max())
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.plot([low, high], [low, high], color=INK, linewidth=0.9, linestyle=":")
         colour_N = [palette[e] if e >= 0 else RULE for e in arrays.expert_N[dots]]
         axes.scatter(y_N[dots], mean_N[dots], c=colour_N, s=11, alpha=0.75, linewidths=0)
@@ -95,7 +100,9 @@ def accuracy_of_means(arrays: NumberArrays, target: Target) -> Picture:
     )
 
 
-def _paint_expert(axes, x_P, mean_P, sd_P, weight_P, colour: str) -> None:
+def _paint_expert(
+    axes: "Axes", x_P: np.ndarray, mean_P: np.ndarray, sd_P: np.ndarray, weight_P: np.ndarray, colour: str
+) -> None:
     """Line and band in pieces from point to point, each as strong as the weight at its ends."""
     from matplotlib.collections import LineCollection, PolyCollection
 
@@ -118,7 +125,9 @@ def _paint_expert(axes, x_P, mean_P, sd_P, weight_P, colour: str) -> None:
     axes.add_collection(LineCollection(lines, colors=colour, alpha=0.2 + 0.8 * alpha, linewidths=2.2))
 
 
-def _name_expert(axes, x_P, mean_P, weight_P, name: str, colour: str) -> None:
+def _name_expert(
+    axes: "Axes", x_P: np.ndarray, mean_P: np.ndarray, weight_P: np.ndarray, name: str, colour: str
+) -> None:
     """The expert's number on its line, in the middle of where it has the most weight."""
     total = weight_P.sum()
     if weight_P.max() < 0.1 or total == 0:

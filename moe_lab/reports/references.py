@@ -26,7 +26,9 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
         return None
     of_classes = isinstance(arrays, ClassArrays)
     error, unit = ("error_rate", "fraction") if of_classes else ("rmse_sd", "sd")
-    rows = [("this run's gate", _value(metrics, "information_per_usage"), 1.0, _value(metrics, f"test_{error}"))]
+    rows: list[tuple[str, float | None, float | None, float | None]] = [
+        ("this run's gate", _value(metrics, "information_per_usage"), 1.0, _value(metrics, f"test_{error}"))
+    ]
     picked = {"learnable": _value(metrics, f"learnable_{error}")}
     rows += [
         (label, told[name], (alike or {}).get(name), picked.get(name)) for name, label in ROWS.items() if name in told

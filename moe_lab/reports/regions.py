@@ -1,12 +1,17 @@
 """Decision regions over the plane, for samples that are points in it. Axes: G grid lines, E experts, N test points."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays
 from moe_lab.reports.picture import FULL, Picture, draw
 from moe_lab.reports.style import INK, WARM, colours, ink_on
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Regions = Mapping[str, np.ndarray]
 
@@ -22,7 +27,7 @@ def region_picture(regions: Regions, arrays: ClassArrays, class_names: Sequence[
     wrong_M = arrays.prediction_N[shown] != label_M
     many = len(class_names) > len(MARKERS)
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.remove()
         gate, answer = figure.subplots(1, 2, sharex=True, sharey=True)
         _paint(gate, regions, regions["expert"], arrays.experts)
@@ -34,8 +39,9 @@ def region_picture(regions: Regions, arrays: ClassArrays, class_names: Sequence[
             for c in range(len(class_names)):
                 for wrong in (False, True):
                     one = (label_M == c) & (wrong_M == wrong)
-                    dress = {"color": WARM if wrong and panel is answer else INK, "s": 7 if not wrong else 11}
-                    panel.scatter(*points_M2[one].T, marker="o" if many else MARKERS[c], linewidths=0, **dress)
+                    colour, size = WARM if wrong and panel is answer else INK, 11 if wrong else 7
+                    marker = "o" if many else MARKERS[c]
+                    panel.scatter(*points_M2[one].T, s=size, color=colour, marker=marker, linewidths=0)
 
     used = np.unique(regions["expert"][regions["expert"] >= 0])
     return Picture(
@@ -57,7 +63,7 @@ def own_answers_picture(regions: Regions, class_names: Sequence[str]) -> Picture
     columns = min(4, len(own_EGG))
     lines = -(-len(own_EGG) // columns)
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.remove()
         panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flatten()
         for expert, panel in enumerate(panels):
@@ -84,7 +90,7 @@ def own_answers_picture(regions: Regions, class_names: Sequence[str]) -> Picture
     )
 
 
-def _paint(panel, regions: Regions, value_GG: np.ndarray, count: int) -> None:
+def _paint(panel: "Axes", regions: Regions, value_GG: np.ndarray, count: int) -> None:
     from matplotlib.colors import ListedColormap, to_rgb
 
     pale = [tuple(0.45 * c + 0.55 for c in to_rgb(colour)) for colour in colours(max(count, 1))]
@@ -97,7 +103,7 @@ def _paint(panel, regions: Regions, value_GG: np.ndarray, count: int) -> None:
     panel.tick_params(labelsize=7.5)
 
 
-def _name(panel, regions: Regions, expert_GG: np.ndarray, experts: int) -> None:
+def _name(panel: "Axes", regions: Regions, expert_GG: np.ndarray, experts: int) -> None:
     """The number of every expert in the middle of its region: at the point of it deepest inside a window."""
     for expert in range(experts):
         inside_GG = expert_GG == expert

@@ -23,6 +23,7 @@ from moe_lab.reports.section import Section
 from moe_lab.reports.similarity import similarity_picture
 from moe_lab.reports.target import Target
 from moe_lab.reports.target_tables import explained_table, given_table
+from moe_lab.reports.tasks import task_pictures
 from moe_lab.reports.usage import usage_bands
 from moe_lab.store.run import Run
 
@@ -52,13 +53,13 @@ def history_sections(history: curves.History) -> list[Section]:
 def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]:
     """All chapters of a finished run: the curves, and what the routing of the test split shows."""
     sections = history_sections(run.history)
-    path = _path(run)
+    path = [*_path(run), *_tasks(arrays)]
     if arrays.routed_count == 0:
         return [*sections, *path, Section("Specialization", notes=(NONE_ROUTED,))]
     predicted = _predicted(run, arrays, target)
     images, notes = _images(run, arrays, target)
     if arrays.experts == 1:
-        return [*sections, *predicted, Section("The expert", images, (ONE_EXPERT, *notes))]
+        return [*sections, *path, *predicted, Section("The expert", images, (ONE_EXPERT, *notes))]
     training, use = sections
     use = Section(use.title, _there((*use.pictures, entropy_histogram(arrays), coactivation_picture(arrays))))
     special = _special(run, arrays, target, images, notes)
@@ -81,7 +82,7 @@ def _special(run: Run, arrays: Arrays, target: Target, images: tuple[Picture, ..
 
 def _plane(run: Run, arrays: Arrays, target: Target) -> list[Section]:
     """Decision regions of samples that are points in the plane."""
-    if not run.has("regions"):
+    if not run.has("regions") or not isinstance(arrays, ClassArrays):
         return []
     regions = run.arrays("regions")
     pictures = (region_picture(regions, arrays, target.names), own_answers_picture(regions, target.names))
@@ -104,6 +105,12 @@ def _path(run: Run) -> list[Section]:
         return []
     weights_SIE = run.arrays("stages")["weights"] if run.has("stages") else None
     return [Section("The path", path_pictures(run.stages, weights_SIE))]
+
+
+def _tasks(arrays: Arrays) -> list[Section]:
+    """Of tasks in a sequence: accuracy on each after each, and which experts serve which."""
+    pictures = task_pictures(arrays)
+    return [Section("The tasks, one after another", pictures)] if pictures else []
 
 
 def _predicted(run: Run, arrays: Arrays, target: Target) -> list[Section]:
@@ -135,8 +142,7 @@ def _images(run: Run, arrays: Arrays, target: Target) -> tuple[tuple[Picture, ..
 
 def _competence(run: Run, arrays: Arrays, target: Target) -> Section:
     title = "How good each expert is, and whether it is needed"
-    of_classes = isinstance(arrays, ClassArrays)
-    own_name, of_mixture, of_oracle = ERRORS if of_classes else RMSES
+    own_name, of_mixture, of_oracle = ERRORS if isinstance(arrays, ClassArrays) else RMSES
     needed = _there((removal_picture(run.metrics, arrays), _regretted(run, arrays, target)))
     notes = _not_removed(run) if not needed or needed[0].stem != "interventions" else ()
     own = run.metrics[own_name]
@@ -147,7 +153,10 @@ def _competence(run: Run, arrays: Arrays, target: Target) -> Section:
         for label, name in (("mixture", of_mixture), ("oracle", of_oracle))
     }
     references = {label: value for label, value in values.items() if value is not None}
-    picture = (expert_accuracy if of_classes else expert_rmse)(arrays, own["value"], references)
+    if isinstance(arrays, ClassArrays):
+        picture = expert_accuracy(arrays, own["value"], references)
+    else:
+        picture = expert_rmse(arrays, own["value"], references)
     return Section(title, (picture, *needed), notes)
 
 

@@ -1,5 +1,7 @@
 """How alike the experts are: in their answers, in their errors, in their features and in their weights."""
 
+import numpy as np
+
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
 from moe_lab.metrics.similarity import disagreement, error_correlation, expert_errors, stored_similarity
 from moe_lab.metrics.stored import Undefined
@@ -15,14 +17,14 @@ INSIDE = {
 
 def similarity_picture(arrays: ClassArrays | NumberArrays) -> Picture | None:
     """Heat maps of every two experts; None where nothing is known of them."""
-    panels = {}
+    panels: dict[str, tuple[np.ndarray, str, float, float]] = {}
     if isinstance(arrays, ClassArrays):
         panels["disagreement"] = (disagreement(arrays.expert_prediction_NE), "Blues", 0.0, 1.0)
         panels["correlation of errors"] = (error_correlation(expert_errors(arrays)), "RdBu_r", -1.0, 1.0)
-    for name, (label, *colours) in INSIDE.items():
+    for name, (label, colours, low, high) in INSIDE.items():
         found = _stored(arrays, name)
         if found is not None:
-            panels[label] = (found, *colours)
+            panels[label] = (found, colours, low, high)
     if not panels:
         return None
     return heat_maps(
@@ -37,7 +39,7 @@ def similarity_picture(arrays: ClassArrays | NumberArrays) -> Picture | None:
     )
 
 
-def _stored(arrays: RunArrays, name: str):
+def _stored(arrays: RunArrays, name: str) -> np.ndarray | None:
     try:
         return stored_similarity(arrays, name)
     except Undefined:

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import RcKeyType
 
 INK, MUTED, RULE, ACCENT, WARM = "#1b1f24", "#5c6773", "#dfe3e8", "#0072b2", "#d55e00"
 #: Okabe and Ito (2008), the eight hues that hold under the three common colour-vision deficiencies; grey for black
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#7f8790")
 
-RC = {
+RC: "dict[RcKeyType, Any]" = {
     "svg.hashsalt": "moe-lab",
     "svg.fonttype": "path",
     "text.parse_math": False,
@@ -53,7 +54,7 @@ def colours(count: int) -> list[str]:
     return [to_hex(ramp(0.04 + 0.92 * index / (count - 1))) for index in range(count)]
 
 
-def ink_on(colour: str | Sequence[float]) -> str:
+def ink_on(colour: str | tuple[float, float, float]) -> str:
     """Dark or white text, whichever is read better on ``colour``: by relative luminance (WCAG 2.2)."""
     from matplotlib.colors import to_rgb
 

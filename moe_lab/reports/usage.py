@@ -1,10 +1,16 @@
 """How much each expert is used over the epochs, as stacked bands. Axes: T epochs, E experts."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from moe_lab.reports.curves import History, column, expert_count
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import colours, epoch_ticks, ink_on, name_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def usage_bands(history: History) -> Picture:
@@ -14,7 +20,7 @@ def usage_bands(history: History) -> Picture:
     edges = np.arange(len(history) + 1) + 0.5
     palette = colours(experts)
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         top_T = np.zeros(len(history))
         for expert, colour in enumerate(palette):
             low_T, top_T = top_T, top_T + 100 * share_TE[:, expert]

@@ -6,7 +6,7 @@ another matter (moe_lab/reports/headline.py has its standard error).
 
 from moe_lab.statistics.agreement import Agreement, agreement, crossed_seeds, mean_over_pairs
 from moe_lab.statistics.factorial import Effect, Factorial, Incomplete, factorial
-from moe_lab.statistics.intervals import Rate, Summary, interquartile_mean, rate, summary, two_modes
+from moe_lab.statistics.intervals import Rate, Summary, rate, summary, two_modes
 from moe_lab.statistics.matching import match_experts
 from moe_lab.statistics.paired import Comparison, compare, holm, seeds_needed, sign_flip_p
 from moe_lab.statistics.replication import Published, Verdict, best_of, effect_verdict, level_verdict
@@ -28,7 +28,6 @@ __all__ = [
     "effect_verdict",
     "factorial",
     "holm",
-    "interquartile_mean",
     "level_verdict",
     "match_experts",
     "mean_over_pairs",

@@ -8,14 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moe_lab.partitions import adjusted_rand_index, table_of
 from moe_lab.statistics.intervals import CONFIDENCE, Summary
-from moe_lab.statistics.matching import (
-    Margins,
-    adjusted_information,
-    adjusted_rand,
-    co_assignment,
-    matched_share,
-)
+from moe_lab.statistics.matching import Margins, adjusted_information, matched_share
 
 COLLAPSE_SHARE = 0.95
 #: tables drawn for the null of the matched agreement, of a pair
@@ -71,7 +66,7 @@ def agreement(
     if not both_N.any():
         return Agreement(reason="no sample was routed in both runs")
     here_M, there_M, class_M = expert_N[both_N], other_N[both_N], class_N[both_N]
-    table_EF = co_assignment(here_M, there_M, experts, others)
+    table_EF = table_of(here_M, there_M, experts, others)
     if max(table_EF.sum(1).max(), table_EF.sum(0).max()) > COLLAPSE_SHARE * len(here_M):
         return Agreement(reason="collapsed")
     margins = Margins.of(here_M, there_M, class_M, experts, others)
@@ -79,8 +74,8 @@ def agreement(
     return Agreement(
         matched=matched_share(table_EF),
         null_matched=float(np.mean([matched_share(table) for table in drawn])),
-        ari=adjusted_rand(table_EF),
-        null_ari=adjusted_rand(table_EF, margins.expected_pairs()),
+        ari=adjusted_rand_index(table_EF),
+        null_ari=adjusted_rand_index(table_EF, margins.expected_pairs()),
         ami=adjusted_information(table_EF) if ami else None,
     )
 

@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from moe_lab.statistics.intervals import CONFIDENCE, Summary, summary
 BLOCK, NOISE = "seed", "noise"
 LARGE = 1e5
 
+Seed = TypeVar("Seed", bound=Hashable)
 #: levels of the factors, in their order
 Cell = tuple[str, ...]
 
@@ -49,7 +51,7 @@ class Factorial:
     levels: dict[str, dict[str, Summary]]
 
 
-def factorial(factors: Sequence[str], values: Mapping[Cell, Mapping[Hashable, float]]) -> Factorial:
+def factorial(factors: Sequence[str], values: Mapping[Cell, Mapping[Seed, float]]) -> Factorial:
     """Main effects, interactions and shares of variance of ``factors`` over runs of all their combinations.
 
     y = mean + effects of the factors and their interactions + seed + noise; noise is all interaction with the seed.
@@ -71,7 +73,7 @@ def factorial(factors: Sequence[str], values: Mapping[Cell, Mapping[Hashable, fl
     return Factorial(tuple(factors), len(seeds), _effects(factors, y), _levels(factors, levels, y))
 
 
-def _design(factors: Sequence[str], values: Mapping[Cell, Mapping[Hashable, float]]) -> tuple[list[Cell], list]:
+def _design(factors: Sequence[str], values: Mapping[Cell, Mapping[Seed, float]]) -> tuple[list[Cell], list[Seed]]:
     """The levels of each factor and the seeds that all cells share. Raises Incomplete."""
     levels = [tuple(dict.fromkeys(cell[place] for cell in values)) for place in range(len(factors))]
     if not factors or min(map(len, levels), default=0) < 2:

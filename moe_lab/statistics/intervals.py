@@ -31,6 +31,11 @@ class Summary:
     method: str
     warning: str | None = None
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """``low`` and ``high``; None where there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -85,7 +90,7 @@ def _warning(x_n: np.ndarray, collapsed: int) -> str | None:
     return None
 
 
-def two_modes(values: Sequence[float], level: float = MODES_LEVEL) -> bool:
+def two_modes(values: Sequence[float] | np.ndarray, level: float = MODES_LEVEL) -> bool:
     """Whether the values fall into two groups, of at least two each, more clearly than one normal population does.
 
     The share of the sum of squares that the best split explains (J. A. Hartigan 1978, Asymptotic distributions for
@@ -122,19 +127,3 @@ def rate(count: int, n: int, confidence: float = CONFIDENCE) -> Rate:
 
     ends = stats.binomtest(count, n).proportion_ci(confidence, "exact")
     return Rate(count, n, float(ends.low), float(ends.high))
-
-
-def interquartile_mean(scores_nT: np.ndarray) -> float:
-    """Mean of the middle half of all runs x tasks (Agarwal et al. 2021, Deep RL at the edge of the statistical
-    precipice, arXiv:2108.13264): across tasks only, for on one task it hides the runs that collapse.
-
-    Args:
-        scores_nT: ``[n, T]``, a column a task, on one scale.
-    Raises: ValueError where there are fewer than two tasks or fewer than four values.
-    """
-    from scipy import stats
-
-    scores_nT = np.asarray(scores_nT, dtype=np.float64)
-    if scores_nT.ndim != 2 or scores_nT.shape[1] < 2 or scores_nT.size < 4:
-        raise ValueError("an interquartile mean is taken over several tasks and at least four values")
-    return float(stats.trim_mean(scores_nT, 0.25, axis=None))

@@ -1,4 +1,4 @@
-"""Which expert of one run is which of another: matching, and how much two routings agree.
+"""Which expert of one run is which of another: matching, and what two routings have in common by their classes alone.
 
 Axes: N samples, E experts of the one run, F of the other, C classes. An expert of -1 is a sample that no expert got;
 such samples are left out of a pair.
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moe_lab.partitions import table_of
+
 
 def match_experts(table_EF: np.ndarray) -> np.ndarray:
     """For each expert of the one run its partner in the other, so that the most samples are shared (Hungarian method,
     H. W. Kuhn 1955); -1 where there are fewer experts on the other side.
 
     Args:
-        table_EF: samples that have this expert here and that one there (``co_assignment``).
+        table_EF: samples that have this expert here and that one there (``partitions.table_of``).
     Returns: ``[E]``.
     """
     from scipy.optimize import linear_sum_assignment
@@ -33,11 +35,6 @@ def matched_share(table_EF: np.ndarray) -> float:
     return float(table_EF[rows, columns].sum() / table_EF.sum())
 
 
-def co_assignment(expert_N: np.ndarray, other_N: np.ndarray, experts: int, others: int) -> np.ndarray:
-    """``[E, F]``: how many samples each pair of experts shares."""
-    return np.bincount(expert_N * others + other_N, minlength=experts * others).reshape(experts, others)
-
-
 @dataclass(frozen=True)
 class Margins:
     """What a null that permutes within the true class leaves as it is: ``[C, E]`` and ``[C, F]`` counts."""
@@ -48,9 +45,7 @@ class Margins:
     @staticmethod
     def of(expert_N: np.ndarray, other_N: np.ndarray, class_N: np.ndarray, experts: int, others: int) -> "Margins":
         classes = int(class_N.max()) + 1
-        here = np.bincount(class_N * experts + expert_N, minlength=classes * experts).reshape(classes, experts)
-        there = np.bincount(class_N * others + other_N, minlength=classes * others).reshape(classes, others)
-        return Margins(here, there)
+        return Margins(table_of(class_N, expert_N, classes, experts), table_of(class_N, other_N, classes, others))
 
     def expected_pairs(self) -> float:
         """Expected number of pairs of samples that are together in both runs: sum_ef E[n_ef (n_ef - 1) / 2].
@@ -83,21 +78,6 @@ def _random_tables(rows_e: np.ndarray, columns_f: np.ndarray, draws: int, rng: n
     return random_table(rows_e, columns_f).rvs(draws, random_state=rng).reshape(draws, len(rows_e), len(columns_f))
 
 
-def adjusted_rand(table_EF: np.ndarray, pairs: float | None = None) -> float:
-    """Adjusted Rand index (L. Hubert and P. Arabie 1985, Comparing partitions, eq. 5) of a co-assignment table;
-    ``pairs`` in place of the table's own number of pairs together in both runs.
-
-    Linear in ``pairs`` for given margins, so that an expected number gives the expected index. Raises ValueError where
-    each run has all samples at one expert, or each sample alone: there is then nothing to adjust.
-    """
-    both = _pairs(table_EF) if pairs is None else pairs
-    here, there, all_pairs = _pairs(table_EF.sum(1)), _pairs(table_EF.sum(0)), _pairs(table_EF.sum())
-    chance, most = here * there / all_pairs, (here + there) / 2
-    if most == chance:
-        raise ValueError("both routings are trivial, so there is no index")
-    return (both - chance) / (most - chance)
-
-
 def adjusted_information(table_EF: np.ndarray) -> float:
     """Adjusted mutual information with the arithmetic mean (Vinh, Epps and Bailey 2010, JMLR 11)."""
     from sklearn.metrics import adjusted_mutual_info_score
@@ -105,8 +85,3 @@ def adjusted_information(table_EF: np.ndarray) -> float:
     rows, columns = np.nonzero(table_EF)
     counts = table_EF[rows, columns].astype(int)
     return float(adjusted_mutual_info_score(np.repeat(rows, counts), np.repeat(columns, counts)))
-
-
-def _pairs(counts: np.ndarray) -> float:
-    counts = np.asarray(counts, dtype=np.float64)
-    return float((counts * (counts - 1)).sum() / 2)

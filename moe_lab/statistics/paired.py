@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,8 +14,9 @@ LEVEL = 0.05
 ENUMERATED_PAIRS = 20
 DRAWS = 99_999
 
+Seed = TypeVar("Seed", bound=Hashable)
 #: arm -> metric -> seed -> value
-Values = Mapping[str, Mapping[str, Mapping[Hashable, float]]]
+Values = Mapping[str, Mapping[str, Mapping[Seed, float]]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Comparison:
         return self.adjusted_p is not None and self.adjusted_p <= LEVEL
 
 
-def compare(values: Values, against: str, metrics: Sequence[str]) -> list[Comparison]:
+def compare(values: Values[Seed], against: str, metrics: Sequence[str]) -> list[Comparison]:
     """Every other arm against ``against`` in every metric of the declared family.
 
     Comparisons without a shared seed stay in the family: leaving them out would make the others look surer. Raises:
@@ -75,7 +77,7 @@ def compare(values: Values, against: str, metrics: Sequence[str]) -> list[Compar
     ]
 
 
-def _differences(ours: Mapping[Hashable, float], base: Mapping[Hashable, float]) -> list[float]:
+def _differences(ours: Mapping[Seed, float], base: Mapping[Seed, float]) -> list[float]:
     return [value - base[seed] for seed, value in ours.items() if seed in base]
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from moe_lab.statistics.intervals import CONFIDENCE, Summary, summary
+from moe_lab.statistics.intervals import CONFIDENCE, summary
 
 Word = Literal["reproduced", "direction only", "not reproduced", "not comparable"]
 #: differences that do not matter, by metric, in its own unit
@@ -27,6 +27,13 @@ class Published:
     mean: float
     sd: float | None = None
     n: int | None = None
+
+    @property
+    def spread(self) -> tuple[float, int] | None:
+        """The variance of the mean and its degrees of freedom; None where they were not printed, or of one run."""
+        if self.sd is None or self.n is None or self.n < 2:
+            return None
+        return self.sd**2 / self.n, self.n - 1
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,9 @@ def level_verdict(ours: Sequence[float], theirs: Published, margin: float = 0.0)
     """
     if len(ours) < 2:
         return Verdict("not comparable", None, None, None, "one run of ours has no spread")
-    if theirs.sd is None or theirs.n is None or theirs.n < 2:
+    if theirs.spread is None:
         return Verdict("not comparable", None, None, None, "no spread over runs was printed")
-    ends = _welch(summary(ours), theirs.mean, theirs.sd**2 / theirs.n, theirs.n - 1)
+    ends = _welch(ours, theirs.mean, *theirs.spread)
     return _settled(ends, margin) or Verdict("not reproduced", *ends, "the interval of the difference excludes 0")
 
 
@@ -58,7 +65,8 @@ def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margi
     """The verdict on a difference between two arms.
 
     Reproduced: the Welch interval of (our effect - theirs) contains 0 or lies within the margin. Direction only: same
-    sign, and our own 95 % interval of the effect excludes 0. Not reproduced: else.
+    sign, and our own 95 % interval of the effect excludes 0. Not reproduced: else. Where they printed no spread the
+    direction is all that can be said; without it, or where they printed equal numbers, it is not comparable.
 
     Args:
         ours: our paired differences, arm minus base, a value a seed.
@@ -66,16 +74,20 @@ def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margi
     """
     if len(ours) < 2:
         return Verdict("not comparable", None, None, None, "one pair of runs of ours has no spread")
-    if any(one.sd is None or one.n is None or one.n < 2 for one in (arm, base)):
+    own, effect = summary(ours), arm.mean - base.mean
+    is_sure = own.ends is not None and not own.ends[0] <= 0 <= own.ends[1]
+    same_direction = own.mean * effect > 0 and is_sure
+    parts = [one.spread for one in (arm, base) if one.spread is not None]
+    if len(parts) < 2:
+        if same_direction:
+            return Verdict("direction only", own.mean - effect, None, None, "the same sign; no spread was printed")
         return Verdict("not comparable", None, None, None, "no spread over runs was printed")
-    parts = [(one.sd**2 / one.n, one.n - 1) for one in (arm, base)]
     variance = sum(part for part, _ in parts)
     df = variance**2 / sum(part**2 / df for part, df in parts) if variance else math.inf
-    own, effect = summary(ours), arm.mean - base.mean
-    ends = _welch(own, effect, variance, df)
+    ends = _welch(ours, effect, variance, df)
     if settled := _settled(ends, margin):
         return settled
-    if own.mean * effect > 0 and not own.low <= 0 <= own.high:
+    if same_direction:
         return Verdict("direction only", *ends, "the same sign and surely not 0, but another size")
     opposite = own.mean * effect < 0
     return Verdict("not reproduced", *ends, "the opposite sign" if opposite else "our interval contains 0")
@@ -103,15 +115,16 @@ def best_of(
     return Verdict("reproduced" if inside else "not reproduced", float(best.mean()), low, high, reason)
 
 
-def _welch(own: Summary, mean: float, variance: float, df: float) -> tuple[float, float, float]:
+def _welch(ours: Sequence[float], mean: float, variance: float, df: float) -> tuple[float, float, float]:
     """Our mean minus theirs, and the ends of its Welch interval; ``variance`` and ``df`` are of their mean."""
     from scipy import stats
 
-    difference, ours = own.mean - mean, own.sd**2 / own.n
-    both = ours + variance
+    x_n = np.asarray(ours, dtype=np.float64)
+    difference, own = float(x_n.mean()) - mean, float(x_n.std(ddof=1)) ** 2 / len(x_n)
+    both = own + variance
     if both == 0:
         return difference, difference, difference
-    freedom = both**2 / (ours**2 / (own.n - 1) + variance**2 / df)
+    freedom = both**2 / (own**2 / (len(x_n) - 1) + variance**2 / df)
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * both**0.5
     return difference, difference - reach, difference + reach
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,21 +13,57 @@ from typing import IO, Any
 
 import numpy as np
 
+from moe_lab.store.process import alive
 
-def write_with(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let ``write`` fill a temporary file, then move it to ``path``: readers see the old file or the whole new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+#: what the name of a temporary file ends with; before it come the name of the file, the writer's pid, and a few letters
+SUFFIX = ".tmp"
+
+
+def checksum(content: bytes) -> str:
+    """CRC-32, as eight hexadecimal digits: it tells what has been damaged, not what somebody has forged."""
+    return f"{zlib.crc32(content):08x}"
+
+
+def write_with(path: Path, write: Callable[[IO[bytes]], Any], keep: Path | None = None) -> None:
+    """Let ``write`` fill a temporary file, then move it to ``path``: readers see the old file or the whole new one.
+
+    ``keep``: where the old file goes, once the new one is whole. Raises OSError with the path in it.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=SUFFIX)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            if keep is not None and path.exists():
+                os.replace(path, keep)
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files in ``folder``, and in the folders in it, that writers which were killed have left."""
+    for path in (*folder.glob(f".*{SUFFIX}"), *folder.glob(f"*/.*{SUFFIX}")):
+        writer = path.name.split(".")[-3]
+        if writer.isdecimal() and not alive(int(writer)):
+            path.unlink(missing_ok=True)
+
+
+def settle(folder: Path) -> None:
+    """Wait until what was moved to its place in ``folder`` is there on the disk too, so that no file that is written
+    from now on can outlive it when the power fails."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -35,7 +72,11 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Indented JSON. NaN and infinities are refused: what is undefined is null, with a reason beside it."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -43,7 +84,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{path.name}: {name} holds Python objects; store numbers or fixed-width text")
-    write_with(path, lambda file: np.savez_compressed(file, **arrays))
+    write_with(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

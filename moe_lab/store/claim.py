@@ -7,13 +7,18 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moe_lab.errors import RunError
+from moe_lab.store.process import alive
 from moe_lab.store.status import now
 
+#: the file of a run folder that whoever trains there holds
+CLAIM = "claim"
 _LOOK_SECONDS = 0.1
+#: how long a new holder may take to write down who he is
+_NAME_SECONDS = 1.0
 
 
 class Held(RunError):
@@ -31,8 +36,10 @@ def claimed(path: Path, patience: float = 0.0) -> Iterator[None]:
     try:
         _lock(handle, path, time.monotonic() + patience)
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, (json.dumps(holder) + "\n").encode(), 0)
+        # it is the lock that counts: a disk that is full is no reason
+        with suppress(OSError):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, (json.dumps(holder) + "\n").encode(), 0)
         try:
             yield
         finally:
@@ -57,8 +64,16 @@ def _lock(handle: int, path: Path, until: float) -> None:
 
 
 def _holder(handle: int) -> str:
-    try:
-        holder = json.loads(os.pread(handle, 1000, 0))
-        return f"process {int(holder['pid'])} on {str(holder['host'])[:100]}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
+    """Who holds it. What the last holder has left is not believed."""
+    until = time.monotonic() + _NAME_SECONDS
+    while True:
+        try:
+            holder = json.loads(os.pread(handle, 1000, 0))
+            pid, host = int(holder["pid"]), str(holder["host"])[:100]
+            if host != socket.gethostname() or alive(pid):
+                return f"process {pid} on {host}"
+        except (ValueError, KeyError, TypeError):
+            pass
+        if time.monotonic() >= until:
+            return "another process"
+        time.sleep(_LOOK_SECONDS)

@@ -4,11 +4,16 @@ import re
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 from moe_lab.config.messages import cut
 from moe_lab.errors import RunError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Taken(RunError):
+    """There is a folder of that name already."""
 
 
 def check_spelling(name: str) -> None:
@@ -21,16 +26,17 @@ def check_name(name: str, runs: Path) -> None:
     """Raise RunError where ``name`` cannot be a new folder of ``runs``; creates nothing."""
     check_spelling(name)
     if (runs / name).exists():
-        raise RunError(f"{runs / name} exists already: choose another name, or remove that folder")
+        _taken(runs / name)
 
 
-def claim(runs: Path, name: str | None = None) -> Path:
-    """Make and return ``runs/name``, or a folder named by the time, ``_2``, ``_3`` ... appended where it is taken."""
+def claim(runs: Path, name: str | None = None, *, numbered: bool = False) -> Path:
+    """Make and return ``runs/name``, or a folder named by the time. To the time, and with ``numbered`` to the name,
+    ``_2``, ``_3`` ... is appended where it is taken; else Taken is raised."""
     _make_runs(runs)
-    if name is not None:
+    if name is not None and not numbered:
         check_name(name, runs)
         return _mkdir(runs / name) or _taken(runs / name)
-    stem = _time()
+    stem = name or _time()
     candidates = (runs / (stem if n == 1 else f"{stem}_{n}") for n in count(1))
     return next(folder for folder in map(_mkdir, candidates) if folder)
 
@@ -89,5 +95,5 @@ def _mkdir(folder: Path) -> Path | None:
     return folder
 
 
-def _taken(folder: Path) -> Path:
-    raise RunError(f"{folder} exists already: choose another name, or remove that folder")
+def _taken(folder: Path) -> NoReturn:
+    raise Taken(f"{folder} exists already: choose another name, or remove that folder")

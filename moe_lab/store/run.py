@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +12,26 @@ import numpy as np
 
 from moe_lab.config.messages import one_line, shown
 from moe_lab.errors import RunError
+from moe_lab.store.atomic import checksum
 from moe_lab.store.status import is_lost, wrong_key
 from moe_lab.untrusted import Unusable, inside, read_arrays, read_json, read_text, read_yaml
+
+#: what to do about a damaged file of a run
+MEND = "take it from a copy, or train this run again"
+
+
+class Unreadable(RunError):
+    """A file of the run in ``folder`` is missing or broken."""
+
+    def __init__(self, text: str, folder: Path) -> None:
+        super().__init__(text)
+        self.folder = folder
 
 
 class Run:
     """A run folder: ``.status .config .metrics .history .timing .routing`` and the other arrays, read on first use.
 
-    Raises RunError where the path is no run folder, or where a file that is asked for is missing or broken.
+    Raises RunError where the path is no run folder, and Unreadable where a file that is asked for is missing or broken.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -36,7 +48,7 @@ class Run:
         """status.json, with ``lost`` in place of ``running`` where the process is proven dead."""
         status = self._json("status.json")
         if wrong := wrong_key(status):
-            raise RunError(f"{self.path / 'status.json'} is no status of a run: see its {wrong}")
+            raise self._broken(f"{self.path / 'status.json'} is no status of a run: see its {wrong}")
         return {**status, "status": "lost"} if is_lost(status) else status
 
     @property
@@ -49,9 +61,9 @@ class Run:
         try:
             config = read_yaml(self._text("config.yaml"))
         except Unusable as error:
-            raise RunError(f"{self.path / 'config.yaml'} {error}") from None
+            raise self._broken(f"{self.path / 'config.yaml'} {error}") from None
         if not isinstance(config, dict):
-            raise RunError(f"{self.path / 'config.yaml'} holds no mapping")
+            raise self._broken(f"{self.path / 'config.yaml'} holds no mapping")
         return config
 
     @cached_property
@@ -63,7 +75,9 @@ class Run:
         """name -> {"value", "unit"} and, where the value is null, "reason"."""
         metrics = self._json("metrics.json")
         if wrong := next((name for name, entry in metrics.items() if not _is_entry(entry)), None):
-            raise RunError(f"{self.path / 'metrics.json'}: {shown(wrong)} has no number and unit as a run writes them")
+            raise self._broken(
+                f"{self.path / 'metrics.json'}: {shown(wrong)} has no number and unit as a run writes them"
+            )
         return metrics
 
     @cached_property
@@ -84,46 +98,55 @@ class Run:
     def routing(self) -> dict[str, np.ndarray]:
         return self.arrays("routing")
 
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of ``NAME.npz``, without pickles. Raises RunError where the file is missing or broken."""
+    def arrays(self, name: str, only: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """The arrays of ``NAME.npz``, or those of them named in ``only``, without pickles. Raises Unreadable where the
+        file is missing or broken."""
         path = self.path / f"{name}.npz"
         try:
-            return read_arrays(inside(path))
+            return read_arrays(inside(path), only)
         except FileNotFoundError:
-            raise RunError(f"{path} is missing: the run is {self.status['status']}") from None
+            raise self._broken(f"{path} is missing: the run is {self.status['status']}") from None
         except Unusable as error:
-            raise RunError(f"{path} cannot be read: {error}") from None
+            raise self._broken(f"{path} {error}; {MEND}") from None
 
     def has(self, name: str) -> bool:
         """Whether ``NAME.npz`` is there (assignments need a validation split, say)."""
         return (self.path / f"{name}.npz").is_file()
 
+    def _broken(self, text: str) -> Unreadable:
+        return Unreadable(text, self.path)
+
     def _text(self, name: str) -> str:
+        path = self.path / name
         try:
-            return read_text(inside(self.path / name))
+            text = read_text(inside(path))
         except FileNotFoundError:
-            raise RunError(f"{self.path / name} is missing") from None
+            raise self._broken(f"{path} is missing") from None
         except Unusable as error:
-            raise RunError(f"{self.path / name} {error}") from None
+            raise self._broken(f"{path} {error}") from None
+        told = None if name == "status.json" else (self.status.get("checksums") or {}).get(name)
+        if told not in (None, checksum(text.encode())):
+            raise self._broken(f"{path} is not what the run has written, it is damaged or was changed since; {MEND}")
+        return text
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
             value = read_json(self._text(name))
         except Unusable as error:
-            raise RunError(f"{self.path / name} {error}") from None
+            raise self._broken(f"{self.path / name} {error}") from None
         if not isinstance(value, dict):
-            raise RunError(f"{self.path / name} holds no object")
+            raise self._broken(f"{self.path / name} holds no object")
         return value
 
     def _csv(self, name: str) -> list[dict[str, float | None]]:
         text = self._text(name)
         if text and not text.endswith("\n"):
-            raise RunError(f"{self.path / name} is truncated: its last line has no end")
+            raise self._broken(f"{self.path / name} is truncated: its last line has no end")
         try:
             rows = csv.DictReader(text.splitlines(), strict=True)
             return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
         except (ValueError, TypeError, csv.Error) as error:
-            raise RunError(f"{self.path / name} is no table of numbers: {error}") from None
+            raise self._broken(f"{self.path / name} is no table of numbers: {error}") from None
 
 
 def _is_entry(entry: Any) -> bool:

@@ -1,5 +1,6 @@
 """status.json: what has become of a run. ``lost`` is never written; readers find it out."""
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -7,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from moe_lab.store.atomic import write_json
+from moe_lab.store.atomic import json_text, write_text
+from moe_lab.store.process import alive, process_start
 
 State = Literal["planned", "running", "finished", "failed", "interrupted", "diverged", "lost"]
 STATES: tuple[State, ...] = get_args(State)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class StatusFile:
@@ -45,7 +48,12 @@ class StatusFile:
 
     def _write(self, status: State, **facts: Any) -> None:
         self._facts |= {"status": status, "updated_at": now(), **facts}
-        write_json(self._path, self._facts)
+        text = json_text(self._facts)
+        try:
+            write_text(self._path, text)
+        except OSError as error:
+            if error.errno not in _FULL or not _write_over(self._path, text):
+                raise
 
 
 def wrong_key(status: dict[str, Any]) -> str | None:
@@ -56,6 +64,7 @@ def wrong_key(status: dict[str, Any]) -> str | None:
         "differs": lambda value: isinstance(value, dict),
         "headline": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
         "left_open": _are_texts,
+        "checksums": lambda value: isinstance(value, dict),
         **dict.fromkeys(("error", "key", "host"), lambda value: isinstance(value, str)),
         **dict.fromkeys(("started_at", "updated_at", "ended_at"), _is_moment),
     }
@@ -89,15 +98,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def process_start(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot (Linux), which tells it from a later one of the same pid."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    return int(text.rpartition(")")[2].split()[19])
-
-
 def is_lost(status: dict[str, Any]) -> bool:
     """True where a run says that it is running but its process is proven dead: same host, and no such process."""
     if status.get("status") != "running" or status.get("host") != socket.gethostname():
@@ -108,14 +108,24 @@ def is_lost(status: dict[str, Any]) -> bool:
     started = process_start(pid)
     if started is not None:
         return started != status.get("process_start")
-    return not _exists(pid)
+    return not alive(pid)
 
 
-def _exists(pid: int) -> bool:
+def _write_over(path: Path, text: str) -> bool:
+    """On a disk that is full: write into the room that the old file has, in one go. False where that is too small."""
+    content = text.encode()
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
         return False
-    except PermissionError:
-        return True
+    try:
+        there = os.fstat(handle)
+        if len(content) > there.st_blocks * 512:
+            return False
+        os.pwrite(handle, content.ljust(there.st_size), 0)
+        os.fsync(handle)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
     return True

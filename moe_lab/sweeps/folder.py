@@ -8,7 +8,7 @@ from typing import Any
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.job import checked_job
 from moe_lab.run_writer import RunWriter
-from moe_lab.store.atomic import write_json
+from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
 from moe_lab.store.folders import make_inside, refuse_link
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
@@ -16,7 +16,7 @@ from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
 from moe_lab.training import checkpoint
 from moe_lab.untrusted import Unusable, inside, read_json, read_text
 
-PLAN, JOBS, LOCK, CLAIM, STACKS, SUMMARY = "plan.json", "jobs", "lock", "claim", "stacks", "summary.csv"
+PLAN, JOBS, LOCK, STACKS, SUMMARY = "plan.json", "jobs", "lock", "stacks", "summary.csv"
 MEMBERS = "stack.json"
 #: states in which there is nothing more to do
 ENDED: tuple[State, ...] = ("finished", "diverged")
@@ -47,6 +47,13 @@ class SweepFolder:
     def has_plan(self) -> bool:
         return (self.path / PLAN).is_file()
 
+    @property
+    def without_plan(self) -> bool:
+        """Whether it is there, with no more in it than a sweep leaves that is killed before its plan is written."""
+        if not self.path.is_dir() or self.has_plan:
+            return False
+        return all(one.name == LOCK or one.name.endswith(SUFFIX) for one in self.path.iterdir())
+
     def job(self, name: str) -> Path:
         return self.path / JOBS / name
 
@@ -63,7 +70,10 @@ class SweepFolder:
                 raise RunError(f"{path} names a job twice: it has been changed since the sweep began")
             return Plan(_texts(stored["words"]), jobs, refused)
         except FileNotFoundError:
-            raise RunError(f"{self.path} is no sweep's folder (it has no {PLAN})") from None
+            told = "; it was stopped before its plan was written: start it again with --name"
+            raise RunError(
+                f"{self.path} is no sweep's folder (it has no {PLAN}){told if self.without_plan else ''}"
+            ) from None
         except (OSError, Unusable) as error:
             raise RunError(f"{path} {error}") from None
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
@@ -92,19 +102,24 @@ class SweepFolder:
         folder = make_inside(make_inside(self.path / STACKS) / name)
         write_json(folder / MEMBERS, jobs)
 
-    def stopped_stacks(self) -> dict[str, list[str]]:
-        """Name -> jobs of the stacks that have left a checkpoint; without those whose files cannot be read."""
+    def stacks(self) -> dict[str, list[str]]:
+        """Name -> jobs of the stacks of an earlier stretch; without those whose files cannot be read."""
         found = {}
         for folder in sorted((self.path / STACKS).glob("*")):
-            if folder.is_dir() and not folder.is_symlink() and checkpoint.there(folder):
+            if folder.is_dir() and not folder.is_symlink():
                 with suppress(OSError, ValueError, TypeError):
                     found[folder.name] = _texts(read_json(read_text(inside(folder / MEMBERS))))
         return found
+
+    def has_state(self, stack: str) -> bool:
+        """Whether a stack has left a checkpoint."""
+        return checkpoint.there(self.path / STACKS / stack)
 
     def clear_stacks(self) -> None:
         """When every job has ended, what is left of stacks serves nothing."""
         folders = [folder for folder in (self.path / STACKS).glob("*") if folder.is_dir() and not folder.is_symlink()]
         for folder in folders:
+            clear_leftovers(folder)
             checkpoint.remove(folder)
             (folder / MEMBERS).unlink(missing_ok=True)
         with suppress(OSError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from moe_lab.config.plugins import loaded_plugins
 from moe_lab.experiment import never
-from moe_lab.store.atomic import write_csv
+from moe_lab.store.atomic import clear_leftovers, write_csv
 from moe_lab.store.claim import claimed
 from moe_lab.sweeps.folder import LOCK, SUMMARY, Outcome, SweepFolder
 from moe_lab.sweeps.launcher import Launcher
@@ -53,6 +53,7 @@ def run_sweep(
     sweep, watch = SweepFolder(folder), watch or SweepWatch()
     plugins = loaded_plugins()
     with claimed(folder / LOCK):
+        clear_leftovers(folder)
         if sweep.has_plan:
             plan = sweep.read_plan(plugins).extended(plan)
         sweep.write_plan(plan)
@@ -83,8 +84,7 @@ def run_plans(
     """
     made = first
     while True:
-        options = {"watch": watch, "stop_asked": stop_asked, "fail_fast": fail_fast}
-        outcomes = run_sweep(made, folder, launcher, **options)
+        outcomes = run_sweep(made, folder, launcher, watch=watch, stop_asked=stop_asked, fail_fast=fail_fast)
         broken_off = stop_asked() or (fail_fast and any(one.state in FAILED for one in outcomes))
         if plans is None or broken_off:
             return outcomes, ""

@@ -12,21 +12,25 @@ from moe_lab.store.run import Run
 from moe_lab.sweeps.plan import Plan, Planned, plan
 from moe_lab.sweeps.study_file import Arm, Row, StudyFile, combinations, read_study
 
-#: words of every study that has settings to choose from
-PROTOCOLS = {"protocol": ("paper", "fair"), "grid": ("published", "full")}
+#: words of a study with a fair comparison, and of one whose arms have several settings
+PROTOCOL = {"protocol": ("paper", "fair")}
+GRID = {"grid": ("published", "full")}
+#: seeds of initialization of arms that stand apart from their teacher's, above its own
+APART = 10_000
 VALIDATION_ERROR = "validation_error_rate"
 
 
 @dataclass(frozen=True)
 class Trial:
     """A run of a study: its arm, its setting (words) and its seed; ``aside`` where its numbers are not shown: it serves
-    to choose a setting, or to teach another arm."""
+    to choose a setting, or to teach another arm, the ``pupil``."""
 
     arm: str
     setting: tuple[str, ...]
     seed: int
     job: Planned
     aside: bool = False
+    pupil: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,11 @@ class Study:
 
     @property
     def folder_name(self) -> str:
-        """Where its runs go unless said otherwise: the same words go on with the same folder."""
-        parts = [self.name, *self.choices.values()]
+        """Where its runs go unless said otherwise: the same words go on with the same folder. The first choice is
+        always named, others where they are not the default."""
+        first, *rest = self.choices.items() or [("", "")]
+        other = [value for key, value in rest if value != next(iter(self.file.choices[key]))]
+        parts = [part for part in (self.name, first[1], *other) if part]
         if self.has_settings:
             parts += ["fair"] if self.protocol == "fair" else ["paper", self.grid]
         return "-".join(parts)
@@ -71,12 +78,11 @@ class Study:
 
 
 def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, *, quick: bool = False) -> Study:
-    """The study ``name`` with the user's words. Raises ConfigError where a word of the study has an unknown value, and
-    where protocol=fair is asked of one that has no fair settings."""
+    """The study ``name`` with the user's words. Raises ConfigError where a word of the study has an unknown value, or
+    two do not go together."""
     file = read_study(name, config_dir)
     options = {key: tuple(values) for key, values in file.choices.items()}
-    if file.fair is not None:
-        options |= PROTOCOLS
+    options |= (PROTOCOL if file.fair is not None else {}) | (GRID if file.has_settings else {})
     picked = {key: values[0] for key, values in options.items()}
     extra = []
     for word in words:
@@ -91,9 +97,18 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
             )
         else:
             picked[key] = value
+    _check_only(file, picked)
     protocol, grid = picked.pop("protocol", "paper"), picked.pop("grid", "published")
     seeds = file.quick.seeds if quick and file.quick.seeds else file.seeds
     return Study(name, file, picked, protocol, grid, seeds, (*(file.quick.words if quick else ()), *extra))
+
+
+def _check_only(file: StudyFile, picked: Mapping[str, str]) -> None:
+    """Raise ConfigError where a word does not go with another."""
+    for key, values in file.choices.items():
+        for other, value in values[picked[key]].only.items():
+            if picked[other] != value:
+                raise ConfigError(f"{other}={picked[other]} does not go with {key}={picked[key]}: take {other}={value}")
 
 
 Settings = Mapping[str, Sequence[tuple[str, ...]]]
@@ -117,7 +132,7 @@ def teachers(study: Study, settings: Settings, parts: Parts = Parts()) -> list[T
     """The runs that arms with a teacher begin from; where their arm has the same setting they are its own runs."""
     taught = {name: arm.teacher for name, arm in study.arms.items() if arm.teacher is not None}
     return [
-        replace(trial, aside=True)
+        replace(trial, aside=True, pupil=name)
         for name, teacher in taught.items()
         for trial in _trials(study, teacher, settings[name], range(study.seeds), parts)
     ]
@@ -127,10 +142,11 @@ def taught(study: Study, teaching: Sequence[Trial], jobs: Path, parts: Parts = P
     """The runs of arms with a teacher, whose runs ``teaching`` have finished in the folder ``jobs``."""
     trials = []
     for name, arm in study.arms.items():
-        for other in teaching if arm.teacher is not None else ():
-            if other.arm == arm.teacher:
+        for other in teaching:
+            if other.pupil == name:
                 run = str((jobs / other.job.name).resolve()).replace("\\", "\\\\").replace("'", "\\'")
-                [trial] = _trials(study, name, [()], [other.seed], parts, (f"recipe.run='{run}'",))
+                words = [f"recipe.run='{run}'", *([f"seed_init={other.seed + APART}"] if arm.apart else [])]
+                [trial] = _trials(study, name, [()], [other.seed], parts, words)
                 trials.append(replace(trial, setting=other.setting))
     return trials
 
@@ -166,10 +182,11 @@ def tuned_settings(trials: Sequence[Trial], runs: Mapping[str, Run]) -> dict[str
         errors.setdefault(trial.arm, {}).setdefault(trial.setting, []).append(value)
     best = {}
     for arm, of_settings in errors.items():
-        whole = {setting: mean(values) for setting, values in of_settings.items() if None not in values}
+        known = {setting: [one for one in values if one is not None] for setting, values in of_settings.items()}
+        whole = {setting: mean(some) for setting, some in known.items() if len(some) == len(of_settings[setting])}
         if not whole:
             raise ConfigError(f"arm {arm}: no setting finished on all tuning seeds, so none can be chosen")
-        best[arm] = [min(whole, key=whole.__getitem__)]
+        best[arm] = [min(whole, key=lambda setting: whole[setting])]
     return best
 
 

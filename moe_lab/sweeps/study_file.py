@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,11 +33,14 @@ class Arm(_Strict):
     whose numbers are printed, and the settings of a fair comparison.
 
     With ``teacher``, another arm, its runs begin from the teacher's of the same seed (``recipe.run``): the settings are
-    then the teacher's.
+    then the teacher's. With ``apart`` they are initialized by seeds of their own, not by the teacher's. ``without`` has
+    keys of the choices' words that it has no use for.
     """
 
     words: list[str]
+    without: list[str] = []
     teacher: str | None = None
+    apart: bool = False
     settings: Grid = {}
     printed: dict[str, Value] = {}
     fair: Grid = {}
@@ -54,12 +57,15 @@ class Arm(_Strict):
 
 
 class Choice(_Strict):
-    """One value of a word of the study itself: words for all arms, and changes of some."""
+    """One value of a word of the study itself: words for all arms, changes of some, arms that it adds or drops, and
+    the values of other words that it goes with."""
 
     note: str = ""
     words: list[str] = []
     arms: dict[str, Changes] = {}
+    add: dict[str, Arm] = {}
     drop: list[str] = []
+    only: dict[str, str] = {}
 
 
 class Fair(_Strict):
@@ -70,12 +76,13 @@ class Fair(_Strict):
 
 
 class Row(_Strict):
-    """What was published of an arm. ``best``: of the one run with the lowest training error among ``of``; ``mean``:
-    mean and sd of ``n`` runs, ``over`` several settings where that is said."""
+    """What was published of an arm. ``best``: of the one run among ``of`` with the lowest value of ``by``; ``mean``:
+    mean and sd (null: not printed) of ``n`` runs, ``over`` several settings where that is said."""
 
     best: dict[str, float] = {}
     of: int | None = None
-    mean: dict[str, tuple[float, float]] = {}
+    by: Literal["train_error_rate", "validation_error_rate"] = "train_error_rate"
+    mean: dict[str, tuple[float, float | None]] = {}
     n: int | None = None
     over: str = ""
 
@@ -108,18 +115,29 @@ class StudyFile(_Strict):
     quick: Quick = Quick()
     published: list[Published] = []
 
+    @property
+    def has_settings(self) -> bool:
+        """Whether an arm has several settings, under some choice."""
+        changes = [change for choice in _choices(self) for change in choice.arms.values()]
+        return any(arm.settings for arm in _arms(self).values()) or any(one.settings for one in changes)
+
     def chosen(self, choices: Mapping[str, str]) -> list[Choice]:
         return [self.choices[name][value] for name, value in choices.items()]
+
+    def every_arm(self, choices: Mapping[str, str]) -> dict[str, Arm]:
+        """All arms by name, those of these choices with them."""
+        return self.arms | {name: arm for choice in self.chosen(choices) for name, arm in choice.add.items()}
 
     def arms_of(self, choices: Mapping[str, str]) -> dict[str, Arm]:
         """The arms under these choices: words of the choices first, then the arm's own."""
         arms = {}
         dropped = {name for choice in self.chosen(choices) for name in choice.drop}
-        for name, arm in self.arms.items():
+        for name, arm in self.every_arm(choices).items():
             for choice in self.chosen(choices):
                 arm = arm.changed(choice.arms.get(name, Changes()))
             common = [word for choice in self.chosen(choices) for word in choice.words]
-            arms[name] = arm.model_copy(update={"words": [*common, *arm.words]})
+            fitting = [word for word in common if word.partition("=")[0] not in arm.without]
+            arms[name] = arm.model_copy(update={"words": [*fitting, *arm.words]})
         return {name: arm for name, arm in arms.items() if name not in dropped}
 
     def rows_of(self, choices: Mapping[str, str]) -> dict[str, Row]:
@@ -143,9 +161,8 @@ def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{sources.file('study', name)}: {place}: {first['msg']}") from None
-    for named in (study.against, *(arm.teacher for arm in study.arms.values() if arm.teacher)):
-        if named not in study.arms:
-            raise ConfigError(f"{sources.file('study', name)}: there is no arm named '{named}'")
+    for named in _named_arms(study) - _arms(study).keys():
+        raise ConfigError(f"{sources.file('study', name)}: there is no arm named '{named}'")
     for metric in study.metrics:
         if metric not in METRICS:
             near = did_you_mean(metric, METRICS)
@@ -153,6 +170,22 @@ def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
                 f"{sources.file('study', name)}: no metric named '{metric}'.{near} See moe-lab list metric"
             )
     return study
+
+
+def _arms(study: StudyFile) -> dict[str, Arm]:
+    """All arms, those of every choice with them."""
+    return study.arms | {name: arm for choice in _choices(study) for name, arm in choice.add.items()}
+
+
+def _choices(study: StudyFile) -> list[Choice]:
+    return [choice for values in study.choices.values() for choice in values.values()]
+
+
+def _named_arms(study: StudyFile) -> set[str]:
+    """Arms that the file speaks of in other places than their own."""
+    taught = {arm.teacher for arm in _arms(study).values() if arm.teacher is not None}
+    changed = {name for choice in _choices(study) for name in (*choice.arms, *choice.drop)}
+    return {study.against} | taught | changed | {name for one in study.published for name in one.rows}
 
 
 def combinations(grid: Mapping[str, list[Any]]) -> list[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """What was published beside what has been measured, with a verdict for every number."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,6 @@ from moe_lab.store.run import Run
 from moe_lab.sweeps.study import Study, Trial
 from moe_lab.sweeps.study_file import Row
 
-SELECTION = "train_error_rate"
 COLUMNS = ("arm", "metric", "published", "measured", "verdict")
 
 Line = dict[str, Any]
@@ -37,9 +37,10 @@ class Measured:
         found = {key: run.metrics.get(metric, {}).get("value") for key, run in self._runs.get(arm, {}).items()}
         return {key: value for key, value in found.items() if value is not None}
 
-    def selections(self, arm: str) -> dict[tuple[tuple[str, ...], int], float]:
-        """Training error of the last epoch, by which the paper chose what it printed."""
-        return {key: run.history[-1][SELECTION] for key, run in self._runs.get(arm, {}).items()}
+    def selections(self, arm: str, by: str) -> dict[tuple[tuple[str, ...], int], float]:
+        """Training or validation error of the last epoch, by which what was printed was chosen."""
+        found = {key: run.history[-1].get(by) for key, run in self._runs.get(arm, {}).items()}
+        return {key: value for key, value in found.items() if value is not None}
 
 
 def levels(study: Study, measured: Measured) -> list[Line]:
@@ -75,8 +76,8 @@ def effects(study: Study, measured: Measured) -> list[Line]:
             pairs = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
             if len(pairs) < 2:
                 continue
-            published = [_mean(rows.get(one, Row()), metric) for one in (arm, base)]
-            lines.append(_effect(study, arm, metric, label, pairs, published))
+            of_arm, of_base = (_mean(rows.get(one, Row()), metric) for one in (arm, base))
+            lines.append(_effect(study, arm, metric, label, pairs, of_arm, of_base))
     return lines
 
 
@@ -104,7 +105,8 @@ READING = (
     "A verdict is a rule set beforehand: reproduced, where the Welch 95 % interval of ours minus theirs contains 0 or",
     "lies within the margin (error .005, information .25 bit, H_u .1 bit); direction only, where the sign agrees and",
     "our own interval excludes 0; not reproduced, else; not comparable, with the reason. A printed best of n runs is",
-    "compared with the best of n of ours under the same selection, the lowest training error.",
+    "compared with the best of n of ours under the same selection, the lowest training error (of 2023's numbers the",
+    "lowest validation error).",
 )
 
 
@@ -133,28 +135,31 @@ def _level(study: Study, measured: Measured, arm: str, metric: str, row: Row) ->
     if reason := _other_study(study):
         return Verdict("not comparable", None, None, None, reason)
     values, mean = measured.values(arm, metric), _mean(row, metric)
-    if metric in row.mean:
+    if metric in row.mean and (mean.sd is not None or metric not in row.best):
         verdict = level_verdict(list(values.values()), mean, MARGINS.get(metric, 0.0))
         over = f"; theirs is over {row.over}" if row.over and study.grid == "published" else ""
         return Verdict(verdict.word, verdict.difference, verdict.low, verdict.high, verdict.reason + over)
-    if metric in row.best and row.of is not None and values:
-        selections = measured.selections(arm)
+    if metric in row.best and values:
+        if row.of is None:
+            return Verdict("not comparable", None, None, None, "it was not printed of how many runs theirs is the best")
+        selections = measured.selections(arm, row.by)
         keys = [key for key in values if key in selections]
         return best_of([selections[key] for key in keys], [values[key] for key in keys], row.best[metric], row.of)
     return Verdict("not comparable", None, None, None, "nothing was published" if values else "no run finished")
 
 
-def _effect(study: Study, arm: str, metric: str, label: str, pairs: list[float], published: list[Published]) -> Line:
+def _effect(
+    study: Study, arm: str, metric: str, label: str, pairs: list[float], of_arm: Published, of_base: Published
+) -> Line:
     own = summary(pairs)
-    reason = _other_study(study)
-    if reason is None and any(one.sd is None for one in published):
-        reason = "no spread over runs was published"
+    unknown = math.isnan(of_arm.mean) or math.isnan(of_base.mean)
+    reason = _other_study(study) or ("no mean over runs was published" if unknown else None)
     verdict = (
         Verdict("not comparable", None, None, None, reason)
         if reason
-        else effect_verdict(pairs, *published, MARGINS.get(metric, 0.0))
+        else effect_verdict(pairs, of_arm, of_base, MARGINS.get(metric, 0.0))
     )
-    known = None if any(one.sd is None for one in published) else published[0].mean - published[1].mean
+    known = None if unknown else of_arm.mean - of_base.mean
     return (
         {"arm": arm, "metric": label, "name": metric, "n": own.n, "mean": own.mean, "sd": own.sd}
         | {"low": own.low, "high": own.high, "published_difference": known}
@@ -202,10 +207,11 @@ def _theirs(line: Line) -> str:
         return "" if line["published_difference"] is None else _number(line["published_difference"], line, signed=True)
     parts = []
     if line["published_mean"] is not None:
-        spread = f" ± {_number(line['published_sd'], line)}"
+        spread = "" if line["published_sd"] is None else f" ± {_number(line['published_sd'], line)}"
         parts.append(f"{_number(line['published_mean'], line)}{spread} ({line['published_n']})")
     if line["published_best"] is not None:
-        parts.append(f"best of {line['published_of']}: {_number(line['published_best'], line)}")
+        of = "" if line["published_of"] is None else f" of {line['published_of']}"
+        parts.append(f"best{of}: {_number(line['published_best'], line)}")
     return ", ".join(parts)
 
 

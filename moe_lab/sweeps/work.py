@@ -12,13 +12,17 @@ from moe_lab.data.dataset import Data
 from moe_lab.errors import UserError
 from moe_lab.job import load_data
 from moe_lab.run_writer import RunWriter
-from moe_lab.store.claim import Held, claimed
-from moe_lab.sweeps.folder import CLAIM, STACKS, SweepFolder
+from moe_lab.store.claim import CLAIM, Held, claimed
+from moe_lab.sweeps.folder import STACKS, SweepFolder
 from moe_lab.sweeps.plan import Planned
 from moe_lab.training.watch import Diverged, StopAsked, Stopped
 
 #: how long to wait for the last owner of a job, who may be on its way out
 PATIENCE_SECONDS = 10.0
+
+
+#: keys of a config that say which data its job is on
+DECIDE_DATA = ("dataset", "classes", "recipe", "difficulty_from", "trainer", "device")
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ class Work:
         with ExitStack() as claims:
             try:
                 for planned in task.jobs:
-                    claims.enter_context(claimed(sweep.job(planned.name) / CLAIM, PATIENCE_SECONDS))
+                    # what has ended, of a stack that goes on, is not touched again
+                    if not sweep.outcome(planned).ended:
+                        claims.enter_context(claimed(sweep.job(planned.name) / CLAIM, PATIENCE_SECONDS))
             except Held as held:
                 return str(held)
             if all(sweep.outcome(planned).ended for planned in task.jobs):
@@ -80,9 +86,7 @@ class Work:
     def _do(self, task: Task, sweep: SweepFolder, stop_asked: StopAsked) -> None:
         jobs, folders = [one.job for one in task.jobs], [sweep.job(one.name) for one in task.jobs]
         config = jobs[0].config
-        data = _data(
-            json.dumps({"dataset": config["dataset"], "trainer": config["trainer"], "device": config["device"]})
-        )
+        data = _data(json.dumps({name: config.get(name) for name in DECIDE_DATA}))
         if task.stack is None:
             experiment.run(jobs[0], folders[0], data, stop_asked=stop_asked, resume=True)
         else:

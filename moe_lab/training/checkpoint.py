@@ -2,7 +2,6 @@
 
 import io
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +16,43 @@ PREVIOUS = "checkpoint.previous.pt"
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` (tensors, numbers, text, lists and dicts of them) and keep the file before it."""
+    """Write ``state`` (tensors, numbers, text, lists and dicts of them) and keep the file before it. Until the new file
+    is whole nothing is moved: a disk that is full leaves both."""
     # through memory: torch's own writer hides what went wrong with the disk
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    newest = folder / NEWEST
-    if newest.exists():
-        os.replace(newest, folder / PREVIOUS)
-    write_with(newest, lambda file: file.write(buffer.getbuffer()))
+    write_with(folder / NEWEST, lambda file: file.write(buffer.getbuffer()), keep=folder / PREVIOUS)
 
 
 def load(folder: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """The newest state that can be read. Raises RunError where there is none."""
-    problems = []
-    for path in (folder / NEWEST, folder / PREVIOUS):
-        if not path.exists():
-            problems.append(f"{path.name} is missing")
-        elif not zipfile.is_zipfile(path):
-            problems.append(f"{path.name} is torn or no checkpoint")
-        else:
-            try:
-                return read_tensors(inside(path), device)
-            except Unusable as error:
-                problems.append(f"{path.name} {error}")
-    raise RunError(f"{folder} has no usable checkpoint: {'; '.join(problems)}")
+    """The newest state that is whole. Raises RunError where there is none."""
+    return _newest(folder, device)[0]
+
+
+def take_up(folder: Path) -> tuple[dict[str, Any], str]:
+    """The newest state that is whole, to go on from it, and in a few words what is wrong with a file that is not.
+
+    A newest file that is damaged gives way to the one before it: kept, it would take that one's place with the next
+    ``save``. Raises RunError as ``load`` does.
+    """
+    state, problems = _newest(folder, "cpu")
+    if problems and (folder / NEWEST).exists():
+        os.replace(folder / PREVIOUS, folder / NEWEST)
+    return state, "; ".join(problems)
+
+
+def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], list[str]]:
+    problems: list[str] = []
+    for name in (NEWEST, PREVIOUS):
+        try:
+            return read_tensors(inside(folder / name), device), problems
+        except FileNotFoundError:
+            problems.append(f"{name} is missing")
+        except Unusable as error:
+            problems.append(f"{name} {error}")
+    raise RunError(
+        f"{folder} has no usable checkpoint: {'; '.join(problems)}; remove what is there to train from the start"
+    )
 
 
 def there(folder: Path) -> bool:
@@ -49,5 +61,5 @@ def there(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    for name in (NEWEST, PREVIOUS):
+    for name in (PREVIOUS, NEWEST):
         (folder / name).unlink(missing_ok=True)

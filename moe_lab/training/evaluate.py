@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moe_lab.data.dataset import Data
+from moe_lab.data.dataset import Data, Scale
 from moe_lab.mixture import Mixture, parameter_counts
 from moe_lab.noise import Noise
 from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
@@ -43,19 +43,19 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
     }
     if data.target is not None and data.target.truth is not None:
         routing["component"] = data.attributes[data.target.truth]
-    files = {
+    files: dict[str, Arrays] = {
         "routing": routing,
         "attributes": dict(data.attributes),
         "evaluation": {
-            **{name: np.int64(count) for name, count in _costs(mixture, data).items()},
-            "batch_dependent": np.bool_(mixture.batch_dependent),
+            **{name: np.array(count, np.int64) for name, count in _costs(mixture, data).items()},
+            "batch_dependent": np.array(mixture.batch_dependent),
             **_targets(data),
             **({} if data.truth is None else {"truth": np.array(data.truth)}),
         },
         "examples": examples(routing, data),
     }
     if data.input is not None:
-        files["inputs"] = _single_input(data)
+        files["inputs"] = _single_input(data.test.x_ND, data.input)
     if expert_log_probs is not None and expert_log_probs.nbytes < EXPERT_LOG_PROBS_BYTES:
         files["expert_log_probs"] = {"log_probs": expert_log_probs.numpy()}
     return files
@@ -77,10 +77,10 @@ def _targets(data: Data) -> Arrays:
     return {name: np.asarray(fact) for name, fact in facts.items()}
 
 
-def _single_input(data: Data) -> Arrays:
+def _single_input(x_N1: Tensor, scale: Scale) -> Arrays:
     """The test inputs of a data set whose samples are one number each, in their own unit."""
-    x_N = data.test.x_ND.squeeze(-1).cpu().numpy().astype(np.float64) * data.input.sd + data.input.mean
-    return {"x": x_N.astype(np.float32), "name": np.array(data.input.name)}
+    x_N = x_N1.squeeze(-1).cpu().numpy().astype(np.float64) * scale.sd + scale.mean
+    return {"x": x_N.astype(np.float32), "name": np.array(scale.name)}
 
 
 def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor) -> dict[st
         "probs": routing.probs_BE,
         "weights": routing.weights_BE,
         "selected": routing.selected_BE,
-        "expert_log_prob_true": output.experts.log_likelihood_BE(y_B),
+        "expert_log_prob_true": output.expert_log_likelihood_BE(y_B),
         **output.stored(y_B),
     }
     optional = {"gate_logits": routing.logits_BE, "overflow": routing.extras.get("overflow_B")}

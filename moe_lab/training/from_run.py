@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import count_parameters
+from moe_lab.layers import BatchNorm2d, count_parameters, hold
 from moe_lab.mixture import Learner
 from moe_lab.networks.frozen import read_run
+from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe
 
-#: where a learner's state has its experts
-EXPERTS = "mixture.experts."
+#: where a learner's state has its experts and its gate
+EXPERTS, GATE = "mixture.experts.", "mixture.gate."
 
 
 class FromRun(Recipe):
@@ -32,8 +33,7 @@ class FromRun(Recipe):
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
         """Whether the experts stand still in an epoch, from 0."""
 
-    def begin(self, course: Course) -> None:
-        """Before the first step of all."""
+    def begin(self, course: Course, records: Sequence[Record]) -> None:
         take_over(course.learner.mixture.experts, self.state_of_run, EXPERTS)
 
     @property
@@ -46,6 +46,10 @@ class FromRun(Recipe):
     def lack(self, learner: Learner, trainer: Trainer) -> str | None:
         if not count_parameters(learner.mixture.gate):
             return "needs a gate that learns, while the experts stand still: take gate=softmax"
+        return self._other_experts(learner)
+
+    def _other_experts(self, learner: Learner) -> str | None:
+        """How the experts are not those of the run."""
         if fits(learner.mixture.experts, self.state_of_run, EXPERTS):
             return None
         return (
@@ -59,11 +63,7 @@ class FromRun(Recipe):
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
-        if epoch == batch == 0:
-            self.begin(course)
-        held, experts = self.holds_experts(course.trainers[0], epoch), course.learner.mixture.experts
-        experts.requires_grad_(not held)
-        experts.train(not held)
+        hold(course.learner.mixture.experts, self.holds_experts(course.trainers[0], epoch))
 
 
 def fits(part: nn.Module, state: dict[str, Tensor], prefix: str) -> bool:
@@ -77,3 +77,11 @@ def take_over(part: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
     """Write into the part, of one run or of all runs of a stack, what ``state`` has below ``prefix``."""
     for name, own in part.state_dict().items():
         own.copy_(state[prefix + name])
+
+
+def stand_still(part: nn.Module) -> None:
+    """No gradient, and batch normalization by what it has seen; what the part draws in training it goes on drawing."""
+    part.requires_grad_(False)
+    for module in part.modules():
+        if isinstance(module, BatchNorm2d):
+            module.eval()

@@ -58,9 +58,8 @@ class Loop:
         self.learner = together(self.members)
         self.state = State(records=[Record() for _ in self.members])
         trainer = self.members[0].trainer
-        whole = -(-len(data.train) // trainer.batch_size)
         self._learns = any(True for _ in self.learner.parameters())
-        self.batches_an_epoch = min(whole, trainer.limit_batches or whole) if self._learns else 0
+        self.batches_an_epoch = self._batches(len(data.train))
         self.epochs = max(self._epochs_of(run) for run in range(len(self.members)))
         self._batch_size = trainer.batch_size
         self._precision = trainer.precision
@@ -79,7 +78,9 @@ class Loop:
         self._recipe = recipe or Recipe()
         if reason := self._recipe.apart(trainers):
             raise Apart(reason)
-        self._course = Course(self.learner, trainers, data, self.batches_an_epoch, self._noises)
+        steps, forget = self.batches_an_epoch, self._optimizer.forget
+        self._course = Course(self.learner, trainers, data, steps, self._noises, forget)
+        self._begin_epoch()
 
     @property
     def finished(self) -> bool:
@@ -97,6 +98,8 @@ class Loop:
         """Train to the end of the epoch, then look at the validation split. False where a pause was asked for before
         that: the next call goes on with the same epoch."""
         started = time.perf_counter() - self._clock
+        if self.state.epoch == self.state.batch == 0:
+            self._recipe.begin(self._course, self.state.records)
         self.learner.train()
         while self.state.batch < self.batches_an_epoch:
             self._step()
@@ -169,15 +172,16 @@ class Loop:
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture = self.learner.mixture
         with products_in(self._precision):
-            output = self.learner(x_BD, self._noise)
+            output = self.learner(x_BD, self._noise, lambda routing: self._recipe.routed(routing, y_B))
         step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
         step = self._recipe.seen(step, self._order.index(self.state.batch))
-        loss_B, losses = self.learner.losses(step)
+        loss_B, losses = self._recipe.losses(self.learner, step)
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
         self._optimizer.step(output.routing.selected_BE.any(-2) if self._skips else None)
         self.learner.after_step(step, self._optimizer.step_sizes)
+        self._recipe.after_step(self._course)
         self._tally.add(loss_B, y_B, output, {"total": losses.total, **self.learner.readings(losses)})
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)
 
@@ -226,7 +230,15 @@ class Loop:
         self._tally.clear()
         self._clock = 0.0
         self._noise.reseed([derived_seed(member.seeds.noise, f"noise/{epoch}") for member in self.members])
-        self._order.begin(epoch)
+        row_M = self._recipe.rows(self._course, epoch)
+        self._order.begin(epoch, row_M)
+        self.batches_an_epoch = self._batches(len(self._data.train if row_M is None else row_M))
+
+    def _batches(self, samples: int) -> int:
+        """An epoch's, of this many samples."""
+        trainer = self.members[0].trainer
+        whole = -(-samples // trainer.batch_size)
+        return min(whole, trainer.limit_batches or whole) if self._learns else 0
 
     def _noises(self, name: str) -> Noise:
         """Of the parts; the augmentation's belongs to the order of the data."""

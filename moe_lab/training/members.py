@@ -30,12 +30,12 @@ class Member:
 @dataclass
 class Record:
     """What is written down of one run: a row of history and of timing an epoch, the arg-max expert of every validation
-    sample after each epoch; a row and the gate's last weights [I, E] a stage of the recipe, where it has stages; and,
-    where the run has diverged, how that showed."""
+    sample after each epoch; a row and arrays by name a stage of the recipe, where it has stages; and, where the run has
+    diverged, how that showed."""
 
     history: list[dict[str, Any]] = field(default_factory=list)
     timing: list[dict[str, Any]] = field(default_factory=list)
     assignments: list[Tensor] = field(default_factory=list)
     stages: list[dict[str, Any]] = field(default_factory=list)
-    stage_weights: list[Tensor] = field(default_factory=list)
+    stage_arrays: list[dict[str, Tensor]] = field(default_factory=list)
     diverged: str = ""

@@ -61,7 +61,9 @@ class _Products(TorchFunctionMode):
     def _enter(self, part: str) -> None:
         self._part = part
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         found = func(*args, **(kwargs or {}))
         if func in MATRIX_PRODUCTS:
             self.counts[self._part] += found.numel() * args[0].shape[-1]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from moe_lab.routing import given
 from moe_lab.training.options import Trainer
 
 
@@ -38,7 +39,7 @@ class Optimizer:
         self._rates = [trainer.lr for _, trainer in self._groups]
         self._steps = steps
         self._are_views = len(self._groups) > 1 or bool(by_expert)
-        groups = []
+        groups: list[dict[str, Any]] = []
         for runs, trainer in self._groups:
             leaves = self._parameters
             if self._are_views:
@@ -64,6 +65,12 @@ class Optimizer:
     def zero_grad(self) -> None:
         for parameter in self._parameters:
             parameter.grad = None
+
+    def forget(self) -> None:
+        """Begin anew: no momentum, no steps counted."""
+        self._optimizer.state.clear()
+        if self._by_expert and self._has_momentum:
+            self._begin_momentum()
 
     def set_rates(self, step: int) -> None:
         """Every run's learning rate of step number ``step`` (from 0)."""
@@ -120,13 +127,15 @@ class Optimizer:
         return {"state": of_run, "param_groups": [group]}
 
     def _hand_out_gradients(self, touched_E: Tensor | None) -> None:
-        touched = touched_E.reshape(len(self._groups), -1).tolist() if self._by_expert else []
+        touched = given(touched_E, "touched_E").reshape(len(self._groups), -1).tolist() if self._by_expert else []
         for number, (group, (runs, _)) in enumerate(zip(self._optimizer.param_groups, self._groups, strict=True)):
             leaves = iter(group["params"])
             for parameter in self._parameters:
                 gradient = parameter.grad
                 moved = touched[number] if id(parameter) in self._by_expert else (True,)
-                parts = [None] * len(moved) if gradient is None else self._parts(parameter, gradient, runs)
+                parts: Sequence[Tensor | None] = [None] * len(moved)
+                if gradient is not None:
+                    parts = self._parts(parameter, gradient, runs)
                 for part, moves in zip(parts, moved, strict=True):
                     next(leaves).grad = part if moves else None
 
@@ -149,7 +158,7 @@ def _numbers(trainer: Trainer) -> dict[str, float]:
 def _groups(trainers: Sequence[Trainer], apart: bool) -> list[tuple[slice, Trainer]]:
     """The runs of each parameter group, one where they stay ``apart``, and the trainer whose numbers they share."""
 
-    def numbers(run: int) -> tuple:
+    def numbers(run: int) -> tuple[float | str, ...]:
         one = trainers[run]
         return (*_numbers(one).values(), one.schedule, one.warmup_steps, one.epochs)
 

@@ -26,9 +26,11 @@ class Order:
         self.noise = Noise([self._generator(run, 0) for run in runs], stacked=self._has_own_batches)
         self.begin(0)
 
-    def begin(self, epoch: int) -> None:
-        """The epoch that the next batches are of."""
+    def begin(self, epoch: int, row_M: Tensor | None = None) -> None:
+        """The epoch that the next batches are of, and which samples of the training split (on the CPU) it has; None:
+        all."""
         self._epoch = epoch
+        self._row_M = row_M
         self._order: Tensor | None = None
         self.noise.reseed([self._seed(run, epoch) for run in range(len(self.noise.generators))])
 
@@ -61,9 +63,12 @@ class Order:
         return len(self._seeds) > 1
 
     def _drawn(self) -> Tensor:
-        """[N], or [R, N] where the runs' seeds differ."""
-        count, device = len(self._data.train), self._data.train.x_ND.device
+        """Samples of the training split, [N], or [R, N] where the runs' seeds differ."""
+        device = self._data.train.x_ND.device
+        count = len(self._data.train if self._row_M is None else self._row_M)
         orders = [torch.randperm(count, generator=generator(seed, f"order/{self._epoch}")) for seed in self._seeds]
+        if self._row_M is not None:
+            orders = [self._row_M[order_M] for order_M in orders]
         return (torch.stack(orders)[self._row_R] if self._has_own_batches else orders[0]).to(device)
 
 

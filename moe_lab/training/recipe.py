@@ -4,12 +4,14 @@ say of parts holds for recipes as well."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from moe_lab.data.dataset import Data
-from moe_lab.mixture import Learner
+from moe_lab.mixture import Learner, Losses
 from moe_lab.noise import Noise
 from moe_lab.parts import Step
+from moe_lab.routing import Routing
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 
@@ -19,8 +21,9 @@ class Course:
     """What a recipe leads: the learner of one run, or of several stacked along axis R.
 
     trainers: of every run; they may differ in the number of epochs.
-    steps:    batches an epoch.
+    steps:    batches an epoch of the whole training split.
     noise:    a name -> numbers of that name's own, the same ones every time.
+    forget:   lets the optimizer begin anew, without momentum and with no steps counted.
     """
 
     learner: Learner
@@ -28,6 +31,7 @@ class Course:
     data: Data
     steps: int
     noise: Callable[[str], Noise]
+    forget: Callable[[], None]
 
     def split_in(self, stages: int, epoch: int) -> list[int]:
         """Which of ``stages`` equal parts of its epochs every run is in, from 0; beyond its end the last."""
@@ -43,19 +47,54 @@ class Recipe:
     from them is its state.
     """
 
+    #: training runs all experts on every sample, also on those that did not select them
+    needs_every_expert: bool = False
+
+    @property
+    def expert_of_class(self) -> Sequence[int] | None:
+        """The expert that every class was chosen for, where that is known: the metrics tell errors apart by it."""
+        return None
+
+    @property
+    def classes(self) -> tuple[int, ...] | None:
+        """The classes that it trains on; None: those that the config says."""
+        return None
+
+    def attributes(self, data: Data) -> dict[str, np.ndarray]:
+        """Columns of the test samples that it knows of, to stand beside the data's own."""
+        return {}
+
     def lack(self, learner: Learner, trainer: Trainer) -> str | None:
         """What it does not find in a learner (of one run), as "needs ...: what to do instead"; None where it fits."""
 
     def apart(self, trainers: Sequence[Trainer]) -> str | None:
         """Why runs with these trainers cannot be led as one program; None where they can."""
 
+    def begin(self, course: Course, records: Sequence[Record]) -> None:
+        """Before the first step of all; not where a run goes on."""
+
+    def rows(self, course: Course, epoch: int) -> Tensor | None:
+        """Which samples of the training split an epoch is of, [M] on the CPU, for all runs; None: all."""
+        return None
+
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
         """Before step number ``batch`` of an epoch, both from 0. The learner is in training mode, and so it stays, but
         for parts that stand still."""
 
+    def routed(self, routing: Routing, y_B: Tensor) -> Routing:
+        """What becomes of the gate's decision on samples of targets ``y_B``, before the experts run."""
+        return routing
+
     def seen(self, step: Step, index_B: Tensor) -> Step:
         """What objective and regularizers see of a step on samples ``index_B`` [B] or [R, B] of the training split."""
         return step
+
+    def after_step(self, course: Course) -> None:
+        """After everything that a step changes has been changed."""
+
+    def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
+        """The objective's loss of every sample [..., B], and the training loss, whose gradient is taken."""
+        return learner.losses(step)
 
     def after_epoch(self, course: Course, epoch: int, records: Sequence[Record]) -> None:
         """After an epoch has been written into the records of the runs that have not ended."""

@@ -1,6 +1,7 @@
 """Sums over the samples of an epoch, kept as tensors on the device, so that a step never waits for a number."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,7 +11,10 @@ from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
 LN2 = math.log(2)
 
 #: sum over samples, which the task's output names -> its column, and how that follows from the mean
-SCORES = {"errors": ("error_rate", torch.clone), "squared_errors": ("rmse_sd", torch.sqrt)}
+SCORES: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
+    "errors": ("error_rate", torch.clone),
+    "squared_errors": ("rmse_sd", torch.sqrt),
+}
 
 
 class Tally:

@@ -81,12 +81,13 @@ def test_groups_options_and_choices() -> None:
 
 
 def test_composing_leaves_hydra_as_it_was(tmp_path: Path) -> None:
-    from hydra import initialize_config_dir
+    from hydra import __version__, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     compose([])
     assert not GlobalHydra.instance().is_initialized()
-    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+    version = {"version_base": "1.3"} if __version__.startswith("1.3.") else {}
+    with initialize_config_dir(str(tmp_path), **version):
         outer = GlobalHydra.instance().hydra
         assert compose([]) == DEFAULT
         with pytest.raises(ConfigError):

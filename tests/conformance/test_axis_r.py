@@ -37,6 +37,7 @@ NEEDS = {
     "experts=linear_gaussian": ["experts.count=5", "objective=mixture_density"],
     "objective=mixture_density": ["experts=gaussian", "experts.count=5"],
 }
+STEPS = ["controllers.temperature.schedule=steps", "controllers.temperature.steps=[3,2,1]"]
 DUAL = [f"controllers.temperature.{key}" for key in ("schedule=dual", "target_bits=0.5", "rate=0.5")]
 #: the word by which a case has numbers as targets
 OF_NUMBERS = "objective=mixture_density"
@@ -79,7 +80,7 @@ EXTRA = {
         ["controllers.loss_free_bias.rate=0.5", "controllers.loss_free_bias.recentre=true"],
         ["gate=noisy_top_k", "controllers.loss_free_bias.rate=0.5"],
     ],
-    "controller=[temperature]": [["controllers.temperature.schedule=linear"], ["gate=top_k", *DUAL]],
+    "controller=[temperature]": [["controllers.temperature.schedule=linear"], ["gate=top_k", *DUAL], STEPS],
     "controller=[hard_constraint]": [
         ["controllers.hard_constraint.margin=0.01", "controllers.hard_constraint.until=1"],
         [
@@ -119,7 +120,12 @@ SELECTING = {
 DENSE = {
     *("experts=conv", "experts=gaussian", "experts=linear_gaussian", "objective=mixture_density"),
     *(f"objective={name}" for name in ("competitive", "em", "expected_loss", "expert_loss", "loudest")),
-    *("objective=matching_pursuit", "objective=peeking", "regularizer=[orthogonality]"),
+    *(
+        "objective=matching_pursuit",
+        "objective=peeking",
+        "objective.second_softmax=true",
+        "regularizer=[orthogonality]",
+    ),
 }
 
 
@@ -228,4 +234,4 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, words):
             assert all(one is None or not one.any() for one in (value, expected)), name
             continue
         torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
-    assert (reason is None) == (words[0] not in DENSE), reason
+    assert (reason is None) == (not DENSE & {*words}), reason

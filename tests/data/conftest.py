@@ -190,3 +190,10 @@ def cifar10() -> CifarFiles:
 @pytest.fixture(scope="session")
 def cifar100() -> CifarFiles:
     return CifarFiles(Cifar100, CIFAR100)
+
+
+@pytest.fixture(scope="session")
+def few_of_cifar100() -> CifarFiles:
+    """24 training and 6 test images."""
+    parts = {"train": small_batch(24, 0, FINE_AND_COARSE), "test": small_batch(6, 7, FINE_AND_COARSE)}
+    return CifarFiles(Cifar100, CIFAR100 | parts)

@@ -12,10 +12,11 @@ from moe_lab.data.digits import Digits
 from moe_lab.data.fmnist_mnist import FmnistMnist
 from moe_lab.data.imbalanced_mnist import ImbalancedMnist
 from moe_lab.data.mnist import FashionMnist, Mnist
+from moe_lab.data.mnist_first import FirstMnist
 from moe_lab.data.npz import Npz
 from moe_lab.data.toy_sets import ToyCheckerboard, ToyCircles, ToyClusters, ToyGaussians
 
-IMAGES = (Digits, Mnist, FashionMnist, FmnistMnist, ImbalancedMnist, Cifar10, Cifar100)
+IMAGES = (Digits, Mnist, FashionMnist, FmnistMnist, ImbalancedMnist, FirstMnist, Cifar10, Cifar100)
 TOYS = (ToyClusters, ToyCheckerboard, ToyCircles, ToyGaussians)
 CLASSES = (*IMAGES, *TOYS, Npz)
 

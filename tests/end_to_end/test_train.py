@@ -64,7 +64,11 @@ def test_runs_lists_what_there_is(cli):
     assert [row["run"] for row in rows] == ["a", "b"] and rows[1]["status"] == "finished"
     assert rows[1]["choices"]["gate"] == "attentive" and rows[1]["choices"]["seed"] == 4
     assert rows[0]["test_error_rate"] > 0
-    assert "attentive" in cli("runs").out and cli("runs", "-f", "csv").out.startswith("run,status,choices,")
+    # what all chose is said once, above the rows
+    told, *table = cli("runs").out.splitlines()
+    assert told == "all of them: trainer.epochs=2 trainer.limit_batches=3"
+    assert "attentive" in str(table) and "epochs" not in str(table)
+    assert cli("runs", "-f", "csv").out.startswith("run,status,choices,")
 
 
 def test_runs_are_reported_by_arms(cli, monkeypatch):
@@ -211,7 +215,14 @@ def test_a_broken_run_does_not_hide_the_others(cli):
     rows = {row["run"]: row["status"] for row in json.loads(cli("runs", "-f", "json").out)}
     assert rows == {"good": "finished", "torn": "unreadable", "empty": "unreadable", "odd": "unreadable"}
     assert "unreadable" in cli("runs").out
-    assert cli("report", "runs/good", "runs/torn", "--out", "both").code == 2 and not Path("both").exists()
+    # a report of many leaves it out, and says so
+    both = cli("report", "runs", "--out", "both")
+    assert both.code == 0 and "left out: runs/torn/status.json is not JSON" in both.err and both.err.count("\n") == 3
+    page = Path("both/report.md").read_text()
+    assert "1 of 1 run finished" in page and all(
+        f"runs/{name}/status.json" in page for name in ("torn", "empty", "odd")
+    )
+    assert cli("report", "runs/odd", "runs/torn", "--out", "none").code == 2 and not Path("none").exists()
 
 
 def test_a_part_that_fails_is_one_line_and_says_which(cli):
@@ -241,7 +252,8 @@ def test_a_full_disk_is_one_line(cli, monkeypatch):
     cli("train", *SHORT, "--no-report", "--name", "a")
     monkeypatch.setattr(atomic.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     result = cli("report", "runs/a")
-    assert result.code == 1 and result.err == "moe-lab: No space left on device\n"
+    assert result.code == 1 and result.err.endswith(": No space left on device\n") and result.err.count("\n") == 1
+    assert "runs/a/" in result.err
 
 
 def test_a_name_is_not_taken_twice(cli):

@@ -55,6 +55,7 @@ def tiny() -> dict[str, Arrays]:
         "reference_untrained": np.array([0, 1, 0, 1, 2]),
         "reference_learnable": np.array([0, 1, 1, 2, 3]),
         "truth": np.array("class"),
+        "expert_of_class": np.array([0, 1, 1]),
         "feature_cka": pairs({(0, 1): 0.8}, 0.5),
         "weight_cosine": pairs({(0, 1): -0.2}, 0.1),
     }
@@ -63,6 +64,14 @@ def tiny() -> dict[str, Arrays]:
         "removed_prediction": np.stack([[1, 1, 1, 1, 2], [0, 1, 0, 1, 2], [0, 1, 1, 0, 2], before], 1),
         "removed_log_likelihood": np.full((5, 4), quarter, dtype=np.float32),
         "swapped_errors": pairs({(0, 1): 3, (2, 3): 1}, 2),
+    }
+    # a task a class, learned in the order of the classes; rows: before, and after each of the three
+    stages = {
+        "task_of_class": np.tile([0, 1, 2], (4, 1)),
+        "experts": np.array([2, 2, 3, 4]),
+        "prediction": np.array([[0, 2, 0, 2, 0], [0, 0, 1, 2, 1], [0, 0, 1, 0, 1], [0, 1, 1, 1, 2]]),
+        "prediction_within_task": np.array([[0, 0, 0, 0, 0], [0, 0, 0, 0, 2], [0, 0, 1, 1, 2], [0, 1, 1, 0, 2]]),
+        "expert": np.array([[0, 0, 0, 0, 0], [0, 1, 0, 1, 0], [1, 1, 2, 1, 0], [0, 0, 1, 1, 2]]),
     }
     # each expert is certain of what it predicts
     certain = np.where(np.arange(3) == routing["expert_prediction"][..., None], 0, -np.inf)
@@ -73,6 +82,7 @@ def tiny() -> dict[str, Arrays]:
         "interventions": interventions,
         "expert_log_probs": {"log_probs": certain.astype(np.float16)},
         "assignments": {"expert": np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, -1]])},
+        "stages": stages,
     }
 
 

@@ -16,6 +16,9 @@ U = 1 / (8 * math.log(2))
 EXPECTED = {
     # predictions 0 1 1 1 2 against labels 0 0 1 0 2: samples 1 and 3 are wrong
     "test_error_rate": 2 / 5,
+    # both take class 0, the first expert's, for class 1, which is another's
+    "within_group_error_rate": 0,
+    "between_groups_error_rate": 2 / 5,
     # q(y) = 1/2 1/4 1/2 1/4 1/2: (1 + 2 + 1 + 2 + 1) ln 2 / 5
     "test_loss_nats": 7 / 5 * math.log(2),
     # arg-max experts predict 0 0 | 1 1 for labels 0 0 | 1 0
@@ -146,6 +149,7 @@ EXPECTED = {
     "expert_brier_score": [0, (0 + 2) / 2, None, None],
     "generalization_gap": 2 / 5 - 0.1,
     "generalization_gap_nats": 7 / 5 * math.log(2) - 0.5,
+    "train_loss_nats": 0.5,
     # experts 0 0 0 0, then 0 0 1 1, then 0 0 1 and none
     "reassigned_share": 1 / 4,
     "reassigned_share_by_epoch": {"2": 2 / 4, "3": 1 / 4},
@@ -180,6 +184,24 @@ EXPECTED = {
     "information_per_usage_soft": 0.3112781245 / (2 - 3 / 8 * math.log2(3)),
     "expert_given_label_entropy_soft_bits": 2 - 3 / 8 * math.log2(3) - 0.3112781245,
     "label_given_expert_entropy_soft_bits": 0.5,
+    # labels 0 0 1 0 2 are the tasks; right before and after each: 1/3 0 0; 2/3 1 0; 1 1 0; 1/3 1 1
+    "average_accuracy": (1 / 3 + 1 + 1) / 3,
+    "backward_transfer": (1 / 3 - 2 / 3 + 1 - 1) / 2,
+    "forward_transfer": (1 - 0 + 0 - 0) / 2,
+    "forgetting": (1 - 1 / 3 + 1 - 1) / 2,
+    # within the task: 1 0 0; 1 0 1; 2/3 1 1; 2/3 1 1
+    "average_accuracy_within_task": (2 / 3 + 1 + 1) / 3,
+    "backward_transfer_within_task": (2 / 3 - 1 + 1 - 1) / 2,
+    "forward_transfer_within_task": (0 - 0 + 1 - 0) / 2,
+    "forgetting_within_task": (1 - 2 / 3 + 1 - 1) / 2,
+    # from 2 to 4
+    "experts_added": 2,
+    # after its task sample 2 has expert 2, which is new, and sample 4 expert 2, which is old by then
+    "expert_reuse": 1 / 2,
+    "expert_reuse_by_task": {"1": 0, "2": 1},
+    "new_expert_share_by_task": {"1": 1, "2": 0},
+    # samples 0 1 3 had experts 0 1 1 and end with 0 0 1, sample 2 had 2 and ends with 1
+    "routing_kept_share": (2 / 3 + 0) / 2,
     "parameters_total": 1000,
     "parameters_active": 600,
     "multiply_adds_total": 2000,
@@ -187,7 +209,16 @@ EXPECTED = {
 }
 #: metrics of what runs store besides, which the random ones have not (test_stored_metrics.py has)
 STORED = {name for name in METRICS if name.startswith(("attribute_", "reference_", "removal_", "learnable_"))}
-STORED |= {"recovery_ari", "swap_drop", "expert_feature_similarity", "expert_weight_cosine"}
+TASKS = {name for name, metric in METRICS.items() if metric.group == "continual"}
+STORED |= TASKS
+STORED |= {
+    "within_group_error_rate",
+    "between_groups_error_rate",
+    "recovery_ari",
+    "swap_drop",
+    "expert_feature_similarity",
+    "expert_weight_cosine",
+}
 OF_CLASSES = [name for name, metric in METRICS.items() if metric.serves("classification")]
 #: a list of the routing's experts, which moves with them
 PER_EXPERT = {name for name, value in EXPECTED.items() if isinstance(value, list)} - {"samples_a_step"}
@@ -202,6 +233,7 @@ ANYWAY = {name for name in OF_CLASSES if METRICS[name].group == "cost"} | {
     "brier_score",
     "generalization_gap",
     "generalization_gap_nats",
+    "train_loss_nats",
     "unrouted_share",
     "overflow_share",
 }
@@ -267,7 +299,7 @@ def test_one_expert_has_no_choice_to_measure(random_arrays, run_arrays):
     defined = {name for name, entry in entries.items() if entry["value"] is not None}
     of_experts = {"expert_error_rate", "expert_calibration_error", "expert_brier_score", "samples_a_step"}
     assert defined == ANYWAY | of_experts
-    reasons = {entries[name]["reason"] for name in OF_CLASSES if name not in defined}
+    reasons = {entries[name]["reason"] for name in OF_CLASSES if name not in defined | TASKS}
     assert reasons == {"there is only one expert, so nothing was chosen"}
 
 

@@ -117,7 +117,7 @@ def test_other_files_and_the_history_are_read_when_they_are_asked_for(tiny, tmp_
         assert arrays.history == rows
         with pytest.raises(Undefined, match=r"^similarity\.npz was not stored$"):
             arrays.stored("similarity")
-    with pytest.raises(RunError, match=r"attributes\.npz cannot be read"):
+    with pytest.raises(RunError, match=r"attributes\.npz is torn"):
         RunArrays.from_run(run).stored("attributes")
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
-from moe_lab.metrics import competence, compute
+from moe_lab.metrics import RunArrays, competence, compute
 
 
 @pytest.fixture(params=range(3))
@@ -54,3 +54,22 @@ def test_an_impossible_label_makes_the_loss_undefined(tiny, run_arrays):
     routing["log_probs"][[1, 3], 0] = -np.inf
     entry = compute(run_arrays(routing))["test_loss_nats"]
     assert entry == {"value": None, "unit": "nats", "reason": "infinite: q(y) is 0 for 2 of 5 test samples"}
+
+
+def test_errors_within_and_between_groups(tiny):
+    """Labels 0 0 1 0 2, predictions 0 1 1 1 2: samples 1 and 3 take class 0 for 1."""
+    costs = {name: count for name, count in tiny["evaluation"].items() if name != "expert_of_class"}
+
+    def entries(superclass=None, expert_of_class=None):
+        attributes = tiny["attributes"] | ({} if superclass is None else {"superclass": np.array(superclass)})
+        known = {} if expert_of_class is None else {"expert_of_class": np.array(expert_of_class)}
+        found = compute(RunArrays.from_files({**tiny, "evaluation": costs | known, "attributes": attributes}))
+        return [found[f"{which}_error_rate"] for which in ("within_group", "between_groups")]
+
+    assert [one["value"] for one in entries(expert_of_class=[0, 0, 1])] == [2 / 5, 0]
+    # two superclasses: that of classes 0 and 2, and that of class 1
+    assert [one["value"] for one in entries(superclass=[7, 7, 3, 7, 7])] == [0, 2 / 5]
+    # what was chosen goes before what the data set has
+    assert [one["value"] for one in entries(superclass=[7, 7, 3, 7, 7], expert_of_class=[0, 0, 1])] == [2 / 5, 0]
+    assert {one["value"] for one in entries()} == {None} and "no groups" in entries()[0]["reason"]
+    assert "several superclasses" in entries(superclass=[1, 2, 3, 1, 1])[0]["reason"]

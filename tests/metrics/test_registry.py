@@ -19,6 +19,7 @@ WITHOUT_FLOOR = {name for name in METRICS if "_mm" in name} | {
     "generalization_gap_nats",
     "regret_nats",
     "removal_others_nats",
+    "train_loss_nats",
     "removal_own_nats",
     "routing_gain_nats",
 }

@@ -18,6 +18,7 @@ def config(**changes):
         (1e-3, "0.001"),
         ([], "none"),
         (["a", "b"], "a, b"),
+        ([[0, 1], [2]], "[0, 1], [2]"),
         ({}, "none"),
         (MLP, "Mlp"),
         (GATE, "ComposedGate (score Attentive)"),

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from moe_lab.statistics import interquartile_mean, rate, summary, two_modes
+from moe_lab.statistics import rate, summary, two_modes
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -92,10 +92,3 @@ def test_clopper_pearson():
     # 2 of 5 by the quantiles of the beta distribution
     two = rate(2, 5)
     assert (two.low, two.high) == pytest.approx((stats.beta.ppf(0.025, 2, 4), stats.beta.ppf(0.975, 3, 3)))
-
-
-def test_interquartile_mean_over_tasks_only():
-    # sorted 1 .. 8 without the two smallest and the two largest: (3 + 4 + 5 + 6) / 4
-    assert interquartile_mean(np.array([[1, 8], [2, 7], [3, 6], [4, 5]])) == 4.5
-    with pytest.raises(ValueError, match="several tasks"):
-        interquartile_mean(np.ones((8, 1)))

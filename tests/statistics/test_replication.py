@@ -79,3 +79,14 @@ def test_best_of_takes_their_selection():
     assert best_of(training[:5], test[:5], 0.03, 10).word == "not comparable"
     with pytest.raises(ValueError, match="for each run"):
         best_of(training, test[:3], 0.03, 2)
+
+
+def test_without_their_spread_the_direction_is_all_that_can_be_said():
+    """Theirs fell by .08; of ours, -.1 +- .01 surely has that sign, +.1 has not, and -.1 +- .3 may be anything."""
+    theirs = Published(0.05), Published(0.13)
+    verdict = effect_verdict([-0.11, -0.10, -0.09], *theirs)
+    assert verdict.word == "direction only" and verdict.difference == pytest.approx(-0.02)
+    for ours in ([0.11, 0.10, 0.09], [-0.4, 0.2, -0.1]):
+        assert effect_verdict(ours, *theirs).reason == "no spread over runs was printed"
+    # equal numbers have no direction
+    assert effect_verdict([-0.11, -0.10, -0.09], Published(0.1), Published(0.1)).word == "not comparable"

@@ -45,7 +45,7 @@ def test_what_is_no_run_folder(tmp_path):
         ("history.csv", "epoch,loss\n1,0.5\n2,0.", "truncated"),
         ("history.csv", "epoch,loss\n1,much\n", "no table of numbers"),
         ("config.yaml", "- a", "no mapping"),
-        ("routing.npz", "torn", "cannot be read"),
+        ("routing.npz", "torn", "is torn.*train this run again"),
         ("config.yaml", "!!python/object/apply:os.system [touch made]", "not YAML"),
     ],
 )

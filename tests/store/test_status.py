@@ -4,7 +4,8 @@ import socket
 import subprocess
 import sys
 
-from moe_lab.store.status import StatusFile, is_lost, process_start
+from moe_lab.store.process import process_start
+from moe_lab.store.status import StatusFile, is_lost
 
 
 def read(folder):

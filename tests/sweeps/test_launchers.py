@@ -20,8 +20,6 @@ from moe_lab.sweeps.run import run_sweep
 from moe_lab.sweeps.settings import settings, split
 from moe_lab.sweeps.stacks import Kind, pays, stacks
 
-FILES = ("routing.npz", "history.csv", "metrics.json", "config.yaml")
-
 
 @pytest.fixture(scope="module")
 def serial(small, tmp_path_factory) -> Path:
@@ -39,7 +37,7 @@ def test_serial_leaves_run_folders(serial, small):
     assert not (serial / "stacks").exists()
 
 
-def test_processes_write_the_same_bytes_and_one_that_dies_takes_only_its_job(serial, small, folder):
+def test_processes_write_the_same_bytes_and_one_that_dies_takes_only_its_job(serial, small, folder, same_bytes):
     """The worker of the first job is killed as soon as it says that it runs."""
     victim = folder / "jobs" / small.jobs[0].name
 
@@ -58,9 +56,7 @@ def test_processes_write_the_same_bytes_and_one_that_dies_takes_only_its_job(ser
     assert os.getpid() not in pids
     assert all(one.state == "finished" for one in run_sweep(small, folder, Serial()))
     for planned in small.jobs:
-        for name in FILES:
-            here, there = (one / "jobs" / planned.name / name for one in (folder, serial))
-            assert here.read_bytes() == there.read_bytes(), (planned.name, name)
+        same_bytes(folder / "jobs" / planned.name, serial / "jobs" / planned.name)
 
 
 def test_stacked_trains_jobs_of_one_structure_as_one(small, folder, monkeypatch):

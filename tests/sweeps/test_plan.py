@@ -5,6 +5,7 @@ import pytest
 from moe_lab.config.compose import compose
 from moe_lab.config.many import Composer
 from moe_lab.errors import ConfigError
+from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.plan import JOB_NAME, plan
 
 
@@ -100,3 +101,13 @@ def test_composing_many_is_composing_each():
         assert composer.fitting(parsed) == (parsed, [])
         config, _ = composer.compose(parsed)
         assert config == compose(words) and list(config) == list(compose(words))
+
+
+def test_a_stored_plan_says_the_same_when_the_tables_of_speed_have_changed(tmp_path, monkeypatch):
+    """What was filled in when the sweep began is not filled in anew when it goes on."""
+    made = plan(["gate=top_k", "k=1,2"])
+    SweepFolder(tmp_path).write_plan(made)
+    [dispatch] = {one.job.config["trainer"]["dispatch"] for one in made.jobs}
+    monkeypatch.setattr("moe_lab.job.faster", lambda *_: {"dense": "sparse", "sparse": "dense"}[dispatch])
+    assert SweepFolder(tmp_path).read_plan() == made
+    assert {one.job.config["trainer"]["dispatch"] for one in plan(["gate=top_k", "k=1,2"]).jobs} != {dispatch}

@@ -1,6 +1,7 @@
 """Studies: a file of arms and published numbers, its plan, the choice of a fair setting, and the verdicts."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +81,8 @@ class FakeRun:
 
 def test_the_papers_study_has_its_arms(own):
     asked = open_study("krishnamurthy2023", [])
-    assert asked.choices == {"dataset": "mnist"} and (asked.protocol, asked.grid) == ("paper", "published")
+    assert asked.choices == {"dataset": "mnist", "table": "main"}
+    assert (asked.protocol, asked.grid) == ("paper", "published")
     assert asked.folder_name == "krishnamurthy2023-mnist-paper-published"
     counts = {
         grid: sum(map(len, published_settings(open_study("krishnamurthy2023", [f"grid={grid}"])).values()))
@@ -108,6 +110,42 @@ def test_arms_of_the_paper_compose(dataset, arms):
     trials = reported(asked, published_settings(asked))
     assert [trial.arm for trial in trials] == arms
     assert len(plan_of(trials, []).jobs) == len(arms)
+
+
+@pytest.mark.parametrize("table, single", [("extended", False), ("extended_5", True)])
+def test_the_later_table_has_arms_of_its_own(table, single):
+    asked = open_study("krishnamurthy2023", [f"table={table}"])
+    assert asked.folder_name == f"krishnamurthy2023-mnist-{table}-paper-published"
+    # eight arms stay, of twelve, or nine; 17 come with the table
+    assert ("single" in asked.arms) == single and len(asked.arms) == 7 + single + 17
+    # zero gates and dual temperatures were printed for ten experts only
+    assert set(asked.arms) - set(asked.rows) == {"peeking"} | (
+        {"original, zero gate", "dual temperature", "dual temperature stochastic"} if single else set()
+    )
+    assert set(asked.rows) <= set(asked.arms)
+    # without a gate's network there is no body to choose
+    loudest = asked.arms["loudest expert"].words
+    assert not any("body" in word for word in loudest) and f"experts.count={5 if single else 10}" in loudest
+    assert asked.arms["original"].words[-2:] == ["objective.second_softmax=true", "trainer.weight_decay=1e-3"]
+
+
+def test_arms_of_the_later_table_compose():
+    asked = open_study("krishnamurthy2023", ["table=extended"])
+    few = ["loudest expert", "dual temperature", "original top-1", "peeking"]
+    arms = {name: asked.file.every_arm(asked.choices)[name] for name in few}
+    asked = replace(asked, file=asked.file.model_copy(update={"arms": arms}), seeds=1)
+    asked.file.choices["table"]["extended"].add.clear()
+    configs = {one.arm: one.job.job.config for one in reported(asked, published_settings(asked))}
+    assert {math.ceil(60_000 * one["dataset"]["validation_share"]) for one in configs.values()} == {10_000}
+    assert configs["loudest expert"]["controllers"]["temperature"]["steps"] == [10, 1, 0.01, 0.001]
+    assert configs["dual temperature"]["recipe"]["temperature"] == 10
+    assert configs["original top-1"]["k"] == 1 and configs["original top-1"]["trainer"]["epochs"] == 100
+    assert configs["peeking"]["trainer"]["epochs"] == 20
+
+
+def test_words_that_do_not_go_together():
+    with pytest.raises(ConfigError, match="dataset=cifar100 does not go with table=extended: take dataset=mnist"):
+        open_study("krishnamurthy2023", ["table=extended", "dataset=cifar100"])
 
 
 def test_a_plan_has_a_run_an_arm_setting_and_seed(own):
@@ -235,10 +273,10 @@ def test_a_study_is_of_words_and_metrics_that_exist(name):
     file = read_study(name)
     assert file.metrics.keys() <= METRICS.keys()
     choices = [choice for values in file.choices.values() for choice in values.values()]
-    words = [word for one in (*file.arms.values(), *choices, file.quick) for word in one.words]
-    for arm in file.arms.values():
+    arms = file.arms | {name: arm for choice in choices for name, arm in choice.add.items()}
+    changes = [change for choice in choices for change in choice.arms.values()]
+    words = [word for one in (*arms.values(), *choices, *changes, file.quick) for word in one.words]
+    for arm in arms.values():
         words += [word for grid in (arm.settings, arm.fair) for some in combinations(grid) for word in some]
     for text in set(words):
         vet(parse(text), open_sources())
-    named = {arm for choice in choices for arm in (*choice.arms, *choice.drop)}
-    assert named | {arm for one in file.published for arm in one.rows} <= file.arms.keys()

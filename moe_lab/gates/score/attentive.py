@@ -6,9 +6,11 @@ from typing import Literal
 from torch import Tensor
 
 from moe_lab.errors import ConfigError
+from moe_lab.gate_steps import Score
 from moe_lab.layers import Linear
 from moe_lab.noise import Noise
-from moe_lab.parts import Body, Score, Sizes
+from moe_lab.parts import Body, Sizes
+from moe_lab.routing import given
 
 
 class Attentive(Score):
@@ -52,6 +54,11 @@ class Attentive(Score):
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         features_BG = self.body(x_BD)
         query_BH = self.query(features_BG.relu() if self._relu_query else features_BG)
+        hidden_BEH = given(hidden_BEH, "hidden_BEH")
         flat_XH = (hidden_BEH.relu() if self._relu_key else hidden_BEH).flatten(-3, -2)
         key_BEH = self.key(flat_XH).unflatten(-2, hidden_BEH.shape[-3:-1])
         return (key_BEH @ query_BH.unsqueeze(-1)).squeeze(-1) * self._scale
+
+    def columns(self) -> tuple[Tensor, ...]:
+        """None: an expert's key is what it computes."""
+        return ()

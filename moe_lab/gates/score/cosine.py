@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from moe_lab.gate_steps import Score
 from moe_lab.layers import Linear, hyper
 from moe_lab.noise import Noise
-from moe_lab.parts import Body, Score, Sizes
+from moe_lab.parts import Body, Sizes
 from moe_lab.ranges import Count, Positive
 
 
@@ -36,6 +37,9 @@ class Cosine(Score):
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.cosine(self.project(self.body(x_BD).relu()), self.m_EH) * (-self.log_tau_11).exp()
+
+    def columns(self) -> tuple[Tensor, ...]:
+        return (self.m_EH.mT,)
 
     def cosine(self, h_BH: Tensor, m_EH: Tensor) -> Tensor:
         """[..., B, E]; 0 for a vector of zeros."""

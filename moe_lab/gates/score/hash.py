@@ -5,8 +5,9 @@ from hashlib import blake2b
 import torch
 from torch import Tensor, nn
 
+from moe_lab.gate_steps import Score
 from moe_lab.noise import Noise
-from moe_lab.parts import Score, Sizes
+from moe_lab.parts import Sizes
 
 #: rows of the table; samples that share one go the same way
 BUCKETS = 2**14

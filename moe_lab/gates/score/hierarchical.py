@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from moe_lab.errors import ConfigError
+from moe_lab.gate_steps import Score
 from moe_lab.layers import Linear
 from moe_lab.noise import Noise
-from moe_lab.parts import Body, Score, Sizes
+from moe_lab.parts import Body, Sizes
 from moe_lab.ranges import Widths
 
 

@@ -4,9 +4,10 @@ from typing import Literal
 
 from torch import Tensor
 
+from moe_lab.gate_steps import Score
 from moe_lab.layers import Linear as LinearLayer
 from moe_lab.noise import Noise
-from moe_lab.parts import Score, Sizes
+from moe_lab.parts import Sizes
 
 
 class Linear(Score):
@@ -24,8 +25,11 @@ class Linear(Score):
         super().__init__()
         self.head = LinearLayer(sizes.features, sizes.experts)
         if init == "zero":
-            self.head.weight_IO.data.zero_()
-            self.head.bias_1O.data.zero_()
+            for parameter in self.head.parameters():
+                parameter.data.zero_()
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.head(x_BD)
+
+    def columns(self) -> tuple[Tensor, ...]:
+        return tuple(self.head.parameters())

@@ -4,9 +4,10 @@ from typing import Literal
 
 from torch import Tensor
 
+from moe_lab.gate_steps import Score
 from moe_lab.layers import Linear
 from moe_lab.noise import Noise
-from moe_lab.parts import Body, Score, Sizes
+from moe_lab.parts import Body, Sizes
 
 
 class Network(Score):
@@ -30,3 +31,6 @@ class Network(Score):
 
     def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
         return self.head(self.body(x_BD).relu())
+
+    def columns(self) -> tuple[Tensor, ...]:
+        return tuple(self.head.parameters())

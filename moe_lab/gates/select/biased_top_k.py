@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.choice import k_largest
+from moe_lab.gate_steps import Select
 from moe_lab.noise import Noise
-from moe_lab.parts import Select, Sizes
+from moe_lab.parts import Sizes
 
 
 class BiasedTopK(Select):
@@ -19,6 +20,8 @@ class BiasedTopK(Select):
 
     score: s, what the bias is added to: "sigmoid" of the logits, as the paper has it, or their "softmax".
     """
+
+    grows = True
 
     def __init__(self, sizes: Sizes, *, score: Literal["sigmoid", "softmax"] = "sigmoid") -> None:
         super().__init__(sizes)

@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from moe_lab.choice import ranks
+from moe_lab.gate_steps import Select
 from moe_lab.layers import log_softmax
 from moe_lab.noise import Noise
-from moe_lab.parts import Select
 
 
 class ExpertChoice(Select):

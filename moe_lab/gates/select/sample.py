@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from moe_lab.choice import k_largest
+from moe_lab.gate_steps import Select
 from moe_lab.noise import Noise
-from moe_lab.parts import Select
 
 
 class Sample(Select):

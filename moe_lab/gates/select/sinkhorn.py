@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from moe_lab.choice import k_largest
+from moe_lab.gate_steps import Select
 from moe_lab.layers import log_softmax
 from moe_lab.noise import Noise
-from moe_lab.parts import Select, Sizes
+from moe_lab.parts import Sizes
 from moe_lab.ranges import Count
 
 

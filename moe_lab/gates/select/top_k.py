@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.choice import k_largest
+from moe_lab.gate_steps import Select
 from moe_lab.noise import Noise
-from moe_lab.parts import Select, Sizes
+from moe_lab.parts import Sizes
 
 
 class TopK(Select):
@@ -14,6 +15,8 @@ class TopK(Select):
     The selection bias b is zero unless a controller moves it, and never enters a weight.
     Source: Shazeer et al. 2017, arXiv:1701.06538, eq. 5.
     """
+
+    grows = True
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)

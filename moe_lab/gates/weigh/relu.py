@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from moe_lab.parts import Sizes, Weigh
+from moe_lab.gate_steps import Weigh
+from moe_lab.parts import Sizes
 
 
 class Relu(Weigh):

@@ -5,8 +5,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from moe_lab.errors import ConfigError
+from moe_lab.gate_steps import Weigh
 from moe_lab.layers import log_softmax
-from moe_lab.parts import Sizes, Weigh
+from moe_lab.parts import Sizes
 
 
 class Sigmoid(Weigh):

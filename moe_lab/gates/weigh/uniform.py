@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from moe_lab.parts import Sizes, Weigh
+from moe_lab.gate_steps import Weigh
+from moe_lab.parts import Sizes
 
 
 class Uniform(Weigh):

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import product
 from pathlib import Path
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, TypeGuard
 
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told
@@ -39,6 +39,13 @@ class Member:
     repeats: str | None = None
 
     @property
+    def stored(self) -> Run:
+        """Its run folder. Raises RunError where it has none yet."""
+        if self.run is None:
+            raise RunError(f"{self.name} has no folder yet: it is {self.state}")
+        return self.run
+
+    @property
     def counts(self) -> bool:
         """Whether its numbers are used."""
         return self.state == FINISHED and self.repeats is None
@@ -46,7 +53,7 @@ class Member:
     @cached_property
     def scalars(self) -> dict[str, float]:
         """The metrics that are one finite number, and those numbers of NAMED that go by a name: ``metric: name``."""
-        found = {}
+        found: dict[str, float] = {}
         for name, entry in self.metrics.items():
             value = entry.get("value")
             named = {f"{name}: {key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
@@ -140,7 +147,7 @@ def collect(runs: Sequence[Run]) -> Collection:
     ordered = sorted(runs, key=lambda run: places.get(run.path.resolve(), -1))
     members = [_member(run) for run in ordered]
     members += [one for folder, plan in plans.items() for one in _without_folder(folder, plan)]
-    groups: dict[frozenset, list[Member]] = {}
+    groups: dict[frozenset[tuple[str, str]], list[Member]] = {}
     for member in members:
         groups.setdefault(frozenset(member.told.items()), []).append(member)
     heads = [(group[0].told, group[0].run) for group in groups.values()]
@@ -236,6 +243,6 @@ def _chosen(arm: Arm) -> dict[str, str]:
     return next((told(one.run.status.get("choices") or {}) for one in arm.members if one.run is not None), {})
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     """Beyond LARGEST squares overflow; no metric is as large."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

@@ -1,6 +1,7 @@
 """Accuracy (of numbers: RMSE) and loss over the epochs, an arm a line: the mean over seeds. Axis: T epochs."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,13 +11,18 @@ from moe_lab.reports.curves import History, column
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import INK, epoch_ticks, label_ends, name_axes
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 #: up to so many arms every seed is drawn as well
 THIN = 8
 #: of each arm so many histories are read
 READ = 20
 
+Shown = Callable[[np.ndarray], np.ndarray]
 #: quantity of the history -> stem, title, y label, how it is shown, metric of the test split
-CURVES: dict[str, tuple[str, str, str, Callable[[np.ndarray], np.ndarray], str]] = {
+CURVES: dict[str, tuple[str, str, str, Shown, str]] = {
     "error_rate": ("accuracy", "Accuracy", "accuracy (%)", lambda rate: 100 * (1 - rate), "test_error_rate"),
     "rmse_sd": ("rmse", "RMSE", "RMSE (sd)", lambda rmse: rmse, "test_rmse_sd"),
     "loss_nats": ("loss", "Loss", "loss (nats a sample)", lambda loss: loss, "test_loss_nats"),
@@ -42,7 +48,7 @@ def _history(member: Member) -> History:
     return member.run.history
 
 
-def _lines(arm_histories: Sequence[History], quantity: str, show) -> tuple[np.ndarray, bool]:
+def _lines(arm_histories: Sequence[History], quantity: str, show: Shown) -> tuple[np.ndarray, bool]:
     """``[n, T]``: the validation curves, or the training curves where those are empty; and whether it is validation."""
     validation = [show(column(history, f"validation_{quantity}")) for history in arm_histories]
     is_validation = any(np.isfinite(line).any() for line in validation)
@@ -63,19 +69,21 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
     drawn = {arm.key: _lines(histories[arm.key], quantity, show) for arm in arms}
     tests = {arm.key: _test(arm, metric, show) for arm in arms}
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         ends = []
         for arm in arms:
             lines_nT, is_validation = drawn[arm.key]
             mean_T, colour = _mean(lines_nT), look.colour[arm.key]
             epochs = np.arange(1, len(mean_T) + 1)
-            style = {"linestyle": "-" if is_validation else "--", "marker": "o" if len(mean_T) < 8 else ""}
+            dash, marker = "-" if is_validation else "--", "o" if len(mean_T) < 8 else ""
             if len(lines_nT) > 1 and len(arms) <= THIN:
                 axes.plot(epochs, lines_nT.T, color=colour, linewidth=0.5, alpha=0.35)
-            axes.plot(epochs, mean_T, color=colour, linewidth=1.6, markersize=4, **style)
-            if tests[arm.key] is not None:
-                edge = {"markersize": 6.5, "markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 3}
-                axes.plot(epochs[-1], tests[arm.key], look.marker[arm.key], color=colour, **edge)
+            axes.plot(epochs, mean_T, color=colour, linewidth=1.6, linestyle=dash, marker=marker, markersize=4)
+            if (test := tests[arm.key]) is not None:
+                axes.plot(
+                    epochs[-1], test, look.marker[arm.key], color=colour, markersize=6.5, markeredgecolor="white",
+                    markeredgewidth=0.8, zorder=3,
+                )  # fmt: skip
             finite = mean_T[np.isfinite(mean_T)]
             ends.append((float(finite[-1]) if finite.size else np.nan, arm.key, INK))
         axes.margins(x=0.03)
@@ -103,6 +111,6 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
     return Picture(stem, title, alt, caption, draw(HALF, 3.1, paint), rows, HALF)
 
 
-def _test(arm: Arm, metric: str, show) -> float | None:
+def _test(arm: Arm, metric: str, show: Shown) -> float | None:
     values = list(arm.values(metric).values())
-    return float(show(np.mean(values))) if values else None
+    return float(show(np.array(values).mean(keepdims=True)).item()) if values else None

@@ -11,15 +11,14 @@ from functools import cached_property
 
 import numpy as np
 
-from moe_lab.errors import RunError
 from moe_lab.metrics.arrays import bins
 from moe_lab.metrics.balance import COLLAPSE_SHARE
+from moe_lab.partitions import table_of
 from moe_lab.reports.arms.collect import Arm, Member
 from moe_lab.reports.curves import column, expert_count
 from moe_lab.reports.target import printable
 from moe_lab.statistics import Agreement, Summary, agreement, crossed_seeds, match_experts, mean_over_pairs
-from moe_lab.statistics.matching import co_assignment
-from moe_lab.untrusted import inside, read_arrays
+from moe_lab.store.run import Unreadable
 
 #: of each arm so many runs are matched and compared with each other: pairs grow with the square
 COMPARED = 20
@@ -57,20 +56,17 @@ class Routed:
 
 
 def routed(member: Member) -> Routed:
-    """Raises RunError where routing.npz or evaluation.npz is missing or broken."""
-    folder = member.run.path
-    file = folder / "routing.npz"
+    """Raises Unreadable where routing.npz or evaluation.npz is missing or broken."""
+    folder = member.stored.path
     try:
-        arrays = read_arrays(inside(file), ("label", "weights", "component"))
+        arrays = member.stored.arrays("routing", only=("label", "weights", "component"))
         label_N, weights_NE, component_N = arrays["label"], arrays["weights"], arrays.get("component")
         if weights_NE.ndim != 2 or label_N.shape != weights_NE.shape[:1]:
             raise ValueError("label and weights have other shapes than a run writes")
         expert_N = np.where((weights_NE > 0).any(1), weights_NE.argmax(1), -1)
         class_N, names, one = _classes(member, label_N, component_N)
-    except FileNotFoundError:
-        raise RunError(f"{file} is missing: the run is {member.state}") from None
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{file} cannot be read: {error}") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise Unreadable(f"{folder / 'routing.npz'} cannot be read: {error}", folder) from None
     small = np.int16 if weights_NE.shape[1] < 2**15 else np.int64
     return Routed(expert_N.astype(small), class_N, weights_NE.shape[1], names, one)
 
@@ -82,10 +78,10 @@ def _classes(
     numbers = label_N.dtype.kind == "f"
     if numbers and component_N is None:
         return bins(label_N).astype(np.int16), tuple(str(tenth + 1) for tenth in range(10)), "tenth of y"
-    class_N = component_N if numbers else label_N
+    class_N = component_N if numbers and component_N is not None else label_N
     if class_N.min(initial=0) < 0:
         raise ValueError("a class is negative")
-    evaluation = member.run.arrays("evaluation")
+    evaluation = member.stored.arrays("evaluation")
     names = evaluation.get("component_names" if numbers else "class_names", np.arange(class_N.max(initial=0) + 1))
     one = printable(evaluation.get("component", "component")) if numbers else "class"
     known = tuple(printable(name) for name in names)
@@ -132,9 +128,8 @@ class Decomposition:
 
     def _agreement(self, here: int, there: int, *, ami: bool, draws: int) -> Agreement:
         one, other = self.runs[here], self.runs[there]
-        sizes = {"experts": one.experts, "others": other.experts}
         experts = one.expert_N.astype(np.int64), other.expert_N.astype(np.int64)
-        return agreement(*experts, one.class_N, **sizes, ami=ami, draws=draws)
+        return agreement(*experts, one.class_N, experts=one.experts, others=other.experts, ami=ami, draws=draws)
 
     def over_pairs(self, what: str) -> Summary | None:
         """The mean of an attribute of Agreement over the pairs where it is defined; None where there is none."""
@@ -164,7 +159,7 @@ class Decomposition:
             run = self.runs[place]
             both_N = (base.expert_N >= 0) & (run.expert_N >= 0)
             pair = base.expert_N[both_N].astype(np.int64), run.expert_N[both_N].astype(np.int64)
-            counts_EC = run.counts_EC[match_experts(co_assignment(*pair, base.experts, run.experts))]
+            counts_EC = run.counts_EC[match_experts(table_of(*pair, base.experts, run.experts))]
             shares.append(counts_EC / np.maximum(counts_EC.sum(0), 1))
         return np.mean(shares, 0)
 
@@ -178,16 +173,16 @@ class Decomposition:
 
 
 def decompositions(arms: Sequence[Arm]) -> list[Decomposition]:
-    """Of the arms whose first counted run has several experts and routed a sample. Raises RunError as ``routed``."""
+    """Of the arms whose first counted run has several experts and routed a sample. Raises Unreadable as ``routed``."""
     found = [Decomposition(arm, tuple(routed(member) for member in arm.counted)) for arm in arms]
     return [one for one in found if one.runs[0].experts > 1 and one.runs[0].counts_EC.any()]
 
 
 def sorted_usage_TE(member: Member) -> np.ndarray | None:
     """Shares of the routing weight in each epoch, the largest first; None where the history has none."""
-    if not (member.run.path / "history.csv").is_file():
+    if not (member.stored.path / "history.csv").is_file():
         return None
-    history = member.run.history
+    history = member.stored.history
     experts = expert_count(history)
     if experts < 2:
         return None

@@ -74,7 +74,7 @@ def _drawn(measured: Measured, name: str, arms: Sequence[Arm], look: Look) -> by
     points = [value for one in strips for value in one.values]
     ends = [end for one in strips for end in (one.low, one.high) if end is not None]
     base = summaries.get(measured.baseline.key) if len(arms) > 1 else None
-    return strip_plot(strips, limits(points, ends), quantity.axis, base and quantity.scale * base.mean)
+    return strip_plot(strips, limits(points, ends), quantity.axis, None if base is None else quantity.scale * base.mean)
 
 
 def _strip(measured: Measured, name: str, arm: Arm, look: Look) -> Strip:

@@ -5,6 +5,7 @@ Axes: T epochs, E experts, C classes, n runs.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from moe_lab.reports.arms.look import PANELS, ROWS, cut, head, lines, panels, se
 from moe_lab.reports.class_table import shortened
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import INK, colours, epoch_ticks, ink_on
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: up to so many classes are named, and up to so many seeds are told apart in their cells
 NAMED, WRITTEN = 20, 6
@@ -25,7 +30,7 @@ def loads(found: Sequence[Decomposition]) -> Picture:
 
     shares = [100 * one.load_nE.mean(0) for one in found]
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         for place, share_E in enumerate(shares[:ROWS]):
             left_E = np.concatenate([[0], np.cumsum(share_E)[:-1]])
             tints = [colormaps["Blues"](0.92 - 0.72 * rank / max(1, len(share_E) - 1)) for rank in range(len(share_E))]
@@ -65,13 +70,13 @@ def _counts(found: Sequence[Decomposition]) -> str:
 
 def usage_over_time(found: Sequence[Decomposition]) -> Picture | None:
     """Stacked bands of the sorted shares of the routing weight over the epochs, a panel an arm."""
-    usage = {one.arm.key: _mean_usage(one) for one in found}
-    kept = [one for one in found if usage[one.arm.key] is not None]
+    usage = {one.arm.key: mean_TE for one in found if (mean_TE := _mean_usage(one)) is not None}
+    kept = [one for one in found if one.arm.key in usage]
     if not kept:
         return None
     first = kept[:PANELS]
 
-    def panel(axes, place):
+    def panel(axes: "Axes", place: int) -> None:
         share_TE = 100 * usage[first[place].arm.key]
         edges = np.arange(len(share_TE) + 1) + 0.5
         top_T = np.zeros(len(share_TE))
@@ -122,7 +127,7 @@ def class_maps(found: Sequence[Decomposition]) -> Picture:
     classes = max(share.shape[1] for share in shares.values())
     tall = min(3.2, max(1.5, 0.16 * classes + 0.5))
 
-    def panel(axes, place):
+    def panel(axes: "Axes", place: int) -> None:
         one = first[place]
         share_CE = shares[one.arm.key].T
         axes.imshow(share_CE, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
@@ -179,7 +184,7 @@ def agreement_maps(found: Sequence[Decomposition]) -> Picture | None:
         return None
     first = paired[:PANELS]
 
-    def panel(axes, place):
+    def panel(axes: "Axes", place: int) -> None:
         one = first[place]
         seeds = [one.arm.counted[p].seed[2] for p in one.alike]
         excess_nn = _excess(one)
@@ -199,8 +204,13 @@ def agreement_maps(found: Sequence[Decomposition]) -> Picture | None:
         head(axes, one.arm)
 
     rows = tuple(
-        {"arm": one.arm.key, "seed": one.arm.counted[here].seed_word, "other_seed": one.arm.counted[there].seed_word}
-        | {"excess_ari": pair.excess, "reason": pair.reason}
+        {
+            "arm": one.arm.key,
+            "seed": one.arm.counted[here].seed_word,
+            "other_seed": one.arm.counted[there].seed_word,
+            "excess_ari": pair.excess,
+            "reason": pair.reason,
+        }
         for one in paired
         for (here, there), pair in one.pairs.items()
     )

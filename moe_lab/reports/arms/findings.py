@@ -94,9 +94,10 @@ def _lowered(label: str) -> str:
 
 
 def _ends(quantity: Quantity, found: Summary) -> str:
-    if found.low is None:
+    if found.ends is None:
         return f" (n = {found.n})"
-    return f" ({shown(quantity, found.low)} to {shown(quantity, found.high)}, n = {found.n})"
+    low, high = found.ends
+    return f" ({shown(quantity, low)} to {shown(quantity, high)}, n = {found.n})"
 
 
 def _apart(quantity: Quantity, comparison: Comparison) -> str:
@@ -107,8 +108,9 @@ def _apart(quantity: Quantity, comparison: Comparison) -> str:
     unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
     by = f" {changed(quantity, found.mean)}{NBSP}{unit}".rstrip()
     ends = ""
-    if found.low is not None:
-        ends = f" ({changed(quantity, found.low)} to {changed(quantity, found.high)} over {found.n} shared seeds)"
+    if found.ends is not None:
+        low, high = found.ends
+        ends = f" ({changed(quantity, low)} to {changed(quantity, high)} over {found.n} shared seeds)"
     return f"{by}{ends}, {surely(comparison)}"
 
 

@@ -1,5 +1,6 @@
 """The numbers of arms for a terminal: single runs side by side while they are few, else an arm a row."""
 
+from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.measured import COLLAPSED, ERROR, LOSS, SHARE, Measured
 from moe_lab.reports.arms.scatter import BITS, USAGE
 from moe_lab.reports.arms.tables import COLUMNS, cell, main_metrics
@@ -74,7 +75,7 @@ def _arm_a_row(measured: Measured, width: int) -> Listing:
     return columns, rows
 
 
-def _row(measured: Measured, arm, names: list[str]) -> dict[str, str]:
+def _row(measured: Measured, arm: Arm, names: list[str]) -> dict[str, str]:
     fallen = measured.collapse.get(arm.key)
     row = {"arm": arm.key, "what": arm.name, "seeds": f"{arm.n} of {sum(arm.states.values())}"}
     row[COLLAPSED] = str(fallen.count) if fallen else NONE

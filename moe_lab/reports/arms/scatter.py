@@ -1,14 +1,19 @@
 """Arms as points: error against I(E;Y)/H(E) with the Pareto front, and I(E;Y) against H(E) with its bound."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.look import Look, seeds_told
 from moe_lab.reports.arms.measured import SHARE, Measured, Quantity
 from moe_lab.reports.picture import HALF, Picture, draw
 from moe_lab.reports.style import INK, MUTED, name_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 USAGE, BITS = "load_entropy_bits", "mutual_information_expert_label_bits"
 
@@ -37,7 +42,7 @@ def trade_off(measured: Measured, look: Look) -> Picture | None:
     front = pareto([one.mean for one in clouds])
     without = [arm for arm in measured.comparable if arm.key not in {one.arm.key for one in clouds}]
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         if len(front) > 1:
             axes.plot(*zip(*front, strict=True), color=MUTED, linewidth=1.0, linestyle="--", zorder=1)
         _points(axes, clouds, look)
@@ -73,7 +78,7 @@ def information(measured: Measured, look: Look) -> Picture | None:
         return None
     top = 1.08 * max(1.0, *(value for one in clouds for point in one.points for value in point))
 
-    def paint(figure, axes):
+    def paint(figure: "Figure", axes: "Axes") -> None:
         axes.plot([0, top], [0, top], color=INK, linewidth=0.9, linestyle=":")
         axes.text(0.5 * top, 0.46 * top, "I = H", color=MUTED, ha="left", va="top", fontsize=8.5)
         _points(axes, clouds, look)
@@ -109,7 +114,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return front[::-1]
 
 
-def _points(axes, clouds: Sequence[Cloud], look: Look) -> None:
+def _points(axes: "Axes", clouds: Sequence[Cloud], look: Look) -> None:
     for one in clouds:
         colour = look.colour[one.arm.key]
         if len(one.points) > 1:
@@ -117,14 +122,14 @@ def _points(axes, clouds: Sequence[Cloud], look: Look) -> None:
             axes.plot(
                 xs, ys, look.marker[one.arm.key], color=colour, markersize=3.8, alpha=0.5, markeredgewidth=0, zorder=2
             )
-        edge = {"markeredgecolor": "white", "markeredgewidth": 0.9, "zorder": 4, "clip_on": False}
+        edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.9, "zorder": 4, "clip_on": False}
         axes.plot(*one.mean, look.marker[one.arm.key], color=colour, markersize=8, **edge)
 
 
-def _labels(axes, clouds: Sequence[Cloud]) -> None:
+def _labels(axes: "Axes", clouds: Sequence[Cloud]) -> None:
     """The keys beside the means, joined where points lie so near that labels would overlap."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    placed: list[list] = []
+    placed: list[tuple[float, float, list[str]]] = []
     for one in clouds:
         x, y = one.mean
         u, v = (x - left) / (right - left), (y - low) / (high - low)
@@ -132,14 +137,19 @@ def _labels(axes, clouds: Sequence[Cloud]) -> None:
         if near:
             near[2].append(one.arm.key)
         else:
-            placed.append([u, v, [one.arm.key]])
+            placed.append((u, v, [one.arm.key]))
     for u, v, keys in placed:
         text = ", ".join(keys[:6]) + (f" +{len(keys) - 6}" if len(keys) > 6 else "")
         axes.annotate(text, (u, v), (7, 5), "axes fraction", "offset points", color=INK, fontsize=8.5, zorder=5)
 
 
 def _picture(
-    stem: str, title: str, clouds: Sequence[Cloud], quantities: tuple[Quantity, Quantity], caption: str, paint
+    stem: str,
+    title: str,
+    clouds: Sequence[Cloud],
+    quantities: tuple[Quantity, Quantity],
+    caption: str,
+    paint: "Callable[[Figure, Axes], None]",
 ) -> Picture:
     x, y = quantities
     rows = tuple(

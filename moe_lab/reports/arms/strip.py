@@ -5,7 +5,7 @@ takes, and a hundredth of the time. Lengths are CSS pixels.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -71,7 +71,7 @@ def strip_plot(rows: Sequence[Strip], limits: tuple[float, float], axis: str, do
     return "".join([*parts, "</svg>\n"]).encode()
 
 
-def _row(row: Strip, y: float, x) -> list[str]:
+def _row(row: Strip, y: float, x: Callable[[float], str]) -> list[str]:
     parts = [f'<text x="4" y="{_short(y + 4)}" fill="{INK}">{escape(row.label)}</text>']
     if row.low is not None and row.high is not None:
         parts.append(f'<path d="M{x(row.low)} {_short(y)}H{x(row.high)}" stroke="{row.colour}" stroke-width="2.6"/>')

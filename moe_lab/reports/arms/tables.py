@@ -13,7 +13,11 @@ from moe_lab.reports.arms.measured import ERROR, SHARE, Measured, Quantity
 from moe_lab.reports.choices import ABSENT
 from moe_lab.reports.headline import BETTER, LABELS
 from moe_lab.reports.numbers import NBSP, NONE, UNDEFINED, signed
-from moe_lab.statistics import Factorial
+from moe_lab.statistics import Factorial, Summary
+from moe_lab.tasks import Task
+
+#: by which of its metrics a task is known
+ERRORS: dict[Task, str] = {"classification": ERROR, "regression": "test_rmse_sd"}
 
 #: up to so many arms stand side by side as columns; more are rows
 COLUMNS = 5
@@ -62,12 +66,8 @@ class Table:
 
 def main_metrics(measured: Measured) -> list[str]:
     """The metrics of the headline and those that stand beside it, as far as they vary."""
-    tasks = [
-        task
-        for task, name in (("classification", ERROR), ("regression", "test_rmse_sd"))
-        if name in measured.quantities
-    ]
-    named = dict.fromkeys(name for task in tasks or ["classification"] for name in LABELS[task])
+    tasks = [task for task, name in ERRORS.items() if name in measured.quantities]
+    named = dict.fromkeys(name for task in tasks or list(ERRORS)[:1] for name in LABELS[task])
     varying = set(measured.varying) | set(measured.primary)
     return [name for name in named if name in varying]
 
@@ -78,8 +78,8 @@ def named_tables(measured: Measured) -> list[tuple[str, str, Table]]:
     for title, note, whole, beside in NAMED_TABLES:
         names = [name for name in measured.quantities if name.startswith(whole)]
         if names:
-            beside = [name for name in beside if name in measured.quantities]
-            found.append((title, note, metric_table(measured, [*beside, *names])))
+            known = [name for name in beside if name in measured.quantities]
+            found.append((title, note, metric_table(measured, [*known, *names])))
     return found
 
 
@@ -108,15 +108,18 @@ def cell(measured: Measured, arm: Arm, name: str) -> Cell:
     if found is None:
         return Cell(NONE if all(name not in one.metrics for one in arm.counted) else _without(measured, arm, name))
     comparison = measured.comparisons.get((arm.key, name))
-    certain = found.low is None or found.low == found.high
-    ends = "" if certain else f"{shown(quantity, found.low)} to {shown(quantity, found.high)}"
+    ends = ""
+    if found.ends is not None and found.low != found.high:
+        low, high = found.ends
+        ends = f"{shown(quantity, low)} to {shown(quantity, high)}"
     mark = ("*" if comparison and comparison.sure else "") + (MIXED if found.warning else "")
     return Cell(shown(quantity, found.mean), ends, mark)
 
 
 def _without(measured: Measured, arm: Arm, name: str) -> str:
     """``undefined``, or a dash where the metric is none of the arm's task."""
-    metric, task = METRICS.get(name.partition(": ")[0]), "classification" if arm.values(ERROR) else "regression"
+    metric = METRICS.get(name.partition(": ")[0])
+    task: Task = "classification" if arm.values(ERROR) else "regression"
     return NONE if metric and not metric.serves(task) else UNDEFINED
 
 
@@ -220,8 +223,11 @@ def _factorial_table(quantity: Quantity, found: Factorial) -> dict[str, Any]:
     return {"label": quantity.label, "effects": effects, "levels": levels, "unit": unit}
 
 
-def _level_ends(quantity: Quantity, one) -> str:
-    return "" if one.low is None else f"{changed(quantity, one.low)} to {changed(quantity, one.high)}"
+def _level_ends(quantity: Quantity, one: Summary) -> str:
+    if one.ends is None:
+        return ""
+    low, high = one.ends
+    return f"{changed(quantity, low)} to {changed(quantity, high)}"
 
 
 def _percent(value: float) -> str:

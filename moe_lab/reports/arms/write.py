@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from moe_lab.reports.arms import tables
 from moe_lab.reports.arms.collect import collect
@@ -28,45 +28,65 @@ from moe_lab.reports.page import render_html, render_markdown
 from moe_lab.reports.picture import Picture
 from moe_lab.reports.section import Section
 from moe_lab.store.atomic import write_csv, write_json, write_text
-from moe_lab.store.run import Run, as_written
+from moe_lab.store.run import Run, Unreadable, as_written
 
+T = TypeVar("T")
 #: with more arms than this the table of all metrics is left to the CSV
 ALL_METRICS_ARMS = 60
 
 
 class ArmsReport:
-    """The report of many runs, by arms. What it says is decided when it is made; ``write`` writes it."""
+    """The report of many runs, by arms. What it says is decided when it is made; ``write`` writes it.
+
+    ``left_out`` says which runs are not in it, because a file of theirs is missing or broken, and which file.
+    """
 
     def __init__(self, runs: Sequence[Run], against: str | None = None) -> None:
-        """Raises: RunError where there is no run, a file is broken, or ``against`` names no one arm."""
-        with as_written("the report of these runs"):
-            self.measured = Measured(collect(runs), against)
+        """Raises: RunError where there is no run, none can be read, or ``against`` names no one arm."""
+        self._runs = list(runs)
+        self._against = against
+        self._measured: Measured | None = None
+        self.left_out: list[str] = []
+        self._of_what_can_be_read(lambda measured: [one.metrics for one in measured.collection.members])
+
+    def _of_what_can_be_read(self, make: Callable[[Measured], T]) -> T:
+        """What ``make`` makes of the runs, without those of which it finds that they cannot be read."""
+        while True:
+            try:
+                with as_written("the report of these runs"):
+                    self._measured = self._measured or Measured(collect(self._runs), self._against)
+                    return make(self._measured)
+            except Unreadable as error:
+                self._runs = [run for run in self._runs if run.path != error.folder]
+                self._measured = None
+                self.left_out.append(str(error))
+                if not self._runs:
+                    raise
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """A row a run."""
-        return run_rows(self.measured.collection, self.measured)
+        return self._of_what_can_be_read(lambda measured: run_rows(measured.collection, measured))
 
     @property
     def sentences(self) -> list[str]:
         """What the first screen says."""
-        return [*findings(self.measured), f"{states(self.measured.collection)}."]
+        return self._of_what_can_be_read(lambda one: [*findings(one), f"{states(one.collection)}."])
 
     def overview(self, width: int) -> list[tuple[dict[str, str], list[dict[str, str]]]]:
         """Tables for a terminal of this width: (column -> heading, rows)."""
-        return overview(self.measured, width)
+        return self._of_what_can_be_read(lambda measured: overview(measured, width))
 
     def write(self, claim: Callable[[], Path]) -> Path:
         """Write all files into the folder that ``claim`` makes once everything has been read; the path of report.html.
 
-        The same runs give the same bytes. Raises: RunError where a finished run lacks a file, and claims no folder.
+        The same runs give the same bytes. Raises: RunError where no run can be read, and claims no folder.
         """
-        measured = self.measured
+        measured, decomposed, data, sections = self._of_what_can_be_read(_all_of)
+        data["left_out"] = self.left_out
         with as_written("the report of these runs"):
-            decomposed = decompositions(measured.shown)
-            data = report_data(measured, decomposed)
-            sections = _sections(measured, decomposed)
             context = _context(measured, decomposed, sections)
+            context["more"] += [f"Left out, because it cannot be read: {reason}." for reason in self.left_out]
             pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
         out = claim()
         write_json(out / "report.json", data)
@@ -87,6 +107,12 @@ class ArmsReport:
         for name, text in zip(("report.md", "report.html"), pages, strict=True):
             write_text(out / name, text)
         return out / "report.html"
+
+
+def _all_of(measured: Measured) -> tuple[Measured, Sequence[Decomposition], dict[str, Any], list[Section]]:
+    """All that is read for a report."""
+    decomposed = decompositions(measured.shown)
+    return measured, decomposed, report_data(measured, decomposed), _sections(measured, decomposed)
 
 
 def _sections(measured: Measured, decomposed: Sequence[Decomposition]) -> list[Section]:

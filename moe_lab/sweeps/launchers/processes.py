@@ -47,13 +47,13 @@ class Processes(Launcher):
                 for slot in slots:
                     if slot.free and waiting:
                         slot.start(waiting.pop(), work)
-                busy = [slot.future for slot in slots if slot.future is not None]
+                busy = [slot.under_way[1] for slot in slots if slot.under_way is not None]
                 if not busy:
                     break
                 wait(busy, _LOOK_SECONDS, FIRST_COMPLETED)
                 for slot in slots:
-                    if slot.future is not None and slot.future.done():
-                        yield slot.end()
+                    if slot.under_way is not None and slot.under_way[1].done():
+                        yield slot.end(*slot.under_way)
         finally:
             for slot in slots:
                 slot.kill()
@@ -79,24 +79,22 @@ class _Slot:
     """A worker that does one task at a time, and is replaced when it dies."""
 
     def __init__(self, asked: Any, env: dict[str, str]) -> None:
-        self.future: Future | None = None
+        self.under_way: tuple[Task, Future[str]] | None = None
         self._asked = asked
         self._env = env
-        self._task: Task | None = None
         self._pool: ProcessPoolExecutor | None = None
 
     @property
     def free(self) -> bool:
-        return self.future is None
+        return self.under_way is None
 
     def start(self, task: Task, work: Work) -> None:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, initializer=_begin, initargs=(self._asked, os.getpid()), env=self._env)
-        self._task, self.future = task, self._pool.submit(_do, work, task)
+        self.under_way = task, self._pool.submit(_do, work, task)
 
-    def end(self) -> Ended:
-        future, task = self.future, self._task
-        self.future = self._task = None
+    def end(self, task: Task, future: Future[str]) -> Ended:
+        self.under_way = None
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             self.kill()

@@ -25,20 +25,18 @@ class Stacked(Processes):
         self._runs = runs
 
     def tasks(self, todo: Sequence[Planned], plan: Plan, sweep: SweepFolder) -> list[Task]:
-        """Stacks of an earlier stretch that have a checkpoint go on as they were; what is left is grouped anew."""
+        """Stacks of an earlier stretch go on as they were, for the last bits of a run depend on how many are in its
+        stack; one without a checkpoint only if stacks may still be as large. What is left is grouped anew."""
         waiting = {planned.name: planned for planned in todo}
         known = {planned.name: planned for planned in plan.jobs}
         made = []
-        for name, members in sweep.stopped_stacks().items():
+        for name, members in sweep.stacks().items():
             if set(members) <= known.keys() and any(member in waiting for member in members):
                 jobs = tuple(known[member] for member in members)
-                if name == stack_name(jobs):
+                if name == stack_name(jobs) and (len(jobs) <= self._runs or sweep.has_state(name)):
                     made.append(Task(jobs, name))
                     waiting = {one: planned for one, planned in waiting.items() if one not in members}
         left = list(waiting.values())
-        for jobs in stacks(left, self.count(left), self._runs):
-            if len(jobs) == 1:
-                made.append(Task((jobs[0],)))
-            else:
-                made.append(Task(tuple(jobs), stack_name(jobs)))
+        for some in stacks(left, self.count(left), self._runs):
+            made.append(Task(tuple(some), stack_name(some)) if len(some) > 1 else Task(tuple(some)))
         return made

@@ -2,10 +2,12 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from moe_lab.data.dataset import Data
 from moe_lab.mixture import Mixture
 from moe_lab.noise import Noise
+from moe_lab.routing import MixtureOutput, expect, given
 from moe_lab.training.fitting import batches
 from moe_lab.training.looks import interventions
 from moe_lab.training.looks.clusters import nearest
@@ -67,7 +69,7 @@ def _similarity(mixture: Mixture, data: Data, noise: Noise, training_batch: int)
     found = {"weight_cosine": weight_cosine(mixture.experts.bank)}
     if mixture.experts.hidden_features is not None:
         seen = outputs(mixture, spread(data.test, COMPARED), noise, training_batch)
-        found["feature_cka"] = linear_cka(torch.cat([output.experts.hidden_BEH for _, output in seen]))
+        found["feature_cka"] = linear_cka(torch.cat([output.expert_hidden_BEH for _, output in seen]))
     return {name: alike_EE.cpu().numpy() for name, alike_EE in found.items()}
 
 
@@ -76,7 +78,7 @@ def _gate_weights(mixture: Mixture, data: Data) -> Arrays:
     score = getattr(mixture.gate, "score", None)
     if not getattr(score, "linear_in_input", False):
         return {}
-    weight_ED = mixture.gate.head.weight_IO.detach().mT
+    weight_ED = given(mixture.gate.head, "the gate's linear layer").weight_IO.detach().mT
     return {"gate_weights": weight_ED.reshape(-1, *data.shape).cpu().numpy()}
 
 
@@ -86,20 +88,20 @@ def _over_the_test_split(mixture: Mixture, data: Data, noise: Noise, training_ba
     experts = mixture.gate.sizes.experts
     removes = experts <= interventions.MOST_REMOVED and not mixture.batch_dependent
     swaps = experts <= interventions.MOST_SWAPPED and not mixture.batch_dependent and data.target is None
-    rows, wrong_EE = [], 0
+    rows, wrong_EE = [], torch.zeros(experts, experts, dtype=torch.int64)
     for x_BD, y_B in batches(data.test, mixture, training_batch):
         routing, said = mixture.decide(x_BD, noise)
         output = mixture.answer(routing, said, noise)
-        row = {}
+        row: dict[str, Tensor] = {}
         if centre_KX is not None:
-            row["reference_kmeans_features"] = nearest(side_by_side(said.hidden_BEH), centre_KX)
+            row["reference_kmeans_features"] = nearest(side_by_side(output.expert_hidden_BEH), centre_KX)
         if removes:
-            row |= interventions.removals(mixture, routing, output, y_B, noise)
+            row |= interventions.removals(mixture, routing, said, y_B, noise)
         if swaps:
-            wrong_EE = wrong_EE + interventions.swaps(mixture, output, y_B)
+            wrong_EE = wrong_EE + interventions.swaps(mixture, expect(MixtureOutput, output), y_B)
         rows.append(row)
     columns = {name: torch.cat([row[name] for row in rows]).cpu().numpy() for name in rows[0]}
     features = {name: columns.pop(name) for name in ("reference_kmeans_features",) if name in columns}
     if swaps:
-        columns["swapped_errors"] = wrong_EE.cpu().numpy()
+        columns["swapped_errors"] = wrong_EE.numpy()
     return features, columns

@@ -5,22 +5,22 @@ from torch import Tensor
 
 from moe_lab.combine import combine_probabilities
 from moe_lab.inference import infer
-from moe_lab.mixture import Mixture, Output
+from moe_lab.mixture import Mixture, Said
 from moe_lab.noise import Noise
-from moe_lab.routing import MixtureOutput, Routing
+from moe_lab.routing import MixtureOutput, Routing, given
 
 #: for more experts removals, and swaps of two, are left out: they take E and E^2 times as long as an evaluation
 MOST_REMOVED, MOST_SWAPPED = 64, 16
 
 
-def removals(mixture: Mixture, routing: Routing, output: Output, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
+def removals(mixture: Mixture, routing: Routing, said: Said, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
     """For each expert, what the mixture says without it: the gate selects again among the others (``Gate.without``).
 
-    ``routing`` is what the gate decided of the batch, ``output`` what became of it.
+    ``routing`` is what the gate decided of the batch, ``said`` what the experts say of it.
     removed_prediction [B, E], and removed_log_likelihood [B, E] = log q(y), in nats.
     """
     without = [
-        output.experts.mix(infer(mixture.gate.without(routing, e, noise), mixture.inference, noise), mixture.combine)
+        said.mix(infer(mixture.gate.without(routing, e, noise), mixture.inference, noise), mixture.combine)
         for e in range(mixture.gate.sizes.experts)
     ]
     return {
@@ -35,7 +35,7 @@ def swaps(mixture: Mixture, output: MixtureOutput, y_B: Tensor) -> Tensor:
     Both rules of combination rest on a sum over experts of w_e a_e (a = P, or log P), and a swap of e and f adds
     (w_e - w_f)(a_f - a_e) to it. In float64, on the CPU.
     """
-    log_probs_BEC, y_B = output.experts.log_probs_BEC.cpu().double(), y_B.cpu()
+    log_probs_BEC, y_B = given(output.experts, "the experts' output").log_probs_BEC.cpu().double(), y_B.cpu()
     a_BEC = log_probs_BEC.exp() if mixture.combine is combine_probabilities else log_probs_BEC
     w_BE = output.routing.weights_BE.cpu().double()
     sum_BC = (w_BE.unsqueeze(-2) @ a_BEC).squeeze(-2)

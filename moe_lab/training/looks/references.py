@@ -33,7 +33,7 @@ def feature_centres(mixture: Mixture, data: Data, noise: Noise, training_batch: 
     if mixture.experts.hidden_features is None:
         return None
     seen = outputs(mixture, spread(data.train, FITTED), noise, training_batch)
-    features_NX = torch.cat([side_by_side(output.experts.hidden_BEH) for _, output in seen])
+    features_NX = torch.cat([side_by_side(output.expert_hidden_BEH) for _, output in seen])
     return centres(features_NX, mixture.gate.sizes.experts, "kmeans/features")
 
 
@@ -41,7 +41,7 @@ def learnable_choice(mixture: Mixture, data: Data, noise: Noise, training_batch:
     """The expert of every test sample, [N], by a gate fitted to up to 2,000 validation samples (``learnable``)."""
     known = spread(data.validation, FITTED)
     seen = outputs(mixture, known, noise, training_batch)
-    said_VE = torch.cat([output.experts.log_likelihood_BE(y_B) for y_B, output in seen])
+    said_VE = torch.cat([output.expert_log_likelihood_BE(y_B) for y_B, output in seen])
     return learnable(known.x_ND, said_VE, data.test.x_ND)
 
 

@@ -6,6 +6,7 @@ import torch
 from moe_lab.data.dataset import Data, Split
 from moe_lab.mixture import Mixture
 from moe_lab.noise import Noise
+from moe_lab.routing import MixtureOutput, expect, given
 from moe_lab.training.looks.samples import outputs
 
 GRID = 101
@@ -33,7 +34,7 @@ def regions(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> 
         weights_BE = output.routing.weights_BE
         experts.append(torch.where((weights_BE > 0).any(-1), weights_BE.argmax(-1), -1))
         predictions.append(output.prediction_B)
-        own.append(output.experts.log_probs_BEC.argmax(-1))
+        own.append(given(expect(MixtureOutput, output).experts, "the experts' output").log_probs_BEC.argmax(-1))
     return {
         "x": axes[0].numpy(),
         "y": axes[1].numpy(),

@@ -1,8 +1,12 @@
 """A new gate for the experts of a finished run."""
 
+from collections.abc import Sequence
+
 from moe_lab.mixture import Learner
 from moe_lab.parts import Body
+from moe_lab.routing import given
 from moe_lab.training.from_run import FromRun, fits, take_over
+from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course
 
@@ -35,9 +39,9 @@ class Distillation(FromRun):
             return f"needs a gate whose body is like that of {self._run}: take its gate/score/body, or recipe=two_step"
         return super().lack(learner, trainer)
 
-    def begin(self, course: Course) -> None:
-        super().begin(course)
-        take_over(_body(course.learner), self.state_of_run, BODY)
+    def begin(self, course: Course, records: Sequence[Record]) -> None:
+        super().begin(course, records)
+        take_over(given(_body(course.learner), "the gate's body"), self.state_of_run, BODY)
 
 
 def _body(learner: Learner) -> Body | None:

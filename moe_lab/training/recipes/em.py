@@ -9,6 +9,7 @@ from moe_lab.mixture import Learner, as_trained
 from moe_lab.objectives.em import Em
 from moe_lab.parts import Step
 from moe_lab.ranges import Count
+from moe_lab.routing import expect, given
 from moe_lab.training.fitting import batches
 from moe_lab.training.options import Trainer
 from moe_lab.training.order import rows
@@ -51,7 +52,7 @@ class ExpectationMaximization(Recipe):
             self._responsibilities_NE = e_step(course)
 
     def seen(self, step: Step, index_B: Tensor) -> Step:
-        held_NE = self._responsibilities_NE
+        held_NE = given(self._responsibilities_NE, "the E step")
         if index_B.ndim > 1:
             held_BE = held_NE.take_along_dim(index_B.unsqueeze(-1), -2)
         elif held_NE.ndim > 2:
@@ -70,10 +71,11 @@ class ExpectationMaximization(Recipe):
 @torch.no_grad()
 def e_step(course: Course) -> Tensor:
     """[..., N, E] of the training split, in its order."""
-    mixture, objective, noise = course.learner.mixture, course.learner.objective, course.noise("e_step")
+    mixture, objective = course.learner.mixture, expect(Em, course.learner.objective)
+    noise = course.noise("e_step")
     held = []
     with as_trained(mixture):
         for x_BD, y_B in batches(course.data.train, mixture, course.trainers[0].batch_size):
             output = mixture(x_BD, noise)
-            held.append(objective.e_step(output.routing.log_weights_BE + output.experts.log_likelihood_BE(y_B)))
+            held.append(objective.e_step(objective.joint(output, y_B)))
     return torch.cat(held, -2)

@@ -82,7 +82,7 @@ class LassoPath(Recipe):
             if weights_IE is not None:
                 used_E = (weights_IE != 0).any(-2)
                 row |= {"nonzero_weights": int((weights_IE != 0).sum()), "nonzero_experts": int(used_E.sum())}
-                records[run].stage_weights.append(weights_IE)
+                records[run].stage_arrays.append({"weights": weights_IE})
             last = records[run].history[-1]
             row |= {name: value for name, value in last.items() if name.startswith(("train_", "validation_"))}
             records[run].stages.append(row)

@@ -32,6 +32,13 @@ def test_schedules_by_hand(learner_of, schedule, expected):
     assert temperatures(learner_of, f"schedule={schedule}", "start=4", "end=1") == pytest.approx(expected)
 
 
+def test_steps_of_equal_length(learner_of):
+    """Three temperatures: until 1/3, until 2/3, to the end."""
+    shares = (0.0, 0.33, 0.34, 0.66, 0.67, 1.0)
+    found = temperatures(learner_of, "schedule=steps", "steps=[10,1,0.5]", shares=shares)
+    assert found == [10, 10, 1, 1, 0.5, 0.5]
+
+
 def test_by_default_it_falls_exponentially_from_1_to_a_tenth(learner_of):
     assert temperatures(learner_of, shares=(0.0, 0.5, 1.0)) == pytest.approx([1.0, 0.1**0.5, 0.1])
 
@@ -77,10 +84,16 @@ def test_weights_and_their_distribution_follow(learner_of, draw):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"target_bits": 1.0}, "target_bits and rate belong to schedule=dual"),
-        ({"schedule": "cosine", "rate": 0.1}, "belong to schedule=dual; schedule=cosine has end"),
+        ({"target_bits": 1.0}, "target_bits belongs to schedule=dual; schedule=exponential has end"),
+        ({"schedule": "cosine", "rate": 0.1}, "rate belongs to schedule=dual; schedule=cosine has end"),
         ({"schedule": "dual"}, "schedule=dual needs target_bits"),
-        ({"schedule": "dual", "target_bits": 1.0, "end": 0.1}, "end belongs to the other schedules"),
+        (
+            {"schedule": "dual", "target_bits": 1.0, "end": 0.1},
+            "end belongs to schedule=linear, exponential and cosine",
+        ),
+        ({"schedule": "steps"}, r"schedule=steps needs steps, for example controllers.temperature.steps=\[10,1,0.1\]"),
+        ({"steps": [1.0, 2.0]}, "steps belongs to schedule=steps; schedule=exponential has end"),
+        ({"schedule": "steps", "steps": [1.0], "end": 1.0}, "end belongs to schedule=linear, exponential and cosine"),
         ({"schedule": "dual", "target_bits": 2.33}, "must be less than log2 E = 2.32"),
     ],
     ids=str,

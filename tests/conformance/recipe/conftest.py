@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import yaml
 
 from moe_lab.config.build import build
 from moe_lab.config.sources import open_sources
@@ -45,9 +46,9 @@ def loop_of(learner_of, small_data):
 def run_of(learner_of, tmp_path):
     """The folder of a run, as far as a recipe reads it, whose learner is as it was initialized."""
 
-    def make(*words, seed=7):
+    def make(*words, seed=7, classes=None):
         learner = learner_of(*words, seed=seed)
-        (tmp_path / "config.yaml").write_text("experts: {}\n")
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump({"experts": {}, "classes": classes}))
         torch.save({"learner": learner.state_dict()}, tmp_path / "checkpoint.pt")
         return str(tmp_path), learner
 

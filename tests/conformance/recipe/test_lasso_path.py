@@ -33,8 +33,9 @@ def test_a_row_says_what_the_gate_was_then(loop_of, recipe_of):
         loop.epoch()
         heads.append(loop.learner.mixture.gate.head.weight_IO.detach().clone())
     record = loop.state.records[0]
-    for stage, (row, weights) in enumerate(zip(record.stages, record.stage_weights, strict=True)):
+    for stage, (row, arrays) in enumerate(zip(record.stages, record.stage_arrays, strict=True)):
         epoch = 6 * (stage + 1)
+        weights = arrays["weights"]
         assert torch.equal(weights, heads[epoch - 1])
         assert row["nonzero_weights"] == int((weights != 0).sum())
         assert row["nonzero_experts"] == int(weights.abs().sum(0).ne(0).sum())
@@ -64,7 +65,7 @@ def test_runs_of_a_stack_have_paths_of_their_own_length(loop_of, recipe_of, trai
         assert len(ours.stages) == 3
         for one, other in zip(ours.stages, own.stages, strict=True):
             assert one == pytest.approx(other, rel=1e-3, abs=1e-4)
-        torch.testing.assert_close(ours.stage_weights, own.stage_weights, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(ours.stage_arrays, own.stage_arrays, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("steps", [5, 7])

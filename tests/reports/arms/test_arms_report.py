@@ -168,7 +168,7 @@ def test_nothing_is_claimed_where_a_run_lacks_a_file(made, tmp_path):
     with pytest.raises(RunError, match="routing.npz is missing"):
         ArmsReport([Run(tmp_path / "torn")]).write(claimed(tmp_path / "out"))
     (tmp_path / "torn" / "routing.npz").write_bytes(b"no archive")
-    with pytest.raises(RunError, match="routing.npz cannot be read"):
+    with pytest.raises(RunError, match="routing.npz is torn"):
         ArmsReport([Run(tmp_path / "torn")]).write(claimed(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

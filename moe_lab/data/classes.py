@@ -1,0 +1,40 @@
+"""A data set without some of its classes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from moe_lab.data.dataset import Data, Split
+from moe_lab.errors import ConfigError
+
+
+def chosen_classes(classes: Sequence[int], count: int, key: str) -> list[int]:
+    """The given classes of ``count``, each once, in rising order.
+
+    Raises ConfigError, with the config's ``key``, where one is not there, or where there are no classes at all.
+    """
+    if not count:
+        raise ConfigError(f"{key}: this data set has no classes, its targets are numbers")
+    if beyond := sorted(set(classes) - set(range(count))):
+        raise ConfigError(f"{key}: there is no class {beyond[0]}, the classes are numbered from 0 to {count - 1}")
+    return sorted(set(classes))
+
+
+def of_classes(data: Data, classes: Sequence[int]) -> Data:
+    """The samples of some classes, in the splits that they had. The classes keep their numbers, and the others their
+    names, so that a mixture has an output for each."""
+    kept = torch.tensor(list(classes))
+    test_N = torch.isin(data.test.y_N, kept).numpy()
+    return replace(
+        data,
+        train=_of_classes(data.train, kept),
+        validation=_of_classes(data.validation, kept),
+        test=_of_classes(data.test, kept),
+        attributes={name: column_N[test_N] for name, column_N in data.attributes.items()},
+    )
+
+
+def _of_classes(split: Split, classes: torch.Tensor) -> Split:
+    rows = torch.isin(split.y_N, classes)
+    return Split(split.x_ND[rows], split.y_N[rows], split.index_N[rows])

@@ -1,0 +1,31 @@
+"""Whether a process is still there. One that has died and that nobody has buried yet (a zombie) is not."""
+
+import os
+from pathlib import Path
+
+_DEAD = ("Z", "X")
+
+
+def process_start(pid: int) -> int | None:
+    """Start time of a living process in clock ticks since boot (Linux), which tells it from a later one of the same
+    pid; None where there is none, or where it cannot be told."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # the name of the program, in brackets, may hold anything
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in _DEAD else int(fields[19])
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process on this machine."""
+    if Path("/proc/self/stat").exists():
+        return process_start(pid) is not None
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,82 @@
+"""One temperature for the experts' update, another for the gate's."""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from moe_lab.mixture import Learner, Losses
+from moe_lab.parts import Step
+from moe_lab.ranges import NonNegative, Positive
+from moe_lab.routing import Routing, given
+from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Course, Recipe
+
+#: the temperature falls no further
+LEAST = 0.001
+
+
+class DualTemperature(Recipe):
+    """Experts learn by weights softmax(z / T), the gate by its own, softmax(z): T > 1 spreads samples over experts.
+
+    The experts' gradient is that of the objective at weights w_T = w^(1/T) / sum_e w_e^(1/T), held fixed; the gate's is
+    that of objective and regularizers at w, with the experts held fixed. Both move in one step. The loss of the history
+    and all predictions are those at w. The temperature of epoch t (from 0) is T_0 = T_1 = T and
+    T_{t+1} = max(T_t / (1 + decay t), 0.001), as the code has it: below one it sharpens in the end.
+    Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("dual temperature"), which goes
+    through the network twice a step, and back twice.
+
+    temperature: T of the first epoch; 1 is recipe=end_to_end, but that regularizers on the gate's weights never reach
+                 the experts.
+    decay:       0: T stays.
+    Needs a gate whose rows of weights are a distribution over at least two experts, that sees inputs alone, and dense
+    dispatch.
+    """
+
+    needs_every_expert = True
+
+    def __init__(self, *, temperature: Positive = 10.0, decay: NonNegative = 0.0) -> None:
+        self._first = temperature
+        self._decay = decay
+        self._now = temperature
+
+    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+        gate = learner.mixture.gate
+        if gate.learns_from != "prediction" or not gate.mixes or gate.sizes.experts == 1:
+            return "needs a gate that learns a distribution over at least 2 experts: take gate=softmax"
+        if gate.needs_hidden or gate.needs_outputs:
+            return "needs a gate that sees inputs alone, so that experts and gate learn apart: take gate=softmax"
+        if learner.mixture.dispatch == "sparse":
+            return "needs every expert to run: take trainer.dispatch=dense"
+        for name, regularizer in learner.regularizers.items():
+            if regularizer.needs_every_expert:
+                return f"needs regularizers of the gate alone, and {name} is of the experts: leave it out"
+        return None
+
+    def before_step(self, course: Course, epoch: int, batch: int) -> None:
+        self._now = self.temperature_of(epoch)
+
+    def temperature_of(self, epoch: int) -> float:
+        """T of an epoch, from 0."""
+        temperature = self._first
+        for done in range(1, epoch):
+            temperature = max(temperature / (1 + self._decay * done), LEAST)
+        return temperature
+
+    def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
+        routing, mixture = step.output.routing, learner.mixture
+        experts = step.output.experts
+        if experts is None:
+            raise TypeError("what every expert says is read here, and only the selected ones ran")
+        of_experts = mixture.answer(at_temperature(routing, self._now), experts, step.noise)
+        of_gate = mixture.answer(routing, experts.detached(), step.noise)
+        warm = learner.objective(replace(step, output=of_experts)).mean(-1)
+        loss_B, losses = learner.losses(replace(step, output=of_gate))
+        # worth zero, with the experts' gradient
+        return loss_B, replace(losses, objective=losses.objective + warm - warm.detach())
+
+
+def at_temperature(routing: Routing, temperature: float) -> Routing:
+    """The routing whose weights are w^(1/T), divided by their sum; without gradient."""
+    log_weights_BE = (given(routing.log_weights_BE, "log_weights_BE").detach() / temperature).log_softmax(-1)
+    weights_BE = log_weights_BE.exp()
+    return replace(routing, weights_BE=weights_BE, log_weights_BE=log_weights_BE)

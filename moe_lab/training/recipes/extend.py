@@ -1,0 +1,232 @@
+"""A sequence of tasks, with new experts for each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from moe_lab.data.dataset import Data
+from moe_lab.gates.composed import ComposedGate
+from moe_lab.layers import BatchNorm2d
+from moe_lab.mixture import Learner
+from moe_lab.networks.frozen import read_run
+from moe_lab.objectives.mixture import Mixture as Likelihood
+from moe_lab.ranges import NonNegativeInt
+from moe_lab.routing import expect, given
+from moe_lab.training.from_run import EXPERTS, GATE, stand_still
+from moe_lab.training.growth import Still, columns, fits_first, let_in, take_over_first
+from moe_lab.training.members import Record
+from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Course, Recipe
+from moe_lab.training.sequence import TaskSequence
+
+
+class Extend(Recipe):
+    """Tasks one after another, groups of classes of one data set; each but the first brings new experts of its own.
+
+    The gate gets an output for each new expert. New experts begin as the seed initialized them, what is old keeps its
+    values, and the optimizer begins anew with every task. All experts are in memory from the start; one that is not
+    there yet has the logit -inf, and nothing moves it.
+    After every task the mixture is tested on all of them: a row of stages.csv a task, and one before the first.
+    Source: Chen et al. 2023, Lifelong language pretraining with distribution-specialized experts (Lifelong-MoE),
+    arXiv:2305.12281 (experts and outputs of the gate that are added, old experts frozen); Aljundi, Chakravarty and
+    Tuytelaars 2017, Expert Gate, arXiv:1611.06194 (an expert a task); memory: Chaudhry et al. 2019, On tiny episodic
+    memories in continual learning, arXiv:1902.10486.
+
+    tasks:          classes of each task, such as [[0,1],[2,3]]; no class in two.
+    run:            folder of a finished run that has learned the first task; null: the first task is learned here.
+    new_experts:    experts that each later task brings; experts.count is how many there are in the end.
+    new_outputs:    the gate's output of a new expert begins as the mean of the old ones, weighted by how much each is
+                    used by the task's samples ("shared"), or as the seed initialized it ("fresh"): then old ones may be
+                    so much larger that no sample ever reaches the new expert. An attentive gate has no such outputs.
+    freeze_experts: experts of earlier tasks stay as they are.
+    freeze_body:    the body of the gate stays as it is after the first task; its outputs learn.
+    memory:         training samples of each earlier class, the first of the split, that are learned along with a task.
+    ``trainer.epochs`` are shared out evenly over the tasks that are learned here.
+    """
+
+    def __init__(
+        self,
+        *,
+        tasks: tuple[tuple[NonNegativeInt, ...], ...],
+        run: str | None = None,
+        new_experts: NonNegativeInt = 1,
+        new_outputs: Literal["shared", "fresh"] = "shared",
+        freeze_experts: bool = True,
+        freeze_body: bool = False,
+        memory: NonNegativeInt = 0,
+    ) -> None:
+        self._tasks = TaskSequence(tasks)
+        self._run = run
+        self._new = new_experts
+        self._shares = new_outputs == "shared"
+        self._freeze_experts = freeze_experts
+        self._freeze_body = freeze_body
+        self._memory = memory
+        self._first = 0 if run is None else 1
+        self._entered: int | None = None
+        self._still: Still | None = None
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        return self._tasks.classes
+
+    def attributes(self, data: Data) -> dict[str, np.ndarray]:
+        return {"task": self._tasks.by_class(data.classes)[data.test.y_N].numpy()}
+
+    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+        return (
+            self._no_tasks(learner)
+            or self._not_growing(learner)
+            or self._wrong_sizes(learner)
+            or self._wrong_times(trainer)
+            or self._other_run(learner)
+        )
+
+    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+        if len({one.epochs for one in trainers}) > 1:
+            return "runs of one stack begin a task in the same epoch, and these have several trainer.epochs"
+        return None
+
+    def begin(self, course: Course, records: Sequence[Record]) -> None:
+        let_in(course.learner.mixture.gate, self._there(course, 0))
+        self._write(course, records, None, 0)
+        if self._run is not None:
+            _, state = read_run(Path(self._run).expanduser())
+            take_over_first(course.learner.mixture.experts, state, EXPERTS)
+            take_over_first(course.learner.mixture.gate, state, GATE)
+            self._write(course, records, 0, 0)
+
+    def rows(self, course: Course, epoch: int) -> Tensor | None:
+        return self._tasks.rows(course.data, self._task(course, epoch), self._memory)
+
+    def before_step(self, course: Course, epoch: int, batch: int) -> None:
+        task, mixture = self._task(course, epoch), course.learner.mixture
+        if batch == 0 and (epoch == 0 or self._task(course, epoch - 1) != task):
+            course.forget()
+            if task and self._shares:
+                self._share_outputs(course, task)
+        if self._freeze_body and task:
+            stand_still(expect(nn.Module, expect(ComposedGate, mixture.gate).score.body))
+        if task == self._entered:
+            return
+        self._entered = task
+        old, there, experts = (self._there(course, one) for one in (task - 1, task, len(self._tasks) - 1))
+        let_in(mixture.gate, there)
+        absent, frozen = slice(there, experts), slice(0, old if self._freeze_experts and task else 0)
+        self._still = Still(mixture, experts=(absent, frozen), outputs=absent, stacked=len(course.trainers) > 1)
+
+    def after_step(self, course: Course) -> None:
+        given(self._still, "the first step").restore()
+
+    def after_epoch(self, course: Course, epoch: int, records: Sequence[Record]) -> None:
+        task = self._task(course, epoch)
+        if epoch + 1 == course.trainers[0].epochs or self._task(course, epoch + 1) != task:
+            self._write(course, records, task, epoch + 1)
+
+    @torch.no_grad()
+    def _share_outputs(self, course: Course, task: int) -> None:
+        """Before the experts of a task are let in: their outputs become the mean of those that are there, weighted by
+        how much each is used."""
+        old, there = self._there(course, task - 1), self._there(course, task)
+        let_in(course.learner.mixture.gate, old)
+        usage_1E = self._tasks.usage(course, task).unsqueeze(-2)
+        for column_E in given(columns(course.learner.mixture.gate), "a gate that grows"):
+            column_E.detach().narrow(-1, old, there - old).copy_((column_E * usage_1E).sum(-1, keepdim=True))
+
+    def _task(self, course: Course, epoch: int) -> int:
+        """Which task an epoch is of."""
+        return self._first + course.split_in(len(self._tasks) - self._first, epoch)[0]
+
+    def _there(self, course: Course, task: int) -> int:
+        """How many experts there are while a task is learned."""
+        return course.learner.mixture.experts.count - self._new * (len(self._tasks) - 1 - task)
+
+    def _write(self, course: Course, records: Sequence[Record], task: int | None, epoch: int) -> None:
+        """Test on all tasks after ``task`` (None: before the first), for the runs that have come so far."""
+        there = self._there(course, task or 0)
+        said = {name: one.reshape(len(records), -1).cpu() for name, one in self._tasks.test(course).items()}
+        y_N = course.data.test.y_N.cpu()
+        task_C = self._tasks.by_class(course.data.classes)
+        task_N = task_C[y_N]
+        for run, record in enumerate(records):
+            if epoch and (not record.history or record.history[-1]["epoch"] != epoch):
+                continue
+            arrays = {name: one[run].clone() for name, one in said.items()}
+            row: dict[str, float | None] = {"task": task, "epoch": epoch, "experts": there}
+            for name, column in (("prediction", "accuracy"), ("prediction_within_task", "accuracy_within")):
+                right_N = arrays[name] == y_N
+                for number in range(len(self._tasks)):
+                    row[f"{column}_{number}"] = right_N[task_N == number].float().mean().item()
+            record.stages.append(row)
+            record.stage_arrays.append({"experts": torch.tensor(there), "task_of_class": task_C, **arrays})
+
+    def _no_tasks(self, learner: Learner) -> str | None:
+        count = learner.mixture.gate.sizes.classes
+        every = self._tasks.classes
+        if len(self._tasks) < 2 or not all(self._tasks.tasks):
+            return "needs two tasks or more, and a class or more in each: change recipe.tasks"
+        if not count:
+            return "needs classes to make tasks of, and this data set's targets are numbers: take another data set"
+        if every[-1] >= count:
+            return f"needs classes that are there: recipe.tasks has {every[-1]}, and the last one is {count - 1}"
+        if twice := sorted({one for one in every if every.count(one) > 1}):
+            return f"needs tasks that share no class, and class {twice[0]} is in two: change recipe.tasks"
+        return None
+
+    def _not_growing(self, learner: Learner) -> str | None:
+        mixture = learner.mixture
+        if columns(mixture.gate) is None:
+            return "needs a gate to which outputs can be added: take gate=softmax, top_k, cosine or attentive"
+        if self._freeze_body and not hasattr(mixture.gate.score, "body"):
+            return "finds no body of the gate to freeze: take gate=softmax, or recipe.freeze_body=false"
+        if any(isinstance(module, BatchNorm2d) for module in mixture.experts.modules()):
+            return "needs experts without batch normalization, which is one for all of them: take experts=mlp"
+        if not isinstance(learner.objective, Likelihood):
+            return "needs an objective that knows which experts are there: take objective=mixture"
+        if learner.controllers:
+            name = next(iter(learner.controllers))
+            return f"needs experts that come one after another, and controller {name} counts on all: leave {name} out"
+        return None
+
+    def _wrong_sizes(self, learner: Learner) -> str | None:
+        sizes, later = learner.mixture.gate.sizes, len(self._tasks) - 1
+        first = sizes.experts - self._new * later
+        if first < 1:
+            new = self._new * later
+            return (
+                f"needs an expert for the first task besides {new} for later ones: take experts.count={new + 1} or more"
+            )
+        if first < sizes.k < sizes.experts:
+            return f"needs k experts from the first task on, and there are {first}: take k={first}, or more experts"
+        return None
+
+    def _wrong_times(self, trainer: Trainer) -> str | None:
+        learned = len(self._tasks) - self._first
+        if trainer.epochs < learned:
+            return f"needs an epoch for each of {learned} tasks, and trainer.epochs={trainer.epochs}: raise it"
+        if trainer.schedule != "constant" or trainer.warmup_steps:
+            return "needs the same steps for every task: take trainer.schedule=constant and trainer.warmup_steps=0"
+        return None
+
+    def _other_run(self, learner: Learner) -> str | None:
+        if self._run is None:
+            return None
+        parts, state = read_run(Path(self._run).expanduser())
+        mixture = learner.mixture
+        learned = parts["classes"] or list(range(mixture.gate.sizes.classes))
+        if sorted(learned) != self._tasks.tasks[0]:
+            return f"has the first task {self._tasks.tasks[0]}, and {self._run} has learned {learned}: make them equal"
+        first = mixture.experts.count - self._new * (len(self._tasks) - 1)
+        if all(
+            fits_first(part, state, prefix, first, mixture.experts.count)
+            for part, prefix in ((mixture.experts, EXPERTS), (mixture.gate, GATE))
+        ):
+            return None
+        return (
+            f"needs the experts and the gate of {self._run}, of which {first} are left for the first task: take its "
+            f"experts and gate, and an experts.count of theirs and {self._new} for each later task"
+        )

@@ -1,0 +1,101 @@
+"""A finished run goes on with other data."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+from moe_lab.mixture import Learner
+from moe_lab.networks.classifier import Classifier
+from moe_lab.noise import Noise
+from moe_lab.ranges import Share
+from moe_lab.training.from_run import GATE, FromRun, fits, stand_still, take_over
+from moe_lab.training.members import Record
+from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Course
+
+
+class Finetune(FromRun):
+    """The experts and the gate of a finished run learn other data of the same shape and number of classes, such as
+    Fashion-MNIST after MNIST, or other classes of the same set (``classes``).
+
+    Everything of the mixture is taken over, what trained it is not: objective, regularizers, optimizer and learning
+    rate are this run's own. A part that stands still gets no gradient, and its batch normalization uses what it has
+    seen.
+    Expert dropout sets each value of an expert's last hidden layer, after its ReLU, to zero with a probability r in
+    training, and divides the others by 1 - r; the gate sees the layer whole. It is meant for small data, where many
+    experts overfit.
+    Source: Fedus, Zoph and Shazeer 2021 (Switch Transformer), arXiv:2101.03961, sec. 2.4 (expert dropout: 0.4 inside
+    experts, 0.1 elsewhere); Zoph et al. 2022 (ST-MoE), arXiv:2202.08906, sec. 4 (fine-tuning overfits; which
+    parameters to update).
+
+    run:            folder of the finished run, of the same shape, number of classes, experts and gate.
+    freeze:         what stands still: "none", the "experts", or the "gate".
+    expert_dropout: r; 0 is none.
+    """
+
+    def __init__(
+        self, *, run: str, freeze: Literal["none", "experts", "gate"] = "none", expert_dropout: Share = 0.0
+    ) -> None:
+        super().__init__(run)
+        self._freeze = freeze
+        self._rate = expert_dropout
+        self.needs_every_expert = expert_dropout > 0
+
+    def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
+        return self._freeze == "experts"
+
+    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+        if self._rate and (reason := self._no_dropout(learner)):
+            return f"{reason}, or recipe.expert_dropout=0"
+        if reason := super().lack(learner, trainer) if self._holds else self._other_experts(learner):
+            return reason
+        if not fits(learner.mixture.gate, self.state_of_run, GATE):
+            return f"needs a gate like that of {self._run}, and this one is another: take its gate and experts.count"
+        return None
+
+    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+        """Nothing changes on the way."""
+        return None
+
+    def begin(self, course: Course, records: Sequence[Record]) -> None:
+        super().begin(course, records)
+        take_over(course.learner.mixture.gate, self.state_of_run, GATE)
+
+    def before_step(self, course: Course, epoch: int, batch: int) -> None:
+        super().before_step(course, epoch, batch)
+        mixture = course.learner.mixture
+        if self._freeze == "gate":
+            stand_still(mixture.gate)
+        if self._rate:
+            mixture.experts.bank.drop = Dropout(self._rate, course.noise(f"expert_dropout/{epoch}/{batch}"))
+
+    @property
+    def _holds(self) -> bool:
+        return self._freeze == "experts"
+
+    def _no_dropout(self, learner: Learner) -> str | None:
+        if self._holds:
+            return "needs experts that learn where some of what they compute is dropped: take recipe.freeze=none"
+        if not isinstance(learner.mixture.experts.bank, Classifier):
+            return "needs classifiers with a hidden layer to drop from, and these experts are none: take experts=mlp"
+        if learner.mixture.dispatch == "sparse":
+            return "needs all experts to run where it drops: take trainer.dispatch=dense"
+        return None
+
+
+class Dropout(nn.Module):
+    """In training zero with probability ``rate``, else x / (1 - rate); in evaluation x.
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014, Dropout, scaled in training.
+    """
+
+    def __init__(self, rate: float, noise: Noise) -> None:
+        super().__init__()
+        self._rate = rate
+        self._noise = noise
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return (x / (1 - self._rate)).masked_fill(self._noise.uniform(x) < self._rate, 0.0)

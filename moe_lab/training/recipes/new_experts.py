@@ -1,0 +1,64 @@
+"""New experts for the gate of a finished run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from moe_lab.layers import count_parameters, hold
+from moe_lab.mixture import Learner
+from moe_lab.store.run import Run
+from moe_lab.training.from_run import GATE, FromRun, fits, take_over
+from moe_lab.training.members import Record
+from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Course
+
+
+class NewExperts(FromRun):
+    """Experts from their first step on learn under the gate of a finished run, which stands still to the end.
+
+    What a decomposition is worth, apart from the experts that it was found with. The experts begin as this run's
+    ``seed_init`` makes them: the one that the other run had gives them the initial weights of that run's experts, any
+    other gives new ones.
+    Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (preliminary study: the gate frozen,
+    experts restarted from the same weights or at random).
+
+    run: folder of the finished run, of the same data set and gate.
+    Needs a gate that learns, and that sees inputs alone: one that reads its experts' features, as attentive does, would
+    decide otherwise with others.
+    """
+
+    def __init__(self, *, run: str) -> None:
+        super().__init__(run)
+
+    @property
+    def expert_of_class(self) -> Sequence[int] | None:
+        """As it was for the other run; None where that is not known, or no longer there."""
+        folder = Path(self._run).expanduser()
+        if not (folder / "evaluation.npz").is_file():
+            return None
+        known = Run(folder).arrays("evaluation").get("expert_of_class")
+        return None if known is None else known.tolist()
+
+    def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
+        return False
+
+    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+        gate = learner.mixture.gate
+        if not count_parameters(gate):
+            return "needs a gate that has learned: take gate=softmax, as its run has"
+        if gate.needs_hidden or gate.needs_outputs:
+            return "needs a gate that sees inputs alone, or new experts change what it decides: take gate=softmax"
+        if steering := [name for name, controller in learner.controllers.items() if controller.steers]:
+            return f"needs a gate that stands still, and controller {steering[0]} moves it: leave it out"
+        if not fits(gate, self.state_of_run, GATE):
+            return (
+                f"needs a gate like that of {self._run}, and this is of another kind, number of experts or size: take "
+                "its gate, experts.count and data set"
+            )
+        return None
+
+    def begin(self, course: Course, records: Sequence[Record]) -> None:
+        take_over(course.learner.mixture.gate, self.state_of_run, GATE)
+
+    def before_step(self, course: Course, epoch: int, batch: int) -> None:
+        super().before_step(course, epoch, batch)
+        hold(course.learner.mixture.gate, True)

@@ -1,0 +1,79 @@
+"""A sequence of tasks, each a group of classes of one data set: which samples are whose, and how a mixture does on all
+of them."""
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from moe_lab.data.dataset import Data, Split
+from moe_lab.mixture import as_trained
+from moe_lab.training.fitting import batches
+from moe_lab.training.recipe import Course
+from moe_lab.training.tally import normalized
+
+
+class TaskSequence:
+    """Tasks in their order, of classes by their numbers."""
+
+    def __init__(self, tasks: Sequence[Sequence[int]]) -> None:
+        self.tasks = [sorted(set(task)) for task in tasks]
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Of all tasks, in rising order; one that two tasks have comes twice."""
+        return tuple(sorted(one for task in self.tasks for one in task))
+
+    def by_class(self, classes: int) -> Tensor:
+        """The task of each class, [C] on the CPU; -1 where it is of none."""
+        task_C = torch.full((classes,), -1)
+        for number, task in enumerate(self.tasks):
+            task_C[task] = number
+        return task_C
+
+    def rows(self, data: Data, task: int, memory: int = 0) -> Tensor:
+        """Training samples, on the CPU, in their order: those of a task, and the first ``memory`` ones of each class of
+        the tasks before it."""
+        y_N = data.train.y_N.cpu()
+        kept_N = self.by_class(data.classes)[y_N] == task
+        for one in (one for earlier in self.tasks[:task] for one in earlier):
+            kept_N[(y_N == one).nonzero().squeeze(-1)[:memory]] = True
+        return kept_N.nonzero().squeeze(-1)
+
+    def test(self, course: Course) -> dict[str, Tensor]:
+        """Of every test sample, [..., N]: the ``prediction``; the ``prediction_within_task``, which is among the
+        classes of the sample's own task alone; and the arg-max ``expert`` (-1 where it has none)."""
+        data, mixture = course.data, course.learner.mixture.eval()
+        task_C = self.by_class(data.classes)
+        others_CC = (task_C.unsqueeze(-1) != task_C).to(data.test.y_N.device)
+        found, noise = [], course.noise("noise/evaluation")
+        with torch.no_grad():
+            for x_BD, y_B in _batches(course, data.test):
+                output = mixture(x_BD, noise)
+                within_BC = output.log_probs_BC.masked_fill(others_CC[y_B], -torch.inf)
+                shares_BE, routed_B = normalized(output.routing.weights_BE)
+                expert_B = torch.where(routed_B, shares_BE.argmax(-1), -1)
+                found.append((output.prediction_B, within_BC.argmax(-1), expert_B))
+        names = ("prediction", "prediction_within_task", "expert")
+        return {name: torch.cat(parts, -1) for name, parts in zip(names, zip(*found, strict=True), strict=True)}
+
+    @torch.no_grad()
+    def usage(self, course: Course, task: int) -> Tensor:
+        """Each expert's share of the normalized weights of a task's training samples, [..., E]."""
+        train, mixture = course.data.train, course.learner.mixture
+        rows = self.rows(course.data, task).to(train.y_N.device)
+        split, noise = Split(train.x_ND[rows], train.y_N[rows], train.index_N[rows]), course.noise("noise/evaluation")
+        with as_trained(mixture):
+            shares = [
+                normalized(mixture(x_BD, noise).routing.weights_BE)[0].sum(-2) for x_BD, _ in _batches(course, split)
+            ]
+        used_E = reduce(torch.add, shares)
+        return used_E / used_E.sum(-1, keepdim=True)
+
+
+def _batches(course: Course, split: Split) -> Iterable[tuple[Tensor, Tensor]]:
+    return batches(split, course.learner.mixture, course.trainers[0].batch_size)
