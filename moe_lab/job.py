@@ -12,8 +12,8 @@ from moe_lab.checks import combine_rule
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
-from moe_lab.config.differences import config_key, differences, is_undeciding
-from moe_lab.config.messages import one_line, shown
+from moe_lab.config.differences import config_key, differences
+from moe_lab.config.messages import one_line
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import of_classes, resolved_classes
 from moe_lab.data.dataset import Data, Dataset
@@ -156,15 +156,8 @@ def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> J
     """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
     was filled in then, so that a run goes on as it began. Raises ConfigError."""
     check(config, Experiment, plugins)
-    job = _job(_as_left_open(config, facts), facts.get("choices") or {}, facts.get("differs") or {})
-    for key in OPEN:
-        (node, name), (filled, _) = _place(config, key), _place(job.config, key)
-        stored, now = node.get(name), filled[name]
-        if is_undeciding(key):
-            filled[name] = stored
-        elif stored != now:
-            raise ConfigError(f"{key}={shown(stored)}: it was left open, which gives {shown(now)}: was it changed?")
-    return job
+    left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
+    return replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
 
 
 def _as_left_open(stored: Config, facts: Config) -> Config:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, Format, FormatOption
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _row(run: "Run", path: Path) -> dict[str, Any]:
     try:
         status = run.status
     except RunError as error:
-        typer.echo(f"moe-lab: {error}", err=True)
+        echo(f"moe-lab: {error}", err=True)
         return {"run": name, "status": UNREADABLE, "choices": {}, "options": {}}
     return {
         "run": name,

@@ -84,7 +84,7 @@ def train(
             echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
             raise typer.Exit(stop.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo(f"moe-lab: {folder} stopped; go on with `moe-lab train --resume {folder}`", err=True)
+            echo(f"moe-lab: {folder} stopped; go on with `moe-lab train --resume {folder}`", err=True)
             raise typer.Exit(130) from None
         except UserError:
             raise

@@ -160,6 +160,8 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = job.prepare(["trainer.epochs=1", "trainer.limit_batches=2"])
     experiment.run(made, folder, job.load_data(made.config))
     write_run_report(Run(folder))
+    # what a file holds is looked at even where no checksum tells that it was changed
+    _set(folder / "status.json", {"checksums": {}})
     return folder
 
 

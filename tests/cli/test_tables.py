@@ -1,7 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 
+import moe_lab.cli
 from moe_lab.cli.tables import show, text
 from moe_lab.cli.words import Format
 
@@ -57,3 +59,9 @@ def test_numbers_are_never_cut_and_a_long_name_is_wrapped(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 60
     assert any("0.03611" in line for line in lines) and "".join(lines).count("a") >= 70
+
+
+def test_every_command_prints_through_one_door():
+    """cli/terminal.py escapes what a terminal would obey."""
+    folder = Path(moe_lab.cli.__file__).parent
+    assert [path.name for path in sorted(folder.glob("*.py")) if "typer.echo(" in path.read_text()] == ["terminal.py"]

@@ -145,8 +145,7 @@ def test_resume_refuses_a_config_that_is_not_the_checkpoints(cli, run, change):
     (run.path / "config.yaml").write_text(yaml.safe_dump(run.config | change))
     set_status(run, status="interrupted")
     stamp = (run.path / "status.json").read_bytes()
-    line = refused(cli("train", "--resume", "run"))
-    assert "the checkpoint does not belong to config.yaml" in line or "k=4: it was left open, which gives 5" in line
+    assert "the checkpoint does not belong to config.yaml" in refused(cli("train", "--resume", "run"))
     assert (run.path / "checkpoint.pt").read_bytes() == before and (run.path / "status.json").read_bytes() == stamp
 
 
