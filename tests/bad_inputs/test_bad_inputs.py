@@ -142,6 +142,8 @@ def snapshot(folder: Path) -> dict[str, bytes | str]:
             f"-> {path.readlink()}" if path.is_symlink() else "folder" if path.is_dir() else path.read_bytes()
         )
         for path in sorted(folder.rglob("*"))
+        # the file of a lock: who asks whether a run can go on has to hold it
+        if path.name != "claim"
     }
 
 
