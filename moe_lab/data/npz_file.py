@@ -29,7 +29,7 @@ class NpzFile:
             with open_zip(self.path) as archive:
                 names = archive.namelist()
         except (OSError, Unusable) as error:
-            raise self.error(f"expected an .npz file, found one that does not open ({error}); {SAVE}") from None
+            raise self.error(f"expected an .npz file, found one that {error}; {SAVE}") from None
         return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
 
     def _there(self) -> bool:
@@ -73,4 +73,4 @@ class NpzFile:
             with open_zip(self.path) as archive, archive.open(f"{key}.npy") as file:
                 yield file
         except (OSError, Unusable) as reason:
-            raise self.error(f"expected a whole array in {key}, found one that breaks off ({reason}); {SAVE}") from None
+            raise self.error(f"expected a whole array in {key}, found one that {reason}; {SAVE}") from None

@@ -19,7 +19,8 @@ class Mixture(Objective):
 
     def __init__(self, sizes: Sizes, *, second_softmax: bool = False) -> None:
         super().__init__()
-        self._second_softmax = self.needs_every_expert = second_softmax
+        self._second_softmax = second_softmax
+        self.needs_every_expert = self.needs_every_expert or second_softmax
 
     def forward(self, step: Step) -> Tensor:
         if not self._second_softmax:

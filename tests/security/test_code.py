@@ -70,14 +70,14 @@ def test_a_pickle_in_an_array_is_not_loaded(cli, run, trap, name):
     with pytest.raises(RunError, match="holds Python objects"):
         run.arrays(name)
     if name != "stages":
-        assert "holds Python objects, which can hide code" in refused(cli("report", "run"))
+        assert "holds Python objects: they can hide code" in refused(cli("report", "run"))
 
 
 def test_a_pickle_in_a_data_file_is_not_loaded(cli, here, trap):
     np.savez(here / "own.npz", x_train=np.array([[trap]] * 4, dtype=object), y_train=np.arange(4), allow_pickle=True)
     assert "found Python objects, which can hide code" in refused(cli("train", "dataset=npz", "dataset.path=own.npz"))
     (here / "bare.npz").write_bytes(pickle.dumps(trap))
-    assert "does not open" in refused(cli("train", "dataset=npz", "dataset.path=bare.npz"))
+    assert "is damaged" in refused(cli("train", "dataset=npz", "dataset.path=bare.npz"))
 
 
 def test_tags_of_yaml_make_nothing(cli, run, tmp_path):
