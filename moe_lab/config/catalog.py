@@ -17,7 +17,7 @@ def catalog(
 ) -> list[dict[str, str]]:
     """A row an option of the group, or of all groups: group, name, summary, source, target; "" where there is none.
 
-    The line is the first of the class's docstring, or else the comment that heads the YAML file. Where several options
+    The line is the beginning of the class's docstring, or else the comment that heads the YAML file. Where several options
     name the same class, the comment goes first, because the class cannot tell them apart. ``Source:`` begins the source
     in both. ``plugins`` are files whose classes options may name; they are read, not run. Raises ConfigError where
     there is no such group.
@@ -65,8 +65,15 @@ def _head_comment(file: Path) -> str:
 
 
 def _summary(text: str) -> str:
-    first = text.split("\n", 1)[0].strip()
-    return "" if first.startswith("Source:") else first
+    """The first line, and those after it up to one that ends a sentence."""
+    taken: list[str] = []
+    for line in map(str.strip, text.splitlines()):
+        if not line or line.startswith("Source:"):
+            break
+        taken.append(line)
+        if line.endswith((".", "?")):
+            break
+    return " ".join(taken)
 
 
 def _source(text: str) -> str:
