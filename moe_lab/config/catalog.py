@@ -17,8 +17,8 @@ def catalog(
 ) -> list[dict[str, str]]:
     """A row an option of the group, or of all groups: group, name, summary, source, target; "" where there is none.
 
-    The line is the beginning of the class's docstring, or else the comment that heads the YAML file. Where several options
-    name the same class, the comment goes first, because the class cannot tell them apart. ``Source:`` begins the source
+    The line begins the class's docstring, or else the comment that heads the YAML file. Where several options name the
+    same class, the comment goes first, because the class cannot tell them apart. ``Source:`` begins the source
     in both. ``plugins`` are files whose classes options may name; they are read, not run. Raises ConfigError where
     there is no such group.
     """
