@@ -1,5 +1,7 @@
 """The numbers of arms for a terminal: single runs side by side while they are few, else an arm a row."""
 
+import textwrap
+
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.measured import COLLAPSED, ERROR, LOSS, SHARE, Measured
 from moe_lab.reports.arms.scatter import BITS, USAGE
@@ -71,7 +73,7 @@ def _arm_a_row(measured: Measured, width: int) -> Listing:
             columns[name] = heading
             taken += wide
     for row in rows:
-        row["what"] = _cut(row["what"], max(SHORTEST, width - taken))
+        row["what"] = "\n".join(textwrap.wrap(row["what"], max(SHORTEST, width - taken), break_on_hyphens=False))
     return columns, rows
 
 
@@ -84,9 +86,3 @@ def _row(measured: Measured, arm: Arm, names: list[str]) -> dict[str, str]:
 
 def _width(rows: list[dict[str, str]], column: str, heading: str) -> int:
     return max(len(heading), *(len(row[column]) for row in rows)) + GAP
-
-
-def _cut(name: str, room: int) -> str:
-    """Names are told apart by their ends as often as by their starts, so what is left out is in the middle."""
-    half = room // 2
-    return name if len(name) <= room else f"{name[: half - 1]}\N{HORIZONTAL ELLIPSIS}{name[half - room :]}"
