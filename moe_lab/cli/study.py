@@ -167,5 +167,7 @@ def _write(
     facts = {"study": asked.name, "choices": asked.choices, "protocol": asked.protocol, "grid": asked.grid}
     settings = {trial.arm: [" ".join(setting) for setting in measured.settings(trial.arm)] for trial in trials}
     write_json(folder / "study.json", facts | {"settings": settings, "levels": lines, "differences": differences})
-    write_text(folder / "study.md", as_markdown(asked, lines, differences, shlex.join(command)))
+    for reason in measured.left_out:
+        echo(f"moe-lab: left out: {reason}", err=True)
+    write_text(folder / "study.md", as_markdown(asked, lines, differences, shlex.join(command), measured.left_out))
     return lines, differences

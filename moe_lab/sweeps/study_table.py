@@ -7,7 +7,7 @@ from typing import Any
 from moe_lab.reports.page import markdown, table
 from moe_lab.statistics import Published, Verdict, best_of, effect_verdict, level_verdict, summary
 from moe_lab.statistics.replication import MARGINS
-from moe_lab.store.run import Run
+from moe_lab.store.run import Run, Unreadable
 from moe_lab.sweeps.study import Study, Trial
 from moe_lab.sweeps.study_file import Row
 
@@ -17,17 +17,26 @@ Line = dict[str, Any]
 
 
 class Measured:
-    """The finished runs of a study's arms, by arm, setting and seed."""
+    """The finished runs of a study's arms, by arm, setting and seed; ``left_out`` says which are unreadable, and why."""
 
     def __init__(self, trials: Sequence[Trial], runs: Mapping[str, Run]) -> None:
         self._runs: dict[str, dict[tuple[tuple[str, ...], int], Run]] = {}
         self.planned: dict[str, int] = {}
+        self.left_out: list[str] = []
         for trial in trials:
             of_arm = self._runs.setdefault(trial.arm, {})
             self.planned[trial.arm] = self.planned.get(trial.arm, 0) + 1
             run = runs.get(trial.job.name)
-            if run is not None and run.finished:
+            if run is not None and self._whole(run):
                 of_arm[trial.setting, trial.seed] = run
+
+    def _whole(self, run: Run) -> bool:
+        """Whether it has finished, and what is read of it can be."""
+        try:
+            return run.finished and run.metrics is not None and run.history is not None
+        except Unreadable as error:
+            self.left_out.append(str(error))
+            return False
 
     def settings(self, arm: str) -> list[tuple[str, ...]]:
         return list(dict.fromkeys(setting for setting, _ in self._runs.get(arm, {})))
@@ -81,14 +90,16 @@ def effects(study: Study, measured: Measured) -> list[Line]:
     return lines
 
 
-def as_markdown(study: Study, lines: Sequence[Line], differences: Sequence[Line], command: str) -> str:
-    """The study's page: what was asked, both tables, and how to read them."""
+def as_markdown(
+    study: Study, lines: Sequence[Line], differences: Sequence[Line], command: str, left_out: Sequence[str] = ()
+) -> str:
+    """The study's page: what was asked, which runs could not be read, both tables, and how to read them."""
     heading = [f"# {markdown(study.file.title)}", "", f"{markdown(study.file.source)}", "", "```", command, "```", ""]
     words = ", ".join(f"{key}={value}" for key, value in study.choices.items())
     facts = [
         f"{words}; protocol={study.protocol}" + (f", grid={study.grid}" if study.protocol == "paper" else "") + "."
     ]
-    facts += [*study.notes, *_caveats(study)]
+    facts += [*study.notes, *_caveats(study), *(f"Left out, because it cannot be read: {one}." for one in left_out)]
     parts = [*heading, *(markdown(fact) for fact in facts), "", "## Published and measured", "", *_section(lines)]
     if differences:
         parts += [f"## Differences to {markdown(study.file.against)}, on the same seeds", "", *_section(differences)]

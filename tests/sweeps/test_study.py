@@ -264,6 +264,13 @@ def test_the_command(cli, own, tmp_path):
     assert len(stamps) == 6
     assert cli(*words, "-q").out.strip() == str(folder)
     assert stamps == {path: path.stat().st_mtime_ns for path in folder.rglob("routing.npz")}
+    # a damaged run is left out, and named
+    damaged = sorted(folder.glob("jobs/*/metrics.json"))[0]
+    damaged.write_text(damaged.read_text()[:-9])
+    again = cli(*words)
+    assert again.code == 0 and f"moe-lab: left out: {damaged} is not what the run has written" in again.err
+    assert sorted(line["n"] for line in json.loads((folder / "study.json").read_text())["levels"]) == [1, 1, 2, 2, 2, 2]
+    assert "Left out, because it cannot be read" in (folder / "study.md").read_text()
     wrong = cli("study", "tinny", "--config-dir", own)
     assert wrong.code == 2 and wrong.err.startswith("moe-lab: no study named 'tinny'. Did you mean tiny?")
 
