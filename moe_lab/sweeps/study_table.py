@@ -17,7 +17,7 @@ Line = dict[str, Any]
 
 
 class Measured:
-    """The finished runs of a study's arms, by arm, setting and seed; ``left_out`` says which are unreadable, and why."""
+    """The finished runs of a study's arms, by arm, setting and seed; ``left_out`` says which cannot be read."""
 
     def __init__(self, trials: Sequence[Trial], runs: Mapping[str, Run]) -> None:
         self._runs: dict[str, dict[tuple[tuple[str, ...], int], Run]] = {}
