@@ -13,9 +13,11 @@ from moe_lab.baseline import Alone
 from moe_lab.checks import check, check_task, combine_rule
 from moe_lab.combine import RULES
 from moe_lab.config.build import build, class_of
+from moe_lab.convolution import BatchNorm2d
 from moe_lab.errors import ConfigError
 from moe_lab.inference import Inference, infer
-from moe_lab.layers import BatchNorm2d, by_name, count_parameters, keep_buffers
+from moe_lab.layers import by_name, count_parameters, keep_buffers
+from moe_lab.networks.conv import first_layers_at_once
 from moe_lab.noise import Noise, seeded
 from moe_lab.pairs import Pairs
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer, Sizes, Step, StepSizes
@@ -71,9 +73,10 @@ class Mixture(nn.Module):
         if self.gate.makes_slots:
             routing = self.gate(x_BD, None, noise)
             return routing, on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
-        experts = self.experts(x_BD)
-        seen = expect(ExpertOutput, experts).log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
-        return self.gate(x_BD, seen, noise), experts
+        with first_layers_at_once(self.experts, self.gate, x_BD):
+            experts = self.experts(x_BD)
+            seen = expect(ExpertOutput, experts).log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
+            return self.gate(x_BD, seen, noise), experts
 
     def answer(self, routing: Routing, experts: Said, noise: Noise) -> Output:
         """What becomes of both: the experts' mixture by the rule of combination."""

@@ -9,7 +9,7 @@ taken of; W = (K + 1)^2 pixels that these four see together, their window; X col
 Samples stand innermost, so that the pixels of a window are long rows of memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import torch
@@ -27,10 +27,20 @@ def pooled_relu(x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> Tensor:
 
     A last odd row or column is left out. Of equal values the first has the gradient. x gets none.
     """
+    (y_GMHWB,) = pooled_relus(x_GBHW, [(weight_GMKK, bias_GM)])
+    return y_GMHWB
+
+
+def pooled_relus(x_GBHW: Tensor, layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
+    """``pooled_relu`` of several layers with weights of one size, which see the same images: these are read once for
+    all, which is most of the work where filters are few."""
+    weight_GMKK, bias_GM = (torch.cat(every, 1) for every in zip(*layers, strict=True))
     kernel = weight_GMKK.shape[-1]
     placed_GMPW = (weight_GMKK.flatten(-2) @ _places(kernel, weight_GMKK)).unflatten(-1, (4, -1))
     x_GHWB = x_GBHW.detach().movedim(-3, -1).contiguous()
-    return _PooledRelu.apply(x_GHWB, placed_GMPW.transpose(-3, -2), bias_GM, kernel, torch.is_grad_enabled())
+    filters = tuple(bias.shape[-1] for _, bias in layers)
+    learning = torch.is_grad_enabled()
+    return _PooledRelu.apply(x_GHWB, placed_GMPW.transpose(-3, -2), bias_GM, kernel, filters, learning)
 
 
 @torch.no_grad()
@@ -85,8 +95,14 @@ class _PooledRelu(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: _Kept, x_GHWB: Tensor, placed_GPMW: Tensor, bias_GM: Tensor, kernel: int, learning: bool
-    ) -> Tensor:
+        ctx: _Kept,
+        x_GHWB: Tensor,
+        placed_GPMW: Tensor,
+        bias_GM: Tensor,
+        kernel: int,
+        filters_of: tuple[int, ...],
+        learning: bool,
+    ) -> tuple[Tensor, ...]:
         *_, height, width, samples = x_GHWB.shape
         pooled = (height - kernel + 1) // 2, (width - kernel + 1) // 2
         y_GMHWB = x_GHWB.new_empty(*bias_GM.shape, *pooled, samples)
@@ -102,26 +118,37 @@ class _PooledRelu(torch.autograd.Function):
                     kept.append(_bytes(left_2MX.ge_(right_2MX), upper_MX.ge_(lower_MX)))
         ctx.save_for_backward(x_GHWB, y_GMHWB, *kept)
         ctx.side = kernel + 1
-        return y_GMHWB
+        return y_GMHWB.split(filters_of, 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: _Kept, grad_GMHWB: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Kept, *grads_GMHWB: Tensor) -> tuple[Tensor | None, ...]:
         x_GHWB, y_GMHWB, *of_pieces = ctx.saved_tensors
         groups, outputs = y_GMHWB.shape[:2]
         placed_grad_GPMW = y_GMHWB.new_zeros(groups, 4, outputs, ctx.side**2)
         bias_grad_GM = y_GMHWB.new_zeros(groups, outputs)
         kept = iter(of_pieces)
-        whole = zip(x_GHWB, y_GMHWB, grad_GMHWB, placed_grad_GPMW, bias_grad_GM, strict=True)
-        for x_HWB, y_MHWB, grad_MHWB, placed_grad_PMW, bias_grad_M in whole:
+        whole = zip(x_GHWB, y_GMHWB, zip(*grads_GMHWB, strict=True), placed_grad_GPMW, bias_grad_GM, strict=True)
+        for x_HWB, y_MHWB, grads_MHWB, placed_grad_PMW, bias_grad_M in whole:
             for filters, rows, windows_WX in _pieces(x_HWB, y_MHWB, ctx.side):
                 # y is not negative: its sign is one where ReLU lets the gradient through
                 active_MX = y_MHWB[filters, rows].flatten(1).sign()
-                grad_MX = active_MX.mul_(grad_MHWB[filters, rows].flatten(1))
+                grad_MX = active_MX.mul_(_some_of(grads_MHWB, filters, rows).flatten(1))
                 bias_grad_M[filters] += grad_MX.sum(-1)
                 grad_PMX = _of_the_largest(grad_MX, next(kept).to(grad_MX.dtype))
                 placed_grad_PMW[:, filters] += (grad_PMX.flatten(0, 1) @ windows_WX.mT).unflatten(0, (4, -1))
-        return None, placed_grad_GPMW, bias_grad_GM, None, None
+        return None, placed_grad_GPMW, bias_grad_GM, None, None, None
+
+
+def _some_of(layers_MHWB: Sequence[Tensor], filters: slice, rows: slice) -> Tensor:
+    """Some rows of some filters, which are counted through the layers."""
+    if len(layers_MHWB) == 1:
+        return layers_MHWB[0][filters, rows]
+    parts, before = [], 0
+    for one_MHWB in layers_MHWB:
+        parts.append(one_MHWB[max(filters.start - before, 0) : max(filters.stop - before, 0), rows])
+        before += len(one_MHWB)
+    return torch.cat(parts)
 
 
 def _bytes(left_2MX: Tensor, upper_MX: Tensor) -> Tensor:

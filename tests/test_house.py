@@ -15,7 +15,7 @@ FLOORS = {
     "errors": 1, "ranges": 1, "tasks": 1, "sizes": 1, "routing": 1, "layers": 1, "noise": 1, "choice": 1, "parts": 1,
     "combine": 1, "networks": 1, "environment": 1, "signals": 1, "logger": 1, "pooled": 1, "precision": 1, "slots": 1,
     "inference": 1, "projection": 1, "stepped": 1, "products": 1, "extras": 1, "partitions": 1, "machine": 1,
-    "gate_steps": 1, "untrusted": 1,
+    "gate_steps": 1, "untrusted": 1, "convolution": 1,
     "entropy": 1, "steering": 1, "baseline": 1, "checks": 1, "grouped": 1, "pairs": 1,
     "config": 1,
     "baselines": 2, "gates": 2, "experts": 2, "objectives": 2, "regularizers": 2, "controllers": 2,
@@ -37,7 +37,8 @@ GROUND = {
     "precision": set(),
     "grouped": {"precision"},
     "pairs": {"grouped", "routing"},
-    "layers": {"grouped", "pooled", "precision"},
+    "layers": {"grouped", "precision"},
+    "convolution": {"pooled", "precision"},
     "combine": {"routing"},
     "inference": {"noise", "routing"},
     "choice": set(),
@@ -57,7 +58,7 @@ GROUND = {
     "steering": {"layers", "parts", "routing"},
     "checks": {"config", "errors", "parts", "sizes", "steering", "tasks"},
     "baseline": {"noise", "parts", "routing", "sizes", "tasks"},
-    "networks": {"config", "errors", "layers", "parts", "ranges", "untrusted"},
+    "networks": {"config", "convolution", "errors", "layers", "parts", "ranges", "untrusted"},
     "config": {"errors", "ranges", "untrusted"},
 }
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from moe_lab.layers import BatchNorm2d, Conv2d, Linear, hyper, stack
+from moe_lab.convolution import BatchNorm2d, Conv2d
+from moe_lab.layers import Linear, hyper, stack
 
 
 def test_linear_is_torchs_linear():

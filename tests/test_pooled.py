@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from moe_lab import pooled
-from moe_lab.pooled import pooled_relu
+from moe_lab.pooled import pooled_relu, pooled_relus
 
 
 def one_by_one(x, weight, bias):
@@ -45,6 +45,25 @@ def test_values_and_gradients_are_torchs(draw, monkeypatch, sizes, small):
         torch.autograd.grad(ours, (weight, bias), way), torch.autograd.grad(theirs, (weight, bias), way), strict=True
     ):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["at once", "in many pieces"])
+def test_several_layers_in_one_pass_are_each_torchs(draw, monkeypatch, small):
+    if small:
+        monkeypatch.setattr(pooled, "PIECE", 1)
+        monkeypatch.setattr(pooled, "FILTERS", 2)
+    x, *first = case(draw, filters=3)
+    layers = [tuple(first), case(draw, filters=1)[1:], case(draw, filters=4)[1:]]
+    ways = [draw(2, len(bias[0]), 3, 4, 7).double() for _, bias in layers]
+    ours, theirs = pooled_relus(x, layers), [one_by_one(x, *layer) for layer in layers]
+    leaves = [leaf for layer in layers for leaf in layer]
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b)
+    for a, b in zip(torch.autograd.grad(ours, leaves, ways), torch.autograd.grad(theirs, leaves, ways), strict=True):
+        torch.testing.assert_close(a, b)
+    # and where one of them has no part in the loss
+    (lone,) = torch.autograd.grad(pooled_relus(x, layers)[1].sum(), layers[1][:1])
+    torch.testing.assert_close(lone, torch.autograd.grad(one_by_one(x, *layers[1]).sum(), layers[1][:1])[0])
 
 
 def test_gradients_by_differences(draw):

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from moe_lab.convolution import Conv2d
 from moe_lab.grouped import GroupedRows, Groups
-from moe_lab.layers import Conv2d, Linear, stack
+from moe_lab.layers import Linear, stack
 from moe_lab.precision import product, products_in
 
 

@@ -137,21 +137,44 @@ class _SquaredPairSums(torch.autograd.Function):
 
 
 def euclidean_pair_sums(p_FB: Tensor, x_BD: Tensor, *, of_largest: bool) -> Tensor:
-    """sum_ij p_fi p_fj |x_i - x_j| over ordered pairs, [..., F]; ``of_largest``: in units of the largest distance.
+    """sum_ij p_fi p_fj |x_i - x_j| over ordered pairs, [..., F]; ``of_largest``: in units of the largest distance; no
+    gradient to x."""
+    return _EuclideanPairSums.apply(p_FB, x_BD, of_largest)
+
+
+class _EuclideanPairSums(torch.autograd.Function):
+    """sum_i p_fi n_fi with n_fi = sum_j p_fj d_ij, and 2 n_fi to p_fi: no distance is kept for the second pass."""
+
+    @staticmethod
+    def forward(ctx: _Kept, p_FB: Tensor, x_BD: Tensor, of_largest: bool) -> Tensor:
+        near_FB = _summed_distances(p_FB, x_BD, of_largest)
+        ctx.save_for_backward(near_FB)
+        return (p_FB * near_FB).sum(-1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: _Kept, grad_F: Tensor) -> tuple[Tensor, None, None]:
+        (near_FB,) = ctx.saved_tensors
+        return near_FB * (2 * grad_F.unsqueeze(-1)), None, None
+
+
+def _summed_distances(p_FB: Tensor, x_BD: Tensor, of_largest: bool) -> Tensor:
+    """sum_j p_fj |x_i - x_j|, [..., F, B].
 
     A distance is computed once for its two orders, ``BLOCK`` samples against themselves and all later ones at a time.
     """
-    sums_F, largest, norms_B1 = p_FB.new_zeros(p_FB.shape[:-1]), [], squared_norms(x_BD)
+    near_FB, norms_B1, largest = torch.zeros_like(p_FB), squared_norms(x_BD), []
     for start in range(0, x_BD.shape[-2], BLOCK):
+        block, later = slice(start, start + BLOCK), slice(start + BLOCK, None)
         distance_bB = distances(x_BD, norms_B1, start)
-        largest.append(distance_bB.amax((-2, -1)))
-        distance_bB[..., BLOCK:] *= 2
-        p_Fb = p_FB[..., start : start + BLOCK]
-        sums_F = sums_F + ((p_FB[..., start:] @ distance_bB.mT) * p_Fb).sum(-1)
-    if not of_largest:
-        return sums_F
-    top_1 = torch.stack(largest).amax(0).unsqueeze(-1)
-    return sums_F / torch.where(top_1 > 0, top_1, 1.0)
+        near_FB[..., block] += p_FB[..., start:] @ distance_bB.mT
+        near_FB[..., later] += p_FB[..., block] @ distance_bB[..., BLOCK:]
+        if of_largest:
+            largest.append(distance_bB.amax((-2, -1)))
+    if of_largest:
+        top_11 = torch.stack(largest).amax(0)[..., None, None]
+        near_FB /= torch.where(top_11 > 0, top_11, 1.0)
+    return near_FB
 
 
 def distances(x_BD: Tensor, norms_B1: Tensor, start: int) -> Tensor:

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import BatchNorm2d, count_parameters, hold
+from moe_lab.layers import count_parameters
 from moe_lab.mixture import Learner
 from moe_lab.networks.frozen import read_run
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
-from moe_lab.training.recipe import Course, Recipe
+from moe_lab.training.recipe import Course, Recipe, hold
 
 #: where a learner's state has its experts and its gate
 EXPERTS, GATE = "mixture.experts.", "mixture.gate."
@@ -77,11 +77,3 @@ def take_over(part: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
     """Write into the part, of one run or of all runs of a stack, what ``state`` has below ``prefix``."""
     for name, own in part.state_dict().items():
         own.copy_(state[prefix + name])
-
-
-def stand_still(part: nn.Module) -> None:
-    """No gradient, and batch normalization by what it has seen; what the part draws in training it goes on drawing."""
-    part.requires_grad_(False)
-    for module in part.modules():
-        if isinstance(module, BatchNorm2d):
-            module.eval()

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
+from moe_lab.convolution import BatchNorm2d
 from moe_lab.data.dataset import Data
 from moe_lab.mixture import Learner, Losses
 from moe_lab.noise import Noise
@@ -105,3 +106,12 @@ class Recipe:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from ``state``."""
+
+
+def hold(module: nn.Module, still: bool, *, drawing: bool = False) -> None:
+    """Let a part stand still, or go on learning: held, its parameters get no gradient, its batch normalization uses
+    what it has seen, and it draws nothing at random unless ``drawing`` says that it goes on with that."""
+    module.requires_grad_(not still)
+    norms = [part for part in module.modules() if isinstance(part, BatchNorm2d)]
+    for part in norms if drawing else [module]:
+        part.train(not still)

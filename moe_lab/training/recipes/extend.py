@@ -8,19 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from moe_lab.convolution import BatchNorm2d
 from moe_lab.data.dataset import Data
 from moe_lab.gates.composed import ComposedGate
-from moe_lab.layers import BatchNorm2d
 from moe_lab.mixture import Learner
 from moe_lab.networks.frozen import read_run
 from moe_lab.objectives.mixture import Mixture as Likelihood
 from moe_lab.ranges import NonNegativeInt
 from moe_lab.routing import expect, given
-from moe_lab.training.from_run import EXPERTS, GATE, stand_still
+from moe_lab.training.from_run import EXPERTS, GATE
 from moe_lab.training.growth import Still, columns, fits_first, let_in, take_over_first
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
-from moe_lab.training.recipe import Course, Recipe
+from moe_lab.training.recipe import Course, Recipe, hold
 from moe_lab.training.sequence import TaskSequence
 
 
@@ -110,7 +110,7 @@ class Extend(Recipe):
             if task and self._shares:
                 self._share_outputs(course, task)
         if self._freeze_body and task:
-            stand_still(expect(nn.Module, expect(ComposedGate, mixture.gate).score.body))
+            hold(expect(nn.Module, expect(ComposedGate, mixture.gate).score.body), True, drawing=True)
         if task == self._entered:
             return
         self._entered = task

@@ -9,10 +9,10 @@ from moe_lab.mixture import Learner
 from moe_lab.networks.classifier import Classifier
 from moe_lab.noise import Noise
 from moe_lab.ranges import Share
-from moe_lab.training.from_run import GATE, FromRun, fits, stand_still, take_over
+from moe_lab.training.from_run import GATE, FromRun, fits, take_over
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
-from moe_lab.training.recipe import Course
+from moe_lab.training.recipe import Course, hold
 
 
 class Finetune(FromRun):
@@ -66,7 +66,7 @@ class Finetune(FromRun):
         super().before_step(course, epoch, batch)
         mixture = course.learner.mixture
         if self._freeze == "gate":
-            stand_still(mixture.gate)
+            hold(mixture.gate, True, drawing=True)
         if self._rate:
             mixture.experts.bank.drop = Dropout(self._rate, course.noise(f"expert_dropout/{epoch}/{batch}"))
 
