@@ -155,19 +155,25 @@ def _runs(folder: Path, trials: "Sequence[Trial]") -> "dict[str, Run]":
 def _write(
     asked: "Study", trials: "Sequence[Trial]", folder: Path, command: list[str]
 ) -> "tuple[list[Line], list[Line]]":
-    """study.md, study.csv and study.json, from the runs' own files."""
+    """study.md, study.csv, study.svg, study-runs.csv and study.json, from the runs' own files."""
     import shlex
 
-    from moe_lab.store.atomic import write_csv, write_json, write_text
+    from moe_lab.store.atomic import write_csv, write_json, write_text, write_with
+    from moe_lab.sweeps.study_figure import study_figure
     from moe_lab.sweeps.study_table import Measured, as_markdown, effects, levels
 
     measured = Measured(trials, _runs(folder, trials))
     lines, differences = levels(asked, measured), effects(asked, measured)
     write_csv(folder / "study.csv", lines)
+    write_csv(folder / "study-runs.csv", measured.rows(lines))
+    figure = study_figure(lines, measured)
+    if figure is not None:
+        write_with(folder / "study.svg", lambda file: file.write(figure))
     facts = {"study": asked.name, "choices": asked.choices, "protocol": asked.protocol, "grid": asked.grid}
     settings = {trial.arm: [" ".join(setting) for setting in measured.settings(trial.arm)] for trial in trials}
     write_json(folder / "study.json", facts | {"settings": settings, "levels": lines, "differences": differences})
     for reason in measured.left_out:
         echo(f"moe-lab: left out: {reason}", err=True)
-    write_text(folder / "study.md", as_markdown(asked, lines, differences, shlex.join(command), measured.left_out))
+    page = as_markdown(asked, lines, differences, shlex.join(command), measured.left_out, pictured=figure is not None)
+    write_text(folder / "study.md", page)
     return lines, differences

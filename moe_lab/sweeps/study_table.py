@@ -46,6 +46,14 @@ class Measured:
         found = {key: run.metrics.get(metric, {}).get("value") for key, run in self._runs.get(arm, {}).items()}
         return {key: value for key, value in found.items() if value is not None}
 
+    def rows(self, lines: Sequence[Line]) -> list[Line]:
+        """Every value that the lines sum up: a row a run and metric."""
+        return [
+            {"arm": line["arm"], "setting": " ".join(setting), "seed": seed, "name": line["name"], "value": value}
+            for line in lines
+            for (setting, seed), value in self.values(line["arm"], line["name"]).items()
+        ]
+
     def selections(self, arm: str, by: str) -> dict[tuple[tuple[str, ...], int], float]:
         """Training or validation error of the last epoch, by which what was printed was chosen."""
         found = {key: run.history[-1].get(by) for key, run in self._runs.get(arm, {}).items()}
@@ -91,7 +99,12 @@ def effects(study: Study, measured: Measured) -> list[Line]:
 
 
 def as_markdown(
-    study: Study, lines: Sequence[Line], differences: Sequence[Line], command: str, left_out: Sequence[str] = ()
+    study: Study,
+    lines: Sequence[Line],
+    differences: Sequence[Line],
+    command: str,
+    left_out: Sequence[str] = (),
+    pictured: bool = True,
 ) -> str:
     """The study's page: what was asked, which runs could not be read, both tables, and how to read them."""
     heading = [f"# {markdown(study.file.title)}", "", f"{markdown(study.file.source)}", "", "```", command, "```", ""]
@@ -101,6 +114,8 @@ def as_markdown(
     ]
     facts += [*study.notes, *_caveats(study), *(f"Left out, because it cannot be read: {one}." for one in left_out)]
     parts = [*heading, *(markdown(fact) for fact in facts), "", "## Published and measured", "", *_section(lines)]
+    if pictured:
+        parts += ["![Every run beside what was published](study.svg)", "", FIGURE, ""]
     if differences:
         parts += [f"## Differences to {markdown(study.file.against)}, on the same seeds", "", *_section(differences)]
     return "\n".join([*parts, "## How to read it", "", *READING, ""])
@@ -110,6 +125,11 @@ def _section(lines: Sequence[Line]) -> list[str]:
     notes = [f"- {markdown(remark)}" for remark in remarks(lines)]
     return [table(COLUMNS, shown(lines), "lllll"), "", *(notes + [""] if notes else [])]
 
+
+FIGURE = (
+    "Points: our runs; bar: their mean and its 95 % interval, orange where it does not reproduce what was published.\n"
+    "Grey: published, mean ± sd; open diamond: the printed best. An arrow: runs beyond the axis."
+)
 
 READING = (
     "mean ± sd (n), n runs; [low, high] is the 95 % interval of the mean of the paired differences (Student t).",

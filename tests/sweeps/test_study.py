@@ -1,9 +1,12 @@
 """Studies: a file of arms and published numbers, its plan, the choice of a fair setting, and the verdicts."""
 
+import csv
 import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
+from xml.etree import ElementTree
 
 import pytest
 
@@ -259,7 +262,14 @@ def test_the_command(cli, own, tmp_path):
     setting = ["regularizers.importance.weight=1"]
     assert facts["settings"] == {"plain": [""], "balanced": setting, "pupil": setting}
     page = (folder / "study.md").read_text()
-    assert "| plain" in page and "moe-lab study tiny" in page
+    assert "| plain" in page and "moe-lab study tiny" in page and "](study.svg)" in page
+    assert ElementTree.parse(folder / "study.svg").getroot().tag.endswith("svg")
+    with (folder / "study-runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(line["n"] for line in facts["levels"])
+    for line in facts["levels"]:
+        values = [float(row["value"]) for row in rows if (row["arm"], row["name"]) == (line["arm"], line["name"])]
+        assert mean(values) == pytest.approx(line["mean"])
     stamps = {path: path.stat().st_mtime_ns for path in folder.rglob("routing.npz")}
     assert len(stamps) == 6
     assert cli(*words, "-q").out.strip() == str(folder)
@@ -271,6 +281,12 @@ def test_the_command(cli, own, tmp_path):
     assert again.code == 0 and f"moe-lab: left out: {damaged} is not what the run has written" in again.err
     assert sorted(line["n"] for line in json.loads((folder / "study.json").read_text())["levels"]) == [1, 1, 2, 2, 2, 2]
     assert "Left out, because it cannot be read" in (folder / "study.md").read_text()
+    # where none can be read there is nothing to draw
+    (folder / "study.svg").unlink()
+    for one in folder.glob("jobs/*/metrics.json"):
+        one.write_text("")
+    assert cli(*words).code == 0 and "study.svg" not in (folder / "study.md").read_text()
+    assert not (folder / "study.svg").exists()
     wrong = cli("study", "tinny", "--config-dir", own)
     assert wrong.code == 2 and wrong.err.startswith("moe-lab: no study named 'tinny'. Did you mean tiny?")
 
