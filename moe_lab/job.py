@@ -26,7 +26,9 @@ from moe_lab.mixture import Learner, build_learner, build_mixture, complete
 from moe_lab.parts import Config, Experts, Gate, Objective, Regularizer
 from moe_lab.ranges import Classes, Count, Seed
 from moe_lab.steering import Controller
+from moe_lab.store.atomic import checksum
 from moe_lab.store.run import Run
+from moe_lab.training.checkpoint import NEWEST
 from moe_lab.training.members import Seeds
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Recipe
@@ -222,8 +224,8 @@ def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:
 
 def _canonical(config: Config, gate: Gate, objective: Objective) -> Config:
     """The config with everything written as what it means, so that aliases have one key: null options of the gate's
-    parts as they resolve, objectives by another's name, seeds as they are used, and without numbers that nothing
-    reads."""
+    parts as they resolve, objectives by another's name, seeds as they are used, runs that it begins from by what they
+    hold, and without numbers that nothing reads."""
     trainer = {**config["trainer"]}
     if trainer["optimizer"] != "sgd":
         trainer.pop("momentum")
@@ -234,7 +236,18 @@ def _canonical(config: Config, gate: Gate, objective: Objective) -> Config:
     gate_node = {**_filled(config["gate"], gate), "k": config["k"]}
     # a key that came later: without it a config means what it always meant
     config = {name: value for name, value in config.items() if name != "classes" or value is not None}
-    return {**config, **used, "trainer": trainer, "objective": named, "gate": gate_node}
+    taken = {
+        "recipe": _by_content(config["recipe"]),
+        "regularizers": {name: _by_content(node) for name, node in config["regularizers"].items()},
+    }
+    return {**config, **used, **taken, "trainer": trainer, "objective": named, "gate": gate_node}
+
+
+def _by_content(node: Config) -> Config:
+    """A part that takes something from a finished run, with what this holds in place of where it lies."""
+    if not isinstance(node.get("run"), str):
+        return node
+    return {**node, "run": checksum((Path(node["run"]).expanduser() / NEWEST).read_bytes())}
 
 
 def _filled(node: Config, part: Any) -> Config:

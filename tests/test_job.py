@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,12 @@ import torch
 import yaml
 
 import moe_lab
-from moe_lab import job
+from moe_lab import experiment, job
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.store.run import Run
 from moe_lab.training.members import Seeds
+
+FEATURES = ["regularizer=[sample_similarity]", "regularizers.sample_similarity.features=run"]
 
 
 def test_seeds_can_be_set_apart():
@@ -19,6 +22,21 @@ def test_seeds_can_be_set_apart():
 
     assert seeds("seed=5") == Seeds(5, 5, 5)
     assert seeds("seed=5", "seed_init=1", "seed_order=0") == Seeds(1, 0, 5)
+
+
+def test_what_a_run_begins_from_counts_by_its_content(tmp_path):
+    for seed in (0, 1):
+        words = ["trainer.epochs=1", "trainer.limit_batches=1", f"seed={seed}"]
+        (tmp_path / f"run{seed}").mkdir()
+        made = job.prepare(words)
+        experiment.run(made, tmp_path / f"run{seed}", job.load_data(made.config))
+    shutil.copytree(tmp_path / "run0", tmp_path / "moved")
+
+    for words in (["recipe=distillation", "recipe.run={}"], [*FEATURES, "regularizers.sample_similarity.run={}"]):
+        first, moved, other = (
+            job.prepare([word.format(tmp_path / name) for word in words]).key for name in ("run0", "moved", "run1")
+        )
+        assert first == moved != other
 
 
 def test_keys_tell_apart_what_decides_the_result():
