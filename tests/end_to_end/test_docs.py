@@ -1,4 +1,4 @@
-"""Every `moe-lab ...` line of README and docs is run, in its order, shortened by appended words."""
+"""Every `moe-lab ...` line of README and docs is run, in its order, shortened by appended words; a study is planned."""
 
 import os
 import re
@@ -31,6 +31,8 @@ def shortened(line: str) -> list[str]:
     words = shlex.split(line.removeprefix("$ "))[1:]
     if words[0] == "sweep" and "--resume" not in words:
         return [*words, *SHORT, "launcher=serial", "--no-report"]
+    if words[0] == "study":
+        return [*words, "--dry-run"]
     return [*words, *SHORT] if words[0] == "train" else words
 
 
