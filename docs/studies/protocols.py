@@ -58,6 +58,11 @@ def difference(values: Values, arm: str, base: str, name: str, digits: int) -> s
     return f"{one.mean:+.{digits}f} ({one.low:+.{digits}f} to {one.high:+.{digits}f}), p = {sign_flip_p(pairs):.3f}"
 
 
+def short(words: str) -> str:
+    """trainer.lr=1e-3 as lr=1e-3"""
+    return " ".join(key.rpartition(".")[2] + "=" + value for key, _, value in (w.partition("=") for w in words.split()))
+
+
 def main(paper: Path, fair: Path) -> None:
     both = {"paper": values_of(paper), "fair": values_of(fair)}
     settings = json.loads((fair / "study.json").read_text())["settings"]
@@ -67,7 +72,7 @@ def main(paper: Path, fair: Path) -> None:
     for arm in arms:
         for protocol, values in both.items():
             cells = [level(values.get((arm, name), {}), digits) for name, (_, digits) in METRICS.items()]
-            words = " ".join(word.rpartition(".")[2] for word in settings[arm][0].split()) if protocol == "fair" else ""
+            words = short(settings[arm][0]) if protocol == "fair" else ""
             print(f"| {f'**{arm}**' if protocol == 'paper' else ''} | {protocol} | {' | '.join(cells)} | {words} |")
     print("\n| difference | protocol | " + " | ".join(label for label, _ in METRICS.values()) + " |")
     print("|" + "---|" * (len(METRICS) + 2))

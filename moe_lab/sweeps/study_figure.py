@@ -43,10 +43,13 @@ def study_figure(lines: Sequence[Line], measured: Measured) -> bytes | None:
 def _column(axes: "Axes", arms: Sequence[str], lines: Sequence[Line], values: Values) -> None:
     of_arm = {line["arm"]: line for line in lines}
     low, high = _limits(lines, [value for line in lines for value in values.get((line["arm"], line["name"]), ())])
+    if 0 < 4 * low < high:
+        _logarithmic(axes)
+    else:
+        axes.locator_params(axis="x", nbins=4)
     axes.set_xlim(low, high)
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.locator_params(axis="x", nbins=4)
     for place, arm in enumerate(arms):
         if arm in of_arm:
             line = of_arm[arm]
@@ -75,6 +78,16 @@ def _ours(axes: "Axes", y: float, line: Line, values: Collection[float], high: f
         axes.plot([0.985], [y], ">", color=colour, ms=5, mew=0, transform=axes.get_yaxis_transform())
 
 
+def _logarithmic(axes: "Axes") -> None:
+    """Errors of a single network and of mixtures lie far apart."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
 def _limits(lines: Sequence[Line], points: Sequence[float]) -> tuple[float, float]:
     """All that was published, and ``SHOWN`` of the runs."""
     inner: list[Any] = sorted(points)[: max(1, round(SHOWN * len(points)))]
@@ -84,5 +97,8 @@ def _limits(lines: Sequence[Line], points: Sequence[float]) -> tuple[float, floa
             inner += [line["published_mean"] - spread, line["published_mean"] + spread]
         if line["published_best"] is not None:
             inner.append(line["published_best"])
-    room = 0.05 * (max(inner) - min(inner)) or 0.05
-    return min(inner) - room, max(inner) + room
+    low, high = min(inner), max(inner)
+    if 0 < 4 * low < high:
+        return 0.9 * low, 1.1 * high
+    room = 0.05 * (high - low) or 0.05
+    return low - room, high + room
