@@ -42,11 +42,14 @@ def study_figure(lines: Sequence[Line], measured: Measured) -> bytes | None:
 
 def _column(axes: "Axes", arms: Sequence[str], lines: Sequence[Line], values: Values) -> None:
     of_arm = {line["arm"]: line for line in lines}
-    low, high = _limits(lines, [value for line in lines for value in values.get((line["arm"], line["name"]), ())])
+    low, high = _ends(lines, [value for line in lines for value in values.get((line["arm"], line["name"]), ())])
     if 0 < 4 * low < high:
         _logarithmic(axes)
+        low, high = 0.9 * low, 1.1 * high
     else:
         axes.locator_params(axis="x", nbins=4)
+        room = 0.05 * (high - low) or 0.05
+        low, high = low - room, high + room
     axes.set_xlim(low, high)
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -88,7 +91,7 @@ def _logarithmic(axes: "Axes") -> None:
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
-def _limits(lines: Sequence[Line], points: Sequence[float]) -> tuple[float, float]:
+def _ends(lines: Sequence[Line], points: Sequence[float]) -> tuple[float, float]:
     """All that was published, and ``SHOWN`` of the runs."""
     inner: list[Any] = sorted(points)[: max(1, round(SHOWN * len(points)))]
     for line in lines:
@@ -97,8 +100,4 @@ def _limits(lines: Sequence[Line], points: Sequence[float]) -> tuple[float, floa
             inner += [line["published_mean"] - spread, line["published_mean"] + spread]
         if line["published_best"] is not None:
             inner.append(line["published_best"])
-    low, high = min(inner), max(inner)
-    if 0 < 4 * low < high:
-        return 0.9 * low, 1.1 * high
-    room = 0.05 * (high - low) or 0.05
-    return low - room, high + room
+    return min(inner), max(inner)
