@@ -38,30 +38,38 @@ class Kind:
 def stacks(jobs: Sequence[Planned], workers: int, most: int) -> Iterator[list[Planned]]:
     """The jobs in groups that train together, in order of their first job; one that gains nothing by it is alone.
 
-    Jobs of one structure that share the order of samples make a stack, for their first layers are one wide product;
-    where no two of them share it, they make stacks of several orders. A stack has at most ``most`` runs, and no more
-    than leaves every worker something to do.
+    Jobs of one structure make stacks of one order of samples, whose first layers are one wide product, or stacks of
+    any order, which may be larger: whichever costs less by the table. A stack has at most ``most`` runs; one of any
+    order no more than leaves every worker something to do.
     """
     for kind, alike in structures(jobs):
-        for group, shared in _by_order(alike):
-            size = min(most, math.ceil(len(group) / workers) if not shared else most)
-            for start in range(0, len(group), size):
-                stack = group[start : start + size]
-                if len(stack) > 1 and pays(kind, len(stack), shared):
-                    yield stack
-                else:
-                    yield from ([planned] for planned in stack)
+        ways = [
+            (True, [stack for order in _orders(alike) for stack in _slices(order, most)]),
+            (False, _slices(alike, min(most, math.ceil(len(alike) / workers)))),
+        ]
+        shared, found = min(ways, key=lambda way: _cost(kind, way[1], shared=way[0]))
+        for stack in found:
+            if gain(kind, len(stack), shared) > 1:
+                yield stack
+            else:
+                yield from ([planned] for planned in stack)
 
 
-def pays(kind: Kind, runs: int, shared: bool) -> bool:
-    """Whether a stack was faster than its runs one by one at the measured shape that is nearest, in the logarithms of
-    the runs, of the batch and of a run's parameters. On a kind of device that was not measured a stack is taken: there
-    it is the number of calls that takes the time."""
+def gain(kind: Kind, runs: int, shared: bool) -> float:
+    """The time of runs one by one over that of a stack of them, at the measured shape that is nearest, in the
+    logarithms of the runs, of the batch and of a run's parameters. On a kind of device that was not measured it is the
+    number of calls that takes the time, so it is the number of runs."""
     rows = [row for row in _table() if row["device"] == kind.device and row["shared"] == shared]
-    if not rows:
-        return True
+    if runs == 1 or not rows:
+        return runs
     shape = [math.log2(size) for size in (runs, kind.batch, kind.parameters)]
-    return min(rows, key=lambda row: math.dist(shape, row["logs"]))["solo_over_stack"] > 1
+    nearest: float = min(rows, key=lambda row: math.dist(shape, row["logs"]))["solo_over_stack"]
+    return nearest
+
+
+def _cost(kind: Kind, found: Sequence[list[Planned]], shared: bool) -> float:
+    """In the time of one run alone."""
+    return sum(len(stack) / max(1, gain(kind, len(stack), shared)) for stack in found)
 
 
 def stack_name(jobs: Sequence[Planned]) -> str:
@@ -126,14 +134,16 @@ def _kind(config: Config, member: Member) -> Kind:
     return Kind(device, member.trainer.batch_size, count_parameters(member.learner))
 
 
-def _by_order(jobs: Sequence[Planned]) -> list[tuple[list[Planned], bool]]:
-    """(jobs, whether they share the order of samples)."""
+def _orders(jobs: Sequence[Planned]) -> list[list[Planned]]:
+    """The jobs by the order of their samples."""
     orders: dict[int, list[Planned]] = {}
     for planned in jobs:
         orders.setdefault(seeds_of(planned.job.config).order, []).append(planned)
-    if max(map(len, orders.values())) == 1:
-        return [(list(jobs), False)]
-    return [(group, True) for group in orders.values()]
+    return list(orders.values())
+
+
+def _slices(jobs: list[Planned], size: int) -> list[list[Planned]]:
+    return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
 
 @cache

@@ -18,7 +18,7 @@ from moe_lab.sweeps.launchers.stacked import Stacked
 from moe_lab.sweeps.plan import plan
 from moe_lab.sweeps.run import run_sweep
 from moe_lab.sweeps.settings import settings, split
-from moe_lab.sweeps.stacks import Kind, pays, stacks
+from moe_lab.sweeps.stacks import Kind, gain, stacks
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,8 @@ def test_a_stack_goes_on_as_it_was(small, folder, monkeypatch):
 
 
 def test_structures_and_orders(monkeypatch):
-    monkeypatch.setattr(stacks_module, "pays", lambda *_: True)
+    """Where every stack of two and more gains as much, those of one order come first."""
+    monkeypatch.setattr(stacks_module, "gain", lambda _, runs, shared: min(runs, 1.5))
     words = ["regularizer=[importance]", "regularizers.importance.weight=0.1,0.2", "trainer.lr=1e-3,1e-2", "seed=0,1"]
     jobs = plan([*words, "trainer.batch_size=64,32"]).jobs
     found = list(stacks(jobs, workers=2, most=16))
@@ -96,16 +97,25 @@ def test_structures_and_orders(monkeypatch):
     alike = [one for one in jobs if {"regularizers.importance.weight=0.1", "trainer.lr=0.001"} < set(one.words)]
     assert [len(one) for one in stacks(alike, workers=1, most=16)] == [2, 2]
     assert [len(one) for one in stacks(alike, workers=2, most=16)] == [1, 1, 1, 1]
-    assert [len(one) for one in stacks(jobs, workers=2, most=3)] == [3, 1] * 4
+    # at most three: 3 + 1 of either order cost 2 * (3 / 1.5 + 1) = 6, and 3 + 3 + 2 of any order 8 / 1.5
+    assert [len(one) for one in stacks(jobs, workers=2, most=3)] == [3, 3, 2] * 2
+
+
+def test_larger_stacks_of_several_orders_where_they_cost_less(monkeypatch):
+    """Ten seeds of two weights: 20 / 1.2 = 16.7 by twos of one order, 20 / 2 = 10 by tens of any."""
+    monkeypatch.setattr(stacks_module, "gain", lambda _, runs, shared: 1.2 if shared else runs / 5)
+    jobs = plan(["regularizer=[importance]", "regularizers.importance.weight=0.1,0.2", "seed=range(0,10)"]).jobs
+    assert [len(one) for one in stacks(jobs, workers=2, most=16)] == [10, 10]
+    assert [len(one) for one in stacks(jobs, workers=5, most=16)] == [2] * 10
 
 
 def test_a_stack_that_does_not_pay_is_none(small, monkeypatch):
-    monkeypatch.setattr(stacks_module, "pays", lambda *_: False)
+    monkeypatch.setattr(stacks_module, "gain", lambda *_: 1.0)
     assert [len(one) for one in stacks(small.jobs, workers=1, most=16)] == [1] * 4
 
 
 def test_the_table_knows_small_models_and_devices_that_were_not_measured():
-    assert pays(Kind("cpu", 64, 6375), 16, True) and pays(Kind("cuda", 64, 10**7), 2, False)
+    assert gain(Kind("cpu", 64, 6375), 16, True) > 1 and gain(Kind("cuda", 64, 10**7), 2, False) == 2
 
 
 def test_words_of_the_sweep_are_no_words_of_jobs():
