@@ -21,11 +21,12 @@ class _Strict(BaseModel):
 
 
 class Changes(_Strict):
-    """What a choice of the study changes of an arm."""
+    """What a choice of the study changes of an arm: words that it adds, and what it puts in the place of the arm's."""
 
     words: list[str] = []
     settings: Grid | None = None
     printed: dict[str, Value] | None = None
+    fair: Grid | None = None
 
 
 class Arm(_Strict):
@@ -46,14 +47,8 @@ class Arm(_Strict):
     fair: Grid = {}
 
     def changed(self, changes: Changes) -> "Arm":
-        settings, printed = changes.settings, changes.printed
-        return self.model_copy(
-            update={
-                "words": [*self.words, *changes.words],
-                "settings": self.settings if settings is None else settings,
-                "printed": self.printed if printed is None else printed,
-            }
-        )
+        given = changes.model_dump(exclude={"words"}, exclude_none=True)
+        return self.model_copy(update={"words": [*self.words, *changes.words], **given})
 
 
 class Choice(_Strict):
