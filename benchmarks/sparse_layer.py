@@ -135,9 +135,10 @@ def _peer(layer: nn.Module, x_BD: Tensor, y_B: Tensor) -> Call:
 
 def _training(module: nn.Module, loss: Callable[[], Tensor]) -> Call:
     """A forward and a backward into gradients that were not there."""
+    parameters = list(module.parameters())
 
     def call() -> None:
-        for parameter in module.parameters():
+        for parameter in parameters:
             parameter.grad = None
         loss().backward()
 

@@ -30,12 +30,13 @@ def k_largest(scores_BE: Tensor, k: int) -> Tensor:
 
 def _one_by_one(scores_BE: Tensor, k: int) -> Tensor:
     """For few of many, where sorting takes up to thirty times as long. Of equal scores arg-max takes the first."""
-    # a taken score is below all others
-    left_BE = scores_BE.detach().clamp(min=torch.finfo(scores_BE.dtype).min)
+    # a taken score is below all others; where the experts lie side by side arg-max takes a tenth of the time
+    left_BE = scores_BE.detach().clamp(min=torch.finfo(scores_BE.dtype).min).contiguous()
     taken_BE = torch.zeros_like(scores_BE, dtype=torch.bool)
     for _ in range(k):
-        left_BE = left_BE.masked_fill(taken_BE, -torch.inf)
-        taken_BE = taken_BE.scatter(-1, left_BE.argmax(-1, keepdim=True), True)
+        best_B1 = left_BE.argmax(-1, keepdim=True)
+        taken_BE.scatter_(-1, best_B1, True)
+        left_BE.scatter_(-1, best_B1, -torch.inf)
     return taken_BE
 
 

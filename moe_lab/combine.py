@@ -26,7 +26,8 @@ def combine_logits(routing: Routing, log_probs_BEC: Tensor) -> Tensor:
     Log-probabilities serve as logits: they differ by a constant in c, which log_softmax takes out again. A row
     without any weight predicts every class alike (loss log C).
     """
-    return (routing.weights_BE.unsqueeze(-2) @ log_probs_BEC).squeeze(-2).log_softmax(-1)
+    # a product and a sum: many small matrix products take two and a half times as long on a CPU
+    return (routing.weights_BE.unsqueeze(-1) * log_probs_BEC).sum(-2).log_softmax(-1)
 
 
 RULES = {"probabilities": combine_probabilities, "logits": combine_logits}

@@ -16,8 +16,7 @@ from torch.nn import functional
 
 from moe_lab.precision import rounded
 
-#: weights of fewer columns are copied to lie column by column: otherwise their products take up to four times as long
-#: on a CPU
+#: weights of fewer columns lie column by column: otherwise their products take up to four times as long on a CPU
 NARROW = 16
 #: bytes from which the C library takes a tensor's memory from the system each time, and gives it back
 LARGE = 32 * 2**20
@@ -38,6 +37,12 @@ class Groups:
     @cached_property
     def counts(self) -> list[int]:
         return self.count_G.tolist()
+
+
+def by_column(weight_IO: Tensor) -> Tensor:
+    """Narrow weights [..., I, O] so that they lie column by column: copied, unless they do already; others as they
+    are."""
+    return weight_IO.mT.contiguous().mT if weight_IO.shape[-1] < NARROW else weight_IO
 
 
 class GroupedRows:
@@ -79,14 +84,14 @@ class _GroupedLinear(torch.autograd.Function):
         x_PI, weight_GIO = rounded(x_PI, weight_GIO)
         ctx.save_for_backward(x_PI, weight_GIO)
         ctx.groups, ctx.has_bias = groups, bias_GO is not None
-        y_PO = _product(x_PI, _by_column(weight_GIO), groups).to(kind)
+        y_PO = _product(x_PI, by_column(weight_GIO), groups).to(kind)
         return y_PO if bias_GO is None else y_PO.add_(bias_GO.index_select(0, groups.group_P))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: _Kept, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         x_PI, weight_GIO = ctx.saved_tensors
-        weight_GIO = _by_column(weight_GIO)  # copied again rather than kept: a step holds the weights once
+        weight_GIO = by_column(weight_GIO)
         groups, dbias_GO, kind = ctx.groups, None, dy_PO.dtype
         if ctx.has_bias:
             zeros_GO = dy_PO.new_zeros(weight_GIO.shape[0], weight_GIO.shape[-1])
@@ -97,11 +102,6 @@ class _GroupedLinear(torch.autograd.Function):
         by_input = weight_GIO.stride(-1) == 1
         dweight_GIO = _outer(x_PI, dy_PO, groups) if by_input else _outer(dy_PO, x_PI, groups).mT
         return dx_PI, dweight_GIO.to(kind), dbias_GO, None
-
-
-def _by_column(weight_GIO: Tensor) -> Tensor:
-    """Narrow weights as a copy that lies column by column, others as they are."""
-    return weight_GIO.mT.contiguous().mT if weight_GIO.shape[-1] < NARROW else weight_GIO
 
 
 def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
@@ -129,13 +129,14 @@ def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
     return sums_GIO
 
 
-def _fit(*factors: Tensor) -> bool:
+def _fit(a: Tensor, b: Tensor) -> bool:
     """Whether torch's grouped product takes them: not float64, at least one row, strides of multiples of 16 bytes."""
-    return (
-        hasattr(functional, "grouped_mm")
-        and factors[0].dtype in (torch.float32, torch.bfloat16)
-        and all(one.numel() > 0 and max(one.stride()[-2:]) * one.element_size() % 16 == 0 for one in factors)
-    )
+    kinds = (torch.float32, torch.bfloat16)
+    return hasattr(functional, "grouped_mm") and a.dtype in kinds and _apart(a) and _apart(b)
+
+
+def _apart(factor: Tensor) -> bool:
+    return factor.numel() > 0 and max(factor.stride()[-2:]) * factor.element_size() % 16 == 0
 
 
 def _aligned(rows_PO: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from moe_lab.grouped import NARROW, GroupedRows
+from moe_lab.grouped import GroupedRows, by_column
 from moe_lab.precision import product
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -61,20 +61,18 @@ class Linear(nn.Module):
         super().__init__()
         bound = 1 / math.sqrt(inputs)
         self.outputs = outputs
-        self.weight_IO = nn.Parameter(torch.empty(inputs, outputs).uniform_(-bound, bound))
+        self.weight_IO = nn.Parameter(by_column(torch.empty(inputs, outputs).uniform_(-bound, bound)))
         self.bias_1O = nn.Parameter(torch.empty(1, outputs).uniform_(-bound, bound)) if bias else None
 
     def forward(self, x_BI: Tensor | GroupedRows) -> Tensor | GroupedRows:
         if isinstance(x_BI, GroupedRows):
             return x_BI.linear(self.weight_IO, self.bias_1O)
-        y_BO = self._wide(x_BI) if self._shares_input(x_BI) else product(torch.matmul, self._weight_OI(), x_BI.mT).mT
+        y_BO = self._wide(x_BI) if self._shares_input(x_BI) else self._own(x_BI)
         return y_BO if self.bias_1O is None else y_BO + self.bias_1O
 
-    def _weight_OI(self) -> Tensor:
-        """Narrow ones copied, so that the gradient too is a product of few rows rather than of few columns: these take
-        up to four times as long on a CPU."""
-        narrow = self.weight_IO.shape[-1] < NARROW
-        return self.weight_IO.mT.contiguous() if narrow else self.weight_IO.mT
+    def _own(self, x_BI: Tensor) -> Tensor:
+        """Transposed, so that a narrow layer's gradient too is a product of few rows rather than of few columns."""
+        return product(torch.matmul, by_column(self.weight_IO).mT, x_BI.mT).mT
 
     def _shares_input(self, x_BI: Tensor) -> bool:
         weight = self.weight_IO
@@ -118,12 +116,18 @@ def stack(modules: Sequence[Module]) -> Module:
     stacked = copy.deepcopy(modules[0])
     for name, tensors in _alike(modules, "named_parameters"):
         owner, leaf = _owner(stacked, name)
-        together = torch.stack([tensor.detach() for tensor in tensors])
+        together = _together([tensor.detach() for tensor in tensors])
         setattr(owner, leaf, nn.Parameter(together, requires_grad=tensors[0].requires_grad))
     for name, tensors in _alike(modules, "named_buffers"):
         owner, leaf = _owner(stacked, name)
-        owner._buffers[leaf] = torch.stack(tensors)
+        owner._buffers[leaf] = _together(tensors)
     return stacked
+
+
+def _together(tensors: list[Tensor]) -> Tensor:
+    """Stacked, each laid out in memory as it was (grouped.by_column)."""
+    by_columns = tensors[0].ndim > 1 and tensors[0].mT.is_contiguous()
+    return torch.stack([tensor.mT for tensor in tensors]).mT if by_columns else torch.stack(tensors)
 
 
 #: what every module has for itself

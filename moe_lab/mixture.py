@@ -108,7 +108,7 @@ class Losses:
 
     @property
     def total(self) -> Tensor:
-        return self.objective + sum(self.weighted.values())
+        return sum(self.weighted.values(), self.objective)
 
 
 class Learner(nn.Module):

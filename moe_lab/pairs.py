@@ -19,7 +19,6 @@ class Pairs:
     """
 
     def __init__(self, selected_BE: Tensor, each: int | None = None) -> None:
-        self._selected_BE = selected_BE
         self._lead = selected_BE.shape[:-2]
         self._samples, self._experts = selected_BE.shape[-2:]
         *run, expert_P, sample_P = selected_BE.mT.nonzero().mT.contiguous().unbind(0)
@@ -30,7 +29,7 @@ class Pairs:
             group_P, row_P = run_P * self._experts + expert_P, run_P * self._samples + sample_P
         self._row_P = row_P
         self.groups = Groups(selected_BE.sum(-2).flatten(), group_P)
-        self._place_all(selected_BE, each)
+        self._place_all(selected_BE, expert_P, each)
 
     def rows(self, x_BD: Tensor) -> GroupedRows:
         """The input of every pair, sorted by expert. Runs of a stack may share x [B, D], or have their own."""
@@ -53,25 +52,26 @@ class Pairs:
             return replace(routing, log_weights_BE=self._at_places(log_weights_BE, -torch.inf))
         return replace(routing, weights_BE=self._at_places(routing.weights_BE, 0.0))
 
-    def _place_all(self, selected_BE: Tensor, each: int | None) -> None:
-        """Where the pairs of every sample stand among the sorted ones, [X, K] over X samples of all runs; and which of
-        these places are taken, None where all are."""
+    def _place_all(self, selected_BE: Tensor, expert_P: Tensor, each: int | None) -> None:
+        """Where the pairs of every sample stand among the sorted ones, [X, K] over X samples of all runs; which of
+        these places are taken, None where all are; and their experts."""
         position_P = self._row_P.argsort(stable=True)
         if each is not None:
             self._there_XK, self._place_XK = None, position_P.view(-1, each)
+            self._expert_XK = expert_P[self._place_XK]
             return
         count_X1 = selected_BE.sum(-1).view(-1, 1)
         most = int(count_X1.max())
         self._there_XK = torch.arange(most, device=count_X1.device) < count_X1
         nowhere_XK = position_P.new_full(self._there_XK.shape, len(position_P))
         self._place_XK = nowhere_XK.masked_scatter(self._there_XK, position_P)
+        self._expert_XK = torch.cat([expert_P, expert_P.new_zeros(1)])[self._place_XK]
 
     def _at_places(self, values_BE: Tensor, empty: float) -> Tensor:
-        values = values_BE.masked_select(self._selected_BE)
+        values_XK = values_BE.flatten(0, -2).gather(-1, self._expert_XK)
         if self._there_XK is not None:
-            none_there = values.new_full(self._there_XK.shape, empty)
-            values = none_there.masked_scatter(self._there_XK, values)
-        return values.view(*self._lead, self._samples, self._place_XK.shape[-1])
+            values_XK = values_XK.masked_fill(~self._there_XK, empty)
+        return values_XK.view(*self._lead, self._samples, self._place_XK.shape[-1])
 
 
 def _flat_index(axes: list[Tensor], sizes: torch.Size) -> Tensor:

@@ -46,10 +46,12 @@ class Projection(Weigh):
     def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         scaled_BE = logits_BE / self.temperature_11
         log_probs_BE = self.project(scaled_BE)
-        over_all = self._all or self._every_expert
-        log_weights_BE = log_probs_BE if over_all else self._over_selected(scaled_BE, selected_BE)
+        probs_BE = log_probs_BE.exp()
+        if not self.rows_sum_to_one:
+            return probs_BE, probs_BE.masked_fill(~selected_BE, 0.0), None
+        log_weights_BE = log_probs_BE if self._every_expert else self._over_selected(scaled_BE, selected_BE)
         log_weights_BE = log_weights_BE.masked_fill(~selected_BE, -torch.inf)
-        return log_probs_BE.exp(), log_weights_BE.exp(), log_weights_BE if self.rows_sum_to_one else None
+        return probs_BE, log_weights_BE.exp(), log_weights_BE
 
     def _over_selected(self, scaled_BE: Tensor, selected_BE: Tensor) -> Tensor:
         # a row without any selected expert would be NaN, also in its gradient

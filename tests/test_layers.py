@@ -59,6 +59,17 @@ def test_stack_stacks_parameters_and_buffers_and_leaves_the_originals():
     assert modules[0].weight_IO.abs().sum() > 0
 
 
+def test_narrow_weights_lie_by_column_with_their_gradient_and_in_stacks():
+    """So that no step copies them: ten classes are fewer than grouped.NARROW, sixteen hidden features are not."""
+    narrow, wide = Linear(7, 10), Linear(7, 16)
+    assert narrow.weight_IO.mT.is_contiguous() and wide.weight_IO.is_contiguous()
+    bank = stack([stack([Linear(7, 10), Linear(7, 10)]) for _ in range(3)])
+    assert bank.weight_IO.shape == (3, 2, 7, 10) and bank.weight_IO.mT.is_contiguous()
+    for layer in (narrow, bank):
+        layer(torch.randn(5, 7)).sum().backward()
+        assert layer.weight_IO.grad.stride() == layer.weight_IO.stride()
+
+
 def test_stack_refuses_modules_of_different_structure():
     with pytest.raises(ValueError, match=r"same structure.*outputs"):
         stack([Linear(3, 2), Linear(3, 4)])
