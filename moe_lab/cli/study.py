@@ -13,6 +13,7 @@ from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, Ru
 
 if TYPE_CHECKING:
     from moe_lab.store.run import Run
+    from moe_lab.sweeps.folder import SweepFolder
     from moe_lab.sweeps.launcher import Launcher
     from moe_lab.sweeps.study import Settings, Study, Trial
     from moe_lab.sweeps.study_table import Line
@@ -78,7 +79,8 @@ def study(
     parts = Parts(config_dir, plugins)
     fair = asked.protocol == "fair"
     if dry_run:
-        _list(tuning(asked, parts) if fair else reported(asked, published_settings(asked), parts), asked, form)
+        trials = tuning(asked, parts) if fair else reported(asked, published_settings(asked), parts)
+        _list(trials, asked, SweepFolder(folder), form)
         return
     if fair:
         trials = tuning(asked, parts)
@@ -111,18 +113,34 @@ def study(
         raise typer.Exit(1)
 
 
-def _list(trials: "Sequence[Trial]", asked: "Study", form: Format) -> None:
+def _list(trials: "Sequence[Trial]", asked: "Study", there: "SweepFolder", form: Format) -> None:
     from moe_lab.cli.tables import show
+    from moe_lab.sweeps.folder import ENDED
 
+    rows: list[dict[str, Any]] = [
+        {"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed, "status": outcome.state}
+        for one, outcome in zip(trials, map(there.outcome, (one.job for one in trials)), strict=True)
+    ]
+    ended = sum(row["status"] in ENDED for row in rows)
     if form is Format.table:
-        settings = Counter((one.arm, " ".join(one.setting)) for one in trials)
-        rows: list[dict[str, Any]] = [{"arm": arm, "setting": words, "runs": n} for (arm, words), n in settings.items()]
-    else:
-        rows = [{"arm": one.arm, "setting": " ".join(one.setting), "seed": one.seed} for one in trials]
+        rows = _by_setting(rows, with_ended=ended > 0)
     show(rows, list(rows[0]), form, empty="")
     arms = asked.arms if asked.protocol == "fair" else {name: arm for name, arm in asked.arms.items() if arm.teacher}
+    already = f", {ended} of them ended" if ended else ""
     then = f", then {', '.join(arms)} over {asked.seeds} seeds" if arms else ""
-    echo(f"{len(trials)} runs{then}; nothing has been written", err=form is not Format.table)
+    echo(f"{len(trials)} runs{already}{then}; nothing has been written", err=form is not Format.table)
+
+
+def _by_setting(rows: list[dict[str, Any]], with_ended: bool) -> list[dict[str, Any]]:
+    """How many runs an arm has in each setting, and how many of them have ended."""
+    from moe_lab.sweeps.folder import ENDED
+
+    runs = Counter((row["arm"], row["setting"]) for row in rows)
+    ended = Counter((row["arm"], row["setting"]) for row in rows if row["status"] in ENDED)
+    return [
+        {"arm": arm, "setting": setting, "runs": n} | ({"ended": ended[arm, setting]} if with_ended else {})
+        for (arm, setting), n in runs.items()
+    ]
 
 
 def _train(trials: "Sequence[Trial]", asked: "Study", folder: Path, launcher: "Launcher", quiet: bool) -> bool:

@@ -256,6 +256,7 @@ def test_the_command(cli, own, tmp_path):
     assert not list(tmp_path.glob("tiny*"))
     done = cli(*words)
     assert done.code == 0, done.err
+    assert "4 runs, 4 of them ended, then pupil over 2 seeds" in cli(*words, "--dry-run").out
     folder = tmp_path / "tiny-small-paper-published"
     facts = json.loads((folder / "study.json").read_text())
     assert [line["n"] for line in facts["levels"]] == [2] * 6
