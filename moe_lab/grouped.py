@@ -16,8 +16,6 @@ from torch.nn import functional
 
 from moe_lab.precision import rounded
 
-#: weights of fewer columns lie column by column: otherwise their products take up to four times as long on a CPU
-NARROW = 16
 #: bytes from which the C library takes a tensor's memory from the system each time, and gives it back
 LARGE = 32 * 2**20
 
@@ -37,12 +35,6 @@ class Groups:
     @cached_property
     def counts(self) -> list[int]:
         return self.count_G.tolist()
-
-
-def by_column(weight_IO: Tensor) -> Tensor:
-    """Narrow weights [..., I, O] so that they lie column by column: copied, unless they do already; others as they
-    are."""
-    return weight_IO.mT.contiguous().mT if weight_IO.shape[-1] < NARROW else weight_IO
 
 
 class GroupedRows:
@@ -84,23 +76,20 @@ class _GroupedLinear(torch.autograd.Function):
         x_PI, weight_GIO = rounded(x_PI, weight_GIO)
         ctx.save_for_backward(x_PI, weight_GIO)
         ctx.groups, ctx.has_bias = groups, bias_GO is not None
-        y_PO = _product(x_PI, by_column(weight_GIO), groups).to(kind)
+        y_PO = _product(x_PI, weight_GIO, groups).to(kind)
         return y_PO if bias_GO is None else y_PO.add_(bias_GO.index_select(0, groups.group_P))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: _Kept, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         x_PI, weight_GIO = ctx.saved_tensors
-        weight_GIO = by_column(weight_GIO)
         groups, dbias_GO, kind = ctx.groups, None, dy_PO.dtype
         if ctx.has_bias:
             zeros_GO = dy_PO.new_zeros(weight_GIO.shape[0], weight_GIO.shape[-1])
             dbias_GO = zeros_GO.index_add_(0, groups.group_P, dy_PO)
         dy_PO = _aligned(dy_PO.to(x_PI.dtype))
         dx_PI = _product(dy_PO, weight_GIO.mT, groups).to(kind) if ctx.needs_input_grad[0] else None
-        # in the order in which the weights lie
-        by_input = weight_GIO.stride(-1) == 1
-        dweight_GIO = _outer(x_PI, dy_PO, groups) if by_input else _outer(dy_PO, x_PI, groups).mT
+        dweight_GIO = _outer(dy_PO, x_PI, groups).mT  # as the weights lie (layers.Linear)
         return dx_PI, dweight_GIO.to(kind), dbias_GO, None
 
 

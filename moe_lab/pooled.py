@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from moe_lab.products import matmul
+
 #: numbers of a piece of work: enough to hide the cost of a call, few enough for the second level of cache
 PIECE = 2**20
 #: filters done at once
@@ -109,7 +111,7 @@ class _PooledRelu(torch.autograd.Function):
         kept = []
         for x_HWB, placed_PMW, bias_M1, y_MHWB in zip(x_GHWB, placed_GPMW, bias_GM.unsqueeze(-1), y_GMHWB, strict=True):
             for filters, rows, windows_WX in _pieces(x_HWB, y_MHWB, kernel + 1):
-                values_PMX = placed_PMW[:, filters].flatten(0, 1) @ windows_WX
+                values_PMX = matmul(placed_PMW[:, filters].flatten(0, 1), windows_WX)
                 left_2MX, right_2MX = values_PMX.unflatten(0, (2, 2, -1)).unbind(1)
                 upper_MX, lower_MX = torch.maximum(left_2MX, right_2MX).unbind()
                 y_MX = y_MHWB[filters, rows].flatten(1)
@@ -136,7 +138,7 @@ class _PooledRelu(torch.autograd.Function):
                 grad_MX = active_MX.mul_(_some_of(grads_MHWB, filters, rows).flatten(1))
                 bias_grad_M[filters] += grad_MX.sum(-1)
                 grad_PMX = _of_the_largest(grad_MX, next(kept).to(grad_MX.dtype))
-                placed_grad_PMW[:, filters] += (grad_PMX.flatten(0, 1) @ windows_WX.mT).unflatten(0, (4, -1))
+                placed_grad_PMW[:, filters] += matmul(grad_PMX.flatten(0, 1), windows_WX.mT).unflatten(0, (4, -1))
         return None, placed_grad_GPMW, bias_grad_GM, None, None, None
 
 

@@ -93,8 +93,8 @@ def test_float32_uses_torchs_grouped_product(monkeypatch):
         (torch.float64, 8, 10, 0),
     ]:
         calls.clear()
-        rows, weight, bias = tensors(dtype, (6, inputs), (2, inputs, outputs), (2, 1, outputs))
-        linear(rows, weight, bias, [4, 2]).sum().backward()
+        rows, weight_GOI, bias = tensors(dtype, (6, inputs), (2, outputs, inputs), (2, 1, outputs))
+        linear(rows, weight_GOI.mT, bias, [4, 2]).sum().backward()
         assert len(calls) == expected
 
 

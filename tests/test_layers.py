@@ -59,15 +59,14 @@ def test_stack_stacks_parameters_and_buffers_and_leaves_the_originals():
     assert modules[0].weight_IO.abs().sum() > 0
 
 
-def test_narrow_weights_lie_by_column_with_their_gradient_and_in_stacks():
-    """So that no step copies them: ten classes are fewer than grouped.NARROW, sixteen hidden features are not."""
-    narrow, wide = Linear(7, 10), Linear(7, 16)
-    assert narrow.weight_IO.mT.is_contiguous() and wide.weight_IO.is_contiguous()
-    bank = stack([stack([Linear(7, 10), Linear(7, 10)]) for _ in range(3)])
-    assert bank.weight_IO.shape == (3, 2, 7, 10) and bank.weight_IO.mT.is_contiguous()
-    for layer in (narrow, bank):
-        layer(torch.randn(5, 7)).sum().backward()
-        assert layer.weight_IO.grad.stride() == layer.weight_IO.stride()
+def test_weights_lie_by_output_with_their_gradient_and_in_stacks():
+    """So that no step copies them, whichever kernel multiplies."""
+    alone, bank = Linear(300, 70), stack([stack([Linear(7, 10), Linear(7, 10)]) for _ in range(3)])
+    assert bank.weight_IO.shape == (3, 2, 7, 10)
+    for layer, x_BI in ((alone, torch.randn(90, 300)), (bank, torch.randn(5, 7)), (bank, torch.randn(3, 1, 5, 7))):
+        layer.weight_IO.grad = None
+        layer(x_BI).square().sum().backward()
+        assert layer.weight_IO.mT.is_contiguous() and layer.weight_IO.grad.stride() == layer.weight_IO.stride()
 
 
 def test_stack_refuses_modules_of_different_structure():

@@ -10,7 +10,7 @@ from moe_lab.errors import ConfigError
 from moe_lab.layers import hyper
 from moe_lab.networks.frozen import RandomFeatures, RunFeatures
 from moe_lab.parts import Regularizer, Sizes, Step
-from moe_lab.products import row_products
+from moe_lab.products import matmul
 from moe_lab.ranges import NonNegative
 
 #: samples whose distances to others are computed at once
@@ -124,7 +124,7 @@ class _SquaredPairSums(torch.autograd.Function):
         norms_1B = squared_norms(x_BD).mT
         s_F1 = p_FB.sum(-1, keepdim=True)
         q_F1 = (p_FB * norms_1B).sum(-1, keepdim=True)
-        m_FD = p_FB @ x_BD
+        m_FD = matmul(p_FB, x_BD)
         ctx.save_for_backward(x_BD, norms_1B, s_F1, q_F1, m_FD)
         return 2 * (s_F1 * q_F1 - m_FD.square().sum(-1, keepdim=True)).squeeze(-1)
 
@@ -132,7 +132,7 @@ class _SquaredPairSums(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: _Kept, grad_F: Tensor) -> tuple[Tensor, None]:
         x_BD, norms_1B, s_F1, q_F1, m_FD = ctx.saved_tensors
-        pairs_FB = (m_FD @ x_BD.mT).mul_(-2).add_(q_F1).addcmul_(s_F1, norms_1B)
+        pairs_FB = matmul(m_FD, x_BD.mT).mul_(-2).add_(q_F1).addcmul_(s_F1, norms_1B)
         return pairs_FB.mul_(2 * grad_F.unsqueeze(-1)), None
 
 
@@ -167,8 +167,8 @@ def _summed_distances(p_FB: Tensor, x_BD: Tensor, of_largest: bool) -> Tensor:
     for start in range(0, x_BD.shape[-2], BLOCK):
         block, later = slice(start, start + BLOCK), slice(start + BLOCK, None)
         distance_bB = distances(x_BD, norms_B1, start)
-        near_FB[..., block] += p_FB[..., start:] @ distance_bB.mT
-        near_FB[..., later] += p_FB[..., block] @ distance_bB[..., BLOCK:]
+        near_FB[..., block] += matmul(p_FB[..., start:], distance_bB.mT)
+        near_FB[..., later] += matmul(p_FB[..., block], distance_bB[..., BLOCK:])
         if of_largest:
             largest.append(distance_bB.amax((-2, -1)))
     if of_largest:
@@ -181,7 +181,7 @@ def distances(x_BD: Tensor, norms_B1: Tensor, start: int) -> Tensor:
     """|x_i - x_j| of a block of samples to themselves and to all later ones, by one matrix product; exactly zero of a
     sample to itself."""
     block = slice(start, start + BLOCK)
-    squared_bB = row_products(x_BD[..., block, :], x_BD[..., start:, :]).mul_(-2)
+    squared_bB = matmul(x_BD[..., block, :], x_BD[..., start:, :].mT).mul_(-2)
     squared_bB.add_(norms_B1[..., block, :]).add_(norms_B1[..., start:, :].mT)
     distance_bB = squared_bB.clamp_min_(0.0).sqrt_()
     distance_bB.diagonal(dim1=-2, dim2=-1).zero_()
