@@ -15,9 +15,12 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
 from moe_lab.precision import rounded
+from moe_lab.products import pays, rows_by_rows
 
 #: bytes from which the C library takes a tensor's memory from the system each time, and gives it back
 LARGE = 32 * 2**20
+#: rows of a group are rounded up to a multiple of this where oneDNN multiplies
+STEP = 16
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class _GroupedLinear(torch.autograd.Function):
 
 def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
     """x_p W_g."""
+    if _pays(x_PI, weight_GIO.shape[-1], groups):
+        return _by_group(x_PI, weight_GIO, groups)
     if _fit(x_PI, weight_GIO):
         return functional.grouped_mm(x_PI, weight_GIO, offs=groups.ends_G)
     y_PO = x_PI.new_empty(x_PI.shape[0], weight_GIO.shape[-1])
@@ -109,13 +114,49 @@ def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
     """sum over the rows of each group of a_p^T b_p, [G, I, O]."""
     shape = (len(groups.count_G), a_PI.shape[-1], b_PO.shape[-1])
     large = a_PI.element_size() * prod(shape) >= LARGE
-    if not large and _fit(a_PI, b_PO):
+    whole = _pays(a_PI, b_PO.shape[-1], groups)
+    if not large and not whole and _fit(a_PI, b_PO):
         return functional.grouped_mm(a_PI.mT, b_PO, offs=groups.ends_G)
     sums_GIO = _large_pages(a_PI, shape) if large else a_PI.new_empty(shape)
     parts = zip(a_PI.split(groups.counts), b_PO.split(groups.counts), sums_GIO.unbind(0), strict=True)
     for a, b, sums in parts:
-        torch.mm(a.mT, b, out=sums)
+        if whole and len(a) > 0:
+            sums.copy_(rows_by_rows(_filled_up(a).mT, _filled_up(b).mT))
+        else:
+            torch.mm(a.mT, b, out=sums)
     return sums_GIO
+
+
+def _pays(x_PI: Tensor, outputs: int, groups: Groups) -> bool:
+    """Whether groups of average size are large enough for oneDNN (moe_lab/products.py)."""
+    each = len(x_PI) // max(1, len(groups.count_G))
+    return each >= 2 * STEP and pays(x_PI, each, outputs)
+
+
+def _by_group(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
+    """Rows that follow a group's are computed along with it and left out."""
+    y_PO = x_PI.new_empty(x_PI.shape[0], weight_GIO.shape[-1])
+    start = 0
+    for weight_OI, count in zip(weight_GIO.mT.unbind(0), groups.counts, strict=True):
+        if count > 0:
+            first = max(0, min(start, len(x_PI) - _size(count)))
+            y = rows_by_rows(x_PI[first : first + _size(count)], weight_OI)
+            y_PO[start : start + count] = y[start - first : start - first + count]
+        start += count
+    return y_PO
+
+
+def _filled_up(rows_PI: Tensor) -> Tensor:
+    """With rows of zeros, which add nothing to a sum."""
+    filled_PI = rows_PI.new_zeros(_size(len(rows_PI)), rows_PI.shape[-1])
+    filled_PI[: len(rows_PI)] = rows_PI
+    return filled_PI
+
+
+def _size(rows: int) -> int:
+    """Rounded up, by a quarter at most beyond the first few: oneDNN compiles a kernel for every size that it meets."""
+    step = max(STEP, 2 ** (rows.bit_length() - 3))
+    return -(-rows // step) * step
 
 
 def _fit(a: Tensor, b: Tensor) -> bool:

@@ -24,7 +24,7 @@ def matmul(a_XD: Tensor, b_DY: Tensor) -> Tensor:
 
     Large products in float32 on a CPU are oneDNN's; the two kernels differ in the last bits.
     """
-    if not _pays(a_XD, b_DY):
+    if not pays(a_XD, a_XD.shape[-2], b_DY.shape[-1]):
         return a_XD @ b_DY
     if torch.is_grad_enabled() and (a_XD.requires_grad or b_DY.requires_grad):
         product: Tensor = _Product.apply(a_XD, b_DY)
@@ -65,10 +65,12 @@ def _kernel() -> Any:
 _ROWS_BY_ROWS = _kernel()
 
 
-def _pays(a_XD: Tensor, b_DY: Tensor) -> bool:
+def pays(a_XD: Tensor, rows: int, columns: int) -> bool:
+    """Whether oneDNN is there and faster for a product of so many rows and columns; the factor says of what kind, and
+    how many summands."""
     if _ROWS_BY_ROWS is None or a_XD.dtype != torch.float32 or a_XD.device.type != "cpu":
         return False
-    sizes = (*a_XD.shape[-2:], b_DY.shape[-1])
+    sizes = (rows, a_XD.shape[-1], columns)
     return min(sizes) >= NARROW and math.prod(sizes) >= LARGE
 
 
@@ -80,9 +82,9 @@ def _products(a_XD: Tensor, b_DY: Tensor) -> Tensor:
     lead = torch.broadcast_shapes(first.shape[:-2], second.shape[:-2])
     if lead:
         pairs = zip(_matrices(first, lead), _matrices(second, lead), strict=True)
-        found = torch.stack([_rows_by_rows(one, other) for one, other in pairs]).unflatten(0, lead)
+        found = torch.stack([rows_by_rows(one, other) for one, other in pairs]).unflatten(0, lead)
     else:
-        found = _rows_by_rows(first, second)
+        found = rows_by_rows(first, second)
     return found if by_row else found.mT
 
 
@@ -100,8 +102,8 @@ def _matrices(factors: Tensor, lead: Sequence[int]) -> Iterator[Tensor]:
         yield from _matrices(part, lead[1:])
 
 
-def _rows_by_rows(a_XD: Tensor, b_YD: Tensor) -> Tensor:
-    """a b'. The second factor may lie by row or by column."""
+def rows_by_rows(a_XD: Tensor, b_YD: Tensor) -> Tensor:
+    """a b' of two matrices by oneDNN; the second may lie by row or by column."""
     strides = b_YD.stride()
     lies = 1 in strides and max(strides) >= b_YD.shape[strides.index(1)]
     return _ROWS_BY_ROWS(a_XD.contiguous(), b_YD if lies else b_YD.contiguous(), None, "none", [], "")

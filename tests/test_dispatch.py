@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from moe_lab import dispatch
+from moe_lab import dispatch, products
 from moe_lab.combine import RULES
 from moe_lab.config.compose import compose
 from moe_lab.data.dataset import Data, Split
@@ -62,6 +62,35 @@ def test_a_grouped_layer_is_a_layer_a_group(dtype, outputs, inputs, counts):
         results.append((y, *gradients, *torch.autograd.grad(layer(rows, weight, bias, counts).sum(), (weight,))))
     for ours, expected in zip(*results, strict=True):
         torch.testing.assert_close(ours, expected)
+
+
+@pytest.mark.parametrize("counts", [[0, 200, 17, 40], [64, 64, 64, 64], [1, 0, 130, 0]], ids=str)
+def test_large_groups_are_multiplied_one_by_one(counts):
+    """Average groups of 32 rows and more, by 192 x 176 weights, pay; they are rounded up to kernels' sizes, and what
+    is added so is left out."""
+    rows, weight, bias = tensors(torch.float32, (sum(counts), 192), (4, 192, 176), (4, 1, 176))
+    assert products.pays(rows, sum(counts) // 4, 176)
+    results = []
+    for layer in (linear, one_by_one):
+        y = layer(rows, weight, bias, counts)
+        results.append((y, *torch.autograd.grad(y.square().sum(), (rows, weight, bias))))
+    for ours, expected in zip(*results, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-2)
+
+
+def test_a_group_that_is_no_number_leaves_the_others_as_they_were():
+    """As a run of a stack that has diverged; to the last bit."""
+    rows, weight, bias = tensors(torch.float32, (200, 192), (4, 192, 176), (4, 1, 176))
+    broken = rows.detach().clone()
+    broken[50:90] = torch.nan
+    results = []
+    for x in (rows, broken.requires_grad_()):
+        y = linear(x, weight, bias, [50, 40, 60, 50])
+        results.append((y, *torch.autograd.grad(y.square().sum(), (x, weight))))
+    (y, dx, dweight), (y_broken, dx_broken, dweight_broken) = results
+    fine = torch.cat([torch.arange(50), torch.arange(90, 200)])
+    assert torch.equal(y_broken[fine], y[fine]) and torch.equal(dx_broken[fine], dx[fine])
+    assert torch.equal(dweight_broken[[0, 2, 3]], dweight[[0, 2, 3]]) and dweight_broken[1].isnan().all()
 
 
 def test_gradients_of_a_grouped_layer_numerically():
