@@ -24,7 +24,7 @@ def matmul(a_XD: Tensor, b_DY: Tensor) -> Tensor:
 
     Large products in float32 on a CPU are oneDNN's; the two kernels differ in the last bits.
     """
-    if not pays(a_XD, a_XD.shape[-2], b_DY.shape[-1]):
+    if a_XD.dtype != b_DY.dtype or not pays(a_XD, a_XD.shape[-2], b_DY.shape[-1]):
         return a_XD @ b_DY
     if torch.is_grad_enabled() and (a_XD.requires_grad or b_DY.requires_grad):
         product: Tensor = _Product.apply(a_XD, b_DY)
@@ -75,17 +75,21 @@ def pays(a_XD: Tensor, rows: int, columns: int) -> bool:
 
 
 def _products(a_XD: Tensor, b_DY: Tensor) -> Tensor:
-    """The kernel copies a first factor that does not lie row by row, so of a b and (b' a')' the one that spares it a
-    copy, or the larger copy."""
+    """Of a b and (b' a')' the one whose first factor lies row by row, as the kernel wants it, or is the smaller one to
+    be copied."""
     by_row = _by_row(a_XD) or (not _by_row(b_DY.mT) and a_XD.shape[-2] <= b_DY.shape[-1])
     first, second = (a_XD, b_DY.mT) if by_row else (b_DY.mT, a_XD)
     lead = torch.broadcast_shapes(first.shape[:-2], second.shape[:-2])
-    if lead:
-        pairs = zip(_matrices(first, lead), _matrices(second, lead), strict=True)
-        found = torch.stack([rows_by_rows(one, other) for one, other in pairs]).unflatten(0, lead)
-    else:
-        found = rows_by_rows(first, second)
+    found = _each(first, second, lead) if lead else rows_by_rows(first, second)
     return found if by_row else found.mT
+
+
+def _each(first_XD: Tensor, second_YD: Tensor, lead: Sequence[int]) -> Tensor:
+    found_XY = first_XD.new_empty(*lead, first_XD.shape[-2], second_YD.shape[-2])
+    factors = zip(_matrices(first_XD, lead), _matrices(second_YD, lead), strict=True)
+    for found, (first, second) in zip(_matrices(found_XY, lead), factors, strict=True):
+        found.copy_(rows_by_rows(first, second))
+    return found_XY
 
 
 def _by_row(factor_XD: Tensor) -> bool:
