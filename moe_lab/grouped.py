@@ -128,9 +128,10 @@ def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
 
 
 def _pays(x_PI: Tensor, outputs: int, groups: Groups) -> bool:
-    """Whether groups of average size are large enough for oneDNN (moe_lab/products.py)."""
+    """Whether groups of average size are large enough for oneDNN (moe_lab/products.py): twice as large as otherwise,
+    for they are rounded up and copied."""
     each = len(x_PI) // max(1, len(groups.count_G))
-    return each >= 2 * STEP and pays(x_PI, each, outputs)
+    return each >= 2 * STEP and pays(x_PI, each // 2, outputs)
 
 
 def _by_group(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
@@ -148,8 +149,9 @@ def _by_group(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
 
 def _filled_up(rows_PI: Tensor) -> Tensor:
     """With rows of zeros, which add nothing to a sum."""
-    filled_PI = rows_PI.new_zeros(_size(len(rows_PI)), rows_PI.shape[-1])
+    filled_PI = rows_PI.new_empty(_size(len(rows_PI)), rows_PI.shape[-1])
     filled_PI[: len(rows_PI)] = rows_PI
+    filled_PI[len(rows_PI) :] = 0.0
     return filled_PI
 
 
