@@ -98,7 +98,7 @@ class _GroupedLinear(torch.autograd.Function):
 
 def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
     """x_p W_g."""
-    if _pays(x_PI, weight_GIO.shape[-1], groups):
+    if _pays(x_PI, weight_GIO.shape[-1], groups, times=2):
         return _by_group(x_PI, weight_GIO, groups)
     if _fit(x_PI, weight_GIO):
         return functional.grouped_mm(x_PI, weight_GIO, offs=groups.ends_G)
@@ -114,7 +114,7 @@ def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
     """sum over the rows of each group of a_p^T b_p, [G, I, O]."""
     shape = (len(groups.count_G), a_PI.shape[-1], b_PO.shape[-1])
     large = a_PI.element_size() * prod(shape) >= LARGE
-    whole = _pays(a_PI, b_PO.shape[-1], groups)
+    whole = _pays(a_PI, b_PO.shape[-1], groups, times=4)
     if not large and not whole and _fit(a_PI, b_PO):
         return functional.grouped_mm(a_PI.mT, b_PO, offs=groups.ends_G)
     sums_GIO = _large_pages(a_PI, shape) if large else a_PI.new_empty(shape)
@@ -127,11 +127,11 @@ def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
     return sums_GIO
 
 
-def _pays(x_PI: Tensor, outputs: int, groups: Groups) -> bool:
-    """Whether groups of average size are large enough for oneDNN (moe_lab/products.py): twice as large as otherwise,
-    for they are rounded up and copied."""
+def _pays(x_PI: Tensor, outputs: int, groups: Groups, times: int) -> bool:
+    """Whether groups of average size are large enough for oneDNN (moe_lab/products.py): so many times as large as
+    other products, for they are rounded up, and some are copied."""
     each = len(x_PI) // max(1, len(groups.count_G))
-    return each >= 2 * STEP and pays(x_PI, each // 2, outputs)
+    return each >= 2 * STEP and pays(x_PI, each // times, outputs)
 
 
 def _by_group(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:

@@ -66,10 +66,10 @@ def test_a_grouped_layer_is_a_layer_a_group(dtype, outputs, inputs, counts):
 
 @pytest.mark.parametrize("counts", [[0, 200, 17, 40], [64, 64, 64, 64], [1, 0, 130, 0]], ids=str)
 def test_large_groups_are_multiplied_one_by_one(counts):
-    """Average groups of 32 rows and more, by 192 x 176 weights, pay; they are rounded up to kernels' sizes, and what
-    is added so is left out."""
-    rows, weight, bias = tensors(torch.float32, (sum(counts), 192), (4, 192, 176), (4, 1, 176))
-    assert products.pays(rows, sum(counts) // 4, 176)
+    """Groups of 32 rows on average by 512 x 256 weights pay in all three products; they are rounded up to kernels'
+    sizes, and what is added so is left out."""
+    rows, weight, bias = tensors(torch.float32, (sum(counts), 512), (4, 512, 256), (4, 1, 256))
+    assert products.pays(rows, sum(counts) // 4 // 4, 256)
     results = []
     for layer in (linear, one_by_one):
         y = layer(rows, weight, bias, counts)
@@ -80,7 +80,7 @@ def test_large_groups_are_multiplied_one_by_one(counts):
 
 def test_a_group_that_is_no_number_leaves_the_others_as_they_were():
     """As a run of a stack that has diverged; to the last bit."""
-    rows, weight, bias = tensors(torch.float32, (200, 192), (4, 192, 176), (4, 1, 176))
+    rows, weight, bias = tensors(torch.float32, (200, 512), (4, 512, 256), (4, 1, 256))
     broken = rows.detach().clone()
     broken[50:90] = torch.nan
     results = []
