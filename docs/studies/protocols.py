@@ -1,6 +1,6 @@
-"""python docs/studies/protocols.py PAPER FAIR: the folders of one study under both protocols, next to each other, as
-Markdown: every arm's mean ± sd with the setting that the fair choice took, and the differences between arms, paired by
-seed, with the 95 % interval and the exact sign-flip p, uncorrected."""
+"""python docs/studies/protocols.py PAPER [FAIR]: the folders of one study under one protocol or both, next to each
+other, as Markdown: every arm's mean ± sd with its setting, and the differences between arms, paired by seed, with the
+95 % interval and the exact sign-flip p, uncorrected."""
 
 import csv
 import json
@@ -63,23 +63,25 @@ def short(words: str) -> str:
     return " ".join(key.rpartition(".")[2] + "=" + value for key, _, value in (w.partition("=") for w in words.split()))
 
 
-def main(paper: Path, fair: Path) -> None:
-    both = {"paper": values_of(paper), "fair": values_of(fair)}
-    settings = json.loads((fair / "study.json").read_text())["settings"]
-    arms = list(dict.fromkeys(arm for arm, _ in both["paper"]))
-    print("| arm | protocol | " + " | ".join(label for label, _ in METRICS.values()) + " | chosen |")
+def main(*folders: Path) -> None:
+    facts = [json.loads((folder / "study.json").read_text()) for folder in folders]
+    studies = [
+        (one["protocol"], one["settings"], values_of(folder)) for one, folder in zip(facts, folders, strict=True)
+    ]
+    arms = list(dict.fromkeys(arm for arm, _ in studies[0][2]))
+    print("| arm | protocol | " + " | ".join(label for label, _ in METRICS.values()) + " | setting |")
     print("|" + "---|" * (len(METRICS) + 3))
     for arm in arms:
-        for protocol, values in both.items():
+        for number, (protocol, settings, values) in enumerate(studies):
             cells = [level(values.get((arm, name), {}), digits) for name, (_, digits) in METRICS.items()]
-            words = short(settings[arm][0]) if protocol == "fair" else ""
-            print(f"| {f'**{arm}**' if protocol == 'paper' else ''} | {protocol} | {' | '.join(cells)} | {words} |")
+            cells.append(short(settings[arm][0]))
+            print(f"| {'' if number else f'**{arm}**'} | {protocol} | {' | '.join(cells)} |")
     print("\n| difference | protocol | " + " | ".join(label for label, _ in METRICS.values()) + " |")
     print("|" + "---|" * (len(METRICS) + 2))
     for arm, base in PAIRS:
-        for protocol, values in both.items():
+        for number, (protocol, _, values) in enumerate(studies):
             cells = [difference(values, arm, base, name, digits) for name, (_, digits) in METRICS.items()]
-            print(f"| {f'{arm}, less {base}' if protocol == 'paper' else ''} | {protocol} | {' | '.join(cells)} |")
+            print(f"| {'' if number else f'{arm}, less {base}'} | {protocol} | {' | '.join(cells)} |")
 
 
 main(*map(Path, sys.argv[1:]))
