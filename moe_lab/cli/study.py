@@ -123,7 +123,7 @@ def _list(trials: "Sequence[Trial]", asked: "Study", there: "SweepFolder", form:
     ]
     ended = sum(row["status"] in ENDED for row in rows)
     if form is Format.table:
-        rows = _by_setting(rows, with_ended=ended > 0)
+        rows = _by_setting(rows)
     show(rows, list(rows[0]), form, empty="")
     arms = asked.arms if asked.protocol == "fair" else {name: arm for name, arm in asked.arms.items() if arm.teacher}
     already = f", {ended} of them ended" if ended else ""
@@ -131,14 +131,14 @@ def _list(trials: "Sequence[Trial]", asked: "Study", there: "SweepFolder", form:
     echo(f"{len(trials)} runs{already}{then}; nothing has been written", err=form is not Format.table)
 
 
-def _by_setting(rows: list[dict[str, Any]], with_ended: bool) -> list[dict[str, Any]]:
-    """How many runs an arm has in each setting, and how many of them have ended."""
+def _by_setting(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many runs an arm has in each setting, and how many of them have ended where any has."""
     from moe_lab.sweeps.folder import ENDED
 
     runs = Counter((row["arm"], row["setting"]) for row in rows)
     ended = Counter((row["arm"], row["setting"]) for row in rows if row["status"] in ENDED)
     return [
-        {"arm": arm, "setting": setting, "runs": n} | ({"ended": ended[arm, setting]} if with_ended else {})
+        {"arm": arm, "setting": setting, "runs": n} | ({"ended": ended[arm, setting]} if ended else {})
         for (arm, setting), n in runs.items()
     ]
 
