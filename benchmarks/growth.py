@@ -1,16 +1,19 @@
-"""python -m benchmarks.growth [--quick]: how a training step grows with E, k and B.
+"""python -m benchmarks.growth [--quick]: how a training step grows with E, B, k and R.
 
-Whole steps of moe-lab, Adam included, on images of 28 x 28 drawn at random, one thread. No target: the numbers go to
-benchmarks/results/growth.csv, the figure to growth.svg (--quick: to benchmarks/results/quick/).
+Whole steps of moe-lab, Adam included, on images of 28 x 28 drawn at random, one thread; of R stacked runs, which share
+the minibatch, together. No target: the numbers go to benchmarks/results/growth.csv, the figure to growth.svg (--quick:
+to benchmarks/results/quick/).
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from benchmarks.__main__ import RESULTS
 from benchmarks.problems import PAPER_MNIST, images, training
@@ -20,13 +23,30 @@ from moe_lab.store.atomic import write_csv
 
 MLP = ("dataset=mnist", "experts=mlp", "experts.hidden=256", "gate/score=linear")
 MODELS = {"the paper's MNIST networks": PAPER_MNIST, "one hidden layer of 256": MLP}
-EXPERTS, BATCH, BATCHES = 10, 512, 2
-AXES = {"E": "experts, batch 512", "B": "samples a batch, 10 experts", "k": "selected of 16 experts, batch 512"}
+EXPERTS, BATCH, BATCHES, STACKED_BATCH = 10, 512, 2, 128
+AXES = {
+    "E": "experts, batch 512",
+    "B": "samples a batch, 10 experts",
+    "k": "selected of 16 experts, batch 512",
+    "R": "stacked runs, 10 experts, batch 128",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model where one of E, B, k and R has a value."""
+
+    axis: str
+    value: int
+    model: str
+    words: Sequence[str]
+    batch: int = BATCH
+    runs: int = 1
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Milliseconds a step of a model, where one of E, B and k has a value."""
+    """Milliseconds a step of all runs."""
 
     axis: str
     value: int
@@ -35,34 +55,47 @@ class Cost:
 
 
 def costs(quick: bool) -> Iterator[Cost]:
-    for axis, value, model, words, batch in cases(quick):
-        epoch = training((*words, f"trainer.batch_size={batch}"), images(BATCHES * batch)).epoch
-        seconds = interleaved({"epoch": epoch}, rounds=2 if quick else 10)["epoch"]
-        yield Cost(axis, value, model, float(f"{1e3 * seconds / BATCHES:.4g}"))
+    """The points of a line take turns, so that a host that slows down for a while does not bend it."""
+    for (axis, model), group in groupby(cases(quick), key=lambda case: (case.axis, case.model)):
+        line = {str(case.value): epoch_of(case) for case in group}
+        for value, seconds in interleaved(line, rounds=2 if quick else 10).items():
+            yield Cost(axis, int(value), model, float(f"{1e3 * seconds / BATCHES:.4g}"))
 
 
-def cases(quick: bool) -> Iterator[tuple[str, int, str, Sequence[str], int]]:
-    """Axis, value, model, words, batch size."""
+def epoch_of(case: Case) -> Callable[[], object]:
+    words = (*case.words, f"trainer.batch_size={case.batch}")
+    return training(words, images(BATCHES * case.batch), case.runs).epoch
+
+
+def cases(quick: bool) -> Iterator[Case]:
     for model, words in MODELS.items():
+        ten = (*words, f"experts.count={EXPERTS}")
         for experts in (2, 20) if quick else (2, 5, 10, 20, 40):
-            yield "E", experts, model, (*words, f"experts.count={experts}"), BATCH
+            yield Case("E", experts, model, (*words, f"experts.count={experts}"))
         for batch in (64, 1024) if quick else (32, 64, 128, 256, 512, 1024):
-            yield "B", batch, model, (*words, f"experts.count={EXPERTS}"), batch
+            yield Case("B", batch, model, ten, batch=batch)
         for k in (1, 16) if quick else (1, 2, 4, 8, 16):
-            yield "k", k, model, (*words, "gate=top_k", f"k={k}", "experts.count=16"), BATCH
+            yield Case("k", k, model, (*words, "gate=top_k", f"k={k}", "experts.count=16"))
+        for runs in (1, 8) if quick else (1, 2, 4, 8, 16, 32):
+            yield Case("R", runs, model, ten, batch=STACKED_BATCH, runs=runs)
 
 
 def draw(costs: Sequence[Cost], path: Path) -> None:
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(9.6, 3.2), layout="constrained")
+        figure = Figure(figsize=(12, 3.2), layout="constrained")
         for axes, (axis, label) in zip(figure.subplots(1, len(AXES), sharey=True), AXES.items(), strict=True):
             for model, colour in zip(MODELS, OKABE_ITO, strict=False):
                 points = [(cost.value, cost.milliseconds) for cost in costs if (cost.axis, cost.model) == (axis, model)]
                 axes.loglog(*zip(*points, strict=True), "o-", color=colour, markersize=3, label=model)
-            axes.set_title("milliseconds a step" if axis == "E" else "")
+            axes.set_xticks(sorted({cost.value for cost in costs if cost.axis == axis}), minor=False)
+            axes.set_xticks([], minor=True)
+            for line in (axes.xaxis, axes.yaxis):
+                line.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.set_xlabel(f"{axis}, {label}", loc="right")
             axes.grid(axis="y")
-        axes.legend(frameon=False)
+            if axis == "E":
+                axes.set_title("milliseconds a step")
+                axes.legend(frameon=False)
         figure.savefig(path, metadata={"Date": None})
 
 

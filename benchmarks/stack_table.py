@@ -22,8 +22,9 @@ MODELS = [
     ((1, 28, 28), ("experts.hidden=32", "gate/score=linear")),
     ((1, 28, 28), ("experts=paper_mnist", "gate/score/body=paper_mnist")),
     ((1, 28, 28), ("experts=paper_fashion_mnist", "gate/score/body=paper_fashion_mnist")),
+    ((1, 28, 28), ("experts=mlp", "experts.hidden=256", "experts.count=10", "gate/score=linear")),
 ]
-BATCHES, RUNS = (64, 512), (2, 4, 16)
+BATCHES, RUNS = (64, 512), (2, 4, 8, 16)
 COLUMNS = ("device", "shared", "runs", "batch", "parameters", "solo_over_stack")
 
 

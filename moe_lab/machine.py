@@ -1,5 +1,6 @@
 """The machine that a run runs on: its device, and what is set for the whole process."""
 
+import ctypes
 import os
 from typing import Any
 
@@ -8,6 +9,9 @@ import torch
 from moe_lab.errors import ConfigError
 
 Config = dict[str, Any]
+
+#: of glibc's malloc.h: blocks that are mapped one by one, and how much free memory at the heap's end goes back
+_M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1
 
 
 def settle(config: Config) -> None:
@@ -22,9 +26,14 @@ def settle(config: Config) -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Let the C library keep what a step frees for the next step, where it would hand it back to the system and have
-    it mapped anew page by page: glibc keeps blocks up to the size of the largest one freed so far, at most 32 MiB."""
-    torch.empty(2**25 - 2**16, dtype=torch.uint8)
+    """Let the C library keep what a step frees for the next step, where it would hand large blocks back to the system
+    and have them mapped anew page by page (glibc's mallopt; other libraries are left as they are)."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mallopt(_M_MMAP_MAX, 0)
+    mallopt(_M_TRIM_THRESHOLD, -1)
 
 
 def device_of(config: Config) -> torch.device:

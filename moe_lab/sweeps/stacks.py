@@ -39,13 +39,15 @@ def stacks(jobs: Sequence[Planned], workers: int, most: int) -> Iterator[list[Pl
     """The jobs in groups that train together, in order of their first job; one that gains nothing by it is alone.
 
     Jobs of one structure make stacks of one order of samples, whose first layers are one wide product, or stacks of
-    any order, which may be larger: whichever costs less by the table. A stack has at most ``most`` runs; one of any
-    order no more than leaves every worker something to do.
+    any order, which may be larger, of so many runs that all cost least by the table. A stack has at most ``most`` runs,
+    and no more than leaves every worker something to do.
     """
     for kind, alike in structures(jobs):
+        largest = min(most, math.ceil(len(alike) / workers))
         ways = [
-            (True, [stack for order in _orders(alike) for stack in _slices(order, most)]),
-            (False, _slices(alike, min(most, math.ceil(len(alike) / workers)))),
+            (shared, [stack for group in groups for stack in _slices(group, size)])
+            for shared, groups in ((True, _orders(alike)), (False, [alike]))
+            for size in range(largest, 0, -1)
         ]
         shared, found = min(ways, key=lambda way: _cost(kind, way[1], shared=way[0]))
         for stack in found:
@@ -55,6 +57,7 @@ def stacks(jobs: Sequence[Planned], workers: int, most: int) -> Iterator[list[Pl
                 yield from ([planned] for planned in stack)
 
 
+@cache
 def gain(kind: Kind, runs: int, shared: bool) -> float:
     """The time of runs one by one over that of a stack of them, at the measured shape that is nearest, in the
     logarithms of the runs, of the batch and of a run's parameters. On a kind of device that was not measured it is the

@@ -97,8 +97,8 @@ def test_structures_and_orders(monkeypatch):
     alike = [one for one in jobs if {"regularizers.importance.weight=0.1", "trainer.lr=0.001"} < set(one.words)]
     assert [len(one) for one in stacks(alike, workers=1, most=16)] == [2, 2]
     assert [len(one) for one in stacks(alike, workers=2, most=16)] == [1, 1, 1, 1]
-    # at most three: 3 + 1 of either order cost 2 * (3 / 1.5 + 1) = 6, and 3 + 3 + 2 of any order 8 / 1.5
-    assert [len(one) for one in stacks(jobs, workers=2, most=3)] == [3, 3, 2] * 2
+    # at most three: 3 + 1 of either order cost 2 * (3 / 1.5 + 1) = 6, 2 + 2 and also 3 + 3 + 2 of any order 8 / 1.5
+    assert [len(one) for one in stacks(jobs, workers=2, most=3)] == [2, 2, 2, 2] * 2
 
 
 def test_larger_stacks_of_several_orders_where_they_cost_less(monkeypatch):
@@ -107,6 +107,20 @@ def test_larger_stacks_of_several_orders_where_they_cost_less(monkeypatch):
     jobs = plan(["regularizer=[importance]", "regularizers.importance.weight=0.1,0.2", "seed=range(0,10)"]).jobs
     assert [len(one) for one in stacks(jobs, workers=2, most=16)] == [10, 10]
     assert [len(one) for one in stacks(jobs, workers=5, most=16)] == [2] * 10
+
+
+def test_a_stack_is_as_large_as_pays_best(monkeypatch):
+    """Eight runs of one order: 8 / .9 by eight is worse than alone, 8 / 1.25 by four, 8 / 1.1 by twos."""
+    monkeypatch.setattr(stacks_module, "gain", lambda _, runs, shared: {2: 1.1, 4: 1.25}.get(runs, 0.9))
+    jobs = plan(["trainer.lr=1e-4,2e-4,3e-4,4e-4,5e-4,6e-4,7e-4,8e-4"]).jobs
+    assert [len(one) for one in stacks(jobs, workers=1, most=16)] == [4, 4]
+
+
+def test_no_worker_is_left_without_a_stack(monkeypatch):
+    """Eight runs of one order in one stack would leave the second worker nothing."""
+    monkeypatch.setattr(stacks_module, "gain", lambda _, runs, shared: runs)
+    jobs = plan(["trainer.lr=1e-4,2e-4,3e-4,4e-4,5e-4,6e-4,7e-4,8e-4"]).jobs
+    assert [len(one) for one in stacks(jobs, workers=2, most=16)] == [4, 4]
 
 
 def test_a_stack_that_does_not_pay_is_none(small, monkeypatch):
