@@ -27,5 +27,5 @@ class Mixture(Objective):
             return -step.output.log_likelihood_B(step.y_B)
         output = expect(MixtureOutput, step.output)
         experts, weights_BE = given(output.experts, "the experts' output"), output.routing.weights_BE
-        log_probs_BC = (weights_BE.unsqueeze(-2) @ experts.log_probs_BEC.exp()).squeeze(-2).log_softmax(-1)
+        log_probs_BC = (weights_BE.unsqueeze(-1) * experts.log_probs_BEC.exp()).sum(-2).log_softmax(-1)
         return -log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)

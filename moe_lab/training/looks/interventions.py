@@ -38,7 +38,7 @@ def swaps(mixture: Mixture, output: MixtureOutput, y_B: Tensor) -> Tensor:
     log_probs_BEC, y_B = given(output.experts, "the experts' output").log_probs_BEC.cpu().double(), y_B.cpu()
     a_BEC = log_probs_BEC.exp() if mixture.combine is combine_probabilities else log_probs_BEC
     w_BE = output.routing.weights_BE.cpu().double()
-    sum_BC = (w_BE.unsqueeze(-2) @ a_BEC).squeeze(-2)
+    sum_BC = (w_BE.unsqueeze(-1) * a_BEC).sum(-2)
     experts = w_BE.shape[-1]
     wrong_EE = torch.zeros(experts, experts, dtype=torch.int64)
     for e in range(experts):
