@@ -157,7 +157,8 @@ def _planned(stored: Any, plugins: list[str] | tuple[str, ...], path: Path) -> P
     except ConfigError as error:
         raise ConfigError(f"{path}, job {name}: {error}") from None
     if job.key != stored["key"]:
-        raise RunError(f"{path}, job {name}: its key does not belong to its config, which has been changed since")
+        why = "it was edited, or written by another version of moe-lab; give the sweep another --name"
+        raise RunError(f"{path}, job {name}: its key does not belong to its config: {why}")
     return Planned(name, _texts(stored["words"]), _texts(stored["aside"]), job)
 
 
