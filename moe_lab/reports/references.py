@@ -41,6 +41,7 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
         (label, _text(bits, "fraction"), NONE if ari is None else f"{ari:.2f}", _text(wrong, unit))
         for label, bits, ari, wrong in rows
     )
+    learned = "The learned gate picks one expert by its nearest validation samples, with these experts as they are. "
     return Table(
         "Beside other ways to share the samples",
         ("who chooses", "I(E;Y) / H(E)", "agreement", "test error" if of_classes else "test RMSE"),
@@ -48,8 +49,8 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
         shown,
         f"What training has taught the gate is what stands above the lower rows: clusters of the inputs, and a gate "
         f"with random weights, follow the {one} to some degree, too. Agreement with this run: adjusted Rand index, 0 "
-        f"by chance, 1 for the same parts. The learned gate picks one expert by its nearest validation samples, with "
-        f"these experts as they are. Error: of the mixture, of the one expert that is picked, and of the oracle.",
+        f"by chance, 1 for the same parts. {learned if 'learnable' in told else ''}Error: of the mixture, of the one "
+        f"expert that is picked, and of the oracle.",
     )
 
 
