@@ -76,11 +76,11 @@ def test_nothing_is_trained_twice(sweep, fresh, monkeypatch):
 def test_stacks_are_kept_together_whatever_was_finished_before(jobs, fresh):
     """Two workers would share what is left out anew; the last bits depend on how many runs are in a stack."""
     folder = fresh()
-    launcher = StackedHere(workers=2, runs=4)
-    first = launcher.tasks(jobs.jobs, jobs, SweepFolder(folder))
+    first = StackedHere(workers=1, runs=4).tasks(jobs.jobs, jobs, SweepFolder(folder))
+    assert [len(one.jobs) for one in first] == [4]
     for task in first:
         SweepFolder(folder).begin_stack(task.stack, [one.name for one in task.jobs])
-    assert launcher.tasks(jobs.jobs[1:], jobs, SweepFolder(folder)) == first
+    assert StackedHere(workers=2, runs=4).tasks(jobs.jobs[1:], jobs, SweepFolder(folder)) == first
     # who asks for smaller stacks gets them, as long as there is nothing to lose
     smaller = StackedHere(workers=1, runs=2).tasks(jobs.jobs, jobs, SweepFolder(folder))
     assert [len(one.jobs) for one in smaller] == [2, 2]
