@@ -1,5 +1,6 @@
 """The figure of a study: every run of every arm beside what was published."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def _column(axes: "Axes", arms: Sequence[str], lines: Sequence[Line], values: Va
     of_arm = {line["arm"]: line for line in lines}
     low, high = _ends(lines, [value for line in lines for value in values.get((line["arm"], line["name"]), ())])
     if 0 < 4 * low < high:
-        _logarithmic(axes)
+        _logarithmic(axes, decades=math.log10(high / low))
         low, high = 0.9 * low, 1.1 * high
     else:
         axes.locator_params(axis="x", nbins=4)
@@ -81,12 +82,12 @@ def _ours(axes: "Axes", y: float, line: Line, values: Collection[float], high: f
         axes.plot([0.985], [y], ">", color=colour, ms=5, mew=0, transform=axes.get_yaxis_transform())
 
 
-def _logarithmic(axes: "Axes") -> None:
-    """Errors of a single network and of mixtures lie far apart."""
+def _logarithmic(axes: "Axes", decades: float) -> None:
+    """Errors of a single network and of mixtures lie far apart, entropies of collapsed runs and others further."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if decades < 2 else LogLocator(numticks=4))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
