@@ -87,7 +87,7 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
             for model, colour in zip(MODELS, OKABE_ITO, strict=False):
                 points = [(cost.value, cost.milliseconds) for cost in costs if (cost.axis, cost.model) == (axis, model)]
                 axes.loglog(*zip(*points, strict=True), "o-", color=colour, markersize=3, label=model)
-            axes.set_xticks(sorted({cost.value for cost in costs if cost.axis == axis}), minor=False)
+            axes.set_xticks(sorted({cost.value for cost in costs if cost.axis == axis}))
             axes.set_xticks([], minor=True)
             for line in (axes.xaxis, axes.yaxis):
                 line.set_major_formatter(StrMethodFormatter("{x:g}"))
