@@ -9,6 +9,15 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+#: the folder of the real MNIST and Fashion-MNIST; only tests that ask for ``real_data`` see it, so that the outcome of
+#: the others is the same on every machine
+_REAL_DATA = os.environ.pop("MOE_LAB_DATA", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "real_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("real_data")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -75,9 +84,9 @@ def same_bytes() -> Callable[[Path, Path], None]:
 
 
 @pytest.fixture
-def real_data() -> Path:
-    """The folder of the real MNIST and Fashion-MNIST; skips where there is none."""
-    folder = os.environ.get("MOE_LAB_DATA")
-    if not folder:
+def real_data(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the real MNIST and Fashion-MNIST, as MOE_LAB_DATA names it; skips if there is none."""
+    if not _REAL_DATA:
         pytest.skip("no real data here: set MOE_LAB_DATA to a folder with MNIST and Fashion-MNIST")
-    return Path(folder)
+    monkeypatch.setenv("MOE_LAB_DATA", _REAL_DATA)
+    return Path(_REAL_DATA)

@@ -14,7 +14,10 @@ _IMPORTED: dict[str, None] = {}
 
 
 class PluginLoader(SourceFileLoader):
-    """Marks a module as a plug-in."""
+    """Marks a module as a plug-in, and leaves no bytecode beside the user's file."""
+
+    def set_data(self, path: str, data: object, **options: object) -> None:
+        """Where importlib would write ``__pycache__``: writes nothing."""
 
 
 def load_plugin(path: Path) -> ModuleType:

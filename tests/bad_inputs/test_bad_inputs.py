@@ -82,7 +82,10 @@ def lay_out(folder: Path, files: Mapping[str, Any]) -> None:
             path.write_text(content, encoding="utf-8")
         else:
             [(kind, given)] = content.items()
-            _MAKERS[kind](path, given)
+            if kind == "copy":
+                shutil.copy(folder / given, path)
+            else:
+                _MAKERS[kind](path, given)
 
 
 def _set(path: Path, values: Mapping[str, Any]) -> None:
@@ -112,19 +115,9 @@ def _array(given: Any) -> np.ndarray:
     return np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
 
 
-def _copy(path: Path, other: str) -> None:
-    shutil.copy(_up(path, other), path)
-
-
-def _up(path: Path, other: str) -> Path:
-    """``other`` below the nearest folder above ``path`` that has it."""
-    return next(folder / other for folder in path.parents if (folder / other).exists())
-
-
 _MAKERS: dict[str, Callable[[Path, Any], Any]] = {
     "set": _set,
     "npz": _npz,
-    "copy": _copy,
     "hex": lambda path, digits: path.write_bytes(bytes.fromhex(digits)),
     "gzip": lambda path, digits: path.write_bytes(gzip.compress(bytes.fromhex(digits), mtime=0)),
     "cut": lambda path, count: path.write_bytes(path.read_bytes()[:count]),

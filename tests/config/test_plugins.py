@@ -37,6 +37,14 @@ def test_a_file_becomes_a_module_of_its_own_name(tmp_path: Path) -> None:
     assert load_plugin(tmp_path / "." / "mygate.py") is module
 
 
+def test_nothing_is_written_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # PYTHONDONTWRITEBYTECODE, where it is set, would hide what this is about
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "mygate.py").write_text(GATE)
+    load_plugin(tmp_path / "mygate.py")
+    assert [path.name for path in tmp_path.iterdir()] == ["mygate.py"]
+
+
 def test_a_config_may_name_only_what_this_command_gave(tmp_path: Path) -> None:
     (tmp_path / "gate").mkdir()
     (tmp_path / "gate" / "mine.yaml").write_text("_target_: mygate.MyGate\nscale: 2\n")

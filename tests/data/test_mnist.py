@@ -1,5 +1,4 @@
 import inspect
-import os
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +6,6 @@ import pytest
 import torch
 
 from moe_lab.data.mnist import TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, FashionMnist, IdxImages, Mnist
-
-REAL = pytest.mark.skipif(
-    "MOE_LAB_DATA" not in os.environ, reason="no real data here: MOE_LAB_DATA names no data folder"
-)
 
 
 @pytest.fixture
@@ -84,10 +79,9 @@ TEST_COUNTS = {
 }
 
 
-@REAL
 @pytest.mark.parametrize("cls", [Mnist, FashionMnist])
-def test_real_data(cls):
-    data = cls(root=os.environ["MOE_LAB_DATA"]).load()
+def test_real_data(cls, real_data):
+    data = cls(root=str(real_data)).load()
     assert [len(data.train), len(data.validation), len(data.test)] == [54000, 6000, 10000]
     train_C, validation_C = torch.bincount(data.train.y_N), torch.bincount(data.validation.y_N)
     assert (train_C + validation_C).tolist() == TRAIN_COUNTS[cls]
@@ -99,7 +93,6 @@ def test_real_data(cls):
     assert pixels.std().item() == pytest.approx(1, abs=1e-3)
 
 
-@REAL
 @pytest.mark.parametrize("cls", [Mnist, FashionMnist])
-def test_real_files_pass_the_check(cls):
-    assert len(cls(root=os.environ["MOE_LAB_DATA"]).check()) == 4
+def test_real_files_pass_the_check(cls, real_data):
+    assert len(cls(root=str(real_data)).check()) == 4
