@@ -16,7 +16,7 @@ from types import ModuleType
 import benchmarks
 from benchmarks.figure import draw
 from benchmarks.rows import Row, write_rows
-from moe_lab.environment import environment
+from moe_lab.experiment.environment import environment
 from moe_lab.store.atomic import write_json
 
 RESULTS = Path(__file__).parent / "results"

@@ -1,4 +1,4 @@
-"""python -m benchmarks.dispatch_table: measure dense and sparse dispatch, and write moe_lab/dispatch.csv.
+"""python -m benchmarks.dispatch_table: measure dense and sparse dispatch, and write moe_lab/mixture/dispatch.csv.
 
 That table decides what ``trainer.dispatch=auto`` means, so it is measured on purpose, not by ``make bench``.
 """
@@ -12,8 +12,8 @@ import torch
 from benchmarks.__main__ import machine
 from benchmarks.sparse_layer import CLASSES, own
 from benchmarks.timing import interleaved
-from moe_lab.dispatch import TABLE
-from moe_lab.layers import count_parameters
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.mixture.dispatch import TABLE
 from moe_lab.store.atomic import write_text
 
 #: features and hidden width of an expert; no width: a linear one

@@ -7,7 +7,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from benchmarks.rows import Row
-from moe_lab.reports.style import ACCENT, INK, MUTED, RC, WARM
+from moe_lab.reports.kit.style import ACCENT, INK, MUTED, RC, WARM
 
 
 def draw(title: str, rows: Sequence[Row], path: Path) -> None:

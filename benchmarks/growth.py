@@ -18,7 +18,7 @@ from matplotlib.ticker import StrMethodFormatter
 from benchmarks.__main__ import RESULTS
 from benchmarks.problems import PAPER_MNIST, images, training
 from benchmarks.timing import interleaved
-from moe_lab.reports.style import OKABE_ITO, RC
+from moe_lab.reports.kit.style import OKABE_ITO, RC
 from moe_lab.store.atomic import write_csv
 
 MLP = ("dataset=mnist", "experts=mlp", "experts.hidden=256", "gate/score=linear")

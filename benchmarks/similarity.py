@@ -13,8 +13,8 @@ from benchmarks.problems import PAPER_MNIST, REFERENCE_SIMILARITY, images, train
 from benchmarks.rows import Row
 from benchmarks.timing import interleaved
 from moe_lab.data.dataset import Data
-from moe_lab.noise import Noise
-from moe_lab.parts import Step
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Step
 from moe_lab.training.loop import Loop
 
 EXPERTS, BATCH, BATCHES = 10, 512, 4

@@ -14,10 +14,11 @@ from torch.nn import functional
 from benchmarks.rows import Row
 from benchmarks.timing import interleaved
 from moe_lab.config.compose import compose
-from moe_lab.machine import settle
-from moe_lab.mixture import Learner, build_learner
-from moe_lab.noise import Noise, generator
-from moe_lab.parts import Step
+from moe_lab.experiment.building import build_learner
+from moe_lab.experiment.machine import settle
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.parts.roles import Step
+from moe_lab.training.learner import Learner
 
 SAMPLES, FEATURES, CLASSES = 512, 784, 10
 SHAPES = [(experts, hidden, k) for experts in (8, 16, 64, 256) for hidden in (64, 256) for k in (1, 2)]

@@ -1,4 +1,4 @@
-"""python -m benchmarks.stack_table: measure stacks against runs one by one, and write moe_lab/stack.csv.
+"""python -m benchmarks.stack_table: measure stacks against runs one by one, and write moe_lab/sweeps/stack.csv.
 
 That table decides which jobs of a sweep `launcher=stacked` trains as one program, so it is measured on purpose, not by
 ``make bench``.
@@ -11,7 +11,7 @@ from itertools import product
 from benchmarks.__main__ import machine
 from benchmarks.problems import images, training
 from benchmarks.timing import interleaved
-from moe_lab.layers import count_parameters
+from moe_lab.layers.stacking import count_parameters
 from moe_lab.store.atomic import write_text
 from moe_lab.sweeps.stacks import TABLE
 

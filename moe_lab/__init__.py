@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from moe_lab.loading import LoadedRun
+    from moe_lab.experiment.loading import LoadedRun
 
 __version__ = "0.1.0"
 
@@ -16,6 +16,6 @@ __version__ = "0.1.0"
 def load(path: str | Path, plugins: Sequence[str | Path] = ()) -> "LoadedRun":
     """The run folder at ``path`` as a ``LoadedRun``; ``plugins`` are the files of the parts of your own
     that its model is made of. Raises RunError where it is no run folder, ConfigError for a file that is no plug-in."""
-    from moe_lab.loading import LoadedRun
+    from moe_lab.experiment.loading import LoadedRun
 
     return LoadedRun(path, plugins)

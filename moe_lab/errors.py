@@ -1,5 +1,12 @@
 """Errors that a user can mend: one clear line, which the command line prints before it exits with code 2."""
 
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
 
 class UserError(Exception):
     """A command, config, file or folder that is wrong. The text says what is wrong and what to do, in one line."""
@@ -15,3 +22,101 @@ class DataError(UserError):
 
 class RunError(UserError):
     """A path that is not the run folder it should be."""
+
+
+#: what other tools call a key -> what its last part is called here
+_ELSEWHERE = {"learning_rate": "lr", "num_experts": "count", "n_experts": "count", "e": "count"}
+
+
+_READS_OTHERWISE = re.compile(r"[-+]?\.?\d[-+.\de]*|true|false|null", re.IGNORECASE)
+
+
+def near(name: str, names: Iterable[str]) -> str | None:
+    """The one of ``names`` that ``name`` was probably meant to be: by spelling, whatever the case of its letters, or by
+    the last part of a dotted key."""
+    names = sorted(set(names))
+    for candidate in names:
+        if candidate.casefold() == name.casefold() and candidate != name:
+            return candidate
+    tails = {candidate.rpartition(".")[2]: candidate for candidate in reversed(names)}
+    tail = name.rpartition(".")[2]
+    tail = _ELSEWHERE.get(tail, tail) if tail not in tails else tail
+    if tail in tails and tail != name:
+        siblings = [candidate for candidate in names if candidate.rpartition(".")[2] == tail]
+        return get_close_matches(name, siblings, n=1, cutoff=0)[0]
+    for close in get_close_matches(name, names, n=10):
+        if name.startswith(f"{close}.") or get_close_matches(tail, [close.rpartition(".")[2]]):
+            return close
+    close_tails = get_close_matches(tail, tails, n=1) if tail == name else []
+    return tails[close_tails[0]] if close_tails else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """`` Did you mean X?`` or nothing; to be appended to a sentence."""
+    found = near(name, names)
+    return f" Did you mean {found}?" if found else ""
+
+
+def there_are(names: Iterable[str]) -> str:
+    """`` There are: a, b``; to be appended to a sentence."""
+    return f" There are: {', '.join(sorted(names)) or 'none'}"
+
+
+def shown(value: Any) -> str:
+    """A value as it is written in a word, on one line and cut to 60 characters; text that reads as a number quoted."""
+    bare = isinstance(value, str) and not _READS_OTHERWISE.fullmatch(value)
+    return cut(value if bare else json.dumps(value, default=str))
+
+
+def cut(text: str, length: int = 60) -> str:
+    """A text on one line, of at most so many characters."""
+    text = one_line(text)
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, and printable: what would move a terminal's cursor is shown as its escape."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey or hide, but for line breaks, as its escape (``\\x1b``)."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(one if _is_seen(one) else _escaped(one) for one in text)
+
+
+def _is_seen(character: str) -> bool:
+    """Printed, a line break, or a blank, of whatever width."""
+    return character.isprintable() or character == "\n" or unicodedata.category(character) == "Zs"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def joined(where: str, key: str) -> str:
+    """A dotted key below ``where``, which is empty at the root."""
+    return f"{where}.{key}" if where else key
+
+
+T = TypeVar("T")
+
+
+def given(value: T | None, what: str) -> T:
+    """What not every routing or output has, of a part that has declared that it needs it (moe_lab/parts/checks.py refuses
+    configs without). Raises TypeError where it is not there all the same, in parts that were put together by hand."""
+    if value is None:
+        raise TypeError(f"{what} is read here, and is not there")
+    return value
+
+
+def expect(kind: type[T], value: object) -> T:
+    """As ``given``, where the one kind is needed, of classes say, and another would do elsewhere."""
+    if not isinstance(value, kind):
+        raise TypeError(f"a {kind.__name__} is read here, and this is a {type(value).__name__}")
+    return value
+
+
+class Diverged(Exception):
+    """The loss is NaN or infinite. The text says when."""

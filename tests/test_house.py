@@ -107,10 +107,10 @@ def test_the_engine_imports_without_the_runners_packages():
     code = (
         "import sys\n"
         f"for name in {blocked}: sys.modules[name] = None\n"
-        "import moe_lab.training.loop, moe_lab.training.evaluate, moe_lab.training.checkpoint\n"
-        "import moe_lab.gates.composed, moe_lab.gates.score.attentive, moe_lab.experts.mlp\n"
-        "import moe_lab.regularizers.lasso, moe_lab.controllers.temperature\n"
-        "import moe_lab.regularizers.sample_similarity, moe_lab.objectives.mixture\n"
+        "import moe_lab.training.loop, moe_lab.evaluation.evaluate, moe_lab.store.checkpoint\n"
+        "import moe_lab.parts.gates.composed, moe_lab.parts.gates.score.attentive, moe_lab.parts.experts.mlp\n"
+        "import moe_lab.parts.regularizers.lasso, moe_lab.parts.controllers.temperature\n"
+        "import moe_lab.parts.regularizers.sample_similarity, moe_lab.parts.objectives.mixture\n"
         "import moe_lab.metrics, moe_lab.statistics\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

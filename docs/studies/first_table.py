@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import moe_lab
-from moe_lab.loading import LoadedRun
+from moe_lab.experiment.loading import LoadedRun
 
 COLUMNS = {
     "train error": lambda run: run.history[-1]["train_error_rate"],

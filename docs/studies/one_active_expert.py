@@ -13,7 +13,9 @@ from statistics import mean, stdev
 import numpy as np
 
 import moe_lab
-from moe_lab import experiment, job
+from moe_lab.experiment import job
+from moe_lab.experiment import run as experiment
+from moe_lab.experiment.inputs import load_data
 
 ARMS = {
     "(one expert, no gate)": "baseline=single",
@@ -48,7 +50,7 @@ def train(folder: Path, arm: str, words: str, seeds: int, data: str) -> list[Pat
     jobs = [job.prepare([f"dataset={data}", *words.split(), f"seed={seed}"]) for seed in range(seeds)]
     for one in folders:
         one.mkdir(parents=True)
-    experiment.run_stack(jobs, folders, job.load_data(jobs[0].config), home=home)
+    experiment.run_stack(jobs, folders, load_data(jobs[0].config), home=home)
     return folders
 
 

@@ -25,7 +25,7 @@ def config(
 ) -> None:
     """Show the whole config of a run, what differs from the defaults first, after every check that `train` makes."""
     from moe_lab.errors import ConfigError
-    from moe_lab.job import prepare
+    from moe_lab.experiment.job import prepare
 
     if form not in ("yaml", "json"):
         raise ConfigError(f"-f {form}: a config is printed as yaml or json")

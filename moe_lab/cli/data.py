@@ -59,7 +59,7 @@ def _dataset(name: str, words: list[str] | None, config_dir: Path | None) -> "Da
     from moe_lab.config.compose import compose
     from moe_lab.config.sources import open_sources
     from moe_lab.errors import ConfigError
-    from moe_lab.job import Experiment
+    from moe_lab.experiment.options import Experiment
 
     open_sources(config_dir).check_option("dataset", name)
     if again := [word for word in words or [] if re.match(r"[+~]*dataset[=@]", word)]:

@@ -42,9 +42,8 @@ def list_parts(
             show(_metrics(), columns, form, empty="")
         return
     from moe_lab.config.catalog import catalog
-    from moe_lab.config.messages import did_you_mean, there_are
     from moe_lab.config.sources import open_sources
-    from moe_lab.errors import ConfigError
+    from moe_lab.errors import ConfigError, did_you_mean, there_are
 
     if group is not None and group not in open_sources(config_dir).groups:
         names = ["metric", *open_sources(config_dir).groups]

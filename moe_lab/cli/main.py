@@ -10,8 +10,7 @@ import typer
 from moe_lab import __version__
 from moe_lab.cli import config, data, listing, report, runs, study, sweep, train
 from moe_lab.cli.terminal import echo
-from moe_lab.config.messages import one_line
-from moe_lab.errors import UserError
+from moe_lab.errors import UserError, one_line
 
 #: what Typer raises for a misspelt command or option; it is public by its subclasses only, of which this is one
 ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])

@@ -50,9 +50,9 @@ def runs(
     form: FormatOption = Format.table,
 ) -> None:
     """List runs, those of sweeps too: status, choices that differ from the defaults, headline metrics."""
+    from moe_lab.cli.select import chosen, ordered
     from moe_lab.cli.tables import show
     from moe_lab.store.run import find_runs
-    from moe_lab.store.select import chosen, ordered
 
     path, filters = _split(words or [])
     rows = chosen([_row(run, path) for run in find_runs(path)], filters)

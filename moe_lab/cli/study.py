@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from moe_lab.store.run import Run
     from moe_lab.sweeps.folder import SweepFolder
     from moe_lab.sweeps.launcher import Launcher
-    from moe_lab.sweeps.study import Settings, Study, Trial
-    from moe_lab.sweeps.study_table import Line
+    from moe_lab.sweeps.studies.study import Settings, Study, Trial
+    from moe_lab.sweeps.studies.table import Line
 
 EXAMPLES = """
 Examples:
@@ -56,7 +56,7 @@ def study(
     from moe_lab.sweeps.folder import JOBS, SweepFolder
     from moe_lab.sweeps.settings import settings as sweep_settings
     from moe_lab.sweeps.settings import split
-    from moe_lab.sweeps.study import (
+    from moe_lab.sweeps.studies.study import (
         Parts,
         open_study,
         published_settings,
@@ -67,7 +67,7 @@ def study(
         tuning,
         with_teachers,
     )
-    from moe_lab.sweeps.study_table import COLUMNS, remarks, shown
+    from moe_lab.sweeps.studies.table import COLUMNS, remarks, shown
 
     if folder_name is not None:
         check_spelling(folder_name)
@@ -145,11 +145,11 @@ def _by_setting(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _train(trials: "Sequence[Trial]", asked: "Study", folder: Path, launcher: "Launcher", quiet: bool) -> bool:
     """Do what is not done yet; whether all ended. Leaves with 130 or 143 where it is asked to stop."""
+    from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.sweep_progress import sweep_watch
-    from moe_lab.signals import stop_asked
     from moe_lab.store.folders import claim_again
     from moe_lab.sweeps.run import run_sweep
-    from moe_lab.sweeps.study import plan_of
+    from moe_lab.sweeps.studies.study import plan_of
 
     claim_again(folder)
     with stop_asked() as stop:
@@ -177,8 +177,8 @@ def _write(
     import shlex
 
     from moe_lab.store.atomic import write_csv, write_json, write_text, write_with
-    from moe_lab.sweeps.study_figure import study_figure
-    from moe_lab.sweeps.study_table import Measured, as_markdown, effects, levels
+    from moe_lab.sweeps.studies.figure import study_figure
+    from moe_lab.sweeps.studies.table import Measured, as_markdown, effects, levels
 
     measured = Measured(trials, _runs(folder, trials))
     lines, differences = levels(asked, measured), effects(asked, measured)

@@ -5,8 +5,8 @@ from pathlib import Path
 from moe_lab.cli.tables import show
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
+from moe_lab.experiment.writer import HEADLINE
 from moe_lab.metrics import METRICS, RunArrays
-from moe_lab.run_writer import HEADLINE
 from moe_lab.store.run import Run
 
 

@@ -51,8 +51,8 @@ def sweep(
     plugin: Plugins = None,
 ) -> None:
     """Train every combination of words that hold several values, side by side, and compare the runs."""
+    from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.sweep_progress import sweep_watch
-    from moe_lab.signals import stop_asked
     from moe_lab.store.folders import check_spelling
     from moe_lab.sweeps.folder import SweepFolder
     from moe_lab.sweeps.run import run_plans

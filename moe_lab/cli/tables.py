@@ -8,7 +8,7 @@ from typing import Any
 
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
-from moe_lab.config.messages import one_line
+from moe_lab.errors import one_line
 
 Row = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from moe_lab.config.messages import printable
+from moe_lab.errors import printable
 
 
 def echo(text: object, *, err: bool = False, nl: bool = True) -> None:

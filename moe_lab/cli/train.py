@@ -46,15 +46,18 @@ def train(
     plugin: Plugins = None,
 ) -> None:
     """Train one mixture, evaluate it once on the test split, and write a report."""
-    from moe_lab import experiment, job
     from moe_lab.cli.progress import progress
+    from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.summary import print_summary
-    from moe_lab.run_writer import RunWriter
-    from moe_lab.signals import stop_asked
+    from moe_lab.errors import Diverged
+    from moe_lab.experiment import job
+    from moe_lab.experiment import run as experiment
+    from moe_lab.experiment.inputs import load_data
+    from moe_lab.experiment.writer import RunWriter
     from moe_lab.store.claim import CLAIM, claimed
     from moe_lab.store.folders import check_name, claim
     from moe_lab.store.run import Run
-    from moe_lab.training.watch import Diverged, Stopped
+    from moe_lab.training.watch import Stopped
 
     if resume is not None and (words or name or from_):
         raise ConfigError("--resume goes on with the run's own config: leave words, --name and --from away")
@@ -67,7 +70,7 @@ def train(
         made = job.prepare_from(Run(from_), words or [], config_dir, plugins)
     else:
         made = job.prepare(words or [], config_dir, plugins)
-    data = job.load_data(made.config)
+    data = load_data(made.config)
     folder = resume if resume is not None else claim(runs, name)
     with claimed(folder / CLAIM), stop_asked() as stop:
         if resume is not None:

@@ -4,11 +4,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from moe_lab.config.messages import one_line
 from moe_lab.config.plugins import loaded_plugins
 from moe_lab.config.signatures import typed
 from moe_lab.config.targets import find_class
-from moe_lab.errors import ConfigError, UserError
+from moe_lab.errors import ConfigError, UserError, one_line
 
 
 def build(node: dict[str, Any], *positional: Any) -> Any:

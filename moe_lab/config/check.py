@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from moe_lab.config.messages import joined, shown
 from moe_lab.config.signatures import hints, nested, typed
 from moe_lab.config.targets import find_class
-from moe_lab.errors import ConfigError
+from moe_lab.errors import ConfigError, joined, shown
 
 #: no config comes near; a file made to exhaust memory does
 _MOST_VALUES = 10_000

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from moe_lab.config.explain import Choices, Config, explain, leaves
-from moe_lab.config.messages import cut
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.config.words import EXAMPLE, LONGEST, Kind, Word, unreadable, vet
-from moe_lab.errors import ConfigError
+from moe_lab.errors import ConfigError, cut
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader

@@ -9,9 +9,8 @@ from typing import Any
 
 from moe_lab.config.compose import compose_leniently
 from moe_lab.config.explain import Config, leaves
-from moe_lab.config.messages import joined
 from moe_lab.config.sources import Sources, open_sources
-from moe_lab.errors import ConfigError
+from moe_lab.errors import ConfigError, joined
 
 #: values that do not decide a run's result
 UNDECIDING = (

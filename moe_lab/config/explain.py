@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from moe_lab.config.messages import cut, did_you_mean, joined
 from moe_lab.config.sources import Sources
 from moe_lab.config.words import Word
+from moe_lab.errors import cut, did_you_mean, joined
 
 Config = dict[str, Any]
 Choices = dict[str, str | list[str]]

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from moe_lab.config.explain import leaves
-from moe_lab.config.messages import joined
 from moe_lab.config.sources import Sources, open_sources
+from moe_lab.errors import joined
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 #: the class whose options are the top keys of a config
-_ROOT = "moe_lab.job.Experiment"
+_ROOT = "moe_lab.experiment.options.Experiment"
 #: what needs no quotes, neither in Hydra's grammar nor in a shell
 _PLAIN = re.compile(r"[\w./+-]+")
 

@@ -6,8 +6,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from moe_lab.config.messages import one_line
-from moe_lab.errors import ConfigError
+from moe_lab.errors import ConfigError, one_line
 
 #: every name that was ever imported as a plug-in, in order
 _IMPORTED: dict[str, None] = {}

@@ -8,9 +8,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from moe_lab.config.messages import joined, near, one_line, shown, there_are
-from moe_lab.errors import ConfigError
-from moe_lab.ranges import Range
+from moe_lab.config.ranges import Range
+from moe_lab.errors import ConfigError, joined, near, one_line, shown, there_are
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError

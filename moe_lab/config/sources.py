@@ -6,9 +6,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from moe_lab.config.messages import cut, did_you_mean, there_are
-from moe_lab.errors import ConfigError
-from moe_lab.untrusted import Unusable, read_text, read_yaml
+from moe_lab.errors import ConfigError, cut, did_you_mean, there_are
+from moe_lab.store.untrusted import Unusable, read_text, read_yaml
 
 #: holds the package data, a link to conf/ at the top of the repository
 BUILT_IN = Path(__file__).resolve().parents[1] / "conf"

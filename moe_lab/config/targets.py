@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
-from moe_lab.config.messages import did_you_mean, joined, shown
-from moe_lab.errors import ConfigError
+from moe_lab.errors import ConfigError, did_you_mean, joined, shown
 
 #: packages whose classes a config may name
 PACKAGES = (
-    "moe_lab.gates",
-    "moe_lab.experts",
-    "moe_lab.baselines",
-    "moe_lab.networks",
-    "moe_lab.objectives",
-    "moe_lab.regularizers",
-    "moe_lab.controllers",
+    "moe_lab.parts.gates",
+    "moe_lab.parts.experts",
+    "moe_lab.parts.baselines",
+    "moe_lab.parts.networks",
+    "moe_lab.parts.objectives",
+    "moe_lab.parts.regularizers",
+    "moe_lab.parts.controllers",
     "moe_lab.data",
     "moe_lab.training",
     "moe_lab.loggers",

@@ -7,10 +7,9 @@ from typing import Any
 
 from moe_lab.config.compose import compose_leniently, parse
 from moe_lab.config.explain import Choices, Config
-from moe_lab.config.messages import did_you_mean, joined
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.config.words import Word, vet
-from moe_lab.errors import ConfigError
+from moe_lab.errors import ConfigError, did_you_mean, joined
 
 
 def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -> tuple[Config, Choices]:

@@ -5,9 +5,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from moe_lab.config.messages import cut, did_you_mean, shown, there_are
 from moe_lab.config.sources import OF_A_SWEEP, OF_NO_RUN, Sources
-from moe_lab.errors import ConfigError
+from moe_lab.errors import ConfigError, cut, did_you_mean, shown, there_are
 
 Kind = Literal["set", "add", "delete"]
 EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"

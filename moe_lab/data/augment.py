@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from moe_lab.noise import Noise
+from moe_lab.layers.noise import Noise
 
 
 def flip_and_crop(x_BD: Tensor, shape: tuple[int, int, int], noise: Noise, padding: int = 4) -> Tensor:

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
+from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.archive import ArchiveSource
 from moe_lab.data.augment import flip_and_crop
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
 from moe_lab.data.strokes import image_columns
-from moe_lab.noise import Noise
-from moe_lab.ranges import Seed, Share
+from moe_lab.layers.noise import Noise
 
 
 class CifarImages(Dataset):

@@ -1,7 +1,7 @@
 """What a data set is to the rest of moe-lab. Legend: N samples, D input features, C classes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.split import stratified
-from moe_lab.noise import Noise
-from moe_lab.ranges import Seed, Share
+from moe_lab.layers.noise import Noise
+from moe_lab.mixture.mixture import Mixture
 
 
 @dataclass(frozen=True)
@@ -120,3 +121,14 @@ class Dataset(ABC):
         """Rows of the training and of the validation split, given the labels of the training part, or what else of
         whole numbers is to be shared out evenly."""
         return stratified(y_N, self.validation_share, self.split_seed, "validation")
+
+
+#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
+EVALUATION_BATCH = 1024
+
+
+def batches(split: Split, mixture: Mixture, training_batch: int) -> Iterable[tuple[Tensor, Tensor]]:
+    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
+    batch-mates."""
+    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
+    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)

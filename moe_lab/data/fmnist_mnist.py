@@ -3,20 +3,12 @@
 import numpy as np
 import torch
 
+from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.dataset import Data, Dataset, Split
 from moe_lab.data.first import even_counts, first_rows
 from moe_lab.data.images import image_split
-from moe_lab.data.mnist import (
-    TEST_IMAGES,
-    TEST_LABELS,
-    TRAIN_IMAGES,
-    TRAIN_LABELS,
-    FashionMnist,
-    IdxImages,
-    Mnist,
-)
+from moe_lab.data.mnist import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, FashionMnist, IdxImages, Mnist
 from moe_lab.data.strokes import image_columns
-from moe_lab.ranges import Seed, Share
 
 TRAIN_SAMPLES, TEST_SAMPLES = 10_000, 2_000
 #: classes of each source: its labels in the order of the set's own

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import numpy as np
 
+from moe_lab.config.ranges import Range, Seed, Share
 from moe_lab.data.first import first_rows
 from moe_lab.data.mnist import Mnist
-from moe_lab.ranges import Range, Seed, Share
 
 Ratio = Annotated[float, Range(ge=1)]
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
 from moe_lab.data.source import IdxSource
 from moe_lab.data.strokes import image_columns
-from moe_lab.ranges import Seed, Share
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"

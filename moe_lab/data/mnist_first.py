@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from moe_lab.config.ranges import Count, Seed, Share
 from moe_lab.data.mnist import Mnist
-from moe_lab.ranges import Count, Seed, Share
 
 
 class FirstMnist(Mnist):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.dataset import Data, Dataset, Split, Target
 from moe_lab.data.npz_attributes import read_attributes
 from moe_lab.data.npz_file import NpzFile
@@ -12,7 +13,6 @@ from moe_lab.data.npz_layout import read_layout
 from moe_lab.data.split import stratified
 from moe_lab.data.standardize import standardize_by, standardize_target_by
 from moe_lab.data.strokes import image_columns
-from moe_lab.ranges import Seed, Share
 
 LARGEST = float(np.finfo(np.float32).max)
 

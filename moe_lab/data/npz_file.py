@@ -8,9 +8,8 @@ from typing import IO
 
 import numpy as np
 
-from moe_lab.config.messages import cut
-from moe_lab.errors import DataError
-from moe_lab.untrusted import Unusable, array_header, open_zip
+from moe_lab.errors import DataError, cut
+from moe_lab.store.untrusted import Unusable, array_header, open_zip
 
 SAVE = "write it with `numpy.savez(FILE, x_train=..., y_train=...)`"
 

@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar
 import numpy as np
 import torch
 
+from moe_lab.config.ranges import Range, Seed, Share
 from moe_lab.data.dataset import Data, Dataset, Split
 from moe_lab.data.generators import bit_generator
 from moe_lab.data.split import stratified
 from moe_lab.errors import ConfigError
-from moe_lab.ranges import Range, Seed, Share
 
 TEST_SHARE = 0.2
 #: so that a fifth of each group is a point at least

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
+from moe_lab.config.ranges import NonNegative, Range, Seed, Share
 from moe_lab.data.dataset import Data
 from moe_lab.data.standardize import regression_data
 from moe_lab.data.toy import Drawn, Samples
-from moe_lab.ranges import NonNegative, Range, Seed, Share
 
 TWO_PI = 2 * np.pi
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import numpy as np
 
+from moe_lab.config.ranges import NonNegative, Positive, Range, Seed, Share
 from moe_lab.data.toy import Points, Samples, Toy, numbered
 from moe_lab.errors import ConfigError
-from moe_lab.ranges import NonNegative, Positive, Range, Seed, Share
 
 CANDIDATES = 1000
 SPREAD = 0.06

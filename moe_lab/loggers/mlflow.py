@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from moe_lab.config.explain import leaves
-from moe_lab.extras import extra
-from moe_lab.logger import Logger
+from moe_lab.config.extras import extra
+from moe_lab.loggers.base import Logger
 from moe_lab.loggers.folder import attachments, history, scalars
 from moe_lab.store.atomic import write_json
 from moe_lab.store.run import Run

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from moe_lab.extras import extra
-from moe_lab.logger import Logger
+from moe_lab.config.extras import extra
+from moe_lab.loggers.base import Logger
 from moe_lab.loggers.folder import attachments, history, scalars
 from moe_lab.store.folders import refuse_link
 from moe_lab.store.run import Run

@@ -7,12 +7,12 @@ perfectly), and there is no value.
 
 import numpy as np
 
-from moe_lab import partitions
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.balance import COLLAPSE_SHARE, top_expert_share
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
 from moe_lab.metrics.information import require_several_classes
 from moe_lab.metrics.registry import Undefined, metric, require_choice
+from moe_lab.statistics import partitions
 
 
 @metric(unit="fraction", low="0", high="1", better="higher", source="Manning, Raghavan and Schuetze 2008, sec. 16.3")

@@ -7,11 +7,7 @@ that is 0.16 bit. All of it is of counts of the arg-max expert, over routed samp
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
-from moe_lab.metrics.formulas import (
-    miller_madow_bits,
-    mutual_information_bits,
-    mutual_information_miller_madow_bits,
-)
+from moe_lab.metrics.formulas import miller_madow_bits, mutual_information_bits, mutual_information_miller_madow_bits
 from moe_lab.metrics.information import require_several_classes
 from moe_lab.metrics.null import null_bits
 from moe_lab.metrics.registry import Undefined, metric, require_choice

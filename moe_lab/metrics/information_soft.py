@@ -5,12 +5,7 @@ correction for bias here. H(E) of the same weights is ``usage_entropy_bits``.
 """
 
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
-from moe_lab.metrics.formulas import (
-    conditional_entropy_bits,
-    entropy_bits,
-    mutual_information_bits,
-    weighted_table,
-)
+from moe_lab.metrics.formulas import conditional_entropy_bits, entropy_bits, mutual_information_bits, weighted_table
 from moe_lab.metrics.information import require_several_classes
 from moe_lab.metrics.registry import Undefined, metric, require_choice
 

@@ -1,5 +1,5 @@
 """The run's routing beside others of the same test samples: an untrained gate, k-means, what could be learned, and
-where it is known the right one. What they are: moe_lab/training/looks/references.py."""
+where it is known the right one. What they are: moe_lab/evaluation/references.py."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ import numpy as np
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
-from moe_lab.partitions import adjusted_rand_index, table_of
+from moe_lab.statistics.partitions import adjusted_rand_index, table_of
 
 PREFIX = "reference_"
 WITHOUT_VALIDATION = "there is no validation split to which a gate could be fitted"

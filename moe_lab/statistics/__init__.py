@@ -1,7 +1,7 @@
 """Statistics over seeds: pure functions of numbers and label arrays, on NumPy and SciPy.
 
 What an interval here is over: training again, with another seed, on one fixed test set. The draw of the test samples is
-another matter (moe_lab/reports/headline.py has its standard error).
+another matter (moe_lab/reports/kit/headline.py has its standard error).
 """
 
 from moe_lab.statistics.agreement import Agreement, agreement, crossed_seeds, mean_over_pairs

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_lab.partitions import adjusted_rand_index, table_of
 from moe_lab.statistics.intervals import CONFIDENCE, Summary
 from moe_lab.statistics.matching import Margins, adjusted_information, matched_share
+from moe_lab.statistics.partitions import adjusted_rand_index, table_of
 
 COLLAPSE_SHARE = 0.95
 #: tables drawn for the null of the matched agreement, of a pair

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_lab.partitions import table_of
+from moe_lab.statistics.partitions import table_of
 
 
 def match_experts(table_EF: np.ndarray) -> np.ndarray:

@@ -6,8 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
-from moe_lab.config.messages import cut
-from moe_lab.errors import RunError
+from moe_lab.errors import RunError, cut
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from moe_lab.config.messages import one_line, shown
-from moe_lab.errors import RunError
+from moe_lab.errors import RunError, one_line, shown
 from moe_lab.store.atomic import checksum
 from moe_lab.store.status import is_lost, wrong_key
-from moe_lab.untrusted import Unusable, inside, read_arrays, read_json, read_text, read_yaml
+from moe_lab.store.untrusted import Unusable, inside, read_arrays, read_json, read_text, read_yaml
 
 #: what to do about a damaged file of a run
 MEND = "take it from a copy, or train this run again"

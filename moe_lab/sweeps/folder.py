@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from moe_lab.errors import ConfigError, RunError
-from moe_lab.job import checked_job
-from moe_lab.run_writer import RunWriter
+from moe_lab.experiment.job import checked_job
+from moe_lab.experiment.writer import RunWriter
+from moe_lab.store import checkpoint
 from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
 from moe_lab.store.folders import make_inside, refuse_link
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
+from moe_lab.store.untrusted import Unusable, inside, read_json, read_text
 from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
-from moe_lab.training import checkpoint
-from moe_lab.untrusted import Unusable, inside, read_json, read_text
 
 PLAN, JOBS, LOCK, STACKS, SUMMARY = "plan.json", "jobs", "lock", "stacks", "summary.csv"
 MEMBERS = "stack.json"

@@ -12,7 +12,7 @@ from moe_lab.config.compose import MOST_VALUES
 from moe_lab.config.many import Composer
 from moe_lab.config.words import Word
 from moe_lab.errors import ConfigError
-from moe_lab.job import Job, composed_job
+from moe_lab.experiment.job import Job, composed_job
 
 #: what a job's folder may be called
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,110}")

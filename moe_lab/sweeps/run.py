@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from moe_lab.config.plugins import loaded_plugins
-from moe_lab.experiment import never
+from moe_lab.experiment.run import never
 from moe_lab.store.atomic import clear_leftovers, write_csv
 from moe_lab.store.claim import claimed
 from moe_lab.sweeps.folder import LOCK, SUMMARY, Outcome, SweepFolder

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from moe_lab.config.build import build
-from moe_lab.job import seeds_of
-from moe_lab.layers import count_parameters
-from moe_lab.mixture import build_learner
-from moe_lab.parts import Config
+from moe_lab.experiment.building import build_learner
+from moe_lab.experiment.inputs import seeds_of
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.parts.roles import Config
 from moe_lab.sweeps.plan import Planned
 from moe_lab.training.members import Member
 from moe_lab.training.stack import OWN, Apart, together
@@ -151,7 +151,7 @@ def _slices(jobs: list[Planned], size: int) -> list[list[Planned]]:
 
 @cache
 def _table() -> list[dict[str, Any]]:
-    lines = (files("moe_lab") / TABLE).read_text().splitlines()
+    lines = (files("moe_lab.sweeps") / TABLE).read_text().splitlines()
     return [
         {
             "device": row["device"],

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from moe_lab import experiment
 from moe_lab.config.plugins import load_plugin
 from moe_lab.data.dataset import Data
-from moe_lab.errors import UserError
-from moe_lab.job import load_data
-from moe_lab.run_writer import RunWriter
+from moe_lab.errors import Diverged, UserError
+from moe_lab.experiment import run as experiment
+from moe_lab.experiment.inputs import load_data
+from moe_lab.experiment.writer import RunWriter
 from moe_lab.store.claim import CLAIM, Held, claimed
 from moe_lab.sweeps.folder import STACKS, SweepFolder
 from moe_lab.sweeps.plan import Planned
-from moe_lab.training.watch import Diverged, StopAsked, Stopped
+from moe_lab.training.watch import StopAsked, Stopped
 
 #: how long to wait for the last owner of a job, who may be on its way out
 PATIENCE_SECONDS = 10.0

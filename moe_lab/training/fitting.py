@@ -1,15 +1,9 @@
 """Gates and experts that are fitted to a split, beside the gradient or without one."""
 
-from collections.abc import Iterable
-
 import torch
-from torch import Tensor
 
-from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Mixture
-
-#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
-EVALUATION_BATCH = 1024
+from moe_lab.data.dataset import Data, batches
+from moe_lab.mixture.mixture import Mixture
 
 
 @torch.no_grad()
@@ -33,10 +27,3 @@ def fit_gate(mixture: Mixture, data: Data, training_batch: int) -> None:
         for x_BD, y_B in batches(split, mixture, training_batch)
     ]
     mixture.gate.fit(split.x_ND, torch.cat(right, -2))
-
-
-def batches(split: Split, mixture: Mixture, training_batch: int) -> Iterable[tuple[Tensor, Tensor]]:
-    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
-    batch-mates."""
-    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
-    return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)

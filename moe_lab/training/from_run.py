@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers import count_parameters
-from moe_lab.mixture import Learner
-from moe_lab.networks.frozen import read_run
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.store.learned import read_run
+from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe, hold

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from moe_lab.gates.composed import ComposedGate
-from moe_lab.mixture import Mixture
-from moe_lab.parts import Gate
-from moe_lab.routing import expect, given
+from moe_lab.errors import expect, given
+from moe_lab.mixture.mixture import Mixture
+from moe_lab.parts.gates.composed import ComposedGate
+from moe_lab.parts.roles import Gate
 
 
 def columns(gate: Gate) -> tuple[Tensor, ...] | None:

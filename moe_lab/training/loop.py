@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner
-from moe_lab.noise import Noise, derived_seed, generator
-from moe_lab.parts import Step
-from moe_lab.precision import products_in
-from moe_lab.training.fitting import batches, fit
-from moe_lab.training.members import Member, Record, Seeds
+from moe_lab.data.dataset import Data, Split, batches
+from moe_lab.layers.noise import Noise, derived_seed, generator
+from moe_lab.layers.precision import products_in
+from moe_lab.parts.roles import Step
+from moe_lab.training.fitting import fit
+from moe_lab.training.learner import Learner
+from moe_lab.training.members import Member, Record
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
 from moe_lab.training.recipe import Course, Recipe
@@ -249,11 +249,6 @@ class Loop:
 def _without_validation(row: dict[str, Any]) -> dict[str, None]:
     names = [name.removeprefix("train_") for name in row if name.startswith("train_")]
     return dict.fromkeys(f"validation_{name}" for name in names)
-
-
-def evaluation_noise(seeds: Seeds, device: torch.device, look: str = "evaluation") -> Noise:
-    """The numbers that a gate may draw in evaluation: the same ones every time, and others for each ``look``."""
-    return Noise([generator(seeds.noise, f"noise/{look}", device)])
 
 
 @torch.no_grad()

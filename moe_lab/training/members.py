@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from moe_lab.mixture import Learner
+from moe_lab.training.learner import Learner
 from moe_lab.training.options import Trainer
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from moe_lab.routing import given
+from moe_lab.errors import given
 from moe_lab.training.options import Trainer
 
 

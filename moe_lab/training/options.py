@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from moe_lab.precision import Precision
-from moe_lab.ranges import Count, NonNegative, NonNegativeInt, Positive, Share, Threads
+from moe_lab.config.ranges import Count, NonNegative, NonNegativeInt, Positive, Share, Threads
+from moe_lab.layers.precision import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Trainer:
                         and evaluation stay in float32; first convolutions that are done in one pass too.
     dispatch:           how training runs the experts: "dense", all on every sample; "sparse", those that the gate
                         selected, with the same values and gradients; "auto": what a table of measured shapes says is
-                        faster (moe_lab/dispatch.csv). Evaluation runs all.
+                        faster (moe_lab/mixture/dispatch.csv). Evaluation runs all.
     skip_untouched:     leave an expert that no sample of the batch selected as it is, with its state in the optimizer
                         (momentum, weight decay, count of steps); otherwise its gradient is zero and the update goes on.
     threads:            CPU threads of torch; results differ in the last bit between thread counts.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data
-from moe_lab.noise import Noise, derived_seed, generator
+from moe_lab.layers.noise import Noise, derived_seed, generator
 
 
 class Order:

@@ -1,4 +1,4 @@
-"""The role of recipes: how a run is led from its first step to its last. What docs/add-a-part.md and moe_lab/parts.py
+"""The role of recipes: how a run is led from its first step to its last. What docs/add-a-part.md and moe_lab/parts/roles.py
 say of parts holds for recipes as well."""
 
 from collections.abc import Callable, Sequence
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
-from moe_lab.convolution import BatchNorm2d
 from moe_lab.data.dataset import Data
-from moe_lab.mixture import Learner, Losses
-from moe_lab.noise import Noise
-from moe_lab.parts import Step
-from moe_lab.routing import Routing
+from moe_lab.layers.convolution import BatchNorm2d
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Step
+from moe_lab.routing.decision import Routing
+from moe_lab.training.learner import Learner, Losses
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 

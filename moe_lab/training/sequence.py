@@ -7,9 +7,8 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import as_trained
-from moe_lab.training.fitting import batches
+from moe_lab.data.dataset import Data, Split, batches
+from moe_lab.mixture.mixture import as_trained
 from moe_lab.training.recipe import Course
 from moe_lab.training.tally import normalized
 

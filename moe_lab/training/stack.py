@@ -9,8 +9,8 @@ from dataclasses import asdict
 
 from torch import Tensor
 
-from moe_lab.layers import stack
-from moe_lab.mixture import Learner
+from moe_lab.layers.stacking import stack
+from moe_lab.training.learner import Learner
 from moe_lab.training.members import Member
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from moe_lab.routing import GaussianMixtureOutput, MixtureOutput
+from moe_lab.routing.outputs import GaussianMixtureOutput, MixtureOutput
 
 LN2 = math.log(2)
 

@@ -23,10 +23,6 @@ class Stopped(Exception):
     """The run was asked to stop and has saved its state."""
 
 
-class Diverged(Exception):
-    """The loss is NaN or infinite. The text says when."""
-
-
 #: asked now and then: whether the run should save its state and end
 StopAsked = Callable[[], bool]
 #: asked after every step: whether to hand back control with the epoch unfinished

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from moe_lab.config.catalog import catalog
 from moe_lab.config.compose import expand, parse
-from moe_lab.config.messages import cut, one_line, printable
 from moe_lab.config.sources import open_sources
 from moe_lab.config.words import vet
-from moe_lab.errors import ConfigError, UserError
+from moe_lab.errors import ConfigError, UserError, cut, one_line, printable
+from moe_lab.store.untrusted import Unusable, read_json, read_yaml
 from moe_lab.sweeps.settings import settings as sweep_settings
 from moe_lab.sweeps.settings import split
-from moe_lab.untrusted import Unusable, read_json, read_yaml
 
 FAST = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KEYS = [
@@ -87,7 +86,7 @@ def test_a_word_of_a_launcher_is_used_or_refused(value, key):
 @settings(max_examples=12, deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=2))
 def test_words_give_a_config_or_one_line(words):
-    from moe_lab.job import prepare
+    from moe_lab.experiment.job import prepare
 
     try:
         job = prepare(words)

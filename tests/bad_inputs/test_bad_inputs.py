@@ -146,14 +146,16 @@ CASES = read_corpus()
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two batches."""
-    from moe_lab import experiment, job
+    from moe_lab.experiment import job
+    from moe_lab.experiment import run as experiment
+    from moe_lab.experiment.inputs import load_data
     from moe_lab.reports import write_run_report
     from moe_lab.store.run import Run
 
     folder = tmp_path_factory.mktemp("given") / "run"
     folder.mkdir()
     made = job.prepare(["trainer.epochs=1", "trainer.limit_batches=2"])
-    experiment.run(made, folder, job.load_data(made.config))
+    experiment.run(made, folder, load_data(made.config))
     write_run_report(Run(folder))
     # what a file holds is looked at even where no checksum tells that it was changed
     _set(folder / "status.json", {"checksums": {}})
@@ -186,7 +188,7 @@ def test_the_corpus_is_large_and_no_case_stands_twice():
 
 def test_python_raises_what_the_command_line_prints():
     from moe_lab.errors import ConfigError, RunError
-    from moe_lab.job import prepare
+    from moe_lab.experiment.job import prepare
     from moe_lab.store.run import Run
 
     for words in (["gate=sofmax"], ["k=two"], ["k=9"], ["gatee=x"], ["experts=gaussian"], ["trainer.lr=nan"]):

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from moe_lab.config.compose import compose
 from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner, build_learner
-from moe_lab.noise import Noise, generator
-from moe_lab.parts import Gate, Sizes, Step
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.experiment.building import build_learner
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.parts.roles import Gate, Sizes, Step
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import ExpertOutput, MixtureOutput
+from moe_lab.training.learner import Learner
 
 SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=5, hidden=6)
 SMALL = ["experts=mlp", "experts.count=5", "experts.hidden=6"]

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from moe_lab.config.compose import options
-from moe_lab.dispatch import why_dense
-from moe_lab.layers import stack
-from moe_lab.noise import Noise, generator
-from moe_lab.parts import Step
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.layers.stacking import stack
+from moe_lab.mixture.dispatch import why_dense
+from moe_lab.parts.roles import Step
 
 R, B, C, SHAPE = 3, 7, 4, (1, 8, 8)
 

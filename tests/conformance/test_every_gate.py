@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from moe_lab.checks import combine_rule
 from moe_lab.config.compose import options
-from moe_lab.dispatch import why_dense
-from moe_lab.noise import Noise, generator
-from moe_lab.parts import Step
-from moe_lab.routing import ExpertOutput
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.mixture.dispatch import why_dense
+from moe_lab.parts.checks import combine_rule
+from moe_lab.parts.roles import Step
+from moe_lab.routing.outputs import ExpertOutput
 
 #: what k may be with five experts, where it is not everything from 1 to 5
 USABLE = {

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from moe_lab.config.compose import options
-from moe_lab.parts import Step
+from moe_lab.parts.roles import Step
 
 #: words without which an option is refused
 NEEDS = {

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from moe_lab.config.compose import options
-from moe_lab.layers import count_parameters
+from moe_lab.layers.stacking import count_parameters
 from moe_lab.metrics import RunArrays, compute
 
 TESTS = Path(__file__).parents[1]

@@ -9,10 +9,10 @@ import warnings
 import pytest
 import torch
 
-from moe_lab.gates.select.capacity import GShard
-from moe_lab.parts import Sizes
-from moe_lab.regularizers.switch_balance import SwitchBalance
-from moe_lab.regularizers.z_loss import ZLoss
+from moe_lab.parts.gates.select.capacity import GShard
+from moe_lab.parts.regularizers.switch_balance import SwitchBalance
+from moe_lab.parts.regularizers.z_loss import ZLoss
+from moe_lab.parts.roles import Sizes
 
 with warnings.catch_warnings():
     # beartype names hints that Python will drop

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moe_lab.layers import stack
+from moe_lab.layers.stacking import stack
 
 PAIRS = [
     (["k=2"], ["k=3"]),

@@ -85,7 +85,7 @@ def test_samples_that_the_expert_had_alone_are_shared_out(decided, noise):
 def test_a_selection_bias_brings_no_expert_back(gate_of, draw, noise):
     """b = (0, 9, 0, 0, 0): expert 1 would be among the two largest even without a score."""
     gate = gate_of("sigmoid", 2).eval()
-    from moe_lab.gates.select.biased_top_k import BiasedTopK
+    from moe_lab.parts.gates.select.biased_top_k import BiasedTopK
 
     gate.select = BiasedTopK(gate.sizes)
     gate.select.selection_bias_1E[0, GONE] = 9

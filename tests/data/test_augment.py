@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from moe_lab.data.augment import flip_and_crop
-from moe_lab.noise import Noise, generator
+from moe_lab.layers.noise import Noise, generator
 
 
 class Given:

@@ -9,7 +9,7 @@ import torch
 from moe_lab.data.augment import flip_and_crop
 from moe_lab.data.cifar import Cifar10, Cifar100, CifarImages
 from moe_lab.data.vision import import_torchvision
-from moe_lab.noise import Noise, generator
+from moe_lab.layers.noise import Noise, generator
 
 
 @pytest.fixture

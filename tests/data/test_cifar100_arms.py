@@ -7,8 +7,8 @@ from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.launchers.serial import Serial
 from moe_lab.sweeps.run import run_sweep
-from moe_lab.sweeps.study import open_study, plan_of, published_settings, reported, taught, teachers
-from moe_lab.sweeps.study_table import Measured, levels
+from moe_lab.sweeps.studies.study import open_study, plan_of, published_settings, reported, taught, teachers
+from moe_lab.sweeps.studies.table import Measured, levels
 
 A_STEP = ["trainer.epochs=1", "trainer.limit_batches=1", "trainer.batch_size=8"]
 

@@ -66,7 +66,7 @@ def _check_files(folder: Path) -> None:
     assert not (folder / "expert_log_probs.npz").exists() and "log_probs" not in routing
     import torch
 
-    from moe_lab.noise import Noise, generator
+    from moe_lab.layers.noise import Noise, generator
 
     x_sd = torch.from_numpy((x - x.mean()) / x.std()).float().unsqueeze(-1)
     assert run.model()(x_sd, Noise([generator(0, "any")])).prediction_B.shape == label.shape

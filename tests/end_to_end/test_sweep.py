@@ -43,7 +43,7 @@ def test_a_sweep_from_its_words_to_its_report(cli):
 
 def test_a_job_that_fails_is_listed_at_the_end_and_the_others_go_on(cli):
     Path("wrong_part.py").write_text(
-        "from moe_lab.parts import Regularizer\n"
+        "from moe_lab.parts.roles import Regularizer\n"
         "class Wrong(Regularizer):\n"
         '    """Cannot be trained."""\n'
         "    def __init__(self, sizes, *, weight: float = 0.5):\n"

@@ -113,8 +113,8 @@ def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
     )
     Path("entropy_part.py").write_text(
         "import torch\n"
-        "from moe_lab.parts import Regularizer\n"
-        "from moe_lab.ranges import NonNegative\n"
+        "from moe_lab.parts.roles import Regularizer\n"
+        "from moe_lab.config.ranges import NonNegative\n"
         "class Entropy(Regularizer):\n"
         '    """Mean entropy of the gate, in nats."""\n'
         "    def __init__(self, sizes, *, weight: NonNegative = 0.5):\n"
@@ -227,7 +227,7 @@ def test_a_broken_run_does_not_hide_the_others(cli):
 
 def test_a_part_that_fails_is_one_line_and_says_which(cli):
     Path("wrong_part.py").write_text(
-        "from moe_lab.parts import Regularizer\n"
+        "from moe_lab.parts.roles import Regularizer\n"
         "class Wrong(Regularizer):\n"
         '    """A value a sample, where a value is due."""\n'
         "    def __init__(self, sizes, *, weight: float = 0.5):\n"

@@ -12,7 +12,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 #: of the package, besides its modules and conf/
-DATA = ["py.typed", "dispatch.csv", "stack.csv", "reports/templates/run.html", "reports/templates/style.css"]
+DATA = [
+    "py.typed",
+    "mixture/dispatch.csv",
+    "sweeps/stack.csv",
+    "reports/templates/run.html",
+    "reports/templates/style.css",
+]
 
 
 def build(kind: str, tree: Path, out: Path) -> Path:

@@ -18,7 +18,7 @@ from moe_lab.config.build import build
 from moe_lab.config.compose import compose
 from moe_lab.data.dataset import Data, Split
 from moe_lab.data.digits import Digits
-from moe_lab.mixture import build_learner
+from moe_lab.experiment.building import build_learner
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member, Seeds
 from moe_lab.training.watch import Watch

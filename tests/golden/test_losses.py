@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from moe_lab.regularizers.importance import Importance
+from moe_lab.parts.regularizers.importance import Importance
 from tests.golden.arms import ARMS, FILE, STEPS, Losses, differing, loop_of, losses
 
 unbroken = cache(losses)

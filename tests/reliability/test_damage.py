@@ -11,15 +11,17 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves
 
-from moe_lab import experiment, job
 from moe_lab.errors import ConfigError, RunError
-from moe_lab.networks.frozen import read_run
+from moe_lab.experiment import job
+from moe_lab.experiment import run as experiment
+from moe_lab.experiment.inputs import load_data
 from moe_lab.reports import ArmsReport
+from moe_lab.store import checkpoint
 from moe_lab.store.atomic import write_npz
+from moe_lab.store.learned import read_run
 from moe_lab.store.run import Run, Unreadable
-from moe_lab.training import checkpoint
+from moe_lab.store.untrusted import Unusable, read_arrays
 from moe_lab.training.watch import Stopped
-from moe_lab.untrusted import Unusable, read_arrays
 
 WORDS = ["trainer.epochs=2", "trainer.limit_batches=2", "trainer.checkpoint_seconds=0"]
 
@@ -43,7 +45,7 @@ def runs(made, tmp_path_factory) -> list[Path]:
     """Two finished runs of one arm."""
     folders = [tmp_path_factory.mktemp(f"seed{seed}") for seed in (0, 1)]
     for one, folder in zip(made, folders, strict=True):
-        experiment.run(one, folder, job.load_data(one.config))
+        experiment.run(one, folder, load_data(one.config))
     return folders
 
 
@@ -133,11 +135,11 @@ def test_a_damaged_status_hides_no_other_run(runs, tmp_path, cli):
 def stopped(one, folder: Path, batches: int):
     asked = iter(range(batches))
     with pytest.raises(Stopped):
-        experiment.run(one, folder, job.load_data(one.config), stop_asked=lambda: next(asked, None) is None)
+        experiment.run(one, folder, load_data(one.config), stop_asked=lambda: next(asked, None) is None)
 
 
 def go_on(one, folder: Path) -> None:
-    experiment.run(one, folder, job.load_data(one.config), resume=True)
+    experiment.run(one, folder, load_data(one.config), resume=True)
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(made, runs, fresh, contents, killed_at):

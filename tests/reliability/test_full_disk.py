@@ -11,13 +11,15 @@ from contextlib import suppress
 
 import pytest
 
-from moe_lab import experiment, job
+from moe_lab.experiment import job
+from moe_lab.experiment import run as experiment
+from moe_lab.experiment.inputs import load_data
+from moe_lab.store import checkpoint
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.launchers.serial import Serial
 from moe_lab.sweeps.plan import plan
 from moe_lab.sweeps.run import run_sweep
-from moe_lab.training import checkpoint
 from moe_lab.training.watch import Stopped
 
 WORDS = ["trainer.epochs=2", "trainer.limit_batches=2", "trainer.checkpoint_seconds=0"]
@@ -28,7 +30,7 @@ FULL = "No space left on device"
 def train():
     """Trains the same job into a folder, or goes on with it."""
     made = job.prepare(WORDS)
-    data = job.load_data(made.config)
+    data = load_data(made.config)
     return lambda folder, **options: experiment.run(made, folder, data, resume=True, **options)
 
 

@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 
-from moe_lab import experiment, job
+from moe_lab.experiment import job
+from moe_lab.experiment import run as experiment
+from moe_lab.experiment.inputs import load_data
 from moe_lab.reports import write_run_report
 from moe_lab.store.run import Run
 
@@ -17,7 +19,7 @@ WORDS = ["gate=noisy_top_k", "trainer.epochs=2", "trainer.limit_batches=2", "tra
 def train():
     """Trains the same job into a folder, or goes on with it."""
     made = job.prepare(WORDS)
-    data = job.load_data(made.config)
+    data = load_data(made.config)
     return lambda folder: experiment.run(made, folder, data, resume=True)
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from moe_lab import experiment, job
+from moe_lab.experiment import job
+from moe_lab.experiment import run as experiment
+from moe_lab.experiment.inputs import load_data
 from moe_lab.sweeps.launchers.serial import Serial
 from moe_lab.sweeps.plan import plan
 from moe_lab.sweeps.run import SweepWatch, run_sweep
@@ -42,7 +44,7 @@ class Look(Watch):
 def train(folder: Path, epochs: int) -> list[int]:
     made = job.prepare([f"trainer.epochs={epochs}", "trainer.limit_batches=1", "trainer.checkpoint_seconds=1"])
     look = Look(epochs // 10)
-    experiment.run(made, folder, job.load_data(made.config), watch=look)
+    experiment.run(made, folder, load_data(made.config), watch=look)
     return look.seen
 
 

@@ -41,7 +41,7 @@ def test_a_sweep_that_is_told_to_stop_saves_its_state(cli, command, capfd, numbe
 @pytest.mark.parametrize("words", [["train", "--name", "a"], ["sweep", "seed=0,1", "--name", "a", "launcher=serial"]])
 def test_a_second_ctrl_c_stops_at_once(cli, command, capfd, words):
     """While the first is waiting for a step that takes its time."""
-    slow = "import time\nfrom moe_lab.parts import Regularizer\nclass Slow(Regularizer):\n"
+    slow = "import time\nfrom moe_lab.parts.roles import Regularizer\nclass Slow(Regularizer):\n"
     slow += '    """Never comes back."""\n    def __init__(self, sizes, *, weight: float = 0.5):\n'
     slow += "        super().__init__(weight)\n    def forward(self, step):\n"
     slow += "        open('slow', 'w').close()\n        time.sleep(60)\n"

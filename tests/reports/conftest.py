@@ -99,20 +99,23 @@ def history_rows(
 
 
 def plain_config(experts: int, seed: int, epochs: int, gate: str) -> dict[str, Any]:
-    score = {"_target_": f"moe_lab.gates.score.{gate.title()}", "hidden": [64]}
-    steps = {"select": {"_target_": "moe_lab.gates.select.All"}, "weigh": {"_target_": "moe_lab.gates.weigh.Softmax"}}
+    score = {"_target_": f"moe_lab.parts.gates.score.{gate.title()}", "hidden": [64]}
+    steps = {
+        "select": {"_target_": "moe_lab.parts.gates.select.All"},
+        "weigh": {"_target_": "moe_lab.parts.gates.weigh.Softmax"},
+    }
     return {
         "dataset": {"_target_": "moe_lab.data.digits.Digits", "root": "data", "split_seed": 0, "validation_share": 0.1},
-        "experts": {"_target_": "moe_lab.experts.mlp.Mlp", "count": experts, "hidden": 32},
+        "experts": {"_target_": "moe_lab.parts.experts.mlp.Mlp", "count": experts, "hidden": 32},
         "gate": {
-            "_target_": "moe_lab.gates.composed.ComposedGate",
+            "_target_": "moe_lab.parts.gates.composed.ComposedGate",
             "combine": "probabilities",
             "k": None,
             "score": score,
             **steps,
         },
-        "objective": {"_target_": "moe_lab.objectives.mixture.Mixture"},
-        "regularizers": {"importance": {"_target_": "moe_lab.regularizers.importance.Importance", "weight": 0.2}},
+        "objective": {"_target_": "moe_lab.parts.objectives.mixture.Mixture"},
+        "regularizers": {"importance": {"_target_": "moe_lab.parts.regularizers.importance.Importance", "weight": 0.2}},
         "trainer": {"epochs": epochs, "batch_size": 128, "optimizer": "adam", "lr": 0.001, "weight_decay": 0.0},
         "k": experts,
         "seed": seed,

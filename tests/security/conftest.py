@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from moe_lab import experiment, job
+from moe_lab.experiment import job
+from moe_lab.experiment import run as experiment
+from moe_lab.experiment.inputs import load_data
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.plan import plan
@@ -24,7 +26,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "run").mkdir()
     (folder / "sweep").mkdir()
     made = job.prepare(["regularizer=[importance]", *SHORT])
-    experiment.run(made, folder / "run", job.load_data(made.config))
+    experiment.run(made, folder / "run", load_data(made.config))
     # who writes a hostile folder writes no checksums that tell of it
     status = json.loads((folder / "run" / "status.json").read_text()) | {"checksums": {}}
     (folder / "run" / "status.json").write_text(json.dumps(status))

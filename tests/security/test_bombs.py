@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from moe_lab import untrusted
 from moe_lab.errors import ConfigError, DataError, RunError
+from moe_lab.store import untrusted
 from moe_lab.store.run import Run
-from moe_lab.untrusted import Unusable, read_json, read_yaml
+from moe_lab.store.untrusted import Unusable, read_json, read_yaml
 
 
 def header(shape: tuple[int, ...]) -> bytes:

@@ -15,7 +15,8 @@ import yaml
 import moe_lab
 from moe_lab.config.check import check
 from moe_lab.errors import ConfigError, RunError
-from moe_lab.job import Experiment, stored_job
+from moe_lab.experiment.job import stored_job
+from moe_lab.experiment.options import Experiment
 from moe_lab.store.atomic import write_json
 
 TARGETS = [
@@ -23,7 +24,7 @@ TARGETS = [
     "os.system",
     "builtins.eval",
     "moe_lab.store.folders.claim",
-    "moe_lab.gates.composed.Gate",
+    "moe_lab.parts.gates.composed.Gate",
 ]
 
 

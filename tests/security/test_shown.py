@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from moe_lab.environment import environment
+from moe_lab.experiment.environment import environment
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b31m\u202egnp.exe\u200b\r\x08"
 SCRIPT = """<script>alert(1)</script><img src=x onerror=alert(1)>"onclick='alert(1)'`{{7*7}}</style>"""

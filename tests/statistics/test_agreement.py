@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from moe_lab.partitions import table_of
 from moe_lab.statistics import agreement, crossed_seeds, match_experts, mean_over_pairs
 from moe_lab.statistics.matching import Margins, matched_share
+from moe_lab.statistics.partitions import table_of
 
 
 def routings(N=400, E=4, C=6, seed=0):

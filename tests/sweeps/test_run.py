@@ -118,7 +118,7 @@ def test_words_of_a_plan_are_never_replayed(stored):
         plan["words"] = plan["jobs"][0]["words"] = ["hydra.callbacks.x._target_=pathlib.Path.touch"]
 
     made = stored(hostile)
-    assert made.jobs[0].job.config["gate"]["_target_"] == "moe_lab.gates.composed.ComposedGate"
+    assert made.jobs[0].job.config["gate"]["_target_"] == "moe_lab.parts.gates.composed.ComposedGate"
 
 
 def test_a_job_that_is_a_link_is_refused(pretend, small, folder, tmp_path):

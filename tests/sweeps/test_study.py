@@ -15,7 +15,8 @@ from moe_lab.config.sources import open_sources
 from moe_lab.config.words import vet
 from moe_lab.errors import ConfigError
 from moe_lab.metrics import METRICS
-from moe_lab.sweeps.study import (
+from moe_lab.sweeps.studies.file import combinations, read_study
+from moe_lab.sweeps.studies.study import (
     Parts,
     open_study,
     plan_of,
@@ -27,8 +28,7 @@ from moe_lab.sweeps.study import (
     tuning,
     with_teachers,
 )
-from moe_lab.sweeps.study_file import combinations, read_study
-from moe_lab.sweeps.study_table import Measured, effects, levels, remarks, shown
+from moe_lab.sweeps.studies.table import Measured, effects, levels, remarks, shown
 
 TINY = """
 # Two gates on digits.

@@ -4,7 +4,8 @@ import torch
 
 from moe_lab.config.compose import compose
 from moe_lab.data.dataset import Data, Split
-from moe_lab.mixture import Learner, build_learner
+from moe_lab.experiment.building import build_learner
+from moe_lab.training.learner import Learner
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member, Seeds
 from moe_lab.training.options import Trainer

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import moe_lab
-from moe_lab.training import checkpoint
+from moe_lab.store import checkpoint
 
 CONF = Path(moe_lab.__file__).parent / "conf"
 GATES = sorted(path.stem for path in (CONF / "gate").glob("*.yaml"))

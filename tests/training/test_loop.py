@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from moe_lab.noise import Noise, generator
-from moe_lab.parts import Step
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.parts.roles import Step
 from moe_lab.training.loop import Loop, evaluate_split
 from moe_lab.training.members import Seeds
 from moe_lab.training.watch import Watch
@@ -30,7 +30,7 @@ def test_a_step_is_gradient_descent_on_objective_plus_regularizers(loop_of, lear
     loop = loop_of(*words, epochs=1, batch_size=90, optimizer="sgd", momentum=0.0, lr=0.5)
     plain = learner_of(*words)
     loop.epoch()
-    from moe_lab.noise import Noise, generator
+    from moe_lab.layers.noise import Noise, generator
 
     noise = Noise([generator(0, "noise")])
     output = plain.mixture(data.train.x_ND, noise)

@@ -3,7 +3,8 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from moe_lab.routing import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput, Routing
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput
 from moe_lab.training.tally import Tally, entropy_of_shares_bits, load, normalized
 
 

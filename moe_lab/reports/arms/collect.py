@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told
 from moe_lab.store.run import Run
-from moe_lab.untrusted import Unusable, inside, read_json, read_text
+from moe_lab.store.untrusted import Unusable, inside, read_json, read_text
 
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"

@@ -7,9 +7,9 @@ import numpy as np
 
 from moe_lab.reports.arms.collect import Arm, Member
 from moe_lab.reports.arms.look import Look, seeds_told
-from moe_lab.reports.curves import History, column
-from moe_lab.reports.picture import HALF, Picture, draw
-from moe_lab.reports.style import INK, epoch_ticks, label_ends, name_axes
+from moe_lab.reports.kit.picture import HALF, Picture, draw
+from moe_lab.reports.kit.style import INK, epoch_ticks, label_ends, name_axes
+from moe_lab.reports.run.curves import History, column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,11 +13,11 @@ import numpy as np
 
 from moe_lab.metrics.arrays import bins
 from moe_lab.metrics.balance import COLLAPSE_SHARE
-from moe_lab.partitions import table_of
 from moe_lab.reports.arms.collect import Arm, Member
-from moe_lab.reports.curves import column, expert_count
-from moe_lab.reports.target import printable
+from moe_lab.reports.run.curves import column, expert_count
+from moe_lab.reports.run.target import printable
 from moe_lab.statistics import Agreement, Summary, agreement, crossed_seeds, match_experts, mean_over_pairs
+from moe_lab.statistics.partitions import table_of
 from moe_lab.store.run import Unreadable
 
 #: of each arm so many runs are matched and compared with each other: pairs grow with the square

@@ -11,9 +11,9 @@ import numpy as np
 
 from moe_lab.reports.arms.decomposition import READ_USAGE, Decomposition, sorted_usage_TE
 from moe_lab.reports.arms.look import PANELS, ROWS, cut, head, lines, panels, seeds_told, width
-from moe_lab.reports.class_table import shortened
-from moe_lab.reports.picture import HALF, Picture, draw
-from moe_lab.reports.style import INK, colours, epoch_ticks, ink_on
+from moe_lab.reports.kit.heat import shortened
+from moe_lab.reports.kit.picture import HALF, Picture, draw
+from moe_lab.reports.kit.style import INK, colours, epoch_ticks, ink_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ from collections import Counter
 
 from moe_lab.reports.arms.collect import FINISHED, REFUSED, Arm, Collection
 from moe_lab.reports.arms.measured import Measured, Quantity
-from moe_lab.reports.numbers import MINUS, NBSP, digits
+from moe_lab.reports.kit.numbers import MINUS, NBSP, digits
 from moe_lab.statistics import Comparison, Factorial, Summary
 from moe_lab.statistics.factorial import BLOCK, NOISE
 

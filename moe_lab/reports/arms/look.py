@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from moe_lab.reports.arms.collect import Arm
-from moe_lab.reports.class_table import shortened
-from moe_lab.reports.picture import FULL, HALF
-from moe_lab.reports.style import MUTED, colours
-from moe_lab.reports.target import printable
+from moe_lab.reports.kit.heat import shortened
+from moe_lab.reports.kit.picture import FULL, HALF
+from moe_lab.reports.kit.style import MUTED, colours
+from moe_lab.reports.run.target import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

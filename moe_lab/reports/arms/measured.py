@@ -9,9 +9,9 @@ from moe_lab.errors import RunError
 from moe_lab.metrics import METRICS
 from moe_lab.reports.arms.collect import Arm, Collection
 from moe_lab.reports.arms.naming import typed
-from moe_lab.reports.choices import ABSENT
-from moe_lab.reports.headline import LABELS
-from moe_lab.reports.numbers import UNITS
+from moe_lab.reports.kit.choices import ABSENT
+from moe_lab.reports.kit.headline import LABELS
+from moe_lab.reports.kit.numbers import UNITS
 from moe_lab.statistics import Comparison, Factorial, Incomplete, Rate, Summary, compare, factorial, rate, summary
 
 ERROR, LOSS, SHARE = "test_error_rate", "test_loss_nats", "information_per_usage"

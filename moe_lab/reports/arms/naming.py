@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moe_lab.config.differences import is_undeciding
-from moe_lab.reports.choices import ABSENT, lookup
+from moe_lab.reports.kit.choices import ABSENT, lookup
 from moe_lab.store.run import Run
 
 SEEDS = ("seed", "seed_init", "seed_order")

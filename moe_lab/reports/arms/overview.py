@@ -6,7 +6,7 @@ from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.measured import COLLAPSED, ERROR, LOSS, SHARE, Measured
 from moe_lab.reports.arms.scatter import BITS, USAGE
 from moe_lab.reports.arms.tables import COLUMNS, cell, main_metrics
-from moe_lab.reports.numbers import NONE
+from moe_lab.reports.kit.numbers import NONE
 
 #: column -> heading, and the rows
 Listing = tuple[dict[str, str], list[dict[str, str]]]

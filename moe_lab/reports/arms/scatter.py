@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.look import Look, seeds_told
 from moe_lab.reports.arms.measured import SHARE, Measured, Quantity
-from moe_lab.reports.picture import HALF, Picture, draw
-from moe_lab.reports.style import INK, MUTED, name_axes
+from moe_lab.reports.kit.picture import HALF, Picture, draw
+from moe_lab.reports.kit.style import INK, MUTED, name_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

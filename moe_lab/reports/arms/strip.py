@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from moe_lab.reports.style import INK, MUTED, RULE
+from moe_lab.reports.kit.style import INK, MUTED, RULE
 
 WIDTH, ROW, TOP, BOTTOM, RIGHT = 440, 26, 8, 44, 14
 LETTER = 7.5

@@ -10,9 +10,9 @@ from moe_lab.reports.arms.data import agreement_rows
 from moe_lab.reports.arms.decomposition import Decomposition
 from moe_lab.reports.arms.findings import changed, shown
 from moe_lab.reports.arms.measured import ERROR, SHARE, Measured, Quantity
-from moe_lab.reports.choices import ABSENT
-from moe_lab.reports.headline import BETTER, LABELS
-from moe_lab.reports.numbers import NBSP, NONE, UNDEFINED, signed
+from moe_lab.reports.kit.choices import ABSENT
+from moe_lab.reports.kit.headline import BETTER, LABELS
+from moe_lab.reports.kit.numbers import NBSP, NONE, UNDEFINED, signed
 from moe_lab.statistics import Factorial, Summary
 from moe_lab.tasks import Task
 

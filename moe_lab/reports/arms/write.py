@@ -24,9 +24,9 @@ from moe_lab.reports.arms.look import Look
 from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.arms.overview import overview
 from moe_lab.reports.arms.scatter import information, trade_off
-from moe_lab.reports.page import render_html, render_markdown
-from moe_lab.reports.picture import Picture
-from moe_lab.reports.section import Section
+from moe_lab.reports.kit.page import render_html, render_markdown
+from moe_lab.reports.kit.picture import Picture
+from moe_lab.reports.kit.section import Section
 from moe_lab.store.atomic import clear_leftovers, write_csv, write_json, write_text
 from moe_lab.store.run import Run, Unreadable, as_written
 

@@ -14,7 +14,7 @@ from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import get_context
 
-from moe_lab.ranges import Count
+from moe_lab.config.ranges import Count
 from moe_lab.sweeps.launcher import Launcher, described
 from moe_lab.sweeps.plan import Planned
 from moe_lab.sweeps.work import Ended, Task, Work

@@ -4,8 +4,8 @@ import signal
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from moe_lab.extras import extra
-from moe_lab.ranges import Count, NonNegative
+from moe_lab.config.extras import extra
+from moe_lab.config.ranges import Count, NonNegative
 from moe_lab.sweeps.launcher import Launcher, described
 from moe_lab.sweeps.work import Ended, Task, Work
 from moe_lab.training.watch import StopAsked

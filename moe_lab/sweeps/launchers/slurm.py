@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from moe_lab.extras import extra
-from moe_lab.ranges import Count, NonNegativeInt
+from moe_lab.config.extras import extra
+from moe_lab.config.ranges import Count, NonNegativeInt
 from moe_lab.sweeps.launcher import Launcher, described
 from moe_lab.sweeps.work import Ended, Task, Work
 from moe_lab.training.watch import StopAsked

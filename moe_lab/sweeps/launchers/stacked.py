@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from moe_lab.ranges import Count
+from moe_lab.config.ranges import Count
 from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.launchers.processes import Processes
 from moe_lab.sweeps.plan import Plan, Planned
@@ -13,7 +13,7 @@ from moe_lab.sweeps.work import Task
 class Stacked(Processes):
     """Jobs of one structure train as one program, one such stack a worker process.
 
-    Others, and those that a table of measured shapes says gain nothing by it (moe_lab/stack.csv), train alone as with
+    Others, and those that a table of measured shapes says gain nothing by it (moe_lab/sweeps/stack.csv), train alone as with
     ``processes``.
 
     workers: how many; null: one a core for the threads of a job, or one a GPU where jobs run on GPUs.

@@ -6,10 +6,10 @@ from statistics import mean
 from typing import Any, Literal
 
 from moe_lab.config.compose import Interval, expand, interval
+from moe_lab.config.extras import extra
+from moe_lab.config.ranges import Count, Seed
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError, RunError
-from moe_lab.extras import extra
-from moe_lab.ranges import Count, Seed
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.plan import Plan, Refused, plan

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from moe_lab.mixture import Learner
-from moe_lab.parts import Body
-from moe_lab.routing import given
+from moe_lab.errors import given
+from moe_lab.parts.roles import Body
 from moe_lab.training.from_run import FromRun, fits, take_over
+from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course

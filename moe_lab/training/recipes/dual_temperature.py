@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from moe_lab.mixture import Learner, Losses
-from moe_lab.parts import Step
-from moe_lab.ranges import NonNegative, Positive
-from moe_lab.routing import Routing, given
+from moe_lab.config.ranges import NonNegative, Positive
+from moe_lab.errors import given
+from moe_lab.parts.roles import Step
+from moe_lab.routing.decision import Routing
+from moe_lab.training.learner import Learner, Losses
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from moe_lab.mixture import Learner, as_trained
-from moe_lab.objectives.em import Em
-from moe_lab.parts import Step
-from moe_lab.ranges import Count
-from moe_lab.routing import expect, given
-from moe_lab.training.fitting import batches
+from moe_lab.config.ranges import Count
+from moe_lab.data.dataset import batches
+from moe_lab.errors import expect, given
+from moe_lab.mixture.mixture import as_trained
+from moe_lab.parts.objectives.em import Em
+from moe_lab.parts.roles import Step
+from moe_lab.training.learner import Learner
 from moe_lab.training.options import Trainer
 from moe_lab.training.order import rows
 from moe_lab.training.recipe import Course, Recipe

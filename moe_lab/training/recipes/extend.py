@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from moe_lab.convolution import BatchNorm2d
+from moe_lab.config.ranges import NonNegativeInt
 from moe_lab.data.dataset import Data
-from moe_lab.gates.composed import ComposedGate
-from moe_lab.mixture import Learner
-from moe_lab.networks.frozen import read_run
-from moe_lab.objectives.mixture import Mixture as Likelihood
-from moe_lab.ranges import NonNegativeInt
-from moe_lab.routing import expect, given
+from moe_lab.errors import expect, given
+from moe_lab.layers.convolution import BatchNorm2d
+from moe_lab.parts.gates.composed import ComposedGate
+from moe_lab.parts.objectives.mixture import Mixture as Likelihood
+from moe_lab.store.learned import read_run
 from moe_lab.training.from_run import EXPERTS, GATE
 from moe_lab.training.growth import Still, columns, fits_first, let_in, take_over_first
+from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe, hold

@@ -5,11 +5,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from moe_lab.mixture import Learner
-from moe_lab.networks.classifier import Classifier
-from moe_lab.noise import Noise
-from moe_lab.ranges import Share
+from moe_lab.config.ranges import Share
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.networks.classifier import Classifier
 from moe_lab.training.from_run import GATE, FromRun, fits, take_over
+from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, hold

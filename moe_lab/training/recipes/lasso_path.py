@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from moe_lab.mixture import Learner
-from moe_lab.parts import Gate, Regularizer
-from moe_lab.ranges import Count, Positive
-from moe_lab.training.fitting import batches
+from moe_lab.config.ranges import Count, Positive
+from moe_lab.data.dataset import batches
+from moe_lab.parts.roles import Gate, Regularizer
+from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe

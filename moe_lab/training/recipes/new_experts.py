@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from moe_lab.layers import count_parameters
-from moe_lab.mixture import Learner
+from moe_lab.layers.stacking import count_parameters
 from moe_lab.store.run import Run
 from moe_lab.training.from_run import GATE, FromRun, fits, take_over
+from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, hold

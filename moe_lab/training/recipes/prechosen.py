@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from moe_lab.layers import count_parameters
-from moe_lab.mixture import Learner
-from moe_lab.ranges import Fraction, NonNegativeInt
-from moe_lab.routing import Routing
+from moe_lab.config.ranges import Fraction, NonNegativeInt
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.routing.decision import Routing
+from moe_lab.training.learner import Learner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe, hold
 

@@ -1,6 +1,6 @@
 """First the experts, then the gate, then all."""
 
-from moe_lab.ranges import Fraction
+from moe_lab.config.ranges import Fraction
 from moe_lab.training.from_run import FromRun
 from moe_lab.training.options import Trainer
 

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
-from moe_lab.baselines.cart import Cart, Tree
 from moe_lab.errors import ConfigError
-from moe_lab.layers import count_parameters
-from moe_lab.mixture import parameter_counts
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.mixture.costs import parameter_counts
+from moe_lab.parts.baselines.cart import Cart, Tree
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member, Seeds
 from moe_lab.training.options import Trainer

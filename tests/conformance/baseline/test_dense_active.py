@@ -1,7 +1,7 @@
 import pytest
 
-from moe_lab.layers import count_parameters
-from moe_lab.mixture import parameter_counts
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.mixture.costs import parameter_counts
 
 
 @pytest.mark.parametrize("words", [["gate=switch"], ["gate=top_k", "k=3"], ["gate=attentive", "k=2"]], ids=str)

@@ -2,8 +2,8 @@ import pytest
 
 from moe_lab.config.compose import compose
 from moe_lab.errors import ConfigError
-from moe_lab.layers import count_parameters
-from moe_lab.mixture import build_learner
+from moe_lab.experiment.building import build_learner
+from moe_lab.layers.stacking import count_parameters
 
 
 def test_the_gates_body_with_a_layer_for_the_classes(learner_of):

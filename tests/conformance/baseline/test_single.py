@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.layers import count_parameters
+from moe_lab.layers.stacking import count_parameters
 
 
 def test_one_expert_and_no_gate(learner_of, draw, noise):

@@ -3,9 +3,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from moe_lab.errors import ConfigError
-from moe_lab.layers import stack
-from moe_lab.mixture import parameter_counts
-from moe_lab.parts import Step
+from moe_lab.layers.stacking import stack
+from moe_lab.mixture.costs import parameter_counts
+from moe_lab.parts.roles import Step
 
 NONE = (torch.empty(0, 12), torch.empty(0, dtype=torch.int64))
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from moe_lab.errors import ConfigError
-from moe_lab.networks.conv import Conv
+from moe_lab.parts.networks.conv import Conv
 
 
 @pytest.mark.parametrize("at_test", [False, True])

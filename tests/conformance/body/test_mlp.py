@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.networks.mlp import Mlp
+from moe_lab.parts.networks.mlp import Mlp
 
 
 def test_fully_connected_layers_with_relu_between(sizes, draw):

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from moe_lab.controllers.hard_constraint import HardConstraint
 from moe_lab.errors import ConfigError
-from moe_lab.routing import Routing
+from moe_lab.parts.controllers.hard_constraint import HardConstraint
+from moe_lab.routing.decision import Routing
 
 
 def seen(sizes, step_of, weights, progress=0.0, **options):

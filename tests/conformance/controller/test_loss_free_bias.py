@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.parts import Step
+from moe_lab.parts.roles import Step
 
 
 def after(controller, gate, selected, step_of, **extras):

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from moe_lab.controllers.temperature import Temperature
 from moe_lab.errors import ConfigError
+from moe_lab.parts.controllers.temperature import Temperature
 
 
 def temperatures(learner_of, *options, shares=(0.0, 0.25, 0.5, 1.0)):

@@ -1,7 +1,7 @@
 import torch
 
-from moe_lab.experts.conv import Conv
-from moe_lab.networks.conv import Conv as Body
+from moe_lab.parts.experts.conv import Conv
+from moe_lab.parts.networks.conv import Conv as Body
 
 
 def test_each_expert_is_a_plain_network(sizes, draw):

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from moe_lab.experts.gaussian import Gaussian
-from moe_lab.layers import stack
+from moe_lab.layers.stacking import stack
+from moe_lab.parts.experts.gaussian import Gaussian
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import torch
 from torch.nn import functional
 
-from moe_lab.experts.linear import Linear
+from moe_lab.parts.experts.linear import Linear
 
 
 def test_each_expert_is_a_softmax_regression(sizes, draw):

@@ -1,7 +1,7 @@
 import torch
 from torch.nn import functional
 
-from moe_lab.experts.gaussian import LinearGaussian
+from moe_lab.parts.experts.gaussian import LinearGaussian
 
 
 def test_each_expert_is_a_linear_regression_with_a_variance_of_its_own(sizes, draw):

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from moe_lab.experts.mlp import Mlp
+from moe_lab.parts.experts.mlp import Mlp
 
 
 def test_each_expert_is_a_plain_network(sizes, draw):

@@ -3,7 +3,7 @@
 import pytest
 
 from moe_lab.config.compose import compose
-from moe_lab.mixture import build_learner
+from moe_lab.experiment.building import build_learner
 
 EXPERTS = [
     ("mnist", (1, 28, 28), 10, 5, 1_382),

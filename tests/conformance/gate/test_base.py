@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.checks import combine_rule
+from moe_lab.parts.checks import combine_rule
 
 
 def test_balanced_in_training_best_at_test_weighed_by_the_sigmoid(gate_of, draw, noise):

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.select.capacity import BatchPrioritized
+from moe_lab.parts.gates.select.capacity import BatchPrioritized
 
 
 def test_p_of_the_full_softmax_where_there_is_room(gate_of, draw, noise):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from moe_lab.noise import Noise
+from moe_lab.layers.noise import Noise
 
 
 @pytest.fixture

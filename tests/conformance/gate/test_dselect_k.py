@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.special import comb
 
-from moe_lab.gates.dselect_k import log_normalized, smooth_step
-from moe_lab.routing import ExpertOutput
+from moe_lab.parts.gates.dselect_k import log_normalized, smooth_step
+from moe_lab.routing.outputs import ExpertOutput
 
 
 def gate_with(learner_of, bits, mixing, experts, k):

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.checks import combine_rule
+from moe_lab.parts.checks import combine_rule
 
 
 def test_p_where_an_expert_takes_the_sample(gate_of, draw, noise):

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab import job
+from moe_lab.experiment import job
 
 
 def test_the_expert_of_the_largest_score_alone(gate_of, draw, noise):

@@ -1,7 +1,7 @@
 import torch
 
-from moe_lab.checks import combine_rule
-from moe_lab.gates.select.capacity import GShard
+from moe_lab.parts.checks import combine_rule
+from moe_lab.parts.gates.select.capacity import GShard
 
 
 def test_two_renormalized_weights_of_which_the_second_may_be_missing(gate_of, draw, noise):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from moe_lab.noise import Noise, generator
+from moe_lab.layers.noise import Noise, generator
 
 
 def test_experts_are_drawn_by_probability(gate_of, draw, noise):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from moe_lab.noise import Noise
+from moe_lab.layers.noise import Noise
 
 
 class Fixed(torch.nn.Module):

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.checks import combine_rule
+from moe_lab.parts.checks import combine_rule
 
 
 def test_one_expert_with_all_the_weight(gate_of, draw, noise):

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab import job
+from moe_lab.experiment import job
 
 
 def test_the_experts_of_the_k_largest_scores_equally(gate_of, draw, noise):

@@ -1,4 +1,4 @@
-from moe_lab.job import prepare
+from moe_lab.experiment.job import prepare
 
 
 def test_it_is_top_k_by_another_name():

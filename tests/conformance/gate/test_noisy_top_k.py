@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from moe_lab.gates.noisy_top_k import load_probabilities
+from moe_lab.parts.gates.noisy_top_k import load_probabilities
 
 
 def test_no_noise_at_test(gate_of, draw, noise):

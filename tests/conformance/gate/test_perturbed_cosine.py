@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.score.cosine import PerturbedCosine
+from moe_lab.parts.gates.score.cosine import PerturbedCosine
 
 
 def test_softmax_over_the_two_largest_scores(gate_of, draw, noise):

@@ -2,7 +2,7 @@
 
 import torch
 
-from moe_lab.checks import combine_rule
+from moe_lab.parts.checks import combine_rule
 
 
 def test_whoever_is_positive_is_selected(gate_of, draw, noise):

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.select.sinkhorn import log_plan
+from moe_lab.parts.gates.select.sinkhorn import log_plan
 
 
 def test_the_plans_choice_in_training_the_best_score_at_test(gate_of, draw, noise):

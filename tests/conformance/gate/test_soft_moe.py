@@ -5,10 +5,10 @@ import torch
 from soft_moe_pytorch import SoftMoE as Oracle
 from torch import nn
 
-from moe_lab.checks import combine_rule
 from moe_lab.errors import ConfigError
-from moe_lab.gates.soft_moe import SoftMoE
-from moe_lab.parts import Sizes
+from moe_lab.parts.checks import combine_rule
+from moe_lab.parts.gates.soft_moe import SoftMoE
+from moe_lab.parts.roles import Sizes
 
 
 class Fixed(nn.Module):

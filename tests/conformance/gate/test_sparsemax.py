@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab import job
+from moe_lab.experiment import job
 
 
 def test_as_many_experts_as_the_scores_call_for(gate_of, draw, noise):

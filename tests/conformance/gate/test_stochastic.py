@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from moe_lab import job
 from moe_lab.errors import ConfigError
+from moe_lab.experiment import job
 
 
 def test_one_expert_drawn_in_training_the_likeliest_at_test(gate_of, draw, noise):

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.checks import combine_rule
+from moe_lab.parts.checks import combine_rule
 
 
 def test_the_best_expert_weighted_by_its_p(gate_of, draw, noise):

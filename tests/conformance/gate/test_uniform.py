@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from moe_lab.checks import combine_rule
 from moe_lab.errors import ConfigError
+from moe_lab.parts.checks import combine_rule
 
 
 def test_the_mean_of_all_experts(learner_of, draw, noise):

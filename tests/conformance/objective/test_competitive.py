@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from moe_lab import job
-from moe_lab.objectives.competitive import Competitive
-from moe_lab.objectives.mixture import Mixture
+from moe_lab.experiment import job
+from moe_lab.parts.objectives.competitive import Competitive
+from moe_lab.parts.objectives.mixture import Mixture
 
 #: E = 2, C = 2; the true class 0
 WEIGHTS = torch.tensor([[0.25, 0.75]])

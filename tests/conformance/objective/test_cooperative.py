@@ -1,7 +1,7 @@
 import torch
 from sklearn.metrics import brier_score_loss
 
-from moe_lab.objectives.cooperative import Cooperative
+from moe_lab.parts.objectives.cooperative import Cooperative
 
 
 def test_the_squared_error_of_the_blend_by_hand(sizes, step_of):

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from moe_lab.objectives.competitive import Competitive
-from moe_lab.objectives.em import Em
-from moe_lab.parts import Step
+from moe_lab.parts.objectives.competitive import Competitive
+from moe_lab.parts.objectives.em import Em
+from moe_lab.parts.roles import Step
 
 #: w P = (.16, .03): h = (16, 3) / 19
 WEIGHTS = torch.tensor([[0.25, 0.75]])

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.objectives.expected_loss import ExpectedLoss
+from moe_lab.parts.objectives.expected_loss import ExpectedLoss
 
 
 def test_by_hand(sizes, step_of):

@@ -1,9 +1,10 @@
 import torch
 
-from moe_lab.noise import Noise
-from moe_lab.objectives.expert_loss import ExpertLoss
-from moe_lab.parts import Step
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.objectives.expert_loss import ExpertLoss
+from moe_lab.parts.roles import Step
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import ExpertOutput, MixtureOutput
 
 
 def test_by_hand(sizes):

@@ -1,7 +1,7 @@
 import torch
 
-from moe_lab.objectives.competitive import Competitive
-from moe_lab.objectives.loudest import Loudest
+from moe_lab.parts.objectives.competitive import Competitive
+from moe_lab.parts.objectives.loudest import Loudest
 
 
 def test_by_hand(sizes, step_of):

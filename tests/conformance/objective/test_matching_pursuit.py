@@ -3,10 +3,11 @@ import math
 import pytest
 import torch
 
-from moe_lab.noise import Noise
-from moe_lab.objectives.matching_pursuit import MatchingPursuit
-from moe_lab.parts import Step
-from moe_lab.routing import ExpertOutput, MixtureOutput, Routing
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.objectives.matching_pursuit import MatchingPursuit
+from moe_lab.parts.roles import Step
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import ExpertOutput, MixtureOutput
 
 
 def loss(sizes, k, logits, log_probs, y):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from moe_lab.objectives.mixture import Mixture
+from moe_lab.parts.objectives.mixture import Mixture
 
 
 def test_the_negative_log_likelihood_of_each_sample(sizes, step_of):

@@ -6,10 +6,11 @@ from torch import nn
 
 from moe_lab.config.compose import compose
 from moe_lab.errors import ConfigError
-from moe_lab.mixture import build_learner
-from moe_lab.objectives.mixture_density import MixtureDensity
-from moe_lab.parts import Step
-from moe_lab.routing import GaussianExpertOutput, GaussianMixtureOutput, Routing
+from moe_lab.experiment.building import build_learner
+from moe_lab.parts.objectives.mixture_density import MixtureDensity
+from moe_lab.parts.roles import Step
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import GaussianExpertOutput, GaussianMixtureOutput
 
 NUMBERS = ["experts=gaussian", "experts.count=5", "experts.hidden=6", "objective=mixture_density"]
 

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.objectives.peeking import Peeking
+from moe_lab.parts.objectives.peeking import Peeking
 
 
 def test_without_noise_the_expert_that_knows_the_label(sizes, step_of):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.noise import Noise, generator
-from moe_lab.parts import Step
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.parts.roles import Step
 
 N = 20_000
 

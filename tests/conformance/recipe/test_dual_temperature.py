@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from moe_lab.noise import Noise, generator
-from moe_lab.parts import Step
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.parts.roles import Step
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from moe_lab.noise import Noise, generator
+from moe_lab.layers.noise import Noise, generator
 
 FULL = {"batch_size": 90, "optimizer": "sgd", "momentum": 0.0, "lr": 0.3}
 WORDS = ["objective=em"]

@@ -3,7 +3,7 @@ import torch
 
 from moe_lab.config.compose import options
 from moe_lab.errors import ConfigError
-from moe_lab.training.evaluate import evaluate
+from moe_lab.evaluation.evaluate import evaluate
 from moe_lab.training.growth import columns, let_in
 from moe_lab.training.options import Trainer
 from moe_lab.training.stack import Apart

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.noise import Noise, generator
+from moe_lab.layers.noise import Noise, generator
 from moe_lab.training.recipes.finetune import Dropout
 
 

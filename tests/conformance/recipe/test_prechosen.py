@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from moe_lab.combine import combine_probabilities
 from moe_lab.config.sources import open_sources
-from moe_lab.noise import Noise, generator
-from moe_lab.routing import Routing
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.routing.combine import combine_probabilities
+from moe_lab.routing.decision import Routing
 from moe_lab.training.recipe import Course
 from moe_lab.training.stack import Apart
 

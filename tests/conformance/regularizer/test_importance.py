@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import variation
 
-from moe_lab.regularizers.importance import Importance
+from moe_lab.parts.regularizers.importance import Importance
 
 
 def test_by_hand(sizes, step_of):

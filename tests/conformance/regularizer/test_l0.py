@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.regularizers.l0 import L0
+from moe_lab.parts.regularizers.l0 import L0
 
 
 def test_the_expected_number_of_active_experts_by_hand(sizes, step_of):

@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from moe_lab.checks import check
 from moe_lab.errors import ConfigError
-from moe_lab.layers import Linear
-from moe_lab.objectives.mixture import Mixture as MixtureObjective
-from moe_lab.parts import Gate
-from moe_lab.regularizers.l1 import L1
-from moe_lab.routing import Routing
+from moe_lab.layers.linear import Linear
+from moe_lab.parts.checks import check
+from moe_lab.parts.objectives.mixture import Mixture as MixtureObjective
+from moe_lab.parts.regularizers.l1 import L1
+from moe_lab.parts.roles import Gate
+from moe_lab.routing.decision import Routing
 
 
 class ReluGate(Gate):

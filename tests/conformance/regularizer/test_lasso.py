@@ -5,9 +5,9 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from moe_lab.errors import ConfigError
-from moe_lab.parts import Step
-from moe_lab.regularizers.lasso import shrink_groups
-from moe_lab.routing import ExpertOutput
+from moe_lab.parts.regularizers.lasso import shrink_groups
+from moe_lab.parts.roles import Step
+from moe_lab.routing.outputs import ExpertOutput
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.options import Trainer
 

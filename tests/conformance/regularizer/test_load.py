@@ -2,8 +2,9 @@ import numpy as np
 import torch
 from scipy.stats import variation
 
-from moe_lab.regularizers.load import Load
-from moe_lab.routing import MixtureOutput, Routing
+from moe_lab.parts.regularizers.load import Load
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import MixtureOutput
 
 
 def test_squared_variation_of_the_summed_load_probabilities(sizes, step_of, draw):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from sklearn.metrics import mutual_info_score
 
-from moe_lab.regularizers.mutual_information import MutualInformation
-from moe_lab.regularizers.sample_entropy import SampleEntropy
-from moe_lab.regularizers.usage_kl import UsageKl
+from moe_lab.parts.regularizers.mutual_information import MutualInformation
+from moe_lab.parts.regularizers.sample_entropy import SampleEntropy
+from moe_lab.parts.regularizers.usage_kl import UsageKl
 
 
 def test_by_hand(sizes, step_of):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.regularizers.orthogonality import RIDGE, Orthogonality
+from moe_lab.parts.regularizers.orthogonality import RIDGE, Orthogonality
 
 
 def value(sizes, step_of, hidden, selected, **options):

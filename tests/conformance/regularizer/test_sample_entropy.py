@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from moe_lab.regularizers.sample_entropy import SampleEntropy
+from moe_lab.parts.regularizers.sample_entropy import SampleEntropy
 
 
 def test_by_hand(sizes, step_of):

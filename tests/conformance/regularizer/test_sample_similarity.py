@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from moe_lab.errors import ConfigError
-from moe_lab.regularizers.sample_similarity import SampleSimilarity, squared_pair_sums
+from moe_lab.parts.regularizers.sample_similarity import SampleSimilarity, squared_pair_sums
 
 B, E = 7, 5
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.regularizers.selector_entropy import SelectorEntropy
+from moe_lab.parts.regularizers.selector_entropy import SelectorEntropy
 
 
 def test_it_is_what_the_gate_gives(sizes, step_of):

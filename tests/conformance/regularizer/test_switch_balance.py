@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.regularizers.switch_balance import SwitchBalance
+from moe_lab.parts.regularizers.switch_balance import SwitchBalance
 
 ROWS = torch.tensor([[0.6, 0.3, 0.1], [0.5, 0.1, 0.4], [0.2, 0.7, 0.1], [0.7, 0.2, 0.1]])
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from moe_lab.regularizers.usage_kl import UsageKl
+from moe_lab.parts.regularizers.usage_kl import UsageKl
 
 
 def test_by_hand(sizes, step_of):

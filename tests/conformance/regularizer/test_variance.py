@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from moe_lab.regularizers.variance import Variance
+from moe_lab.parts.regularizers.variance import Variance
 
 
 def test_by_hand(sizes, step_of):

@@ -5,7 +5,7 @@ import torch
 from scipy.special import logsumexp
 
 from moe_lab.errors import ConfigError
-from moe_lab.regularizers.z_loss import ZLoss
+from moe_lab.parts.regularizers.z_loss import ZLoss
 
 
 def test_by_hand(sizes, step_of):

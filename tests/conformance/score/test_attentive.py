@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.gates.score.attentive import Attentive
-from moe_lab.networks.mlp import Mlp
+from moe_lab.parts.gates.score.attentive import Attentive
+from moe_lab.parts.networks.mlp import Mlp
 
 
 @pytest.mark.parametrize("query", ["pre", "post"])

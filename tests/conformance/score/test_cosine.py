@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from moe_lab.gates.score.cosine import Cosine
-from moe_lab.networks.mlp import Mlp
+from moe_lab.parts.gates.score.cosine import Cosine
+from moe_lab.parts.networks.mlp import Mlp
 
 
 @pytest.mark.parametrize("learn_tau", [True, False])

@@ -5,9 +5,9 @@ from hashlib import blake2b
 import pytest
 import torch
 
-from moe_lab.gates.score.hash import BUCKETS, Hash, buckets
-from moe_lab.layers import stack
-from moe_lab.noise import seeded
+from moe_lab.layers.noise import seeded
+from moe_lab.layers.stacking import stack
+from moe_lab.parts.gates.score.hash import BUCKETS, Hash, buckets
 
 
 def score_of(sizes, seed):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.gates.score.hierarchical import Hierarchical, prime_factors
-from moe_lab.networks.mlp import Mlp
+from moe_lab.parts.gates.score.hierarchical import Hierarchical, prime_factors
+from moe_lab.parts.networks.mlp import Mlp
 
 
 def score(sizes, experts, branching=None):

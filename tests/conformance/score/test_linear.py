@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.score.linear import Linear
+from moe_lab.parts.gates.score.linear import Linear
 
 
 def test_scores_are_an_affine_map(sizes, draw, noise):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from moe_lab.gates.score.network import Network
-from moe_lab.networks.mlp import Mlp
+from moe_lab.parts.gates.score.network import Network
+from moe_lab.parts.networks.mlp import Mlp
 
 
 def test_scores_of_a_network_with_a_linear_head(sizes, draw, noise):

@@ -2,8 +2,8 @@
 
 import torch
 
-from moe_lab.gates.score.cosine import Cosine, PerturbedCosine
-from moe_lab.networks.mlp import Mlp
+from moe_lab.parts.gates.score.cosine import Cosine, PerturbedCosine
+from moe_lab.parts.networks.mlp import Mlp
 
 
 def test_by_hand(sizes):

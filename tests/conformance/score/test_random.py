@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.score.hash import Hash, Random
+from moe_lab.parts.gates.score.hash import Hash, Random
 
 
 def test_a_new_draw_at_every_training_step(sizes, draw, noise):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from moe_lab.gates.select.base import Base, balanced
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.select.base import Base, balanced
+from moe_lab.parts.roles import Sizes
 
 
 @pytest.mark.parametrize(("samples", "experts"), [(6, 3), (7, 3), (2, 3), (1, 3), (5, 1), (6, 2)])

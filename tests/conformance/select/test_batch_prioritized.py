@@ -2,8 +2,8 @@
 
 import torch
 
-from moe_lab.gates.select.capacity import BatchPrioritized
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.select.capacity import BatchPrioritized
+from moe_lab.parts.roles import Sizes
 
 #: all want expert 0; p_0 rises with the sample's number
 LOGITS = torch.tensor([[1.0, 0.0, -9.0], [2.0, 0.0, -9.0], [3.0, 0.0, -9.0]])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from moe_lab.gates.select.biased_top_k import BiasedTopK
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.select.biased_top_k import BiasedTopK
+from moe_lab.parts.roles import Sizes
 
 #: sigmoid = .9 .8 .7 .6 .1
 LOGITS = torch.tensor([[0.9, 0.8, 0.7, 0.6, 0.1]]).logit()

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_lab.choice import capacity, places
-from moe_lab.gates.select.capacity import Capacity
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.select.capacity import Capacity
+from moe_lab.parts.roles import Sizes
+from moe_lab.routing.choice import capacity, places
 
 #: four samples, all of whom want expert 0 most and expert 1 or 2 next
 LOGITS = torch.tensor([[3.0, 2.0, 1.0], [3.0, 1.0, 2.0], [3.0, 2.0, 1.0], [1.0, 3.0, 2.0]])

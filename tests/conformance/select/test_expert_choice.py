@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_lab.gates.select.expert_choice import ExpertChoice
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.select.expert_choice import ExpertChoice
+from moe_lab.parts.roles import Sizes
 
 
 def select(logits, k):

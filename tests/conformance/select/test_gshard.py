@@ -4,8 +4,8 @@ import pytest
 import torch
 from mixture_of_experts.mixture_of_experts import Top2Gating
 
-from moe_lab.gates.select.capacity import GShard
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.select.capacity import GShard
+from moe_lab.parts.roles import Sizes
 
 SIZES = Sizes((2,), 4, 5, 2)
 

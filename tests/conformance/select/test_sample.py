@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.select.sample import Sample
+from moe_lab.parts.gates.select.sample import Sample
 
 
 def test_in_training_experts_are_drawn_by_probability(sizes, noise):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from moe_lab.gates.select.sinkhorn import Sinkhorn, log_plan
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.select.sinkhorn import Sinkhorn, log_plan
+from moe_lab.parts.roles import Sizes
 
 
 def test_the_plan_has_even_rows_and_columns(draw):

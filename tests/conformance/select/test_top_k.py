@@ -2,8 +2,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_lab.gates.select.top_k import TopK
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.select.top_k import TopK
+from moe_lab.parts.roles import Sizes
 
 
 def select(logits, k):

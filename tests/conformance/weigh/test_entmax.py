@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from moe_lab.errors import ConfigError
-from moe_lab.gates.weigh.entmax import Entmax
-from moe_lab.gates.weigh.softmax import Softmax
-from moe_lab.parts import Sizes
+from moe_lab.parts.gates.weigh.entmax import Entmax
+from moe_lab.parts.gates.weigh.softmax import Softmax
+from moe_lab.parts.roles import Sizes
 
 
 def entmax(scores, alpha, **options):

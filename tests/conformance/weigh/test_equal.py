@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.weigh.equal import Equal
+from moe_lab.parts.gates.weigh.equal import Equal
 
 
 def test_one_kth_each_and_no_gradient(sizes):

@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.weigh.relu import Relu
+from moe_lab.parts.gates.weigh.relu import Relu
 
 
 def test_positive_scores_are_the_weights(sizes):

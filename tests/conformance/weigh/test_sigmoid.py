@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.gates.weigh.sigmoid import Sigmoid
+from moe_lab.parts.gates.weigh.sigmoid import Sigmoid
 
 #: sigmoid = .8 .5 .2 .1 .4, sum 2
 S = torch.tensor([[0.8, 0.5, 0.2, 0.1, 0.4]])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.gates.weigh.softmax import Softmax
+from moe_lab.parts.gates.weigh.softmax import Softmax
 
 #: softmax = (1, 2, 5, 8, 4) / 20
 LOGITS = torch.tensor([[1.0, 2.0, 5.0, 8.0, 4.0]]).log()

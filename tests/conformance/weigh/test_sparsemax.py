@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from moe_lab.config.build import build
 from moe_lab.config.compose import compose
-from moe_lab.parts import Sizes
+from moe_lab.parts.roles import Sizes
 
 NODE = compose(["gate=sparsemax"])["gate"]["weigh"]
 

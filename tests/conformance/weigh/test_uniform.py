@@ -1,6 +1,6 @@
 import torch
 
-from moe_lab.gates.weigh.uniform import Uniform
+from moe_lab.parts.gates.weigh.uniform import Uniform
 
 
 def test_even_weights_over_the_selected(sizes):

@@ -8,7 +8,7 @@ from moe_lab.errors import RunError
 from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.findings import states
 from moe_lab.reports.arms.naming import arm_name, told, typed, word
-from moe_lab.reports.choices import ABSENT
+from moe_lab.reports.kit.choices import ABSENT
 
 
 @pytest.mark.parametrize(

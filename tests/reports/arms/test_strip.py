@@ -5,7 +5,7 @@ import pytest
 from moe_lab.reports.arms.dots import limits, stem
 from moe_lab.reports.arms.scatter import pareto
 from moe_lab.reports.arms.strip import Strip, strip_plot, ticks
-from moe_lab.reports.svg import compact
+from moe_lab.reports.kit.svg import compact
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Literal
 
-from moe_lab.ranges import Count, Seed
+from moe_lab.config.ranges import Count, Seed
 
 
 class Dataset(ABC):

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from moe_lab.ranges import Count, Positive
+from moe_lab.config.ranges import Count, Positive
 from toy_lab.roles import Gate, Score
 from toy_lab.undeclared import Borrowed
 

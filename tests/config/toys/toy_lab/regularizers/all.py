@@ -1,4 +1,4 @@
-from moe_lab.ranges import NonNegative
+from moe_lab.config.ranges import NonNegative
 from toy_lab.roles import Regularizer
 
 

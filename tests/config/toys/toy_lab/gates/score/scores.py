@@ -1,6 +1,6 @@
 """Scores."""
 
-from moe_lab.ranges import Count
+from moe_lab.config.ranges import Count
 from toy_lab.roles import Score
 
 

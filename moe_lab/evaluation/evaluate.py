@@ -1,0 +1,157 @@
+"""The look at the test split, once, at the end: what is written down for every later question."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moe_lab.data.dataset import Data, Scale, batches
+from moe_lab.errors import Diverged
+from moe_lab.layers.noise import Noise, generator
+from moe_lab.mixture.costs import multiply_add_counts, parameter_counts
+from moe_lab.mixture.mixture import Mixture
+from moe_lab.routing.outputs import GaussianMixtureOutput, MixtureOutput
+from moe_lab.training.members import Seeds
+
+#: expert_log_probs.npz is written where it stays below this
+EXPERT_LOG_PROBS_BYTES = 64e6
+EXAMPLES_AN_EXPERT = 8
+#: images of the largest regret
+REGRETTED = 16
+
+Arrays = dict[str, np.ndarray]
+
+
+@torch.no_grad()
+def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> dict[str, Arrays]:
+    """The arrays of a run folder: file name (without .npz) -> array name -> array. All experts are evaluated.
+
+    ``training_batch`` is the size of the batches where a prediction depends on its batch-mates. Raises Diverged where
+    the last update has made the mixture's predictions no numbers.
+    """
+    mixture.eval()
+    rows = [_rows(mixture(x_BD, noise), y_B) for x_BD, y_B in batches(data.test, mixture, training_batch)]
+    columns = {name: torch.cat([row[name] for row in rows]).cpu() for name in rows[0]}
+    if columns.pop("log_likelihood").isnan().any():
+        raise Diverged("the last update made the mixture's predictions NaN: try a smaller trainer.lr")
+    expert_log_probs = columns.pop("expert_log_probs_half", None)
+    routing = {
+        "sample_index": data.test.index_N.cpu().numpy(),
+        "label": data.test.y_N.cpu().numpy(),
+        **{name: column.numpy() for name, column in columns.items()},
+    }
+    if data.target is not None and data.target.truth is not None:
+        routing["component"] = data.attributes[data.target.truth]
+    files: dict[str, Arrays] = {
+        "routing": routing,
+        "attributes": dict(data.attributes),
+        "evaluation": {
+            **{name: np.array(count, np.int64) for name, count in _costs(mixture, data).items()},
+            "batch_dependent": np.array(mixture.batch_dependent),
+            **_targets(data),
+            **({} if data.truth is None else {"truth": np.array(data.truth)}),
+        },
+        "examples": examples(routing, data),
+    }
+    if data.input is not None:
+        files["inputs"] = _single_input(data.test.x_ND, data.input)
+    if expert_log_probs is not None and expert_log_probs.nbytes < EXPERT_LOG_PROBS_BYTES:
+        files["expert_log_probs"] = {"log_probs": expert_log_probs.numpy()}
+    return files
+
+
+def _costs(mixture: Mixture, data: Data) -> dict[str, int]:
+    x_ND = data.test.x_ND
+    return parameter_counts(mixture) | multiply_add_counts(mixture, x_ND.shape[-1], x_ND.device)
+
+
+def _targets(data: Data) -> Arrays:
+    """What the targets are: the names of the classes, or the name and scale of the number and its known components."""
+    target = data.target
+    if target is None:
+        return {"class_names": np.array(data.class_names)}
+    facts = {"target_name": np.array(target.name), "target_mean": target.mean, "target_sd": target.sd}
+    if target.truth is not None:
+        facts |= {"component": np.array(target.truth), "component_names": np.array(target.truth_names)}
+    return {name: np.asarray(fact) for name, fact in facts.items()}
+
+
+def _single_input(x_N1: Tensor, scale: Scale) -> Arrays:
+    """The test inputs of a data set whose samples are one number each, in their own unit."""
+    x_N = x_N1.squeeze(-1).cpu().numpy().astype(np.float64) * scale.sd + scale.mean
+    return {"x": x_N.astype(np.float32), "name": np.array(scale.name)}
+
+
+def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor) -> dict[str, Any]:
+    routing = output.routing
+    rows = {
+        "prediction": output.prediction_B,
+        "log_likelihood": output.log_likelihood_B(y_B),
+        "probs": routing.probs_BE,
+        "weights": routing.weights_BE,
+        "selected": routing.selected_BE,
+        "expert_log_prob_true": output.expert_log_likelihood_BE(y_B),
+        **output.stored(y_B),
+    }
+    optional = {"gate_logits": routing.logits_BE, "overflow": routing.extras.get("overflow_B")}
+    return rows | {name: column for name, column in optional.items() if column is not None}
+
+
+def examples(routing: Arrays, data: Data) -> Arrays:
+    """The most typical test images of each expert: its samples of the highest weight, of equal weights those with
+    the widest gap between the first and the second gate logit. Of several experts also, under names that begin with
+    ``regret_``, those of the largest regret."""
+    weights = routing["weights"]
+    expert_N = np.where(weights.sum(1) > 0, weights.argmax(1), -1)
+    margin_N = _margin(routing["gate_logits"]) if "gate_logits" in routing else np.zeros(len(weights))
+    best_first = np.lexsort((np.arange(len(weights)), -margin_N, -weights.max(1)))
+    chosen = np.concatenate(
+        [best_first[expert_N[best_first] == e][:EXAMPLES_AN_EXPERT] for e in range(weights.shape[1])]
+    )
+    typical = _shown(routing, data, chosen, expert_N) | {"weight": weights.max(1)[chosen]}
+    if weights.shape[1] == 1:
+        return typical
+    return typical | {f"regret_{name}": array for name, array in _regretted(routing, data, expert_N).items()}
+
+
+def _regretted(routing: Arrays, data: Data, expert_N: np.ndarray) -> Arrays:
+    """The test images of the largest regret, max_e log P_e(y) - log q(y) in ``nats``, where some expert knew better
+    than the mixture; ``best`` is that expert."""
+    said_NE = routing["expert_log_prob_true"]
+    nats_N = said_NE.max(1) - _log_likelihood(routing)
+    worst_first = np.argsort(-nats_N, kind="stable")[:REGRETTED]
+    chosen = worst_first[nats_N[worst_first] > 0]
+    best = {"best": said_NE.argmax(1)[chosen], "nats": nats_N[chosen]}
+    return _shown(routing, data, chosen, expert_N) | best
+
+
+def _log_likelihood(routing: Arrays) -> np.ndarray:
+    if "log_density" in routing:
+        return routing["log_density"]
+    return np.take_along_axis(routing["log_probs"], routing["label"][:, None], 1)[:, 0]
+
+
+def _shown(routing: Arrays, data: Data, chosen: np.ndarray, expert_N: np.ndarray) -> Arrays:
+    of_each = {name: routing[name][chosen] for name in ("sample_index", "label", "prediction")}
+    return {"image": _pixels(data, chosen), "expert": expert_N[chosen], **of_each}
+
+
+def _margin(logits_NE: np.ndarray) -> np.ndarray:
+    if logits_NE.shape[1] < 2:
+        return np.zeros(len(logits_NE))
+    top2 = np.partition(logits_NE, -2, axis=1)[:, -2:]
+    return top2[:, 1] - top2[:, 0]
+
+
+def _pixels(data: Data, chosen: np.ndarray) -> np.ndarray:
+    """The chosen inputs as bytes, scaled from the test split's smallest to its largest value."""
+    low, high = data.test.x_ND.min().item(), data.test.x_ND.max().item()
+    scale = 255 / (high - low) if high > low else 0.0
+    x_MD = data.test.x_ND[torch.from_numpy(chosen).to(data.test.x_ND.device)].cpu()
+    return ((x_MD - low) * scale).round().byte().numpy().reshape(len(chosen), *data.shape)
+
+
+def evaluation_noise(seeds: Seeds, device: torch.device, look: str = "evaluation") -> Noise:
+    """The numbers that a gate may draw in evaluation: the same ones every time, and others for each ``look``."""
+    return Noise([generator(seeds.noise, f"noise/{look}", device)])

@@ -1,0 +1,83 @@
+"""Reference decompositions: to which expert each test sample would go without what training has taught the gate.
+
+What a run's experts have learned to share is to be held against these, not against nothing: an untrained gate and a
+clustering of the inputs, too, give experts of which each has some classes more than others.
+"""
+
+import torch
+from torch import Tensor
+
+from moe_lab.data.dataset import Data, batches
+from moe_lab.evaluation.clusters import centres, nearest
+from moe_lab.evaluation.samples import outputs, side_by_side, spread
+from moe_lab.layers.noise import Noise
+from moe_lab.mixture.mixture import Mixture
+
+#: samples that clusters and the learnable gate are fitted to
+FITTED = 2000
+#: numbers of neighbours that the learnable gate may take
+NEIGHBOURS = (1, 3, 10, 30, 100)
+CHUNK = 1024
+
+
+def pixel_clusters(data: Data, experts: int) -> Tensor:
+    """k-means of the inputs with E clusters, fitted to up to 2,000 training samples: the cluster of every test sample,
+    [N]."""
+    return nearest(data.test.x_ND, centres(spread(data.train, FITTED).x_ND, experts, "kmeans/pixels"))
+
+
+def feature_centres(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor | None:
+    """k-means with E clusters of the trained experts' last hidden layers after their ReLU, side by side, fitted to up
+    to 2,000 training samples; None for experts without such a layer."""
+    if mixture.experts.hidden_features is None:
+        return None
+    seen = outputs(mixture, spread(data.train, FITTED), noise, training_batch)
+    features_NX = torch.cat([side_by_side(output.expert_hidden_BEH) for _, output in seen])
+    return centres(features_NX, mixture.gate.sizes.experts, "kmeans/features")
+
+
+def learnable_choice(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor:
+    """The expert of every test sample, [N], by a gate fitted to up to 2,000 validation samples (``learnable``)."""
+    known = spread(data.validation, FITTED)
+    seen = outputs(mixture, known, noise, training_batch)
+    said_VE = torch.cat([output.expert_log_likelihood_BE(y_B) for y_B, output in seen])
+    return learnable(known.x_ND, said_VE, data.test.x_ND)
+
+
+def untrained_choice(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor:
+    """The arg-max expert of every test sample, [N], -1 where none gets it, by a mixture as it was initialized."""
+    mixture.eval()
+    chosen = []
+    for x_BD, _ in batches(data.test, mixture, training_batch):
+        sees_experts = mixture.gate.needs_hidden or mixture.gate.needs_outputs
+        routing = mixture.decide(x_BD, noise)[0] if sees_experts else mixture.gate(x_BD, None, noise)
+        routed_B = (routing.weights_BE > 0).any(-1)
+        chosen.append(torch.where(routed_B, routing.weights_BE.argmax(-1), -1))
+    return torch.cat(chosen)
+
+
+def learnable(known_VD: Tensor, said_VE: Tensor, x_ND: Tensor) -> Tensor:
+    """The expert of every sample by a gate that can be learned while the experts stand still, [N]: the one of the
+    largest mean log P_e(y) over the sample's nearest validation samples.
+
+    ``said_VE`` are the experts' log P_e(y) of the V validation samples. The number of neighbours is the one of 1, 3,
+    10, 30 and 100 with which the validation samples, each judged by the others, get experts of the largest log P_e(y).
+    Source: Woods, Kegelmeyer and Bowyer 1997, Combination of multiple classifiers using local accuracy estimates, here
+    with log-likelihoods in place of hits.
+    """
+    samples, said_VE = len(known_VD), said_VE.cpu()
+    if samples < 2:
+        return said_VE.argmax(-1).expand(len(x_ND))
+    most = min(NEIGHBOURS[-1], samples - 1)
+    among_VV = torch.cdist(known_VD, known_VD).fill_diagonal_(torch.inf)
+    # sums of which a GPU has no deterministic way are made on the CPU
+    near_VME = said_VE[among_VV.topk(most, largest=False).indices.cpu()].cumsum(-2)
+    sizes = [count for count in NEIGHBOURS if count <= most]
+    worth = [_gathered(said_VE, near_VME[:, count - 1].argmax(-1)).double().mean().item() for count in sizes]
+    count = sizes[max(range(len(sizes)), key=lambda place: worth[place])]
+    chunks = (torch.cdist(x_BD, known_VD).topk(count, largest=False).indices.cpu() for x_BD in x_ND.split(CHUNK))
+    return torch.cat([said_VE[nearest_BM].mean(-2).argmax(-1) for nearest_BM in chunks])
+
+
+def _gathered(said_VE: Tensor, expert_V: Tensor) -> Tensor:
+    return said_VE.gather(-1, expert_V.unsqueeze(-1)).squeeze(-1)

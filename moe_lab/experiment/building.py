@@ -1,0 +1,101 @@
+"""."""
+
+from dataclasses import replace
+from typing import Any
+
+from moe_lab.config.build import build, class_of
+from moe_lab.data.dataset import Data
+from moe_lab.errors import ConfigError
+from moe_lab.experiment.inputs import seeds_of
+from moe_lab.layers.noise import seeded
+from moe_lab.layers.stacking import keep_buffers
+from moe_lab.mixture import dispatch
+from moe_lab.mixture.mixture import Mixture
+from moe_lab.parts.baseline import Alone
+from moe_lab.parts.checks import check, check_task
+from moe_lab.parts.roles import Config, Objective, Regularizer, Sizes
+from moe_lab.training.learner import Learner
+
+
+def learner_of(config: Config, data: Data) -> Learner:
+    """A freshly initialized learner on the data's device."""
+    learner = build_learner(config, data.shape, data.classes, seeds_of(config).init)
+    return learner.to(data.train.x_ND.device)
+
+
+def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Learner:
+    """The parts that a checked config names, initialized on the CPU, each from its own named generator; a baseline
+    in place of the mixture where the config has one. ``classes`` is 0 where the targets are numbers.
+
+    Raises ConfigError where parts do not fit each other.
+    """
+    return complete(build_mixture(config, shape, classes, seed_init), config, seed_init)
+
+
+def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learner:
+    """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
+    with seeded(seed_init, "baseline"):
+        baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
+    if baseline is not None:
+        sizes = replace(mixture.gate.sizes, experts=1, k=1, hidden=baseline.hidden_features)
+        mixture = Mixture(baseline, Alone(sizes), config["inference"])
+    sizes = mixture.gate.sizes
+    with seeded(seed_init, "objective"):
+        objective = build(config["objective"], sizes)
+    regularizers, controllers = (_several(role, config, sizes, seed_init) for role in ("regularizer", "controller"))
+    check(mixture.gate, objective, regularizers, controllers)
+    _dispatch(mixture, objective, regularizers, config["trainer"])
+    for controller in controllers.values():
+        if controller.steers:
+            keep_buffers(mixture.gate, controller.steers)
+    return Learner(mixture, objective, regularizers, controllers)
+
+
+def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) -> dict[str, Any]:
+    """The parts of a role that takes several at once."""
+    parts = {}
+    for name, node in config[f"{role}s"].items():
+        with seeded(seed_init, f"{role}/{name}"):
+            parts[name] = build(node, sizes)
+    return parts
+
+
+def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer], trainer: Config) -> None:
+    """What the trainer says of the experts that are not selected. "auto" is decided when a job is prepared; here it is
+    dense. Raises ConfigError where it does not fit."""
+    reason = dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers)
+    dispatch.check(trainer["dispatch"], reason)
+    if trainer["dispatch"] == "sparse":
+        mixture.dispatch = "sparse"
+    reason = dispatch.why_all_learn(mixture.gate, objective, regularizers)
+    if trainer["skip_untouched"] and reason is not None:
+        raise ConfigError(f"trainer.skip_untouched does not fit: {reason}, so none is untouched")
+
+
+def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
+    """The mixture of a checked config, whether or not a baseline is to stand in for it."""
+    sizes = sizes_of(config, shape, classes)
+    check_task(config, sizes)
+    expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
+    with seeded(seed_init, "experts"):
+        experts = build(config["experts"], replace(sizes, shape=expert_shape))
+    sizes = replace(sizes, hidden=experts.hidden_features)
+    with seeded(seed_init, "gate"):
+        gate = build(config["gate"], sizes)
+    if sizes.k not in gate.usable_k:
+        raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
+    return Mixture(experts, gate, config["inference"])
+
+
+def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
+    """The sizes that parts are built with; k is the config's, else the gate's, else E. Raises ConfigError if k > E."""
+    experts = config["experts"]["count"]
+    k = config["k"] or config["gate"].get("k") or experts
+    if k > experts:
+        where = f"k={k}" if config["k"] else f"the gate's k={k}"
+        raise ConfigError(f"{where} selects more experts than there are: take k of at most experts.count={experts}")
+    return Sizes(shape, classes, experts, k)
+
+
+def _values(values: range) -> str:
+    return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"

@@ -1,0 +1,173 @@
+"""A job: a config that has passed every check, and what is built from it."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from moe_lab.config.build import build, class_of
+from moe_lab.config.check import check
+from moe_lab.config.compose import choices, compose
+from moe_lab.config.differences import config_key, differences
+from moe_lab.config.vary import vary
+from moe_lab.data.classes import resolved_classes
+from moe_lab.errors import ConfigError, one_line
+from moe_lab.experiment.building import build_mixture, complete
+from moe_lab.experiment.key import _canonical
+from moe_lab.experiment.machine import device_of
+from moe_lab.experiment.options import OPEN, Experiment
+from moe_lab.mixture.dispatch import faster, why_dense
+from moe_lab.parts.checks import combine_rule
+from moe_lab.parts.roles import Config
+from moe_lab.store.run import Run
+from moe_lab.training.learner import Learner
+from moe_lab.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """A config that has passed every check: plain values; k, the rule of combination and the dispatch filled in.
+
+    ``choices`` are the options taken of each group, ``differs`` what is not the default, ``left_open`` the keys that
+    were left open and have been filled in, ``key`` the hash of what decides the result: two jobs of one key give the
+    same numbers.
+    """
+
+    config: Config
+    choices: dict[str, str | list[str]]
+    differs: Config
+    left_open: list[str]
+    key: str
+
+    @property
+    def facts(self) -> Config:
+        """What status.json keeps of a job."""
+        return {"key": self.key, "choices": self.choices, "differs": self.differs, "left_open": self.left_open}
+
+
+def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
+    """Compose ``words``, check every value and how the parts fit each other. Writes nothing.
+
+    Raises ConfigError, and DataError where a user's data file cannot be described.
+    """
+    config, chosen = compose(words, config_dir), choices(words, config_dir)
+    return composed_job(config, chosen, compose([], config_dir), config_dir, plugins)
+
+
+def composed_job(
+    config: Config,
+    chosen: dict[str, Any],
+    defaults: Config,
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+) -> Job:
+    """The job of a composed config: every value checked, and how the parts fit each other. ``chosen`` are the options
+    taken of each group, ``defaults`` what is composed without words. Raises ConfigError and DataError as ``prepare``.
+    """
+    check(config, Experiment, plugins)
+    return _job(config, chosen, differences(config, defaults, chosen, config_dir))
+
+
+def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
+    """The job of an earlier run, with some words changed; without words the same job again.
+
+    Where the earlier run left k, the rule of combination or the dispatch open, so does this one. Raises ConfigError and
+    DataError as ``prepare`` does, RunError where the run's files cannot be read.
+    """
+    with _said_of(run):
+        check(run.config, Experiment, plugins)
+    config, chosen = vary(_as_left_open(run.config, run.status), words, config_dir)
+    check(config, Experiment, plugins)
+    typed = [word.partition("=")[0] for word in words]
+    kept = {
+        group: option
+        for group, option in (run.status.get("choices") or {}).items()
+        if not any(group == key or group.startswith(f"{key}/") for key in typed)
+    }
+    chosen = kept | chosen
+    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
+
+
+def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
+    """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
+    with _said_of(run):
+        return checked_job(run.config, run.status, plugins)
+
+
+@contextmanager
+def _said_of(run: Run) -> Iterator[None]:
+    """What is wrong is wrong with the run's config."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{run.path / 'config.yaml'}: {error}") from None
+
+
+def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
+    """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
+    was filled in then, so that a run goes on as it began. Raises ConfigError."""
+    check(config, Experiment, plugins)
+    left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
+    return replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
+
+
+def _as_left_open(stored: Config, facts: Config) -> Config:
+    """The stored config with those keys open again that its words left open."""
+    config = copy.deepcopy(stored)
+    for key in facts.get("left_open") or []:
+        node, name = _place(config, key)
+        if isinstance(node, dict) and key in OPEN:
+            node[name] = OPEN[key]
+    return config
+
+
+def _place(config: Config, key: str) -> tuple[Any, str]:
+    """The node that holds a key, and the key's name there."""
+    group, _, name = key.rpartition(".")
+    return config.get(group) if group else config, name
+
+
+def _value(config: Config, key: str) -> Any:
+    node, name = _place(config, key)
+    return node.get(name)
+
+
+def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
+    """The job of a checked config: how its parts fit each other is checked by building them."""
+    shape, class_names = build(config["dataset"]).describe()
+    device_of(config)
+    try:
+        mixture = build_mixture(config, shape, len(class_names), seed_init=0)
+        learner = complete(mixture, config, seed_init=0)
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        reason = one_line(str(error)).rpartition("err == 0. ")[2]
+        raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None
+    recipe = build(config["recipe"])
+    if reason := recipe.lack(learner, build(config["trainer"])):
+        raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
+    for node in config.get("loggers", {}).values():
+        # raises where its package is missing
+        build(node)
+    gate = mixture.gate
+    resolved = {
+        **config,
+        "k": gate.sizes.k,
+        "classes": resolved_classes(config.get("classes"), recipe.classes, len(class_names)),
+        "gate": {**config["gate"], "combine": combine_rule(gate)},
+        "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner, recipe)},
+    }
+    left_open = [key for key, value in OPEN.items() if _value(config, key) == value != _value(resolved, key)]
+    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, learner.objective)))
+
+
+def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:
+    """The trainer's dispatch, and in place of "auto" the faster one that fits."""
+    trainer, mixture = config["trainer"], learner.mixture
+    if trainer["dispatch"] != "auto":
+        return trainer["dispatch"]
+    parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
+    if recipe.needs_every_expert or why_dense(*parts) is not None:
+        return "dense"
+    return faster(device_of(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)

@@ -1,0 +1,44 @@
+"""A run folder opened from Python."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moe_lab.config.plugins import load_plugin
+from moe_lab.errors import RunError
+from moe_lab.store.run import Run
+
+if TYPE_CHECKING:
+    from moe_lab.mixture.mixture import Mixture
+
+
+class LoadedRun(Run):
+    """A run folder that can also give its trained model back. No code of the folder is run: its config is checked
+    like a command line, and its checkpoint holds tensors only."""
+
+    def __init__(self, path: str | Path, plugins: Sequence[str | Path] = ()) -> None:
+        super().__init__(path)
+        self._plugins = [load_plugin(Path(file)).__name__ for file in plugins]
+
+    def model(self) -> "Mixture":
+        """The trained mixture in evaluation mode, on the CPU.
+
+        Raises RunError where the checkpoint is missing or does not belong to the config, ConfigError where the config
+        names what moe-lab does not have.
+        """
+        from moe_lab.config.build import build
+        from moe_lab.experiment.building import build_learner
+        from moe_lab.experiment.job import stored_job
+        from moe_lab.store import checkpoint
+
+        job = stored_job(self, self._plugins)
+        shape, class_names = build(self.config["dataset"]).describe()
+        learner = build_learner(self.config, shape, len(class_names), seed_init=0)
+        state = checkpoint.load(self.path)
+        if state.get("keys") != [job.key]:
+            raise RunError(f"{self.path}: the checkpoint does not belong to config.yaml, which has been changed since")
+        try:
+            learner.load_state_dict(state["learner"])
+        except (KeyError, RuntimeError) as error:
+            raise RunError(f"{self.path}: the checkpoint does not belong to the config ({error})") from None
+        return learner.mixture.eval()

@@ -1,0 +1,54 @@
+"""."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from moe_lab.config.ranges import Classes, Count, Seed
+from moe_lab.data.dataset import Dataset
+from moe_lab.loggers.base import Logger
+from moe_lab.parts.baseline import Baseline
+from moe_lab.parts.controller import Controller
+from moe_lab.parts.roles import Experts, Gate, Objective, Regularizer
+from moe_lab.training.options import Trainer
+from moe_lab.training.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """The root of a config: a group each, and what concerns them all.
+
+    k:          experts selected for a sample; null: what the gate takes.
+    seed:       of initialization, order of samples and noise.
+    seed_init:  of initialization alone; null: seed.
+    seed_order: of the order of samples alone; null: seed.
+    classes:    numbers of the classes whose samples are trained, validated and tested on; null: all. The mixture has an
+                output for every class of the data set all the same.
+    inference:  how the trained mixture answers, in evaluation alone: "mixture" as it was trained, "argmax" with the
+                expert of the largest weight, "sample" with one expert drawn by weight.
+    difficulty_from: folder of a finished run of one network (baseline=single) on the same data; what it loses on each
+                test sample becomes the attribute ``difficulty``. Decides nothing of the training.
+    device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
+    """
+
+    dataset: Dataset
+    experts: Experts
+    gate: Gate
+    objective: Objective
+    baseline: Baseline
+    recipe: Recipe
+    trainer: Trainer
+    loggers: dict[str, Logger] = field(default_factory=dict)
+    regularizers: dict[str, Regularizer] = field(default_factory=dict)
+    controllers: dict[str, Controller] = field(default_factory=dict)
+    k: Count | None = None
+    seed: Seed = 0
+    seed_init: Seed | None = None
+    seed_order: Seed | None = None
+    classes: Classes | None = None
+    inference: Literal["mixture", "argmax", "sample"] = "mixture"
+    difficulty_from: str | None = None
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
+#: keys that a config may leave open, to be filled in from the parts -> what they are then
+OPEN = {"k": None, "classes": None, "gate.combine": None, "trainer.dispatch": "auto"}

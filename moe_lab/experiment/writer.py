@@ -1,0 +1,154 @@
+"""The one writer of a run's folder: its files, its log and its status."""
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from moe_lab.config.build import build
+from moe_lab.experiment.environment import environment
+from moe_lab.experiment.job import Job
+from moe_lab.loggers.base import Logger
+from moe_lab.metrics import RunArrays, compute
+from moe_lab.store.atomic import checksum, clear_leftovers, settle, write_csv, write_json, write_npz, write_text
+from moe_lab.store.folders import refuse_link
+from moe_lab.store.status import State, StatusFile
+from moe_lab.tasks import Task
+from moe_lab.training.members import Record
+
+_OF_THE_ROUTING = (
+    "mutual_information_expert_label_bits",
+    "information_per_usage",
+    "sample_entropy_bits",
+    "usage_entropy_bits",
+    "dead_experts",
+)
+#: the metrics that status.json repeats, so that a listing of many runs reads one small file each
+HEADLINE: dict[Task, tuple[str, ...]] = {
+    "classification": ("test_error_rate", *_OF_THE_ROUTING),
+    "regression": ("test_rmse_sd", "test_r2", "test_loss_nats", *_OF_THE_ROUTING),
+}
+
+_CHECKED = ("config.yaml", "environment.json", "history.csv", "timing.csv", "stages.csv", "metrics.json")
+
+
+class _LogFile(logging.FileHandler):
+    """A log that cannot be written, on a disk that is full, takes nothing along."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing is said of it."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
+class RunWriter:
+    """Writes what becomes of one job into ``folder``, which exists already. ``open`` until its end is written."""
+
+    def __init__(self, job: Job, folder: Path) -> None:
+        self.job = job
+        self.folder = folder
+        self.open = False
+        self.log = logging.Logger(f"moe_lab.{folder.name}")
+        self._status = StatusFile(folder, **job.facts, headline={})
+        refuse_link(folder / "train.log")
+        handler = _LogFile(self.folder / "train.log", encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.log.addHandler(handler)
+        self._loggers = loggers(job)
+
+    def plan(self) -> None:
+        """What a job of a sweep leaves before it starts."""
+        self._config()
+        self._status.plan()
+
+    def start(self, device: str, runs: int) -> None:
+        """``runs``: how many train together as one program."""
+        self.open = True
+        clear_leftovers(self.folder)
+        self._config()
+        # from here on there is something to go on with
+        self._status.start()
+        facts = environment(self.job.config["trainer"]["threads"], self.job.key, device)
+        write_json(self.folder / "environment.json", {**facts, "stacked_runs": runs})
+
+    def _config(self) -> None:
+        write_text(self.folder / "config.yaml", yaml.safe_dump(self.job.config, sort_keys=False))
+
+    def progress(self, record: Record) -> None:
+        """The history as far as it goes, and a sign of life."""
+        self.history(record)
+        self._status.touch()
+        self.tell_loggers()
+
+    def history(self, record: Record) -> None:
+        write_csv(self.folder / "history.csv", record.history)
+        write_csv(self.folder / "timing.csv", record.timing)
+        if record.stages:
+            write_csv(self.folder / "stages.csv", record.stages)
+
+    def results(self, files: dict[str, dict[str, Any]], record: Record) -> None:
+        """The arrays of the look at the test split, the metrics that follow from them and from the history, and the
+        status of success."""
+        for name, arrays in files.items():
+            write_npz(self.folder / f"{name}.npz", arrays)
+        measured = RunArrays.from_files(files, record.history)
+        metrics = compute(measured)
+        write_json(self.folder / "metrics.json", metrics)
+        headline = {name: metrics[name]["value"] for name in HEADLINE[measured.task]}
+        # nobody is to read that it has finished before what it has found is on the disk
+        settle(self.folder)
+        self._end("finished", headline=headline, checksums=self._checksums())
+        self.log.info("finished")
+        self.close()
+
+    def diverged(self, error: Exception) -> None:
+        self.log.error("diverged: %s", error)
+        self._end("diverged", error=str(error))
+        self.close()
+
+    def interrupted(self, error: BaseException) -> None:
+        self.log.warning("interrupted")
+        self._end("interrupted", error=str(error) or "interrupted")
+        self.close()
+
+    def failed(self, error: BaseException) -> None:
+        self.log.error("failed", exc_info=error)
+        # where not even this can be written it counts as lost, once this process is gone
+        with suppress(OSError):
+            self._end("failed", error=f"{type(error).__name__}: {error}")
+        self.close()
+
+    def close(self) -> None:
+        for handler in self.log.handlers:
+            handler.close()
+
+    def _checksums(self) -> dict[str, str]:
+        """Of the files that have none of their own."""
+        files = [path for path in map(self.folder.joinpath, _CHECKED) if path.is_file()]
+        return {path.name: checksum(path.read_bytes()) for path in files}
+
+    def _end(self, status: State, **facts: Any) -> None:
+        self.open = False
+        self._status.end(status, **facts)
+        self.tell_loggers()
+
+    def tell_loggers(self) -> None:
+        """That there is something new in the folder."""
+        for name, logger in self._loggers.items():
+            try:
+                logger.log(self.folder)
+            except Exception as error:
+                self.log.warning("logger %s: %s: %s", name, type(error).__name__, error)
+
+
+def loggers(job: Job) -> dict[str, Logger]:
+    """The loggers of a job. Raises ConfigError where a package is missing."""
+    return {name: build(node) for name, node in job.config.get("loggers", {}).items()}

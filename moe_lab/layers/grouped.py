@@ -1,0 +1,188 @@
+"""Rows sorted by group, and the linear layer that multiplies the rows of each group by weights of its own.
+
+Legend beside routing.py's: **P** rows (pairs of a sample and an expert that it selected), **G** groups (experts, or
+the experts of all runs of a stack).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.nn import functional
+
+from moe_lab.layers.precision import rounded
+from moe_lab.layers.products import pays, rows_by_rows
+
+#: bytes from which the C library takes a tensor's memory from the system each time, and gives it back
+LARGE = 32 * 2**20
+#: rows of a group are rounded up to a multiple of this where oneDNN multiplies
+STEP = 16
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How many rows each group has, and the group of every row; rows are sorted by group."""
+
+    count_G: Tensor
+    group_P: Tensor
+
+    @cached_property
+    def ends_G(self) -> Tensor:
+        """The row after the last of each group, as torch's grouped product wants it."""
+        return self.count_G.cumsum(0, dtype=torch.int32)
+
+    @cached_property
+    def counts(self) -> list[int]:
+        return self.count_G.tolist()
+
+
+class GroupedRows:
+    """Rows [P, I] sorted by group: for a network of ``layers.Linear`` and ``relu`` what a tensor [G, B, I] is, without
+    the rows that nobody asked for."""
+
+    def __init__(self, rows_PI: Tensor, groups: Groups) -> None:
+        self.rows_PI = rows_PI
+        self.groups = groups
+
+    def relu(self) -> "GroupedRows":
+        return GroupedRows(self.rows_PI.relu(), self.groups)
+
+    def linear(self, weight_GIO: Tensor, bias_G1O: Tensor | None) -> "GroupedRows":
+        """y_p = x_p W_g + b_g, g the group of row p; whatever axes stand before I and O are groups."""
+        weight_GIO = weight_GIO.flatten(0, -3)
+        bias_GO = None if bias_G1O is None else bias_G1O.flatten(0, -2)
+        return GroupedRows(_GroupedLinear.apply(self.rows_PI, weight_GIO, bias_GO, self.groups), self.groups)
+
+
+class _Kept(FunctionCtx):
+    """What autograd keeps between the passes."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+    groups: Groups
+    has_bias: bool
+
+
+class _GroupedLinear(torch.autograd.Function):
+    """y_p = x_p W_g + b_g. Backward: dx_p = dy_p W_g^T, dW_g = sum_p x_p^T dy_p, db_g = sum_p dy_p.
+
+    A group without rows has the gradient zero. There is no second derivative.
+    """
+
+    @staticmethod
+    def forward(ctx: _Kept, x_PI: Tensor, weight_GIO: Tensor, bias_GO: Tensor | None, groups: Groups) -> Tensor:
+        kind = x_PI.dtype
+        x_PI, weight_GIO = rounded(x_PI, weight_GIO)
+        ctx.save_for_backward(x_PI, weight_GIO)
+        ctx.groups, ctx.has_bias = groups, bias_GO is not None
+        y_PO = _product(x_PI, weight_GIO, groups).to(kind)
+        return y_PO if bias_GO is None else y_PO.add_(bias_GO.index_select(0, groups.group_P))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: _Kept, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+        x_PI, weight_GIO = ctx.saved_tensors
+        groups, dbias_GO, kind = ctx.groups, None, dy_PO.dtype
+        if ctx.has_bias:
+            zeros_GO = dy_PO.new_zeros(weight_GIO.shape[0], weight_GIO.shape[-1])
+            dbias_GO = zeros_GO.index_add_(0, groups.group_P, dy_PO)
+        dy_PO = _aligned(dy_PO.to(x_PI.dtype))
+        dx_PI = _product(dy_PO, weight_GIO.mT, groups).to(kind) if ctx.needs_input_grad[0] else None
+        dweight_GIO = _outer(dy_PO, x_PI, groups).mT  # as the weights lie (layers.Linear)
+        return dx_PI, dweight_GIO.to(kind), dbias_GO, None
+
+
+def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
+    """x_p W_g."""
+    if _pays(x_PI, weight_GIO.shape[-1], groups, times=2):
+        return _by_group(x_PI, weight_GIO, groups)
+    if _fit(x_PI, weight_GIO):
+        return functional.grouped_mm(x_PI, weight_GIO, offs=groups.ends_G)
+    y_PO = x_PI.new_empty(x_PI.shape[0], weight_GIO.shape[-1])
+    # unbound once: a stacked tensor that is indexed group by group costs a whole tensor a group
+    parts = zip(x_PI.split(groups.counts), weight_GIO.unbind(0), y_PO.split(groups.counts), strict=True)
+    for x, weight, y in parts:
+        torch.mm(x, weight, out=y)
+    return y_PO
+
+
+def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
+    """sum over the rows of each group of a_p^T b_p, [G, I, O]."""
+    shape = (len(groups.count_G), a_PI.shape[-1], b_PO.shape[-1])
+    large = a_PI.element_size() * prod(shape) >= LARGE
+    whole = _pays(a_PI, b_PO.shape[-1], groups, times=4)
+    if not large and not whole and _fit(a_PI, b_PO):
+        return functional.grouped_mm(a_PI.mT, b_PO, offs=groups.ends_G)
+    sums_GIO = _large_pages(a_PI, shape) if large else a_PI.new_empty(shape)
+    parts = zip(a_PI.split(groups.counts), b_PO.split(groups.counts), sums_GIO.unbind(0), strict=True)
+    for a, b, sums in parts:
+        if whole and len(a) > 0:
+            sums.copy_(rows_by_rows(_filled_up(a).mT, _filled_up(b).mT))
+        else:
+            torch.mm(a.mT, b, out=sums)
+    return sums_GIO
+
+
+def _pays(x_PI: Tensor, outputs: int, groups: Groups, times: int) -> bool:
+    """Whether groups of average size are large enough for oneDNN (moe_lab/layers/products.py): so many times as large as
+    other products, for they are rounded up, and some are copied."""
+    each = len(x_PI) // max(1, len(groups.count_G))
+    return each >= 2 * STEP and pays(x_PI, each // times, outputs)
+
+
+def _by_group(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
+    """Rows that follow a group's are computed along with it and left out."""
+    y_PO = x_PI.new_empty(x_PI.shape[0], weight_GIO.shape[-1])
+    start = 0
+    for weight_OI, count in zip(weight_GIO.mT.unbind(0), groups.counts, strict=True):
+        if count > 0:
+            first = max(0, min(start, len(x_PI) - _size(count)))
+            y = rows_by_rows(x_PI[first : first + _size(count)], weight_OI)
+            y_PO[start : start + count] = y[start - first : start - first + count]
+        start += count
+    return y_PO
+
+
+def _filled_up(rows_PI: Tensor) -> Tensor:
+    """With rows of zeros, which add nothing to a sum."""
+    filled_PI = rows_PI.new_empty(_size(len(rows_PI)), rows_PI.shape[-1])
+    filled_PI[: len(rows_PI)] = rows_PI
+    filled_PI[len(rows_PI) :] = 0.0
+    return filled_PI
+
+
+def _size(rows: int) -> int:
+    """Rounded up, by a quarter at most beyond the first few: oneDNN compiles a kernel for every size that it meets."""
+    step = max(STEP, 2 ** (rows.bit_length() - 3))
+    return -(-rows // step) * step
+
+
+def _fit(a: Tensor, b: Tensor) -> bool:
+    """Whether torch's grouped product takes them: not float64, at least one row, strides of multiples of 16 bytes."""
+    kinds = (torch.float32, torch.bfloat16)
+    return hasattr(functional, "grouped_mm") and a.dtype in kinds and _apart(a) and _apart(b)
+
+
+def _apart(factor: Tensor) -> bool:
+    return factor.numel() > 0 and max(factor.stride()[-2:]) * factor.element_size() % 16 == 0
+
+
+def _aligned(rows_PO: Tensor) -> Tensor:
+    """Rows that are apart by a multiple of 16 bytes, as those of ten classes or of an expanded gradient are not."""
+    count, outputs = rows_PO.shape
+    step = -(-outputs * rows_PO.element_size() // 16) * 16 // rows_PO.element_size()
+    if rows_PO.stride() == (step, 1):
+        return rows_PO
+    return rows_PO.new_empty(count, step)[:, :outputs].copy_(rows_PO)
+
+
+def _large_pages(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Memory for a large tensor. NumPy asks the system for large pages, torch does not: at E = 256 and H = 256 three
+    quarters of a step went into being given pages of 4 KB one by one."""
+    if like.device.type != "cpu" or like.dtype not in (torch.float32, torch.float64):
+        return like.new_empty(shape)
+    return torch.from_numpy(np.empty(shape, dtype=str(like.dtype).removeprefix("torch.")))

@@ -1,0 +1,109 @@
+"""."""
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def hyper(value: float, axes: int = 0) -> nn.Buffer:
+    """A number that may differ between the runs of a stack: a buffer with ``axes`` trailing axes of size one.
+
+    A scalar that multiplies a loss has none; what meets a [..., B, E] tensor has two (``temperature_11``).
+    """
+    return nn.Buffer(torch.full((1,) * axes, float(value)), persistent=False)
+
+
+def buffers_named(module: nn.Module, name: str) -> list[Tensor]:
+    """The buffers of this name of a module and the modules in it."""
+    return [buffer for path, buffer in module.named_buffers() if path.rpartition(".")[2] == name]
+
+
+def keep_buffers(module: nn.Module, name: str) -> None:
+    """Make the buffers of this name persistent: from now on they are part of the module's state."""
+    for part in module.modules():
+        if (buffer := dict(part.named_buffers(recurse=False)).get(name)) is not None:
+            part.register_buffer(name, buffer, persistent=True)
+
+
+def freeze(module: Module) -> Module:
+    """The module with its parameters as buffers: part of its state, and nothing that an optimizer moves."""
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            delattr(part, name)
+            part.register_buffer(name, parameter.detach())
+    return module
+
+
+def by_name(modules: Mapping[str, Module]) -> Mapping[str, Module]:
+    """Modules as parts of another one, by name. torch's ModuleDict is a mapping, but does not say so, nor of what."""
+    return cast(Mapping[str, Module], nn.ModuleDict(modules))
+
+
+def in_order(modules: Iterable[Module]) -> Sequence[Module]:
+    """Modules as parts of another one, by number, as ``by_name`` does."""
+    return cast(Sequence[Module], nn.ModuleList(modules))
+
+
+def count_parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def stack(modules: Sequence[Module]) -> Module:
+    """One module whose parameters and buffers carry a leading axis: the state of ``modules``, stacked in their order.
+
+    The modules are built alike and know nothing of it: a bank of experts is a stack of one plain network over E; R
+    runs trained as one program are a stack of R mixtures. Raises ValueError where they differ in more than their
+    numbers: in classes, shapes, or any plain attribute.
+    """
+    structures = [_structure(module) for module in modules]
+    for structure in structures[1:]:
+        if structure != structures[0]:
+            differing = sorted(
+                name for name in structure | structures[0] if structure.get(name) != structures[0].get(name)
+            )
+            raise ValueError(f"only modules of the same structure can be stacked; these differ in {differing[0]}")
+    stacked = copy.deepcopy(modules[0])
+    for name, tensors in _alike(modules, "named_parameters"):
+        owner, leaf = _owner(stacked, name)
+        together = _together([tensor.detach() for tensor in tensors])
+        setattr(owner, leaf, nn.Parameter(together, requires_grad=tensors[0].requires_grad))
+    for name, tensors in _alike(modules, "named_buffers"):
+        owner, leaf = _owner(stacked, name)
+        owner._buffers[leaf] = _together(tensors)
+    return stacked
+
+
+def _together(tensors: list[Tensor]) -> Tensor:
+    """Stacked, each laid out in memory as it was."""
+    by_columns = tensors[0].ndim > 1 and tensors[0].mT.is_contiguous()
+    return torch.stack([tensor.mT for tensor in tensors]).mT if by_columns else torch.stack(tensors)
+
+
+#: what every module has for itself
+_COMMON = nn.Module().__dict__.keys()
+
+
+def _structure(module: nn.Module) -> dict[str, object]:
+    """Everything of a module but its numbers: classes, plain attributes, shapes of its tensors."""
+    structure: dict[str, object] = {}
+    for path, part in module.named_modules():
+        structure[path] = type(part)
+        structure |= {f"{path}.{key}": value for key, value in vars(part).items() if key not in _COMMON}
+    for tensors in (module.named_parameters(), module.named_buffers()):
+        structure |= {f"{name}.shape": (tensor.shape, tensor.requires_grad) for name, tensor in tensors}
+    return structure
+
+
+def _alike(modules: Sequence[nn.Module], kind: str) -> list[tuple[str, list[Tensor]]]:
+    states = [dict(getattr(module, kind)()) for module in modules]
+    return [(name, [state[name] for state in states]) for name in states[0]]
+
+
+def _owner(module: nn.Module, name: str) -> tuple[nn.Module, str]:
+    path, _, leaf = name.rpartition(".")
+    return module.get_submodule(path), leaf

@@ -1,0 +1,87 @@
+"""What one sample's prediction costs in multiply-adds: the products of linear layers, convolutions and attention."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from moe_lab.layers.noise import Noise
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.mixture.mixture import Mixture
+
+MATRIX_PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
+#: samples that are counted on: two, for batch normalization has no variance of one
+SAMPLES = 2
+
+
+def multiply_add_counts(mixture: Mixture, features: int, device: torch.device) -> dict[str, int]:
+    """Multiply-adds of a sample in evaluation with all experts, and with those alone that act on it (as
+    ``parameter_counts`` has it). Adding experts up, activations and normalizations are not counted.
+
+    Each product is counted as it is defined, whatever the machine does: an input that asks for a gradient takes the
+    plain convolution in place of the one that is done in one pass with its maximum.
+    """
+    x_BD = torch.zeros(SAMPLES, features, device=device).requires_grad_()
+    # where a gate makes slots, the bank runs without its experts; what is fitted may have none
+    parts = {"gate": mixture.gate, "experts": getattr(mixture.experts, "bank", mixture.experts)}
+    mixture.eval()
+    with torch.enable_grad(), _Products() as products, products.by_part(parts):
+        mixture(x_BD, Noise([torch.Generator(device)]))
+    gate, experts = (products.counts[part] // SAMPLES for part in parts)
+    active = experts // mixture.experts.count * running_experts(mixture)
+    return {"multiply_adds_total": gate + experts, "multiply_adds_active": gate + active}
+
+
+class _Products(TorchFunctionMode):
+    """Counts the multiply-adds of the part that is running: of a matrix product the inner length for every number that
+    comes out, of a convolution the inputs of a filter.
+
+    torch's own FlopCounterMode imports its compiler, which takes seconds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+        self._part = ""
+
+    @contextmanager
+    def by_part(self, parts: dict[str, nn.Module]) -> Iterator[None]:
+        hooks = []
+        for name, part in parts.items():
+            hooks.append(part.register_forward_pre_hook(lambda *_, name=name: self._enter(name)))
+            hooks.append(part.register_forward_hook(lambda *_: self._enter("")))
+        yield
+        for hook in hooks:
+            hook.remove()
+
+    def _enter(self, part: str) -> None:
+        self._part = part
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if func in MATRIX_PRODUCTS:
+            self.counts[self._part] += found.numel() * args[0].shape[-1]
+        elif func is functional.conv2d:
+            self.counts[self._part] += found.numel() * args[1].shape[1:].numel()
+        return found
+
+
+def parameter_counts(mixture: Mixture) -> dict[str, int]:
+    """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
+    reads the experts' features)."""
+    gate, experts = count_parameters(mixture.gate), mixture.experts.parameter_count
+    active = experts // mixture.gate.sizes.experts * running_experts(mixture)
+    return {"parameters_total": gate + experts, "parameters_active": gate + active}
+
+
+def running_experts(mixture: Mixture) -> int:
+    """How many experts act on one sample: k, or all of them where the gate reads the experts' features."""
+    sizes = mixture.gate.sizes
+    return sizes.experts if mixture.gate.needs_hidden else sizes.k

@@ -1,0 +1,78 @@
+"""How training runs the experts: "dense", all of them on every sample, or "sparse", the selected ones. Both give the
+same values and gradients, so only time and memory decide."""
+
+import csv
+import math
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from moe_lab.errors import ConfigError
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.parts.roles import Experts, Gate, Objective, Regularizer
+
+Dispatch = Literal["auto", "dense", "sparse"]
+
+#: shapes on which both were measured (benchmarks/dispatch_table.py writes it)
+TABLE = "dispatch.csv"
+
+
+def why_all_learn(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> str | None:
+    """Why a step gives every expert a gradient, whoever is selected; None where an expert that no sample of the batch
+    selected has none."""
+    sizes = gate.sizes
+    if gate.needs_hidden or gate.needs_outputs:
+        return "this gate reads what every expert computed"
+    if gate.makes_slots:
+        return "this gate gives every expert slots to work on"
+    if gate.selects_k and sizes.k == sizes.experts:
+        return f"k={sizes.k} selects every expert"
+    if objective.needs_every_expert:
+        return f"objective {type(objective).__name__} reads every expert"
+    reading = [name for name, regularizer in regularizers.items() if regularizer.needs_every_expert]
+    return f"regularizer {reading[0]} reads every expert" if reading else None
+
+
+def why_dense(experts: Experts, gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> str | None:
+    """Why all experts must run; None where the selected ones are enough."""
+    reason = why_all_learn(gate, objective, regularizers)
+    if reason is None and gate.straight_through:
+        return "the gradient of this gate reads experts that are not selected"
+    if reason is None and not experts.runs_sparse:
+        return f"experts {type(experts).__name__} have no sparse form"
+    return reason
+
+
+def check(dispatch: Dispatch, reason: str | None) -> None:
+    """Raise ConfigError where sparse dispatch is asked for and there is a reason against it."""
+    if dispatch == "sparse" and reason is not None:
+        raise ConfigError(f"trainer.dispatch=sparse does not fit: {reason}; take trainer.dispatch=auto")
+
+
+def faster(device: str, batch: int, experts: Experts, k: int) -> Literal["dense", "sparse"]:
+    """Which was faster at the measured shape that is nearest; dense on a kind of device that was not measured.
+
+    Nearest in the logarithms of the batch, of E, of k and of an expert's parameters, which are about the
+    multiply-adds of one sample.
+    """
+    work = count_parameters(experts) // experts.count
+    shape = [math.log2(size) for size in (batch, experts.count, k, work)]
+    rows = [row for row in _table() if row["device"] == device]
+    if not rows:
+        return "dense"
+    nearest = min(rows, key=lambda row: math.dist(shape, row["logs"]))
+    return "sparse" if nearest["dense_over_sparse"] > 1 else "dense"
+
+
+@cache
+def _table() -> list[dict[str, Any]]:
+    lines = (files("moe_lab.mixture") / TABLE).read_text().splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return [
+        {
+            "device": row["device"],
+            "logs": [math.log2(int(row[name])) for name in ("batch", "experts", "k", "parameters")],
+            "dense_over_sparse": float(row["dense_over_sparse"]),
+        }
+        for row in rows
+    ]

@@ -1,0 +1,133 @@
+"""A classification tree."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.config.ranges import Count, NonNegative, Positive
+from moe_lab.errors import ConfigError
+from moe_lab.parts.baseline import Baseline
+from moe_lab.parts.roles import Config, Experts, Gate, Labelled
+from moe_lab.routing.outputs import ExpertOutput
+
+
+class Cart(Baseline):
+    """A classification tree (CART), grown by scikit-learn on the training split at once: no epochs, no gradient.
+
+    Options are scikit-learn's, with its defaults: a tree that is grown until its leaves are pure, or as many leaves as
+    one allows (``max_leaf_nodes=5`` is as coarse a division of the inputs as five experts that each know one class).
+    A leaf of n training samples, n_c of class c, says P(c) = (n_c + s) / (n + s C): its likeliest class is
+    scikit-learn's, and no class is impossible. Of ``trainer`` only ``threads`` and ``batch_size`` are looked at; the
+    history has one row, of the grown tree, without a learning rate. ``seed_init`` decides between equally good splits.
+    Parameters: a feature and a threshold a split, C - 1 frequencies a leaf.
+    Source: Breiman, Friedman, Olshen and Stone 1984, Classification and regression trees; the smoothed frequencies:
+    Provost and Domingos 2003, Tree induction for probability-based ranking.
+
+    criterion:        "gini", or "entropy".
+    max_depth:        null: no limit.
+    min_samples_leaf: least training samples a leaf.
+    max_leaf_nodes:   at least 2; leaves that gain most are grown first. null: no limit.
+    ccp_alpha:        cost of a leaf in cost-complexity pruning.
+    smoothing:        s.
+    """
+
+    task = "classification"
+
+    def __init__(
+        self,
+        *,
+        criterion: Literal["gini", "entropy"] = "gini",
+        max_depth: Count | None = None,
+        min_samples_leaf: Count = 1,
+        max_leaf_nodes: Count | None = None,
+        ccp_alpha: NonNegative = 0.0,
+        smoothing: Positive = 1.0,
+    ) -> None:
+        if max_leaf_nodes == 1:
+            raise ConfigError("baseline.max_leaf_nodes=1: a tree has at least 2 leaves")
+        self._smoothing = smoothing
+        self._options = {
+            "criterion": criterion,
+            "max_depth": max_depth,
+            "min_samples_leaf": min_samples_leaf,
+            "max_leaf_nodes": max_leaf_nodes,
+            "ccp_alpha": ccp_alpha,
+        }
+
+    def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts:
+        seed = int(torch.randint(2**31 - 1, ()))
+        return Tree(gate.sizes.classes, {**self._options, "random_state": seed}, self._smoothing)
+
+
+class Tree(Experts):
+    """One expert that is a tree. Axis: M nodes, the root first; a leaf's children are itself."""
+
+    needs_fitting = True
+
+    feature_M: Tensor
+    threshold_M: Tensor
+    children_M2: Tensor
+    log_probs_MC: Tensor
+    depth: Tensor
+
+    def __init__(self, classes: int, options: Config, smoothing: float) -> None:
+        nn.Module.__init__(self)
+        self.count = 1
+        self.hidden_features = None
+        self._options = options
+        self._smoothing = smoothing
+        self.feature_M = nn.Buffer(torch.zeros(1, dtype=torch.int64))
+        self.threshold_M = nn.Buffer(torch.zeros(1))
+        self.children_M2 = nn.Buffer(torch.zeros(1, 2, dtype=torch.int64))
+        self.log_probs_MC = nn.Buffer(torch.zeros(1, classes).log_softmax(-1))
+        self.depth = nn.Buffer(torch.zeros((), dtype=torch.int64))
+
+    def fit(self, training: Labelled, held_out: Labelled) -> None:
+        from sklearn.tree import DecisionTreeClassifier
+
+        x_ND, y_N = (one.cpu().numpy() for one in training)
+        grown = DecisionTreeClassifier(**self._options).fit(x_ND, y_N)
+        tree, device = grown.tree_, training[0].device
+        left_M, right_M = (torch.from_numpy(one.copy()) for one in (tree.children_left, tree.children_right))
+        own_M = torch.arange(tree.node_count)
+        leaf_M = left_M < 0
+        children_M2 = torch.stack([torch.where(leaf_M, own_M, one) for one in (left_M, right_M)], -1)
+        counts_MC = torch.zeros(tree.node_count, self.log_probs_MC.shape[-1], dtype=torch.float64)
+        shares_MC = torch.from_numpy(tree.value[:, 0] / tree.value[:, 0].sum(-1, keepdims=True))
+        counts_MC[:, torch.from_numpy(grown.classes_)] = (
+            shares_MC * torch.from_numpy(tree.n_node_samples.copy())[:, None]
+        )
+        smoothed_MC = counts_MC.round() + self._smoothing
+        self.feature_M = torch.from_numpy(tree.feature.copy()).clamp(min=0).to(device)
+        self.threshold_M = _below(torch.from_numpy(tree.threshold.copy())).to(device)
+        self.children_M2 = children_M2.to(device)
+        self.log_probs_MC = (smoothed_MC.log() - smoothed_MC.sum(-1, keepdim=True).log()).float().to(device)
+        self.depth = torch.tensor(tree.max_depth, device=device)
+
+    def forward(self, x_BD: Tensor) -> ExpertOutput:
+        node_B = torch.zeros(x_BD.shape[:-1], dtype=torch.int64, device=x_BD.device)
+        for _ in range(int(self.depth)):
+            value_B = x_BD.gather(-1, self.feature_M[node_B].unsqueeze(-1)).squeeze(-1)
+            node_B = self.children_M2[node_B, (value_B > self.threshold_M[node_B]).long()]
+        return ExpertOutput(self.log_probs_MC[node_B].unsqueeze(-2), None)
+
+    @property
+    def parameter_count(self) -> int:
+        nodes, classes = self.log_probs_MC.shape
+        splits = (nodes - 1) // 2
+        return 2 * splits + (nodes - splits) * (classes - 1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: object) -> None:
+        """A tree has as many nodes as it has grown."""
+        for name in dict(self.named_buffers()):
+            if prefix + name in state_dict:
+                setattr(self, name, torch.empty_like(state_dict[prefix + name], device=self.depth.device))
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+def _below(threshold_M: Tensor) -> Tensor:
+    """In single precision, rounded down: x <= threshold is then decided as in double precision for every single x."""
+    rounded_M = threshold_M.float()
+    lower_M = torch.nextafter(rounded_M, torch.full_like(rounded_M, -torch.inf))
+    return torch.where(rounded_M.double() > threshold_M, lower_M, rounded_M)

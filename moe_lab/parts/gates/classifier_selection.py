@@ -1,0 +1,85 @@
+"""No gate while the experts train; then the expert that was right nearby."""
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.config.ranges import Count
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Combine, Gate, Sizes
+from moe_lab.routing.choice import k_largest, one_hot
+from moe_lab.routing.decision import Routing
+
+
+class ClassifierSelection(Gate):
+    """The k experts of the highest local accuracy: how often each was right on a sample's nearest neighbours.
+
+    In training every expert has the weight 1 / E. After every epoch the gate is fitted to the validation split (the
+    training split where there is none): it keeps up to ``memory`` samples and which experts classify them rightly. In
+    evaluation the k experts that are right most often on the ``neighbours`` nearest of these (Euclidean) get 1 / k; of
+    equal ones those that are right more often on all of them, then the lower index. A sample at distance zero is taken
+    for the sample itself and has no voice, so the validation split is judged by its other samples. probs are the local
+    accuracies, with rows divided by their sums. Nothing is learned by gradient.
+    Source: Woods, Kegelmeyer and Bowyer 1997, Combination of multiple classifiers using local accuracy estimates.
+
+    neighbours: how many.
+    memory:     most samples that are kept.
+    k:          experts a sample in evaluation; null: E.
+    combine:    "probabilities" or "logits"; null: resolved when the config is composed.
+    """
+
+    rows_sum_to_one = True
+    gives_logits = False
+    selects_k = False
+    mixes = True
+    task = "classification"
+    needs_fitting = True
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        neighbours: Count = 10,
+        memory: Count = 1000,
+        k: Count | None = 1,
+        combine: Combine | None = None,
+    ) -> None:
+        super().__init__(sizes, k=k, combine=combine)
+        self._neighbours = min(neighbours, memory)
+        self.memory_MD = nn.Buffer(torch.zeros(memory, sizes.features))
+        self.right_ME = nn.Buffer(torch.zeros(memory, sizes.experts))
+        self.kept_1M = nn.Buffer(torch.zeros(1, memory))
+
+    def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
+        kept = min(self.memory_MD.shape[-2], x_ND.shape[-2])
+        self.memory_MD[..., :kept, :] = x_ND[..., :kept, :]
+        self.right_ME[..., :kept, :] = right_NE[..., :kept, :].to(self.right_ME.dtype)
+        self.kept_1M[..., :kept] = 1
+
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+        experts = self.sizes.experts
+        if self.training:
+            lead = torch.broadcast_shapes(x_BD.shape[:-2], self.memory_MD.shape[:-2])
+            weights_BE = x_BD.new_full((*lead, x_BD.shape[-2], experts), 1 / experts)
+            return Routing(weights_BE, weights_BE, weights_BE > 0, weights_BE.log())
+        score_BE = self._right_nearby(x_BD) + self.right_ME.mean(-2, keepdim=True) / 2
+        total_B1 = score_BE.sum(-1, keepdim=True)
+        probs_BE = torch.where(total_B1 > 0, score_BE / total_B1.masked_fill(total_B1 <= 0, 1.0), 1 / experts)
+        selected_BE = k_largest(score_BE, self.sizes.k)
+        weights_BE = selected_BE.to(x_BD.dtype) / self.sizes.k
+        return Routing(probs_BE, weights_BE, selected_BE, weights_BE.log())
+
+    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
+        """The k experts of the highest local accuracy among the others."""
+        gone_E = one_hot(expert, routing.probs_BE)
+        selected_BE = k_largest(routing.probs_BE.masked_fill(gone_E, -torch.inf), self.sizes.k) & ~gone_E
+        weights_BE = selected_BE / selected_BE.sum(-1, keepdim=True).to(routing.probs_BE.dtype)
+        probs_BE = routing.probs_BE.masked_fill(gone_E, 0.0)
+        return Routing(probs_BE, weights_BE, selected_BE, weights_BE.log())
+
+    def _right_nearby(self, x_BD: Tensor) -> Tensor:
+        """On how many of its neighbours each expert was right."""
+        distance_BM = torch.cdist(x_BD, self.memory_MD, compute_mode="donot_use_mm_for_euclid_dist")
+        distance_BM = distance_BM.masked_fill((distance_BM == 0) | (self.kept_1M == 0), torch.inf)
+        nearest = distance_BM.topk(self._neighbours, dim=-1, largest=False)
+        voices = nearest.values.isfinite().to(x_BD.dtype)
+        return torch.zeros_like(distance_BM).scatter(-1, nearest.indices, voices) @ self.right_ME

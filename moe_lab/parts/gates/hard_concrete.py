@@ -1,0 +1,69 @@
+"""L0: gates that are exactly zero or one, or between."""
+
+from typing import Annotated
+
+from torch import Tensor
+from torch.nn import functional
+
+from moe_lab.config.ranges import Positive, Range
+from moe_lab.layers.noise import Noise
+from moe_lab.layers.stacking import hyper
+from moe_lab.parts.roles import Combine, Gate, Sizes
+from moe_lab.parts.steps import Score
+from moe_lab.routing.decision import Routing
+
+
+class HardConcrete(Gate):
+    """g_e = min(1, max(0, s_e (zeta - gamma) + gamma)), s_e = sigmoid((logit u + z_e) / beta), u ~ U(0, 1).
+
+    z = log alpha is not clamped. At test s_e = sigmoid(z_e), without noise. Each expert is there or not independently
+    of the others: rows do not sum to one, may be all zero, and k is E, for the gate itself decides how many are active.
+    A weight at 0 or 1 carries no gradient; in training the noise takes it out again. The routing's extras hold the
+    probability that a weight is not zero in training, ``l0_BE`` = sigmoid(z_e - beta log(-gamma / zeta)), which the
+    regularizer l0 pays for; probs are l0_BE with rows divided by their sums.
+    Source: Louizos, Welling and Kingma 2018, Learning sparse neural networks through L0 regularization,
+    arXiv:1712.01312, eq. 10 to 13.
+
+    score:   inputs -> z.
+    beta:    temperature of the concrete distribution.
+    gamma:   lower end of the stretched interval, below 0.
+    zeta:    upper end, above 1.
+    k:       null; every expert.
+    combine: "logits"; null: resolved when the config is composed.
+    """
+
+    rows_sum_to_one = False
+    selects_k = False
+    extras = frozenset({"l0_BE"})
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        score: Score,
+        beta: Positive = 2 / 3,
+        gamma: Annotated[float, Range(lt=0)] = -0.1,
+        zeta: Annotated[float, Range(gt=1)] = 1.1,
+        k: None = None,
+        combine: Combine | None = None,
+    ) -> None:
+        super().__init__(sizes, k=k, combine=combine)
+        self.score = score
+        self.needs_hidden = score.needs_hidden
+        self.beta_11, self.gamma_11, self.zeta_11 = hyper(beta, 2), hyper(gamma, 2), hyper(zeta, 2)
+
+    @property
+    def usable_k(self) -> range:
+        return range(self.sizes.experts, self.sizes.experts + 1)
+
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+        logits_BE = self.score(x_BD, hidden_BEH, noise)
+        concrete_BE = self._drawn(logits_BE, noise) if self.training else logits_BE.sigmoid()
+        weights_BE = (concrete_BE * (self.zeta_11 - self.gamma_11) + self.gamma_11).clamp(0, 1)
+        shifted_BE = logits_BE - self.beta_11 * (-self.gamma_11 / self.zeta_11).log()
+        probs_BE = functional.logsigmoid(shifted_BE).softmax(-1)
+        extras = {"l0_BE": shifted_BE.sigmoid()}
+        return Routing(probs_BE, weights_BE, weights_BE > 0, None, logits_BE, extras)
+
+    def _drawn(self, logits_BE: Tensor, noise: Noise) -> Tensor:
+        return ((noise.uniform(logits_BE).logit() + logits_BE) / self.beta_11).sigmoid()

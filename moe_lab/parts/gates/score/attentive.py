@@ -1,0 +1,63 @@
+"""Attentive scores: what an expert computed about a sample decides whether it gets the sample."""
+
+import math
+from typing import Literal
+
+from torch import Tensor
+
+from moe_lab.errors import ConfigError, given
+from moe_lab.layers.linear import Linear
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Body, Sizes
+from moe_lab.parts.steps import Score
+
+
+class Attentive(Score):
+    """z_e = (h_g W_q) . (h_e W_k) / sqrt(H), attention of the gate's features over the experts' features.
+
+    h_g [B, G] are the features of a body of the gate's own, h_e [B, E, H] the experts' last hidden layers. W_q is
+    G x H and W_k, which all experts share, H x H, without bias (in the paper G = H); nothing is detached, so the gate's
+    loss also reaches the experts through their keys. All experts run for every sample, whatever k is.
+    Source: Krishnamurthy, Watkins and Gaertner 2023, Improving Expert Specialization in Mixture of Experts,
+    arXiv:2302.14703.
+
+    body:  the gate's network without its last layer.
+    query: take h_g "pre" or "post" its activation (ReLU); the paper's networks differ in this.
+    key:   take h_e "pre" or "post" its activation (ReLU).
+    Raises ConfigError for experts without a hidden layer.
+    """
+
+    needs_hidden = True
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        body: Body,
+        query: Literal["pre", "post"] = "pre",
+        key: Literal["pre", "post"] = "pre",
+    ) -> None:
+        super().__init__()
+        if sizes.hidden is None:
+            raise ConfigError(
+                "the attentive gate reads the experts' hidden layer, and these experts have none: "
+                "take experts=mlp (gaussian, where the targets are numbers), or another gate"
+            )
+        self.body = body
+        self.query = Linear(body.width, sizes.hidden, bias=False)
+        self.key = Linear(sizes.hidden, sizes.hidden, bias=False)
+        self._relu_query = query == "post"
+        self._relu_key = key == "post"
+        self._scale = 1 / math.sqrt(sizes.hidden)
+
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+        features_BG = self.body(x_BD)
+        query_BH = self.query(features_BG.relu() if self._relu_query else features_BG)
+        hidden_BEH = given(hidden_BEH, "hidden_BEH")
+        flat_XH = (hidden_BEH.relu() if self._relu_key else hidden_BEH).flatten(-3, -2)
+        key_BEH = self.key(flat_XH).unflatten(-2, hidden_BEH.shape[-3:-1])
+        return (key_BEH @ query_BH.unsqueeze(-1)).squeeze(-1) * self._scale
+
+    def columns(self) -> tuple[Tensor, ...]:
+        """None: an expert's key is what it computes."""
+        return ()

@@ -1,0 +1,56 @@
+"""Scores that have nothing to learn: a hash of the input, and chance."""
+
+from hashlib import blake2b
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Sizes
+from moe_lab.parts.steps import Score
+
+#: rows of the table; samples that share one go the same way
+BUCKETS = 2**14
+
+
+class Hash(Score):
+    """Fixed random scores of each input: z = table[blake2b(the input's bytes)], the table drawn from the seed.
+
+    The 64-bit BLAKE2b of the sample's float32 values names one of 16,384 rows of uniform random numbers; whoever is
+    among the k largest there gets the sample, whenever it comes, at test too. With data augmentation every variant of
+    an image has its own row. The hash is taken on the CPU once a batch, whatever the number of runs in a stack (about
+    6 microseconds for a sample of 784 values); each run has a table of its own, on its device. No gradient.
+    Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426 (random hash).
+    """
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.table_ME = nn.Buffer(torch.rand(BUCKETS, sizes.experts))
+
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+        row_B1 = buckets(x_BD).unsqueeze(-1)
+        lead = torch.broadcast_shapes(row_B1.shape[:-2], self.table_ME.shape[:-2])
+        row_BE = row_B1.expand(*lead, row_B1.shape[-2], self.table_ME.shape[-1])
+        return self.table_ME.expand(*lead, -1, -1).gather(-2, row_BE)
+
+
+class Random(Hash):
+    """Random scores: drawn anew at every training step; at test fixed for each input, as ``hash`` has them.
+
+    So a sample meets all experts in training, and evaluation gives the same numbers every time. No gradient.
+    Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426, where it is a baseline.
+    """
+
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+        if not self.training:
+            return super().forward(x_BD, hidden_BEH, noise)
+        lead = torch.broadcast_shapes(x_BD.shape[:-2], self.table_ME.shape[:-2])
+        return noise.uniform(self.table_ME.new_empty(*lead, x_BD.shape[-2], self.table_ME.shape[-1]))
+
+
+def buckets(x_BD: Tensor) -> Tensor:
+    """BLAKE2b of every sample's float32 values (8 bytes, little-endian) modulo the number of rows, [..., B]."""
+    # adding zero makes the two zeros of floating point one
+    rows_XD = (x_BD.detach().float() + 0.0).flatten(0, -2).cpu().numpy()
+    digests = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest(), "little") % BUCKETS for row in rows_XD]
+    return torch.tensor(digests, device=x_BD.device).reshape(x_BD.shape[:-1])

@@ -1,0 +1,37 @@
+"""The k largest of scores plus a bias that a controller moves."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Sizes
+from moe_lab.parts.steps import Select
+from moe_lab.routing.choice import k_largest
+
+
+class BiasedTopK(Select):
+    """The k experts of the largest s_e + b_e. The bias enters the selection, never the weight.
+
+    b (``selection_bias_1E``, a buffer) starts at zero and has no gradient; the controller ``loss_free_bias`` moves it
+    so that loads even out. Without a controller these are the k largest scores. Of equal sums the lower index.
+    Source: Wang et al. 2024, Auxiliary-loss-free load balancing, arXiv:2408.15664.
+
+    score: s, what the bias is added to: "sigmoid" of the logits, as the paper has it, or their "softmax".
+    """
+
+    grows = True
+
+    def __init__(self, sizes: Sizes, *, score: Literal["sigmoid", "softmax"] = "sigmoid") -> None:
+        super().__init__(sizes)
+        self._softmax = score == "softmax"
+        self.selection_bias_1E = nn.Buffer(torch.zeros(1, sizes.experts), persistent=False)
+
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        """What is compared: s + b, and -inf for an expert that is not there, whose logit is -inf."""
+        score_BE = logits_BE.softmax(-1) if self._softmax else logits_BE.sigmoid()
+        return (score_BE + self.selection_bias_1E).masked_fill(logits_BE == -torch.inf, -torch.inf)
+
+    def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
+        return k_largest(self.biased(logits_BE), self.sizes.k)

@@ -1,0 +1,154 @@
+"""The k largest scores, from experts that have room for only so many samples of a batch."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from moe_lab.config.ranges import Count, Positive
+from moe_lab.layers.linear import log_softmax
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Sizes
+from moe_lab.parts.steps import Select
+from moe_lab.routing.choice import capacity, k_largest, places, ranks
+
+#: mesh-tensorflow keeps a second expert of this weight always
+MESH_THRESHOLD = 0.2
+
+
+class Capacity(Select):
+    """The k largest scores, of experts with room for C samples of a batch each; what does not fit is dropped.
+
+    C = max(min_capacity, ceil(capacity_factor k N / E)). All first choices are served before all second choices,
+    among them the samples in the order of the batch. A dropped choice has the weight zero; the others keep the weights
+    that they had before. In evaluation there is no capacity by default, or a prediction would depend on its
+    batch-mates. The routing's extras hold ``chosen_BE``, the choices before any was dropped, and ``overflow_B``, the
+    share of a sample's k choices that was dropped for want of capacity.
+    Source: Fedus, Zoph and Shazeer 2021, Switch transformers, arXiv:2101.03961, eq. 3.
+
+    capacity_factor:   in training; 1 is room for every choice if they are even.
+    evaluation_factor: in evaluation; null: no capacity.
+    min_capacity:      least C.
+    """
+
+    extras = frozenset({"chosen_BE", "overflow_B"})
+    selects_k = False
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        capacity_factor: Positive = 1.25,
+        evaluation_factor: Positive | None = None,
+        min_capacity: Count = 4,
+    ) -> None:
+        super().__init__(sizes)
+        self._factors = {True: capacity_factor, False: evaluation_factor}
+        self._least = min_capacity
+
+    @property
+    def batch_dependent(self) -> bool:
+        return self._factors[self.training] is not None
+
+    def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
+        return k_largest(logits_BE, self.sizes.k)
+
+    def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        fits_BE = self._fits(logits_BE, chosen_BE)
+        return chosen_BE & fits_BE, self._extras(chosen_BE, chosen_BE & ~fits_BE, logits_BE)
+
+    def _fits(self, logits_BE: Tensor, queued_BE: Tensor) -> Tensor:
+        """Whether the expert still has room when the sample's turn comes."""
+        factor, samples = self._factors[self.training], logits_BE.shape[-2]
+        if factor is None:
+            return torch.ones_like(queued_BE)
+        room = capacity(factor, self.sizes.k, samples, self.sizes.experts, self._least)
+        return places(queued_BE, logits_BE, self.turn(logits_BE)) < room
+
+    def turn(self, logits_BE: Tensor) -> Tensor:
+        """The order in which samples are served, [..., B, 1] from 0: that of the batch."""
+        return torch.arange(logits_BE.shape[-2], device=logits_BE.device).unsqueeze(-1)
+
+    def _extras(self, chosen_BE: Tensor, dropped_BE: Tensor, like: Tensor) -> dict[str, Tensor]:
+        return {"chosen_BE": chosen_BE, "overflow_B": dropped_BE.sum(-1).to(like.dtype) / self.sizes.k}
+
+
+class BatchPrioritized(Capacity):
+    """The k largest scores under capacity; the samples that the gate is surest of are served first.
+
+    As ``capacity``, but of the first choices, then of the second, those with the largest max_e p_e come first, whatever
+    their order in the batch. V-MoE's noise on the scores is left out.
+    Source: Riquelme et al. 2021, Scaling vision with sparse mixture of experts (V-MoE), arXiv:2106.05974, batch
+    prioritized routing.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        capacity_factor: Positive = 1.05,
+        evaluation_factor: Positive | None = None,
+        min_capacity: Count = 4,
+    ) -> None:
+        super().__init__(
+            sizes,
+            capacity_factor=capacity_factor,
+            evaluation_factor=evaluation_factor,
+            min_capacity=min_capacity,
+        )
+
+    def turn(self, logits_BE: Tensor) -> Tensor:
+        sureness_B1 = log_softmax(logits_BE).amax(-1, keepdim=True)
+        return ranks(sureness_B1, dim=-2)
+
+
+class GShard(Capacity):
+    """The two largest scores under capacity; in training the second expert is kept at random, by its weight.
+
+    With g2 = p2 / (p1 + p2) the second expert is kept if 2 g2 > u, u ~ U(0, 1). One that is not kept still takes its
+    place in the queue, as the paper's algorithm 1 has it. Whatever happens to the second, the first keeps
+    g1 = p1 / (p1 + p2). Evaluation keeps both. Queues and capacity are as in ``capacity``.
+    Source: Lepikhin et al. 2020, GShard, arXiv:2006.16668, algorithm 1.
+
+    second:            "paper" as above; "mesh" as mesh-tensorflow's mixture has it: kept if g2 / 0.2 > u, and one that
+                       is not kept takes no place.
+    capacity_factor:   in training; 1 is room for every choice if they are even.
+    evaluation_factor: in evaluation; null: no capacity.
+    min_capacity:      least C.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        second: Literal["paper", "mesh"] = "paper",
+        capacity_factor: Positive = 1.25,
+        evaluation_factor: Positive | None = None,
+        min_capacity: Count = 4,
+    ) -> None:
+        super().__init__(
+            sizes,
+            capacity_factor=capacity_factor,
+            evaluation_factor=evaluation_factor,
+            min_capacity=min_capacity,
+        )
+        self._always = {"paper": 0.5, "mesh": MESH_THRESHOLD}[second]
+        self._queues_all = second == "paper"
+
+    @property
+    def usable_k(self) -> range:
+        return range(1, min(2, self.sizes.experts) + 1)
+
+    def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        wanted_BE = chosen_BE & self._wants(logits_BE, noise) if self.training else chosen_BE
+        fits_BE = self._fits(logits_BE, chosen_BE if self._queues_all else wanted_BE)
+        return wanted_BE & fits_BE, self._extras(chosen_BE, wanted_BE & ~fits_BE, logits_BE)
+
+    def _wants(self, logits_BE: Tensor, noise: Noise) -> Tensor:
+        """True for the first expert, and for all others of a sample where its draw keeps the second."""
+        first_BE = ranks(logits_BE) == 0
+        if self.sizes.k == 1:
+            return first_BE
+        top_B2 = logits_BE.detach().topk(2, dim=-1).values
+        g2_B1 = (top_B2[..., 1:] - top_B2[..., :1]).sigmoid()
+        return first_BE | (g2_B1 > self._always * noise.uniform(g2_B1))

@@ -1,0 +1,29 @@
+"""The k largest scores."""
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Sizes
+from moe_lab.parts.steps import Select
+from moe_lab.routing.choice import k_largest
+
+
+class TopK(Select):
+    """The k experts of the largest z_e + b_e; of equal ones the lower index. With k = E every expert.
+
+    The selection bias b is zero unless a controller moves it, and never enters a weight.
+    Source: Shazeer et al. 2017, arXiv:1701.06538, eq. 5.
+    """
+
+    grows = True
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.selection_bias_1E = nn.Buffer(torch.zeros(1, sizes.experts), persistent=False)
+
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        return logits_BE + self.selection_bias_1E
+
+    def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
+        return k_largest(self.biased(logits_BE), self.sizes.k)

@@ -1,0 +1,102 @@
+"""Soft mixture: experts see slots, each a mixture of an image's patches."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from moe_lab.config.ranges import Count
+from moe_lab.errors import ConfigError
+from moe_lab.layers.linear import log_softmax
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Combine, Gate, Sizes
+from moe_lab.routing.decision import Routing
+
+
+class SoftMoE(Gate):
+    """Every expert sees mixtures of an image's patches; how much its slots count in all patches is its weight.
+
+    Tokens t are the T patches of one image, slots s the S of each expert. With L_ts = a (x_t / |x_t|) . (phi_s /
+    |phi_s|), a learned scale: dispatch D_ts = softmax over t, so that slot s is sum_t D_ts x_t; combine C_ts = softmax
+    over all slots. Experts predict the class from a slot, and y = sum_s c_s f_s, c_s = mean_t C_ts, is the mean over
+    tokens of the paper's output. So w_e = sum of c_s over e's slots, rows sum to one, and an expert's prediction is
+    the c-weighted mixture of those for its slots. Experts are built for patches; samples never mix.
+    Source: Puigcerver et al. 2023, From sparse to soft mixtures of experts, arXiv:2308.00951, algorithm 1.
+
+    patch:    height and width of a patch.
+    slots:    S; null: as many slots in all as tokens, as the paper has it, but at least one an expert.
+    position: add a learned vector to the patches of each place, as the paper's vision transformers do before their
+              first layer; without it a patch does not know where it was.
+    k:        null; every expert.
+    combine:  "probabilities" or "logits"; null: resolved when the config is composed.
+    Raises ConfigError where samples are no images, or cannot be cut into such patches.
+    """
+
+    #: experts see slots, and what they predict from these is mixed as classes are
+    task = "classification"
+    rows_sum_to_one = True
+    gives_logits = False
+    makes_slots = True
+    extras = frozenset({"slots_BESI", "log_shares_BES"})
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        patch: Count = 4,
+        slots: Count | None = None,
+        position: bool = True,
+        k: None = None,
+        combine: Combine | None = None,
+    ) -> None:
+        super().__init__(sizes, k=k, combine=combine)
+        self._image, self._patch = sizes.shape, patch
+        features = math.prod(self.expert_shape({"patch": patch}, sizes.shape))
+        tokens = sizes.features // features
+        self._slots = slots or max(1, round(tokens / sizes.experts))
+        self.phi_IX = nn.Parameter(torch.randn(features, sizes.experts * self._slots) / math.sqrt(features))
+        self.scale_111 = nn.Parameter(torch.ones(1, 1, 1))
+        self.position_TI = nn.Parameter(0.02 * torch.randn(tokens, features)) if position else None
+
+    @classmethod
+    def expert_shape(cls, options: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[int, ...]:
+        """A patch: (channels, patch, patch)."""
+        patch = options["patch"]
+        if len(shape) != 3:
+            raise ConfigError("gate=soft_moe mixes the patches of an image, and these samples are none")
+        channels, height, width = shape
+        if height % patch or width % patch:
+            raise ConfigError(
+                f"gate.patch={patch} does not divide images of {height} x {width}: take a divisor of "
+                f"{math.gcd(height, width)}"
+            )
+        return channels, patch, patch
+
+    @property
+    def usable_k(self) -> range:
+        return range(self.sizes.experts, self.sizes.experts + 1)
+
+    def tokens(self, x_BD: Tensor) -> Tensor:
+        """The patches of every image in rows from the top left, [..., B, T, I], each flattened by channel."""
+        image = x_BD.unflatten(-1, self._image)
+        windows = image.unfold(-2, self._patch, self._patch).unfold(-2, self._patch, self._patch)
+        tokens_BTI = windows.movedim(-5, -3).flatten(-3).flatten(-3, -2)
+        return tokens_BTI if self.position_TI is None else tokens_BTI + self.position_TI.unsqueeze(-3)
+
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+        tokens_BTI = self.tokens(x_BD)
+        phi_1IX = functional.normalize(self.phi_IX, dim=-2).unsqueeze(-3)
+        logits_BTX = self.scale_111 * (functional.normalize(tokens_BTI, dim=-1) @ phi_1IX)
+        dispatch_BTX = logits_BTX.softmax(-2)
+        log_combine_BTX = log_softmax(logits_BTX)
+        slots = (self.sizes.experts, self._slots)
+        slots_BESI = (dispatch_BTX.mT @ tokens_BTI).unflatten(-2, slots)
+        log_c_BES = (log_combine_BTX.logsumexp(-2) - math.log(tokens_BTI.shape[-2])).unflatten(-1, slots)
+        log_weights_BE = log_c_BES.logsumexp(-1)
+        weights_BE = log_weights_BE.exp()
+        extras = {"slots_BESI": slots_BESI, "log_shares_BES": log_c_BES - log_weights_BE.unsqueeze(-1)}
+        every_BE = torch.ones_like(weights_BE, dtype=torch.bool)
+        return Routing(weights_BE, weights_BE, every_BE, log_weights_BE, extras=extras)

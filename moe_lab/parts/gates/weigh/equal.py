@@ -1,0 +1,24 @@
+"""Equal weights."""
+
+from torch import Tensor
+
+from moe_lab.parts.roles import Sizes
+from moe_lab.parts.steps import Weigh
+
+
+class Equal(Weigh):
+    """w_e = 1 / k where selected; p = softmax(z).
+
+    The weights carry no gradient: the scores learn from an objective that teaches them (matching_pursuit, expert_loss),
+    or from the loss of the expert that was drawn (stochastic).
+    """
+
+    rows_sum_to_one = True
+    carries_gradient = False
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+
+    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        weights_BE = selected_BE / selected_BE.sum(-1, keepdim=True).clamp(min=1).to(logits_BE.dtype)
+        return logits_BE.softmax(-1), weights_BE, weights_BE.log()

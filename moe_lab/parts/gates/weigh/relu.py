@@ -1,0 +1,24 @@
+"""ReLU weights."""
+
+from torch import Tensor
+
+from moe_lab.parts.roles import Sizes
+from moe_lab.parts.steps import Weigh
+
+
+class Relu(Weigh):
+    """w_e = max(z_e, 0): the experts of positive scores, none or all; probs are softmax(z).
+
+    Rows do not sum to one, and their scale is the gate's to choose: what keeps few experts active is a regularizer on
+    the weights. With k < E only the k largest scores can be positive.
+    Source: Wang, Zhu and Chen 2024, ReMoE, arXiv:2412.14711.
+    """
+
+    sparse = True
+    rows_sum_to_one = False
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+
+    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        return logits_BE.softmax(-1), logits_BE.relu().masked_fill(~selected_BE, 0.0), None

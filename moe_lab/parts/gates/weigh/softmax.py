@@ -1,0 +1,23 @@
+"""Softmax weights."""
+
+from torch import Tensor
+
+from moe_lab.layers.linear import log_softmax
+from moe_lab.parts.projection import Projection
+
+
+class Softmax(Projection):
+    """p = softmax(z / T); the weights are p over all experts, or p renormalized over the selected ones.
+
+    Over the selected (k >= 2): w_e = exp(z_e / T) / sum_{selected} exp(z / T), as Shazeer et al. 2017
+    (arXiv:1701.06538) and Mixtral (Jiang et al. 2024, arXiv:2401.04088) have it. Over all: w_e = p_e where selected,
+    as Switch (Fedus et al. 2021, arXiv:2101.03961) has it for k = 1.
+
+    over:        "all", "selected", or null: all for k = 1, selected otherwise.
+    temperature: T.
+    Raises ConfigError for k = 1 renormalized over the selected: that weight is always one, and gives the gate no
+    gradient.
+    """
+
+    def project(self, scores_BE: Tensor) -> Tensor:
+        return log_softmax(scores_BE)

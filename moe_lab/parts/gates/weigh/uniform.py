@@ -1,0 +1,27 @@
+"""Even weights."""
+
+import torch
+from torch import Tensor
+
+from moe_lab.parts.roles import Sizes
+from moe_lab.parts.steps import Weigh
+
+
+class Uniform(Weigh):
+    """w_e = 1 / (number of selected experts) where selected: who is selected counts, how much does not.
+
+    probs are the weights (1/E for a sample that no expert got). Nothing flows back to the scores, so it fits those that
+    have nothing to learn.
+    Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426.
+    """
+
+    rows_sum_to_one = True
+    carries_gradient = False
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+
+    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        weights_BE = selected_BE.to(logits_BE.dtype) / selected_BE.sum(-1, keepdim=True).clamp(min=1)
+        probs_BE = torch.where(selected_BE.any(-1, keepdim=True), weights_BE, 1 / logits_BE.shape[-1])
+        return probs_BE, weights_BE, weights_BE.log()

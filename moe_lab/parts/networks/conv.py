@@ -1,0 +1,135 @@
+"""Convolutional bodies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from torch import Tensor, nn
+
+from moe_lab.config.ranges import Count, NonNegativeInt, Widths
+from moe_lab.errors import ConfigError
+from moe_lab.layers.convolution import BatchNorm2d, Conv2d, pooled_relus
+from moe_lab.layers.stacking import in_order
+from moe_lab.parts.networks.mlp import Chain
+from moe_lab.parts.roles import Body, Sizes
+
+
+class Conv(Body):
+    """Convolutions, each with ReLU and a 2 x 2 maximum, then fully connected layers; the last one's value before
+    its ReLU.
+
+    The maximum is taken before the ReLU: the same values, a quarter of the work.
+
+    filters:    output channels of each convolution.
+    kernel:     height and width of every kernel.
+    padding:    zeros around the input of every convolution.
+    batch_norm: numbers (from 0) of the convolutions that are followed by batch normalization.
+    bias:       "unnormalized": convolutions before a batch normalization have none; "all": every one has.
+    hidden:     width of each fully connected layer; the last is the body's.
+    batch_statistics_at_test: normalize by the batch's own statistics at test too, as the code of arXiv:2302.14703 did
+                until 2023-02; predictions then depend on batch-mates.
+    Raises ConfigError for inputs that are no images, or too small, and for a batch_norm beyond the convolutions.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        filters: Widths = (8,),
+        kernel: Count = 3,
+        padding: NonNegativeInt = 0,
+        batch_norm: tuple[NonNegativeInt, ...] = (),
+        bias: Literal["unnormalized", "all"] = "unnormalized",
+        hidden: Widths = (64, 32),
+        batch_statistics_at_test: bool = False,
+    ) -> None:
+        if beyond := [number for number in batch_norm if number >= len(filters)]:
+            raise ConfigError(f"batch_norm={beyond}: there are {len(filters)} convolutions, numbered from 0")
+        super().__init__(width=hidden[-1])
+        self._shape = sizes.shape
+        channels = (_channels(sizes.shape), *filters)
+        convolutions: list[Conv2d] = []
+        norms: list[nn.Module] = []
+        for number, (inputs, outputs) in enumerate(zip(channels[:-1], filters, strict=True)):
+            normalized = number in batch_norm
+            biased = bias == "all" or not normalized
+            convolutions.append(Conv2d(inputs, outputs, kernel, padding=padding, bias=biased))
+            norm = BatchNorm2d(outputs, batch_statistics_at_test=batch_statistics_at_test)
+            norms.append(norm if normalized else nn.Identity())
+        self.convolutions, self.norms = in_order(convolutions), in_order(norms)
+        side = [_side(length, len(filters), kernel, padding) for length in sizes.shape[1:]]
+        self.layers = Chain(filters[-1] * side[0] * side[1], hidden)
+        self._ahead: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, x_BD: Tensor) -> Tensor:
+        x = self._first(x_BD)
+        for convolution, norm in zip(self.convolutions[1:], self.norms[1:], strict=True):
+            x = convolution.pooled_relu(x, _batch_norm(norm))
+        return self.layers(x.flatten(-3))
+
+    def images(self, x_BD: Tensor) -> Tensor:
+        """[..., B, C, H, W]"""
+        return x_BD.unflatten(-1, self._shape)
+
+    def can_go_ahead(self, x_BD: Tensor) -> bool:
+        """Whether its first layer can be computed with others, and moves nothing where it is."""
+        return _batch_norm(self.norms[0]) is None and self.convolutions[0].fits_one_pass(self.images(x_BD), None)
+
+    def _first(self, x_BD: Tensor) -> Tensor:
+        """What the first layer says, which may have been computed ahead."""
+        if self._ahead is not None and _same(self._ahead[0], x_BD):
+            return self._ahead[1]
+        return self.convolutions[0].pooled_relu(self.images(x_BD), _batch_norm(self.norms[0]))
+
+
+@contextmanager
+def first_layers_at_once(experts: nn.Module, gate: nn.Module, x_BD: Tensor) -> Iterator[None]:
+    """Within, the convolutional bodies of both parts find computed what their first layers say of x_BD, in one pass
+    over the images where one serves all of them: half of the paper's networks' time goes into reading them."""
+    seen = [
+        (body, x)
+        for part, x in ((experts, x_BD.unsqueeze(-3)), (gate, x_BD))
+        for body in part.modules()
+        if isinstance(body, Conv) and body.can_go_ahead(x)
+    ]
+    if len(seen) < 2 or len({_kind(body) for body, _ in seen}) > 1:
+        yield
+        return
+    done = pooled_relus([(body.convolutions[0], body.images(x)) for body, x in seen])
+    for (body, x), y in zip(seen, done, strict=True):
+        body._ahead = x, y
+    try:
+        yield
+    finally:
+        for body, _ in seen:
+            body._ahead = None
+
+
+def _kind(body: Conv) -> tuple[object, ...]:
+    """What first layers need to have in common."""
+    weight = body.convolutions[0].weight_OIKK
+    return weight.shape[-1], weight.requires_grad, weight.dtype
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and one.data_ptr() == other.data_ptr() and one.stride() == other.stride()
+
+
+def _batch_norm(norm: nn.Module) -> BatchNorm2d | None:
+    return norm if isinstance(norm, BatchNorm2d) else None
+
+
+def _channels(shape: tuple[int, ...]) -> int:
+    if len(shape) != 3:
+        raise ConfigError(f"a convolution needs images, and this data set's samples have the shape {shape}: take mlp")
+    return shape[0]
+
+
+def _side(length: int, convolutions: int, kernel: int, padding: int) -> int:
+    """Height or width after the convolutions and their pooling."""
+    left = length
+    for _ in range(convolutions):
+        left = (left + 2 * padding - kernel + 1) // 2
+    if left < 1:
+        raise ConfigError(f"{convolutions} convolutions with pooling leave nothing of {length} pixels: take fewer")
+    return left

@@ -1,0 +1,25 @@
+"""The expected loss of one expert, drawn by the gate."""
+
+from torch import Tensor
+
+from moe_lab.parts.roles import Objective, Sizes, Step
+
+
+class ExpectedLoss(Objective):
+    """loss_i = sum_e w_e l_e, l_e = -log P_e(y_i): what a sample costs on average if the gate draws one expert for it.
+
+    An upper bound of the mixture's negative log-likelihood (Jensen). Experts learn from a sample in proportion to their
+    weight alone, however well they do.
+    Source: Jacobs, Jordan, Nowlan and Hinton 1991, Adaptive mixtures of local experts, eq. 1.2.
+    """
+
+    task = None
+    needs_every_expert = True
+    needs_distribution = True
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+
+    def forward(self, step: Step) -> Tensor:
+        log_likelihood_BE = step.output.expert_log_likelihood_BE(step.y_B)
+        return -(step.output.routing.weights_BE * log_likelihood_BE).sum(-1)

@@ -1,0 +1,27 @@
+"""Confident experts learn."""
+
+from torch import Tensor
+
+from moe_lab.errors import given
+from moe_lab.parts.roles import Objective, Sizes, Step
+
+
+class Loudest(Objective):
+    """loss_i = -log sum_e w_e P_e(y_i)^(1/2), w the gate ``loudest``: softmax of the experts' negative entropies.
+
+    The weights have no gradient; a confident expert gets the sample, and learns to be more confident or is put right.
+    The label is read by the loss alone, never by the weights.
+    Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("loudest expert").
+    """
+
+    needs_every_expert = True
+    needs_distribution = True
+    teaches = frozenset({"nothing"})
+    needs_extras = frozenset({"expert_entropy_BE"})
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+
+    def forward(self, step: Step) -> Tensor:
+        log_likelihood_BE = step.output.expert_log_likelihood_BE(step.y_B)
+        return -(given(step.output.routing.log_weights_BE, "log_weights_BE") + log_likelihood_BE / 2).logsumexp(-1)

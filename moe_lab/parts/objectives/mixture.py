@@ -1,0 +1,32 @@
+"""The likelihood of the mixture."""
+
+from torch import Tensor
+
+from moe_lab.errors import expect, given
+from moe_lab.parts.roles import Objective, Sizes, Step
+from moe_lab.routing.outputs import MixtureOutput
+
+
+class Mixture(Objective):
+    """loss_i = -log q(y_i|x_i), the mixture's negative log-likelihood in nats.
+
+    With ``gate.combine=probabilities``, q = sum_e w_e P_e, this is the competitive likelihood of
+    Source: Jacobs, Jordan, Nowlan and Hinton 1991, Adaptive mixtures of local experts, eq. 1.3, with class experts.
+
+    second_softmax: train on softmax(sum_e w_e P_e) in place of q, as the code of arXiv:2302.14703 did from 2022-11 on,
+                    also where q combines logits. A defect, kept to compare with its later numbers: the loss cannot go
+                    below log(1 + (C - 1) / e).
+    """
+
+    def __init__(self, sizes: Sizes, *, second_softmax: bool = False) -> None:
+        super().__init__()
+        self._second_softmax = second_softmax
+        self.needs_every_expert = self.needs_every_expert or second_softmax
+
+    def forward(self, step: Step) -> Tensor:
+        if not self._second_softmax:
+            return -step.output.log_likelihood_B(step.y_B)
+        output = expect(MixtureOutput, step.output)
+        experts, weights_BE = given(output.experts, "the experts' output"), output.routing.weights_BE
+        log_probs_BC = (weights_BE.unsqueeze(-1) * experts.log_probs_BEC.exp()).sum(-2).log_softmax(-1)
+        return -log_probs_BC.gather(-1, step.y_B.unsqueeze(-1)).squeeze(-1)

@@ -1,0 +1,37 @@
+"""The expert that already knows the label learns."""
+
+import math
+
+from torch import Tensor
+
+from moe_lab.config.ranges import NonNegative
+from moe_lab.layers.stacking import hyper
+from moe_lab.parts.roles import Objective, Sizes, Step
+
+LN2 = math.log(2)
+
+
+class Peeking(Objective):
+    """loss_i = -log P_e(y_i) of the expert e with the least -log2 P_e(y_i) + s n_e, n_e ~ N(0, 1): it alone learns.
+
+    The label picks the expert, in training only; at test the label is not there, and the experts answer with whatever
+    gate the mixture has (in the paper's code the pick peeks at test as well, and its accuracy there means nothing).
+    For gates that have nothing to learn, such as uniform; what a gate makes of these experts is found by training one
+    afterwards. The paper's softmin of these numbers, at whatever temperature, has the same arg-max.
+    Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("peeking expert").
+
+    noise: s, in bits.
+    """
+
+    needs_every_expert = True
+    teaches = frozenset({"nothing"})
+
+    def __init__(self, sizes: Sizes, *, noise: NonNegative = 1.0) -> None:
+        super().__init__()
+        self.noise_11 = hyper(noise, 2)
+
+    def forward(self, step: Step) -> Tensor:
+        log_likelihood_BE = step.output.expert_log_likelihood_BE(step.y_B)
+        surprise_BE = -log_likelihood_BE.detach() / LN2
+        noisy_BE = surprise_BE + self.noise_11 * step.noise.normal(surprise_BE)
+        return -log_likelihood_BE.gather(-1, noisy_BE.argmin(-1, keepdim=True)).squeeze(-1)

@@ -1,0 +1,32 @@
+"""Importance: every expert gets the same summed weight."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from moe_lab.config.ranges import NonNegative
+from moe_lab.parts.roles import Regularizer, Sizes, Step
+
+
+class Importance(Regularizer):
+    """CV^2(I) = var_e(I) / mean_e(I)^2 of the importances I_e = sum_i w_ie over the batch.
+
+    Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 6 and 7.
+
+    weight:     what multiplies it; Shazeer et al. take 0.1, Krishnamurthy et al. 2023 (arXiv:2302.14703) 0.2 to 1.
+    correction: 1 divides the variance by E - 1, as arXiv:2302.14703's code does; 0 divides by E.
+    Needs at least two experts.
+    """
+
+    least_experts: ClassVar[int] = 2
+
+    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.1, correction: Literal[0, 1] = 1) -> None:
+        super().__init__(weight)
+        self._correction = correction
+
+    def forward(self, step: Step) -> Tensor:
+        importance_E = step.output.routing.weights_BE.sum(-2)
+        mean = importance_E.mean(-1)
+        # a batch that no expert got has no importances: nothing to even out
+        return importance_E.var(-1, correction=self._correction) / torch.where(mean > 0, mean, 1.0).square()

@@ -1,0 +1,28 @@
+"""L0: the expected number of active experts."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from moe_lab.config.ranges import NonNegative
+from moe_lab.parts.roles import Regularizer, Sizes, Step
+
+
+class L0(Regularizer):
+    """mean_i sum_e P(w_ie > 0), the expected number of experts that a sample uses.
+
+    The gate gives the probability: for hard concrete sigma(log alpha - beta log(-gamma / zeta)).
+    Source: Louizos, Welling and Kingma 2018, Learning sparse neural networks through L0 regularization,
+    arXiv:1712.01312, eq. 12.
+
+    weight: what multiplies it, nats an expert; there is no published value for gates.
+    Needs a gate that gives ``l0_BE``, such as hard_concrete.
+    """
+
+    needs_extras: ClassVar[frozenset[str]] = frozenset({"l0_BE"})
+
+    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.01) -> None:
+        super().__init__(weight)
+
+    def forward(self, step: Step) -> Tensor:
+        return step.output.routing.extras["l0_BE"].sum(-1).mean(-1)

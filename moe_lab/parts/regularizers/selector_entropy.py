@@ -1,0 +1,27 @@
+"""Selector entropy: every selector of a DSelect-k gate settles on one expert."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from moe_lab.config.ranges import NonNegative
+from moe_lab.parts.roles import Regularizer, Sizes, Step
+
+
+class SelectorEntropy(Regularizer):
+    """sum over the k selectors of H(selector), nats, as a DSelect-k gate gives it.
+
+    Where E is no power of two the gate adds what keeps selectors away from codes that stand for no expert.
+    Source: Hazimeh et al. 2021 (DSelect-k), arXiv:2106.03760.
+
+    weight: what multiplies it; the authors' code takes 1e-6.
+    Needs a gate that gives ``selector_entropy``, such as dselect_k.
+    """
+
+    needs_extras: ClassVar[frozenset[str]] = frozenset({"selector_entropy"})
+
+    def __init__(self, sizes: Sizes, *, weight: NonNegative = 1e-6) -> None:
+        super().__init__(weight)
+
+    def forward(self, step: Step) -> Tensor:
+        return step.output.routing.extras["selector_entropy"]

@@ -1,0 +1,57 @@
+"""Switch balance: no expert gets both many samples and much probability."""
+
+from typing import ClassVar, Literal
+
+from torch import Tensor
+from torch.nn import functional
+
+from moe_lab.config.ranges import NonNegative
+from moe_lab.parts.roles import Gate, Regularizer, Sizes, Step
+
+
+class SwitchBalance(Regularizer):
+    """E sum_e F_e P_e, F_e the share of the batch that chose expert e, P_e its mean probability.
+
+    F counts choices before capacity. P is the mean of the full distribution before selection; the gradient flows
+    through P alone. 1 at balance, which is not its least value: where F and P are large for different experts it is
+    below 1.
+    Source: Fedus, Zoph and Shazeer 2021 (Switch Transformer), arXiv:2101.03961, eq. 4 to 6.
+
+    weight: what multiplies it; Fedus et al. take 0.01. Coefficients of code bases with other shares differ by k.
+    share:  what F_e is for k > 1: "assignments", c_e / sum_e c_e with c_e the samples that chose e (MegaBlocks,
+            Megatron-LM); "samples", c_e / B, which makes the value k at balance (Flaxformer, Transformers); "first",
+            only each sample's most probable expert counts (ST-MoE, V-MoE). The three are one for k = 1.
+    Needs at least two experts; for shares other than "first" a gate that does not give every sample every expert.
+    """
+
+    least_experts: ClassVar[int] = 2
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        weight: NonNegative = 0.01,
+        share: Literal["assignments", "samples", "first"] = "assignments",
+    ) -> None:
+        super().__init__(weight)
+        self._share = share
+
+    def misfit(self, gate: Gate) -> str | None:
+        if self._share != "first" and gate.selects_k and gate.sizes.k == gate.sizes.experts:
+            return (
+                "a gate that selects, for with k equal to experts.count every share is the same and nothing is "
+                "balanced: lower k, take regularizers.switch_balance.share=first"
+            )
+        return None
+
+    def forward(self, step: Step) -> Tensor:
+        probs_BE, chosen_BE = step.output.routing.probs_BE, step.output.routing.chosen_BE
+        if self._share == "first":
+            chosen_BE = functional.one_hot(probs_BE.argmax(-1), probs_BE.shape[-1])
+        count_E = chosen_BE.to(probs_BE.dtype).sum(-2)
+        if self._share == "assignments":
+            # a batch that no expert got has no shares: nothing to even out
+            share_E = count_E / count_E.sum(-1, keepdim=True).clamp(min=1)
+        else:
+            share_E = count_E / probs_BE.shape[-2]
+        return probs_BE.shape[-1] * (share_E * probs_BE.mean(-2)).sum(-1)

@@ -1,0 +1,28 @@
+"""Variance: routing scores that tell experts apart."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from moe_lab.config.ranges import NonNegative
+from moe_lab.parts.roles import Regularizer, Sizes, Step
+
+
+class Variance(Regularizer):
+    """-mean_i var_e(p_ie) of the full distribution before selection; the variance is divided by E - 1.
+
+    0 for even rows, -1/E where each sample is sure of one expert.
+    Source: Guo et al. 2025, Advancing expert specialization for better MoE, arXiv:2505.22323, as the authors' code has
+    it.
+
+    weight: what multiplies it. The authors set it once, so that the product is 0.01 at the start.
+    Needs at least two experts.
+    """
+
+    least_experts: ClassVar[int] = 2
+
+    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.1) -> None:
+        super().__init__(weight)
+
+    def forward(self, step: Step) -> Tensor:
+        return -step.output.routing.probs_BE.var(-1, correction=1).mean(-1)

@@ -1,0 +1,26 @@
+"""Z-loss: gate logits stay small."""
+
+from torch import Tensor
+
+from moe_lab.config.ranges import NonNegative
+from moe_lab.errors import given
+from moe_lab.parts.roles import Gate, Regularizer, Sizes, Step
+
+
+class ZLoss(Regularizer):
+    """mean_i (log sum_e exp z_ie)^2 of the clean logits z, before noise and temperature.
+
+    Source: Zoph et al. 2022 (ST-MoE), arXiv:2202.08906, eq. 5.
+
+    weight: what multiplies it; Zoph et al. take 0.001.
+    Needs a gate with logits.
+    """
+
+    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.001) -> None:
+        super().__init__(weight)
+
+    def misfit(self, gate: Gate) -> str | None:
+        return None if gate.gives_logits else "a gate with logits, and this one has none: take another gate"
+
+    def forward(self, step: Step) -> Tensor:
+        return given(step.output.routing.logits_BE, "logits_BE").logsumexp(-1).square().mean(-1)

@@ -1,0 +1,100 @@
+"""What gates of three small steps share."""
+
+import torch
+from torch import Tensor
+
+from moe_lab.config.ranges import Count
+from moe_lab.errors import given
+from moe_lab.layers.linear import Linear
+from moe_lab.layers.noise import Noise
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.parts.roles import Combine, Gate, LearnsFrom, Sizes
+from moe_lab.parts.steps import Score, Select, Weigh
+from moe_lab.routing.choice import one_hot
+from moe_lab.routing.decision import Routing
+
+
+class SteppedGate(Gate):
+    """A gate of three small steps: score, select, weigh. What the steps declare holds for the gate.
+
+    score:   inputs (and hidden features, where it needs them) -> logits_BE.
+    select:  logits_BE -> selected_BE.
+    weigh:   logits_BE, selected_BE -> probs_BE (before selection), weights_BE and log_weights_BE.
+    k:       experts a sample where the config's k is null; null here: all of them.
+    combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
+    """
+
+    #: bool, experts that are not there yet, in the gate's decision as if they did not exist; None: all are there
+    absent_E: Tensor | None = None
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        score: Score,
+        select: Select,
+        weigh: Weigh,
+        k: Count | None = None,
+        combine: Combine | None = None,
+    ) -> None:
+        super().__init__(sizes, k=k, combine=combine)
+        self.score = score
+        self.select = select
+        self.weigh = weigh
+        self.needs_hidden = score.needs_hidden
+        self.extras = self.extras | select.extras
+        self.make_layers()
+
+    def make_layers(self) -> None:
+        """Layers of the gate's own, besides those of its steps; here none."""
+
+    @property
+    def rows_sum_to_one(self) -> bool:
+        return self.weigh.rows_sum_to_one and self.select.selects_k
+
+    @property
+    def usable_k(self) -> range:
+        return self.select.usable_k
+
+    @property
+    def selects_k(self) -> bool:
+        return self.select.selects_k and not self.weigh.sparse and self.absent_E is None
+
+    @property
+    def batch_dependent(self) -> bool:
+        return self.select.batch_dependent
+
+    @property
+    def learns_from(self) -> LearnsFrom:
+        if self.weigh.carries_gradient or not count_parameters(self):
+            return super().learns_from
+        return "draw" if self.select.draws else "scores"
+
+    @property
+    def head(self) -> Linear | None:
+        head = getattr(self.score, "head", None)
+        return head if isinstance(head, Linear) and head.outputs == self.sizes.experts else None
+
+    def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
+        """Select and weigh."""
+        if self.absent_E is not None:
+            return self._among_others(logits_BE, self.absent_E, noise)
+        return self._weighed(logits_BE, self.select(logits_BE, noise), noise)
+
+    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
+        """The logit of the expert is masked; the steps after the score decide again."""
+        with_it_BE = given(routing.logits_BE, "logits_BE")
+        return self._among_others(with_it_BE, one_hot(expert, with_it_BE), noise)
+
+    def _among_others(self, logits_BE: Tensor, gone_E: Tensor, noise: Noise) -> Routing:
+        logits_BE = logits_BE.masked_fill(gone_E, -torch.inf)
+        return self._weighed(logits_BE, self.select(logits_BE, noise) & ~gone_E, noise)
+
+    def _weighed(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> Routing:
+        """The experts that are chosen are weighed, then those are left out that are not kept."""
+        probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, chosen_BE)
+        kept_BE, extras = self.select.keep(logits_BE, chosen_BE, noise)
+        if kept_BE is not chosen_BE:
+            weights_BE, log_weights_BE = weights_BE.masked_fill(~kept_BE, 0.0), None
+        selected_BE = kept_BE & (weights_BE > 0) if self.weigh.sparse else kept_BE
+        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE, logits_BE, extras)

@@ -1,0 +1,82 @@
+"""The roles of the three steps that a composed gate is made of: score, select, weigh (moe_lab/parts/stepped.py joins them).
+
+What moe_lab/parts/roles.py says of parts holds for steps as well.
+"""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from moe_lab.layers.noise import Noise
+from moe_lab.parts.roles import Sizes
+
+
+class Score(nn.Module):
+    """First step of a composed gate: inputs -> logits_BE."""
+
+    needs_hidden: bool = False
+    #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
+    linear_in_input: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor: ...
+
+    def columns(self) -> tuple[Tensor, ...] | None:
+        """Views [..., E] of what each expert has of its own here; None where no expert can be added later."""
+        return None
+
+
+class Select(nn.Module):
+    """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
+
+    #: as the gate's; ``extras`` are those that ``keep`` gives
+    extras: ClassVar[frozenset[str]] = frozenset()
+    selects_k: ClassVar[bool] = True
+    #: in training experts are drawn by their probability
+    draws: ClassVar[bool] = False
+    #: chooses as well among some of the experts, the logits of the others being -inf
+    grows: ClassVar[bool] = False
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+    @property
+    def usable_k(self) -> range:
+        return range(1, self.sizes.experts + 1)
+
+    @property
+    def batch_dependent(self) -> bool:
+        return False
+
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        """What is compared: the logits, plus ``selection_bias_1E`` where a part has this buffer for controllers."""
+        return logits_BE
+
+    @abstractmethod
+    def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
+
+    def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Which chosen experts keep the sample after they are weighed, and the routing's extras; here all, and none."""
+        return chosen_BE, {}
+
+
+class Weigh(nn.Module):
+    """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
+
+    ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one. A part
+    may say in ``resolved`` what options that are null mean here, so that aliases have one key.
+    """
+
+    #: the weight of a chosen expert may be zero; then it is not selected
+    sparse: ClassVar[bool] = False
+    #: the weights depend smoothly on the logits, so that the mixture's prediction teaches them
+    carries_gradient: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def rows_sum_to_one(self) -> bool: ...
+
+    @abstractmethod
+    def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]: ...

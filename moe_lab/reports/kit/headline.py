@@ -1,0 +1,229 @@
+"""The headline numbers: which metrics stand on top, what bounds them, and the sentence that sums them up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moe_lab.metrics import METRICS
+from moe_lab.metrics.arrays import NumberArrays
+from moe_lab.reports.kit.numbers import NBSP, UNITS, digits, quantity, short
+from moe_lab.tasks import Task
+
+Metrics = Mapping[str, Mapping[str, Any]]
+
+INFORMATION = "mutual_information_expert_label_bits"
+#: metric -> what a card calls it
+HEADLINE: dict[Task, dict[str, str]] = {
+    "classification": {
+        "test_error_rate": "Test error",
+        INFORMATION: "Information I(E;Y)",
+        "information_per_usage": "I(E;Y) / H(load)",
+        "usage_entropy_bits": "Usage entropy H(E)",
+        "sample_entropy_bits": "Sample entropy H(E|X)",
+        "dead_experts": "Dead experts",
+        "hardening_gap": "Hardening gap",
+        "oracle_error_rate": "Oracle error",
+    },
+    "regression": {
+        "test_loss_nats": "Test loss",
+        "test_rmse_sd": "Test RMSE",
+        "test_r2": "Test R\N{SUPERSCRIPT TWO}",
+        INFORMATION: "Information I(E;Y)",
+        "mutual_information_responsible_label_bits": "I(E*;Y), E* responsible",
+        "usage_entropy_bits": "Usage entropy H(E)",
+        "sample_entropy_bits": "Sample entropy H(E|X)",
+        "dead_experts": "Dead experts",
+    },
+}
+#: metrics that stand in the table of a comparison besides
+BESIDE = {
+    "load_entropy_bits": "Load entropy H(load)",
+    "top_expert_share": "Largest load",
+    "effective_experts": "Effective experts",
+    "unrouted_share": "Unrouted samples",
+    "test_loss_nats": "Test loss",
+    "parameters_total": "Parameters",
+    "parameters_active": "Parameters used a sample",
+}
+#: metrics that stand there of numbers alone
+BESIDE_NUMBERS = {
+    "information_per_usage": "I(E;Y) / H(load)",
+    "hardening_gap_nats": "Hardening gap",
+    "oracle_rmse_sd": "Oracle RMSE",
+}
+LABELS: dict[Task, dict[str, str]] = {
+    "classification": HEADLINE["classification"] | BESIDE,
+    "regression": HEADLINE["regression"] | BESIDE_NUMBERS | BESIDE,
+}
+ONE_SEED = "One seed: n = 1. Another seed may give other numbers, so this is an observation, not yet a result."
+#: stands with the numbers of a run whose evaluation.npz says that it is batch_dependent
+BATCH_NOTE = (
+    "Predictions of this run depend on their batch-mates: test samples were taken in their order, in batches of the "
+    "training size, and other batches would give other numbers."
+)
+BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
+
+
+@dataclass(frozen=True)
+class Number:
+    """One metric as it is printed. ``value`` is that of metrics.json; ``filled`` is its place between the bounds."""
+
+    name: str
+    label: str
+    value: Any
+    digits: str
+    unit: str
+    bounds: str
+    better: str
+    definition: str
+    source: str
+    reason: str | None
+    filled: float | None
+
+    @property
+    def several(self) -> bool:
+        """Whether it is a list, or numbers by name."""
+        return isinstance(self.value, list | dict)
+
+    @property
+    def lack(self) -> str:
+        """What the reason is one for: that there is no value, or that some are not there."""
+        return "Undefined" if self.value is None else "Gaps"
+
+    @property
+    def text(self) -> str:
+        """The value with its unit; the unit alone is left out where there is no value."""
+        return self.digits if self.value is None or not self.unit else f"{self.digits}{NBSP}{self.unit}"
+
+
+def numbers(metrics: Metrics, experts: int, classes: int, task: Task = "classification") -> list[Number]:
+    """All metrics of metrics.json that the task has, the headline first."""
+    first = HEADLINE[task]
+    names = [name for name in first if name in metrics] + [name for name in metrics if name not in first]
+    return [number(name, metrics[name], experts, classes, task) for name in names if serves(name, task)]
+
+
+def serves(name: str, task: Task) -> bool:
+    """Whether a metric has a value for the task; of one that this version of moe-lab does not know, nobody knows."""
+    return name not in METRICS or METRICS[name].serves(task)
+
+
+def headline(metrics: Metrics, experts: int, classes: int, task: Task = "classification") -> list[Number]:
+    return [found for found in numbers(metrics, experts, classes, task) if found.name in HEADLINE[task]]
+
+
+def number(name: str, entry: Mapping[str, Any], experts: int, classes: int, task: Task = "classification") -> Number:
+    """The entry of metrics.json with what the register knows of it, for E experts and C classes."""
+    value, unit, metric = entry["value"], entry["unit"], METRICS.get(name)
+    low, high = metric.bounds(experts=experts, classes=classes, task=task) if metric else (None, None)
+    difference = unit == "fraction" and low is not None and low < 0
+    filled = None
+    if isinstance(value, int | float) and low is not None and high is not None and 0 <= low < high:
+        filled = min(1.0, max(0.0, (value - low) / (high - low)))
+    return Number(
+        name=name,
+        label=LABELS[task].get(name, name),
+        value=value,
+        digits=digits(value, "points" if difference else unit),
+        unit="points" if difference else UNITS.get(unit, unit),
+        bounds=_bounds_text(low, high, unit, "points" if difference else UNITS.get(unit, unit)),
+        better=BETTER[metric.better] if metric and (low is None or low != high) else "",
+        definition=" ".join(metric.definition.split()) if metric else "not a metric of this version of moe-lab",
+        source=metric.source if metric else "",
+        reason=entry.get("reason"),
+        filled=filled,
+    )
+
+
+def _bounds_text(low: float | None, high: float | None, unit: str, name: str) -> str:
+    ends = [short(end, unit) for end in (low, high) if end is not None]
+    suffix = f"{NBSP}{name}" if name else ""
+    if not ends:
+        return "unbounded"
+    if high is None:
+        return f"at least {ends[0]}"
+    if low is None:
+        return f"at most {ends[0]}{suffix}"
+    return f"always {ends[0]}{suffix}" if low == high else f"{ends[0]} to {ends[1]}{suffix}"
+
+
+def verdict(metrics: Metrics, experts: int, classes: int, task: Task = "classification", about: str = "class") -> str:
+    """One sentence in plain numbers: how many experts are used, the error, and what the choice of expert tells
+    ``about`` the target."""
+    clauses = [_usage_clause(metrics, experts), (_error_clause if task == "classification" else _rmse_clause)(metrics)]
+    if experts > 1:
+        clauses += [_information_clause(metrics, experts, classes, about)]
+    unrouted = _value(metrics, "unrouted_share")
+    if unrouted:
+        clauses.append(f"{quantity(unrouted, 'fraction')} of the test samples reach no expert")
+    text = "; ".join(clauses)
+    return text[0].upper() + text[1:] + "."
+
+
+def _usage_clause(metrics: Metrics, experts: int) -> str:
+    if experts == 1:
+        return "one expert, so there is nothing to route"
+    dead, top = _value(metrics, "dead_experts"), _value(metrics, "top_expert_share")
+    if _value(metrics, "collapsed"):
+        return f"collapsed: one of {experts} experts has {quantity(top, 'fraction')} of the test samples"
+    if dead is None:
+        return f"{experts} experts ({_reason(metrics, 'dead_experts')})"
+    return f"{experts} experts, " + ("all used" if dead == 0 else f"{dead:.0f} of them never chosen")
+
+
+def _error_clause(metrics: Metrics) -> str:
+    error = _value(metrics, "test_error_rate")
+    if error is None:
+        return f"test error undefined ({_reason(metrics, 'test_error_rate')})"
+    return f"test error {quantity(error, 'fraction')}"
+
+
+def _rmse_clause(metrics: Metrics) -> str:
+    rmse, loss = _value(metrics, "test_rmse_sd"), _value(metrics, "test_loss_nats")
+    if rmse is None:
+        return f"test RMSE undefined ({_reason(metrics, 'test_rmse_sd')})"
+    return f"test RMSE {quantity(rmse, 'sd')} of the target, NLL {quantity(loss, 'nats')}"
+
+
+def _information_clause(metrics: Metrics, experts: int, classes: int, about: str) -> str:
+    bits = _value(metrics, INFORMATION)
+    if bits is None:
+        return f"what the choice of expert tells about the {about} is undefined ({_reason(metrics, INFORMATION)})"
+    _, most = METRICS[INFORMATION].bounds(experts=experts, classes=classes)
+    told = "nothing" if bits == 0 else f"{digits(bits, 'bits')} of at most {quantity(most, 'bits')}"
+    return f"the choice of expert tells {told} about the {about}"
+
+
+def _value(metrics: Metrics, name: str) -> Any:
+    return metrics.get(name, {}).get("value")
+
+
+def _reason(metrics: Metrics, name: str) -> str:
+    return metrics.get(name, {}).get("reason") or "not in metrics.json"
+
+
+def sampling_note(metrics: Metrics, samples: int) -> str:
+    """How much the choice of test samples alone moves the error: the binomial standard error sqrt(p (1 - p) / N)."""
+    error = _value(metrics, "test_error_rate")
+    if error is None:
+        return ""
+    points = 100 * (error * (1 - error) / samples) ** 0.5
+    moves = f"{points:.1f}{NBSP}points (binomial standard error)"
+    return f"{ONE_SEED} {_draw(samples)} the error by about \N{PLUS-MINUS SIGN}{moves}."
+
+
+def sampling_note_of_numbers(arrays: NumberArrays, name: str) -> str:
+    """What an sd is, and how much the choice of test samples alone moves the RMSE: the standard error of the mean
+    squared error, sd(e^2) / sqrt N, by the delta method divided by 2 RMSE."""
+    square_N = np.square(arrays.error_N)
+    rmse = float(np.sqrt(square_N.mean()))
+    error = square_N.std() / arrays.samples**0.5 / (2 * rmse) if rmse else 0.0
+    unit = f"1{NBSP}sd is the standard deviation of {name} over the training split, {arrays.target_sd:.4g}"
+    moves = f"{error:.3f}{NBSP}sd (standard error)"
+    return f"{unit}. {ONE_SEED} {_draw(arrays.samples)} the RMSE by about \N{PLUS-MINUS SIGN}{moves}."
+
+
+def _draw(samples: int) -> str:
+    return f"The draw of the {samples:,} test samples alone moves"

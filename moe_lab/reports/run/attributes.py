@@ -1,0 +1,127 @@
+"""In what the experts specialize: what the choice of expert tells of every attribute of the test samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moe_lab.reports.kit.heat import shortened
+from moe_lab.reports.kit.numbers import NONE, quantity
+from moe_lab.reports.kit.picture import HALF, Picture, draw
+from moe_lab.reports.kit.style import ACCENT, INK, MUTED, RULE
+from moe_lab.reports.kit.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Metrics = Mapping[str, Mapping[str, Any]]
+
+VALUE = "attribute_information_per_usage"
+#: metrics that a row is made of: what is told, and its null; then the same beyond the class
+COLUMNS = {
+    "told": VALUE,
+    "null": "attribute_information_null_per_usage",
+    "null_95": "attribute_information_null_95_per_usage",
+    "given_class_bits": "attribute_given_class_bits",
+    "given_class_null_bits": "attribute_given_class_null_bits",
+    "given_class_null_95_bits": "attribute_given_class_null_95_bits",
+}
+#: attributes that moe-lab makes -> what they are called
+NAMES = {"kmeans_pixels": "cluster of the inputs"}
+MOST = 20
+BAR = "#b9d6ea"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A row: I(E;A)/H(E) with mean and 95 % point of its null, and I(E;A|Y) with the same, in bits."""
+
+    name: str
+    told: float
+    null: float
+    null_95: float
+    given_class_bits: float
+    given_class_null_bits: float
+    given_class_null_95_bits: float
+
+    @property
+    def free(self) -> bool:
+        """Whether the attribute has several values among samples of one class."""
+        return self.given_class_null_95_bits > 1e-12
+
+    @property
+    def beyond_class(self) -> bool:
+        return self.free and self.given_class_bits > self.given_class_null_95_bits
+
+
+def attributes(metrics: Metrics) -> list[Attribute]:
+    """The rows of metrics.json, those first of which most is told; none where they are undefined."""
+    found = {column: metrics.get(name, {}).get("value") for column, name in COLUMNS.items()}
+    values = {column: value for column, value in found.items() if value is not None}
+    if len(values) < len(COLUMNS):
+        return []
+    rows = [Attribute(name, *(values[column][name] for column in COLUMNS)) for name in values["told"]]
+    return sorted(rows, key=lambda row: -row.told)[:MOST]
+
+
+def attribute_bars(rows: Sequence[Attribute], one: str, samples: int) -> Picture:
+    """A bar an attribute; ``one`` is what the target's values are called, "class" say."""
+    widest = max(1.0, *(100 * max(row.told, row.null_95) for row in rows))
+
+    def paint(figure: "Figure", axes: "Axes") -> None:
+        for place, row in enumerate(rows):
+            told, null = 100 * row.told, 100 * row.null
+            axes.barh(place, min(told, null), height=0.62, color=BAR)
+            axes.barh(place, max(told - null, 0), left=null, height=0.62, color=ACCENT if row.beyond_class else MUTED)
+            axes.plot([100 * row.null_95] * 2, [place - 0.42, place + 0.42], color=INK, linewidth=1.4)
+            end = max(told, 100 * row.null_95)
+            axes.text(end + 0.02 * widest, place, f"{told:.0f} %", va="center", fontsize=8.5, color=INK)
+        names = [shortened(NAMES.get(row.name, row.name)) for row in rows]
+        axes.set_yticks(range(len(rows)), names, fontsize=8.5, color=INK, parse_math=False)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlim(0, min(1.14 * widest, 114))
+        axes.set_xlabel("I(E;A) / H(E) (%)", loc="right")
+        axes.set_title("attribute A")
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=RULE)
+
+    told = "; ".join(f"{row.name} {100 * row.told:.1f} % ({100 * row.null_95:.1f} %)" for row in rows)
+    return Picture(
+        "attributes",
+        "What the choice of expert follows",
+        f"Bars, one an attribute, the share of the experts' use that follows it, and the 95 % point of chance: {told}.",
+        f"How much of the experts' use follows each attribute of the {samples:,} test samples. Light: what is left "
+        f"when samples are permuted within their {one}, so what the {one} alone gives. Dark: what is beyond, blue "
+        f"where it is more than chance. Tick: the 95 % point of 199 permutations.",
+        draw(HALF, 1.1 + 0.3 * len(rows), paint),
+        tuple(vars(row) for row in rows),
+        HALF,
+    )
+
+
+def attribute_table(rows: Sequence[Attribute], one: str) -> Table:
+    """The same in numbers, and what is told beyond the class in bits."""
+    return Table(
+        "In what, in numbers",
+        ("attribute", "I(E;A) / H(E)", f"by the {one} alone", f"beyond the {one}", "by chance", "verdict"),
+        "lrrrrl",
+        tuple(
+            (
+                NAMES.get(row.name, row.name),
+                quantity(row.told, "fraction"),
+                quantity(row.null, "fraction"),
+                quantity(row.given_class_bits, "bits"),
+                f"below {quantity(row.given_class_null_95_bits, 'bits')}" if row.free else NONE,
+                _verdict(row, one),
+            )
+            for row in rows
+        ),
+        f"Beyond the {one}: I(E;A|Y), what the expert still tells of the attribute among samples of one {one}; by "
+        f"chance: the 95 % point of it over 199 permutations within the {one}. Numbers are cut into tenths.",
+    )
+
+
+def _verdict(row: Attribute, one: str) -> str:
+    if not row.free:
+        return f"follows from the {one}"
+    return f"more than the {one}" if row.beyond_class else f"no more than the {one}"

@@ -1,0 +1,66 @@
+"""The run beside its reference decompositions, in one small table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moe_lab.metrics.arrays import ClassArrays, NumberArrays
+from moe_lab.reports.kit.numbers import NONE, quantity
+from moe_lab.reports.kit.table import Table
+from moe_lab.reports.run.target import printable
+
+Metrics = Mapping[str, Mapping[str, Any]]
+
+#: reference -> what the table calls it, in its order
+ROWS = {
+    "learnable": "a gate learned from validation samples",
+    "kmeans_features": "k-means of the experts' features",
+    "kmeans_pixels": "k-means of the inputs",
+    "untrained": "the gate before training",
+}
+
+
+def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: str) -> Table | None:
+    """I(E;Y)/H(E), agreement with the run, and the error of the expert that is chosen; None where undefined."""
+    told, alike = (_value(metrics, name) for name in ("reference_information_per_usage", "reference_agreement_ari"))
+    if told is None:
+        return None
+    of_classes = isinstance(arrays, ClassArrays)
+    error, unit = ("error_rate", "fraction") if of_classes else ("rmse_sd", "sd")
+    rows: list[tuple[str, float | None, float | None, float | None]] = [
+        ("this run's gate", _value(metrics, "information_per_usage"), 1.0, _value(metrics, f"test_{error}"))
+    ]
+    picked = {"learnable": _value(metrics, f"learnable_{error}")}
+    rows += [
+        (label, told[name], (alike or {}).get(name), picked.get(name)) for name, label in ROWS.items() if name in told
+    ]
+    recovered = _value(metrics, "recovery_ari")
+    if recovered is not None:
+        rows.append((f"the known truth, {_truth(arrays)}", None, recovered, None))
+    rows.append((f"the best expert, {one} known (oracle)", None, None, _value(metrics, f"oracle_{error}")))
+    shown = tuple(
+        (label, _text(bits, "fraction"), NONE if ari is None else f"{ari:.2f}", _text(wrong, unit))
+        for label, bits, ari, wrong in rows
+    )
+    learned = "The learned gate picks one expert by its nearest validation samples, with these experts as they are. "
+    return Table(
+        "Beside other ways to share the samples",
+        ("who chooses", "I(E;Y) / H(E)", "agreement", "test error" if of_classes else "test RMSE"),
+        "lrrr",
+        shown,
+        f"What training has taught the gate is what stands above the lower rows: clusters of the inputs, and a gate "
+        f"with random weights, follow the {one} to some degree, too. Agreement with this run: adjusted Rand index, 0 "
+        f"by chance, 1 for the same parts. {learned if 'learnable' in told else ''}Error: of the mixture, of the one "
+        f"expert that is picked, and of the oracle.",
+    )
+
+
+def _truth(arrays: ClassArrays | NumberArrays) -> str:
+    return printable(arrays.stored("evaluation")["truth"])
+
+
+def _value(metrics: Metrics, name: str) -> Any:
+    return metrics.get(name, {}).get("value")
+
+
+def _text(value: float | None, unit: str) -> str:
+    return NONE if value is None else quantity(value, unit)

@@ -1,0 +1,104 @@
+"""The report of one run: report.md, report.html and figures/, from the files of its folder alone."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from moe_lab.metrics import RunArrays
+from moe_lab.metrics.arrays import ClassArrays, NumberArrays
+from moe_lab.reports.kit.choices import differing_choices, main_choices
+from moe_lab.reports.kit.headline import BATCH_NOTE, headline, sampling_note, sampling_note_of_numbers, verdict
+from moe_lab.reports.kit.page import render_html, render_markdown
+from moe_lab.reports.run.groups import groups
+from moe_lab.reports.run.place import environment_facts, moment, speed
+from moe_lab.reports.run.sections import finished_sections, history_sections
+from moe_lab.reports.run.target import Target, target_of
+from moe_lab.store.atomic import clear_leftovers, write_text
+from moe_lab.store.run import Run, as_written
+
+STATES = {
+    "planned": "This run has not started.",
+    "running": "This run was still going on when the report was made.",
+    "failed": "This run failed.",
+    "interrupted": "This run was interrupted before its end.",
+    "diverged": "This run diverged: its loss became NaN or infinite, and it was stopped.",
+    "lost": "This run is lost: it says that it is running, but its process is gone.",
+}
+
+
+def write_run_report(run: Run) -> Path:
+    """Write report.md, report.html and figures/ into the run's folder; the same files give the same bytes.
+
+    Returns: the path of report.html.
+    Raises: RunError where a finished run lacks a file, or a file is broken.
+    """
+    with as_written(run.path):
+        context = _finished(run) if run.finished else _unfinished(run)
+        pages = render_markdown("run.md", context), render_html("run.html", context)
+    clear_leftovers(run.path)
+    for section in context["sections"]:
+        for picture in section.pictures:
+            picture.save(run.path)
+    for name, text in zip(("report.md", "report.html"), pages, strict=True):
+        write_text(run.path / name, text)
+    return run.path / "report.html"
+
+
+def _finished(run: Run) -> dict[str, Any]:
+    arrays = RunArrays.from_run(run)
+    target = target_of(run, arrays)
+    notes = [_note(run, arrays, target)]
+    if run.arrays("evaluation").get("batch_dependent", False):
+        notes.append(BATCH_NOTE)
+    return _common(run) | {
+        "verdict": verdict(run.metrics, **arrays.sizes, about=target.one),
+        "headline": headline(run.metrics, **arrays.sizes),
+        "groups": groups(run.metrics, **arrays.sizes),
+        "sampling_note": " ".join(notes),
+        "sections": finished_sections(run, arrays, target),
+    }
+
+
+def _note(run: Run, arrays: ClassArrays | NumberArrays, target: Target) -> str:
+    if isinstance(arrays, NumberArrays):
+        return sampling_note_of_numbers(arrays, target.name)
+    return sampling_note(run.metrics, arrays.samples)
+
+
+def _unfinished(run: Run) -> dict[str, Any]:
+    history = run.history if _there(run, "history.csv") else []
+    error = run.status.get("error")
+    epochs = run.config.get("trainer", {}).get("epochs") if _there(run, "config.yaml") else None
+    done = f"{len(history)} of {epochs}" if epochs else f"{len(history)}"
+    sentences = [STATES.get(run.status["status"], "This run did not finish."), f"Epochs finished: {done}."]
+    if error:
+        sentences.append(f"It reported: {str(error).rstrip('.')}.")
+    sentences.append("The test split was not evaluated, so there are no test numbers.")
+    return _common(run) | {
+        "verdict": " ".join(sentences),
+        "headline": [],
+        "groups": [],
+        "sampling_note": "",
+        "sections": history_sections(history),
+    }
+
+
+def _common(run: Run) -> dict[str, Any]:
+    config = run.config if _there(run, "config.yaml") else {}
+    environment = run.environment if _there(run, "environment.json") else {}
+    return {
+        "name": run.name,
+        "status": run.status["status"],
+        "finished": run.finished,
+        "started_at": moment(run.status.get("started_at")),
+        "differs": differing_choices(run.status),
+        "main": main_choices(config, run.status),
+        "config": yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+        "environment": environment_facts(environment),
+        "timing": speed(run.timing if _there(run, "timing.csv") else []),
+    }
+
+
+def _there(run: Run, file: str) -> bool:
+    return (run.path / file).is_file()

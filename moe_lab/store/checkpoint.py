@@ -1,0 +1,65 @@
+"""Checkpoints: the newest complete state of a run, and the one before it. Read with ``weights_only=True`` only."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from moe_lab.errors import RunError
+from moe_lab.store.atomic import write_with
+from moe_lab.store.untrusted import Unusable, inside, read_tensors
+
+NEWEST = "checkpoint.pt"
+PREVIOUS = "checkpoint.previous.pt"
+
+
+def save(folder: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors, numbers, text, lists and dicts of them) and keep the file before it. Until the new file
+    is whole nothing is moved: a disk that is full leaves both."""
+    # through memory: torch's own writer hides what went wrong with the disk
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_with(folder / NEWEST, lambda file: file.write(buffer.getbuffer()), keep=folder / PREVIOUS)
+
+
+def load(folder: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
+    """The newest state that is whole. Raises RunError where there is none."""
+    return _newest(folder, device)[0]
+
+
+def take_up(folder: Path) -> tuple[dict[str, Any], str]:
+    """The newest state that is whole, to go on from it, and in a few words what is wrong with a file that is not.
+
+    A newest file that is damaged gives way to the one before it: kept, it would take that one's place with the next
+    ``save``. Raises RunError as ``load`` does.
+    """
+    state, problems = _newest(folder, "cpu")
+    if problems and (folder / NEWEST).exists():
+        os.replace(folder / PREVIOUS, folder / NEWEST)
+    return state, "; ".join(problems)
+
+
+def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], list[str]]:
+    problems: list[str] = []
+    for name in (NEWEST, PREVIOUS):
+        try:
+            return read_tensors(inside(folder / name), device), problems
+        except FileNotFoundError:
+            problems.append(f"{name} is missing")
+        except Unusable as error:
+            problems.append(f"{name} {error}")
+    raise RunError(
+        f"{folder} has no usable checkpoint: {'; '.join(problems)}; remove what is there to train from the start"
+    )
+
+
+def there(folder: Path) -> bool:
+    """Whether a state has ever been saved."""
+    return (folder / NEWEST).exists() or (folder / PREVIOUS).exists()
+
+
+def remove(folder: Path) -> None:
+    for name in (PREVIOUS, NEWEST):
+        (folder / name).unlink(missing_ok=True)

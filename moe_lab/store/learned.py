@@ -1,0 +1,29 @@
+"""."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from moe_lab.errors import ConfigError
+from moe_lab.store.untrusted import inside, read_tensors, read_text, read_yaml
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Experts, baseline and classes of a finished run's config, and the state of its learner; files are read, nothing
+    is run.
+
+    Raises ConfigError where there is no such run.
+    """
+    try:
+        config = read_yaml(read_text(inside(folder / "config.yaml")))
+        state = dict(read_tensors(inside(folder / "checkpoint.pt"))["learner"])
+        classes = [int(one) for one in config.get("classes") or ()]
+        return {
+            "experts": dict(config["experts"]),
+            "baseline": config.get("baseline"),
+            "classes": classes or None,
+        }, state
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None

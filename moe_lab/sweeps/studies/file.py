@@ -1,0 +1,199 @@
+"""A published table as a file: ``conf/study/NAME.yaml`` or one of a user's own folder, read and checked."""
+
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from moe_lab.config.sources import open_sources
+from moe_lab.errors import ConfigError, did_you_mean, there_are
+from moe_lab.metrics import METRICS
+
+Value = str | int | float | bool | None
+Grid = dict[str, list[Value]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Changes(_Strict):
+    """What a choice of the study changes of an arm: words that it adds, and what it puts in the place of the arm's."""
+
+    words: list[str] = []
+    settings: Grid | None = None
+    printed: dict[str, Value] | None = None
+    fair: Grid | None = None
+
+
+class Arm(_Strict):
+    """An arm: the words of all its runs, the published settings (every combination of these values), the one setting
+    whose numbers are printed, and the settings of a fair comparison.
+
+    With ``teacher``, another arm, its runs begin from the teacher's of the same seed (``recipe.run``): the settings are
+    then the teacher's. With ``apart`` they are initialized by seeds of their own, not by the teacher's. ``without`` has
+    keys of the choices' words that it has no use for.
+    """
+
+    words: list[str]
+    without: list[str] = []
+    teacher: str | None = None
+    apart: bool = False
+    settings: Grid = {}
+    printed: dict[str, Value] = {}
+    fair: Grid = {}
+
+    def changed(self, changes: Changes) -> "Arm":
+        given = changes.model_dump(exclude={"words"}, exclude_none=True)
+        return self.model_copy(update={"words": [*self.words, *changes.words], **given})
+
+
+class Choice(_Strict):
+    """One value of a word of the study itself: words for all arms, changes of some, arms that it adds or drops, and
+    the values of other words that it goes with."""
+
+    note: str = ""
+    words: list[str] = []
+    arms: dict[str, Changes] = {}
+    add: dict[str, Arm] = {}
+    drop: list[str] = []
+    only: dict[str, str] = {}
+
+
+class Fair(_Strict):
+    """protocol=fair: words that hold for all arms, and the seeds that choose among an arm's settings."""
+
+    words: list[str] = []
+    tuning_seeds: list[int] = [1000, 1001, 1002]
+
+
+class Row(_Strict):
+    """What was published of an arm. ``best``: of the one run among ``of`` with the lowest value of ``by``; ``mean``:
+    mean and sd (null: not printed) of ``n`` runs, ``over`` several settings where that is said."""
+
+    best: dict[str, float] = {}
+    of: int | None = None
+    by: Literal["train_error_rate", "validation_error_rate"] = "train_error_rate"
+    mean: dict[str, tuple[float, float | None]] = {}
+    n: int | None = None
+    over: str = ""
+
+
+class Published(_Strict):
+    """Rows that belong to some choices of the study."""
+
+    where: dict[str, str] = {}
+    rows: dict[str, Row]
+
+
+class Quick(_Strict):
+    """What --quick makes of the study."""
+
+    words: list[str] = []
+    seeds: int | None = None
+
+
+class StudyFile(_Strict):
+    """A study: arms that differ in a few words, over the same seeds, and what was published of them."""
+
+    title: str
+    source: str
+    seeds: int = Field(ge=1)
+    against: str
+    metrics: dict[str, str]
+    choices: dict[str, dict[str, Choice]] = {}
+    arms: dict[str, Arm]
+    fair: Fair | None = None
+    quick: Quick = Quick()
+    published: list[Published] = []
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether an arm has several settings, under some choice."""
+        changes = [change for choice in _choices(self) for change in choice.arms.values()]
+        return any(arm.settings for arm in _arms(self).values()) or any(one.settings for one in changes)
+
+    def chosen(self, choices: Mapping[str, str]) -> list[Choice]:
+        return [self.choices[name][value] for name, value in choices.items()]
+
+    def every_arm(self, choices: Mapping[str, str]) -> dict[str, Arm]:
+        """All arms by name, those of these choices with them."""
+        return self.arms | {name: arm for choice in self.chosen(choices) for name, arm in choice.add.items()}
+
+    def arms_of(self, choices: Mapping[str, str]) -> dict[str, Arm]:
+        """The arms under these choices: words of the choices first, then the arm's own."""
+        arms = {}
+        dropped = {name for choice in self.chosen(choices) for name in choice.drop}
+        for name, arm in self.every_arm(choices).items():
+            for choice in self.chosen(choices):
+                arm = arm.changed(choice.arms.get(name, Changes()))
+            common = [word for choice in self.chosen(choices) for word in choice.words]
+            fitting = [word for word in common if word.partition("=")[0] not in arm.without]
+            arms[name] = arm.model_copy(update={"words": [*fitting, *arm.words]})
+        return {name: arm for name, arm in arms.items() if name not in dropped}
+
+    def rows_of(self, choices: Mapping[str, str]) -> dict[str, Row]:
+        """What was published of each arm under these choices."""
+        rows: dict[str, Row] = {}
+        for one in self.published:
+            if one.where.items() <= dict(choices).items():
+                rows |= one.rows
+        return rows
+
+
+def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
+    """The study ``name``. Raises ConfigError where there is none, or its file is not one."""
+    sources = open_sources(config_dir)
+    options = sources.options("study")
+    if name not in options:
+        raise ConfigError(f"no study named '{name}'.{did_you_mean(name, options)}{there_are(options)}")
+    try:
+        study = StudyFile.model_validate(sources.node("study", name))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{sources.file('study', name)}: {place}: {first['msg']}") from None
+    for named in _named_arms(study) - _arms(study).keys():
+        raise ConfigError(f"{sources.file('study', name)}: there is no arm named '{named}'")
+    for metric in study.metrics:
+        if metric not in METRICS:
+            near = did_you_mean(metric, METRICS)
+            raise ConfigError(
+                f"{sources.file('study', name)}: no metric named '{metric}'.{near} See moe-lab list metric"
+            )
+    return study
+
+
+def _arms(study: StudyFile) -> dict[str, Arm]:
+    """All arms, those of every choice with them."""
+    return study.arms | {name: arm for choice in _choices(study) for name, arm in choice.add.items()}
+
+
+def _choices(study: StudyFile) -> list[Choice]:
+    return [choice for values in study.choices.values() for choice in values.values()]
+
+
+def _named_arms(study: StudyFile) -> set[str]:
+    """Arms that the file speaks of in other places than their own."""
+    taught = {arm.teacher for arm in _arms(study).values() if arm.teacher is not None}
+    changed = {name for choice in _choices(study) for name in (*choice.arms, *choice.drop)}
+    return {study.against} | taught | changed | {name for one in study.published for name in one.rows}
+
+
+def combinations(grid: Mapping[str, list[Any]]) -> list[tuple[str, ...]]:
+    """Every combination of a grid's values as words; of no grid, no words."""
+    return [
+        tuple(f"{key}={written(value)}" for key, value in zip(grid, values, strict=True))
+        for values in product(*grid.values())
+    ]
+
+
+def written(value: Value) -> str:
+    """A value as Hydra's grammar reads it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,41 @@
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moe_lab.reports.kit.style import OKABE_ITO, colours, ink_on, spread
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 20, 64])
+def test_every_expert_has_its_own_colour(count):
+    assert len(set(colours(count))) == count
+
+
+def test_up_to_eight_take_the_colours_that_the_colour_blind_tell_apart():
+    assert colours(8) == list(OKABE_ITO)
+
+
+def test_ink_is_dark_on_light_and_light_on_dark():
+    # relative luminance of white is 1, of pure blue 0.0722
+    assert ink_on("#ffffff") != "white"
+    assert ink_on("#0000ff") == "white"
+
+
+def test_labels_that_touch_are_pushed_apart():
+    # 0.5 and 0.5: the second is lifted to 0.6; 0.9 stays
+    assert spread([0.5, 0.5, 0.9], 0.1) == pytest.approx([0.5, 0.6, 0.9])
+
+
+def test_labels_at_the_top_push_down():
+    # 1.0 may not rise, so its neighbour goes to 0.9
+    assert spread([0.98, 1.0], 0.1) == pytest.approx([0.9, 1.0])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+@settings(deadline=None)
+def test_spread_keeps_order_and_distance(heights):
+    placed = spread(sorted(heights), 0.1)
+    assert all(b - a >= 0.1 - 1e-9 for a, b in zip(placed, placed[1:], strict=False))
+    assert placed[-1] <= 1 + 1e-9
+    assert all(math.isfinite(height) for height in placed)
