@@ -26,8 +26,6 @@ class RunError(UserError):
 
 #: what other tools call a key -> what its last part is called here
 _ELSEWHERE = {"learning_rate": "lr", "num_experts": "count", "n_experts": "count", "e": "count"}
-
-
 _READS_OTHERWISE = re.compile(r"[-+]?\.?\d[-+.\de]*|true|false|null", re.IGNORECASE)
 
 
@@ -104,8 +102,8 @@ T = TypeVar("T")
 
 
 def given(value: T | None, what: str) -> T:
-    """What not every routing or output has, of a part that has declared that it needs it (moe_lab/parts/checks.py refuses
-    configs without). Raises TypeError where it is not there all the same, in parts that were put together by hand."""
+    """Unwrap a value that the part declared it needs (moe_lab/parts/checks.py refuses configs without it). Raises
+    TypeError if it is None, as in parts that were put together by hand."""
     if value is None:
         raise TypeError(f"{what} is read here, and is not there")
     return value

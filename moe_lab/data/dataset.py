@@ -13,7 +13,6 @@ from torch import Tensor
 from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.split import stratified
 from moe_lab.layers.noise import Noise
-from moe_lab.mixture.mixture import Mixture
 
 
 @dataclass(frozen=True)
@@ -127,8 +126,7 @@ class Dataset(ABC):
 EVALUATION_BATCH = 1024
 
 
-def batches(split: Split, mixture: Mixture, training_batch: int) -> Iterable[tuple[Tensor, Tensor]]:
-    """(x_BD, y_B) of a split in its order; of the size that training has where a prediction depends on its
-    batch-mates."""
-    size = training_batch if mixture.batch_dependent else EVALUATION_BATCH
+def batches(split: Split, batch_dependent: bool, training_batch: int) -> Iterable[tuple[Tensor, Tensor]]:
+    """(x_BD, y_B) of a split in its order; of the size that training has if a prediction depends on its batch-mates."""
+    size = training_batch if batch_dependent else EVALUATION_BATCH
     return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)

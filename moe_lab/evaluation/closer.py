@@ -84,7 +84,7 @@ def _over_the_test_split(mixture: Mixture, data: Data, noise: Noise, training_ba
     removes = experts <= interventions.MOST_REMOVED and not mixture.batch_dependent
     swaps = experts <= interventions.MOST_SWAPPED and not mixture.batch_dependent and data.target is None
     rows, wrong_EE = [], torch.zeros(experts, experts, dtype=torch.int64)
-    for x_BD, y_B in batches(data.test, mixture, training_batch):
+    for x_BD, y_B in batches(data.test, mixture.batch_dependent, training_batch):
         routing, said = mixture.decide(x_BD, noise)
         output = mixture.answer(routing, said, noise)
         row: dict[str, Tensor] = {}

@@ -12,7 +12,6 @@ from moe_lab.layers.noise import Noise, generator
 from moe_lab.mixture.costs import multiply_add_counts, parameter_counts
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.routing.outputs import GaussianMixtureOutput, MixtureOutput
-from moe_lab.training.members import Seeds
 
 #: expert_log_probs.npz is written where it stays below this
 EXPERT_LOG_PROBS_BYTES = 64e6
@@ -31,7 +30,9 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
     the last update has made the mixture's predictions no numbers.
     """
     mixture.eval()
-    rows = [_rows(mixture(x_BD, noise), y_B) for x_BD, y_B in batches(data.test, mixture, training_batch)]
+    rows = [
+        _rows(mixture(x_BD, noise), y_B) for x_BD, y_B in batches(data.test, mixture.batch_dependent, training_batch)
+    ]
     columns = {name: torch.cat([row[name] for row in rows]).cpu() for name in rows[0]}
     if columns.pop("log_likelihood").isnan().any():
         raise Diverged("the last update made the mixture's predictions NaN: try a smaller trainer.lr")
@@ -152,6 +153,6 @@ def _pixels(data: Data, chosen: np.ndarray) -> np.ndarray:
     return ((x_MD - low) * scale).round().byte().numpy().reshape(len(chosen), *data.shape)
 
 
-def evaluation_noise(seeds: Seeds, device: torch.device, look: str = "evaluation") -> Noise:
+def evaluation_noise(seed: int, device: torch.device, look: str = "evaluation") -> Noise:
     """The numbers that a gate may draw in evaluation: the same ones every time, and others for each ``look``."""
-    return Noise([generator(seeds.noise, f"noise/{look}", device)])
+    return Noise([generator(seed, f"noise/{look}", device)])

@@ -48,7 +48,7 @@ def untrained_choice(mixture: Mixture, data: Data, noise: Noise, training_batch:
     """The arg-max expert of every test sample, [N], -1 where none gets it, by a mixture as it was initialized."""
     mixture.eval()
     chosen = []
-    for x_BD, _ in batches(data.test, mixture, training_batch):
+    for x_BD, _ in batches(data.test, mixture.batch_dependent, training_batch):
         sees_experts = mixture.gate.needs_hidden or mixture.gate.needs_outputs
         routing = mixture.decide(x_BD, noise)[0] if sees_experts else mixture.gate(x_BD, None, noise)
         routed_B = (routing.weights_BE > 0).any(-1)

@@ -19,7 +19,7 @@ def spread(split: Split, most: int) -> Split:
 
 def outputs(mixture: Mixture, split: Split, noise: Noise, training_batch: int) -> Iterator[tuple[Tensor, Output]]:
     """(y_B, output) of a split in its order."""
-    for x_BD, y_B in batches(split, mixture, training_batch):
+    for x_BD, y_B in batches(split, mixture.batch_dependent, training_batch):
         yield y_B, mixture(x_BD, noise)
 
 

@@ -1,4 +1,4 @@
-"""."""
+"""From a checked config to the mixture and the learner that it describes."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""."""
+"""What a config gives a run besides its parts: the data set and the seeds."""
 
 from dataclasses import replace
 

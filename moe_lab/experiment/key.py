@@ -1,4 +1,4 @@
-"""."""
+"""The key of a job: equal for configs that give the same numbers."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""."""
+"""The root of a config: which groups and keys there are."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -225,7 +225,9 @@ class _Session:
     def _files(self, loop: Loop, run: int) -> dict[str, dict[str, Any]]:
         member, data = loop.members[run], self._data
         mixture, batch = loop.learner_of_run(run).mixture, member.trainer.batch_size
-        noises = [evaluation_noise(member.seeds, data.train.x_ND.device, look) for look in ("evaluation", "looks")]
+        noises = [
+            evaluation_noise(member.seeds.noise, data.train.x_ND.device, look) for look in ("evaluation", "looks")
+        ]
         files = evaluate(mixture, data, noises[0], batch)
         untrained = learner_of(self._writers[run].job.config, data).mixture
         for name, arrays in look_closer(mixture, untrained, data, noises[1], batch).items():

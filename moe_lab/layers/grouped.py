@@ -128,8 +128,8 @@ def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
 
 
 def _pays(x_PI: Tensor, outputs: int, groups: Groups, times: int) -> bool:
-    """Whether groups of average size are large enough for oneDNN (moe_lab/layers/products.py): so many times as large as
-    other products, for they are rounded up, and some are copied."""
+    """Whether groups of average size are large enough for oneDNN (moe_lab/layers/products.py): so many times as large
+    as other products, for they are rounded up, and some are copied."""
     each = len(x_PI) // max(1, len(groups.count_G))
     return each >= 2 * STEP and pays(x_PI, each // times, outputs)
 

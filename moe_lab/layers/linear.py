@@ -20,9 +20,9 @@ class Linear(nn.Module):
     """y_BO = x_BI W_IO + b_1O, initialized like torch.nn.Linear: uniform in +-1/sqrt(I), weights and biases.
 
     The weights of an output lie side by side in memory, as torch.nn.Linear has them. Rows that are sorted by expert
-    (moe_lab/layers/grouped.py) each meet their own expert's weights only. Where all E experts of a bank see the same input
-    (x has size one where the weights have E), the E products are done as one wide product: the same numbers, and 1.3
-    to 2 times faster on a CPU.
+    (moe_lab/layers/grouped.py) each meet their own expert's weights only. If all E experts of a bank see the same
+    input (x has size one where the weights have E), the E products are done as one wide product: the same numbers, and
+    1.3 to 2 times faster on a CPU.
     """
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""."""
+"""Modules stacked along a leading axis, and the tensors that may differ along it."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,0 +1,112 @@
+"""What a part needs, in one import: the roles, and the pieces that parts are made of.
+
+``from moe_lab.parts import Gate, Linear, Noise, Sizes, hyper, Count`` serves the parts of moe-lab and a part in a file
+of one's own alike (docs/add-a-part.md). It needs torch and NumPy alone.
+"""
+
+from moe_lab.config.ranges import (
+    Classes,
+    Count,
+    ExpertCount,
+    Fraction,
+    NonNegative,
+    NonNegativeInt,
+    Positive,
+    Range,
+    Seed,
+    Share,
+    Widths,
+)
+from moe_lab.errors import ConfigError, expect, given
+from moe_lab.layers.convolution import BatchNorm2d, Conv2d
+from moe_lab.layers.entropy import entropy_nats
+from moe_lab.layers.linear import Linear, log_softmax
+from moe_lab.layers.noise import Noise
+from moe_lab.layers.stacking import buffers_named, count_parameters, freeze, hyper, in_order
+from moe_lab.parts.baseline import Alone, Baseline
+from moe_lab.parts.controller import Controller
+from moe_lab.parts.projection import Projection
+from moe_lab.parts.roles import (
+    Body,
+    Combine,
+    Config,
+    Experts,
+    Gate,
+    Labelled,
+    LearnsFrom,
+    Objective,
+    Regularizer,
+    Step,
+    StepSizes,
+)
+from moe_lab.parts.sizes import Sizes
+from moe_lab.parts.stepped import SteppedGate
+from moe_lab.parts.steps import Score, Select, Weigh
+from moe_lab.routing.choice import capacity, k_largest, one_hot, places, ranks
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import (
+    Combination,
+    ExpertOutput,
+    GaussianExpertOutput,
+    GaussianMixtureOutput,
+    MixtureOutput,
+)
+
+__all__ = [
+    "Alone",
+    "Baseline",
+    "BatchNorm2d",
+    "Body",
+    "Classes",
+    "Combination",
+    "Combine",
+    "Config",
+    "ConfigError",
+    "Controller",
+    "Conv2d",
+    "Count",
+    "ExpertCount",
+    "ExpertOutput",
+    "Experts",
+    "Fraction",
+    "Gate",
+    "GaussianExpertOutput",
+    "GaussianMixtureOutput",
+    "Labelled",
+    "LearnsFrom",
+    "Linear",
+    "MixtureOutput",
+    "Noise",
+    "NonNegative",
+    "NonNegativeInt",
+    "Objective",
+    "Positive",
+    "Projection",
+    "Range",
+    "Regularizer",
+    "Routing",
+    "Score",
+    "Seed",
+    "Select",
+    "Share",
+    "Sizes",
+    "Step",
+    "StepSizes",
+    "SteppedGate",
+    "Weigh",
+    "Widths",
+    "buffers_named",
+    "capacity",
+    "count_parameters",
+    "entropy_nats",
+    "expect",
+    "freeze",
+    "given",
+    "hyper",
+    "in_order",
+    "k_largest",
+    "log_softmax",
+    "one_hot",
+    "places",
+    "ranks",
+]

@@ -1,5 +1,4 @@
-"""The role of controllers, and what they and regularizers lack in a gate. What docs/add-a-part.md and moe_lab/parts/roles.py
-say of parts holds for controllers as well."""
+"""The role of controllers. docs/add-a-part.md and moe_lab/parts/roles.py have the rules for all parts."""
 
 from typing import ClassVar
 

@@ -98,7 +98,7 @@ class Gate(nn.Module):
     needs_fitting: ClassVar[bool] = False
     #: the one task that the gate can serve; None: it does not look at targets
     task: ClassVar[Task | None] = None
-    #: experts see slots, mixtures of a sample's parts that the gate makes (moe_lab/routing/slots.py), in place of samples
+    #: experts see slots instead of samples: mixtures of a sample's parts that the gate makes (moe_lab/routing/slots.py)
     makes_slots: bool = False
     #: weights of experts that are not selected are zero but carry a gradient, which reads what those experts say
     straight_through: ClassVar[bool] = False

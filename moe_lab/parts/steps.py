@@ -1,6 +1,6 @@
-"""The roles of the three steps that a composed gate is made of: score, select, weigh (moe_lab/parts/stepped.py joins them).
+"""The roles of the three steps of a composed gate: score, select, weigh. moe_lab/parts/stepped.py joins them.
 
-What moe_lab/parts/roles.py says of parts holds for steps as well.
+docs/add-a-part.md and moe_lab/parts/roles.py have the rules for all parts.
 """
 
 from abc import abstractmethod

@@ -1,4 +1,4 @@
-"""."""
+"""What experts and mixtures predict on one batch: classes, or densities of a number."""
 
 import math
 from collections.abc import Callable

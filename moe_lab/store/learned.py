@@ -1,4 +1,4 @@
-"""."""
+"""What a finished run has learned: the config and the state of its learner."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""."""
+"""A mixture with everything that trains it: objective, regularizers and controllers."""
 
 from dataclasses import dataclass
 

@@ -256,7 +256,7 @@ def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch:
     """The sums over a split, and every sample's arg-max expert (-1 where no expert has it), [..., N]."""
     learner.eval()
     tally, experts = Tally(), []
-    for x_BD, y_B in batches(split, learner.mixture, training_batch):
+    for x_BD, y_B in batches(split, learner.mixture.batch_dependent, training_batch):
         output = learner.mixture(x_BD, noise)
         loss_B = -output.log_likelihood_B(y_B)
         tally.add(loss_B, y_B, output)

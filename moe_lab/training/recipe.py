@@ -1,5 +1,5 @@
-"""The role of recipes: how a run is led from its first step to its last. What docs/add-a-part.md and moe_lab/parts/roles.py
-say of parts holds for recipes as well."""
+"""The role of recipes: how a run is led from its first step to its last. docs/add-a-part.md and
+moe_lab/parts/roles.py have the rules for all parts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from moe_lab.experiment.building import build_learner
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.parts.roles import Step
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "pairs.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "pairs.md"
 #: samples, features, classes, steps
 B, D, C, STEPS = 48, 16, 4, 30
 

@@ -5,11 +5,18 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Count, NonNegative, Positive
-from moe_lab.errors import ConfigError
-from moe_lab.parts.baseline import Baseline
-from moe_lab.parts.roles import Config, Experts, Gate, Labelled
-from moe_lab.routing.outputs import ExpertOutput
+from moe_lab.parts import (
+    Baseline,
+    Config,
+    ConfigError,
+    Count,
+    ExpertOutput,
+    Experts,
+    Gate,
+    Labelled,
+    NonNegative,
+    Positive,
+)
 
 
 class Cart(Baseline):

@@ -3,10 +3,7 @@
 from typing import Any, Literal
 
 from moe_lab.config.build import build
-from moe_lab.errors import ConfigError
-from moe_lab.layers.stacking import count_parameters
-from moe_lab.parts.baseline import Baseline
-from moe_lab.parts.roles import Config, Experts, Gate
+from moe_lab.parts import Baseline, Config, ConfigError, Experts, Gate, count_parameters
 
 #: options of experts that are widths
 WIDTHS = ("hidden", "filters")

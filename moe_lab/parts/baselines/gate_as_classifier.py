@@ -1,10 +1,8 @@
 """The gate's network, set to the task itself."""
 
 from moe_lab.config.build import build
-from moe_lab.errors import ConfigError
-from moe_lab.parts.baseline import Baseline
+from moe_lab.parts import Baseline, Config, ConfigError, Experts, Gate
 from moe_lab.parts.networks.classifier import Classifier
-from moe_lab.parts.roles import Config, Experts, Gate
 
 
 class GateAsClassifier(Baseline):

@@ -1,7 +1,6 @@
 """No baseline."""
 
-from moe_lab.parts.baseline import Baseline
-from moe_lab.parts.roles import Config, Experts, Gate
+from moe_lab.parts import Baseline, Config, Experts, Gate
 
 
 class Unchanged(Baseline):

@@ -1,8 +1,7 @@
 """One expert alone."""
 
 from moe_lab.config.build import build
-from moe_lab.parts.baseline import Baseline
-from moe_lab.parts.roles import Config, Experts, Gate
+from moe_lab.parts import Baseline, Config, Experts, Gate
 
 
 class Single(Baseline):

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Positive
-from moe_lab.errors import ConfigError
-from moe_lab.layers.linear import log_softmax
-from moe_lab.layers.stacking import count_parameters
-from moe_lab.parts.baseline import Baseline
-from moe_lab.parts.roles import Config, Experts, Gate, Labelled
-from moe_lab.routing.decision import Routing
-from moe_lab.routing.outputs import Combination, ExpertOutput, MixtureOutput
+from moe_lab.parts import (
+    Baseline,
+    Combination,
+    Config,
+    ConfigError,
+    ExpertOutput,
+    Experts,
+    Gate,
+    Labelled,
+    MixtureOutput,
+    Positive,
+    Routing,
+    count_parameters,
+    log_softmax,
+)
 
 
 class Stacking(Baseline):

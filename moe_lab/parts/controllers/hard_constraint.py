@@ -6,11 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Positive, Share
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.controller import Controller
-from moe_lab.parts.roles import Gate, Sizes, Step
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Controller, Gate, Positive, Routing, Share, Sizes, Step, hyper
 
 
 class HardConstraint(Controller):

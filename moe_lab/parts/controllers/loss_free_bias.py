@@ -5,10 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Positive
-from moe_lab.layers.stacking import buffers_named, hyper
-from moe_lab.parts.controller import Controller
-from moe_lab.parts.roles import Gate, Sizes, Step
+from moe_lab.parts import Controller, Gate, Positive, Sizes, Step, buffers_named, hyper
 
 
 class LossFreeBias(Controller):

@@ -6,12 +6,18 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Positive, Range
-from moe_lab.errors import ConfigError
-from moe_lab.layers.entropy import entropy_nats
-from moe_lab.layers.stacking import buffers_named, hyper
-from moe_lab.parts.controller import Controller
-from moe_lab.parts.roles import Gate, Sizes, Step
+from moe_lab.parts import (
+    ConfigError,
+    Controller,
+    Gate,
+    Positive,
+    Range,
+    Sizes,
+    Step,
+    buffers_named,
+    entropy_nats,
+    hyper,
+)
 
 Temperatures = Annotated[tuple[Positive, ...], Range(min_length=1)]
 #: schedule -> the options that it alone reads; the others read "end"

@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-from moe_lab.config.ranges import Count, ExpertCount, NonNegativeInt, Widths
+from moe_lab.parts import Count, ExpertCount, Experts, NonNegativeInt, Sizes, Widths
 from moe_lab.parts.networks.classifier import Classifier
 from moe_lab.parts.networks.conv import Conv as Body
-from moe_lab.parts.roles import Experts, Sizes
 
 
 class Conv(Experts):

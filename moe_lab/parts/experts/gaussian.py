@@ -5,12 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Count, ExpertCount, Positive
-from moe_lab.layers.linear import Linear
-from moe_lab.layers.stacking import hyper
+from moe_lab.parts import Count, ExpertCount, Experts, GaussianExpertOutput, Linear, Positive, Sizes, hyper
 from moe_lab.parts.networks.mlp import Mlp as Body
-from moe_lab.parts.roles import Experts, Sizes
-from moe_lab.routing.outputs import GaussianExpertOutput
 
 
 class _GaussianExperts(Experts):

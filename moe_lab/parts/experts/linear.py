@@ -2,9 +2,8 @@
 
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import ExpertCount
-from moe_lab.layers.linear import Linear as LinearLayer
-from moe_lab.parts.roles import Experts, Sizes
+from moe_lab.parts import ExpertCount, Experts, Sizes
+from moe_lab.parts import Linear as LinearLayer
 
 
 class Linear(Experts):

@@ -1,9 +1,8 @@
 """Experts with one hidden layer."""
 
-from moe_lab.config.ranges import Count, ExpertCount
+from moe_lab.parts import Count, ExpertCount, Experts, Sizes
 from moe_lab.parts.networks.classifier import Classifier
 from moe_lab.parts.networks.mlp import Mlp as Body
-from moe_lab.parts.roles import Experts, Sizes
 
 
 class Mlp(Experts):

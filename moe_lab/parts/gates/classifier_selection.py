@@ -3,11 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Count
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Combine, Gate, Sizes
-from moe_lab.routing.choice import k_largest, one_hot
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Combine, Count, Gate, Noise, Routing, Sizes, k_largest, one_hot
 
 
 class ClassifierSelection(Gate):

@@ -2,9 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.stepped import SteppedGate
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Noise, Routing, SteppedGate
 
 
 class ComposedGate(SteppedGate):

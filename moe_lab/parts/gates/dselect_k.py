@@ -3,12 +3,7 @@
 import torch
 from torch import Tensor
 
-from moe_lab.config.ranges import Count, Positive
-from moe_lab.layers.linear import Linear
-from moe_lab.layers.noise import Noise
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Body, Combine, Gate, Sizes
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Body, Combine, Count, Gate, Linear, Noise, Positive, Routing, Sizes, hyper
 
 
 class DSelectK(Gate):

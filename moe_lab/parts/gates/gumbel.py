@@ -3,14 +3,7 @@
 import torch
 from torch import Tensor
 
-from moe_lab.config.ranges import Count, Positive
-from moe_lab.errors import given
-from moe_lab.layers.noise import Noise
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Combine, Gate, Sizes
-from moe_lab.parts.steps import Score
-from moe_lab.routing.choice import one_hot
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Combine, Count, Gate, Noise, Positive, Routing, Score, Sizes, given, hyper, one_hot
 
 
 class Gumbel(Gate):

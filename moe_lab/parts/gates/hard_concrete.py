@@ -5,12 +5,7 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.config.ranges import Positive, Range
-from moe_lab.layers.noise import Noise
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Combine, Gate, Sizes
-from moe_lab.parts.steps import Score
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Combine, Gate, Noise, Positive, Range, Routing, Score, Sizes, hyper
 
 
 class HardConcrete(Gate):

@@ -5,12 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from moe_lab.config.ranges import Positive
-from moe_lab.errors import given
-from moe_lab.layers.noise import Noise
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Combine, Gate, Sizes
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Combine, Gate, Noise, Positive, Routing, Sizes, given, hyper
 
 LN2 = math.log(2)
 

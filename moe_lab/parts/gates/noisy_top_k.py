@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.layers.linear import Linear
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.stepped import SteppedGate
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Linear, Noise, Routing, SteppedGate
 
 
 class NoisyTopK(SteppedGate):

@@ -8,12 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from moe_lab.config.ranges import Count
-from moe_lab.errors import ConfigError
-from moe_lab.layers.linear import log_softmax
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Combine, Gate, Sizes
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Combine, ConfigError, Count, Gate, Noise, Routing, Sizes, log_softmax
 
 
 class SoftMoE(Gate):

@@ -3,9 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Combine, Gate, Sizes
-from moe_lab.routing.decision import Routing
+from moe_lab.parts import Combine, Gate, Noise, Routing, Sizes
 
 
 class Uniform(Gate):

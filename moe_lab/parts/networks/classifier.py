@@ -2,8 +2,7 @@
 
 from torch import Tensor, nn
 
-from moe_lab.layers.linear import Linear
-from moe_lab.parts.roles import Body
+from moe_lab.parts import Body, Linear
 
 
 class Classifier(nn.Module):

@@ -6,12 +6,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Count, NonNegativeInt, Widths
-from moe_lab.errors import ConfigError
-from moe_lab.layers.convolution import BatchNorm2d, Conv2d, pooled_relus
-from moe_lab.layers.stacking import in_order
+from moe_lab.layers.convolution import pooled_relus
+from moe_lab.parts import BatchNorm2d, Body, ConfigError, Conv2d, Count, NonNegativeInt, Sizes, Widths, in_order
 from moe_lab.parts.networks.mlp import Chain
-from moe_lab.parts.roles import Body, Sizes
 
 
 class Conv(Body):

@@ -5,11 +5,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from moe_lab.config.build import build
-from moe_lab.errors import ConfigError
-from moe_lab.layers.stacking import freeze
+from moe_lab.parts import ConfigError, Sizes, freeze
 from moe_lab.parts.networks.conv import Conv
 from moe_lab.parts.networks.mlp import Mlp
-from moe_lab.parts.roles import Sizes
 from moe_lab.store.learned import read_run
 
 #: width of a random network's features

@@ -2,9 +2,7 @@
 
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Widths
-from moe_lab.layers.linear import Linear
-from moe_lab.parts.roles import Body, Sizes
+from moe_lab.parts import Body, Linear, Sizes, Widths
 
 
 class Mlp(Body):

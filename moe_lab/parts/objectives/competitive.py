@@ -2,10 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.config.ranges import Positive
-from moe_lab.errors import given
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Config, Objective, Sizes, Step
+from moe_lab.parts import Config, Objective, Positive, Sizes, Step, given, hyper
 
 
 class Competitive(Objective):

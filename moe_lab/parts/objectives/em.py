@@ -5,9 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from moe_lab.errors import given
-from moe_lab.parts.roles import Objective, Sizes, Step
-from moe_lab.routing.outputs import GaussianMixtureOutput, MixtureOutput
+from moe_lab.parts import GaussianMixtureOutput, MixtureOutput, Objective, Sizes, Step, given
 
 
 class Em(Objective):

@@ -5,9 +5,7 @@ import math
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.errors import given
-from moe_lab.parts.roles import Objective, Sizes, Step
-from moe_lab.routing.choice import k_largest
+from moe_lab.parts import Objective, Sizes, Step, given, k_largest
 
 
 class MatchingPursuit(Objective):

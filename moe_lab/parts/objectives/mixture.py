@@ -2,9 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.errors import expect, given
-from moe_lab.parts.roles import Objective, Sizes, Step
-from moe_lab.routing.outputs import MixtureOutput
+from moe_lab.parts import MixtureOutput, Objective, Sizes, Step, expect, given
 
 
 class Mixture(Objective):

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.parts.roles import Objective, Sizes, Step
+from moe_lab.parts import Objective, Sizes, Step
 
 
 class MixtureDensity(Objective):

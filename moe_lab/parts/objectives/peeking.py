@@ -4,9 +4,7 @@ import math
 
 from torch import Tensor
 
-from moe_lab.config.ranges import NonNegative
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Objective, Sizes, Step
+from moe_lab.parts import NonNegative, Objective, Sizes, Step, hyper
 
 LN2 = math.log(2)
 

@@ -3,10 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import Share
-from moe_lab.errors import given
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Objective, Sizes, Step
+from moe_lab.parts import Objective, Share, Sizes, Step, given, hyper
 
 
 class Stochastic(Objective):

@@ -5,10 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import NonNegative, Positive
-from moe_lab.errors import ConfigError
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Gate, Regularizer, Sizes, Step, StepSizes
+from moe_lab.parts import ConfigError, Gate, NonNegative, Positive, Regularizer, Sizes, Step, StepSizes, hyper
 
 #: lambda where it starts, as Wang et al. have it, and beyond which it does not go: the way back would be long
 LEAST_LAMBDA, LARGEST_LAMBDA = 1e-8, 1e8

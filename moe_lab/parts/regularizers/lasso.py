@@ -5,10 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.ranges import NonNegative
-from moe_lab.errors import given
-from moe_lab.layers.linear import Linear
-from moe_lab.parts.roles import Gate, Regularizer, Sizes, Step, StepSizes
+from moe_lab.parts import Gate, Linear, NonNegative, Regularizer, Sizes, Step, StepSizes, given
 
 #: halvings of the interval in which the length of a group is sought, enough for single precision
 HALVINGS = 32

@@ -5,9 +5,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from moe_lab.config.ranges import NonNegative
-from moe_lab.errors import ConfigError
-from moe_lab.parts.roles import Regularizer, Sizes, Step
+from moe_lab.parts import ConfigError, NonNegative, Regularizer, Sizes, Step
 
 #: added to squared cosines' unit diagonal, so that features of one direction (within 0.6 degrees) keep finite gradients
 RIDGE = 1e-4

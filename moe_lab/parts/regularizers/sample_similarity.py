@@ -6,12 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from moe_lab.config.ranges import NonNegative
-from moe_lab.errors import ConfigError
 from moe_lab.layers.products import matmul
-from moe_lab.layers.stacking import hyper
+from moe_lab.parts import ConfigError, NonNegative, Regularizer, Sizes, Step, hyper
 from moe_lab.parts.networks.frozen import RandomFeatures, RunFeatures
-from moe_lab.parts.roles import Regularizer, Sizes, Step
 
 #: samples whose distances to others are computed at once
 BLOCK = 128

@@ -5,9 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from moe_lab.config.ranges import NonNegative
-from moe_lab.errors import given
-from moe_lab.parts.roles import Gate, Regularizer, Sizes, Step
+from moe_lab.parts import Gate, NonNegative, Regularizer, Sizes, Step, given
 
 
 class Simbal(Regularizer):

@@ -5,8 +5,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.config.ranges import NonNegative
-from moe_lab.parts.roles import Gate, Regularizer, Sizes, Step
+from moe_lab.parts import Gate, NonNegative, Regularizer, Sizes, Step
 
 
 class SwitchBalance(Regularizer):

@@ -5,9 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from moe_lab.config.ranges import NonNegative
-from moe_lab.layers.entropy import entropy_nats
-from moe_lab.parts.roles import Regularizer, Sizes, Step
+from moe_lab.parts import NonNegative, Regularizer, Sizes, Step, entropy_nats
 
 
 class UsageKl(Regularizer):

@@ -2,9 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.config.ranges import NonNegative
-from moe_lab.errors import given
-from moe_lab.parts.roles import Gate, Regularizer, Sizes, Step
+from moe_lab.parts import Gate, NonNegative, Regularizer, Sizes, Step, given
 
 
 class ZLoss(Regularizer):

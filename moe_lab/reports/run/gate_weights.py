@@ -1,4 +1,4 @@
-"""."""
+"""The weights of a linear gate as images. Axes: E experts."""
 
 from typing import TYPE_CHECKING
 

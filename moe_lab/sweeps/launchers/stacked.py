@@ -13,8 +13,8 @@ from moe_lab.sweeps.work import Task
 class Stacked(Processes):
     """Jobs of one structure train as one program, one such stack a worker process.
 
-    Others, and those that a table of measured shapes says gain nothing by it (moe_lab/sweeps/stack.csv), train alone as with
-    ``processes``.
+    Others, and those that a table of measured shapes says gain nothing by it (moe_lab/sweeps/stack.csv), train alone as
+    with ``processes``.
 
     workers: how many; null: one a core for the threads of a job, or one a GPU where jobs run on GPUs.
     runs:    at most so many jobs in a stack.

@@ -5,11 +5,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from moe_lab.errors import ConfigError, given
-from moe_lab.layers.linear import Linear
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Body, Sizes
-from moe_lab.parts.steps import Score
+from moe_lab.parts import Body, ConfigError, Linear, Noise, Score, Sizes, given
 
 
 class Attentive(Score):

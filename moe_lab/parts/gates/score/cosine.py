@@ -6,12 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from moe_lab.config.ranges import Count, Positive
-from moe_lab.layers.linear import Linear
-from moe_lab.layers.noise import Noise
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.roles import Body, Sizes
-from moe_lab.parts.steps import Score
+from moe_lab.parts import Body, Count, Linear, Noise, Positive, Score, Sizes, hyper
 
 
 class Cosine(Score):

@@ -5,9 +5,7 @@ from hashlib import blake2b
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Sizes
-from moe_lab.parts.steps import Score
+from moe_lab.parts import Noise, Score, Sizes
 
 #: rows of the table; samples that share one go the same way
 BUCKETS = 2**14

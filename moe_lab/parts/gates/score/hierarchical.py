@@ -5,12 +5,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from moe_lab.config.ranges import Widths
-from moe_lab.errors import ConfigError
-from moe_lab.layers.linear import Linear
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Body, Sizes
-from moe_lab.parts.steps import Score
+from moe_lab.parts import Body, ConfigError, Linear, Noise, Score, Sizes, Widths
 
 
 class Hierarchical(Score):

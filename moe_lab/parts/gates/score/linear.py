@@ -4,10 +4,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from moe_lab.layers.linear import Linear as LinearLayer
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Sizes
-from moe_lab.parts.steps import Score
+from moe_lab.parts import Linear as LinearLayer
+from moe_lab.parts import Noise, Score, Sizes
 
 
 class Linear(Score):

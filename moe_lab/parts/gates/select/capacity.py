@@ -5,12 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from moe_lab.config.ranges import Count, Positive
-from moe_lab.layers.linear import log_softmax
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Sizes
-from moe_lab.parts.steps import Select
-from moe_lab.routing.choice import capacity, k_largest, places, ranks
+from moe_lab.parts import Count, Noise, Positive, Select, Sizes, capacity, k_largest, log_softmax, places, ranks
 
 #: mesh-tensorflow keeps a second expert of this weight always
 MESH_THRESHOLD = 0.2

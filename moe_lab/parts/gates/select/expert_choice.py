@@ -2,10 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.layers.linear import log_softmax
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.steps import Select
-from moe_lab.routing.choice import ranks
+from moe_lab.parts import Noise, Select, log_softmax, ranks
 
 
 class ExpertChoice(Select):

@@ -2,9 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.steps import Select
-from moe_lab.routing.choice import k_largest
+from moe_lab.parts import Noise, Select, k_largest
 
 
 class Sample(Select):

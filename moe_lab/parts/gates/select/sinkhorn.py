@@ -3,12 +3,7 @@
 import torch
 from torch import Tensor
 
-from moe_lab.config.ranges import Count
-from moe_lab.layers.linear import log_softmax
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Sizes
-from moe_lab.parts.steps import Select
-from moe_lab.routing.choice import k_largest
+from moe_lab.parts import Count, Noise, Select, Sizes, k_largest, log_softmax
 
 
 class Sinkhorn(Select):

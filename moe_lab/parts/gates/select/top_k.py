@@ -3,10 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Sizes
-from moe_lab.parts.steps import Select
-from moe_lab.routing.choice import k_largest
+from moe_lab.parts import Noise, Select, Sizes, k_largest
 
 
 class TopK(Select):

@@ -7,10 +7,7 @@ import torch
 from entmax import entmax_bisect
 from torch import Tensor
 
-from moe_lab.config.ranges import Positive, Range
-from moe_lab.layers.stacking import hyper
-from moe_lab.parts.projection import Projection
-from moe_lab.parts.roles import Sizes
+from moe_lab.parts import Positive, Projection, Range, Sizes, hyper
 
 
 class Entmax(Projection):

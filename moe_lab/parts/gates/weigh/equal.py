@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.parts.roles import Sizes
-from moe_lab.parts.steps import Weigh
+from moe_lab.parts import Sizes, Weigh
 
 
 class Equal(Weigh):

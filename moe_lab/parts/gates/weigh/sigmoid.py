@@ -4,10 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.errors import ConfigError
-from moe_lab.layers.linear import log_softmax
-from moe_lab.parts.roles import Sizes
-from moe_lab.parts.steps import Weigh
+from moe_lab.parts import ConfigError, Sizes, Weigh, log_softmax
 
 
 class Sigmoid(Weigh):

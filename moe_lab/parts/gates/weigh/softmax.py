@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.layers.linear import log_softmax
-from moe_lab.parts.projection import Projection
+from moe_lab.parts import Projection, log_softmax
 
 
 class Softmax(Projection):

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from moe_lab.parts.roles import Sizes
-from moe_lab.parts.steps import Weigh
+from moe_lab.parts import Sizes, Weigh
 
 
 class Uniform(Weigh):
