@@ -125,13 +125,15 @@ def _known(default: Any, target: str, name: str) -> list[Any]:
 def _literals(target: str) -> dict[str, tuple[Any, ...]]:
     """Option -> the values of its ``Literal`` hint, read from the source of moe_lab's class and of its bases."""
     module, _, name = target.rpartition(".")
-    file = _PACKAGE_ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    path = _PACKAGE_ROOT.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     if not module.startswith("moe_lab.") or not file.is_file():
         return {}
     tree = ast.parse(file.read_text()).body
     imports = (item for item in tree if isinstance(item, ast.ImportFrom))
     known = {alias.name: f"{item.module}.{alias.name}" for item in imports for alias in item.names}
-    found: dict[str, tuple[Any, ...]] = {}
+    # a class that a package only passes on
+    found: dict[str, tuple[Any, ...]] = _literals(known[name]) if name in known else {}
     for node in tree:
         if isinstance(node, ast.ClassDef) and node.name == name:
             for base in node.bases:

@@ -10,12 +10,12 @@ from typing import Any
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
-from moe_lab.config.differences import config_key, differences
+from moe_lab.config.differences import config_key, differences, of_earlier_format
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
 from moe_lab.errors import ConfigError, one_line
 from moe_lab.experiment.building import build_mixture, complete
-from moe_lab.experiment.key import _canonical
+from moe_lab.experiment.key import canonical
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.options import OPEN, Experiment
 from moe_lab.mixture.dispatch import faster, why_dense
@@ -107,10 +107,12 @@ def _said_of(run: Run) -> Iterator[None]:
 
 def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
     """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
-    was filled in then, so that a run goes on as it began. Raises ConfigError."""
+    was filled in then, so that a run goes on as it began, and so does a key of an earlier format. Raises ConfigError.
+    """
     check(config, Experiment, plugins)
     left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
-    return replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
+    job = replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
+    return replace(job, key=facts["key"]) if of_earlier_format(facts.get("key")) else job
 
 
 def _as_left_open(stored: Config, facts: Config) -> Config:
@@ -159,7 +161,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
         "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner, recipe)},
     }
     left_open = [key for key, value in OPEN.items() if _value(config, key) == value != _value(resolved, key)]
-    return Job(resolved, chosen, differs, left_open, config_key(_canonical(resolved, gate, learner.objective)))
+    return Job(resolved, chosen, differs, left_open, config_key(canonical(resolved, gate, learner.objective)))
 
 
 def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:

@@ -1,45 +1,60 @@
 """The key of a job: equal for configs that give the same numbers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from moe_lab.config.build import build, class_of
 from moe_lab.experiment.inputs import seeds_of
-from moe_lab.parts.roles import Config, Gate, Objective
-from moe_lab.store.atomic import checksum
-from moe_lab.store.checkpoint import NEWEST
+from moe_lab.experiment.options import Experiment
+from moe_lab.parts import Config, Gate, Objective
+from moe_lab.store.learned import digest
 
 
-def _canonical(config: Config, gate: Gate, objective: Objective) -> Config:
-    """The config with everything written as what it means, so that aliases have one key: null options of the gate's
-    parts as they resolve, objectives by another's name, seeds as they are used, runs that it begins from by what they
-    hold, and without numbers that nothing reads."""
-    trainer = {**config["trainer"]}
-    if trainer["optimizer"] != "sgd":
-        trainer.pop("momentum")
+def canonical(config: Config, gate: Gate, objective: Objective) -> Config:
+    """Canonical form: equivalent configs get one key.
+
+    Null options of parts count as they resolve, an objective's alias as what it means, seeds as they are used, and a
+    run that a part begins from by the tensors that it learned. An option that has its class's ``absent`` value is left
+    out, so that an option of a later version changes no key of an earlier one.
+    """
     seeds = seeds_of(config)
-    used = {"seed": seeds.noise, "seed_init": seeds.init, "seed_order": seeds.order}
     mixes_probabilities = config["gate"]["combine"] == "probabilities"
-    named = objective.alias if objective.alias and mixes_probabilities else config["objective"]
-    gate_node = {**_filled(config["gate"], gate), "k": config["k"]}
-    # a key that came later: without it a config means what it always meant
-    config = {name: value for name, value in config.items() if name != "classes" or value is not None}
-    taken = {
+    whole = {
+        **config,
+        "seed": seeds.noise,
+        "seed_init": seeds.init,
+        "seed_order": seeds.order,
+        "gate": {**_filled(config["gate"], gate), "k": config["k"]},
+        "objective": objective.alias if objective.alias and mixes_probabilities else config["objective"],
+        "trainer": _filled(config["trainer"], build(config["trainer"])),
         "recipe": _by_content(config["recipe"]),
         "regularizers": {name: _by_content(node) for name, node in config["regularizers"].items()},
     }
-    return {**config, **used, **taken, "trainer": trainer, "objective": named, "gate": gate_node}
-
-
-def _by_content(node: Config) -> Config:
-    """A part that takes something from a finished run, with what this holds in place of where it lies."""
-    if not isinstance(node.get("run"), str):
-        return node
-    return {**node, "run": checksum((Path(node["run"]).expanduser() / NEWEST).read_bytes())}
+    return _without_absent(whole, Experiment.absent)
 
 
 def _filled(node: Config, part: Any) -> Config:
     inner = {name: _filled(one, getattr(part, name, None)) for name, one in node.items() if _is_part(one)}
     return {**node, **getattr(part, "resolved", {}), **inner}
+
+
+def _by_content(node: Config) -> Config:
+    """A part that takes something from a finished run, with what the run learned in place of where it lies."""
+    if not isinstance(node.get("run"), str):
+        return node
+    return {**node, "run": digest(Path(node["run"]).expanduser())}
+
+
+def _without_absent(node: Config, absent: Mapping[str, Any]) -> Config:
+    """The node without options that have their absent value, and all parts in it likewise."""
+    kept = {name: value for name, value in node.items() if name not in absent or value != absent[name]}
+    return {
+        name: _without_absent(value, getattr(class_of(value), "absent", {}) if _is_part(value) else {})
+        if isinstance(value, dict)
+        else value
+        for name, value in kept.items()
+    }
 
 
 def _is_part(node: Any) -> bool:

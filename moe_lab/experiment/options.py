@@ -1,7 +1,8 @@
 """The root of a config: which groups and keys there are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from moe_lab.config.ranges import Classes, Count, Seed
 from moe_lab.data.dataset import Dataset
@@ -29,6 +30,9 @@ class Experiment:
                 test sample becomes the attribute ``difficulty``. Decides nothing of the training.
     device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
     """
+
+    #: option -> the value with which a job has the key that it had before there was this option
+    absent: ClassVar[Mapping[str, Any]] = {"classes": None}
 
     dataset: Dataset
     experts: Experts

@@ -1,11 +1,14 @@
 """What a finished run has learned: the config and the state of its learner."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from moe_lab.errors import ConfigError
+from moe_lab.store.moved import as_now
 from moe_lab.store.untrusted import inside, read_tensors, read_text, read_yaml
 
 
@@ -16,7 +19,7 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises ConfigError where there is no such run.
     """
     try:
-        config = read_yaml(read_text(inside(folder / "config.yaml")))
+        config = as_now(read_yaml(read_text(inside(folder / "config.yaml"))))
         state = dict(read_tensors(inside(folder / "checkpoint.pt"))["learner"])
         classes = [int(one) for one in config.get("classes") or ()]
         return {
@@ -27,3 +30,14 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{folder} is no finished run that networks could be taken from ({reason})") from None
+
+
+def digest(folder: Path) -> str:
+    """Hex SHA-256 of the tensors that a finished run has learned: their names, types, shapes and values. Raises
+    ConfigError as ``read_run`` does."""
+    _, state = read_run(folder)
+    hashed = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        hashed.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return hashed.hexdigest()

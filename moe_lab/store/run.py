@@ -12,6 +12,7 @@ import numpy as np
 
 from moe_lab.errors import RunError, one_line, shown
 from moe_lab.store.atomic import checksum
+from moe_lab.store.moved import as_now
 from moe_lab.store.status import is_lost, wrong_key
 from moe_lab.store.untrusted import Unusable, inside, read_arrays, read_json, read_text, read_yaml
 
@@ -63,7 +64,7 @@ class Run:
             raise self._broken(f"{self.path / 'config.yaml'} {error}") from None
         if not isinstance(config, dict):
             raise self._broken(f"{self.path / 'config.yaml'} holds no mapping")
-        return config
+        return as_now(config)
 
     @cached_property
     def environment(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from moe_lab.experiment.writer import RunWriter
 from moe_lab.store import checkpoint
 from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
 from moe_lab.store.folders import make_inside, refuse_link
+from moe_lab.store.moved import as_now
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
 from moe_lab.store.untrusted import Unusable, inside, read_json, read_text
@@ -148,12 +149,12 @@ def _planned(stored: Any, plugins: list[str] | tuple[str, ...], path: Path) -> P
         raise RunError(f"{path}: a job cannot have the name {str(name)[:100]!r}")
     if not isinstance(stored["config"], dict):
         raise TypeError
-    facts = {key: stored[key] for key in ("choices", "differs", "left_open")}
+    facts = {key: stored[key] for key in ("key", "choices", "differs", "left_open")}
     if not isinstance(facts["choices"], dict) or not isinstance(facts["differs"], dict):
         raise TypeError
     facts["left_open"] = _texts(facts["left_open"])
     try:
-        job = checked_job(stored["config"], facts, plugins)
+        job = checked_job(as_now(stored["config"]), facts, plugins)
     except ConfigError as error:
         raise ConfigError(f"{path}, job {name}: {error}") from None
     if job.key != stored["key"]:

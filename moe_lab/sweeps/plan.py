@@ -152,10 +152,10 @@ class _Draft:
 
 
 def job_name(words: Sequence[Word], key: str) -> str:
-    """``<choices>-<hash>``: the words that vary, by the last part of their key, and eight digits of the job's key."""
+    """``<choices>-<hash>``: the words that vary, by the last part of their key, and the key's last eight digits."""
     choices = ",".join(f"{re.split('[./]', word.key)[-1]}={_written(word.value)}" for word in words)
     choices = re.sub(r"[^A-Za-z0-9._+=,-]", "_", choices).lstrip("._+=,-")[:_LONGEST]
-    return f"{choices or 'job'}-{key[:8]}"
+    return f"{choices or 'job'}-{key[-8:]}"
 
 
 def _written(value: Any) -> str:

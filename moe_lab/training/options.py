@@ -1,7 +1,7 @@
 """How a mixture is trained: the ``trainer`` group of the config."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from moe_lab.config.ranges import Count, NonNegative, NonNegativeInt, Positive, Share, Threads
 from moe_lab.layers.precision import Precision
@@ -48,3 +48,8 @@ class Trainer:
     skip_untouched: bool = False
     threads: Threads = 1
     checkpoint_seconds: NonNegative = 30.0
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """Options that decide nothing beside the others, with the value under which they count in a job's key."""
+        return {} if self.optimizer == "sgd" else {"momentum": 0.0}

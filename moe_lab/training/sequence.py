@@ -75,4 +75,4 @@ class TaskSequence:
 
 
 def _batches(course: Course, split: Split) -> Iterable[tuple[Tensor, Tensor]]:
-    return batches(split, course.learner.mixture, course.trainers[0].batch_size)
+    return batches(split, course.learner.mixture.batch_dependent, course.trainers[0].batch_size)

@@ -33,7 +33,7 @@ def test_the_docstring_speaks_for_a_class_of_its_own() -> None:
         "name": "mlp",
         "summary": "One hidden layer.",
         "source": "Someone 1991, A paper whose line goes on here, arXiv:1234.56789.",
-        "target": "moe_lab.parts.gates.score.scores.Mlp",
+        "target": "moe_lab.gates.score.scores.Mlp",
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 FAULTS = """
 import resource, torch
 from moe_lab.config.compose import compose
-from moe_lab.machine import settle
+from moe_lab.experiment.machine import settle
 
 def faults(blocks):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -18,7 +18,7 @@ def test_every_combination_in_order_with_its_whole_config(small):
         "gate=softmax,seed=0", "gate=softmax,seed=1", "gate=attentive,seed=0", "gate=attentive,seed=1",
     ]  # fmt: skip
     for planned in small.jobs:
-        assert planned.name.endswith(planned.job.key[:8]) and JOB_NAME.fullmatch(planned.name)
+        assert planned.name.endswith(planned.job.key[-8:]) and JOB_NAME.fullmatch(planned.name)
         assert planned.job.config["seed"] == int(planned.words[1][-1])
     assert small.jobs[2].job.choices["gate/score"] == "attentive"
     assert small.refused == [] and small.duplicates == 0

@@ -93,7 +93,7 @@ def stored(small, folder):
 
 WRONG = {
     "a changed value": lambda plan: plan["jobs"][0]["config"].update(seed=9),
-    "a changed key": lambda plan: plan["jobs"][0].update(key="0" * 64),
+    "a changed key": lambda plan: plan["jobs"][0].update(key="2-" + "0" * 64),
     "a name that leads out": lambda plan: plan["jobs"][0].update(name="../../x-12345678"),
     "a class that is no part": lambda plan: plan["jobs"][0]["config"]["gate"].update(_target_="pathlib.Path.touch"),
     "an unknown key": lambda plan: plan["jobs"][0]["config"].update(hydra={"callbacks": {"x": 1}}),

@@ -221,4 +221,4 @@ def _trials(
 def _named(planned: Planned, arm: str, setting: Sequence[str], seed: int) -> Planned:
     values = [f"{word.partition('=')[0].rpartition('.')[2]}={word.partition('=')[2]}" for word in setting]
     text = re.sub(r"[^A-Za-z0-9._+=,-]", "", ",".join([arm.replace(" ", "_").replace("_+_", "+"), *values]))[:80]
-    return replace(planned, name=f"{text},seed={seed}-{planned.job.key[:8]}")
+    return replace(planned, name=f"{text},seed={seed}-{planned.job.key[-8:]}")
