@@ -11,7 +11,7 @@ import torch
 
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data
-from moe_lab.errors import Diverged, RunError
+from moe_lab.errors import ConfigError, Diverged, RunError
 from moe_lab.evaluation.closer import look_closer
 from moe_lab.evaluation.evaluate import evaluate, evaluation_noise
 from moe_lab.experiment.building import learner_of
@@ -24,7 +24,7 @@ from moe_lab.store.atomic import clear_leftovers
 from moe_lab.store.run import Run
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member
-from moe_lab.training.stack import Apart
+from moe_lab.training.stack import SHARED, Apart
 from moe_lab.training.watch import StopAsked, Stopped, Watch
 
 
@@ -69,7 +69,11 @@ def run_stack(
     its log says why. The stack's checkpoint is one file in ``home``, and is gone when all have ended. Returns what
     went wrong with each job (Diverged, or what its evaluation raised), None where nothing did. Raises Stopped where a
     stop was asked for (state saved), RunError as ``run`` does, and whatever else stopped them all (status failed).
+    Raises ConfigError, with nothing done, if the jobs differ in a key that a stack shares: ``data`` is of one of them.
     """
+    for name in SHARED:
+        if any(job.config.get(name) != jobs[0].config.get(name) for job in jobs):
+            raise ConfigError(f"runs of one stack share {name}, and these have several: run each by itself")
     writers = [RunWriter(job, folder) for job, folder in zip(jobs, folders, strict=True)]
     session = _Session(writers, data, home, watch or Watch(), stop_asked)
     state = session.saved_state() if resume else None
@@ -154,10 +158,6 @@ class _Session:
 
     def _loop(self) -> Loop:
         jobs = [writer.job for writer in self._writers]
-        for job in jobs[1:]:
-            for name in ("dataset", "classes", "device", "recipe"):
-                if job.config.get(name) != jobs[0].config.get(name):
-                    raise Apart(f"runs of one stack share {name}, and these have several")
         settle(jobs[0].config)
         members = [
             Member(learner_of(job.config, self._data), build(job.config["trainer"]), seeds_of(job.config))

@@ -19,11 +19,10 @@ from moe_lab.layers.stacking import count_parameters
 from moe_lab.parts.roles import Config
 from moe_lab.sweeps.plan import Planned
 from moe_lab.training.members import Member
-from moe_lab.training.stack import OWN, Apart, together
+from moe_lab.training.stack import OWN, SEEDS, SHARED, Apart, together
 
 #: shapes on which stacks and single runs were measured (benchmarks/stack_table.py writes it)
 TABLE = "stack.csv"
-_SEEDS = ("seed", "seed_init", "seed_order")
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,8 @@ def structures(jobs: Sequence[Planned]) -> Iterator[tuple[Kind, list[Planned]]]:
 def _signature(config: Config, numbers: bool = True) -> str:
     """What two configs of one structure have in common; without ``numbers``, what they must have in common."""
     trainer = {name: value for name, value in config["trainer"].items() if name not in OWN}
-    shared = {name: config[name] for name in ("dataset", "device", "recipe")}
-    parts = {name: value for name, value in config.items() if name not in (*_SEEDS, *shared, "trainer")}
+    shared = {name: config.get(name) for name in SHARED}
+    parts = {name: value for name, value in config.items() if name not in (*SEEDS, *SHARED, "trainer")}
     whole = [parts if numbers else _without_numbers(parts), trainer, shared]
     return json.dumps(whole, sort_keys=True)
 

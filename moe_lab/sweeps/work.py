@@ -15,14 +15,15 @@ from moe_lab.experiment.writer import RunWriter
 from moe_lab.store.claim import CLAIM, Held, claimed
 from moe_lab.sweeps.folder import STACKS, SweepFolder
 from moe_lab.sweeps.plan import Planned
+from moe_lab.training.stack import SHARED
 from moe_lab.training.watch import StopAsked, Stopped
 
 #: how long to wait for the last owner of a job, who may be on its way out
 PATIENCE_SECONDS = 10.0
 
 
-#: keys of a config that say which data its job is on
-DECIDE_DATA = ("dataset", "classes", "recipe", "difficulty_from", "trainer", "device")
+#: keys of a config that say which data its job is on, and with how many threads they are loaded
+DECIDE_DATA = (*SHARED, "trainer")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Many runs as one program: learners of one structure along axis R.
 
-What may differ between the runs of a stack: seeds, the trainer's ``OWN`` numbers, and every number that a part keeps
-with ``layers.hyper``, such as the weight of a regularizer. Everything else is structure.
+What may differ between the runs of a stack: ``SEEDS``, the trainer's ``OWN`` numbers, and every number that a part
+keeps with ``layers.hyper``, such as the weight of a regularizer. ``SHARED`` keys of the config are the stack's as a
+whole. Everything else is structure.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,11 @@ class Apart(Exception):
     """Runs cannot be trained as one program. The text says in what they differ."""
 
 
-#: what a run of a stack may have of its own in how it is trained
+#: keys of a config that the runs of a stack share: what they are trained and tested on, and what leads them
+SHARED = ("dataset", "classes", "difficulty_from", "recipe", "device")
+#: keys of a config that every run of a stack may have of its own
+SEEDS = ("seed", "seed_init", "seed_order")
+#: keys of the trainer that every run of a stack may have of its own
 OWN = frozenset({"epochs", "lr", "weight_decay", "momentum", "schedule", "warmup_steps", "checkpoint_seconds"})
 
 

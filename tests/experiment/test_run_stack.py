@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import moe_lab
-from moe_lab.errors import Diverged, RunError
+from moe_lab.errors import ConfigError, Diverged, RunError
 from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
@@ -134,9 +134,14 @@ def test_jobs_of_several_structures_train_alone_and_say_why(start, tmp_path):
         assert (run.path / "routing.npz").read_bytes() == (solo.path / "routing.npz").read_bytes()
 
 
-def test_jobs_of_several_data_sets_are_no_stack(start):
-    start(["dataset.split_seed=0"], ["dataset.split_seed=1"])
-    assert "share dataset" in (start.folders[0] / "train.log").read_text()
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("dataset", "dataset.split_seed=1"), ("classes", "classes=[0,1]"), ("difficulty_from", "difficulty_from=single")],
+)
+def test_jobs_of_several_data_sets_are_no_stack(start, name, words):
+    with pytest.raises(ConfigError, match=f"share {name}"):
+        start([], [words])
+    assert not any(list(folder.iterdir()) for folder in start.folders)
 
 
 def test_a_run_whose_evaluation_fails_does_not_take_the_others_along(start, monkeypatch):

@@ -14,8 +14,7 @@ from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.plan import Plan, Refused, plan
 from moe_lab.sweeps.sweeper import Plans, Sweeper
-
-_SEEDS = ("seed", "seed_init", "seed_order")
+from moe_lab.training.stack import SEEDS
 
 
 class Optuna(Sweeper):
@@ -98,7 +97,7 @@ class _Space:
             key = word.partition("=")[0]
             if found := interval(word):
                 self.distributions[found.key] = _distribution(found, optuna)
-            elif key not in _SEEDS and len(values := expand(word, sources)) > 1:
+            elif key not in SEEDS and len(values := expand(word, sources)) > 1:
                 self.distributions[key] = optuna.distributions.CategoricalDistribution(values)
             else:
                 self._fixed.append(word)
