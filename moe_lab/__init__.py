@@ -1,21 +1,51 @@
 """moe-lab: do the experts of a mixture of experts specialize, in what, and what made them do so?
 
-``moe_lab.load(path)`` opens a run folder: ``.config .metrics .routing .history .model()``.
+``moe_lab.load(path)`` opens a run folder: ``.config .metrics .routing .history .model()``. Other public names are
+imported when they are first asked for, so that ``import moe_lab`` alone brings neither torch nor NumPy.
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from moe_lab.errors import ConfigError, DataError, RunError, UserError
     from moe_lab.experiment.loading import LoadedRun
+    from moe_lab.mixture.mixture import Mixture
+    from moe_lab.routing.decision import Routing
+    from moe_lab.store.run import Run
 
 __version__ = "0.1.0"
+
+__all__ = ["ConfigError", "DataError", "LoadedRun", "Mixture", "Routing", "Run", "RunError", "UserError", "load"]
+
+#: public name -> the module that it comes from
+_HOMES = {
+    "ConfigError": "moe_lab.errors",
+    "DataError": "moe_lab.errors",
+    "LoadedRun": "moe_lab.experiment.loading",
+    "Mixture": "moe_lab.mixture.mixture",
+    "Routing": "moe_lab.routing.decision",
+    "Run": "moe_lab.store.run",
+    "RunError": "moe_lab.errors",
+    "UserError": "moe_lab.errors",
+}
 
 
 def load(path: str | Path, plugins: Sequence[str | Path] = ()) -> "LoadedRun":
     """The run folder at ``path`` as a ``LoadedRun``; ``plugins`` are the files of the parts of your own
-    that its model is made of. Raises RunError where it is no run folder, ConfigError for a file that is no plug-in."""
+    that its model is made of. Raises RunError if it is no run folder, ConfigError for a file that is no plug-in."""
     from moe_lab.experiment.loading import LoadedRun
 
     return LoadedRun(path, plugins)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'moe_lab' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

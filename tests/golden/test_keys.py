@@ -1,5 +1,7 @@
-"""Keys of a dozen configs. A key that changes makes every sweep of before train its jobs again: the format of keys
-(moe_lab/config/differences.py) goes up with it, and these values are written anew by ``python -m tests.golden.test_keys``.
+"""Keys of a dozen configs.
+
+A key that changes makes every sweep of before train its jobs again: the format of keys (moe_lab/config/differences.py)
+goes up with it. ``python -m tests.golden.test_keys`` writes these values anew.
 """
 
 import json
