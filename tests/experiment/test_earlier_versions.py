@@ -1,4 +1,4 @@
-"""Folders that an earlier version left: their configs name parts by modules that have moved, their keys have no format."""
+"""Folders that an earlier version left: configs name parts by modules that have moved, and keys have no format."""
 
 import json
 
