@@ -1,7 +1,5 @@
 """`moe-lab`: the commands, and what a mistake looks like. Heavy modules are imported inside the commands."""
 
-import io
-import os
 import sys
 from typing import Annotated, NoReturn, cast
 
@@ -9,6 +7,7 @@ import typer
 
 from moe_lab import __version__
 from moe_lab.cli import config, data, listing, report, runs, study, sweep, train
+from moe_lab.cli.streams import unfailing_streams
 from moe_lab.cli.terminal import echo
 from moe_lab.errors import UserError, one_line
 
@@ -54,32 +53,34 @@ app.command("config", rich_help_panel="What there is", epilog=config.EXAMPLES)(c
 app.add_typer(data.app, name="data", rich_help_panel="What there is")
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line. A mistake is one line and exit code 2; a file that cannot be written, one line and 1."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # a terminal that lacks a character gets its escape
-            stream.reconfigure(errors="backslashreplace")
+    with unfailing_streams() as lost:
+        code = _run()
+        if (reason := lost()) and code == 0:
+            code = _said(f"what was printed is lost: {reason}", 1)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code of the command line, whose mistakes have been said."""
     try:
-        sys.exit(app(prog_name="moe-lab", standalone_mode=False))
+        return app(prog_name="moe-lab", standalone_mode=False) or 0
     except UserError as error:
-        _stop(str(error), 2)
+        return _said(str(error), 2)
     except ClickException as error:
         # without arguments Typer has shown the help, and there is nothing to add
         if text := error.format_message():
-            _stop(f"{text} (see moe-lab --help)", error.exit_code)
-        sys.exit(error.exit_code)
+            return _said(f"{text} (see moe-lab --help)", error.exit_code)
+        return error.exit_code
     except typer.Abort:
-        _stop("stopped", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        return _said("stopped", 130)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _stop(f"{where}{error.strerror or error}", 1)
+        return _said(f"{where}{error.strerror or error}", 1)
 
 
-def _stop(text: str, code: int) -> NoReturn:
+def _said(text: str, code: int) -> int:
     line = one_line(text)
     echo(f"moe-lab: {line if len(line) <= LONGEST else line[:LONGEST] + ' ...'}", err=True)
-    sys.exit(code)
+    return code
