@@ -50,7 +50,7 @@ def report(
     from moe_lab.store.folders import claim_report
 
     opened = _runs(paths)
-    if len(paths) == 1 and opened[0].path == paths[0]:
+    if len(paths) == len(opened) == 1 and opened[0].path == paths[0]:
         if out is not None or against is not None:
             raise RunError("the report of one run goes into its own folder and compares nothing: give several runs")
         page = write_run_report(opened[0])
@@ -66,12 +66,11 @@ def report(
 def _runs(paths: Sequence[Path]) -> "list[Run]":
     """The runs at these paths, each once. Raises RunError where a path holds none."""
     from moe_lab.errors import RunError
-    from moe_lab.store.run import Run, find_runs
+    from moe_lab.store.run import find_runs
 
     found: dict[Path, Run] = {}
     for path in paths:
-        found_here = find_runs(path) if path.is_dir() else []
-        here = [Run(path)] if (path / "status.json").is_file() else found_here
+        here = find_runs(path)
         if not here:
             raise RunError(f"{path} is no run folder and holds none; `moe-lab runs` lists what there is")
         found |= {run.path.resolve(): run for run in here}

@@ -1,17 +1,19 @@
 """Listings: rows of plain values as a table for the terminal, CSV, JSON or Markdown."""
 
-import csv
-import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
-from moe_lab.errors import one_line
+from moe_lab.errors import cut, one_line
+from moe_lab.store.cells import csv_text
 
 Row = dict[str, Any]
 
+#: characters of a cell in a terminal; the other forms have all of them
+LONGEST = 400
 #: share of a terminal's width that the first column may take without being wrapped
 FIRST = 0.5
 
@@ -30,9 +32,10 @@ def show(
     """
     match form:
         case Format.json:
-            echo(json.dumps([{name: row.get(name) for name in columns} for row in rows], indent=2))
+            listed = [{name: _finite(row.get(name)) for name in columns} for row in rows]
+            echo(json.dumps(listed, indent=2, allow_nan=False))
         case Format.csv:
-            echo(_csv(rows, columns), nl=False)
+            echo(csv_text(columns, ({name: _plain(row.get(name)) for name in columns} for row in rows)), nl=False)
         case _ if not rows:
             echo(empty, err=True)
         case Format.md:
@@ -58,16 +61,21 @@ def text(value: Any) -> str:
             return one_line(str(value))
 
 
-def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_plain(row.get(name)) for name in columns] for row in rows)
-    return buffer.getvalue()
-
-
 def _plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list) else value
+    return json.dumps(_finite(value), allow_nan=False) if isinstance(value, dict | list) else value
+
+
+def _finite(value: Any) -> Any:
+    """A value as JSON can have it: NaN and infinities, which it has not, are null."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
 
 
 def _markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
@@ -84,9 +92,10 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
 
     console, first = Console(), next(iter(labels))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    cells = {name: [cut(text(row.get(name)), LONGEST) for row in rows] for name in labels}
     for name, label in labels.items():
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        widest = max(len(label), *(len(text(row.get(name))) for row in rows))
+        widest = max(len(label), *map(len, cells[name]))
         # numbers are never cut; a name stays whole as long as that leaves room for the rest
         whole = numeric or (name == first and widest <= console.width * FIRST)
         table.add_column(
@@ -97,6 +106,6 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
             min_width=widest if whole else None,
             max_width=None if whole or name != first else round(console.width * FIRST),
         )
-    for row in rows:
-        table.add_row(*(Text(text(row.get(name))) for name in labels))
+    for line in zip(*cells.values(), strict=True):
+        table.add_row(*map(Text, line))
     console.print(table)

@@ -13,7 +13,7 @@ from moe_lab.experiment.job import Job
 from moe_lab.loggers.base import Logger
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import checksum, clear_leftovers, settle, write_csv, write_json, write_npz, write_text
-from moe_lab.store.folders import refuse_link
+from moe_lab.store.folders import refuse_odd_file
 from moe_lab.store.status import State, StatusFile
 from moe_lab.tasks import Task
 from moe_lab.training.members import Record
@@ -58,7 +58,7 @@ class RunWriter:
         self.open = False
         self.log = logging.Logger(f"moe_lab.{folder.name}")
         self._status = StatusFile(folder, **job.facts, headline={})
-        refuse_link(folder / "train.log")
+        refuse_odd_file(folder / "train.log")
         handler = _LogFile(self.folder / "train.log", encoding="utf-8", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self.log.addHandler(handler)

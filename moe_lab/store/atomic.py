@@ -1,7 +1,5 @@
 """Writes that either happen whole or not at all: temporary file in the same folder, fsync, rename."""
 
-import csv
-import io
 import json
 import os
 import tempfile
@@ -13,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from moe_lab.store.cells import csv_text
 from moe_lab.store.process import alive
 
 #: what the name of a temporary file ends with; before it come the name of the file, the writer's pid, and a few letters
@@ -88,14 +87,9 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """A header from the first row's keys; None is an empty cell; floats in the shortest form that reads back."""
+    """A header from the first row's keys, and the rows, as ``csv_text`` writes them; without rows an empty file."""
     rows = list(rows)
-    buffer = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    write_text(path, buffer.getvalue())
+    write_text(path, csv_text(list(rows[0]), rows) if rows else "")
 
 
 def _umask() -> int:

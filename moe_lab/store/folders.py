@@ -60,6 +60,13 @@ def refuse_link(path: Path) -> None:
         raise RunError(f"{path} is a link, and nothing is written through links: remove it")
 
 
+def refuse_odd_file(path: Path) -> None:
+    """Raises RunError if a file that is to be written to is a link, a folder, a pipe or a device."""
+    refuse_link(path)
+    if path.exists() and not path.is_file():
+        raise RunError(f"{path} is no ordinary file: remove it")
+
+
 def claim_report(out: Path | None, runs: Path) -> Path:
     """Make and return ``out``, which must not exist yet, or a fresh ``runs/report-<time>``."""
     if out is None:

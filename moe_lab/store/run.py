@@ -5,15 +5,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from moe_lab.errors import RunError, one_line, shown
+from moe_lab.errors import RunError, one_line, printable, shown
 from moe_lab.store.atomic import checksum
 from moe_lab.store.moved import as_now
-from moe_lab.store.status import is_lost, wrong_key
+from moe_lab.store.status import LARGEST, is_lost, is_number, wrong_key
 from moe_lab.store.untrusted import Unusable, inside, read_arrays, read_json, read_text, read_yaml
 
 #: what to do about a damaged file of a run
@@ -36,12 +37,13 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not (self.path / "status.json").is_file():
+        if not os.path.lexists(self.path / "status.json"):
             raise RunError(f"{self.path} is no run folder (it has no status.json); `moe-lab runs` lists what there is")
 
     @property
     def name(self) -> str:
-        return self.path.resolve().name
+        """The folder's name, printable."""
+        return printable(self.path.resolve().name)
 
     @cached_property
     def status(self) -> dict[str, Any]:
@@ -144,9 +146,17 @@ class Run:
             raise self._broken(f"{self.path / name} is truncated: its last line has no end")
         try:
             rows = csv.DictReader(text.splitlines(), strict=True)
-            return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
+            return [{key: _measured(value) for key, value in row.items()} for row in rows]
         except (ValueError, TypeError, csv.Error) as error:
             raise self._broken(f"{self.path / name} is no table of numbers: {error}") from None
+
+
+def _measured(cell: str) -> float | None:
+    """The number of a cell. A loss may be NaN or infinite; no other number is beyond LARGEST."""
+    value = float(cell) if cell else None
+    if value is not None and isfinite(value) and not is_number(value):
+        raise ValueError(f"{value:g} is beyond {LARGEST:g}")
+    return value
 
 
 def _is_entry(entry: Any) -> bool:
@@ -158,7 +168,7 @@ def _is_entry(entry: Any) -> bool:
 def _are_numbers(value: Any) -> bool:
     if isinstance(value, dict):
         return all(map(_are_numbers, value.values()))
-    return all(map(_are_numbers, value)) if isinstance(value, list) else isinstance(value, int | float | None)
+    return all(map(_are_numbers, value)) if isinstance(value, list) else is_number(value)
 
 
 @contextmanager
@@ -177,16 +187,19 @@ def find_runs(root: Path) -> list[Run]:
     return [Run(path) for path in sorted(_run_folders(root))]
 
 
-def _run_folders(folder: Path) -> Iterator[Path]:
-    """A run holds no other run, so it is not looked into."""
-    try:
-        with os.scandir(folder) as found:
-            entries = list(found)
-    except OSError:
-        return
-    if any(entry.name == "status.json" and not entry.is_symlink() for entry in entries):
-        yield Path(folder)
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _run_folders(Path(entry.path))
+def _run_folders(root: Path) -> Iterator[Path]:
+    """The folders with a ``status.json``. One whose status.json is an ordinary file is not looked into, for a run holds
+    no other run; what else has that name hides no run."""
+    waiting = [Path(root)]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = list(found)
+        except OSError:
+            continue
+        status = next((entry for entry in entries if entry.name == "status.json"), None)
+        if status is not None:
+            yield folder
+        if status is None or not status.is_file(follow_symlinks=False):
+            waiting += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]

@@ -13,6 +13,8 @@ from moe_lab.store.process import alive, process_start
 
 State = Literal["planned", "running", "finished", "failed", "interrupted", "diverged", "lost"]
 STATES: tuple[State, ...] = get_args(State)
+#: no loss and no metric is as large: they come from 32-bit numbers
+LARGEST = 1e100
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -62,7 +64,7 @@ def wrong_key(status: dict[str, Any]) -> str | None:
         "status": lambda value: value in STATES,
         "choices": lambda value: isinstance(value, dict) and all(_is_option(one) for one in value.values()),
         "differs": lambda value: isinstance(value, dict),
-        "headline": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+        "headline": lambda value: isinstance(value, dict) and all(map(is_number, value.values())),
         "left_open": _are_texts,
         "checksums": lambda value: isinstance(value, dict),
         **dict.fromkeys(("error", "key", "host"), lambda value: isinstance(value, str)),
@@ -78,8 +80,9 @@ def _is_option(value: Any) -> bool:
     return isinstance(value, str) or _are_texts(value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | None)
+def is_number(value: Any) -> bool:
+    """Whether a run can have measured it, or left it undefined: beyond LARGEST squares overflow."""
+    return value is None or (isinstance(value, int | float) and not abs(value) > LARGEST)
 
 
 def _are_texts(value: Any) -> bool:

@@ -8,10 +8,12 @@ import os
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
-from math import prod
+from math import isinf, prod
 from pathlib import Path
+from sys import float_info
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 MOST_TEXT = 256 * 2**20
 #: bytes, values and levels of a YAML file; a config has a few kilobytes, a hundred values and seven levels
 MOST_YAML, MOST_VALUES, MOST_DEEP = 2**18, 20_000, 50
+#: characters of a whole number: 64 bits have 20 digits, and a sign
+MOST_DIGITS = 21
 #: the end of an archive without a comment: its length, how it begins, and where it says how many entries there are
 _END, _MARK, _COUNT = 22, b"PK\x05\x06", slice(10, 12)
 #: what the readers of zip files, arrays and tensors raise for bytes that are none
@@ -36,20 +40,22 @@ class Unusable(ValueError):
 
 def inside(path: Path) -> Path:
     """``path`` itself, which is no link that leads out of its folder. Raises Unusable."""
-    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(path.parent)):
         raise Unusable("is a link that leads out of its folder")
     return path
 
 
 def read_text(path: Path) -> str:
     """The UTF-8 text of an ordinary file, its line ends as they are. Raises FileNotFoundError, and Unusable."""
-    facts = path.stat()
-    if not stat.S_ISREG(facts.st_mode):
-        raise Unusable("is no ordinary file")
-    if facts.st_size > MOST_TEXT:
-        raise Unusable(f"has {facts.st_size} bytes, and {MOST_TEXT} at most are read")
     try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise Unusable("is no ordinary file")
+        if facts.st_size > MOST_TEXT:
+            raise Unusable(f"has {facts.st_size} bytes, and {MOST_TEXT} at most are read")
         return path.read_bytes().decode()
+    except FileNotFoundError:
+        raise
     except UnicodeDecodeError as error:
         raise Unusable(f"is no UTF-8 text ({error.reason} at byte {error.start})") from None
     except OSError as error:
@@ -57,13 +63,28 @@ def read_text(path: Path) -> str:
 
 
 def read_json(text: str) -> Any:
-    """What JSON says; NaN and infinities, which are none, are read as null. Raises Unusable."""
+    """The value of a JSON text, as far as moe-lab writes it: NaN and infinities, which JSON does not have, are read as
+    null; a number that a float or 64 bits do not hold is refused. Raises Unusable."""
     try:
-        return json.loads(text, parse_constant=lambda constant: None)
+        return json.loads(text, parse_constant=lambda constant: None, parse_int=_whole, parse_float=_finite)
     except RecursionError:
         raise Unusable("is not JSON that moe-lab writes: too deep") from None
+    except Unusable:
+        raise
     except ValueError as error:
         raise Unusable(f"is not JSON: {error}") from None
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise Unusable(f"is not JSON that moe-lab writes: a number of {len(digits.lstrip('-'))} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    if isinf(value := float(digits)):
+        raise Unusable(f"is not JSON that moe-lab writes: a number beyond {float_info.max:.2g}")
+    return value
 
 
 def read_yaml(text: str) -> Any:
@@ -113,7 +134,7 @@ def _count(node: Any, depth: int, counted: dict[int, int]) -> int:
 
 def _check_keys(node: Any) -> None:
     keys = [key.value for key, _ in node.value if isinstance(key.value, str) and not key.tag.endswith(":merge")]
-    twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
+    twice = next((key for key, times in Counter(keys).items() if times > 1), None)
     if twice is not None:
         raise Unusable(f"is not YAML: line {node.start_mark.line + 1}: duplicate key {twice}")
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
+from os.path import lexists
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, TypeGuard
@@ -17,7 +18,6 @@ from moe_lab.store.untrusted import Unusable, inside, read_json, read_text
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"
 
-LARGEST = 1e100
 #: metrics of several numbers whose names mean the same in every run; experts, their pairs and epochs do not
 NAMED = ("attribute_", "reference_")
 
@@ -206,7 +206,7 @@ def _plan(folder: Path) -> dict[str, Any]:
 def _without_folder(folder: Path, plan: dict[str, Any]) -> list[Member]:
     """The jobs of a plan that have no folder yet."""
     jobs = [job for job in plan["jobs"] if isinstance(job, dict)]
-    missing = [job for job in jobs if not (folder / "jobs" / str(job.get("name")) / "status.json").is_file()]
+    missing = [job for job in jobs if not lexists(folder / "jobs" / str(job.get("name")) / "status.json")]
     return [_planned(job, job["differs"]) for job in missing if isinstance(job.get("differs"), dict)]
 
 
@@ -244,5 +244,4 @@ def _chosen(arm: Arm) -> dict[str, str]:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    """Beyond LARGEST squares overflow; no metric is as large."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return isinstance(value, int | float) and not isinstance(value, bool)

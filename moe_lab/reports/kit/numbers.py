@@ -8,6 +8,8 @@ NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 UNDEFINED, NONE = "undefined", "\N{EN DASH}"
 #: of more values than these the least and the greatest are printed
 MOST = 12
+#: from here on three digits and a power of ten
+LARGE = 1e15
 #: unit of metrics.json -> how it is printed
 UNITS = {"fraction": "%", "count": "", "ratio": "", "y": "in the unit of y"}
 
@@ -29,6 +31,8 @@ def digits(value: float | list[float | None] | dict[str, float | None] | None, u
         return change(value)
     if not math.isfinite(value):
         return str(value)
+    if abs(value) >= LARGE:
+        return signed(f"{value:.3g}")
     if unit == "fraction":
         return signed(f"{100 * value:.1f}")
     if float(value).is_integer() and (unit == "count" or value == 0):

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from moe_lab.errors import printable
 
 #: what Markdown would read as markup; '<', '>' and '&' become entities so that no viewer takes them for HTML
 _MARKUP = re.compile(r"([\\`*_{}\[\]#|~$!])")
@@ -13,7 +16,7 @@ _LINES = re.compile(r"\s*[\r\n]+\s*")
 
 def markdown(value: Any) -> str:
     """``value`` as plain text inside Markdown, also inside a table's cell."""
-    text = _LINES.sub(" ", str(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = printable(_LINES.sub(" ", str(value))).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKUP.sub(r"\\\1", text)
 
 
@@ -47,4 +50,10 @@ def _environment(*, autoescape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_shown,
     )
+
+
+def _shown(value: Any) -> Any:
+    """What a page shows of a value: text with what a viewer would obey or hide as its escapes."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -136,7 +136,6 @@ def test_only_finite_numbers_and_known_names_are_scalars(light):
         "d": (True, "count"),
         "e": float("inf"),
         "f": float("nan"),
-        "g": 1e200,
         "reference_x": ({"untrained": 0.5, "kmeans": None}, "fraction"),
         "swap_drop": {"0-1": 0.5},
     }
