@@ -8,7 +8,7 @@ import typer
 
 from moe_lab.cli.completion import complete_run
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder
+from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder, named
 
 if TYPE_CHECKING:
     from moe_lab.store.run import Run
@@ -27,11 +27,13 @@ Examples:
 def report(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="Run folders, or folders that hold runs.", autocompletion=complete_run),
+        typer.Argument(
+            metavar="PATH...", help="Run folders, or folders that hold runs.", autocompletion=complete_run, parser=named
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where the report of many runs goes."),
+        typer.Option("--out", metavar="DIR", help="Where the report of many runs goes.", parser=named),
     ] = None,
     against: Annotated[
         str | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, Format, FormatOption
+from moe_lab.cli.words import RUNS, Format, FormatOption, named
 
 if TYPE_CHECKING:
     from moe_lab.store.run import Run
@@ -93,7 +93,7 @@ def _split(words: list[str]) -> tuple[Path, list[str]]:
 
     path, filters = RUNS, list(words)
     if filters and ("=" not in filters[0] or Path(filters[0]).is_dir()):
-        path = Path(filters.pop(0))
+        path = named(filters.pop(0))
         if not path.is_dir() and path != RUNS:
             raise RunError(f"{path} is no folder of runs")
     for word in filters:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins
+from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins, named
 from moe_lab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def sweep(
         typer.Option("--name", metavar="NAME", help="Name of the sweep's folder; a sweep that is there is extended."),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="SWEEP", help="Do what has not finished; takes launcher words.")
+        Path | None,
+        typer.Option("--resume", metavar="SWEEP", help="Do what has not finished; takes launcher words.", parser=named),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Train every job anew, in a new folder.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs and stop; write nothing.")] = False,

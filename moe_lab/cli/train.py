@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins
+from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins, named
 from moe_lab.errors import ConfigError, RunError, UserError
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ def train(
         str | None, typer.Option("--name", metavar="NAME", help="Name of the run's folder; default: the time.")
     ] = None,
     from_: Annotated[
-        Path | None, typer.Option("--from", metavar="RUN", help="Repeat an earlier run; words vary it.")
+        Path | None, typer.Option("--from", metavar="RUN", help="Repeat an earlier run; words vary it.", parser=named)
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped or lost.")
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped or lost.", parser=named),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder only.")] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave the report out.")] = False,

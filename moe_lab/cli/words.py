@@ -16,14 +16,27 @@ Words = Annotated[
         autocompletion=complete_word,
     ),
 ]
-RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are.")]
+
+
+def named(text: str) -> Path:
+    """The path that was typed. Nothing at all, as a shell leaves of a variable that is not set, is no path."""
+    if not text:
+        raise typer.BadParameter("expected a path, found an empty text; the folder you are in is .")
+    return Path(text)
+
+
+RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are.", parser=named)]
 ConfigDir = Annotated[
     Path | None,
-    typer.Option("--config-dir", metavar="DIR", help="A folder of your own options, laid out like conf/."),
+    typer.Option(
+        "--config-dir", metavar="DIR", help="A folder of your own options, laid out like conf/.", parser=named
+    ),
 ]
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", metavar="FILE.py", help="A file of your own parts; may be given several times."),
+    typer.Option(
+        "--plugin", metavar="FILE.py", help="A file of your own parts; may be given several times.", parser=named
+    ),
 ]
 RUNS = Path("runs")
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from moe_lab.config.explain import Choices, Config, explain, leaves
 from moe_lab.config.sources import Sources, open_sources
@@ -60,24 +60,20 @@ def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> t
 @lru_cache(maxsize=512)
 def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
     """Composed once as long as no file of the sources changes: Hydra takes a tenth of a second."""
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
     parsed = [parse(word) for word in words]
     for word in parsed:
         vet(word, sources)
-    refusals = (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError, RecursionError)
     try:
         return _load(words, sources, stamp)
-    except refusals as error:
+    except Exception as error:
+        # Hydra's and OmegaConf's own, and what their parsers and mergers raise besides
         if _wants_full_error():
             raise
         too_deep = f"{cut(max(words, key=len))}: too deep to be a value"
         reason = too_deep if isinstance(error, RecursionError) else _reason(error)
     try:
         text = explain(parsed, sources, lambda some: _load(tuple(word.text for word in some), sources, stamp))
-    except refusals:
+    except Exception:
         text = None
     raise ConfigError(text or reason)
 
@@ -90,7 +86,8 @@ def parse(text: str) -> Word:
     kinds: dict[OverrideType | None, Kind] = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}
     kind = kinds.get(override.type, "add")
     several = override.value_type not in (None, ValueType.ELEMENT)
-    value = None if several else override.value()
+    with _readable(text):
+        value = None if several else override.value()
     return Word(text, override.key_or_group, value, kind, override.package, several)
 
 
@@ -101,7 +98,6 @@ def expand(text: str, sources: Sources) -> list[str]:
     Raises ConfigError where it cannot be read, or has no list of values or one that is too long.
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.types import RangeSweep
 
     override = _override(text, _Options(sources))
     if not override.is_sweep_override():
@@ -111,15 +107,42 @@ def expand(text: str, sources: Sources) -> list[str]:
             f"{text} is no list of values: a grid needs one, such as {override.key_or_group}=1,2, "
             "and an interval sweeper=optuna"
         )
-    found = override.value()
+    with _readable(text):
+        _check_list(override.value(), text)
+        [jobs] = BasicSweeper.split_arguments([override], None)
+    if not jobs:
+        raise ConfigError(f"{text} has no value")
+    return [word for [word] in jobs]
+
+
+def _check_list(found: Any, text: str) -> None:
+    """Raises ConfigError if a list of values is longer than MOST_VALUES, or holds another list."""
+    from hydra.core.override_parser.types import ChoiceSweep, RangeSweep, Sweep
+
     if isinstance(found, RangeSweep) and found.start is not None and found.stop is not None:
         step, width = found.step, found.stop - found.start
         if step == 0 or not width / step <= MOST_VALUES:
             raise ConfigError(f"{text}: has more than {MOST_VALUES} values")
-    [jobs] = BasicSweeper.split_arguments([override], None)
-    if not jobs:
-        raise ConfigError(f"{text} has no value")
-    return [word for [word] in jobs]
+    if isinstance(found, ChoiceSweep) and any(isinstance(one, Sweep) for one in found.list):
+        raise ConfigError(
+            f"{cut(text)}: a list of values cannot hold another list, such as range(0,3) beside 5: write each value, "
+            f"as in {text.partition('=')[0]}=0,1,2,5"
+        )
+
+
+@contextmanager
+def _readable(text: str) -> Iterator[None]:
+    """Whatever Hydra's grammar raises over a word is a ConfigError that says what to write instead."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        # Hydra's and OmegaConf's own, and what their parsers, casts and comparisons raise besides
+        if _wants_full_error():
+            raise
+        reason = _reason(error).removeprefix(f"Error parsing override '{text}' ")
+        raise ConfigError(f"'{cut(text)}' cannot be read: {unreadable(text, reason)}") from None
 
 
 @dataclass(frozen=True)
@@ -139,7 +162,8 @@ def interval(text: str) -> Interval | None:
     from hydra.core.override_parser.types import IntervalSweep
 
     override = _override(text)
-    found = override.value() if override.is_interval_sweep() else None
+    with _readable(text):
+        found = override.value() if override.is_interval_sweep() else None
     if not isinstance(found, IntervalSweep) or found.start is None or found.end is None:
         return None
     whole = isinstance(found.start, int) and isinstance(found.end, int)
@@ -160,19 +184,13 @@ class _Options:
 
 def _override(text: str, loader: _Options | None = None) -> "Override":
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
 
     if len(text.splitlines()) != 1 or not ("=" in text or text.startswith("~")):
         raise ConfigError(f"'{cut(text)}' is not KEY=VALUE; for example: {EXAMPLE}")
     if len(text) > LONGEST:
         raise ConfigError(f"'{cut(text)}' has {len(text)} characters: a word has at most {LONGEST}")
-    try:
+    with _readable(text):
         [override] = OverridesParser.create(cast("ConfigLoader", loader)).parse_overrides([text])
-    except (HydraException, ValueError, RecursionError) as error:
-        if _wants_full_error():
-            raise
-        reason = _reason(error).removeprefix(f"Error parsing override '{text}' ")
-        raise ConfigError(f"'{cut(text)}' cannot be read: {unreadable(text, reason)}") from None
     return override
 
 

@@ -57,7 +57,10 @@ def _import(name: str, path: Path) -> ModuleType:
     _IMPORTED[name] = None
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        del sys.modules[name]
+        raise
+    except BaseException as error:
         del sys.modules[name]
         raise ConfigError(f"--plugin {path}: {type(error).__name__}: {one_line(str(error))}") from error
     return module

@@ -1,7 +1,9 @@
 """The folders that options come from: ``conf/`` and, where one is given, a user's own folder laid out like it."""
 
+import os
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from moe_lab.store.untrusted import Unusable, read_text, read_yaml
 
 #: holds the package data, a link to conf/ at the top of the repository
 BUILT_IN = Path(__file__).resolve().parents[1] / "conf"
+#: files and folders of a folder of options; conf/ has fewer than 200
+MOST_FILES = 100_000
 #: groups that say how a sweep is done
 OF_A_SWEEP = ("launcher", "sweeper")
 #: groups that are no part of a run's config
@@ -136,8 +140,19 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _yaml_files(folder: Path) -> list[Path]:
-    files = (file.relative_to(folder) for file in folder.rglob("*.y*ml"))
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.parts))
+    """Sorted, relative to ``folder``, without hidden ones. Raises ConfigError where there are more than MOST_FILES."""
+    found, entries = [], 0
+    for place, folders, files in os.walk(folder):
+        entries += len(folders) + len(files)
+        if entries > MOST_FILES:
+            raise ConfigError(
+                f"{folder} has more than {MOST_FILES} files and folders in it, expected a folder of options: "
+                "give one that is laid out like conf/"
+            )
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        names = (name for name in (*folders, *files) if not name.startswith(".") and fnmatch(name, "*.y*ml"))
+        found += [Path(os.path.relpath(place, folder), name) for name in names]
+    return sorted(found)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from moe_lab.config.catalog import catalog
-from moe_lab.config.compose import expand, parse
+from moe_lab.config.compose import expand, interval, parse
 from moe_lab.config.sources import open_sources
 from moe_lab.config.words import vet
 from moe_lab.errors import ConfigError, UserError, cut, one_line, printable
@@ -38,6 +38,32 @@ ANY = st.text(max_size=30)
 GRAMMAR = st.lists(st.sampled_from(PIECES), max_size=9).map("".join)
 VALUES = st.builds("{}={}".format, st.sampled_from(KEYS), st.one_of(ANY, GRAMMAR))
 WORDS = st.one_of(ANY, GRAMMAR, VALUES)
+FUNCTIONS = [
+    *("range", "choice", "sort", "shuffle", "glob", "interval", "tag"),
+    *("int", "float", "str", "bool", "json_str", "extend_list"),
+]
+ATOMS = ["0", "1", "-1", "3", "0.5", "1e3", "nan", "inf", "true", "null", "a", "softmax", "'a b'", '"x"', "", "*"]
+ATOMS += ["${k}", "${oc.env:HOME}", "${", "???", "1_000", "a b", "1:2", "é", "{}", "[]", "()"]
+ARGUMENTS = ["", "", "", "start=", "stop=", "step=", "end=", "tags=", "reverse=", "exclude="]
+
+
+def _nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """What Hydra's grammar makes of values: functions of them, with and without names, lists and mappings."""
+    several = st.lists(inner, max_size=3)
+    arguments = st.lists(st.builds("{}{}".format, st.sampled_from(ARGUMENTS), inner), max_size=3)
+    return st.one_of(
+        st.builds(lambda name, given: f"{name}({','.join(given)})", st.sampled_from(FUNCTIONS), arguments),
+        several.map(lambda given: f"[{','.join(given)}]"),
+        st.builds("{{{}:{}}}".format, st.sampled_from(ATOMS), inner),
+    )
+
+
+ELEMENTS = st.recursive(st.sampled_from(ATOMS), _nested, max_leaves=6)
+SWEEPS = st.builds(
+    lambda key, elements: f"{key}={','.join(elements)}",
+    st.sampled_from(KEYS),
+    st.lists(ELEMENTS, min_size=1, max_size=3),
+)
 
 
 def assert_one_line(error: Exception) -> None:
@@ -60,16 +86,34 @@ def test_a_word_is_read_or_refused(word):
 
 
 @FAST
-@given(WORDS)
+@given(st.one_of(WORDS, SWEEPS))
+@example("seed=range(0,3),5")
+@example("k=1,range(1,3)")
+@example("seed=choice(1,2),3")
 @example("seed=range(0,1e400)")
 @example("seed=range(0,nan)")
 @example("seed=range(a,b,c,d)")
 @example("seed=choice()")
 @example("seed=shuffle(1)")
 def test_a_word_of_a_sweep_is_expanded_or_refused(word):
+    for read in (interval, parse, lambda text: expand(text, open_sources()) or pytest.fail(text)):
+        try:
+            read(word)
+        except ConfigError as error:
+            assert_one_line(error)
+
+
+@settings(max_examples=15, deadline=None)
+@given(SWEEPS)
+@example("seed=range(0,3),5")
+@example("gate=sort(softmax,1)")
+@example("experts={a:1}")
+def test_a_word_of_a_sweep_is_planned_or_refused(word):
+    from moe_lab.sweeps.plan import plan
+
     try:
-        assert expand(word, open_sources())
-    except ConfigError as error:
+        assert plan([word]).jobs
+    except UserError as error:
         assert_one_line(error)
 
 

@@ -104,3 +104,11 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, name: str, text: str | None,
     assert str(caught.value).startswith(f"--plugin {file}: {line}")
     assert "\n" not in str(caught.value)
     assert name.removesuffix(".py") not in sys.modules
+
+
+def test_an_interrupt_while_a_plugin_is_imported_stays_one(tmp_path):
+    """Ctrl-C is the user's, whatever the file does."""
+    (tmp_path / "slow_one.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load_plugin(tmp_path / "slow_one.py")
+    assert "slow_one" not in sys.modules

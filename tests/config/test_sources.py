@@ -78,3 +78,15 @@ def test_nothing_follows_the_order_of_a_set():
     """Strings hash differently in every process, and what is written must not."""
     sources = Sources((Path(moe_lab.__file__).parent / "conf",))
     assert len(sources.several) > 2 and list(sources.mappings.values()) == sorted(sources.several)
+
+
+def test_a_folder_that_is_no_folder_of_options_is_not_searched_to_its_end(tmp_path, monkeypatch):
+    """``--config-dir /`` looks at no more than so many entries."""
+    monkeypatch.setattr("moe_lab.config.sources.MOST_FILES", 20)
+    (tmp_path / "gate").mkdir()
+    for number in range(19):
+        (tmp_path / f"{number}.txt").touch()
+    assert open_sources(tmp_path).folders[1] == tmp_path.resolve()
+    (tmp_path / "one more.txt").touch()
+    with pytest.raises(ConfigError, match="more than 20 files and folders in it, expected a folder of options"):
+        open_sources(tmp_path)
