@@ -53,7 +53,7 @@ def sweep(
 ) -> None:
     """Train every combination of words that hold several values, side by side, and compare the runs."""
     from moe_lab.cli.signals import stop_asked
-    from moe_lab.cli.sweep_progress import sweep_watch
+    from moe_lab.cli.sweep_progress import planning, sweep_watch
     from moe_lab.store.folders import check_spelling
     from moe_lab.sweeps.folder import SweepFolder
     from moe_lab.sweeps.run import run_plans
@@ -71,12 +71,12 @@ def sweep(
     if resume is None and not of_jobs:
         raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
     if resume is not None:
-        plans, made = None, SweepFolder(resume).read_plan(plugins)
+        plans, made = None, SweepFolder(resume).read_plan(plugins, planning(quiet))
     else:
-        plans = how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict)
+        plans = how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict, follow=planning(quiet))
         made = next(plans)
     if there is not None and resume is None and not there.without_plan:
-        made = there.read_plan(plugins).extended(made)
+        made = there.read_plan(plugins, planning(quiet)).extended(made)
     _say_what_is_left_out(made, quiet)
     if dry_run:
         _list(made, there, form)

@@ -4,7 +4,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -13,9 +14,12 @@ from rich.text import Text
 from moe_lab.cli.tables import text
 from moe_lab.cli.terminal import echo
 from moe_lab.sweeps.folder import Outcome
+from moe_lab.sweeps.plan import Follow, silently
 from moe_lab.sweeps.run import SweepWatch
 
 LOOK_SECONDS = 0.5
+#: seconds of planning without a line
+PATIENCE_SECONDS = 2.0
 #: headline metrics of a line, the first that a run has
 SHOWN = {"test_error_rate": "error", "test_rmse_sd": "RMSE (sd)"}
 STYLES = {"finished": "green", "diverged": "yellow", "failed": "red", "lost": "red", "interrupted": "yellow"}
@@ -23,6 +27,20 @@ STYLES = {"finished": "green", "diverged": "yellow", "failed": "red", "lost": "r
 
 def sweep_watch(quiet: bool) -> SweepWatch:
     return SweepWatch() if quiet else Bar() if sys.stdout.isatty() else Lines()
+
+
+def planning(quiet: bool) -> Follow:
+    """Says on stderr how far planning is, after two seconds and then ever more seldom."""
+    return silently if quiet else _say_how_far
+
+
+def _say_how_far(things: Iterable[Any], count: int, what: str) -> Iterator[Any]:
+    began, due = time.monotonic(), PATIENCE_SECONDS
+    for done, thing in enumerate(things):
+        if time.monotonic() - began >= due:
+            echo(f"{what}: {done} of {count}", err=True)
+            due *= 2
+        yield thing
 
 
 class Lines(SweepWatch):

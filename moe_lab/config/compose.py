@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 MISSING = "???"
-#: values of one word of a sweep
-MOST_VALUES = 100_000
+#: values of one word of a sweep, and combinations: the plan of more jobs would be larger than a file that is read back
+MOST_VALUES = 50_000
 
 
 def compose(words: Sequence[str], config_dir: Path | None = None) -> Config:
@@ -215,7 +215,8 @@ def _hydra(sources: Sources) -> Iterator[None]:
 def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
     """Kept, because explaining what is wrong composes parts of the same words.
 
-    Several-at-once parts come sorted by name: losses are summed in that order, whatever order they were typed in."""
+    Several-at-once parts come last, and sorted by name: losses are summed in that order, whatever order they were typed
+    in."""
     from hydra import compose as hydra_compose
     from omegaconf import OmegaConf, open_dict
 
@@ -225,7 +226,8 @@ def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config,
     with open_dict(composed):
         del composed["hydra"]
     config = cast(Config, OmegaConf.to_container(composed, resolve=True))
-    config |= {mapping: dict(sorted(config[mapping].items())) for mapping in sources.mappings}
+    parts = {mapping: dict(sorted(config.pop(mapping).items())) for mapping in sources.mappings}
+    config |= parts
     single = {group: chosen[group] for group in sources.groups if group in chosen and group not in sources.several}
     several = {group: list(config[mapping]) for mapping, group in sources.mappings.items()}
     return config, single | several

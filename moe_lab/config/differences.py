@@ -53,7 +53,7 @@ def differences(config: Config, defaults: Config, chosen: dict[str, Any], config
     default one where that is a tie. Then follow the values that the option's own file has otherwise
     (``regularizers.importance.weight: 0.3``). A value that the config lacks is None.
     """
-    return dict(_Comparison(chosen, config_dir).nodes(config, defaults, "", ()))
+    return Comparison(defaults, config_dir).differences(config, chosen)
 
 
 def is_undeciding(key: str) -> bool:
@@ -61,13 +61,26 @@ def is_undeciding(key: str) -> bool:
     return key in UNDECIDING or key.partition(".")[0] in ("logger", "loggers")
 
 
-class _Comparison:
+class Comparison:
+    """Compares many configs with one: the folders that options come from are read once."""
+
+    def __init__(self, defaults: Config, config_dir: Path | None = None) -> None:
+        self._defaults = defaults
+        self._config_dir = config_dir
+        self._sources = open_sources(config_dir)
+
+    def differences(self, config: Config, chosen: dict[str, Any]) -> Config:
+        """As the function ``differences``."""
+        return dict(_Walk(chosen, self._config_dir, self._sources).nodes(config, self._defaults, "", ()))
+
+
+class _Walk:
     """Walks a config and what it is compared with; yields (word, value) pairs."""
 
-    def __init__(self, chosen: dict[str, Any], config_dir: Path | None) -> None:
+    def __init__(self, chosen: dict[str, Any], config_dir: Path | None, sources: Sources) -> None:
         self._chosen = chosen
         self._config_dir = config_dir
-        self._sources: Sources = open_sources(config_dir)
+        self._sources = sources
 
     def nodes(self, node: Config, base: Config, where: str, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         """``words`` are the choices under which ``base`` was composed."""

@@ -1,4 +1,5 @@
-"""Composing many configs that share few choices of parts: Hydra once a choice, the other words on plain values."""
+"""Composing many configs that share few choices of parts: Hydra once for each choice of a group; what was chosen of
+several groups is put together, and the other words are applied to plain values."""
 
 import copy
 from collections.abc import Sequence
@@ -21,12 +22,15 @@ class Composer:
         self._config_dir = config_dir
         self._bases: dict[tuple[str, ...], tuple[Config, Choices]] = {}
 
-    def alternatives(self, text: str) -> list[Word]:
-        """The words of one value each that ``text`` stands for. Raises ConfigError where one of them cannot be used."""
-        words = [parse(one) for one in expand(text, self.sources)]
-        for word in words:
-            vet(word, self.sources)
-        return words
+    def alternatives(self, text: str) -> list[str]:
+        """The words of one value each that ``text`` stands for. Raises ConfigError where it cannot be read."""
+        return expand(text, self.sources)
+
+    def word(self, text: str) -> Word:
+        """A word of one value, parsed. Raises ConfigError where it cannot be used."""
+        word = parse(text)
+        vet(word, self.sources)
+        return word
 
     def defaults(self) -> Config:
         return self._base(())[0]
@@ -71,8 +75,38 @@ class Composer:
 
     def _base(self, chosen: tuple[str, ...]) -> tuple[Config, Choices]:
         if chosen not in self._bases:
-            self._bases[chosen] = compose_leniently(chosen, self._config_dir)
+            together = None if self.sources.refer else self._together(chosen)
+            self._bases[chosen] = together or compose_leniently(chosen, self._config_dir)
         return self._bases[chosen]
+
+    def _together(self, chosen: tuple[str, ...]) -> tuple[Config, Choices] | None:
+        """What each group composes alone, put together: hundreds of pairs of options take no more time than the
+        options. An option that chooses for another group (a gate its objective) yields to a word. None for one group,
+        and where groups cannot be composed alone or choose for the same one.
+        """
+        groups: dict[str, list[str]] = {}
+        for text in chosen:
+            groups.setdefault(text.partition("=")[0].partition("/")[0], []).append(text)
+        if len(groups) < 2 or not groups.keys() <= set(self.sources.groups):
+            return None
+        config, choices = self._base(())
+        config, choices = {**config}, {**choices}
+        places = {f"{group}s" if group in self.sources.several else group: group for group in groups}
+        reached: set[str] = set()
+        for place, group in places.items():
+            try:
+                alone, its_choices = self._base(tuple(groups[group]))
+            except ConfigError:
+                return None
+            others = {key for key in alone if alone[key] != self.defaults()[key]} - places.keys()
+            if others & reached:
+                return None
+            reached |= others
+            config |= {key: alone[key] for key in {place} | others}
+            owned = {self.sources.mappings.get(key, key) for key in {place} | others}
+            choices = {key: one for key, one in choices.items() if key.partition("/")[0] not in owned}
+            choices |= {key: one for key, one in its_choices.items() if key.partition("/")[0] in owned}
+        return config, choices
 
     def _is_choice(self, word: Word) -> bool:
         return word.key in self.sources.groups

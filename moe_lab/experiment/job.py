@@ -10,7 +10,7 @@ from typing import Any
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
-from moe_lab.config.differences import config_key, differences, of_earlier_format
+from moe_lab.config.differences import Comparison, config_key, differences, of_earlier_format
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
 from moe_lab.errors import ConfigError, one_line
@@ -18,6 +18,7 @@ from moe_lab.experiment.building import build_mixture, complete
 from moe_lab.experiment.key import canonical
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.options import OPEN, Experiment
+from moe_lab.layers.linear import alike
 from moe_lab.mixture.dispatch import faster, why_dense
 from moe_lab.parts.checks import combine_rule
 from moe_lab.parts.roles import Config
@@ -53,21 +54,21 @@ def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Seque
     Raises ConfigError, and DataError where a user's data file cannot be described.
     """
     config, chosen = compose(words, config_dir), choices(words, config_dir)
-    return composed_job(config, chosen, compose([], config_dir), config_dir, plugins)
+    return composed_job(config, chosen, Comparison(compose([], config_dir), config_dir), plugins)
 
 
 def composed_job(
     config: Config,
     chosen: dict[str, Any],
-    defaults: Config,
-    config_dir: Path | None = None,
+    defaults: Comparison,
     plugins: Sequence[str] = (),
 ) -> Job:
     """The job of a composed config: every value checked, and how the parts fit each other. ``chosen`` are the options
-    taken of each group, ``defaults`` what is composed without words. Raises ConfigError and DataError as ``prepare``.
+    taken of each group, ``defaults`` compares with what is composed without words. Raises ConfigError and DataError as
+    ``prepare``.
     """
     check(config, Experiment, plugins)
-    return _job(config, chosen, differences(config, defaults, chosen, config_dir))
+    return _job(config, chosen, defaults.differences(config, chosen))
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -141,8 +142,9 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     shape, class_names = build(config["dataset"]).describe()
     device_of(config)
     try:
-        mixture = build_mixture(config, shape, len(class_names), seed_init=0)
-        learner = complete(mixture, config, seed_init=0)
+        with alike():
+            mixture = build_mixture(config, shape, len(class_names), seed_init=0)
+            learner = complete(mixture, config, seed_init=0)
     except (RuntimeError, OverflowError, MemoryError) as error:
         reason = one_line(str(error)).rpartition("err == 0. ")[2]
         raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None

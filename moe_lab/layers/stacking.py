@@ -60,7 +60,7 @@ def stack(modules: Sequence[Module]) -> Module:
     runs trained as one program are a stack of R mixtures. Raises ValueError where they differ in more than their
     numbers: in classes, shapes, or any plain attribute.
     """
-    structures = [_structure(module) for module in modules]
+    structures = [_structure(module) for module in dict.fromkeys(modules)]
     for structure in structures[1:]:
         if structure != structures[0]:
             differing = sorted(
@@ -100,8 +100,8 @@ def _structure(module: nn.Module) -> dict[str, object]:
 
 
 def _alike(modules: Sequence[nn.Module], kind: str) -> list[tuple[str, list[Tensor]]]:
-    states = [dict(getattr(module, kind)()) for module in modules]
-    return [(name, [state[name] for state in states]) for name in states[0]]
+    states = {module: dict(getattr(module, kind)()) for module in dict.fromkeys(modules)}
+    return [(name, [states[module][name] for module in modules]) for name in states[modules[0]]]
 
 
 def _owner(module: nn.Module, name: str) -> tuple[nn.Module, str]:

@@ -9,13 +9,13 @@ from moe_lab.errors import ConfigError, RunError
 from moe_lab.experiment.job import checked_job
 from moe_lab.experiment.writer import RunWriter
 from moe_lab.store import checkpoint
-from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
+from moe_lab.store.atomic import SUFFIX, clear_leftovers, json_text, write_json, write_text
 from moe_lab.store.folders import make_inside, refuse_link
 from moe_lab.store.moved import as_now
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
-from moe_lab.store.untrusted import Unusable, inside, read_json, read_text
-from moe_lab.sweeps.plan import JOB_NAME, Plan, Planned, Refused
+from moe_lab.store.untrusted import MOST_TEXT, Unusable, inside, read_json, read_text
+from moe_lab.sweeps.plan import JOB_NAME, Follow, Plan, Planned, Refused, silently
 
 PLAN, JOBS, LOCK, STACKS, SUMMARY = "plan.json", "jobs", "lock", "stacks", "summary.csv"
 MEMBERS = "stack.json"
@@ -58,13 +58,14 @@ class SweepFolder:
     def job(self, name: str) -> Path:
         return self.path / JOBS / name
 
-    def read_plan(self, plugins: list[str] | tuple[str, ...] = ()) -> Plan:
+    def read_plan(self, plugins: list[str] | tuple[str, ...] = (), follow: Follow = silently) -> Plan:
         """The stored plan, checked like a command line: every config against the parts' signatures, every key against
         its config. Nothing of it is composed or executed. Raises RunError, and ConfigError for a config."""
         path = self.path / PLAN
         try:
             stored = read_json(read_text(inside(path)))
-            jobs = [_planned(one, plugins, path) for one in stored["jobs"]]
+            listed = follow(stored["jobs"], len(stored["jobs"]), "jobs of the stored plan checked")
+            jobs = [_planned(one, plugins, path) for one in listed]
             refused = [Refused(_texts(one["words"]), str(one["reason"])) for one in stored["refused"]]
             names = {planned.name for planned in jobs}
             if len(names) != len(jobs):
@@ -81,12 +82,19 @@ class SweepFolder:
             raise RunError(f"{path} is no plan of a sweep ({type(error).__name__})") from None
 
     def write_plan(self, plan: Plan) -> None:
+        """Raises ConfigError for a plan that would be too large to be read back."""
         jobs = [
             {"name": one.name, "words": one.words, "aside": one.aside, **one.job.facts, "config": one.job.config}
             for one in plan.jobs
         ]
         refused = [asdict(one) for one in plan.refused]
-        write_json(self.path / PLAN, {"words": plan.words, "jobs": jobs, "refused": refused})
+        text = json_text({"words": plan.words, "jobs": jobs, "refused": refused})
+        if len(text) > MOST_TEXT:
+            raise ConfigError(
+                f"the plan of {len(jobs)} jobs has {len(text)} characters, and {MOST_TEXT} can be read back: make "
+                "several sweeps, each with a --name of its own"
+            )
+        write_text(self.path / PLAN, text)
 
     def lay_out(self, plan: Plan) -> None:
         """A folder for every job that has none yet, with its config and the status planned."""

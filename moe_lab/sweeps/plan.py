@@ -3,12 +3,13 @@
 import itertools
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from moe_lab.config.compose import MOST_VALUES
+from moe_lab.config.differences import Comparison
 from moe_lab.config.many import Composer
 from moe_lab.config.words import Word
 from moe_lab.errors import ConfigError
@@ -17,6 +18,13 @@ from moe_lab.experiment.job import Job, composed_job
 #: what a job's folder may be called
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,110}")
 _LONGEST = 90
+#: goes through things in their order; what looks on may show how many of the given number of what are done
+Follow = Callable[[Iterable[Any], int, str], Iterable[Any]]
+
+
+def silently(things: Iterable[Any], count: int, what: str) -> Iterable[Any]:
+    """A ``Follow`` that shows nothing."""
+    return things
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ def plan(
     *,
     strict: bool = False,
     named: Collection[str] = (),
+    follow: Follow = silently,
 ) -> Plan:
     """The jobs that ``words`` stand for, in Hydra's sweep grammar; the last word varies fastest. Writes nothing.
 
@@ -82,13 +91,11 @@ def plan(
     of several values, and those of the keys ``named``.
     """
     composer = Composer(config_dir)
-    # the last of two words of one key holds
-    alternatives = {found[0].key: found for found in map(composer.alternatives, words)}
-    if math.prod(map(len, alternatives.values())) > MOST_VALUES:
-        raise ConfigError(f"these words make more than {MOST_VALUES} combinations")
+    alternatives = _alternatives(words, composer, follow)
     varied = {key for key, found in alternatives.items() if len(found) > 1 or key in named}
     draft = _Draft(composer, config_dir, plugins, varied)
-    for combination in itertools.product(*alternatives.values()):
+    combinations = math.prod(map(len, alternatives.values()))
+    for combination in follow(itertools.product(*alternatives.values()), combinations, "combinations planned"):
         draft.add(combination)
     draft.check_words([word for found in alternatives.values() for word in found])
     jobs = list(draft.jobs.values())
@@ -100,6 +107,22 @@ def plan(
     return made
 
 
+def _alternatives(words: Sequence[str], composer: Composer, follow: Follow) -> dict[str, list[Word]]:
+    """Key -> its words of one value each. Raises ConfigError for too many combinations before it looks at them."""
+    # the last of two words of one key holds
+    texts = {composer.word(found[0]).key: found for found in map(composer.alternatives, words)}
+    count = math.prod(map(len, texts.values()))
+    if count > MOST_VALUES:
+        raise ConfigError(
+            f"these words make {count} combinations, and a sweep has at most {MOST_VALUES}: leave values out, or make "
+            "several sweeps"
+        )
+    read = iter(
+        follow(map(composer.word, itertools.chain(*texts.values())), sum(map(len, texts.values())), "values read")
+    )
+    return {key: list(itertools.islice(read, len(found))) for key, found in texts.items()}
+
+
 class _Draft:
     """A plan that is being made."""
 
@@ -108,10 +131,9 @@ class _Draft:
         self.refused: list[Refused] = []
         self.duplicates = 0
         self._composer = composer
-        self._config_dir = config_dir
         self._plugins = plugins
         self._varied = varied
-        self._defaults = composer.defaults()
+        self._defaults = Comparison(composer.defaults(), config_dir)
         self._seen: set[tuple[str, ...]] = set()
         self._used: set[str] = set()
         self._last_reason: dict[str, str] = {}
@@ -125,7 +147,7 @@ class _Draft:
         self._seen.add(tuple(texts))
         try:
             config, choices = self._composer.compose(words)
-            job = composed_job(config, choices, self._defaults, self._config_dir, self._plugins)
+            job = composed_job(config, choices, self._defaults, self._plugins)
         except ConfigError as error:
             self.refused.append(Refused(texts, str(error)))
             self._last_reason |= dict.fromkeys(texts, str(error))

@@ -5,6 +5,7 @@ import torch
 from rich.console import Console
 
 from moe_lab.cli.progress import Bar, Lines, progress
+from moe_lab.cli.sweep_progress import planning
 from moe_lab.training.watch import Watch
 
 
@@ -55,6 +56,14 @@ def progress_on(screen, width):
         from moe_lab.cli.progress import make_bar
 
         return make_bar()
+
+
+def test_planning_is_silent_for_two_seconds_and_then_tells_ever_more_seldom(capsys, monkeypatch):
+    now = iter([0, 1, 1.9, 2.1, 3, 4.5, 7, 8.5])
+    monkeypatch.setattr("moe_lab.cli.sweep_progress.time.monotonic", lambda: next(now))
+    assert list(planning(quiet=False)("abcdefg", 7, "combinations planned")) == list("abcdefg")
+    assert capsys.readouterr() == ("", "".join(f"combinations planned: {done} of 7\n" for done in (2, 4, 6)))
+    assert list(planning(quiet=True)("ab", 2, "")) == ["a", "b"]
 
 
 def test_quiet_and_plain(capsys):

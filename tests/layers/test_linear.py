@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from moe_lab.layers.convolution import BatchNorm2d, Conv2d
-from moe_lab.layers.linear import Linear
+from moe_lab.layers.linear import Linear, alike, bank
 from moe_lab.layers.stacking import hyper, stack
 
 
@@ -70,6 +70,28 @@ def test_weights_lie_by_output_with_their_gradient_and_in_stacks():
         assert layer.weight_IO.mT.is_contiguous() and layer.weight_IO.grad.stride() == layer.weight_IO.stride()
 
 
+def test_a_bank_of_likes_differs_in_its_numbers_alone():
+    made = []
+
+    def network():
+        made.append(nn.Sequential(Linear(3, 2), BatchNorm2d(2)))
+        return made[-1]
+
+    own = bank(network, 4)
+    assert len(made) == 4 and not torch.equal(own[0].weight_IO[0], own[0].weight_IO[1])
+    with alike():
+        likes = bank(network, 4)
+    assert len(made) == 5 and all(torch.equal(one, made[-1][0].weight_IO) for one in likes[0].weight_IO)
+    for kind in ("named_parameters", "named_buffers"):
+        assert [(name, one.shape, one.requires_grad) for name, one in getattr(likes, kind)()] == [
+            (name, one.shape, one.requires_grad) for name, one in getattr(own, kind)()
+        ]
+    assert likes.state_dict().keys() == own.state_dict().keys()
+    # each has memory of its own
+    likes[0].weight_IO.data[0] = 7
+    assert not (likes[0].weight_IO[1] == 7).any() and not (made[-1][0].weight_IO == 7).any()
+
+
 def test_stack_refuses_modules_of_different_structure():
     with pytest.raises(ValueError, match=r"same structure.*outputs"):
         stack([Linear(3, 2), Linear(3, 4)])
@@ -95,11 +117,11 @@ LEADS = [
 ]
 
 
-def bank(build, lead):
+def stacked_over(build, lead):
     """Modules stacked over ``lead``, and the plain ones by their index."""
     if not lead:
         return build(), {}
-    inner = [bank(build, lead[1:]) for _ in range(lead[0])]
+    inner = [stacked_over(build, lead[1:]) for _ in range(lead[0])]
     plain = {(n, *rest): one for n, (_, rows) in enumerate(inner) for rest, one in rows.items()}
     plain |= {(n,): module for n, (module, rows) in enumerate(inner) if not rows}
     return stack([module for module, _ in inner]), plain
@@ -114,7 +136,7 @@ def picked(x, lead, place):
 @pytest.mark.parametrize(("lead", "own"), LEADS, ids=str)
 @pytest.mark.parametrize(("inputs", "kernel", "padding"), [(1, 3, 0), (2, 3, 1), (1, 5, 0)])
 def test_convolution_and_pooling_are_torchs(lead, own, inputs, kernel, padding):
-    layer, plain = bank(lambda: Conv2d(inputs, 2, kernel, padding=padding), lead)
+    layer, plain = stacked_over(lambda: Conv2d(inputs, 2, kernel, padding=padding), lead)
     x = torch.randn(*own, 7, inputs, 10, 10)
     outputs = layer(x), layer.pooled_relu(x)
     for place, one in (plain or {(): layer}).items():
@@ -146,7 +168,7 @@ def test_normalized_pooled_convolution_is_torchs(lead, own, side, kernel, bias):
         layers[1].bias_C.data = torch.tensor([0.2, -0.1])
         return layers
 
-    layers, plain = bank(build, lead)
+    layers, plain = stacked_over(build, lead)
     plain = plain or {(): copy.deepcopy(layers)}
     x = 2 * torch.randn(*own, 7, 1, side, side) + 3
     way = None
@@ -180,7 +202,7 @@ def test_convolution_starts_like_torchs():
 @pytest.mark.parametrize(("lead", "own"), LEADS, ids=str)
 @pytest.mark.parametrize("at_test", [False, True])
 def test_batch_norm_is_torchs_in_training_and_at_test(lead, own, at_test):
-    layer, plain = bank(lambda: BatchNorm2d(2, batch_statistics_at_test=at_test), lead)
+    layer, plain = stacked_over(lambda: BatchNorm2d(2, batch_statistics_at_test=at_test), lead)
     theirs = {place: nn.BatchNorm2d(2) for place in plain or {(): layer}}
     for _ in range(2):
         x = torch.randn(*own, 7, 2, 4, 4) * 2 + 1

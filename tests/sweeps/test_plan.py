@@ -1,10 +1,14 @@
 """From words to jobs, in memory."""
 
+import random
+
 import pytest
 
-from moe_lab.config.compose import compose
+from moe_lab.config.compose import choices, compose, compose_leniently, parse
 from moe_lab.config.many import Composer
+from moe_lab.config.sources import BUILT_IN, OF_NO_RUN
 from moe_lab.errors import ConfigError
+from moe_lab.experiment.job import prepare
 from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.plan import JOB_NAME, plan
 
@@ -61,9 +65,9 @@ def test_a_pair_that_does_not_fit_is_refused_and_does_not_stop():
         (["k=1,two"], "k=two: must be"),
         (["gate=attentive", "experts=linear", "seed=0,1"], "no job is left: the attentive gate"),
         (["seed=interval(0,1)"], "is no list of values"),
-        (["seed=range(0,1e9)"], "more than 100000 values"),
+        (["seed=range(0,1e9)"], "more than 50000 values"),
         (["seed=range(0,5,-1)"], "has no value"),
-        (["seed=range(0,400)", "seed_init=range(0,400)"], "more than 100000 combinations"),
+        (["seed=range(0,400)", "seed_init=range(0,400)"], "make 160000 combinations, and a sweep has at most 50000"),
         (["seed=0,1", "hydra.sweep.dir=x"], "hydra.* words are not used"),
         (["~gate"], "nothing can be removed"),
         (["gate"], "is not KEY=VALUE"),
@@ -86,7 +90,7 @@ def test_hydras_grammar():
         "trainer.lr=1e-3": ["trainer.lr=1e-3"],
         "seed=sort(2,1)": ["seed=1", "seed=2"],
     }
-    assert {text: [word.text for word in composer.alternatives(text)] for text in found} == found
+    assert {text: composer.alternatives(text) for text in found} == found
 
 
 def test_composing_many_is_composing_each():
@@ -96,11 +100,81 @@ def test_composing_many_is_composing_each():
         ["gate=attentive", "gate.score.query=post", "seed=3", "trainer.lr=1e-3", "k=2"],
         ["seed=7", "gate=top_k", "k=null", "trainer.skip_untouched=true", "dataset=mnist", "dataset.root='a b'"],
         ["experts=conv", "experts.filters=[4,8]", "regularizer=[z_loss,importance]", "seed_init=${seed}"],
+        # groups are composed apart; a gate may choose its objective, which yields to a word
+        ["gate=loudest", "experts=linear", "regularizer=[importance]", "logger=[tensorboard]"],
+        ["objective=mixture", "gate=loudest", "dataset=toy_circles"],
+        ["gate=matching_pursuit", "gate/score=linear", "recipe=em", "controller=[temperature]"],
     ):
-        parsed = [word for text in words for word in composer.alternatives(text)]
+        parsed = [composer.word(text) for text in words]
         assert composer.fitting(parsed) == (parsed, [])
         config, _ = composer.compose(parsed)
         assert config == compose(words) and list(config) == list(compose(words))
+
+
+def test_groups_that_reach_for_the_same_one_are_composed_together(tmp_path):
+    """Two options that both choose the objective: Hydra's order decides, so Hydra composes them."""
+    (tmp_path / "recipe").mkdir()
+    own = (BUILT_IN / "recipe" / "end_to_end.yaml").read_text()
+    text = f"defaults:\n  - override /objective@_global_.objective: expert_loss\n  - _self_\n{own}"
+    (tmp_path / "recipe" / "mine.yaml").write_text(text)
+    words = ["gate=loudest", "recipe=mine"]
+    composer = Composer(tmp_path)
+    config, chosen = composer.compose([composer.word(text) for text in words])
+    assert config == compose(words, tmp_path) and chosen == choices(words, tmp_path)
+
+
+def test_parts_of_every_option_are_composed_as_one_by_one():
+    """Each option with one of every other group, at random."""
+    composer, dice = Composer(), random.Random(0)
+    groups = [group for group in composer.sources.groups if "/" not in group and group not in OF_NO_RUN]
+    for _ in range(12):
+        words = []
+        for group in dice.sample(groups, 4):
+            option = dice.choice(composer.sources.options(group))
+            words.append(f"{group}=[{option}]" if group in composer.sources.several else f"{group}={option}")
+        parsed = [composer.word(text) for text in words if not text.endswith("=npz")]
+        try:
+            expected = compose_leniently([word.text for word in parsed])
+        except ConfigError:
+            continue
+        if "???" not in str(expected):
+            assert composer.compose(parsed) == expected, words
+
+
+def test_too_many_combinations_are_refused_before_they_are_looked_at(monkeypatch):
+    monkeypatch.setattr("moe_lab.sweeps.plan._Draft.add", lambda *_: pytest.fail("composed"))
+    looked_at = []
+    monkeypatch.setattr("moe_lab.config.many.parse", lambda text: looked_at.append(text) or parse(text))
+    with pytest.raises(ConfigError, match="make 90000 combinations"):
+        plan(["seed=range(0,300)", "seed_init=range(0,300)"])
+    assert looked_at == ["seed=0", "seed_init=0"]
+
+
+def test_planning_says_how_far_it_is():
+    told = []
+
+    def follow(things, count, what):
+        told.append([what, count, 0])
+        for thing in things:
+            told[-1][2] += 1
+            yield thing
+
+    assert len(plan(["k=1,2,3", "seed=range(0,4)"], follow=follow).jobs) == 12
+    assert told == [["values read", 7, 7], ["combinations planned", 12, 12]]
+
+
+def test_jobs_of_a_plan_are_the_jobs_of_single_commands():
+    """What is built to check a job in a plan is no smaller than what is trained."""
+    for planned in plan(["experts.count=1,7", "gate=top_k,attentive", "k=1"]).jobs:
+        assert prepare(planned.words) == planned.job
+
+
+def test_a_plan_that_could_not_be_read_back_is_not_written(tmp_path, monkeypatch):
+    made = plan(["seed=0,1"])
+    monkeypatch.setattr("moe_lab.sweeps.folder.MOST_TEXT", 1000)
+    with pytest.raises(ConfigError, match="the plan of 2 jobs has .* and 1000 can be read back: make several sweeps"):
+        SweepFolder(tmp_path).write_plan(made)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_stored_plan_says_the_same_when_the_tables_of_speed_have_changed(tmp_path, monkeypatch):

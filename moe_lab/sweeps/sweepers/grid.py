@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from moe_lab.sweeps.plan import plan
+from moe_lab.sweeps.plan import Follow, plan, silently
 from moe_lab.sweeps.sweeper import Plans, Sweeper
 
 
@@ -11,7 +11,13 @@ class Grid(Sweeper):
     """Every combination of the words' values."""
 
     def plans(
-        self, words: Sequence[str], config_dir: Path | None, plugins: Sequence[str], *, strict: bool = False
+        self,
+        words: Sequence[str],
+        config_dir: Path | None,
+        plugins: Sequence[str],
+        *,
+        strict: bool = False,
+        follow: Follow = silently,
     ) -> Plans:
-        yield plan(words, config_dir, plugins, strict=strict)
+        yield plan(words, config_dir, plugins, strict=strict, follow=follow)
         return ""

@@ -12,7 +12,7 @@ from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import SweepFolder
-from moe_lab.sweeps.plan import Plan, Refused, plan
+from moe_lab.sweeps.plan import Follow, Plan, Refused, plan, silently
 from moe_lab.sweeps.sweeper import Plans, Sweeper
 from moe_lab.training.stack import SEEDS
 
@@ -51,7 +51,13 @@ class Optuna(Sweeper):
         self._metric, self._direction, self._seed = metric, direction, seed
 
     def plans(
-        self, words: Sequence[str], config_dir: Path | None, plugins: Sequence[str], *, strict: bool = False
+        self,
+        words: Sequence[str],
+        config_dir: Path | None,
+        plugins: Sequence[str],
+        *,
+        strict: bool = False,
+        follow: Follow = silently,
     ) -> Plans:
         space = _Space(words, open_sources(config_dir), self._optuna)
         self._optuna.logging.set_verbosity(self._optuna.logging.WARNING)
