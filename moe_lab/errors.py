@@ -16,6 +16,10 @@ class ConfigError(UserError):
     """A word of the command line or a stored config that cannot be used."""
 
 
+class TaskError(ConfigError):
+    """A part is for classes and the data set's targets are numbers, or the other way round."""
+
+
 class DataError(UserError):
     """A data file that is missing, truncated or not what it should be."""
 

@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -124,7 +124,15 @@ def _message(error: "ValidationError", model: "type[BaseModel]", options: dict[s
     if first["type"] == "missing" and name not in options:
         return f"{key} must be given"
     wishes = dict.fromkeys(_wish(one["msg"]) for one in errors if one["loc"][0] == name)
-    return f"{key}={shown(options[name])}: {' or '.join(wishes)}"
+    return f"{key}={shown(options[name])}: {' or '.join(wishes)}{_as_text(key, options[name], wishes)}"
+
+
+def _as_text(key: str, value: Any, wishes: Collection[str]) -> str:
+    """How to write what reads as a number and is meant as text. How a number with a fraction was typed is not known."""
+    if "must be text" not in wishes or not isinstance(value, bool | int | float):
+        return ""
+    text = "..." if isinstance(value, float) else json.dumps(value)
+    return f"; to mean the text, quote it: '{key}=\"{text}\"'"
 
 
 def _wish(message: str) -> str:

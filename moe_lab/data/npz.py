@@ -10,6 +10,7 @@ from moe_lab.data.dataset import Data, Dataset, Split, Target
 from moe_lab.data.npz_attributes import read_attributes
 from moe_lab.data.npz_file import NpzFile
 from moe_lab.data.npz_layout import read_layout
+from moe_lab.data.npz_remedies import finite_x, for_the_other_task, save
 from moe_lab.data.split import stratified
 from moe_lab.data.standardize import standardize_by, standardize_target_by
 from moe_lab.data.strokes import image_columns
@@ -49,6 +50,9 @@ class Npz(Dataset):
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         layout = read_layout(NpzFile(self.path))
         return layout.shape, layout.class_names
+
+    def for_the_other_task(self) -> str:
+        return for_the_other_task(NpzFile(self.path))
 
     def load(self) -> Data:
         file = NpzFile(self.path)
@@ -114,7 +118,8 @@ def read_features(file: NpzFile, key: str) -> np.ndarray:
         bad_N = ~(np.abs(x_ND) <= LARGEST).all(axis=1)
         raise file.error(
             f"expected finite numbers in {key}, found NaN, infinities or values beyond float32 in {bad_N.sum()} of "
-            f"{len(bad_N)} samples, first in row {bad_N.argmax()}; remove or replace them"
+            f"{len(bad_N)} samples, first in row {bad_N.argmax()}; "
+            f"{save(finite_x(file, key.removeprefix('x_')), 'replace them')}"
         )
     if x_N.dtype == np.uint8:
         x_ND /= 255

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from moe_lab.data import npz_remedies as remedies
 from moe_lab.data.npz_file import NpzFile
 
 PREFIX = "attribute_"
@@ -31,13 +32,14 @@ def _column(file: NpzFile, key: str, part: str) -> np.ndarray:
     if shape != (count,) or dtype.kind not in "buifU":
         raise file.error(
             f"expected a number or a text in {key} for each of the {count} samples of {part}, found {dtype} of shape "
-            f"{shape}; save one column"
+            f"{shape}; {remedies.save(remedies.as_attribute(file, key, count), 'save one column')}"
         )
     column_N = file.read(key)
     if dtype.kind == "f":
         if not np.isfinite(column_N).all():
             raise file.error(
-                f"expected finite numbers in {key}, found NaN or infinities; give them a value, or leave it out"
+                f"expected finite numbers in {key}, found NaN or infinities; leave it out, or give them a value: save "
+                f"{key} as `numpy.nan_to_num({key}, nan=0, posinf=0, neginf=0)`"
             )
         return column_N.astype(np.float64)
     return column_N if dtype.kind == "U" else column_N.astype(np.int64)

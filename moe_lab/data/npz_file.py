@@ -50,7 +50,7 @@ class NpzFile:
         if dtype.hasobject:
             raise self.error(
                 f"expected numbers (or text for class_names) in {key}, found Python objects, which can hide code; "
-                "save one array of a fixed type, with rows of equal length"
+                f"where its rows are of equal length, save {key} as `numpy.array({key}.tolist())`"
             )
         return shape, dtype
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moe_lab.data import npz_remedies as remedies
 from moe_lab.data.npz_file import NpzFile
+from moe_lab.data.npz_remedies import save
 
 #: axes of x -> how its samples are laid out
 LAYOUTS = {2: "features (N, D)", 3: "images (N, height, width)", 4: "images (N, channels, height, width)"}
@@ -42,7 +44,7 @@ def _layout_of_numbers(file: NpzFile, shape: tuple[int, ...], has_test: bool) ->
         found = file.header("y_train")[1]
         raise file.error(
             f"expected whole numbers 0..C-1 in y_train beside class_names, found {found}; "
-            "convert with y_train.astype('int64'), or leave class_names out to predict numbers"
+            f"{save(remedies.as_whole_numbers(file), 'leave class_names out to predict numbers')}"
         )
     y_train_N = _numbers(file, "train")
     if has_test:
@@ -55,12 +57,15 @@ def _numbers(file: NpzFile, part: str) -> np.ndarray:
     key = f"y_{part}"
     dtype = _check_column(file, part)
     if dtype.kind not in "iuf":
-        raise file.error(f"expected real numbers in {key}, found {dtype}; convert with {key}.astype('float32')")
+        raise file.error(
+            f"expected real numbers in {key} as in y_train, found {dtype}; "
+            f"{save(remedies.as_numbers(file, key), 'give it numbers')}"
+        )
     y_N = file.read(key).astype(np.float64)
     if not np.isfinite(y_N).all():
         raise file.error(
             f"expected finite numbers in {key}, found NaN or infinities in {(~np.isfinite(y_N)).sum()} of {len(y_N)} "
-            "samples; remove or replace them"
+            f"samples; {save(remedies.finite_y(file, part), 'give other numbers')}"
         )
     return y_N
 
@@ -69,27 +74,33 @@ def _sample_shape(file: NpzFile, key: str) -> tuple[int, ...]:
     """(D,) for features, (channels, height, width) for images."""
     shape, dtype = file.header(key)
     if dtype.kind not in "buif":
-        raise file.error(f"expected real numbers in {key}, found {dtype}; convert it with {key}.astype('float32')")
+        raise file.error(
+            f"expected real numbers in {key}, found {dtype}; {save(remedies.as_numbers(file, key), 'give it numbers')}"
+        )
     if len(shape) not in LAYOUTS or 0 in shape:
         layouts = ", ".join(LAYOUTS.values())
-        raise file.error(f"expected {key} to hold {layouts}, found the shape {shape}; reshape it")
+        raise file.error(
+            f"expected {key} to hold {layouts}, found the shape {shape}; "
+            f"{save(remedies.as_samples(file, key), 'give it samples')}"
+        )
     if len(shape) == 4 and shape[3] in COLOURS and shape[1] not in COLOURS:
         raise file.error(
             f"expected {key} to hold {LAYOUTS[4]}, found the shape {shape}, which looks like channels last; "
-            f"save {key}.transpose(0, 3, 1, 2)"
+            f"save {key} as `{key}.transpose(0, 3, 1, 2)`"
         )
     return (1, *shape[1:]) if len(shape) == 3 else shape[1:]
 
 
 def _labels(file: NpzFile, part: str) -> np.ndarray:
     key = f"y_{part}"
-    dtype = file.header(key)[1]
+    dtype = _check_column(file, part)
     if dtype.kind not in "iu":
-        raise file.error(f"expected whole numbers 0..C-1 in {key}, found {dtype}; convert with {key}.astype('int64')")
-    _check_column(file, part)
+        remedy = save(remedies.of_targets(file, part), "give each sample the number of its class, as in y_train")
+        raise file.error(f"expected whole numbers 0..C-1 in {key}, found {dtype}; {remedy}")
     y_N = file.read(key)
     if y_N.min() < 0:
-        raise file.error(f"expected labels 0..C-1 in {key}, found {y_N.min()}; renumber the classes from 0")
+        remedy = save(remedies.of_labels(file) if part == "train" else remedies.known_classes(file), "give others")
+        raise file.error(f"expected labels 0..C-1 in {key}, found {y_N.min()}; {remedy}")
     return y_N
 
 
@@ -99,8 +110,8 @@ def _check_column(file: NpzFile, part: str) -> np.dtype:
     shape, dtype = file.header(key)
     if shape != (count,):
         raise file.error(
-            f"expected a label in {key} for each of the {count} samples of x_{part}, shape ({count},), "
-            f"found the shape {shape}; save arrays of equal length"
+            f"expected a label or number in {key} for each of the {count} samples of x_{part}, shape ({count},), "
+            f"found the shape {shape}; {save(remedies.as_one_column(file, part), 'save arrays of equal length')}"
         )
     return dtype
 
@@ -115,7 +126,7 @@ def _count_classes(file: NpzFile, y_N: np.ndarray) -> int:
         missing = next(c for c, label in enumerate(found.tolist()) if c != label)
         raise file.error(
             f"expected each of the labels 0..C-1 in y_train, found labels up to {found[-1]} but no sample of class "
-            f"{missing}; renumber with numpy.unique(y_train, return_inverse=True)"
+            f"{missing}; {save(remedies.of_labels(file), 'renumber them')}"
         )
     return classes
 
@@ -127,7 +138,7 @@ def _class_names(file: NpzFile, classes: int) -> tuple[str, ...]:
     if dtype.kind != "U" or shape != (classes,):
         raise file.error(
             f"expected the names of the {classes} classes of y_train in class_names, found {dtype} of shape {shape}; "
-            "save numpy.array([NAME, ...]), a text a class"
+            f"{save(remedies.as_names(file, classes), 'give a text for each class, or leave class_names out')}"
         )
     return tuple(file.read("class_names").tolist())
 
@@ -137,8 +148,8 @@ def _test_labels(file: NpzFile, shape: tuple[int, ...], classes: int) -> np.ndar
     y_N = _labels(file, "test")
     if y_N.max() >= classes:
         raise file.error(
-            f"expected the labels 0..{classes - 1} of y_train in y_test, found {y_N.max()}; "
-            "remove those samples, or add some of that class to the training part"
+            f"expected the labels 0..{classes - 1} of y_train in y_test, found {y_N.max()}; add samples of "
+            f"that class to the training part, or {save(remedies.known_classes(file), 'give other samples')}"
         )
     return y_N
 
@@ -146,4 +157,7 @@ def _test_labels(file: NpzFile, shape: tuple[int, ...], classes: int) -> np.ndar
 def _check_test_shape(file: NpzFile, shape: tuple[int, ...]) -> None:
     found = _sample_shape(file, "x_test")
     if found != shape:
-        raise file.error(f"expected samples of shape {shape} in x_test as in x_train, found {found}; make them equal")
+        raise file.error(
+            f"expected samples of shape {shape} in x_test as in x_train, found {found}; "
+            f"{save(remedies.as_x_train(file), 'make them equal')}"
+        )

@@ -13,7 +13,7 @@ from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import Comparison, config_key, differences, of_earlier_format
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
-from moe_lab.errors import ConfigError, one_line
+from moe_lab.errors import ConfigError, TaskError, one_line
 from moe_lab.experiment.building import build_mixture, complete
 from moe_lab.experiment.key import canonical
 from moe_lab.experiment.machine import device_of
@@ -139,12 +139,15 @@ def _value(config: Config, key: str) -> Any:
 
 def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     """The job of a checked config: how its parts fit each other is checked by building them."""
-    shape, class_names = build(config["dataset"]).describe()
+    dataset = build(config["dataset"])
+    shape, class_names = dataset.describe()
     device_of(config)
     try:
         with alike():
             mixture = build_mixture(config, shape, len(class_names), seed_init=0)
             learner = complete(mixture, config, seed_init=0)
+    except TaskError as error:
+        raise TaskError(f"{error}{dataset.for_the_other_task()}") from None
     except (RuntimeError, OverflowError, MemoryError) as error:
         reason = one_line(str(error)).rpartition("err == 0. ")[2]
         raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None

@@ -1,7 +1,7 @@
 """The checks across parts: which fit each other, and by which rule a gate's experts are combined."""
 
 from moe_lab.config.build import class_of
-from moe_lab.errors import ConfigError
+from moe_lab.errors import ConfigError, TaskError
 from moe_lab.layers.stacking import buffers_named
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import Combine, Config, Gate, Objective, Regularizer
@@ -117,7 +117,7 @@ def check_task(config: Config, sizes: Sizes) -> None:
     for role, node in parts.items():
         cls = class_of(node)
         if cls.task not in (None, sizes.task):
-            raise ConfigError(
+            raise TaskError(
                 f"{role} {cls.__name__} is for {TARGETS[cls.task]}, and this data set's targets are "
                 f"{TARGETS[sizes.task]}: take {remedies.get(role, 'another, or leave it out')}"
             )

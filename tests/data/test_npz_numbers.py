@@ -51,9 +51,9 @@ def test_a_test_split_of_your_own_and_targets_beyond_float32(save):
         ({"y_train": np.where(X[:, 0] > 1, np.nan, Y)}, "expected finite numbers in y_train, found NaN"),
         ({"y_train": Y[:, None]}, r"shape \(50,\), found the shape \(50, 1\)"),
         ({"y_train": Y[:5]}, r"each of the 50 samples of x_train"),
-        ({"class_names": np.array(["a", "b"])}, "beside class_names, found float64; convert with y_train.astype"),
+        ({"class_names": np.array(["a", "b"])}, "beside class_names, found float64; leave class_names out to predict"),
         ({"x_test": X[:4, :2], "y_test": Y[:4]}, r"expected samples of shape \(3,\) in x_test"),
-        ({"x_test": X[:4], "y_test": Y[:4].astype(str)}, "expected real numbers in y_test, found <U"),
+        ({"x_test": X[:4], "y_test": Y[:4].astype(str)}, "expected real numbers in y_test as in y_train, found <U"),
     ],
 )
 def test_what_cannot_be_used_is_refused(save, changed, said):
