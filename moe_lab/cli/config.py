@@ -23,7 +23,8 @@ def config(
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
-    """Show the whole config of a run, what differs from the defaults first, after every check that `train` makes."""
+    """Show the whole config of a run, what differs from the defaults first. Every value is checked, and how the parts
+    fit each other; the data are read by train and data check alone, but for the labels of an .npz file."""
     from moe_lab.errors import ConfigError
     from moe_lab.experiment.job import prepare
 

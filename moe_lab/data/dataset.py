@@ -104,6 +104,11 @@ class Dataset(ABC):
         """The shape of one sample and the names of the classes (none where the targets are numbers), without reading
         more than that takes."""
 
+    def lasting(self) -> dict[str, str]:
+        """Options that are stored in place of those that were given, so that a run finds its data again from any
+        folder. They decide nothing of the result."""
+        return {}
+
     def for_the_other_task(self) -> str:
         """What makes classes of its numbers, or numbers of its classes, where the user can; to be appended to a message
         about parts that are for the other kind of targets."""

@@ -1,6 +1,9 @@
 """A user's own arrays."""
 
+import os
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,6 +33,8 @@ class Npz(Dataset):
     ``attribute_NAME`` is a column of your own, a value for each test sample (for each of x_train where there is no
     x_test), of which a report says how much the choice of expert tells: whole numbers, booleans and text are
     categories, floating point is cut into tenths.
+    root: folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a run finds
+    its file again from elsewhere. Where the file is no longer there, it is looked for in the current folder.
     Raises DataError where the file does not hold this.
     """
 
@@ -37,19 +42,23 @@ class Npz(Dataset):
         self,
         *,
         path: str,
+        root: str | None = None,
         standardize: bool = True,
         test_share: Share = 0.2,
         validation_share: Share = 0.1,
         split_seed: Seed = 0,
     ) -> None:
         super().__init__(validation_share=validation_share, split_seed=split_seed)
-        self.path = path
+        self._root = _root(path, root)
+        self.path = path if self._root in (None, os.getcwd()) else os.path.join(self._root, path)
         self.standardize = standardize
         self.test_share = test_share
 
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        layout = read_layout(NpzFile(self.path))
-        return layout.shape, layout.class_names
+        return _described(self.path, _stamp(self.path))
+
+    def lasting(self) -> dict[str, str]:
+        return {} if self._root is None else {"root": self._root}
 
     def for_the_other_task(self) -> str:
         return for_the_other_task(NpzFile(self.path))
@@ -106,6 +115,33 @@ class Npz(Dataset):
                 f"found {len(strata_N)} samples; save x_test and y_test, or give a larger share"
             )
         return rest, held_out
+
+
+def _root(path: str, root: str | None) -> str | None:
+    """The absolute folder that a relative path starts from: the given one, or the current one where the file is there
+    alone; None for a path that is absolute."""
+    if Path(path).expanduser().is_absolute():
+        return None
+    here = os.getcwd()
+    given = here if root is None else os.path.abspath(os.path.expanduser(root))
+    is_here_alone = os.path.exists(path) and not os.path.exists(os.path.join(given, path))
+    return here if is_here_alone else given
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """Another one where the file has been written since; empty where there is none."""
+    try:
+        facts = Path(path).expanduser().stat()
+    except OSError:
+        return ()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _described(path: str, stamp: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Kept, because a sweep asks it for every job."""
+    layout = read_layout(NpzFile(path))
+    return layout.shape, layout.class_names
 
 
 def read_features(file: NpzFile, key: str) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A job: a config that has passed every check, and what is built from it."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
-from moe_lab.config.differences import Comparison, config_key, differences, of_earlier_format
+from moe_lab.config.differences import Comparison, config_key, differences, is_undeciding, of_earlier_format
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
 from moe_lab.errors import ConfigError, TaskError, one_line
@@ -25,6 +25,9 @@ from moe_lab.parts.roles import Config
 from moe_lab.store.run import Run
 from moe_lab.training.learner import Learner
 from moe_lab.training.recipe import Recipe
+
+#: the shape of one sample and the names of the classes
+Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -79,22 +82,29 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     """
     with _said_of(run):
         check(run.config, Experiment, plugins)
-    config, chosen = vary(_as_left_open(run.config, run.status), words, config_dir)
-    check(config, Experiment, plugins)
     typed = [word.partition("=")[0] for word in words]
+    config, chosen = vary(_as_left_open(run.config, run.status), words, config_dir)
+    if "dataset.path" in typed and "dataset.root" not in typed:
+        # what is typed now starts from the folder of now
+        config["dataset"]["root"] = None
+    check(config, Experiment, plugins)
     kept = {
         group: option
         for group, option in (run.status.get("choices") or {}).items()
         if not any(group == key or group.startswith(f"{key}/") for key in typed)
     }
     chosen = kept | chosen
-    return _job(config, chosen, differences(config, compose([], config_dir), chosen, config_dir))
+    told = {*typed, *(run.status.get("differs") or {})}
+    differs = differences(config, compose([], config_dir), chosen, config_dir)
+    differs = {key: value for key, value in differs.items() if key in told or not is_undeciding(key)}
+    return _job(config, chosen, differs)
 
 
-def stored_job(run: Run, plugins: Sequence[str] = ()) -> Job:
-    """The job of a run's folder, checked like a command line, to go on with it. Raises ConfigError and RunError."""
+def stored_job(run: Run, plugins: Sequence[str] = (), describe: Describe | None = None) -> Job:
+    """The job of a run's folder, checked like a command line, to go on with it. ``describe`` says what its data are
+    where these are not to be asked. Raises ConfigError and RunError."""
     with _said_of(run):
-        return checked_job(run.config, run.status, plugins)
+        return checked_job(run.config, run.status, plugins, describe)
 
 
 @contextmanager
@@ -106,13 +116,14 @@ def _said_of(run: Run) -> Iterator[None]:
         raise ConfigError(f"{run.path / 'config.yaml'}: {error}") from None
 
 
-def checked_job(config: Config, facts: Config, plugins: Sequence[str] = ()) -> Job:
+def checked_job(config: Config, facts: Config, plugins: Sequence[str] = (), describe: Describe | None = None) -> Job:
     """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
     was filled in then, so that a run goes on as it began, and so does a key of an earlier format. Raises ConfigError.
     """
     check(config, Experiment, plugins)
     left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
-    job = replace(_job(config, facts.get("choices") or {}, facts.get("differs") or {}), left_open=left_open)
+    job = _job(config, facts.get("choices") or {}, facts.get("differs") or {}, describe)
+    job = replace(job, left_open=left_open)
     return replace(job, key=facts["key"]) if of_earlier_format(facts.get("key")) else job
 
 
@@ -137,10 +148,10 @@ def _value(config: Config, key: str) -> Any:
     return node.get(name)
 
 
-def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
+def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Describe | None = None) -> Job:
     """The job of a checked config: how its parts fit each other is checked by building them."""
     dataset = build(config["dataset"])
-    shape, class_names = dataset.describe()
+    shape, class_names = (describe or dataset.describe)()
     device_of(config)
     try:
         with alike():
@@ -160,6 +171,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
     gate = mixture.gate
     resolved = {
         **config,
+        "dataset": {**config["dataset"], **dataset.lasting()},
         "k": gate.sizes.k,
         "classes": resolved_classes(config.get("classes"), recipe.classes, len(class_names)),
         "gate": {**config["gate"], "combine": combine_rule(gate)},

@@ -1,8 +1,9 @@
 """A run folder opened from Python."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moe_lab.config.plugins import load_plugin
 from moe_lab.errors import RunError
@@ -21,7 +22,7 @@ class LoadedRun(Run):
         self._plugins = [load_plugin(Path(file)).__name__ for file in plugins]
 
     def model(self) -> "Mixture":
-        """The trained mixture in evaluation mode, on the CPU.
+        """The trained mixture in evaluation mode, on the CPU. Its data need not be there.
 
         Raises RunError where the checkpoint is missing or does not belong to the config, ConfigError where the config
         names what moe-lab does not have.
@@ -31,14 +32,22 @@ class LoadedRun(Run):
         from moe_lab.experiment.job import stored_job
         from moe_lab.store import checkpoint
 
-        job = stored_job(self, self._plugins)
-        shape, class_names = build(self.config["dataset"]).describe()
+        @cache
+        def state() -> dict[str, Any]:
+            return checkpoint.load(self.path)
+
+        @cache
+        def describe() -> tuple[tuple[int, ...], tuple[str, ...]]:
+            # runs of earlier versions do not tell
+            return checkpoint.described(state()) or build(self.config["dataset"]).describe()
+
+        job = stored_job(self, self._plugins, describe)
+        shape, class_names = describe()
         learner = build_learner(self.config, shape, len(class_names), seed_init=0)
-        state = checkpoint.load(self.path)
-        if state.get("keys") != [job.key]:
+        if state().get("keys") != [job.key]:
             raise RunError(f"{self.path}: the checkpoint does not belong to config.yaml, which has been changed since")
         try:
-            learner.load_state_dict(state["learner"])
+            learner.load_state_dict(state()["learner"])
         except (KeyError, RuntimeError) as error:
             raise RunError(f"{self.path}: the checkpoint does not belong to the config ({error})") from None
         return learner.mixture.eval()

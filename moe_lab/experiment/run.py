@@ -110,6 +110,7 @@ class _Session:
         self._home = home
         self._watch = watch
         self._stop_asked = stop_asked
+        self._of_data = checkpoint.of_data(data.shape, data.classes)
         self._keys = [writer.job.key for writer in writers]
         self._seconds = min(writer.job.config["trainer"]["checkpoint_seconds"] for writer in writers)
         self._saved = time.monotonic()
@@ -194,7 +195,7 @@ class _Session:
         return time.monotonic() - self._saved >= self._seconds
 
     def _save(self, loop: Loop) -> None:
-        checkpoint.save(self._home, {"keys": self._keys, **loop.state_dict()})
+        checkpoint.save(self._home, {"keys": self._keys, **self._of_data, **loop.state_dict()})
         for run, writer in self._open():
             writer.progress(loop.state.records[run])
         self._saved = time.monotonic()
@@ -212,7 +213,7 @@ class _Session:
             if record.diverged:
                 raise Diverged(record.diverged)
             if writer.folder != self._home:
-                checkpoint.save(writer.folder, {"keys": [writer.job.key], **loop.state_of_run(run)})
+                checkpoint.save(writer.folder, {"keys": [writer.job.key], **self._of_data, **loop.state_of_run(run)})
             writer.results(self._files(loop, run), record)
         except Diverged as error:
             writer.diverged(error)

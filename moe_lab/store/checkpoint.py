@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from moe_lab.store.untrusted import Unusable, inside, read_tensors
 
 NEWEST = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
+#: of a file that a stranger may have written
+MOST_CLASSES = 1_000_000
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
@@ -53,6 +56,21 @@ def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], l
     raise RunError(
         f"{folder} has no usable checkpoint: {'; '.join(problems)}; remove what is there to train from the start"
     )
+
+
+def of_data(shape: Sequence[int], classes: int) -> dict[str, Any]:
+    """What a state keeps of the data, so that its model can be built without them."""
+    return {"shape": list(shape), "classes": classes}
+
+
+def described(state: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
+    """The shape of one sample and a name for each class, as ``of_data`` keeps them; None where it has not."""
+    shape, classes = state.get("shape"), state.get("classes")
+    if not isinstance(shape, list) or not isinstance(classes, int) or not 0 <= classes <= MOST_CLASSES:
+        return None
+    if not shape or not all(isinstance(size, int) and size >= 1 for size in shape):
+        return None
+    return tuple(shape), tuple(map(str, range(classes)))
 
 
 def there(folder: Path) -> bool:

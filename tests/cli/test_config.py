@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import yaml
 
 
@@ -10,6 +11,18 @@ def test_the_whole_config_and_what_differs(cli):
     head = [line for line in result.out.splitlines() if line.startswith("#")]
     assert head[0] == "# differs from the defaults:" and any("top_k" in line for line in head)
     assert not any("epochs" in line for line in head)
+
+
+def test_the_data_are_read_by_data_check(cli, tmp_path):
+    """As the help says: `config` checks words, and of a file of one's own the labels."""
+    x_ND = np.zeros((20, 3))
+    x_ND[7, 1] = np.nan
+    words = ["dataset.path=own.npz"]
+    np.savez(tmp_path / "cwd" / "own.npz", x_train=x_ND, y_train=np.arange(20) % 2)
+    assert cli("config", "dataset=npz", *words).code == 0
+    checked = cli("data", "check", "npz", *words)
+    assert checked.code == 2 and "found NaN" in checked.err
+    assert "the data are read by train and data check alone" in " ".join(cli("config", "--help").out.split())
 
 
 def test_defaults_and_json(cli, tmp_path):
