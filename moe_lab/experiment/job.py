@@ -18,7 +18,7 @@ from moe_lab.experiment.building import build_mixture, complete
 from moe_lab.experiment.key import canonical
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.options import OPEN, Experiment
-from moe_lab.layers.linear import alike
+from moe_lab.layers.stacking import alike
 from moe_lab.mixture.dispatch import faster, why_dense
 from moe_lab.parts.checks import combine_rule
 from moe_lab.parts.roles import Config

@@ -2,9 +2,6 @@
 groups and channels."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +9,6 @@ from torch import Tensor, nn
 from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.precision import product
 from moe_lab.layers.products import matmul
-from moe_lab.layers.stacking import Module, stack
-
-_ALIKE: ContextVar[bool] = ContextVar("alike", default=False)
 
 
 def log_softmax(x_BC: Tensor) -> Tensor:
@@ -54,19 +48,3 @@ class Linear(nn.Module):
         weight_EOI = self.weight_IO.mT
         y_XB = product(matmul, weight_EOI.flatten(-3, -2), x_1BI.squeeze(-3).mT)
         return y_XB.unflatten(-2, weight_EOI.shape[-3:-1]).mT
-
-
-@contextmanager
-def alike() -> Iterator[None]:
-    """Within the block a bank holds one network many times over, which is made in a fraction of the time: everything of
-    it but its numbers is right. For checking how parts fit each other."""
-    token = _ALIKE.set(True)
-    try:
-        yield
-    finally:
-        _ALIKE.reset(token)
-
-
-def bank(network: Callable[[], Module], count: int) -> Module:
-    """``count`` networks as one module, their parameters and buffers along a leading axis."""
-    return stack([network()] * count if _ALIKE.get() else [network() for _ in range(count)])

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from moe_lab.layers.linear import Linear, bank, log_softmax
+from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
-from moe_lab.layers.stacking import count_parameters, hyper
+from moe_lab.layers.stacking import bank, count_parameters, hyper
 from moe_lab.parts.sizes import Sizes as Sizes
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput

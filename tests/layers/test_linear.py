@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from moe_lab.layers.convolution import BatchNorm2d, Conv2d
-from moe_lab.layers.linear import Linear, alike, bank
-from moe_lab.layers.stacking import hyper, stack
+from moe_lab.layers.linear import Linear
+from moe_lab.layers.stacking import alike, bank, hyper, stack
 
 
 def test_linear_is_torchs_linear():
