@@ -14,6 +14,7 @@ from moe_lab.loggers.base import Logger
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import checksum, clear_leftovers, settle, write_csv, write_json, write_npz, write_text
 from moe_lab.store.folders import refuse_odd_file
+from moe_lab.store.schema import check_written
 from moe_lab.store.status import State, StatusFile
 from moe_lab.tasks import Task
 from moe_lab.training.members import Record
@@ -97,6 +98,7 @@ class RunWriter:
     def results(self, files: dict[str, dict[str, Any]], record: Record) -> None:
         """The arrays of the look at the test split, the metrics that follow from them and from the history, and the
         status of success."""
+        check_written(files["routing"], files["evaluation"])
         for name, arrays in files.items():
             write_npz(self.folder / f"{name}.npz", arrays)
         measured = RunArrays.from_files(files, record.history)

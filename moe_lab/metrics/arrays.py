@@ -14,10 +14,10 @@ import numpy as np
 
 from moe_lab.errors import RunError
 from moe_lab.metrics.formulas import weighted_table
-from moe_lab.metrics.layout import COST, LAYOUTS, SCALE, check_arrays, task_of
 from moe_lab.metrics.stored import Arrays, History, InFolder, InMemory, Stored
 from moe_lab.statistics.partitions import table_of
 from moe_lab.store.run import Run
+from moe_lab.store.schema import COST, LAYOUTS, SCALE, check_arrays, task_of
 from moe_lab.tasks import Task
 
 #: bins of the test targets, of equal size, by which numbers without a known component are told apart

@@ -9,11 +9,17 @@ MOVED = {
 }
 
 
-def as_now(node: Any) -> Any:
+#: no config is as deep (moe_lab/config/check.py refuses those that are)
+_MOST_DEEP = 40
+
+
+def as_now(node: Any, depth: int = 0) -> Any:
     """A stored config with every ``_target_`` by its present name; everything else as it is."""
+    if depth > _MOST_DEEP:
+        return node
     if isinstance(node, dict):
-        return {key: _present(value) if key == "_target_" else as_now(value) for key, value in node.items()}
-    return [as_now(item) for item in node] if isinstance(node, list) else node
+        return {key: _present(value) if key == "_target_" else as_now(value, depth + 1) for key, value in node.items()}
+    return [as_now(item, depth + 1) for item in node] if isinstance(node, list) else node
 
 
 def _present(target: Any) -> Any:

@@ -1,7 +1,7 @@
 """A sweep's folder: the plan, a folder a job, and what has become of each job by its recorded outcome."""
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,16 @@ from moe_lab.errors import ConfigError, RunError
 from moe_lab.experiment.job import checked_job
 from moe_lab.experiment.writer import RunWriter
 from moe_lab.store import checkpoint
-from moe_lab.store.atomic import SUFFIX, clear_leftovers, json_text, write_json, write_text
+from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
 from moe_lab.store.folders import make_inside, refuse_link
 from moe_lab.store.moved import as_now
+from moe_lab.store.plan import PLAN, StoredJob, StoredPlan, read_plan, write_plan
 from moe_lab.store.run import Run
 from moe_lab.store.status import State
-from moe_lab.store.untrusted import MOST_TEXT, Unusable, inside, read_json, read_text
-from moe_lab.sweeps.plan import JOB_NAME, Follow, Plan, Planned, Refused, silently
+from moe_lab.store.untrusted import inside, read_json, read_text
+from moe_lab.sweeps.plan import JOB_NAME, Follow, Plan, Planned, silently
 
-PLAN, JOBS, LOCK, STACKS, SUMMARY = "plan.json", "jobs", "lock", "stacks", "summary.csv"
+JOBS, LOCK, STACKS, SUMMARY = "jobs", "lock", "stacks", "summary.csv"
 MEMBERS = "stack.json"
 #: states in which there is nothing more to do
 ENDED: tuple[State, ...] = ("finished", "diverged")
@@ -61,40 +62,24 @@ class SweepFolder:
     def read_plan(self, plugins: list[str] | tuple[str, ...] = (), follow: Follow = silently) -> Plan:
         """The stored plan, checked like a command line: every config against the parts' signatures, every key against
         its config. Nothing of it is composed or executed. Raises RunError, and ConfigError for a config."""
-        path = self.path / PLAN
         try:
-            stored = read_json(read_text(inside(path)))
-            listed = follow(stored["jobs"], len(stored["jobs"]), "jobs of the stored plan checked")
-            jobs = [_planned(one, plugins, path) for one in listed]
-            refused = [Refused(_texts(one["words"]), str(one["reason"])) for one in stored["refused"]]
-            names = {planned.name for planned in jobs}
-            if len(names) != len(jobs):
-                raise RunError(f"{path} names a job twice: it has been changed since the sweep began")
-            return Plan(_texts(stored["words"]), jobs, refused)
+            stored = read_plan(self.path)
         except FileNotFoundError:
             told = "; it was stopped before its plan was written: start it again with --name"
             raise RunError(
                 f"{self.path} is no sweep's folder (it has no {PLAN}){told if self.without_plan else ''}"
             ) from None
-        except (OSError, Unusable) as error:
-            raise RunError(f"{path} {error}") from None
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            raise RunError(f"{path} is no plan of a sweep ({type(error).__name__})") from None
+        path = self.path / PLAN
+        listed = follow(stored.jobs, len(stored.jobs), "jobs of the stored plan checked")
+        jobs = [_planned(one, plugins, path) for one in listed]
+        if len({planned.name for planned in jobs}) != len(jobs):
+            raise RunError(f"{path} names a job twice: it has been changed since the sweep began")
+        return Plan(stored.words, jobs, stored.refused)
 
     def write_plan(self, plan: Plan) -> None:
         """Raises ConfigError for a plan that would be too large to be read back."""
-        jobs = [
-            {"name": one.name, "words": one.words, "aside": one.aside, **one.job.facts, "config": one.job.config}
-            for one in plan.jobs
-        ]
-        refused = [asdict(one) for one in plan.refused]
-        text = json_text({"words": plan.words, "jobs": jobs, "refused": refused})
-        if len(text) > MOST_TEXT:
-            raise ConfigError(
-                f"the plan of {len(jobs)} jobs has {len(text)} characters, and {MOST_TEXT} can be read back: make "
-                "several sweeps, each with a --name of its own"
-            )
-        write_text(self.path / PLAN, text)
+        jobs = [StoredJob(one.name, one.words, one.aside, **one.job.facts, config=one.job.config) for one in plan.jobs]
+        write_plan(self.path, StoredPlan(plan.words, jobs, plan.refused))
 
     def lay_out(self, plan: Plan) -> None:
         """A folder for every job that has none yet, with its config and the status planned."""
@@ -151,24 +136,17 @@ class SweepFolder:
         return Outcome(planned.name, status["status"], str(reason), choices, status.get("headline") or {})
 
 
-def _planned(stored: Any, plugins: list[str] | tuple[str, ...], path: Path) -> Planned:
-    name = stored["name"]
-    if not isinstance(name, str) or not JOB_NAME.fullmatch(name):
-        raise RunError(f"{path}: a job cannot have the name {str(name)[:100]!r}")
-    if not isinstance(stored["config"], dict):
-        raise TypeError
-    facts = {key: stored[key] for key in ("key", "choices", "differs", "left_open")}
-    if not isinstance(facts["choices"], dict) or not isinstance(facts["differs"], dict):
-        raise TypeError
-    facts["left_open"] = _texts(facts["left_open"])
+def _planned(stored: StoredJob, plugins: list[str] | tuple[str, ...], path: Path) -> Planned:
+    if not JOB_NAME.fullmatch(stored.name):
+        raise RunError(f"{path}: a job cannot have the name {stored.name[:100]!r}")
     try:
-        job = checked_job(as_now(stored["config"]), facts, plugins)
+        job = checked_job(as_now(stored.config), stored.facts, plugins)
     except ConfigError as error:
-        raise ConfigError(f"{path}, job {name}: {error}") from None
-    if job.key != stored["key"]:
+        raise ConfigError(f"{path}, job {stored.name}: {error}") from None
+    if job.key != stored.key:
         why = "it was edited, or written by another version of moe-lab; give the sweep another --name"
-        raise RunError(f"{path}, job {name}: its key does not belong to its config: {why}")
-    return Planned(name, _texts(stored["words"]), _texts(stored["aside"]), job)
+        raise RunError(f"{path}, job {stored.name}: its key does not belong to its config: {why}")
+    return Planned(stored.name, stored.words, stored.aside, job)
 
 
 def _texts(value: Any) -> list[str]:

@@ -14,6 +14,7 @@ from moe_lab.config.many import Composer
 from moe_lab.config.words import Word
 from moe_lab.errors import ConfigError
 from moe_lab.experiment.job import Job, composed_job
+from moe_lab.store.plan import Refused
 
 #: what a job's folder may be called
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,110}")
@@ -35,14 +36,6 @@ class Planned:
     words: list[str]
     aside: list[str]
     job: Job
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Words whose parts do not fit each other, and why."""
-
-    words: list[str]
-    reason: str
 
 
 @dataclass(frozen=True)

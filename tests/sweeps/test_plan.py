@@ -171,7 +171,7 @@ def test_jobs_of_a_plan_are_the_jobs_of_single_commands():
 
 def test_a_plan_that_could_not_be_read_back_is_not_written(tmp_path, monkeypatch):
     made = plan(["seed=0,1"])
-    monkeypatch.setattr("moe_lab.sweeps.folder.MOST_TEXT", 1000)
+    monkeypatch.setattr("moe_lab.store.plan.MOST_TEXT", 1000)
     with pytest.raises(ConfigError, match="the plan of 2 jobs has .* and 1000 can be read back: make several sweeps"):
         SweepFolder(tmp_path).write_plan(made)
     assert not list(tmp_path.iterdir())

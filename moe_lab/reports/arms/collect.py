@@ -12,8 +12,8 @@ from typing import Any, TypeGuard
 
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told
+from moe_lab.store.plan import PLAN, StoredJob, StoredPlan, read_plan
 from moe_lab.store.run import Run
-from moe_lab.store.untrusted import Unusable, inside, read_json, read_text
 
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"
@@ -155,7 +155,7 @@ def collect(runs: Sequence[Run]) -> Collection:
         Arm(key, level, _without_repeats(group), group[0].told)
         for key, level, group in zip(_keys(len(groups)), levels(heads), groups.values(), strict=False)
     ]
-    refused = [_refusal(one) for plan in plans.values() for one in plan.get(REFUSED) or []]
+    refused = [(" ".join(one.words), one.reason) for plan in plans.values() for one in plan.refused]
     return Collection(tuple(arms), _same(arms), tuple(refused))
 
 
@@ -187,44 +187,25 @@ def _without_repeats(group: Sequence[Member]) -> tuple[Member, ...]:
     return tuple(one if one is original else replace(one, repeats=original.name) for one, original in originals)
 
 
-def _plans(runs: Sequence[Run]) -> dict[Path, dict[str, Any]]:
+def _plans(runs: Sequence[Run]) -> dict[Path, StoredPlan]:
     """The plan.json of each sweep that a run is a job of."""
     sweeps = {run.path.resolve().parent.parent for run in runs if run.path.resolve().parent.name == "jobs"}
-    return {folder: _plan(folder) for folder in sorted(sweeps) if (folder / "plan.json").is_file()}
+    return {folder: read_plan(folder) for folder in sorted(sweeps) if (folder / PLAN).is_file()}
 
 
-def _plan(folder: Path) -> dict[str, Any]:
-    try:
-        plan = read_json(read_text(inside(folder / "plan.json")))
-    except (OSError, Unusable) as error:
-        raise RunError(f"{folder / 'plan.json'} {error}") from None
-    if not isinstance(plan, dict) or not isinstance(plan.get("jobs"), list):
-        raise RunError(f"{folder / 'plan.json'} is no plan of a sweep")
-    return plan
-
-
-def _without_folder(folder: Path, plan: dict[str, Any]) -> list[Member]:
+def _without_folder(folder: Path, plan: StoredPlan) -> list[Member]:
     """The jobs of a plan that have no folder yet."""
-    jobs = [job for job in plan["jobs"] if isinstance(job, dict)]
-    missing = [job for job in jobs if not lexists(folder / "jobs" / str(job.get("name")) / "status.json")]
-    return [_planned(job, job["differs"]) for job in missing if isinstance(job.get("differs"), dict)]
+    return [_planned(job) for job in plan.jobs if not lexists(folder / "jobs" / job.name / "status.json")]
 
 
-def _planned(job: dict[str, Any], differs: Differs) -> Member:
-    return Member(str(job["name"]), NOT_STARTED, _seed(differs), told(differs), None)
+def _planned(job: StoredJob) -> Member:
+    return Member(job.name, NOT_STARTED, _seed(job.differs), told(job.differs), None)
 
 
-def _places(plans: dict[Path, dict[str, Any]]) -> dict[Path, int]:
+def _places(plans: dict[Path, StoredPlan]) -> dict[Path, int]:
     """Where each job stands in its plan."""
-    paths = [folder / "jobs" / str(job.get("name")) for folder, plan in plans.items() for job in plan["jobs"]]
+    paths = [folder / "jobs" / job.name for folder, plan in plans.items() for job in plan.jobs]
     return {path: place for place, path in enumerate(paths)}
-
-
-def _refusal(entry: Any) -> tuple[str, str]:
-    if not isinstance(entry, dict):
-        return str(entry), ""
-    words = entry.get("words") or []
-    return " ".join(map(str, words)) if isinstance(words, list) else str(words), str(entry.get("reason") or "")
 
 
 def _same(arms: Sequence[Arm]) -> dict[str, str]:

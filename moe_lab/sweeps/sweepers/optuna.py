@@ -10,9 +10,10 @@ from moe_lab.config.extras import extra
 from moe_lab.config.ranges import Count, Seed
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError, RunError
+from moe_lab.store.plan import Refused
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import SweepFolder
-from moe_lab.sweeps.plan import Follow, Plan, Refused, plan, silently
+from moe_lab.sweeps.plan import Follow, Plan, plan, silently
 from moe_lab.sweeps.sweeper import Plans, Sweeper
 from moe_lab.training.stack import SEEDS
 

@@ -97,14 +97,11 @@ def test_what_did_not_finish_is_counted(light):
 
 def test_the_plan_gives_order_missing_jobs_and_refusals(light, tmp_path):
     runs = [light("a", {"gate": "attentive"}), light("b", {})]
-    jobs = [
-        {"name": "b", "differs": {}},
-        {"name": "a", "differs": {"gate": "attentive"}},
-        {"name": "gone", "differs": {"gate": "attentive", "seed": 1}},
-        {"name": "new", "differs": {"gate": "top_k"}},
-    ]
+    differs = {"b": {}, "a": {"gate": "attentive"}, "gone": {"gate": "attentive", "seed": 1}, "new": {"gate": "top_k"}}
+    rest = {"words": [], "aside": [], "key": "", "choices": {}, "left_open": [], "config": {}}
+    jobs = [{"name": name, "differs": one, **rest} for name, one in differs.items()]
     refused = [{"words": ["gate=soft_moe", "k=2"], "reason": "no k"}]
-    (tmp_path / "plan.json").write_text(json.dumps({"jobs": jobs, "refused": refused}))
+    (tmp_path / "plan.json").write_text(json.dumps({"words": [], "jobs": jobs, "refused": refused}))
     found = collect(runs)
     assert [(arm.name, dict(arm.states)) for arm in found.arms] == [
         ("gate=softmax", {"finished": 1}),

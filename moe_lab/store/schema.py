@@ -1,4 +1,7 @@
-"""The arrays of routing.npz and evaluation.npz as they must be: names, axes, kinds of numbers and values."""
+"""The arrays of routing.npz and evaluation.npz as they must be: names, axes, kinds of numbers and values.
+
+The writer checks what it writes by it, and readers what they read.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -63,6 +66,14 @@ def check_arrays(routing: Arrays, evaluation: Arrays) -> None:
         if not (np.isfinite(routing[name]).all() and (routing[name] >= 0).all()):
             raise RunError(f"{name} holds NaN, infinite or negative numbers: {DAMAGED}")
     (_check_classes if task == "classification" else _check_numbers)(routing, evaluation)
+
+
+def check_written(routing: Arrays, evaluation: Arrays) -> None:
+    """What ``check_arrays`` asks for, and nothing in routing.npz that no reader knows. Raises RunError as that does,
+    and TypeError for an array without a place in the schema."""
+    check_arrays(routing, evaluation)
+    if unknown := sorted(routing.keys() - LAYOUTS[task_of(routing)].keys()):
+        raise TypeError(f"routing.npz: {', '.join(unknown)} has no place in moe_lab/store/schema.py")
 
 
 def _check_present(file: str, arrays: Arrays, names: Iterable[str]) -> None:

@@ -1,0 +1,80 @@
+"""plan.json: every job of a sweep with its whole config, written before any job begins."""
+
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from moe_lab.errors import ConfigError, RunError
+from moe_lab.store.atomic import json_text, write_text
+from moe_lab.store.untrusted import MOST_TEXT, Unusable, inside, read_json, read_text
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class StoredJob:
+    """A job as its plan has it: its folder's name, the words that make it, those that have no place in it, the facts
+    of its status.json, and its whole config."""
+
+    name: str
+    words: list[str]
+    aside: list[str]
+    key: str
+    choices: dict[str, str | list[str]]
+    differs: dict[str, Any]
+    left_open: list[str]
+    config: dict[str, Any]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"key": self.key, "choices": self.choices, "differs": self.differs, "left_open": self.left_open}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Words whose parts do not fit each other, and why."""
+
+    words: list[str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """What plan.json holds; ``words`` as they were typed."""
+
+    words: list[str]
+    jobs: list[StoredJob]
+    refused: list[Refused] = field(default_factory=list)
+
+
+_PLAN = TypeAdapter(StoredPlan)
+
+
+def read_plan(folder: Path) -> StoredPlan:
+    """The plan of the sweep in ``folder``. No config is checked, nothing is composed or executed. Raises RunError, and
+    FileNotFoundError if there is no plan."""
+    path = folder / PLAN
+    try:
+        return _PLAN.validate_python(read_json(read_text(inside(path))))
+    except FileNotFoundError:
+        raise
+    except (OSError, Unusable) as error:
+        raise RunError(f"{path} {error}") from None
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise RunError(f"{path} is no plan of a sweep{f': see its {place}' if place else ''}") from None
+
+
+def write_plan(folder: Path, plan: StoredPlan) -> None:
+    """Raises ConfigError for a plan that would be too large to be read back."""
+    jobs = [vars(job) for job in plan.jobs]
+    text = json_text({"words": plan.words, "jobs": jobs, "refused": [vars(one) for one in plan.refused]})
+    if len(text) > MOST_TEXT:
+        raise ConfigError(
+            f"the plan of {len(jobs)} jobs has {len(text)} characters, and {MOST_TEXT} can be read back: make several "
+            "sweeps, each with a --name of its own"
+        )
+    write_text(folder / PLAN, text)
