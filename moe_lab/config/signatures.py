@@ -110,11 +110,12 @@ def _schema(hint: Any, cls: type, name: str) -> Any:
 
 
 def _message(error: "ValidationError", model: "type[BaseModel]", options: dict[str, Any], where: str) -> str:
-    """One line about the first option that is wrong, unknown ones first."""
+    """One line about the first option that is wrong in the order of the config, unknown ones first."""
     errors = error.errors(include_url=False)
-    first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
-    if not first["loc"]:
-        return f"{where or 'config'}: {one_line(first['msg'])}"
+    if not errors[0]["loc"]:
+        return f"{where or 'config'}: {one_line(errors[0]['msg'])}"
+    place = {name: number for number, name in enumerate(options)}
+    first = min(errors, key=lambda one: (one["type"] != "extra_forbidden", place.get(str(one["loc"][0]), -1)))
     name = str(first["loc"][0])
     key = joined(where, name)
     if first["type"] == "extra_forbidden":

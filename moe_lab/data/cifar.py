@@ -1,6 +1,7 @@
 """CIFAR-10 and CIFAR-100."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
-from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.archive import ArchiveSource
 from moe_lab.data.augment import flip_and_crop
 from moe_lab.data.dataset import Data, Dataset
@@ -17,6 +17,7 @@ from moe_lab.data.strokes import image_columns
 from moe_lab.layers.noise import Noise
 
 
+@dataclass(kw_only=True)
 class CifarImages(Dataset):
     """Colour images in pickled batches, with a training and a test part; x = (pixel / 255 - mean) / sd by channel.
 
@@ -40,17 +41,13 @@ class CifarImages(Dataset):
     sd: ClassVar[tuple[float, float, float]]
     shape: ClassVar[tuple[int, int, int]] = (3, 32, 32)
 
+    root: str = "data"
+    augment: bool = True
+
     @property
     @abstractmethod
     def name(self) -> str:
         """The data set's name on the command line; a subclass writes it, and what is declared above, as attributes."""
-
-    def __init__(
-        self, *, root: str = "data", augment: bool = True, validation_share: Share = 0.1, split_seed: Seed = 0
-    ) -> None:
-        super().__init__(validation_share=validation_share, split_seed=split_seed)
-        self.root = root
-        self.augment = augment
 
     @property
     def source(self) -> ArchiveSource:

@@ -89,15 +89,18 @@ class Data:
         return replace(self, **moved)
 
 
+@dataclass(kw_only=True)
 class Dataset(ABC):
     """A data set: its keyword-only options are its config. Making one reads nothing.
+
+    A subclass with options of its own is a keyword-only dataclass too and declares only those; the others are
+    inherited. What the options must fulfil together is checked in ``__post_init__``.
 
     ``validation_share`` of the training part, drawn by class with ``split_seed``, becomes the validation split.
     """
 
-    def __init__(self, *, validation_share: Share = 0.1, split_seed: Seed = 0) -> None:
-        self.validation_share = validation_share
-        self.split_seed = split_seed
+    validation_share: Share = 0.1
+    split_seed: Seed = 0
 
     @abstractmethod
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -1,9 +1,10 @@
 """Clothes and digits in one set."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
-from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.dataset import Data, Dataset, Split
 from moe_lab.data.first import even_counts, first_rows
 from moe_lab.data.images import image_split
@@ -15,6 +16,7 @@ TRAIN_SAMPLES, TEST_SAMPLES = 10_000, 2_000
 FASHION_LABELS, DIGIT_LABELS = (0, 1, 2, 3, 4, 5), (4, 5, 6, 7, 8, 9)
 
 
+@dataclass(kw_only=True)
 class FmnistMnist(Dataset):
     """Clothes and digits in one set: 6 classes of Fashion-MNIST and 6 of MNIST, 10,000 training and 2,000 test images.
 
@@ -30,10 +32,11 @@ class FmnistMnist(Dataset):
     shape = (1, 28, 28)
     mean, sd = 0.5, 0.5
 
-    def __init__(self, *, root: str = "data", validation_share: Share = 0.1, split_seed: Seed = 0) -> None:
-        super().__init__(validation_share=validation_share, split_seed=split_seed)
-        self.fashion = FashionMnist(root=root)
-        self.digits = Mnist(root=root)
+    root: str = "data"
+
+    def __post_init__(self) -> None:
+        self.fashion = FashionMnist(root=self.root)
+        self.digits = Mnist(root=self.root)
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -1,16 +1,18 @@
 """MNIST with a long tail."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
-from moe_lab.config.ranges import Range, Seed, Share
+from moe_lab.config.ranges import Range
 from moe_lab.data.first import first_rows
 from moe_lab.data.mnist import Mnist
 
 Ratio = Annotated[float, Range(ge=1)]
 
 
+@dataclass(kw_only=True)
 class ImbalancedMnist(Mnist):
     """Handwritten digits with a long tail: ever fewer training samples from digit 0 to 9; the test split is whole.
 
@@ -26,11 +28,7 @@ class ImbalancedMnist(Mnist):
 
     name = "imbalanced_mnist"
 
-    def __init__(
-        self, *, root: str = "data", ratio: Ratio = 100.0, validation_share: Share = 0.1, split_seed: Seed = 0
-    ) -> None:
-        super().__init__(root=root, validation_share=validation_share, split_seed=split_seed)
-        self.ratio = ratio
+    ratio: Ratio = 100.0
 
     def kept_rows(self, y_N: np.ndarray) -> np.ndarray:
         return first_rows(y_N, long_tail(int(np.bincount(y_N).min()), len(self.class_names), self.ratio))

@@ -1,13 +1,13 @@
 """MNIST and what comes in its files' format."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
 from moe_lab.data.source import IdxSource
@@ -17,6 +17,7 @@ TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 
+@dataclass(kw_only=True)
 class IdxImages(Dataset):
     """Grey images in four IDX files, with a training and a test part; x = (pixel / 255 - mean) / sd.
 
@@ -32,14 +33,12 @@ class IdxImages(Dataset):
     shape: ClassVar[tuple[int, int, int]] = (1, 28, 28)
     system_folder: ClassVar[Path | None] = None
 
+    root: str = "data"
+
     @property
     @abstractmethod
     def name(self) -> str:
         """The data set's name on the command line; a subclass writes it, and what is declared above, as attributes."""
-
-    def __init__(self, *, root: str = "data", validation_share: Share = 0.1, split_seed: Seed = 0) -> None:
-        super().__init__(validation_share=validation_share, split_seed=split_seed)
-        self.root = root
 
     @property
     def source(self) -> IdxSource:

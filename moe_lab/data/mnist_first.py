@@ -1,11 +1,14 @@
 """The first part of MNIST."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from moe_lab.config.ranges import Count, Seed, Share
+from moe_lab.config.ranges import Count
 from moe_lab.data.mnist import Mnist
 
 
+@dataclass(kw_only=True)
 class FirstMnist(Mnist):
     """The first handwritten digits: 10,000 training and 2,000 test images of MNIST, x = (pixel / 255 - .5) / .5.
 
@@ -22,18 +25,8 @@ class FirstMnist(Mnist):
     name = "mnist_first"
     mean, sd = 0.5, 0.5
 
-    def __init__(
-        self,
-        *,
-        root: str = "data",
-        train_samples: Count = 10_000,
-        test_samples: Count = 2_000,
-        validation_share: Share = 0.1,
-        split_seed: Seed = 0,
-    ) -> None:
-        super().__init__(root=root, validation_share=validation_share, split_seed=split_seed)
-        self.train_samples = train_samples
-        self.test_samples = test_samples
+    train_samples: Count = 10_000
+    test_samples: Count = 2_000
 
     def kept_rows(self, y_N: np.ndarray) -> np.ndarray:
         return np.arange(len(y_N))[: self.train_samples]

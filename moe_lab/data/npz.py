@@ -1,14 +1,14 @@
 """A user's own arrays."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from moe_lab.config.ranges import Seed, Share
+from moe_lab.config.ranges import Share
 from moe_lab.data.dataset import Data, Dataset, Split, Target
 from moe_lab.data.npz_attributes import read_attributes
 from moe_lab.data.npz_file import NpzFile
@@ -21,6 +21,7 @@ from moe_lab.data.strokes import image_columns
 LARGEST = float(np.finfo(np.float32).max)
 
 
+@dataclass(kw_only=True)
 class Npz(Dataset):
     """Your own arrays from an .npz file (`dataset=npz dataset.path=FILE`).
 
@@ -38,27 +39,21 @@ class Npz(Dataset):
     Raises DataError where the file does not hold this.
     """
 
-    def __init__(
-        self,
-        *,
-        path: str,
-        root: str | None = None,
-        standardize: bool = True,
-        test_share: Share = 0.2,
-        validation_share: Share = 0.1,
-        split_seed: Seed = 0,
-    ) -> None:
-        super().__init__(validation_share=validation_share, split_seed=split_seed)
-        self._root = _root(path, root)
-        self.path = path if self._root in (None, os.getcwd()) else os.path.join(self._root, path)
-        self.standardize = standardize
-        self.test_share = test_share
+    path: str
+    root: str | None = None
+    standardize: bool = True
+    test_share: Share = 0.2
+
+    def __post_init__(self) -> None:
+        self.root = _root(self.path, self.root)
+        if self.root is not None and self.root != os.getcwd():
+            self.path = os.path.join(self.root, self.path)
 
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         return _described(self.path, _stamp(self.path))
 
     def lasting(self) -> dict[str, str]:
-        return {} if self._root is None else {"root": self._root}
+        return {} if self.root is None else {"root": self.root}
 
     def for_the_other_task(self) -> str:
         return for_the_other_task(NpzFile(self.path))

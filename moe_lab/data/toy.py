@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 import torch
 
-from moe_lab.config.ranges import Range, Seed, Share
+from moe_lab.config.ranges import Range, Seed
 from moe_lab.data.dataset import Data, Dataset, Split
 from moe_lab.data.generators import bit_generator
 from moe_lab.data.split import stratified
@@ -29,6 +29,7 @@ class Points:
     group_N: np.ndarray
 
 
+@dataclass(kw_only=True)
 class Drawn(Dataset):
     """Points that are drawn anew each time, the same for the same ``data_seed``, a fifth of them the test split.
 
@@ -43,15 +44,13 @@ class Drawn(Dataset):
     name: ClassVar[str]
     truth: ClassVar[str]
 
-    def __init__(
-        self, *, samples: Samples = 3000, data_seed: Seed = 0, validation_share: Share = 0.1, split_seed: Seed = 0
-    ) -> None:
-        super().__init__(validation_share=validation_share, split_seed=split_seed)
-        self.samples = samples
-        self.data_seed = data_seed
-        if samples < LEAST_IN_GROUP * self.groups:
+    samples: Samples = 3000
+    data_seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        if self.samples < LEAST_IN_GROUP * self.groups:
             raise ConfigError(
-                f"dataset.samples={samples}: too few for the {self.groups} groups of {self.name}; "
+                f"dataset.samples={self.samples}: too few for the {self.groups} groups of {self.name}; "
                 f"give {LEAST_IN_GROUP * self.groups} or more"
             )
 

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from moe_lab.config.ranges import NonNegative, Range, Seed, Share
+from moe_lab.config.ranges import NonNegative, Range
 from moe_lab.data.dataset import Data
 from moe_lab.data.standardize import regression_data
-from moe_lab.data.toy import Drawn, Samples
+from moe_lab.data.toy import Drawn
 
 TWO_PI = 2 * np.pi
 
@@ -60,6 +60,7 @@ class ToyRegression(Drawn):
         )
 
 
+@dataclass(kw_only=True)
 class ToyInverse(ToyRegression):
     """An inverse problem with up to three right answers: find t, given x = t + 0.3 sin(2 pi t) + noise.
 
@@ -77,17 +78,7 @@ class ToyInverse(ToyRegression):
     components = ("lower", "middle", "upper")
     target_name = "t"
 
-    def __init__(
-        self,
-        *,
-        noise: NonNegative = 0.1,
-        samples: Samples = 3000,
-        data_seed: Seed = 0,
-        validation_share: Share = 0.1,
-        split_seed: Seed = 0,
-    ) -> None:
-        self.noise = noise
-        super().__init__(samples=samples, data_seed=data_seed, validation_share=validation_share, split_seed=split_seed)
+    noise: NonNegative = 0.1
 
     def draw(self, rng: np.random.Generator) -> Pairs:
         t_N = rng.random(self.samples)
@@ -96,6 +87,7 @@ class ToyInverse(ToyRegression):
         return Pairs(x_N, t_N, np.digitize(t_N, [turn, 1 - turn]))
 
 
+@dataclass(kw_only=True)
 class ToyPiecewise(ToyRegression):
     """Straight lines one after the other: y rises in one stretch of x and falls in the next, with Gaussian noise.
 
@@ -113,19 +105,8 @@ class ToyPiecewise(ToyRegression):
     name = "toy_piecewise"
     truth = "regime"
 
-    def __init__(
-        self,
-        *,
-        regimes: Regimes = 4,
-        noise: NonNegative = 0.1,
-        samples: Samples = 3000,
-        data_seed: Seed = 0,
-        validation_share: Share = 0.1,
-        split_seed: Seed = 0,
-    ) -> None:
-        self.regimes = regimes
-        self.noise = noise
-        super().__init__(samples=samples, data_seed=data_seed, validation_share=validation_share, split_seed=split_seed)
+    regimes: Regimes = 4
+    noise: NonNegative = 0.1
 
     @property
     def components(self) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """The 2-D toy sets. Legend: N points, K clusters."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
-from moe_lab.config.ranges import NonNegative, Positive, Range, Seed, Share
-from moe_lab.data.toy import Points, Samples, Toy, numbered
+from moe_lab.config.ranges import NonNegative, Positive, Range
+from moe_lab.data.toy import Points, Toy, numbered
 from moe_lab.errors import ConfigError
 
 CANDIDATES = 1000
@@ -17,6 +18,7 @@ Cells = Annotated[int, Range(ge=1, le=100)]
 Factor = Annotated[float, Range(gt=0, lt=1)]
 
 
+@dataclass(kw_only=True)
 class ToyClusters(Toy):
     """Points in the plane in round clusters, each of which is a class.
 
@@ -32,17 +34,7 @@ class ToyClusters(Toy):
     name = "toy_clusters"
     truth = "cluster"
 
-    def __init__(
-        self,
-        *,
-        classes: Clusters = 6,
-        samples: Samples = 3000,
-        data_seed: Seed = 0,
-        validation_share: Share = 0.1,
-        split_seed: Seed = 0,
-    ) -> None:
-        self.classes = classes
-        super().__init__(samples=samples, data_seed=data_seed, validation_share=validation_share, split_seed=split_seed)
+    classes: Clusters = 6
 
     @property
     def groups(self) -> int:
@@ -59,6 +51,7 @@ class ToyClusters(Toy):
         return Points(centre_K2[cluster_N] + sd * rng.standard_normal((self.samples, 2)), cluster_N, cluster_N)
 
 
+@dataclass(kw_only=True)
 class ToyCheckerboard(Toy):
     """Points in the plane on a board of black and white squares, whose colour is the class.
 
@@ -78,23 +71,14 @@ class ToyCheckerboard(Toy):
     truth = "cell"
     class_names = ("white", "black")
 
-    def __init__(
-        self,
-        *,
-        columns: Cells = 4,
-        rows: Cells = 4,
-        degrees: float = 0.0,
-        samples: Samples = 3000,
-        data_seed: Seed = 0,
-        validation_share: Share = 0.1,
-        split_seed: Seed = 0,
-    ) -> None:
-        if columns * rows < 2:
+    columns: Cells = 4
+    rows: Cells = 4
+    degrees: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.columns * self.rows < 2:
             raise ConfigError("dataset.columns=1 dataset.rows=1: one cell is one class only; give two cells or more")
-        self.columns = columns
-        self.rows = rows
-        self.degrees = degrees
-        super().__init__(samples=samples, data_seed=data_seed, validation_share=validation_share, split_seed=split_seed)
+        super().__post_init__()
 
     @property
     def groups(self) -> int:
@@ -108,6 +92,7 @@ class ToyCheckerboard(Toy):
         return Points(rotated(x_N2, self.degrees), corner_N2.sum(axis=-1) % 2, cell_N)
 
 
+@dataclass(kw_only=True)
 class ToyCircles(Toy):
     """Points in the plane on two circles about the origin, each of which is a class.
 
@@ -126,19 +111,8 @@ class ToyCircles(Toy):
     class_names = ("outer", "inner")
     groups = 2
 
-    def __init__(
-        self,
-        *,
-        factor: Factor = 0.5,
-        noise: NonNegative = 0.11,
-        samples: Samples = 3000,
-        data_seed: Seed = 0,
-        validation_share: Share = 0.1,
-        split_seed: Seed = 0,
-    ) -> None:
-        self.factor = factor
-        self.noise = noise
-        super().__init__(samples=samples, data_seed=data_seed, validation_share=validation_share, split_seed=split_seed)
+    factor: Factor = 0.5
+    noise: NonNegative = 0.11
 
     def draw(self, rng: np.random.Generator) -> Points:
         ring_N = self.even_groups()
@@ -148,6 +122,7 @@ class ToyCircles(Toy):
         return Points(x_N2 + self.noise * rng.standard_normal((self.samples, 2)), ring_N, ring_N)
 
 
+@dataclass(kw_only=True)
 class ToyGaussians(Toy):
     """Points in the plane from three Gaussians in a row, the middle one of which is a class and the outer two another.
 
@@ -165,17 +140,7 @@ class ToyGaussians(Toy):
     class_names = ("outer", "middle")
     groups = 3
 
-    def __init__(
-        self,
-        *,
-        sd: Positive = 0.2,
-        samples: Samples = 3000,
-        data_seed: Seed = 0,
-        validation_share: Share = 0.1,
-        split_seed: Seed = 0,
-    ) -> None:
-        self.sd = sd
-        super().__init__(samples=samples, data_seed=data_seed, validation_share=validation_share, split_seed=split_seed)
+    sd: Positive = 0.2
 
     def draw(self, rng: np.random.Generator) -> Points:
         component_N = self.even_groups()

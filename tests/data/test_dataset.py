@@ -1,11 +1,13 @@
 import inspect
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 
+from moe_lab.config.signatures import hints, typed
 from moe_lab.data.cifar import Cifar10, Cifar100
 from moe_lab.data.dataset import Data, Dataset, Split
 from moe_lab.data.digits import Digits
@@ -15,6 +17,7 @@ from moe_lab.data.mnist import FashionMnist, Mnist
 from moe_lab.data.mnist_first import FirstMnist
 from moe_lab.data.npz import Npz
 from moe_lab.data.toy_sets import ToyCheckerboard, ToyCircles, ToyClusters, ToyGaussians
+from moe_lab.errors import ConfigError
 
 IMAGES = (Digits, Mnist, FashionMnist, FmnistMnist, ImbalancedMnist, FirstMnist, Cifar10, Cifar100)
 TOYS = (ToyClusters, ToyCheckerboard, ToyCircles, ToyGaussians)
@@ -52,6 +55,48 @@ def test_options_are_keyword_only_and_typed(cls):
 def test_making_one_reads_nothing(cls, tmp_path):
     options = {"path": str(tmp_path / "none.npz")} if cls is Npz else {}
     assert cls(**options).split_seed == 0
+
+
+@dataclass(kw_only=True)
+class Mine(Digits):
+    """States only what it adds and what it changes."""
+
+    shift: float = 0.5
+    split_seed: int = 7
+
+
+class Plain(Digits):
+    """A class with a signature of its own, as a plug-in may have it."""
+
+    def __init__(self, *, shift: float, validation_share: float = 0.2) -> None:
+        super().__init__(validation_share=validation_share)
+        self.shift = shift
+
+
+def test_a_subclass_states_only_what_it_adds_or_changes():
+    mine = Mine(validation_share=0.2)
+    assert (mine.validation_share, mine.split_seed, mine.shift) == (0.2, 7, 0.5)
+    assert list(hints(Mine)) == ["validation_share", "split_seed", "shift"]
+    assert typed(Mine, {"shift": 1, "validation_share": 0.2}, "dataset") == {"shift": 1.0, "validation_share": 0.2}
+    with pytest.raises(ConfigError, match=r"dataset.validation_share=2: must be less than 1"):
+        typed(Mine, {"validation_share": 2}, "dataset")
+    # ceil(.2 x 1437) = 288
+    assert len(mine.load().validation) == 288
+
+
+def test_a_plain_subclass_is_a_data_set_too():
+    plain = Plain(shift=1.0)
+    assert (plain.shift, plain.validation_share, plain.split_seed) == (1.0, 0.2, 0)
+    assert list(hints(Plain)) == ["shift", "validation_share"]
+    assert len(plain.load().validation) == 288
+
+
+def test_the_first_wrong_option_is_that_of_the_config_not_that_of_the_base():
+    options = {"noise": -1.0, "validation_share": 2.0}
+    with pytest.raises(ConfigError, match=r"dataset.noise=-1"):
+        typed(ToyCircles, options, "dataset")
+    with pytest.raises(ConfigError, match=r"dataset.validation_share=2"):
+        typed(ToyCircles, dict(reversed(options.items())), "dataset")
 
 
 def test_the_engine_needs_none_of_the_heavy_modules():
