@@ -12,6 +12,7 @@ from moe_lab.errors import ConfigError
 if TYPE_CHECKING:
     from moe_lab.sweeps.folder import Outcome, SweepFolder
     from moe_lab.sweeps.plan import Plan
+    from moe_lab.sweeps.sweep import Sweep
 
 EXAMPLES = """
 Examples:
@@ -52,70 +53,46 @@ def sweep(
     plugin: Plugins = None,
 ) -> None:
     """Train every combination of words that hold several values, side by side, and compare the runs."""
-    from moe_lab.cli.signals import stop_asked
-    from moe_lab.cli.sweep_progress import planning, sweep_watch
-    from moe_lab.store.folders import check_spelling
-    from moe_lab.sweeps.folder import SweepFolder
-    from moe_lab.sweeps.run import run_plans
-    from moe_lab.sweeps.settings import settings, split
+    from moe_lab.cli.sweep_progress import planning
+    from moe_lab.sweeps.sweep import OWN_PLAN, new_sweep, resumed_sweep
 
-    of_jobs, of_sweep = split(words or [])
-    if resume is not None and (of_jobs or name):
-        raise ConfigError("--resume takes the sweep's own plan: leave words (but for launcher words) and --name away")
-    if name is not None:
-        check_spelling(name)
-    plugins = load_plugins(plugin)
-    how = settings(of_sweep, config_dir, plugins)
-    target = resume or (runs / name if name else None)
-    there = SweepFolder(target) if target is not None and (resume or target.exists()) and not again else None
-    if resume is None and not of_jobs:
-        raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
+    if resume is not None and name is not None:
+        raise ConfigError(OWN_PLAN)
+    typed, plugins, follow = words or [], load_plugins(plugin), planning(quiet)
     if resume is not None:
-        plans, made = None, SweepFolder(resume).read_plan(plugins, planning(quiet))
+        made = resumed_sweep(resume, typed, runs, again=again, config_dir=config_dir, plugins=plugins, follow=follow)
     else:
-        plans = how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict, follow=planning(quiet))
-        made = next(plans)
-    if there is not None and resume is None and not there.without_plan:
-        made = there.read_plan(plugins, planning(quiet)).extended(made)
-    _say_what_is_left_out(made, quiet)
-    if dry_run:
-        _list(made, there, form)
-        return
-    folder = there.path if there else _claim(runs, name or (resume.name if resume else None), again)
-    with stop_asked() as stop:
-        try:
-            watch = sweep_watch(quiet)
-            outcomes, said = run_plans(
-                made, plans, folder, how.launcher, watch=watch, stop_asked=stop, fail_fast=fail_fast
-            )
-        except KeyboardInterrupt:
-            echo(f"moe-lab: stopped; go on with `moe-lab sweep --resume {folder}`", err=True)
-            raise typer.Exit(130) from None
-    if stop():
-        left = sum(not one.ended for one in outcomes)
-        echo(
-            f"moe-lab: stopped, {left} of {len(outcomes)} jobs are left; go on with `moe-lab sweep --resume {folder}`",
-            err=True,
+        made = new_sweep(
+            typed, runs, name, again=again, strict=strict, config_dir=config_dir, plugins=plugins, follow=follow
         )
-        raise typer.Exit(stop.exit_code)
+    _say_what_is_left_out(made.plan, quiet)
+    if dry_run:
+        _list(made.plan, made.there, form)
+        return
+    folder = made.claim()
+    outcomes, said = _run(made, folder, quiet, fail_fast)
     if said:
         echo(said, err=quiet or form is not Format.table)
     _finish(folder, outcomes, quiet, no_report, form)
 
 
-def _claim(runs: Path, name: str | None, again: bool) -> Path:
-    """A fresh folder; with ``--again`` NAME_2, NAME_3 ... where NAME is taken. That of another sweep of this name which
-    has begun in the meantime, to be told who is at it."""
-    from moe_lab.store.folders import Taken, claim
-    from moe_lab.sweeps.folder import SweepFolder
+def _run(made: "Sweep", folder: Path, quiet: bool, fail_fast: bool) -> "tuple[list[Outcome], str]":
+    """Do the jobs. Exits with 130 or 143 if it was asked to stop."""
+    from moe_lab.cli.signals import stop_asked
+    from moe_lab.cli.sweep_progress import sweep_watch
 
-    try:
-        return claim(runs, name, numbered=again)
-    except Taken:
-        there = SweepFolder(runs / name) if name else None
-        if there is not None and (there.has_plan or there.without_plan):
-            return there.path
-        raise
+    go_on = f"go on with `moe-lab sweep --resume {folder}`"
+    with stop_asked() as stop:
+        try:
+            outcomes, said = made.run(folder, watch=sweep_watch(quiet), stop_asked=stop, fail_fast=fail_fast)
+        except KeyboardInterrupt:
+            echo(f"moe-lab: stopped; {go_on}", err=True)
+            raise typer.Exit(130) from None
+    if stop():
+        left = sum(not one.ended for one in outcomes)
+        echo(f"moe-lab: stopped, {left} of {len(outcomes)} jobs are left; {go_on}", err=True)
+        raise typer.Exit(stop.exit_code)
+    return outcomes, said
 
 
 def _say_what_is_left_out(made: "Plan", quiet: bool) -> None:

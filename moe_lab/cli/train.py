@@ -1,17 +1,19 @@
 """`moe-lab train`: one run."""
 
-import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins, named
-from moe_lab.errors import ConfigError, RunError, UserError
+from moe_lab.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from moe_lab.store.run import Run
+    from moe_lab.cli.signals import Stop
+    from moe_lab.experiment.job import Job
 
 EXAMPLES = """
 Examples:
@@ -50,78 +52,56 @@ def train(
     from moe_lab.cli.progress import progress
     from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.summary import print_summary
-    from moe_lab.errors import Diverged
-    from moe_lab.experiment import job
-    from moe_lab.experiment import run as experiment
-    from moe_lab.experiment.inputs import load_data
-    from moe_lab.experiment.writer import RunWriter
-    from moe_lab.store.claim import CLAIM, claimed
-    from moe_lab.store.folders import check_name, claim
-    from moe_lab.store.run import Run
-    from moe_lab.training.watch import Stopped
+    from moe_lab.experiment.train import new_training, resumed_training
 
     if resume is not None and (words or name or from_):
         raise ConfigError("--resume goes on with the run's own config: leave words, --name and --from away")
-    if name is not None:
-        check_name(name, runs)
     plugins = load_plugins(plugin)
     if resume is not None:
-        made = job.stored_job(_unfinished(Run(resume)), plugins)
-    elif from_ is not None:
-        made = job.prepare_from(Run(from_), words or [], config_dir, plugins)
+        beginning = resumed_training(resume, plugins)
     else:
-        made = job.prepare(words or [], config_dir, plugins)
-    data = load_data(made.config)
-    folder = resume if resume is not None else claim(runs, name)
-    with claimed(folder / CLAIM), stop_asked() as stop:
-        if resume is not None:
-            # whoever held it until now may have brought it to its end
-            _unfinished(Run(resume))
-        try:
-            with progress(quiet) as watch:
-                going_on = resume is not None
-                experiment.run(made, folder, data, watch=watch, stop_asked=stop, resume=going_on)
-        except Diverged as error:
-            echo(f"moe-lab: {folder} diverged: {error}", err=True)
-            raise typer.Exit(1) from None
-        except Stopped as error:
-            echo(f"moe-lab: {folder} {error}; go on with `moe-lab train --resume {folder}`", err=True)
-            raise typer.Exit(stop.exit_code) from None
-        except KeyboardInterrupt:
-            echo(f"moe-lab: {folder} stopped; go on with `moe-lab train --resume {folder}`", err=True)
-            raise typer.Exit(130) from None
-        except UserError:
-            raise
-        except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            echo(f"moe-lab: {folder} failed: {reason}; {folder / 'train.log'} has the traceback", err=True)
-            raise typer.Exit(1) from None
-    run = Run(folder)
-    page = None if no_report else _report(run)
-    if page is not None and made.config.get("loggers"):
-        RunWriter(made, folder).tell_loggers()
+        beginning = new_training(_job(words or [], from_, config_dir, plugins), runs, name)
+    with beginning as training, stop_asked() as stop, _exits(training.folder, stop), progress(quiet) as watch:
+        run = training.run(watch=watch, stop_asked=stop)
+    page = None if no_report else training.report()
     if quiet:
-        echo(folder)
+        echo(run.path)
     else:
         print_summary(run, page)
 
 
-def _unfinished(run: "Run") -> "Run":
-    """Raises RunError for a run that has ended as it should, or that somebody on this machine is still at; of other
-    machines its claim tells."""
-    status = run.status["status"]
-    if status in ("finished", "diverged"):
-        unreported = status == "finished" and not (run.path / "report.html").exists()
-        report = f"write its report with `moe-lab report {run.path}`, or " if unreported else ""
-        raise RunError(
-            f"{run.path} is {status}: {report}repeat or vary it with `moe-lab train --from {run.path} KEY=VALUE`"
-        )
-    if status == "running" and run.status.get("host") == socket.gethostname():
-        raise RunError(f"{run.path} is in use by process {run.status['pid']} on {run.status['host']}")
-    return run
+def _job(words: list[str], from_: Path | None, config_dir: Path | None, plugins: list[str]) -> "Job":
+    from moe_lab.experiment.job import prepare, prepare_from
+    from moe_lab.store.run import Run
+
+    return (
+        prepare_from(Run(from_), words, config_dir, plugins)
+        if from_ is not None
+        else prepare(words, config_dir, plugins)
+    )
 
 
-def _report(run: "Run") -> Path:
-    from moe_lab.reports import write_run_report
+@contextmanager
+def _exits(folder: Path, stop: "Stop") -> Iterator[None]:
+    """Print how a run ended that did not finish, and exit: 1 if it diverged or failed, 128 + signal if it stopped."""
+    from moe_lab.errors import Diverged
+    from moe_lab.training.watch import Stopped
 
-    return write_run_report(run)
+    try:
+        yield
+    except Diverged as error:
+        _exit(f"{folder} diverged: {error}", 1)
+    except Stopped as error:
+        _exit(f"{folder} {error}; go on with `moe-lab train --resume {folder}`", stop.exit_code)
+    except KeyboardInterrupt:
+        _exit(f"{folder} stopped; go on with `moe-lab train --resume {folder}`", 130)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        _exit(f"{folder} failed: {reason}; {folder / 'train.log'} has the traceback", 1)
+
+
+def _exit(text: str, code: int) -> NoReturn:
+    echo(f"moe-lab: {text}", err=True)
+    raise typer.Exit(code) from None

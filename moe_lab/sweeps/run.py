@@ -22,7 +22,8 @@ FAILED = ("failed", "lost")
 
 
 class SweepWatch:
-    """Looks on and does nothing; the command line has one that shows progress."""
+    """Looks on and does nothing; the command line has one that shows progress. It may look on at several sweeps, one
+    after the other."""
 
     def begin(self, outcomes: Sequence[Outcome], read: Callable[[str], Outcome]) -> None:
         """Before the first job: where every job stands, and ``read``, which tells where one stands now."""

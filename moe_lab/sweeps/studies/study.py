@@ -49,6 +49,11 @@ class Study:
     extra: tuple[str, ...]
 
     @property
+    def fair(self) -> bool:
+        """Whether every arm has its setting chosen in as many runs as the others."""
+        return self.protocol == "fair"
+
+    @property
     def arms(self) -> dict[str, Arm]:
         return self.file.arms_of(self.choices)
 
@@ -68,7 +73,7 @@ class Study:
         other = [value for key, value in rest if value != next(iter(self.file.choices[key]))]
         parts = [part for part in (self.name, first[1], *other) if part]
         if self.has_settings:
-            parts += ["fair"] if self.protocol == "fair" else ["paper", self.grid]
+            parts += ["fair"] if self.fair else ["paper", self.grid]
         return "-".join(parts)
 
     @property
@@ -208,7 +213,7 @@ def _trials(
     parts: Parts,
     more: Sequence[str] = (),
 ) -> list[Trial]:
-    fair = study.file.fair.words if study.protocol == "fair" and study.file.fair else []
+    fair = study.file.fair.words if study.fair and study.file.fair else []
     trials = []
     for setting in settings:
         words = [*study.arms[name].words, *fair, *setting, *more, *study.extra, f"seed={','.join(map(str, seeds))}"]

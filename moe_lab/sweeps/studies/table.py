@@ -202,11 +202,11 @@ def _other_study(study: Study) -> str | None:
     """Why nothing of it can be held against what was published; None where it can."""
     if study.extra:
         return f"not as published: {' '.join(study.extra)}"
-    return "another protocol than the published one" if study.protocol == "fair" else None
+    return "another protocol than the published one" if study.fair else None
 
 
 def _caveats(study: Study) -> list[str]:
-    if study.protocol == "fair":
+    if study.fair:
         return ["Every arm had as many settings, chosen by validation error on seeds that are not reported."]
     return ["One printed setting an arm: no selection."] if study.grid == "published" and study.has_settings else []
 

@@ -1,0 +1,95 @@
+"""Training one run in a folder of its own, as `moe-lab train` does, from Python:
+
+with new_training(prepare(["gate=top_k", "k=2"]), Path("runs"), "first") as training:
+    run = training.run()
+page = training.report()
+"""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from moe_lab.data.dataset import Data
+from moe_lab.errors import RunError
+from moe_lab.experiment.inputs import load_data
+from moe_lab.experiment.job import Job, stored_job
+from moe_lab.experiment.run import never, run
+from moe_lab.experiment.writer import RunWriter
+from moe_lab.store.claim import CLAIM, claimed
+from moe_lab.store.folders import check_name, claim
+from moe_lab.store.run import Run
+from moe_lab.training.watch import StopAsked, Watch
+
+
+@dataclass(frozen=True)
+class Training:
+    """A job with its data and its folder, ready to be trained; ``resumed`` if the folder holds an unfinished run."""
+
+    job: Job
+    data: Data
+    folder: Path
+    resumed: bool = False
+
+    def run(self, *, watch: Watch | None = None, stop_asked: StopAsked = never) -> Run:
+        """Train, evaluate and measure; the finished run. Raises what ``moe_lab.experiment.run.run`` raises: Stopped if
+        ``stop_asked`` and the state is saved, Diverged if the loss is not finite, whatever else went wrong."""
+        run(self.job, self.folder, self.data, watch=watch, stop_asked=stop_asked, resume=self.resumed)
+        return Run(self.folder)
+
+    def report(self) -> Path:
+        """Write the report of the finished run, tell its loggers, and return the page."""
+        # the reports' packages take longer to import than a wrong word should wait for its message
+        from moe_lab.reports import write_run_report
+
+        page = write_run_report(Run(self.folder))
+        if self.job.config.get("loggers"):
+            RunWriter(self.job, self.folder).tell_loggers()
+        return page
+
+
+@contextmanager
+def new_training(job: Job, runs: Path, name: str | None = None) -> Iterator[Training]:
+    """Load the job's data, make the folder ``runs/name``, by default named by the time, and hold it against other
+    processes.
+
+    Raises RunError if the name cannot be used or is taken, DataError if the data cannot be loaded; no folder is made
+    then.
+    """
+    if name is not None:
+        check_name(name, runs)
+    data = load_data(job.config)
+    folder = claim(runs, name)
+    with claimed(folder / CLAIM):
+        yield Training(job, data, folder)
+
+
+@contextmanager
+def resumed_training(folder: Path, plugins: Sequence[str] = ()) -> Iterator[Training]:
+    """The rest of a run that was stopped or lost; its folder is held against other processes.
+
+    Raises RunError if the run has ended or is being trained, ConfigError and DataError as ``stored_job`` and
+    ``load_data`` do.
+    """
+    job = stored_job(_unfinished(Run(folder)), plugins)
+    data = load_data(job.config)
+    with claimed(folder / CLAIM):
+        # whoever held it until now may have brought it to its end
+        _unfinished(Run(folder))
+        yield Training(job, data, folder, resumed=True)
+
+
+def _unfinished(run: Run) -> Run:
+    """The run. Raises RunError if it finished or diverged, or if its status names a process of this machine that trains
+    it; a process of another machine holds the folder's claim."""
+    status = run.status["status"]
+    if status in ("finished", "diverged"):
+        unreported = status == "finished" and not (run.path / "report.html").exists()
+        report = f"write its report with `moe-lab report {run.path}`, or " if unreported else ""
+        raise RunError(
+            f"{run.path} is {status}: {report}repeat or vary it with `moe-lab train --from {run.path} KEY=VALUE`"
+        )
+    if status == "running" and run.status.get("host") == socket.gethostname():
+        raise RunError(f"{run.path} is in use by process {run.status['pid']} on {run.status['host']}")
+    return run

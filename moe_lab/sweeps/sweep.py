@@ -1,0 +1,119 @@
+"""A sweep from its words to its outcomes, as `moe-lab sweep` does it, from Python:
+
+sweep = new_sweep(["gate=softmax,attentive", "seed=0,1"], Path("runs"), name="gates")
+outcomes, said = sweep.run(sweep.claim())
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from moe_lab.errors import ConfigError
+from moe_lab.experiment.run import never
+from moe_lab.store.folders import Taken, check_spelling, claim
+from moe_lab.sweeps.folder import Outcome, SweepFolder
+from moe_lab.sweeps.launcher import Launcher
+from moe_lab.sweeps.plan import Follow, Plan, silently
+from moe_lab.sweeps.run import SweepWatch, run_plans
+from moe_lab.sweeps.settings import settings, split
+from moe_lab.sweeps.sweeper import Plans
+from moe_lab.training.watch import StopAsked
+
+OWN_PLAN = "--resume takes the sweep's own plan: leave words (but for launcher words) and --name away"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A planned sweep; nothing has been written yet.
+
+    plan:     its first jobs, and those that its folder holds already.
+    later:    gives the plans that follow from the outcomes of the first; None if there are none.
+    launcher: how the jobs are done.
+    there:    its folder, if it goes on with one; else ``claim`` makes ``runs/name``.
+    again:    a new folder even if ``name`` is taken.
+    """
+
+    plan: Plan
+    later: Plans | None
+    launcher: Launcher
+    there: SweepFolder | None
+    runs: Path
+    name: str | None
+    again: bool
+
+    def claim(self) -> Path:
+        """The sweep's folder, made if there is none: ``runs/name``, or named by the time; with ``again`` NAME_2, NAME_3
+        ... if NAME is taken. If another sweep of this name has begun in the meantime, its folder, whose lock says who
+        is at it. Raises RunError if the folder cannot be made or is no sweep's."""
+        if self.there is not None:
+            return self.there.path
+        try:
+            return claim(self.runs, self.name, numbered=self.again)
+        except Taken:
+            there = SweepFolder(self.runs / self.name) if self.name else None
+            if there is not None and (there.has_plan or there.without_plan):
+                return there.path
+            raise
+
+    def run(
+        self, folder: Path, *, watch: SweepWatch | None = None, stop_asked: StopAsked = never, fail_fast: bool = False
+    ) -> tuple[list[Outcome], str]:
+        """Do in ``folder``, which ``claim`` gave, every job that has not ended; ``run_plans`` says the rest."""
+        return run_plans(
+            self.plan, self.later, folder, self.launcher, watch=watch, stop_asked=stop_asked, fail_fast=fail_fast
+        )
+
+
+def new_sweep(
+    words: Sequence[str],
+    runs: Path,
+    name: str | None = None,
+    *,
+    again: bool = False,
+    strict: bool = False,
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+    follow: Follow = silently,
+) -> Sweep:
+    """The sweep of ``words``, launcher and sweeper words among them; it extends a sweep ``runs/name`` that is there
+    already, unless ``again``. ``follow`` may show how far planning is.
+
+    Raises ConfigError as ``plan`` and ``settings`` do, RunError if the name cannot be used or the stored plan cannot be
+    read.
+    """
+    of_jobs, of_sweep = split(words)
+    if name is not None:
+        check_spelling(name)
+    how = settings(of_sweep, config_dir, plugins)
+    if not of_jobs:
+        raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
+    there = SweepFolder(runs / name) if name and (runs / name).exists() and not again else None
+    plans = how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict, follow=follow)
+    made = next(plans)
+    if there is not None and not there.without_plan:
+        made = there.read_plan(list(plugins), follow).extended(made)
+    return Sweep(made, plans, how.launcher, there, runs, name, again)
+
+
+def resumed_sweep(
+    folder: Path,
+    words: Sequence[str],
+    runs: Path,
+    *,
+    again: bool = False,
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+    follow: Follow = silently,
+) -> Sweep:
+    """The stored plan of the sweep in ``folder``, to do what has not ended; ``words`` are launcher words.
+
+    With ``again`` every job is done anew, in a new folder of that name in ``runs``. Raises ConfigError for other words,
+    RunError if the stored plan cannot be read.
+    """
+    of_jobs, of_sweep = split(words)
+    if of_jobs:
+        raise ConfigError(OWN_PLAN)
+    how = settings(of_sweep, config_dir, plugins)
+    stored = SweepFolder(folder)
+    made = stored.read_plan(list(plugins), follow)
+    return Sweep(made, None, how.launcher, None if again else stored, runs, folder.name, again)
