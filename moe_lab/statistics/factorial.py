@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from moe_lab.statistics.intervals import CONFIDENCE, Summary, summary
+from moe_lab.statistics.intervals import CONFIDENCE, Summary
+from moe_lab.statistics.paired import difference_summary
 
 BLOCK, NOISE = "seed", "noise"
 LARGE = 1e5
@@ -27,8 +28,8 @@ class Incomplete(Exception):
 
 @dataclass(frozen=True)
 class Effect:
-    """One row of the table. ``share`` of the variance is omega squared (negative estimates are 0), with the ends of its
-    interval; the row of noise has neither F nor p nor ends."""
+    """One row of the table. ``share`` of the variance is omega squared (a negative estimate is 0), with the ends of its
+    interval. The row of noise has what the effects leave, and neither F nor p nor ends."""
 
     name: str
     sum_of_squares: float
@@ -55,10 +56,10 @@ def factorial(factors: Sequence[str], values: Mapping[Cell, Mapping[Seed, float]
     """Main effects, interactions and shares of variance of ``factors`` over runs of all their combinations.
 
     y = mean + effects of the factors and their interactions + seed + noise; noise is all interaction with the seed.
-    Share of variance: omega^2 = (SS - df MS_noise) / (SS_total + MS_noise) (W. L. Hays 1963, Statistics). Its interval:
-    the noncentralities at which F is its 2.5 % and 97.5 % point (J. H. Steiger 2004, Beyond the F test, Psychological
-    Methods 9, eq. 12), divided by the sum of all of them, the others at their estimates, and of N. F needs noise of one
-    variance.
+    Share of variance: omega^2 = max(0, (SS - df MS_noise) / (SS_total + MS_noise)) (W. L. Hays 1963, Statistics), each
+    effect by itself. Its interval: L / (L + rest) at the noncentralities L for which F is its 2.5 % and 97.5 % point
+    (J. H. Steiger 2004, Beyond the F test, Psychological Methods 9, eq. 12), where rest is (SS_total + MS_noise) /
+    MS_noise less the effect's own SS / MS_noise - df. F needs noise of one variance.
 
     Args:
         factors: names, at least one.
@@ -107,23 +108,24 @@ def _effects(factors: Sequence[str], y: np.ndarray) -> tuple[Effect, ...]:
         shares = {name: ss / total if total else 0.0 for name, (ss, _) in rows.items()}
         effects = [Effect(name, ss, df, shares[name]) for name, (ss, df) in rows.items()]
         return (*effects, Effect(NOISE, noise, noise_df, 0.0))
-    return tuple(_tested(rows, noise / noise_df, noise_df, y.size))
+    return tuple(_tested(rows, total, noise / noise_df, noise_df))
 
 
-def _tested(rows: Mapping[str, tuple[float, int]], ms: float, noise_df: int, size: int) -> list[Effect]:
+def _tested(rows: Mapping[str, tuple[float, int]], total: float, ms: float, noise_df: int) -> list[Effect]:
     """The effects with their shares, F, p and intervals, and the noise. ``rows``: name -> (SS, df)."""
     from scipy import stats
 
-    estimates = {name: max(0.0, ss / ms - df) for name, (ss, df) in rows.items()}
-    whole = sum(estimates.values()) + size
+    whole = total / ms + 1
     effects = []
     for name, (ss, df) in rows.items():
-        f = ss / df / ms
-        others = whole - estimates[name]
-        low, high = (at / (at + others) for at in noncentrality_interval(f, df, noise_df))
-        p = float(stats.f.sf(f, df, noise_df))
-        effects.append(Effect(name, ss, df, estimates[name] / whole, f, p, low, high))
-    return [*effects, Effect(NOISE, ms * noise_df, noise_df, size / whole)]
+        f, estimate = ss / df / ms, ss / ms - df
+        rest = whole - estimate
+        low, high = (at / (at + rest) for at in noncentrality_interval(f, df, noise_df))
+        effects.append(
+            Effect(name, ss, df, max(0.0, estimate / whole), f, float(stats.f.sf(f, df, noise_df)), low, high)
+        )
+    left = 1 - sum(effect.share for effect in effects)
+    return [*effects, Effect(NOISE, ms * noise_df, noise_df, left)]
 
 
 def noncentrality_interval(f: float, df: int, noise_df: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -168,7 +170,7 @@ def _levels(factors: Sequence[str], levels: Sequence[Cell], y: np.ndarray) -> di
     for axis, factor in enumerate(factors):
         others = tuple(other for other in range(y.ndim - 1) if other != axis)
         apart_Ln = y.mean(others) - grand_n
-        found[factor] = {level: summary(apart_Ln[place]) for place, level in enumerate(levels[axis])}
+        found[factor] = {level: difference_summary(apart_Ln[place]) for place, level in enumerate(levels[axis])}
     return found
 
 

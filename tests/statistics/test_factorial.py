@@ -74,6 +74,23 @@ def test_shares_sum_to_one_and_lie_in_their_intervals(noisy):
     assert gate.name == "gate" and gate.low > 0.1 and gate.p < 0.001
 
 
+def test_an_effect_below_the_noise_has_no_share_and_takes_none_from_the_others():
+    """SS_total 18, of which a has 8, b 0, a x b 0, the seed 0 and noise 10 with 3 degrees of freedom: MS 10/3."""
+    # -1 or 1 by a, and +-1.25^.5 by b x seed, which is noise: its sum of squares is 8 * 1.25
+    y = (
+        np.array([[[-1, -1], [-1, -1]], [[1, 1], [1, 1]]])
+        + np.array([[[1, -1], [-1, 1]], [[1, -1], [-1, 1]]]) * 1.25**0.5
+    )
+    found = factorial(["a", "b"], cells(y))
+    rows = {row.name: row for row in found.effects}
+    assert [rows[name].sum_of_squares for name in ("a", "b", "seed")] == pytest.approx([8, 0, 0], abs=1e-12)
+    assert (rows["noise"].sum_of_squares, rows["noise"].df) == (pytest.approx(10), 3)
+    # omega^2 = (8 - 10/3) / (18 + 10/3) = .21875; the negative estimates of b, a x b and seed count in SS_total
+    assert rows["a"].share == pytest.approx((8 - 10 / 3) / (18 + 10 / 3))
+    assert [rows[name].share for name in ("b", "a x b", "seed")] == [0, 0, 0]
+    assert rows["noise"].share == pytest.approx(1 - 0.21875)
+
+
 def test_noncentrality_interval_holds_f_at_its_ends():
     low, high = noncentrality_interval(5.0, 3, 20)
     assert stats.ncf.cdf(5.0, 3, 20, low) == pytest.approx(0.975)
