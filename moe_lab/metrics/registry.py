@@ -32,7 +32,7 @@ Arrays = TypeVar("Arrays", bound=RunArrays)
 Found = TypeVar("Found", bound=Value)
 
 #: what a bound may be called -> its number, given E experts, C classes and the task; None is no bound
-LIMITS: dict[str, Callable[[int, int, Task], float | None]] = {
+LIMITS: dict[str, Callable[[float, float, Task], float | None]] = {
     "none": lambda E, C, task: None,
     "-1": lambda E, C, task: -1.0,
     "0": lambda E, C, task: 0.0,
@@ -86,10 +86,13 @@ class Metric:
         """The module that it stands in: balance, information, ..."""
         return self.function.__module__.rpartition(".")[2]
 
-    def bounds(self, *, experts: int, classes: int, task: Task = "classification") -> tuple[float | None, float | None]:
+    def bounds(
+        self, *, experts: float = math.inf, classes: float = math.inf, task: Task = "classification"
+    ) -> tuple[float | None, float | None]:
         """The least and greatest value that the metric can take with E experts and C classes (of numbers: known
-        components or bins); None is no bound."""
-        return LIMITS[self.low](experts, classes, task), LIMITS[self.high](experts, classes, task)
+        components or bins), any number unless given; None is no bound."""
+        low, high = (LIMITS[end](experts, classes, task) for end in (self.low, self.high))
+        return low, None if high == math.inf else high
 
     def serves(self, task: Task) -> bool:
         """Whether the metric can have a value for this task."""

@@ -6,10 +6,26 @@ another matter (moe_lab/reports/kit/headline.py has its standard error).
 
 from moe_lab.statistics.agreement import Agreement, agreement, crossed_seeds, mean_over_pairs
 from moe_lab.statistics.factorial import Effect, Factorial, Incomplete, factorial
-from moe_lab.statistics.intervals import Rate, Summary, rate, summary, two_modes
+from moe_lab.statistics.intervals import Rate, Summary, rate, rate_summary, summary, two_modes
+from moe_lab.statistics.matched import matched_pairs
 from moe_lab.statistics.matching import match_experts
-from moe_lab.statistics.paired import Comparison, compare, holm, seeds_needed, sign_flip_p
-from moe_lab.statistics.replication import Published, Verdict, best_of, effect_verdict, level_verdict
+from moe_lab.statistics.paired import (
+    Comparison,
+    compare,
+    difference_summary,
+    holm,
+    seeds_needed,
+    sign_flip_interval,
+    sign_flip_p,
+)
+from moe_lab.statistics.replication import (
+    Published,
+    Verdict,
+    best_of,
+    direction_verdict,
+    effect_verdict,
+    level_verdict,
+)
 
 __all__ = [
     "Agreement",
@@ -25,14 +41,19 @@ __all__ = [
     "best_of",
     "compare",
     "crossed_seeds",
+    "difference_summary",
+    "direction_verdict",
     "effect_verdict",
     "factorial",
     "holm",
     "level_verdict",
     "match_experts",
+    "matched_pairs",
     "mean_over_pairs",
     "rate",
+    "rate_summary",
     "seeds_needed",
+    "sign_flip_interval",
     "sign_flip_p",
     "summary",
     "two_modes",

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_lab.statistics.intervals import CONFIDENCE, Summary
+from moe_lab.statistics.intervals import Bounds, Summary, student_ends
 from moe_lab.statistics.matching import Margins, adjusted_information, matched_share
 from moe_lab.statistics.partitions import adjusted_rand_index, table_of
 
 COLLAPSE_SHARE = 0.95
+#: between which every measure of agreement here lies, and its excess over a null
+AGREEMENT_BOUNDS: Bounds = (-1.0, 1.0)
 #: tables drawn for the null of the matched agreement, of a pair
 NULL_DRAWS = 20
 
@@ -84,11 +86,11 @@ def mean_over_pairs(pairs: dict[tuple[int, int], float]) -> Summary:
     """Mean over pairs of runs with an interval over runs: pairs share runs, so n is the number of runs.
 
     Jackknife over runs of the mean over pairs (J. N. Arvesen 1969, Jackknifing U-statistics, Annals of Mathematical
-    Statistics 40), with Student's t for n - 1 degrees of freedom; no interval below three runs or where leaving one run
-    out leaves no pair.
+    Statistics 40), with Student's t for n - 1 degrees of freedom on the logit of -1 to 1 (``student_ends``). No
+    interval below three runs or if leaving one run out leaves no pair.
 
     Args:
-        pairs: (run, run) -> value, at least one.
+        pairs: (run, run) -> value from -1 to 1, at least one.
     """
     runs = sorted({run for pair in pairs for run in pair})
     values = np.array(list(pairs.values()))
@@ -97,11 +99,12 @@ def mean_over_pairs(pairs: dict[tuple[int, int], float]) -> Summary:
     sd = float(values.std(ddof=1)) if len(values) > 1 else None
     if n < 3 or not all(left_out):
         return Summary(n, mean, sd, None, None, "none: fewer than three runs")
-    from scipy import stats
-
     pseudo_n = n * mean - (n - 1) * np.array([np.mean(rest) for rest in left_out])
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * stats.sem(pseudo_n))
-    return Summary(n, mean, sd, mean - reach, mean + reach, "jackknife over runs")
+    error = float(pseudo_n.std(ddof=1)) / n**0.5
+    if not -1 < mean < 1 or error == 0:
+        return Summary(n, mean, sd, mean, mean, "all values are equal")
+    low, high = student_ends(mean, error, n - 1, AGREEMENT_BOUNDS)
+    return Summary(n, mean, sd, low, high, "jackknife over runs, of the logit")
 
 
 def crossed_seeds(

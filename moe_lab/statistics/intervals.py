@@ -1,5 +1,6 @@
 """Means over seeds with intervals, rates with intervals, and the warning where a mean says little. Axis: n seeds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +10,9 @@ import numpy as np
 #: from this many seeds on the interval of a mean is a BCa bootstrap; below, the bootstrap covers too seldom
 #: (83 % at n = 5, 90 % at n = 10, for a nominal 95 %), and Student t is taken
 BOOTSTRAP_FROM = 20
+#: the least and the greatest value that a quantity can take; None is no bound
+Bounds = tuple[float | None, float | None]
+UNBOUNDED: Bounds = (None, None)
 CONFIDENCE = 0.95
 #: values that differ by no more, in parts of the largest, are equal
 ROUNDING = 1e-12
@@ -47,16 +51,20 @@ class Rate:
     high: float
 
 
-def summary(values: Sequence[float], *, collapsed: int = 0, confidence: float = CONFIDENCE) -> Summary:
+def summary(
+    values: Sequence[float], bounds: Bounds = UNBOUNDED, *, collapsed: int = 0, confidence: float = CONFIDENCE
+) -> Summary:
     """Mean, sd and the interval of the mean: Student t below 20 values, BCa bootstrap (seeded) from 20.
 
-    t: mean +- t_{n-1} sd / sqrt n (Student 1908). BCa: Efron 1987, Better bootstrap confidence intervals, JASA 82.
-    Equal values have an interval of no width. The same for paired differences.
+    t: ``student_ends`` (Student 1908), which stays within the bounds. BCa: Efron 1987, Better bootstrap confidence
+    intervals, JASA 82; its ends lie between the least and the greatest value. Equal values have an interval of no
+    width. Of paired differences ``difference_summary`` has the interval.
 
     Args:
         values: finite numbers, at least one.
+        bounds: between which the quantity lies; values that exceed them by rounding widen them.
         collapsed: how many of the runs behind them collapsed; some, but not all, make a warning, as two modes do.
-    Raises: ValueError where there is no value, or one is not finite.
+    Raises: ValueError if there is no value, or one is not finite.
     """
     x_n = np.asarray(values, dtype=np.float64)
     if x_n.size == 0 or not np.isfinite(x_n).all():
@@ -65,24 +73,70 @@ def summary(values: Sequence[float], *, collapsed: int = 0, confidence: float = 
     if n == 1:
         return Summary(1, mean, None, None, None, "none: one seed")
     sd = float(x_n.std(ddof=1))
-    low, high, method = _interval(x_n, confidence)
-    return Summary(n, mean, sd, low, high, method, _warning(x_n, collapsed))
+    low, high, method = _interval(x_n, bounds, confidence)
+    return Summary(n, mean, sd, low, high, method, mixture_warning(x_n, collapsed))
 
 
-def _interval(x_n: np.ndarray, confidence: float) -> tuple[float, float, str]:
+def _interval(x_n: np.ndarray, bounds: Bounds, confidence: float) -> tuple[float, float, str]:
     from scipy import stats
 
-    if np.ptp(x_n) <= ROUNDING * np.abs(x_n).max():
+    if are_equal(x_n):
         return float(x_n.mean()), float(x_n.mean()), "all values are equal"
     if len(x_n) < BOOTSTRAP_FROM:
-        reach = float(stats.t.ppf((1 + confidence) / 2, len(x_n) - 1) * stats.sem(x_n))
-        return float(x_n.mean()) - reach, float(x_n.mean()) + reach, "Student t"
+        least, greatest = bounds
+        low = None if least is None else min(least, float(x_n.min()))
+        high = None if greatest is None else max(greatest, float(x_n.max()))
+        ends = student_ends(float(x_n.mean()), float(stats.sem(x_n)), len(x_n) - 1, (low, high), confidence)
+        scale = (low is not None) + (high is not None)
+        return *ends, ("Student t", "Student t of the logarithm", "Student t of the logit")[scale]
     words = {"confidence_level": confidence, "n_resamples": RESAMPLES, "method": "BCa"}
-    ends = stats.bootstrap((x_n,), np.mean, rng=np.random.default_rng(0), **words).confidence_interval
-    return float(ends.low), float(ends.high), "BCa bootstrap"
+    found = stats.bootstrap((x_n,), np.mean, rng=np.random.default_rng(0), **words).confidence_interval
+    return float(found.low), float(found.high), "BCa bootstrap"
 
 
-def _warning(x_n: np.ndarray, collapsed: int) -> str | None:
+def are_equal(x_n: np.ndarray) -> bool:
+    """Whether the values are the same but for rounding."""
+    return bool(np.ptp(x_n) <= ROUNDING * np.abs(x_n).max() or x_n.std() == 0)
+
+
+def student_ends(
+    mean: float, error: float, df: float, bounds: Bounds = UNBOUNDED, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """mean +- t_df error on a scale without bounds, brought back: the ends cannot leave the bounds.
+
+    Between two bounds the scale is g(m) = log((m - low) / (high - m)), with one it is the logarithm of the distance to
+    it, else m itself; the error on it is error g'(mean) (G. W. Oehlert 1992, A note on the delta method, American
+    Statistician 46). Coverage by simulation: benchmarks/results/coverage.csv.
+
+    Args:
+        mean: of the values; strictly between the bounds.
+        error: standard error of the mean.
+        df: degrees of freedom.
+    """
+    from scipy import special, stats
+
+    reach = float(stats.t.ppf((1 + confidence) / 2, df)) * error
+    low, high = bounds
+    if low is not None and high is not None:
+        at, step = special.logit((mean - low) / (high - low)), reach * (high - low) / ((mean - low) * (high - mean))
+        ends = low + (high - low) * special.expit([at - step, at + step])
+        return float(ends[0]), float(ends[1])
+    if low is not None:
+        return low + (mean - low) * math.exp(-reach / (mean - low)), low + (mean - low) * _exp(reach / (mean - low))
+    if high is not None:
+        return high - (high - mean) * _exp(reach / (high - mean)), high - (high - mean) * math.exp(
+            -reach / (high - mean)
+        )
+    return mean - reach, mean + reach
+
+
+def _exp(power: float) -> float:
+    """e^power, at most the largest float."""
+    return math.exp(min(power, 700.0))
+
+
+def mixture_warning(x_n: np.ndarray, collapsed: int = 0) -> str | None:
+    """Why the mean of these values says little: two kinds of run, of which one collapsed, or two groups of values."""
     if 0 < collapsed < len(x_n):
         return f"{collapsed} of {len(x_n)} runs collapsed: the mean mixes two kinds of run, and no interval holds well"
     if two_modes(x_n):
@@ -127,3 +181,10 @@ def rate(count: int, n: int, confidence: float = CONFIDENCE) -> Rate:
 
     ends = stats.binomtest(count, n).proportion_ci(confidence, "exact")
     return Rate(count, n, float(ends.low), float(ends.high))
+
+
+def rate_summary(values: Sequence[float]) -> Summary:
+    """Of values that are 0 or 1: their share, with the interval of ``rate``."""
+    counted = rate(int(sum(values)), len(values))
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return Summary(counted.n, counted.count / counted.n, sd, counted.low, counted.high, "Clopper-Pearson")

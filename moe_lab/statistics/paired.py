@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from moe_lab.statistics.intervals import Summary, summary
+from moe_lab.statistics.intervals import CONFIDENCE, Summary, mixture_warning
 
 LEVEL = 0.05
 #: up to this many pairs all sign patterns are looked at; above, this many seeded ones
@@ -23,13 +23,14 @@ Values = Mapping[str, Mapping[str, Mapping[Seed, float]]]
 class Comparison:
     """One arm against the baseline in one metric, over the seeds that both have.
 
-    ``difference`` is arm minus baseline; ``p`` the sign-flip test's, ``adjusted_p`` after Holm over the ``family`` of
-    comparisons; both None where no seed is shared. ``needed`` is the least number of seeds with which the test could
-    reach the level in this family.
+    ``difference`` is arm minus baseline, of the ``values`` of all shared seeds; ``p`` the sign-flip test's,
+    ``adjusted_p`` after Holm over the ``family`` of comparisons; both None if no seed is shared. ``needed`` is the
+    least number of seeds with which the test could reach the level in this family.
     """
 
     arm: str
     metric: str
+    values: tuple[float, ...]
     difference: Summary | None
     p: float | None
     adjusted_p: float | None
@@ -66,7 +67,8 @@ def compare(values: Values[Seed], against: str, metrics: Sequence[str]) -> list[
         Comparison(
             arm,
             metric,
-            summary(one) if len(one) else None,
+            tuple(one),
+            difference_summary(one) if len(one) else None,
             p,
             adjusted,
             len(one) <= ENUMERATED_PAIRS,
@@ -86,22 +88,76 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     21): the share of sign patterns s with |sum s_i d_i| >= |sum d_i|.
 
     Exact, over all 2^n patterns, up to 20 pairs; above by 99,999 seeded patterns, (1 + hits) / (1 + draws). The
-    smallest that n pairs can give is 2 / 2^n. Raises ValueError where there is no difference.
+    smallest that n pairs can give is 2 / 2^n. Raises ValueError if there is no difference.
     """
-    d_n = np.abs(np.asarray(differences, dtype=np.float64))
+    d_n = np.asarray(differences, dtype=np.float64)
     if d_n.size == 0:
         raise ValueError("a sign-flip test needs at least one difference")
-    observed = abs(float(np.sum(differences)))
-    # sums that are equal in exact arithmetic may differ in the last bits
-    reached = observed - 1e-12 * float(d_n.sum())
-    if len(d_n) > ENUMERATED_PAIRS:
-        signs_Rn = np.random.default_rng(0).integers(0, 2, (DRAWS, len(d_n)), dtype=np.int8) * 2 - 1
-        return float((1 + np.count_nonzero(np.abs(signs_Rn @ d_n) >= reached)) / (1 + DRAWS))
-    # the first sign is held: a pattern and its mirror image have the same |sum|
-    sums = d_n[:1]
-    for d in d_n[1:]:
-        sums = np.concatenate([sums + d, sums - d])
-    return float(np.count_nonzero(np.abs(sums) >= reached) / len(sums))
+    reached_R = _turning_points(d_n if d_n.sum() >= 0 else -d_n) <= _rounding(d_n)
+    return float(reached_R.mean())
+
+
+def difference_summary(differences: Sequence[float]) -> Summary:
+    """Mean and sd of paired differences, with the interval of the shifts that the sign-flip test does not reject.
+
+    So the interval contains 0 exactly if sign_flip_p is above .05. Below six differences the test can reject nothing:
+    there is no interval, and ``method`` says so. Raises ValueError if there is no difference.
+    """
+    d_n = np.asarray(differences, dtype=np.float64)
+    ends = sign_flip_interval(differences)
+    sd = float(d_n.std(ddof=1)) if len(d_n) > 1 else None
+    low, high = ends or (None, None)
+    method = "inverted sign-flip test" if ends else f"needs {seeds_needed(1)} seeds"
+    return Summary(len(d_n), float(d_n.mean()), sd, low, high, method, mixture_warning(d_n))
+
+
+def sign_flip_interval(differences: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """The shifts t for which sign_flip_p(d - t) > 1 - confidence; None if these are all numbers.
+
+    With F the flipped pairs of a pattern, |sum s (d - t)| >= |sum (d - t)| for a t below the mean exactly if t is at
+    least the mean of d over F or over the rest (J. A. Hartigan 1969, Using subsample values as typical values, JASA
+    64). So the lower end is an order statistic of these means over all patterns; the upper end is its mirror image.
+    Raises ValueError if there is no difference.
+    """
+    d_n = np.asarray(differences, dtype=np.float64)
+    if d_n.size == 0:
+        raise ValueError("an interval needs at least one difference")
+    low, minus_high = (_lower_end(one, 1 - confidence) for one in (d_n, -d_n))
+    return None if math.isinf(low) else (low, -minus_high)
+
+
+def _lower_end(d_n: np.ndarray, level: float) -> float:
+    turning_R = _turning_points(d_n)
+    # rounding such as .05 * 20 = 1.0000000000000002 must not count a pattern more
+    place = math.floor(level * len(turning_R) * (1 + 1e-12))
+    end = float(np.partition(turning_R, place)[place])
+    return 0.0 if abs(end) <= _rounding(d_n) else end
+
+
+def _turning_points(d_n: np.ndarray) -> np.ndarray:
+    """Of each sign pattern the least shift t below the mean at which it reaches the observed sum: the mean of d over
+    the flipped pairs or over the others, the smaller one. Minus infinity for the pattern that flips nothing.
+
+    All patterns with the first sign held (a pattern and its mirror image have the same sum), or that which flips
+    nothing and DRAWS seeded ones.
+    """
+    n = len(d_n)
+    if n > ENUMERATED_PAIRS:
+        flips_Rn = np.random.default_rng(0).integers(0, 2, (DRAWS, n), dtype=np.int8)
+        sum_R, count_R = np.append(0.0, flips_Rn @ d_n), np.append(0, flips_Rn.sum(1))
+    else:
+        sum_R, count_R = np.zeros(1), np.zeros(1, dtype=np.int64)
+        for d in d_n[1:]:
+            sum_R, count_R = np.concatenate([sum_R, sum_R + d]), np.concatenate([count_R, count_R + 1])
+    trivial_R = (count_R == 0) | (count_R == n)
+    flipped_R = sum_R / np.where(trivial_R, 1, count_R)
+    rest_R = (d_n.sum() - sum_R) / np.where(trivial_R, 1, n - count_R)
+    return np.where(trivial_R, -np.inf, np.minimum(flipped_R, rest_R))
+
+
+def _rounding(d_n: np.ndarray) -> float:
+    """Sums that are equal in exact arithmetic may differ by so much."""
+    return 1e-12 * float(np.abs(d_n).max())
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""Did a published number come out again? Verdicts with a rule that was set before looking."""
+"""Did a published number come out again? Verdicts as equivalence tests, with margins that were set before looking."""
 
 import math
 from collections.abc import Sequence
@@ -7,16 +7,18 @@ from typing import Literal
 
 import numpy as np
 
-from moe_lab.statistics.intervals import CONFIDENCE, summary
+from moe_lab.statistics.intervals import CONFIDENCE
+from moe_lab.statistics.paired import LEVEL, sign_flip_p
 
-Word = Literal["reproduced", "direction only", "not reproduced", "not comparable"]
-#: differences that do not matter, by metric, in its own unit
-MARGINS = {
-    "test_error_rate": 0.005,
-    "mutual_information_expert_label_bits": 0.25,
-    "mutual_information_expert_prediction_bits": 0.25,
-    "usage_entropy_bits": 0.1,
-}
+Word = Literal["not comparable", "equivalent", "different", "inconclusive", "holds", "reversed"]
+#: two one-sided tests at .05 are the 90 % interval
+EQUIVALENCE = 0.90
+#: the most runs that an inconclusive verdict asks for
+MOST_RUNS = 1_000
+#: a range of selected runs is taken from at least so many times as many runs as the selection is of: with as many it
+#: holds the printed number of the same experiment in 56 % of cases, with 8 times as many in 87 %
+#: (benchmarks/results/coverage.csv)
+SELECTIONS = 8
 DRAWS = 10_000
 
 
@@ -38,102 +40,182 @@ class Published:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``low`` to ``high`` is the 95 % interval of ours minus theirs; None where there is none."""
+    """``low`` to ``high`` is the 95 % interval of ours minus theirs, ``inner_low`` to ``inner_high`` the 90 % one; None
+    where there is none. ``runs`` is how many runs of ours would settle an inconclusive one; None if no number would, or
+    it cannot be said."""
 
     word: Word
-    difference: float | None
-    low: float | None
-    high: float | None
     reason: str
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    inner_low: float | None = None
+    inner_high: float | None = None
+    runs: int | None = None
 
 
-def level_verdict(ours: Sequence[float], theirs: Published, margin: float = 0.0) -> Verdict:
-    """Reproduced where the Welch interval of (ours - theirs) contains 0 or lies within the margin, else not.
+@dataclass(frozen=True)
+class _Gap:
+    """Ours minus theirs: the variance of our values, how many we have, and the variance and df of their mean."""
 
-    B. L. Welch 1947, The generalization of Student's problem, Biometrika 34. Not comparable with one run of ours, or
-    where they printed no spread.
+    difference: float
+    own_variance: float
+    n: int
+    variance: float
+    df: float
+
+    def ends(self, confidence: float, n: int | None = None) -> tuple[float, float]:
+        """The Welch interval; with other than our ``n`` runs, at the same mean and sd."""
+        from scipy import stats
+
+        runs = n or self.n
+        own = self.own_variance / runs
+        both = own + self.variance
+        if both == 0:
+            return self.difference, self.difference
+        freedom = both**2 / (own**2 / (runs - 1) + self.variance**2 / self.df)
+        reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * both**0.5
+        return self.difference - reach, self.difference + reach
+
+    def word(self, margin: float | None, n: int | None = None) -> Word:
+        low, high = self.ends(EQUIVALENCE, n)
+        if margin is not None and -margin <= low and high <= margin:
+            return "equivalent"
+        low, high = self.ends(CONFIDENCE, n)
+        return "inconclusive" if low <= 0 <= high else "different"
+
+
+def level_verdict(ours: Sequence[float], theirs: Published, margin: float | None = None) -> Verdict:
+    """Whether our mean is theirs, by the Welch interval of (ours - theirs).
+
+    Asked in this order: not comparable (one run of ours, or no printed spread); equivalent, if the 90 % interval lies
+    inside the margin (two one-sided tests at .05: D. J. Schuirmann 1987, Journal of Pharmacokinetics and
+    Biopharmaceutics 15); different, if the 95 % interval excludes 0; else inconclusive, with the number of runs that
+    would do. B. L. Welch 1947, The generalization of Student's problem, Biometrika 34.
+
+    Args:
+        ours: a value a run.
+        margin: the difference that does not matter, in the metric's unit, at most; None: none was set, and nothing can
+            be equivalent.
     """
     if len(ours) < 2:
-        return Verdict("not comparable", None, None, None, "one run of ours has no spread")
+        return Verdict("not comparable", "one run of ours has no spread")
     if theirs.spread is None:
-        return Verdict("not comparable", None, None, None, "no spread over runs was printed")
-    ends = _welch(ours, theirs.mean, *theirs.spread)
-    return _settled(ends, margin) or Verdict("not reproduced", *ends, "the interval of the difference excludes 0")
+        return Verdict("not comparable", "no spread over runs was printed")
+    return _judged(_gap(ours, theirs.mean, *theirs.spread), margin)
 
 
-def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margin: float = 0.0) -> Verdict:
-    """The verdict on a difference between two arms.
-
-    Reproduced: the Welch interval of (our effect - theirs) contains 0 or lies within the margin. Direction only: same
-    sign, and our own 95 % interval of the effect excludes 0. Not reproduced: else. Where they printed no spread the
-    direction is all that can be said; without it, or where they printed equal numbers, it is not comparable.
+def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margin: float | None = None) -> Verdict:
+    """Whether our difference between two arms is theirs: as ``level_verdict``, of (our effect - theirs).
 
     Args:
         ours: our paired differences, arm minus base, a value a seed.
-        arm, base: what was printed of the two arms.
+        arm, base: what was printed of the two arms, each with its spread.
     """
     if len(ours) < 2:
-        return Verdict("not comparable", None, None, None, "one pair of runs of ours has no spread")
-    own, effect = summary(ours), arm.mean - base.mean
-    is_sure = own.ends is not None and not own.ends[0] <= 0 <= own.ends[1]
-    same_direction = own.mean * effect > 0 and is_sure
-    parts = [one.spread for one in (arm, base) if one.spread is not None]
-    if len(parts) < 2:
-        if same_direction:
-            return Verdict("direction only", own.mean - effect, None, None, "the same sign; no spread was printed")
-        return Verdict("not comparable", None, None, None, "no spread over runs was printed")
+        return Verdict("not comparable", "one pair of runs of ours has no spread")
+    if arm.spread is None or base.spread is None:
+        return Verdict("not comparable", "no spread over runs was printed")
+    parts = (arm.spread, base.spread)
     variance = sum(part for part, _ in parts)
     df = variance**2 / sum(part**2 / df for part, df in parts) if variance else math.inf
-    ends = _welch(ours, effect, variance, df)
-    if settled := _settled(ends, margin):
-        return settled
-    if same_direction:
-        return Verdict("direction only", *ends, "the same sign and surely not 0, but another size")
-    opposite = own.mean * effect < 0
-    return Verdict("not reproduced", *ends, "the opposite sign" if opposite else "our interval contains 0")
+    return _judged(_gap(ours, arm.mean - base.mean, variance, df), margin)
+
+
+def direction_verdict(ours: Sequence[float], effect: float, family: int = 1) -> Verdict:
+    """Whether a printed difference without a spread has our sign.
+
+    Holds, or reversed, if our own 95 % interval of the effect, corrected for the family (Bonferroni), excludes 0 on
+    that side; else inconclusive. The interval is that of the sign-flip test.
+
+    Args:
+        ours: our paired differences, a value a seed.
+        effect: the printed difference.
+        family: number of directions that are asked about.
+    """
+    if effect == 0:
+        return Verdict("not comparable", "equal numbers without a spread were printed, which have no direction")
+    difference, p = float(np.mean(ours)) - effect, min(1.0, family * sign_flip_p(ours))
+    told = f"p = {p:.2g}" + (f" after Bonferroni over {family} directions" if family > 1 else "")
+    needed = math.ceil(math.log2(2 * family / LEVEL))
+    if len(ours) < needed:
+        return Verdict("inconclusive", f"{_directions(family)} at least {needed} seeds", difference, runs=needed)
+    if p > LEVEL:
+        return Verdict("inconclusive", f"our difference may be chance ({told})", difference)
+    if np.mean(ours) * effect > 0:
+        return Verdict("holds", f"the same sign ({told})", difference)
+    return Verdict("reversed", f"the opposite sign ({told})", difference)
+
+
+def _directions(family: int) -> str:
+    return "1 direction needs" if family == 1 else f"{family} directions need"
 
 
 def best_of(
-    selection: Sequence[float], reported: Sequence[float], printed: float, n: int, *, draws: int = DRAWS
+    selection: Sequence[float],
+    reported: Sequence[float],
+    printed: float,
+    n: int,
+    margin: float | None = None,
+    *,
+    draws: int = DRAWS,
 ) -> Verdict:
-    """Whether a printed best of ``n`` runs lies in the 95 % range of ours under the same selection.
+    """Whether a printed best of ``n`` runs is ours under the same selection.
 
     Our runs are resampled n at a time, the one with the lowest ``selection`` value (training error) is taken each time,
-    and its ``reported`` value noted; ``low`` to ``high`` is the range of (ours - printed). Raises: ValueError where the
-    two do not have the same length, or n < 1.
+    and its ``reported`` value noted. Equivalent, if the 90 % range of (ours - printed) lies inside the margin;
+    different, if the printed number lies outside the 95 % range; else inconclusive, as always with fewer than
+    8 n runs, whose range is too narrow. Raises: ValueError if the two do not have the same length, or n < 1.
     """
     if len(selection) != len(reported) or n < 1:
         raise ValueError("a selection value and a reported value for each run, and n of at least 1")
-    if len(selection) < n:
-        return Verdict("not comparable", None, None, None, f"a best of {n} needs at least {n} runs of ours")
+    if len(selection) < 2:
+        return Verdict("not comparable", "one run of ours has no spread")
+    if len(selection) < SELECTIONS * n:
+        needed = SELECTIONS * n
+        reason = f"a best of {n} needs {needed} runs of ours to be compared with"
+        return Verdict("inconclusive", reason, runs=needed)
     drawn = np.random.default_rng(0).integers(0, len(selection), (draws, n))
     chosen = drawn[np.arange(draws), np.asarray(selection)[drawn].argmin(1)]
     best = np.asarray(reported, dtype=np.float64)[chosen] - printed
-    low, high = (float(end) for end in np.quantile(best, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
-    inside = low <= 0 <= high
-    reason = f"the printed number lies {'in' if inside else 'outside'} the 95 % range of the best of {n}"
-    return Verdict("reproduced" if inside else "not reproduced", float(best.mean()), low, high, reason)
-
-
-def _welch(ours: Sequence[float], mean: float, variance: float, df: float) -> tuple[float, float, float]:
-    """Our mean minus theirs, and the ends of its Welch interval; ``variance`` and ``df`` are of their mean."""
-    from scipy import stats
-
-    x_n = np.asarray(ours, dtype=np.float64)
-    difference, own = float(x_n.mean()) - mean, float(x_n.std(ddof=1)) ** 2 / len(x_n)
-    both = own + variance
-    if both == 0:
-        return difference, difference, difference
-    freedom = both**2 / (own**2 / (len(x_n) - 1) + variance**2 / df)
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * both**0.5
-    return difference, difference - reach, difference + reach
-
-
-def _settled(ends: tuple[float, float, float], margin: float) -> Verdict | None:
-    """Reproduced, or None."""
-    _, low, high = ends
+    tails = [(1 - CONFIDENCE) / 2, (1 - EQUIVALENCE) / 2, (1 + EQUIVALENCE) / 2, (1 + CONFIDENCE) / 2]
+    low, inner_low, inner_high, high = (float(end) for end in np.quantile(best, tails))
+    ends = (float(best.mean()), low, high, inner_low, inner_high)
+    if margin is not None and -margin <= inner_low and inner_high <= margin:
+        return Verdict("equivalent", f"the 90 % range of the best of {n} lies within {margin:g} of it", *ends)
     if low <= 0 <= high:
-        return Verdict("reproduced", *ends, "the interval of the difference contains 0")
-    if -margin <= low and high <= margin:
-        return Verdict("reproduced", *ends, f"the difference lies within the margin of {margin:g}")
-    return None
+        return Verdict(
+            "inconclusive", f"it lies in the 95 % range of the best of {n}, which is wider than the margin", *ends
+        )
+    return Verdict("different", f"it lies outside the 95 % range of the best of {n}", *ends)
+
+
+def _gap(ours: Sequence[float], mean: float, variance: float, df: float) -> _Gap:
+    x_n = np.asarray(ours, dtype=np.float64)
+    return _Gap(float(x_n.mean()) - mean, float(x_n.var(ddof=1)), len(x_n), variance, df)
+
+
+def _judged(gap: _Gap, margin: float | None) -> Verdict:
+    word, runs = gap.word(margin), None
+    if word == "equivalent":
+        reason = f"the 90 % interval of the difference lies within the margin of {margin:g}"
+    elif word == "different":
+        reason = "the 95 % interval of the difference excludes 0"
+    else:
+        runs = _runs_needed(gap, margin)
+        reason = _why_inconclusive(margin, runs)
+    return Verdict(word, reason, gap.difference, *gap.ends(CONFIDENCE), *gap.ends(EQUIVALENCE), runs)
+
+
+def _runs_needed(gap: _Gap, margin: float | None) -> int | None:
+    """How many runs of ours would settle it at the present means and sds, up to MOST_RUNS."""
+    more = range(gap.n + 1, MOST_RUNS + 1)
+    return next((n for n in more if gap.word(margin, n) != "inconclusive"), None)
+
+
+def _why_inconclusive(margin: float | None, runs: int | None) -> str:
+    if runs is not None:
+        return f"{runs} runs of ours would do, if means and sds stay"
+    if margin is None:
+        return "no margin was set, and the 95 % interval of the difference contains 0"
+    return f"{MOST_RUNS} runs of ours would not do: the published spread is too wide"

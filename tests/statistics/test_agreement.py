@@ -107,11 +107,13 @@ def test_names_of_experts_do_not_matter(names, seed):
 
 
 def test_jackknife_over_runs_by_hand():
-    # pairs 01: 1, 02: 2, 12: 6; mean 3. Without run 0: 6, 1: 2, 2: 1; pseudo-values 3 * 3 - 2 m: -3, 5, 7; mean 3,
-    # sd sqrt((36 + 4 + 16) / 2) = 5.2915, / sqrt 3 = 3.0551, t_2(.975) = 4.3027
-    found = mean_over_pairs({(0, 1): 1.0, (0, 2): 2.0, (1, 2): 6.0})
-    assert (found.n, found.mean) == (3, 3.0)
-    assert (found.low, found.high) == pytest.approx((3 - 13.145, 3 + 13.145), abs=1e-3)
+    # pairs 01: .1, 02: .2, 12: .6; mean .3. Without run 0: .6, 1: .2, 2: .1; pseudo-values 3 * .3 - 2 m: -.3, .5, .7;
+    # mean .3, sd sqrt((.36 + .04 + .16) / 2) = .52915, / sqrt 3 = .30551, t_2(.975) = 4.3027: reach 1.3145.
+    # On the logit of -1 to 1: log(1.3 / .7) = .6190 +- 1.3145 * 2 / (1.3 * .7) = 2.8890: -2.2700 to 3.5080
+    found = mean_over_pairs({(0, 1): 0.1, (0, 2): 0.2, (1, 2): 0.6})
+    assert (found.n, found.mean) == (3, pytest.approx(0.3))
+    # 2 / (1 + e^2.2700) - 1 and 2 / (1 + e^-3.5080) - 1
+    assert (found.low, found.high) == pytest.approx((-0.8127, 0.9418), abs=1e-4)
     assert mean_over_pairs({(0, 1): 0.5}).low is None
 
 

@@ -1,10 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from moe_lab.statistics import rate, summary, two_modes
+from moe_lab.statistics import rate, rate_summary, summary, two_modes
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -21,6 +23,52 @@ def test_the_interval_is_that_of_a_t_test():
     values = np.random.default_rng(1).normal(size=7)
     ends = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (summary(values).low, summary(values).high) == pytest.approx((ends.low, ends.high))
+
+
+def test_between_two_bounds_the_interval_is_of_the_logit():
+    # mean .04, sd .02, standard error .02 / sqrt 3 = .011547, t_2(.975) = 4.3027: reach .049684 on the mean,
+    # .049684 / (.04 * .96) = 1.2939 on the logit log(.04 / .96) = -3.1781: from -4.4720 to -1.8842
+    found = summary([0.02, 0.04, 0.06], (0, 1))
+    assert found.method == "Student t of the logit"
+    assert (found.low, found.high) == pytest.approx((0.01129, 0.13190), abs=1e-5)
+    # the same quantity in percent, and counted from the other end
+    percent, right = summary([2, 4, 6], (0, 100)), summary([0.98, 0.96, 0.94], (0, 1))
+    assert (percent.low, percent.high) == pytest.approx((100 * found.low, 100 * found.high))
+    assert (1 - right.high, 1 - right.low) == pytest.approx((found.low, found.high))
+
+
+def test_with_one_bound_the_interval_is_of_the_logarithm():
+    # mean 2, sd 1, reach 4.3027 / sqrt 3 = 2.4841, / 2 = 1.24207: 2 e^-1.24207 to 2 e^1.24207
+    found = summary([1, 2, 3], (0, None))
+    assert found.method == "Student t of the logarithm"
+    assert (found.low, found.high) == pytest.approx((0.57757, 6.92556), abs=1e-4)
+    mirrored = summary([-1, -2, -3], (None, 0))
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=25), st.floats(-10, 10), st.floats(0.1, 10))
+def test_no_interval_leaves_its_bounds(shares, low, width):
+    values = [low + width * share for share in shares]
+    for bounds in ((low, low + width), (low, None), (None, low + width)):
+        found = summary(values, bounds)
+        least, greatest = (math.inf * side if end is None else end for side, end in zip((-1, 1), bounds, strict=True))
+        slack = 1e-9 * (abs(low) + width)
+        assert least - slack <= found.low <= found.mean + slack and found.mean - slack <= found.high <= greatest + slack
+
+
+def test_a_value_beyond_a_bound_by_rounding_widens_it():
+    top = np.log2(5)
+    found = summary([top + 1e-15, top - 0.1, top - 0.2], (0, top))
+    assert found.low < found.mean < found.high <= top + 1e-15
+
+
+def test_shares_of_runs_are_counted():
+    # 2 of 5: test_clopper_pearson; none of 10 has an upper end of 1 - .025^.1
+    assert (rate_summary([1, 0, 1, 0, 0]).low, rate_summary([0] * 10).high) == pytest.approx(
+        (rate(2, 5).low, 0.3085), abs=1e-4
+    )
+    assert rate_summary([1, 0, 1, 0, 0]).mean == 0.4 and rate_summary([1, 0]).method == "Clopper-Pearson"
 
 
 def test_from_twenty_values_a_seeded_bootstrap():

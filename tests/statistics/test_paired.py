@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from moe_lab.statistics import compare, holm, seeds_needed, sign_flip_p
+from moe_lab.statistics import compare, difference_summary, holm, seeds_needed, sign_flip_interval, sign_flip_p
 
 
 def test_by_hand():
@@ -42,6 +42,50 @@ def test_order_sign_and_scale_do_not_matter(d, scale):
     p = sign_flip_p(d)
     assert 2 / 2 ** len(d) <= p <= 1
     assert sign_flip_p([scale * one for one in reversed(d)]) == p
+
+
+def test_the_interval_by_hand():
+    # 32 patterns of six signs (one held), of which .05 * 32 = 1.6 may be rejected: the identity alone, p = 2/64. The
+    # next shifts that end being rejected are the least and the greatest difference themselves
+    assert sign_flip_interval([1, 2, 3, 4, 5, 9]) == (1, 9)
+    # of seven, .05 * 64 = 3.2: the fourth of -inf, 1, 1.5 = (1 + 2) / 2, 2, 2 = (1 + 3) / 2; from above 10, 8, 7.5
+    assert sign_flip_interval([1, 2, 3, 4, 5, 6, 10]) == (2, 7.5)
+    assert sign_flip_interval([0.1] * 6) == pytest.approx((0.1, 0.1))
+
+
+def test_below_six_there_is_no_interval():
+    for n in range(1, 6):
+        assert sign_flip_interval([1.0] * n) is None
+    found = difference_summary([1, 2, 3, 4, 5])
+    assert (found.ends, found.method, found.mean) == (None, "needs 6 seeds", 3)
+    # 68 % : one of four patterns of three signs may be rejected, 1 - .68 = .32 >= 2 / 8
+    assert sign_flip_interval([1, 2, 4], 0.68) == (1, 4)
+    with pytest.raises(ValueError, match="at least one"):
+        sign_flip_interval([])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(-40, 40), min_size=6, max_size=11), st.integers(-45, 45))
+def test_the_interval_is_what_the_test_does_not_reject(d, shift):
+    low, high = sign_flip_interval(d)
+    assert (low <= shift <= high) == (sign_flip_p([one - shift for one in d]) > 0.05)
+    assert low <= np.mean(d) <= high
+
+
+def test_interval_and_test_agree_where_students_interval_contradicts_the_test():
+    """All ten differences have one sign, so p is 2 / 2^10; one large one takes Student's interval beyond 0."""
+    d = -np.array([0.05, 0.06, 0.07, 0.08, 0.1, 0.11, 0.12, 0.15, 0.2, 1.9])
+    assert stats.ttest_1samp(d, 0).confidence_interval(0.95).high > 0 and sign_flip_p(d) == 2 / 2**10
+    assert difference_summary(d).high < 0
+
+
+def test_intervals_of_many_pairs_are_of_the_same_seeded_patterns():
+    d = np.random.default_rng(9).normal(0.4, 1, 30)
+    low, high = sign_flip_interval(d)
+    for inside, outside in ((low + 1e-6, low - 1e-6), (high - 1e-6, high + 1e-6)):
+        assert sign_flip_p(d - inside) > 0.05 >= sign_flip_p(d - outside)
+    ends = stats.ttest_1samp(d, 0).confidence_interval(0.95)
+    assert (low, high) == pytest.approx((ends.low, ends.high), abs=0.05)
 
 
 def test_holm_by_hand():

@@ -8,6 +8,7 @@ from moe_lab.reports.arms.collect import Collection, Member
 from moe_lab.reports.arms.decomposition import Decomposition
 from moe_lab.reports.arms.findings import findings, states
 from moe_lab.reports.arms.measured import Measured
+from moe_lab.reports.arms.usage import matched
 from moe_lab.statistics import Factorial, Summary
 
 AGREEMENT = ("ari", "null_ari", "excess", "matched", "null_matched", "matched_excess", "ami")
@@ -32,6 +33,7 @@ def report_data(measured: Measured, decomposed: Sequence[Decomposition]) -> dict
         "metrics": {name: asdict(one) for name, one in measured.quantities.items()},
         "summaries": arm_rows(measured),
         "comparisons": comparison_rows(measured),
+        "matched_usage": {key: asdict(one) for key, one in matched(measured).items()},
         "collapse": {key: asdict(one) for key, one in measured.collapse.items()},
         "factorial": {name: _factorial(found) for name, found in measured.factorials.items()},
         "agreement": agreement_rows(decomposed),
@@ -69,7 +71,13 @@ def value_rows(measured: Measured) -> list[Row]:
 def arm_rows(measured: Measured) -> list[Row]:
     """Tidy: a row an arm and metric, with its interval."""
     return [
-        {"arm": arm.key, "metric": name, "unit": measured.quantities[name].unit, **asdict(by_arm[arm.key])}
+        {
+            "arm": arm.key,
+            "metric": name,
+            "unit": measured.quantities[name].unit,
+            "runs": arm.n,
+            **asdict(by_arm[arm.key]),
+        }
         for name, by_arm in measured.summaries.items()
         for arm in measured.shown
         if arm.key in by_arm
@@ -81,7 +89,13 @@ def comparison_rows(measured: Measured) -> list[Row]:
     return [
         {"arm": one.arm, "against": measured.baseline.key, "metric": one.metric, "seeds": one.n}
         | _difference(one.difference)
-        | {"p": one.p, "adjusted_p": one.adjusted_p, "exact": one.exact, "family": one.family}
+        | {
+            "by_seed": " ".join(map(repr, one.values)),
+            "p": one.p,
+            "adjusted_p": one.adjusted_p,
+            "exact": one.exact,
+            "family": one.family,
+        }
         | {"seeds_needed": one.needed, "too_few_seeds": one.too_few, "beyond_chance": one.sure}
         for one in measured.comparisons.values()
     ]

@@ -29,12 +29,13 @@ def dots(measured: Measured, name: str, look: Look) -> Picture:
     )
     told = "; ".join(f"{arm.key} {shown(quantity, one.mean)}" for arm, one in zip(arms, summaries, strict=True))
     definition = f"{quantity.definition.rstrip('.')}." if quantity.definition else ""
+    partly = "".join(f" {arm.key}: {one}." for arm in arms for one in [measured.undefined(arm, name)] if one)
     better = f" {BETTER[quantity.better].capitalize()}." if BETTER[quantity.better] else ""
     return Picture(
         stem(name),
         quantity.label,
         f"{quantity.axis} of {len(arms)} arms. Means: {told}.",
-        f"{definition}{better} {_counts(summaries)}{_base(measured, name)}{cut(len(arms), ROWS)}",
+        f"{definition}{better} {_counts(summaries)}{partly}{_base(measured, name)}{cut(len(arms), ROWS)}",
         _drawn(measured, name, arms[:ROWS], look),
         rows,
         HALF,

@@ -3,7 +3,8 @@
 from collections import Counter
 
 from moe_lab.reports.arms.collect import FINISHED, REFUSED, Arm, Collection
-from moe_lab.reports.arms.measured import Measured, Quantity
+from moe_lab.reports.arms.measured import BITS, Measured, Quantity
+from moe_lab.reports.arms.usage import CALIPER, at_matched_usage
 from moe_lab.reports.kit.numbers import MINUS, NBSP, digits
 from moe_lab.statistics import Comparison, Factorial, Summary
 from moe_lab.statistics.factorial import BLOCK, NOISE
@@ -71,7 +72,9 @@ def _best(measured: Measured, name: str) -> str:
     """The best arm of a primary metric against the baseline; where that is the baseline, against the next best."""
     quantity = measured.quantities[name]
     sign = 1 if quantity.better == "lower" else -1
-    known = [arm for arm in measured.comparable if arm.key in measured.summaries[name]]
+    known = [
+        arm for arm in measured.comparable if arm.key in measured.summaries[name] and not measured.undefined(arm, name)
+    ]
     if len(known) < 2:
         return f"{quantity.label} is known of fewer than two arms, so none is best."
     ranked = sorted(known, key=lambda arm: sign * measured.summaries[name][arm.key].mean)
@@ -84,8 +87,32 @@ def _best(measured: Measured, name: str) -> str:
         comparison = measured.comparisons[ranked[1].key, name]
         return (
             f"{head}, the arm that others are compared with; next is {called(ranked[1])}{_apart(quantity, comparison)}."
+            + _at_usage(measured, name, ranked[1])
         )
-    return f"{head}. Against {called(base)} that is{_apart(quantity, measured.comparisons[best.key, name])}."
+    apart = _apart(quantity, measured.comparisons[best.key, name])
+    return f"{head}. Against {called(base)} that is{apart}.{_at_usage(measured, name, best)}"
+
+
+def _at_usage(measured: Measured, name: str, arm: Arm) -> str:
+    """Of information, what is left of the difference to the baseline at matched usage; of other metrics nothing."""
+    found = at_matched_usage(arm, measured.baseline)
+    if name != BITS or not found.possible:
+        return ""
+    if found.difference is None:
+        return (
+            f" No run of either arm uses its experts as evenly as one of the other (within {CALIPER} bit of H(load))."
+        )
+    quantity = measured.quantities[name]
+    pairs = f"{found.pairs} pair{'s' if found.pairs != 1 else ''} of runs within {CALIPER} bit"
+    by = with_unit(quantity, changed(quantity, found.difference.mean))
+    return f" At matched H(load) ({pairs}) it is {by} ({_ends_or_method(quantity, found.difference)})."
+
+
+def _ends_or_method(quantity: Quantity, found: Summary) -> str:
+    if found.ends is None:
+        return f"a 95 % interval {found.method}"
+    low, high = found.ends
+    return f"{changed(quantity, low)} to {changed(quantity, high)}"
 
 
 def _lowered(label: str) -> str:
@@ -107,11 +134,11 @@ def _apart(quantity: Quantity, comparison: Comparison) -> str:
         return ", with no seed in common to compare them by"
     unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
     by = f" {changed(quantity, found.mean)}{NBSP}{unit}".rstrip()
-    ends = ""
-    if found.ends is not None:
-        low, high = found.ends
-        ends = f" ({changed(quantity, low)} to {changed(quantity, high)} over {found.n} shared seeds)"
-    return f"{by}{ends}, {surely(comparison)}"
+    seeds = f"over {found.n} shared seed{'s' if found.n != 1 else ''}"
+    if found.ends is None:
+        each = ", ".join(changed(quantity, value) for value in comparison.values)
+        return f"{by} ({seeds}: {each}; {_ends_or_method(quantity, found)}), {surely(comparison)}"
+    return f"{by} ({_ends_or_method(quantity, found)} {seeds}), {surely(comparison)}"
 
 
 def surely(comparison: Comparison) -> str:

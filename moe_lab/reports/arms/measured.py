@@ -11,10 +11,12 @@ from moe_lab.reports.arms.collect import Arm, Collection
 from moe_lab.reports.arms.naming import typed
 from moe_lab.reports.kit.choices import ABSENT
 from moe_lab.reports.kit.headline import LABELS
+from moe_lab.reports.kit.level import level, sizes
 from moe_lab.reports.kit.numbers import UNITS
-from moe_lab.statistics import Comparison, Factorial, Incomplete, Rate, Summary, compare, factorial, rate, summary
+from moe_lab.statistics import Comparison, Factorial, Incomplete, Rate, Summary, compare, factorial, rate
 
 ERROR, LOSS, SHARE = "test_error_rate", "test_loss_nats", "information_per_usage"
+BITS, USAGE = "mutual_information_expert_label_bits", "load_entropy_bits"
 COLLAPSED = "collapsed"
 
 
@@ -76,13 +78,21 @@ class Measured:
 
     @cached_property
     def varying(self) -> list[str]:
-        """The metrics that are not the same in all runs."""
-        return [name for name in self.quantities if len(self._all(name)) > 1]
+        """The metrics that are not the same in all runs: another value, or undefined in some."""
+        return [name for name in self.quantities if name not in self.constant]
 
     @cached_property
     def constant(self) -> dict[str, float]:
         """The metrics that are, with their value."""
-        return {name: next(iter(self._all(name))) for name in self.quantities if len(self._all(name)) == 1}
+        found = {name: self._all(name) for name in self.quantities if all(self._whole(arm, name) for arm in self.shown)}
+        return {name: next(iter(values)) for name, values in found.items() if len(values) == 1}
+
+    def _whole(self, arm: Arm, name: str) -> bool:
+        """Whether all runs of the arm that have the metric have a value of it."""
+        return len(arm.values(name)) == self._asked(arm, name)
+
+    def _asked(self, arm: Arm, name: str) -> int:
+        return sum(name.partition(": ")[0] in one.metrics for one in arm.counted)
 
     def _all(self, name: str) -> set[float]:
         return {value for arm in self.shown for value in arm.values(name).values()}
@@ -94,20 +104,27 @@ class Measured:
 
     @property
     def primary(self) -> list[str]:
-        """The metrics of the declared family."""
-        return [name for name in (self.quality, SHARE) if name in self.quantities]
+        """The metrics of the declared family. Every run has them, also a collapsed one, which has no I(E;Y)/H(E)."""
+        return [name for name in (self.quality, BITS) if name in self.quantities]
 
     @cached_property
     def summaries(self) -> dict[str, dict[str, Summary]]:
         """metric -> key of the arm -> its summary."""
         return {
-            name: {arm.key: summary(list(values.values()), collapsed=self._fallen(arm)) for arm, values in pairs}
+            name: {arm.key: self._summary(arm, name) for arm in self.shown if arm.values(name)}
             for name in self.quantities
-            for pairs in [[(arm, arm.values(name)) for arm in self.shown if arm.values(name)]]
         }
+
+    def _summary(self, arm: Arm, name: str) -> Summary:
+        return level(name, list(arm.values(name).values()), sizes(arm.counted[0].metrics), self._fallen(arm))
 
     def _fallen(self, arm: Arm) -> int:
         return int(sum(arm.values(COLLAPSED).values())) if arm.n > 1 else 0
+
+    def undefined(self, arm: Arm, name: str) -> str:
+        """``3 of 8 defined``, if some of the arm's runs have the metric and others have it as undefined; else empty."""
+        defined, asked = len(arm.values(name)), self._asked(arm, name)
+        return f"{defined} of {asked} defined" if 0 < defined < asked else ""
 
     @cached_property
     def collapse(self) -> dict[str, Rate]:
@@ -126,7 +143,10 @@ class Measured:
         """(key, metric) -> the arm against the baseline, in the declared family."""
         if self.baseline not in self.comparable or self.collection.single:
             return {}
-        values = {arm.key: {name: arm.values(name) for name in self.primary} for arm in self.comparable}
+        values = {
+            arm.key: {name: {} if self.undefined(arm, name) else arm.values(name) for name in self.primary}
+            for arm in self.comparable
+        }
         return {(one.arm, one.metric): one for one in compare(values, self.baseline.key, self.primary)}
 
     @cached_property

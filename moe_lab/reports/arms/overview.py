@@ -3,8 +3,7 @@
 import textwrap
 
 from moe_lab.reports.arms.collect import Arm
-from moe_lab.reports.arms.measured import COLLAPSED, ERROR, LOSS, SHARE, Measured
-from moe_lab.reports.arms.scatter import BITS, USAGE
+from moe_lab.reports.arms.measured import BITS, COLLAPSED, ERROR, LOSS, SHARE, USAGE, Measured
 from moe_lab.reports.arms.tables import COLUMNS, cell, main_metrics
 from moe_lab.reports.kit.numbers import NONE
 
@@ -59,13 +58,13 @@ def _side_by_side(measured: Measured, width: int) -> list[Listing]:
 
 
 def _arm_a_row(measured: Measured, width: int) -> Listing:
-    """Arms as rows: as many as fit of the primary metrics, information, usage, and collapse where there is any."""
-    names = [name for name in dict.fromkeys([*measured.primary, BITS, USAGE]) if name in measured.quantities]
+    """Arms as rows: as many as fit of the primary metrics, collapse if there is any, usage, I(E;Y)/H(E)."""
+    names = [name for name in dict.fromkeys([*measured.primary, USAGE, SHARE]) if name in measured.quantities]
     rows = [_row(measured, arm, names) for arm in measured.arms]
     columns = {"arm": "", "what": "arm", "seeds": "seeds"}
-    wanted = {name: SHORT[name] for name in names}
-    if any(one.count for one in measured.collapse.values()):
-        wanted[COLLAPSED] = COLLAPSED
+    collapsed = {COLLAPSED: COLLAPSED} if any(one.count for one in measured.collapse.values()) else {}
+    first = {name: SHORT[name] for name in names if name in measured.primary}
+    wanted = first | collapsed | {name: SHORT[name] for name in names}
     taken = GAP + sum(_width(rows, *item) for item in columns.items() if item[0] != "what")
     for name, heading in wanted.items():
         wide = _width(rows, name, heading)

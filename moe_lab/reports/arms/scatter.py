@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.look import Look, seeds_told
-from moe_lab.reports.arms.measured import SHARE, Measured, Quantity
+from moe_lab.reports.arms.measured import BITS, SHARE, USAGE, Measured, Quantity
 from moe_lab.reports.kit.picture import HALF, Picture, draw
 from moe_lab.reports.kit.style import INK, MUTED, name_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-USAGE, BITS = "load_entropy_bits", "mutual_information_expert_label_bits"
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,8 @@ def trade_off(measured: Measured, look: Look) -> Picture | None:
     on_front = [one.arm.key for one in clouds if one.mean in front]
     keys = ", ".join(arm.key for arm in without)
     lines = f" Dotted lines: arms without I(E;Y) ({keys})." if without else ""
+    partly = [(arm.key, measured.undefined(arm, SHARE)) for arm in measured.comparable]
+    lines += "".join(f" {key}: I(E;Y)/H(E) {defined}." for key, defined in partly if defined)
     counts = [len(one.points) for one in clouds]
     points = "A point is an arm" if max(counts) == 1 else "Small points are seeds, large ones the means of arms"
     caption = (

@@ -9,7 +9,8 @@ from moe_lab.reports.arms.collect import FINISHED, Arm
 from moe_lab.reports.arms.data import agreement_rows
 from moe_lab.reports.arms.decomposition import Decomposition
 from moe_lab.reports.arms.findings import changed, shown
-from moe_lab.reports.arms.measured import ERROR, SHARE, Measured, Quantity
+from moe_lab.reports.arms.measured import BITS, ERROR, SHARE, Measured, Quantity
+from moe_lab.reports.arms.usage import CALIPER, matched
 from moe_lab.reports.kit.choices import ABSENT
 from moe_lab.reports.kit.headline import BETTER, LABELS
 from moe_lab.reports.kit.numbers import NBSP, NONE, UNDEFINED, signed
@@ -24,6 +25,10 @@ COLUMNS = 5
 #: marks a mean over two kinds of run
 MIXED = "\N{DAGGER}"
 
+USAGE_NOTE = (
+    f"A more even use of the experts alone raises I(E;Y). So runs are paired, one of each arm, whose H(load) differ by "
+    f"at most {CALIPER} bit: as many pairs as there are. The interval is the inverted sign-flip test's, uncorrected."
+)
 #: title, note, what the names of its metrics begin with, and the metrics that stand beside
 NAMED_TABLES = (
     (
@@ -45,7 +50,7 @@ NAMED_TABLES = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A mean, its interval (empty without one) and its mark."""
+    """A mean, its interval (empty without one), how many runs have it where not all do, and its mark."""
 
     text: str
     ends: str = ""
@@ -108,12 +113,13 @@ def cell(measured: Measured, arm: Arm, name: str) -> Cell:
     if found is None:
         return Cell(NONE if all(name not in one.metrics for one in arm.counted) else _without(measured, arm, name))
     comparison = measured.comparisons.get((arm.key, name))
-    ends = ""
+    beside = []
     if found.ends is not None and found.low != found.high:
         low, high = found.ends
-        ends = f"{shown(quantity, low)} to {shown(quantity, high)}"
+        beside.append(f"{shown(quantity, low)} to {shown(quantity, high)}")
+    beside += [one for one in [measured.undefined(arm, name)] if one]
     mark = ("*" if comparison and comparison.sure else "") + (MIXED if found.warning else "")
-    return Cell(shown(quantity, found.mean), ends, mark)
+    return Cell(shown(quantity, found.mean), "; ".join(beside), mark)
 
 
 def _without(measured: Measured, arm: Arm, name: str) -> str:
@@ -225,7 +231,7 @@ def _factorial_table(quantity: Quantity, found: Factorial) -> dict[str, Any]:
 
 def _level_ends(quantity: Quantity, one: Summary) -> str:
     if one.ends is None:
-        return ""
+        return one.method
     low, high = one.ends
     return f"{changed(quantity, low)} to {changed(quantity, high)}"
 
@@ -263,6 +269,23 @@ def crossed_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
         [one.arm.key, name, _two(found.mean), _two_range(found.low, found.high)]
         for one in decomposed
         for name, found in one.crossed.items()
+    ]
+
+
+def usage_table(measured: Measured) -> list[list[str]]:
+    """A row an arm against the baseline: matched pairs, what they differ by in I(E;Y), and what in H(load)."""
+    if BITS not in measured.quantities:
+        return []
+    quantity = measured.quantities[BITS]
+    return [
+        [key, f"{one.pairs} of {one.possible}"]
+        + (
+            [changed(quantity, one.difference.mean), _level_ends(quantity, one.difference)]
+            if one.difference
+            else ["", ""]
+        )
+        + [changed(quantity, one.usage) if one.usage is not None else ""]
+        for key, one in matched(measured).items()
     ]
 
 

@@ -180,6 +180,8 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
         "named": tables.named_tables(measured),
         "factorials": tables.factorial_tables(measured),
         "no_factorial": tables.no_factorial(measured),
+        "usage": tables.usage_table(measured),
+        "usage_note": tables.USAGE_NOTE,
         "agreement": tables.agreement_table(decomposed),
         "crossed": tables.crossed_table(decomposed),
         "run_header": run_header,

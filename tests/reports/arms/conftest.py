@@ -48,7 +48,10 @@ def light(tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.fixture
 def grid(light) -> Callable[..., list[Run]]:
-    """``grid({gate: errors}, share=...)``: a run a gate and seed, softmax being the default."""
+    """``grid({gate: errors}, share=...)``: a run a gate and seed, softmax being the default.
+
+    H(load) is 2 bits, of which ``share`` less the error is information.
+    """
 
     def make(errors: dict[str, list[float]], share: float = 0.8, collapsed: dict[str, int] | None = None) -> list[Run]:
         fallen = collapsed or {}
@@ -59,6 +62,8 @@ def grid(light) -> Callable[..., list[Run]]:
                 {
                     "test_error_rate": error,
                     "information_per_usage": share - error,
+                    "mutual_information_expert_label_bits": 2 * (share - error),
+                    "load_entropy_bits": 2.0,
                     "collapsed": int(seed < fallen.get(gate, 0)),
                 },
             )

@@ -95,7 +95,7 @@ def test_every_number_of_the_report_is_in_its_data(out, made):
     errors = [run.metrics["test_error_rate"]["value"] for run in made[:3]]
     [found] = [one for one in data["summaries"] if one["arm"] == "A" and one["metric"] == "test_error_rate"]
     assert (found["n"], found["mean"]) == (3, pytest.approx(np.mean(errors)))
-    assert data["family"] == {"metrics": ["test_error_rate", "information_per_usage"], "comparisons": 2}
+    assert data["family"] == {"metrics": ["test_error_rate", "mutual_information_expert_label_bits"], "comparisons": 2}
     assert [run["status"] for run in data["runs"]] == ["finished"] * 5 + ["diverged"]
     assert data["agreement"][0]["pairs"] == 3
 

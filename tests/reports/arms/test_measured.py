@@ -1,14 +1,17 @@
 """What the report says of arms: best, by how much, how surely."""
 
+import math
+
 import pytest
 
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.findings import findings
-from moe_lab.reports.arms.measured import Measured
+from moe_lab.reports.arms.measured import BITS, USAGE, Measured
 from moe_lab.reports.arms.overview import overview
-from moe_lab.reports.arms.tables import factorial_tables, main_metrics, metric_table, no_factorial
-from moe_lab.statistics import Factorial, summary
+from moe_lab.reports.arms.tables import factorial_tables, main_metrics, metric_table, no_factorial, usage_table
+from moe_lab.reports.arms.usage import matched
+from moe_lab.statistics import Factorial
 
 S = "\N{NO-BREAK SPACE}"
 EIGHT = [0.040, 0.042, 0.044, 0.046, 0.041, 0.043, 0.045, 0.047]
@@ -22,24 +25,28 @@ def sure(grid):
 
 def test_the_arm_nearest_to_the_defaults_is_compared_with(sure):
     assert sure.baseline.name == "gate=softmax"
-    assert set(sure.comparisons) == {("B", "test_error_rate"), ("B", "information_per_usage")}
+    assert set(sure.comparisons) == {("B", "test_error_rate"), ("B", BITS)}
 
 
 def test_a_sure_difference(sure):
     comparison = sure.comparisons["B", "test_error_rate"]
     assert comparison.adjusted_p == pytest.approx(2 * 2 / 256)
-    error, share = findings(sure)
-    low, high = (f"{100 * end:.1f}" for end in (summary(EIGHT).low - 0.01, summary(EIGHT).high - 0.01))
-    assert error.startswith(f"Lowest test error: B (gate=attentive) with 3.4{S}% ({low} to {high}, n = 8). Against A ")
+    error, bits = findings(sure)
+    # mean .0335, sd .00245, standard error .000866, t_7(.975) = 2.365; on the logit the reach is
+    # .000866 * 2.365 / (.0335 * .9665) = .0632: from .03152 to .03560
+    assert error.startswith(f"Lowest test error: B (gate=attentive) with 3.4{S}% (3.2 to 3.6, n = 8). Against A ")
     assert "beyond chance (p = 0.016 after Holm over 2 comparisons)" in error
-    assert share.startswith("Highest I(E;Y) / H(load): B")
+    # less a point of error is 2 * .01 bit more, on all eight seeds and in all eight pairs of equal usage
+    assert bits.startswith("Highest information I(E;Y): B (gate=attentive) with 1.53")
+    assert f"At matched H(load) (8 pairs of runs within 0.1 bit) it is +0.020{S}bits (+0.0" in bits
 
 
 def test_stars_stand_in_the_family_alone(sure):
     table = metric_table(sure, main_metrics(sure))
     assert table.header == ["metric", "A", "B", ""]
-    assert [row[0].text for row in table.rows] == ["Test error (%)", "I(E;Y) / H(load) (%)"]
-    assert [row[2].mark for row in table.rows] == ["*", "*"] and table.rows[0][1].mark == ""
+    names = ["Test error (%)", "Information I(E;Y) (bits)", "I(E;Y) / H(load) (%)"]
+    assert [row[0].text for row in table.rows] == names
+    assert [row[2].mark for row in table.rows] == ["*", "*", ""] and table.rows[0][1].mark == ""
 
 
 def test_too_few_seeds_are_said_to_be_too_few(grid):
@@ -73,6 +80,75 @@ def test_collapse_is_told_and_marked(grid):
     assert metric_table(found, ["test_error_rate"]).rows[0][2].mark == "\N{DAGGER}"
     columns, _ = overview(found, 100)[0]
     assert "collapsed" in columns
+
+
+EVEN = {USAGE: 1.0, BITS: 0.5, "load_share": [0.5, 0.5]}
+
+
+def test_a_mean_with_undefined_members_says_so_and_is_not_compared(light):
+    """One arm collapses in three of four seeds, where I(E;Y)/H(E) is 0/0: its mean is that of one survivor."""
+    runs = [light(f"a{seed}", {"seed": seed}, EVEN | {"information_per_usage": 0.5}) for seed in range(4)]
+    fallen = {USAGE: 0.0, BITS: 0.0, "information_per_usage": None}
+    for seed in range(4):
+        survives = EVEN | {"information_per_usage": 0.9, BITS: 0.9}
+        runs.append(light(f"b{seed}", {"gate": "b", "seed": seed}, fallen if seed else survives))
+    found = Measured(collect(runs))
+    a, b = found.arms
+    assert found.undefined(b, "information_per_usage") == "1 of 4 defined" and not found.undefined(a, USAGE)
+    [row] = metric_table(found, ["information_per_usage"]).rows
+    assert [str(cell) for cell in row[1:3]] == ["50.0", "90.0 (1 of 4 defined)"]
+    assert found.primary == [BITS]
+    # (.9 - .5) - 3 * .5, over 4; with four seeds there is no interval, and the seeds are shown
+    assert "+0.40, −0.50, −0.50, −0.50; a 95 % interval needs 6 seeds" in findings(found)[0].replace(
+        "\N{MINUS SIGN}", "−"
+    )
+
+
+def test_arms_are_compared_at_matched_usage(light):
+    """H(load) of A 1, 1.5, 2 bits and of B 1.05, 1.44, 9: two pairs, .05 more and .06 less; I(E;Y) .1 and .3 more."""
+    values = {"softmax": [(1.0, 0.5), (1.5, 0.6), (2.0, 0.7)], "b": [(1.44, 0.9), (9.0, 5.0), (1.05, 0.6)]}
+    runs = [
+        light(f"{gate}{seed}", {"gate": gate, "seed": seed}, {USAGE: h, BITS: bits})
+        for gate, some in values.items()
+        for seed, (h, bits) in enumerate(some)
+    ]
+    found = Measured(collect(runs), "gate=softmax")
+    [one] = matched(found).values()
+    assert (one.pairs, one.possible) == (2, 3)
+    assert one.difference.mean == pytest.approx(0.2) and one.usage == pytest.approx(-0.005)
+    assert one.difference.ends is None and one.difference.method == "needs 6 seeds"
+    assert usage_table(found) == [["B", "2 of 3", "+0.20", "needs 6 seeds", "\N{MINUS SIGN}0.005"]]
+    far = Measured(collect([runs[0], runs[1], runs[4], light("b3", {"gate": "b", "seed": 3}, {USAGE: 8.0, BITS: 5.0})]))
+    assert "No run of either arm uses its experts as evenly" in findings(far)[0]
+
+
+def test_intervals_stay_within_the_bounds_of_their_metric(light):
+    """Two seeds far apart: Student's t would reach far beyond 0 and 1, and beyond the 3 experts and log2 3 bits."""
+    runs = [
+        light(
+            f"r{seed}",
+            {"seed": seed},
+            {
+                "test_error_rate": (0.02, 0.4)[seed],
+                "dead_experts": ((0, 2)[seed], "count"),
+                "load_entropy_bits": (0.1, 1.5)[seed],
+                "collapsed": seed,
+                "load_share": [0.5, 0.5, 0.0],
+            },
+        )
+        for seed in range(2)
+    ]
+    found = Measured(collect(runs))
+    for name, top in {
+        "test_error_rate": 1,
+        "dead_experts": 3,
+        "load_entropy_bits": math.log2(3),
+        "collapsed": 1,
+    }.items():
+        one = found.summaries[name]["A"]
+        assert 0 < one.low < one.mean < one.high < top, name
+    # one of two runs: Clopper-Pearson, 1 - .975^(1/2) = .0126
+    assert found.summaries["collapsed"]["A"].low == pytest.approx(1 - 0.975**0.5)
 
 
 def test_one_arm_of_several_seeds(grid):

@@ -1,0 +1,48 @@
+"""Information of two arms at matched usage: any balancer raises I(E;Y), because H(E) bounds it."""
+
+from dataclasses import dataclass
+
+from moe_lab.reports.arms.collect import Arm
+from moe_lab.reports.arms.measured import BITS, USAGE, Measured
+from moe_lab.statistics import Summary, difference_summary, matched_pairs
+
+#: runs are matched whose H(load) differ by no more, in bits
+CALIPER = 0.1
+
+
+@dataclass(frozen=True)
+class Matched:
+    """``difference`` in I(E;Y) over the matched ``pairs`` of ``possible`` ones, and the mean difference in H(load) that
+    is left; both None without a pair."""
+
+    pairs: int
+    possible: int
+    difference: Summary | None
+    usage: float | None
+
+
+def at_matched_usage(arm: Arm, base: Arm) -> Matched:
+    """I(E;Y) of ``arm`` less that of ``base``, over pairs of runs, one of each, whose H(load) differ by at most 0.1
+    bit. The interval takes the pairs as replications."""
+    ours, theirs = _points(arm), _points(base)
+    pairs = matched_pairs([usage for usage, _ in ours], [usage for usage, _ in theirs], CALIPER)
+    possible = min(len(ours), len(theirs))
+    if not pairs:
+        return Matched(0, possible, None, None)
+    apart = [ours[one][1] - theirs[other][1] for one, other in pairs]
+    left = sum(ours[one][0] - theirs[other][0] for one, other in pairs) / len(pairs)
+    return Matched(len(pairs), possible, difference_summary(apart), left)
+
+
+def _points(arm: Arm) -> list[tuple[float, float]]:
+    """(H(load), I(E;Y)) of each run that has both."""
+    usage, bits = arm.values(USAGE), arm.values(BITS)
+    return [(usage[seed], bits[seed]) for seed in usage if seed in bits]
+
+
+def matched(measured: Measured) -> dict[str, Matched]:
+    """Key of an arm -> it against the baseline, where both have runs with information and usage."""
+    base = measured.baseline
+    if base not in measured.comparable or measured.collection.single or not _points(base):
+        return {}
+    return {arm.key: at_matched_usage(arm, base) for arm in measured.comparable if arm is not base and _points(arm)}

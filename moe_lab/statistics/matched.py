@@ -1,0 +1,28 @@
+"""Runs of two arms paired by a quantity that they should share, such as how evenly the experts are used."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def matched_pairs(ours: Sequence[float], theirs: Sequence[float], caliper: float) -> list[tuple[int, int]]:
+    """(place, place) of runs whose values differ by at most ``caliper``, no run twice: as many pairs as there can be,
+    and of these the closest in all.
+
+    Caliper matching (P. R. Rosenbaum 1989, Optimal matching for observational studies, JASA 84) as an assignment
+    problem.
+
+    Args:
+        ours, theirs: a value a run of either arm.
+        caliper: in the unit of the values, at least 0.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    apart_nm = np.abs(np.subtract.outer(np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)))
+    if apart_nm.size == 0:
+        return []
+    is_near_nm = apart_nm <= caliper
+    # one pair too far apart costs more than all the near ones together
+    cost_nm = np.where(is_near_nm, apart_nm, 1 + caliper * min(apart_nm.shape))
+    pairs = zip(*linear_sum_assignment(cost_nm), strict=True)
+    return [(int(one), int(other)) for one, other in pairs if is_near_nm[one, other]]
