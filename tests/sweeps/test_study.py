@@ -16,6 +16,7 @@ from moe_lab.config.words import vet
 from moe_lab.errors import ConfigError
 from moe_lab.metrics import METRICS
 from moe_lab.sweeps.studies.file import combinations, read_study
+from moe_lab.sweeps.studies.measured import Measured
 from moe_lab.sweeps.studies.study import (
     Parts,
     open_study,
@@ -28,7 +29,9 @@ from moe_lab.sweeps.studies.study import (
     tuning,
     with_teachers,
 )
-from moe_lab.sweeps.studies.table import Measured, effects, levels, remarks, shown
+from moe_lab.sweeps.studies.table import effects, levels, remarks, shown
+from moe_lab.sweeps.studies.verdicts import tally
+from moe_lab.sweeps.studies.write import write_again
 
 TINY = """
 # Two gates on digits.
@@ -37,6 +40,7 @@ source: nobody 2026
 seeds: 2
 against: plain
 metrics: {test_error_rate: test error, usage_entropy_bits: H_u}
+margins: {usage_entropy_bits: 0.1}
 choices:
   size:
     small: {words: [trainer.epochs=1, trainer.limit_batches=2, dataset.validation_share=0.1]}
@@ -77,7 +81,7 @@ class FakeRun:
 
     finished = True
 
-    def __init__(self, error: float, usage: float, train: float = 0.0, validation: float = 0.0) -> None:
+    def __init__(self, error: float, usage: float | None, train: float = 0.0, validation: float = 0.0) -> None:
         self.metrics = {"test_error_rate": {"value": error}, "usage_entropy_bits": {"value": usage}}
         self.history = [{"train_error_rate": train, "validation_error_rate": validation}]
 
@@ -202,21 +206,68 @@ def test_verdicts_on_levels(measured):
     lines = {(line["arm"], line["name"]): line for line in levels(*measured)}
     plain = lines["plain", "test_error_rate"]
     assert (plain["mean"], plain["n"], plain["published_mean"]) == (pytest.approx(0.7), 2, 0.9)
-    # ours .7 with sd .141, n 2: the interval is wide and contains their .9
-    assert plain["verdict"] == "reproduced"
+    # ours .7 with sd .141, n 2: the interval is wide and contains their .9. With n = 4 it would reach .210 to both sides,
+    # with n = 5 .173
+    assert (plain["verdict"], plain["runs_needed"]) == ("inconclusive", 5)
     rows = shown(list(lines.values()))
-    assert rows[0] == ("plain", "test error", "0.9000 ± 0.1000 (10)", "0.7000 ± 0.1414 (2)", "reproduced")
+    assert rows[0] == (
+        "plain",
+        "test error",
+        "0.9000 ± 0.1000 (10)",
+        "0.7000 ± 0.1414 (2)",
+        "inconclusive: 5 runs would do",
+    )
     assert rows[1][0] == ""
-    assert remarks(list(lines.values())) == ["not comparable: nothing was published (balanced)"]
     # both of ours are 2 bits, theirs .1 with hardly any spread
-    assert lines["plain", "usage_entropy_bits"]["verdict"] == "not reproduced"
-    # best of two under the lowest training error: .4, or .5 where it is drawn twice (1 in 4)
-    assert lines["balanced", "test_error_rate"]["verdict"] == "reproduced"
+    assert lines["plain", "usage_entropy_bits"]["verdict"] == "different"
+    # a best of two needs 8 * 2 runs of ours
+    assert rows[2][4] == "inconclusive: 16 runs would do"
     assert lines["balanced", "usage_entropy_bits"]["reason"] == "nothing was published"
+    assert remarks(list(lines.values())) == [
+        "not comparable: nothing was published (balanced)",
+    ]
+    assert tally(list(lines.values())) == "Of 3 published numbers that can be compared 1 are different, 2 inconclusive."
+    # the interval of H_u stays within 0 and log2 of an unknown number of experts, that of the error within 0 and 1
+    assert 0 < plain["low"] < 0.7 < plain["high"] < 1
+
+
+def test_a_metric_that_is_undefined_for_some_seeds_is_not_compared(own):
+    asked = open_study("tiny", [], own)
+    trials = reported(asked, published_settings(asked), Parts(own))
+    found = [FakeRun(0.8, 2.0), FakeRun(0.6, 2.0), FakeRun(0.5, 2.1), FakeRun(0.4, None)]
+    both = Measured(trials, {trial.job.name: run for trial, run in zip(trials, found, strict=True)})
+    assert shown(levels(asked, both))[3][3] == "2.100 (1 of 2 defined)"
+    # with one seed left there is no line of the difference
+    assert [line["name"] for line in effects(asked, both)] == ["test_error_rate"]
+    more = replace(asked, seeds=3)
+    trials = reported(more, published_settings(more), Parts(own))
+    pairs = [(0.8, 2.0), (0.6, 2.0), (0.7, 2.0), (0.5, 2.1), (0.4, None), (0.4, 2.2)]
+    found = [FakeRun(*pair) for pair in pairs]
+    three = Measured(trials, {trial.job.name: run for trial, run in zip(trials, found, strict=True)})
+    usage = effects(more, three)[1]
+    assert (usage["verdict"], usage["reason"], usage["mean"]) == ("not comparable", "2 of 3 defined (balanced)", None)
+    assert shown([usage])[0][3] == "2 of 3 defined (balanced)"
+
+
+def test_printed_differences_without_a_spread_have_a_direction(own):
+    """Six seeds fall by .1 on each: one direction is asked about, p = 2 / 2^6; of the usage none was printed."""
+    text = TINY.replace("test_error_rate: [0.9, 0.1]", "test_error_rate: [0.9, null]")
+    printed = "balanced: {mean: {test_error_rate: [0.8, null]}, n: 2}"
+    text = text.replace("balanced: {best: {test_error_rate: 0.5}, of: 2}", printed)
+    (own / "study" / "directions.yaml").write_text(text)
+    asked = replace(open_study("directions", [], own), seeds=6)
+    trials = reported(asked, published_settings(asked), Parts(own))
+    runs = [FakeRun(0.5 + 0.01 * trial.seed - 0.1 * (trial.arm == "balanced"), 2.0) for trial in trials]
+    error, usage = effects(asked, Measured(trials, {t.job.name: run for t, run in zip(trials, runs, strict=True)}))
+    assert (error["verdict"], error["reason"]) == ("holds", "the same sign (p = 0.031)")
+    assert (error["low"], error["high"]) == pytest.approx((-0.1, -0.1))
+    assert usage["verdict"] == "not comparable"
 
 
 def test_effects_are_paired_by_seed(measured):
     error, usage, *_ = effects(*measured)
+    # of two seeds there is no interval, and both are shown
+    assert shown([error])[0][3] == "-0.2500 (2: -0.3000, -0.2000; interval needs 6 seeds)"
     assert error["mean"] == pytest.approx(((0.5 - 0.8) + (0.4 - 0.6)) / 2)
     assert usage["mean"] == pytest.approx(0.2)
     assert error["verdict"] == "not comparable"
@@ -261,7 +312,9 @@ def test_the_command(cli, own, tmp_path):
     facts = json.loads((folder / "study.json").read_text())
     assert [line["n"] for line in facts["levels"]] == [2] * 6
     setting = ["regularizers.importance.weight=1"]
-    assert facts["settings"] == {"plain": [""], "balanced": setting, "pupil": setting}
+    settings = {arm: one["settings"] for arm, one in facts["arms"].items()}
+    assert settings == {"plain": [""], "balanced": setting, "pupil": setting}
+    assert facts["arms"]["plain"]["sizes"]["experts"] == 5
     page = (folder / "study.md").read_text()
     assert "| plain" in page and "moe-lab study tiny" in page and "](study.svg)" in page
     assert ElementTree.parse(folder / "study.svg").getroot().tag.endswith("svg")
@@ -290,6 +343,32 @@ def test_the_command(cli, own, tmp_path):
     assert not (folder / "study.svg").exists()
     wrong = cli("study", "tinny", "--config-dir", own)
     assert wrong.code == 2 and wrong.err.startswith("moe-lab: no study named 'tinny'. Did you mean tiny?")
+
+
+def test_margins_are_of_the_studys_metrics(own):
+    bad = own / "study" / "bad.yaml"
+    bad.write_text(TINY.replace("margins: {usage_entropy_bits", "margins: {usage_entropy_bit"))
+    with pytest.raises(
+        ConfigError, match="'usage_entropy_bit' is none of the study's metrics. Did you mean usage_entropy"
+    ):
+        open_study("bad", [], own)
+    bad.write_text(TINY.replace("margins: {usage_entropy_bits: 0.1", "margins: {usage_entropy_bits: 0"))
+    with pytest.raises(ConfigError, match=r"margins\.usage_entropy_bits: Input should be greater than 0"):
+        open_study("bad", [], own)
+    bad.unlink()
+
+
+KEPT = Path(__file__).parents[2] / "docs" / "studies" / "krishnamurthy2023"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in KEPT.iterdir()))
+def test_the_kept_studies_are_written_with_the_margins_and_rules_of_today(name, tmp_path):
+    """Otherwise: python docs/studies/again.py docs/studies/krishnamurthy2023/*"""
+    for file in ("study.json", "study-runs.csv"):
+        (tmp_path / file).write_bytes((KEPT / name / file).read_bytes())
+    write_again(tmp_path)
+    for file in ("study.md", "study.csv", "study-runs.csv"):
+        assert (tmp_path / file).read_text() == (KEPT / name / file).read_text(), file
 
 
 @pytest.mark.parametrize("name", open_sources().options("study"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from moe_lab.reports.kit.picture import FULL, draw
 from moe_lab.reports.kit.style import ACCENT, INK, MUTED, WARM
-from moe_lab.sweeps.studies.table import Line, Measured
+from moe_lab.sweeps.studies.measured import Line, Measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ def _theirs(axes: "Axes", y: float, line: Line) -> None:
 def _ours(axes: "Axes", y: float, line: Line, values: Collection[float], high: float) -> None:
     if not values:
         return
-    colour = WARM if line["verdict"] in ("not reproduced", "direction only") else ACCENT
+    colour = WARM if line["verdict"] == "different" else ACCENT
     axes.plot(list(values), [y] * len(values), "o", color=colour, ms=3.5, mew=0, alpha=0.35)
     if line["low"] is not None:
         axes.plot([line["low"], line["high"]], [y, y], color=colour, lw=1.6)

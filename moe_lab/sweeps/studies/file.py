@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -96,13 +96,17 @@ class Quick(_Strict):
 
 
 class StudyFile(_Strict):
-    """A study: arms that differ in a few words, over the same seeds, and what was published of them."""
+    """A study: arms that differ in a few words, over the same seeds, and what was published of them.
+
+    ``margins``: of metrics, the difference from a published number that does not matter, in the metric's unit.
+    """
 
     title: str
     source: str
     seeds: int = Field(ge=1)
     against: str
     metrics: dict[str, str]
+    margins: dict[str, Annotated[float, Field(gt=0)]] = {}
     choices: dict[str, dict[str, Choice]] = {}
     arms: dict[str, Arm]
     fair: Fair | None = None
@@ -163,6 +167,12 @@ def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
             raise ConfigError(
                 f"{sources.file('study', name)}: no metric named '{metric}'.{near} See moe-lab list metric"
             )
+    for metric in study.margins.keys() - study.metrics.keys():
+        near = did_you_mean(metric, study.metrics)
+        raise ConfigError(
+            f"{sources.file('study', name)}: margins: '{metric}' is none of the study's metrics.{near}"
+            f"{there_are(list(study.metrics))}"
+        )
     return study
 
 

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from moe_lab.experiment.run import never
-from moe_lab.store.atomic import write_csv, write_json, write_text, write_with
 from moe_lab.store.folders import check_spelling, claim_again
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import JOBS, Outcome, SweepFolder
@@ -19,7 +18,7 @@ from moe_lab.sweeps.launcher import Launcher
 from moe_lab.sweeps.run import SweepWatch, run_sweep
 from moe_lab.sweeps.settings import settings as sweep_settings
 from moe_lab.sweeps.settings import split
-from moe_lab.sweeps.studies.figure import study_figure
+from moe_lab.sweeps.studies.measured import Line, Measured
 from moe_lab.sweeps.studies.study import (
     Parts,
     Settings,
@@ -35,7 +34,7 @@ from moe_lab.sweeps.studies.study import (
     tuning,
     with_teachers,
 )
-from moe_lab.sweeps.studies.table import Line, Measured, as_markdown, effects, levels
+from moe_lab.sweeps.studies.write import write_study
 from moe_lab.training.watch import StopAsked, Stopped
 
 
@@ -121,7 +120,7 @@ def run_study(
         complete = train(students)
         trials += students
     measured = Measured(trials, _runs(ready.folder, trials))
-    lines, differences = _write(ready, trials, measured)
+    lines, differences = write_study(ready.folder, study, measured, shlex.join(ready.command))
     return Findings(lines, differences, measured.left_out, complete)
 
 
@@ -148,22 +147,3 @@ def _train(
 
 def _runs(folder: Path, trials: Sequence[Trial]) -> dict[str, Run]:
     return {trial.job.name: Run(SweepFolder(folder).job(trial.job.name)) for trial in trials}
-
-
-def _write(ready: ReadyStudy, trials: Sequence[Trial], measured: Measured) -> tuple[list[Line], list[Line]]:
-    """Write the study's files; the lines of its two tables."""
-    study, folder = ready.study, ready.folder
-    lines, differences = levels(study, measured), effects(study, measured)
-    write_csv(folder / "study.csv", lines)
-    write_csv(folder / "study-runs.csv", measured.rows(lines))
-    figure = study_figure(lines, measured)
-    if figure is not None:
-        write_with(folder / "study.svg", lambda file: file.write(figure))
-    facts = {"study": study.name, "choices": study.choices, "protocol": study.protocol, "grid": study.grid}
-    settings = {trial.arm: [" ".join(setting) for setting in measured.settings(trial.arm)] for trial in trials}
-    write_json(folder / "study.json", facts | {"settings": settings, "levels": lines, "differences": differences})
-    command, pictured = shlex.join(ready.command), figure is not None
-    write_text(
-        folder / "study.md", as_markdown(study, lines, differences, command, measured.left_out, pictured=pictured)
-    )
-    return lines, differences

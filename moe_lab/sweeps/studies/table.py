@@ -1,63 +1,25 @@
 """What was published beside what has been measured, with a verdict for every number."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from moe_lab.reports.kit.level import level
 from moe_lab.reports.kit.page import markdown, table
-from moe_lab.statistics import Published, Verdict, best_of, effect_verdict, level_verdict, summary
-from moe_lab.statistics.replication import MARGINS
-from moe_lab.store.run import Run, Unreadable
+from moe_lab.statistics import Verdict, difference_summary
 from moe_lab.sweeps.studies.file import Row
-from moe_lab.sweeps.studies.study import Study, Trial
+from moe_lab.sweeps.studies.measured import Measured
+from moe_lab.sweeps.studies.study import Study
+from moe_lab.sweeps.studies.verdicts import (
+    asks_direction,
+    effect_of,
+    level_of,
+    published_difference,
+    tally,
+)
 
 COLUMNS = ("arm", "metric", "published", "measured", "verdict")
 
 Line = dict[str, Any]
-
-
-class Measured:
-    """The finished runs of a study's arms, by arm, setting and seed; ``left_out`` says which cannot be read."""
-
-    def __init__(self, trials: Sequence[Trial], runs: Mapping[str, Run]) -> None:
-        self._runs: dict[str, dict[tuple[tuple[str, ...], int], Run]] = {}
-        self.planned: dict[str, int] = {}
-        self.left_out: list[str] = []
-        for trial in trials:
-            of_arm = self._runs.setdefault(trial.arm, {})
-            self.planned[trial.arm] = self.planned.get(trial.arm, 0) + 1
-            run = runs.get(trial.job.name)
-            if run is not None and self._whole(run):
-                of_arm[trial.setting, trial.seed] = run
-
-    def _whole(self, run: Run) -> bool:
-        """Whether it has finished, and what is read of it can be."""
-        try:
-            return run.finished and run.metrics is not None and run.history is not None
-        except Unreadable as error:
-            self.left_out.append(str(error))
-            return False
-
-    def settings(self, arm: str) -> list[tuple[str, ...]]:
-        return list(dict.fromkeys(setting for setting, _ in self._runs.get(arm, {})))
-
-    def values(self, arm: str, metric: str) -> dict[tuple[tuple[str, ...], int], float]:
-        """By setting and seed, where the run has a value."""
-        found = {key: run.metrics.get(metric, {}).get("value") for key, run in self._runs.get(arm, {}).items()}
-        return {key: value for key, value in found.items() if value is not None}
-
-    def rows(self, lines: Sequence[Line]) -> list[Line]:
-        """Every value that the lines sum up: a row a run and metric."""
-        return [
-            {"arm": line["arm"], "setting": " ".join(setting), "seed": seed, "name": line["name"], "value": value}
-            for line in lines
-            for (setting, seed), value in self.values(line["arm"], line["name"]).items()
-        ]
-
-    def selections(self, arm: str, by: str) -> dict[tuple[tuple[str, ...], int], float]:
-        """Training or validation error of the last epoch, by which what was printed was chosen."""
-        found = {key: run.history[-1].get(by) for key, run in self._runs.get(arm, {}).items()}
-        return {key: value for key, value in found.items() if value is not None}
 
 
 def levels(study: Study, measured: Measured) -> list[Line]:
@@ -69,33 +31,40 @@ def levels(study: Study, measured: Measured) -> list[Line]:
             row = rows.get(arm, Row())
             if not values and metric not in {**row.best, **row.mean}:
                 continue
-            own = summary(list(values.values())) if values else None
-            verdict = _level(study, measured, arm, metric, row)
+            own = level(metric, list(values.values()), measured.sizes(arm)) if values else None
+            over = f"theirs is over {row.over}" if row.over and metric in row.mean and study.grid == "published" else ""
             lines.append(
                 {"arm": arm, "metric": label, "name": metric, "settings": len(measured.settings(arm))}
-                | {"n": len(values), "planned": measured.planned.get(arm, 0)}
+                | {"n": len(values), "asked": measured.asked(arm, metric), "planned": measured.planned.get(arm, 0)}
                 | {"mean": own and own.mean, "sd": own and own.sd, "low": own and own.low, "high": own and own.high}
+                | {"interval": own and own.method}
                 | _published(row, metric)
-                | _verdict(verdict)
+                | _verdict(level_of(study, measured, arm, metric))
+                | {"note": over}
             )
     return lines
 
 
 def effects(study: Study, measured: Measured) -> list[Line]:
-    """A line an arm and metric: the paired difference to the arm that all are set against, theirs, and the verdict."""
-    base, rows, lines = study.file.against, study.rows, []
-    for arm in study.arms:
-        if arm == base or len(measured.settings(arm)) != 1 or len(measured.settings(base)) != 1:
-            continue
-        for metric, label in study.file.metrics.items():
-            ours = _by_seed(measured.values(arm, metric))
-            theirs = _by_seed(measured.values(base, metric))
-            pairs = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
-            if len(pairs) < 2:
-                continue
-            of_arm, of_base = (_mean(rows.get(one, Row()), metric) for one in (arm, base))
-            lines.append(_effect(study, arm, metric, label, pairs, of_arm, of_base))
-    return lines
+    """A line an arm and metric: the paired difference to the arm that all are set against, theirs, and the verdict.
+
+    A metric that is undefined for some seeds of either arm is not compared: the others are a selection of survivors.
+    """
+    compared = [
+        (arm, metric, pairs)
+        for arm in study.arms
+        if arm != study.file.against and len(measured.settings(arm)) == 1 == len(measured.settings(study.file.against))
+        for metric in study.file.metrics
+        for pairs in [_pairs(measured, arm, study.file.against, metric)]
+        if len(pairs) > 1
+    ]
+    family = sum(asks_direction(study, arm, metric) for arm, metric, _ in compared)
+    return [_effect(study, measured, *one, family) for one in compared]
+
+
+def _pairs(measured: Measured, arm: str, base: str, metric: str) -> list[float]:
+    ours, theirs = _by_seed(measured.values(arm, metric)), _by_seed(measured.values(base, metric))
+    return [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
 
 
 def as_markdown(
@@ -118,34 +87,42 @@ def as_markdown(
         parts += ["![Every run beside what was published](study.svg)", "", FIGURE, ""]
     if differences:
         parts += [f"## Differences to {markdown(study.file.against)}, on the same seeds", "", *_section(differences)]
-    return "\n".join([*parts, "## How to read it", "", *READING, ""])
+    return "\n".join([*parts, "## How to read it", "", *_reading(study), ""])
 
 
 def _section(lines: Sequence[Line]) -> list[str]:
-    notes = [f"- {markdown(remark)}" for remark in remarks(lines)]
+    notes = [f"- {markdown(remark)}" for remark in [*filter(None, [tally(lines)]), *remarks(lines)]]
     return [table(COLUMNS, shown(lines), "lllll"), "", *(notes + [""] if notes else [])]
 
 
 FIGURE = (
-    "Points: our runs; bar: their mean and its 95 % interval, orange where it does not reproduce what was published.\n"
+    "Points: our runs; bar: their mean and its 95 % interval, orange where it is different from what was published.\n"
     "Grey: published, mean ± sd; open diamond: the printed best. An arrow: runs beyond the axis."
 )
 
-READING = (
-    "mean ± sd (n), n runs; [low, high] is the 95 % interval of the mean of the paired differences (Student t).",
-    "A verdict is a rule set beforehand: reproduced, where the Welch 95 % interval of ours minus theirs contains 0 or",
-    "lies within the margin (error .005, information .25 bit, H_u .1 bit); direction only, where the sign agrees and",
-    "our own interval excludes 0; not reproduced, else; not comparable, with the reason. A printed best of n runs is",
-    "compared with the best of n of ours under the same selection, the lowest training error (of 2023's numbers the",
-    "lowest validation error).",
-)
+
+def _reading(study: Study) -> list[str]:
+    margins = ", ".join(f"{study.file.metrics[name]} {margin:g}" for name, margin in study.file.margins.items())
+    return [
+        "mean ± sd (n), n runs. Intervals of differences, [low, high], are 95 % intervals over seeds: the shifts that",
+        "the exact sign-flip test of the paired differences does not reject; below 6 seeds it rejects none.",
+        "A metric that is undefined for some seeds says so, and is not compared.",
+        "",
+        "A verdict is an equivalence test with a margin that the study's file sets"
+        + (f": {markdown(margins)}." if margins else ", and this one sets none."),
+        "Not comparable, with the reason, is asked first. Equivalent: the 90 % Welch interval of ours minus theirs",
+        "lies inside the margin. Different: else, if the 95 % interval excludes 0. Inconclusive: else, with the number",
+        "of our runs that would do if means and sds stay. A printed difference without a spread has a direction only,",
+        "which holds or is reversed if our own interval, corrected for all such directions, excludes 0. A printed best",
+        "of n runs is compared with the range of the best of n of ours, selected as theirs; that needs 8 n runs of ours.",
+    ]
 
 
 def shown(lines: Sequence[Line]) -> list[tuple[str, ...]]:
     """Lines as the terminal and the page have them; an arm is named where its lines begin."""
     arms = [line["arm"] for line in lines]
     return [
-        (arm if arm != before else "", line["metric"], _theirs(line), _ours(line), line["verdict"])
+        (arm if arm != before else "", line["metric"], _theirs(line), _ours(line), _word(line))
         for arm, before, line in zip(arms, [None, *arms], lines, strict=False)
     ]
 
@@ -154,68 +131,37 @@ def remarks(lines: Sequence[Line]) -> list[str]:
     """Why numbers cannot be compared, or what they are of, each reason once with the arms that it holds for."""
     arms: dict[str, dict[str, None]] = {}
     for line in lines:
-        if line["verdict"] == "not comparable":
-            arms.setdefault(f"not comparable: {line['reason']}", {})[line["arm"]] = None
-        elif "; " in line["reason"]:
-            arms.setdefault(line["reason"].partition("; ")[2], {})[line["arm"]] = None
+        if line["verdict"] == "not comparable" or (line["verdict"] == "inconclusive" and line["runs_needed"] is None):
+            arms.setdefault(f"{line['verdict']}: {line['reason']}", {})[line["arm"]] = None
+        if line.get("note"):
+            arms.setdefault(line["note"], {})[line["arm"]] = None
     every = {line["arm"] for line in lines}
     return [f"{reason} ({'every arm' if set(of) == every else ', '.join(of)})" for reason, of in arms.items()]
 
 
-def _level(study: Study, measured: Measured, arm: str, metric: str, row: Row) -> Verdict:
-    if reason := _other_study(study):
-        return Verdict("not comparable", None, None, None, reason)
-    values, mean = measured.values(arm, metric), _mean(row, metric)
-    if metric in row.mean and (mean.sd is not None or metric not in row.best):
-        verdict = level_verdict(list(values.values()), mean, MARGINS.get(metric, 0.0))
-        over = f"; theirs is over {row.over}" if row.over and study.grid == "published" else ""
-        return Verdict(verdict.word, verdict.difference, verdict.low, verdict.high, verdict.reason + over)
-    if metric in row.best and values:
-        if row.of is None:
-            return Verdict("not comparable", None, None, None, "it was not printed of how many runs theirs is the best")
-        selections = measured.selections(arm, row.by)
-        keys = [key for key in values if key in selections]
-        return best_of([selections[key] for key in keys], [values[key] for key in keys], row.best[metric], row.of)
-    return Verdict("not comparable", None, None, None, "nothing was published" if values else "no run finished")
-
-
-def _effect(
-    study: Study, arm: str, metric: str, label: str, pairs: list[float], of_arm: Published, of_base: Published
-) -> Line:
-    own = summary(pairs)
-    unknown = math.isnan(of_arm.mean) or math.isnan(of_base.mean)
-    reason = _other_study(study) or ("no mean over runs was published" if unknown else None)
+def _effect(study: Study, measured: Measured, arm: str, metric: str, pairs: Sequence[float], family: int) -> Line:
+    survivors = [
+        f"{len(measured.values(one, metric))} of {measured.asked(one, metric)} defined ({one})"
+        for one in (arm, study.file.against)
+        if len(measured.values(one, metric)) < measured.asked(one, metric)
+    ]
+    own = None if survivors else difference_summary(pairs)
     verdict = (
-        Verdict("not comparable", None, None, None, reason)
-        if reason
-        else effect_verdict(pairs, of_arm, of_base, MARGINS.get(metric, 0.0))
+        Verdict("not comparable", ", ".join(survivors)) if survivors else effect_of(study, arm, metric, pairs, family)
     )
-    known = None if unknown else of_arm.mean - of_base.mean
     return (
-        {"arm": arm, "metric": label, "name": metric, "n": own.n, "mean": own.mean, "sd": own.sd}
-        | {"low": own.low, "high": own.high, "published_difference": known}
+        {"arm": arm, "metric": study.file.metrics[metric], "name": metric, "n": len(pairs)}
+        | {"mean": own and own.mean, "sd": own and own.sd, "low": own and own.low, "high": own and own.high}
+        | {"interval": own and own.method, "seeds": " ".join(map(repr, pairs))}
+        | {"published_difference": published_difference(study, arm, metric)}
         | _verdict(verdict)
     )
-
-
-def _other_study(study: Study) -> str | None:
-    """Why nothing of it can be held against what was published; None where it can."""
-    if study.extra:
-        return f"not as published: {' '.join(study.extra)}"
-    return "another protocol than the published one" if study.fair else None
 
 
 def _caveats(study: Study) -> list[str]:
     if study.fair:
         return ["Every arm had as many settings, chosen by validation error on seeds that are not reported."]
     return ["One printed setting an arm: no selection."] if study.grid == "published" and study.has_settings else []
-
-
-def _mean(row: Row, metric: str) -> Published:
-    if metric not in row.mean:
-        return Published(float("nan"))
-    mean, sd = row.mean[metric]
-    return Published(mean, sd, row.n)
 
 
 def _by_seed(values: Mapping[tuple[tuple[str, ...], int], float]) -> dict[int, float]:
@@ -230,7 +176,8 @@ def _published(row: Row, metric: str) -> Line:
 
 def _verdict(verdict: Verdict) -> Line:
     ends = {"difference": verdict.difference, "difference_low": verdict.low, "difference_high": verdict.high}
-    return {"verdict": verdict.word, "reason": verdict.reason} | ends
+    inner = {"difference_low_90": verdict.inner_low, "difference_high_90": verdict.inner_high}
+    return {"verdict": verdict.word, "reason": verdict.reason, "runs_needed": verdict.runs} | ends | inner
 
 
 def _theirs(line: Line) -> str:
@@ -247,14 +194,30 @@ def _theirs(line: Line) -> str:
 
 
 def _ours(line: Line) -> str:
-    if line["mean"] is None:
-        return "no run finished"
     if "published_difference" in line:
-        low, high = (_number(line[end], line, signed=True) for end in ("low", "high"))
-        return f"{_number(line['mean'], line, signed=True)} [{low}, {high}] ({line['n']})"
+        return _our_difference(line)
+    if line["mean"] is None:
+        return f"0 of {line['asked']} defined" if line["asked"] else "no run finished"
     spread = "" if line["sd"] is None else f" ± {_number(line['sd'], line)}"
     count = f"{line['n']}" if line["n"] == line["planned"] else f"{line['n']} of {line['planned']}"
+    if line["n"] < line["asked"]:
+        count = f"{line['n']} of {line['asked']} defined"
     return f"{_number(line['mean'], line)}{spread} ({count})"
+
+
+def _our_difference(line: Line) -> str:
+    if line["mean"] is None:
+        return line["reason"]
+    mean = _number(line["mean"], line, signed=True)
+    if line["low"] is None:
+        seeds = ", ".join(_number(float(one), line, signed=True) for one in line["seeds"].split())
+        return f"{mean} ({line['n']}: {seeds}; interval {line['interval']})"
+    low, high = (_number(line[end], line, signed=True) for end in ("low", "high"))
+    return f"{mean} [{low}, {high}] ({line['n']})"
+
+
+def _word(line: Line) -> str:
+    return f"{line['verdict']}: {line['runs_needed']} runs would do" if line["runs_needed"] else str(line["verdict"])
 
 
 def _number(value: float, line: Line, *, signed: bool = False) -> str:

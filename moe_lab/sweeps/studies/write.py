@@ -1,0 +1,59 @@
+"""The files of a study: study.md, study.csv, study.svg, study-runs.csv and study.json."""
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+
+from moe_lab.reports.kit.level import Sizes
+from moe_lab.store.atomic import write_csv, write_json, write_text, write_with
+from moe_lab.store.untrusted import read_json, read_text
+from moe_lab.sweeps.studies.figure import study_figure
+from moe_lab.sweeps.studies.measured import Line, Measured
+from moe_lab.sweeps.studies.study import Study, open_study
+from moe_lab.sweeps.studies.table import as_markdown, effects, levels
+
+
+def write_study(folder: Path, study: Study, measured: Measured, command: str) -> tuple[list[Line], list[Line]]:
+    """Write all files of a study into its folder; the lines of its levels and of its differences.
+
+    Args:
+        command: what the user typed, as the page quotes it.
+    """
+    lines, differences = levels(study, measured), effects(study, measured)
+    write_csv(folder / "study.csv", lines)
+    write_csv(folder / "study-runs.csv", measured.rows(lines))
+    figure = study_figure(lines, measured)
+    if figure is not None:
+        write_with(folder / "study.svg", lambda file: file.write(figure))
+    facts = {"study": study.name, "command": command, "choices": study.choices}
+    facts |= {"protocol": study.protocol, "grid": study.grid, "extra": study.extra}
+    arms = {
+        arm: {
+            "settings": [" ".join(setting) for setting in measured.settings(arm)],
+            "planned": planned,
+            "sizes": asdict(measured.sizes(arm)),
+        }
+        for arm, planned in measured.planned.items()
+    }
+    write_json(folder / "study.json", facts | {"arms": arms, "levels": lines, "differences": differences})
+    page = as_markdown(study, lines, differences, command, measured.left_out, pictured=figure is not None)
+    write_text(folder / "study.md", page)
+    return lines, differences
+
+
+def write_again(folder: Path) -> None:
+    """Write the files of a kept study anew from its study-runs.csv and study.json, without its runs.
+
+    The study's file is read as it is now: what was published, and the margins.
+    """
+    facts = read_json(read_text(folder / "study.json"))
+    words = [f"{key}={value}" for key, value in facts["choices"].items()]
+    study = open_study(
+        facts["study"], [*words, *(f"{key}={facts[key]}" for key in ("protocol", "grid")), *facts["extra"]]
+    )
+    with (folder / "study-runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    arms = facts["arms"]
+    of_arms = {arm: Sizes(**one["sizes"]) for arm, one in arms.items()}
+    measured = Measured.stored(rows, {arm: one["planned"] for arm, one in arms.items()}, of_arms)
+    write_study(folder, study, measured, facts["command"])
