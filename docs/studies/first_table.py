@@ -20,11 +20,13 @@ DIGITS = {"train error": 4, "test error": 4}
 
 
 def cell(name: str, values: list[float | None]) -> str:
-    if None in values:
+    there = [value for value in values if value is not None]
+    if not there:
         return ""
     digits = DIGITS.get(name, 3)
-    spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{mean(values):.{digits}f}{spread}"
+    spread = f" ± {stdev(there):.{digits}f}" if len(there) > 1 else ""
+    missing = f" ({len(there)} of {len(values)} defined)" if len(there) < len(values) else ""
+    return f"{mean(there):.{digits}f}{spread}{missing}"
 
 
 def main(folder: Path) -> None:

@@ -86,7 +86,7 @@ def cell(name: str, values: list[float | None]) -> str:
     if len(there) < 2:
         return "undefined"
     digits = DIGITS.get(name, 2)
-    missing = f" (n={len(there)})" if len(there) < len(values) else ""
+    missing = f" ({len(there)} of {len(values)} defined)" if len(there) < len(values) else ""
     return f"{mean(there):.{digits}f} ± {stdev(there):.{digits}f}{missing}"
 
 

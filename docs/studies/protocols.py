@@ -1,13 +1,13 @@
 """python docs/studies/protocols.py PAPER [FAIR]: the folders of one study under one protocol or both, next to each
 other, as Markdown: every arm's mean ± sd with its setting, and the differences between arms, paired by seed, with the
-95 % interval and the exact sign-flip p, uncorrected."""
+95 % interval that the exact sign-flip test does not reject, and its p, uncorrected."""
 
 import csv
 import json
 import sys
 from pathlib import Path
 
-from moe_lab.statistics import sign_flip_p, summary
+from moe_lab.statistics import difference_summary, sign_flip_p, summary
 
 METRICS = {
     "test_error_rate": ("test error", 4),
@@ -38,7 +38,8 @@ def values_of(folder: Path) -> Values:
     values: Values = {}
     with (folder / "study-runs.csv").open(newline="") as file:
         for row in csv.DictReader(file):
-            values.setdefault((row["arm"], row["name"]), {})[row["seed"]] = float(row["value"])
+            if row["value"]:
+                values.setdefault((row["arm"], row["name"]), {})[row["seed"]] = float(row["value"])
     return values
 
 
@@ -54,8 +55,9 @@ def difference(values: Values, arm: str, base: str, name: str, digits: int) -> s
     pairs = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     if not pairs:
         return ""
-    one = summary(pairs)
-    return f"{one.mean:+.{digits}f} ({one.low:+.{digits}f} to {one.high:+.{digits}f}), p = {sign_flip_p(pairs):.3f}"
+    one = difference_summary(pairs)
+    ends = f"{one.low:+.{digits}f} to {one.high:+.{digits}f}" if one.ends else one.method
+    return f"{one.mean:+.{digits}f} ({ends}), p = {sign_flip_p(pairs):.3f}"
 
 
 def short(words: str) -> str:
@@ -65,16 +67,14 @@ def short(words: str) -> str:
 
 def main(*folders: Path) -> None:
     facts = [json.loads((folder / "study.json").read_text()) for folder in folders]
-    studies = [
-        (one["protocol"], one["settings"], values_of(folder)) for one, folder in zip(facts, folders, strict=True)
-    ]
+    studies = [(one["protocol"], one["arms"], values_of(folder)) for one, folder in zip(facts, folders, strict=True)]
     arms = list(dict.fromkeys(arm for arm, _ in studies[0][2]))
     print("| arm | protocol | " + " | ".join(label for label, _ in METRICS.values()) + " | setting |")
     print("|" + "---|" * (len(METRICS) + 3))
     for arm in arms:
-        for number, (protocol, settings, values) in enumerate(studies):
+        for number, (protocol, of_arms, values) in enumerate(studies):
             cells = [level(values.get((arm, name), {}), digits) for name, (_, digits) in METRICS.items()]
-            cells.append(short(settings[arm][0]))
+            cells.append(short(of_arms[arm]["settings"][0]))
             print(f"| {'' if number else f'**{arm}**'} | {protocol} | {' | '.join(cells)} |")
     print("\n| difference | protocol | " + " | ".join(label for label, _ in METRICS.values()) + " |")
     print("|" + "---|" * (len(METRICS) + 2))

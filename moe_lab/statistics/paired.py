@@ -123,7 +123,7 @@ def sign_flip_interval(differences: Sequence[float], confidence: float = CONFIDE
     if d_n.size == 0:
         raise ValueError("an interval needs at least one difference")
     low, minus_high = (_lower_end(one, 1 - confidence) for one in (d_n, -d_n))
-    return None if math.isinf(low) else (low, -minus_high)
+    return None if math.isinf(low) else (low, 0.0 - minus_high)
 
 
 def _lower_end(d_n: np.ndarray, level: float) -> float:

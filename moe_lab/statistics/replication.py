@@ -16,7 +16,7 @@ EQUIVALENCE = 0.90
 #: the most runs that an inconclusive verdict asks for
 MOST_RUNS = 1_000
 #: a range of selected runs is taken from at least so many times as many runs as the selection is of: with as many it
-#: holds the printed number of the same experiment in 56 % of cases, with 8 times as many in 87 %
+#: holds the printed number of the same experiment in half of the cases, with 8 times as many in 86 %
 #: (benchmarks/results/coverage.csv)
 SELECTIONS = 8
 DRAWS = 10_000
@@ -165,7 +165,8 @@ def best_of(
     Our runs are resampled n at a time, the one with the lowest ``selection`` value (training error) is taken each time,
     and its ``reported`` value noted. Equivalent, if the 90 % range of (ours - printed) lies inside the margin;
     different, if the printed number lies outside the 95 % range; else inconclusive, as always with fewer than
-    8 n runs, whose range is too narrow. Raises: ValueError if the two do not have the same length, or n < 1.
+    8 n runs, whose range is too narrow. A selection value that is not known is NaN. Raises: ValueError if the two do
+    not have the same length, or n < 1.
     """
     if len(selection) != len(reported) or n < 1:
         raise ValueError("a selection value and a reported value for each run, and n of at least 1")
@@ -175,6 +176,8 @@ def best_of(
         needed = SELECTIONS * n
         reason = f"a best of {n} needs {needed} runs of ours to be compared with"
         return Verdict("inconclusive", reason, runs=needed)
+    if np.isnan(selection).any():
+        return Verdict("not comparable", "the errors by which theirs was chosen are not kept of ours")
     drawn = np.random.default_rng(0).integers(0, len(selection), (draws, n))
     chosen = drawn[np.arange(draws), np.asarray(selection)[drawn].argmin(1)]
     best = np.asarray(reported, dtype=np.float64)[chosen] - printed

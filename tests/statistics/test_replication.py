@@ -159,4 +159,5 @@ def test_a_range_of_few_selected_runs_is_no_range():
     few = best_of([0.1] * 79, [0.1] * 79, 0.5, 10, margin=0.01)
     assert (few.word, few.reason) == ("inconclusive", "a best of 10 needs 80 runs of ours to be compared with")
     assert best_of([0.1], [0.1], 0.5, 1).word == "not comparable"
+    assert best_of([0.1, math.nan] * 40, [0.1] * 80, 0.5, 10).reason.endswith("are not kept of ours")
     assert math.isclose(best_of([0.1] * 80, [0.1] * 80, 0.5, 10, margin=0.01).difference, -0.4)

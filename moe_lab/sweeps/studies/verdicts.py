@@ -1,5 +1,6 @@
 """The verdict on a number of a study: which question can be asked of it, and the answer."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -35,9 +36,8 @@ def level_of(study: Study, measured: Values, arm: str, metric: str) -> Verdict:
     if row.of is None:
         return Verdict("not comparable", "it was not printed of how many runs theirs is the best")
     selections = measured.selections(arm, row.by)
-    keys = [key for key in values if key in selections]
-    chosen, reported = [selections[key] for key in keys], [values[key] for key in keys]
-    return best_of(chosen, reported, row.best[metric], row.of, margin)
+    chosen = [selections.get(place, math.nan) for place in values]
+    return best_of(chosen, list(values.values()), row.best[metric], row.of, margin)
 
 
 def effect_of(study: Study, arm: str, metric: str, pairs: Sequence[float], family: int) -> Verdict:
