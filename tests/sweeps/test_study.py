@@ -206,8 +206,8 @@ def test_verdicts_on_levels(measured):
     lines = {(line["arm"], line["name"]): line for line in levels(*measured)}
     plain = lines["plain", "test_error_rate"]
     assert (plain["mean"], plain["n"], plain["published_mean"]) == (pytest.approx(0.7), 2, 0.9)
-    # ours .7 with sd .141, n 2: the interval is wide and contains their .9. With n = 4 it would reach .210 to both sides,
-    # with n = 5 .173
+    # ours .7 with sd .141, n 2: the interval is wide and contains their .9. With n = 4 it would reach .210 to both
+    # sides, with n = 5 .173
     assert (plain["verdict"], plain["runs_needed"]) == ("inconclusive", 5)
     rows = shown(list(lines.values()))
     assert rows[0] == (

@@ -113,8 +113,9 @@ def _reading(study: Study) -> list[str]:
         "Not comparable, with the reason, is asked first. Equivalent: the 90 % Welch interval of ours minus theirs",
         "lies inside the margin. Different: else, if the 95 % interval excludes 0. Inconclusive: else, with the number",
         "of our runs that would do if means and sds stay. A printed difference without a spread has a direction only,",
-        "which holds or is reversed if our own interval, corrected for all such directions, excludes 0. A printed best",
-        "of n runs is compared with the range of the best of n of ours, selected as theirs; that needs 8 n runs of ours.",
+        "which holds or is reversed if our own interval, corrected for all such directions, excludes 0. A printed",
+        "best of n runs is compared with the range of the best of n of ours, selected as theirs; that needs 8 n runs",
+        "of ours.",
     ]
 
 
