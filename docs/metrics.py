@@ -64,7 +64,7 @@ def text() -> str:
 
 def introduction(group: str) -> str:
     """What the head of the group's module says."""
-    return (sys.modules[f"{__package__}.{group}"].__doc__ or "").strip()
+    return (sys.modules[f"moe_lab.metrics.{group}"].__doc__ or "").strip()
 
 
 def _entry(metric: Metric) -> str:

@@ -90,7 +90,7 @@ def comparison_rows(measured: Measured) -> list[Row]:
         {"arm": one.arm, "against": measured.baseline.key, "metric": one.metric, "seeds": one.n}
         | _difference(one.difference)
         | {
-            "by_seed": " ".join(map(repr, one.values)),
+            "by_seed": list(one.values),
             "p": one.p,
             "adjusted_p": one.adjusted_p,
             "exact": one.exact,

@@ -105,12 +105,17 @@ def _at_usage(measured: Measured, name: str, arm: Arm) -> str:
     quantity = measured.quantities[name]
     pairs = f"{found.pairs} pair{'s' if found.pairs != 1 else ''} of runs within {CALIPER} bit"
     by = with_unit(quantity, changed(quantity, found.difference.mean))
-    return f" At matched H(load) ({pairs}) it is {by} ({_ends_or_method(quantity, found.difference)})."
+    return f" At matched H(load) ({pairs}) it is {by} ({_ends_in_words(quantity, found.difference)})."
 
 
-def _ends_or_method(quantity: Quantity, found: Summary) -> str:
+def _ends_in_words(quantity: Quantity, found: Summary) -> str:
+    return f"{'a 95 % interval ' if found.ends is None else ''}{changed_ends(quantity, found)}"
+
+
+def changed_ends(quantity: Quantity, found: Summary) -> str:
+    """The ends of the interval of a difference; without one, what it needs."""
     if found.ends is None:
-        return f"a 95 % interval {found.method}"
+        return found.method
     low, high = found.ends
     return f"{changed(quantity, low)} to {changed(quantity, high)}"
 
@@ -137,8 +142,8 @@ def _apart(quantity: Quantity, comparison: Comparison) -> str:
     seeds = f"over {found.n} shared seed{'s' if found.n != 1 else ''}"
     if found.ends is None:
         each = ", ".join(changed(quantity, value) for value in comparison.values)
-        return f"{by} ({seeds}: {each}; {_ends_or_method(quantity, found)}), {surely(comparison)}"
-    return f"{by} ({_ends_or_method(quantity, found)} {seeds}), {surely(comparison)}"
+        return f"{by} ({seeds}: {each}; {_ends_in_words(quantity, found)}), {surely(comparison)}"
+    return f"{by} ({_ends_in_words(quantity, found)} {seeds}), {surely(comparison)}"
 
 
 def surely(comparison: Comparison) -> str:

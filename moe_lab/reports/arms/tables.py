@@ -8,13 +8,12 @@ from moe_lab.metrics import METRICS
 from moe_lab.reports.arms.collect import FINISHED, Arm
 from moe_lab.reports.arms.data import agreement_rows
 from moe_lab.reports.arms.decomposition import Decomposition
-from moe_lab.reports.arms.findings import changed, shown
-from moe_lab.reports.arms.measured import BITS, ERROR, SHARE, Measured, Quantity
-from moe_lab.reports.arms.usage import CALIPER, matched
+from moe_lab.reports.arms.findings import changed, changed_ends, shown
+from moe_lab.reports.arms.measured import ERROR, SHARE, Measured, Quantity
 from moe_lab.reports.kit.choices import ABSENT
 from moe_lab.reports.kit.headline import BETTER, LABELS
 from moe_lab.reports.kit.numbers import NBSP, NONE, UNDEFINED, signed
-from moe_lab.statistics import Factorial, Summary
+from moe_lab.statistics import Factorial
 from moe_lab.tasks import Task
 
 #: by which of its metrics a task is known
@@ -25,10 +24,6 @@ COLUMNS = 5
 #: marks a mean over two kinds of run
 MIXED = "\N{DAGGER}"
 
-USAGE_NOTE = (
-    f"A more even use of the experts alone raises I(E;Y). So runs are paired, one of each arm, whose H(load) differ by "
-    f"at most {CALIPER} bit: as many pairs as there are. The interval is the inverted sign-flip test's, uncorrected."
-)
 #: title, note, what the names of its metrics begin with, and the metrics that stand beside
 NAMED_TABLES = (
     (
@@ -220,20 +215,13 @@ def _factorial_table(quantity: Quantity, found: Factorial) -> dict[str, Any]:
         [
             f"{factor}={level}" if level != ABSENT else f"{factor}: none",
             changed(quantity, one.mean),
-            _level_ends(quantity, one),
+            changed_ends(quantity, one),
         ]
         for factor, by_level in found.levels.items()
         for level, one in by_level.items()
     ]
     unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
     return {"label": quantity.label, "effects": effects, "levels": levels, "unit": unit}
-
-
-def _level_ends(quantity: Quantity, one: Summary) -> str:
-    if one.ends is None:
-        return one.method
-    low, high = one.ends
-    return f"{changed(quantity, low)} to {changed(quantity, high)}"
 
 
 def _percent(value: float) -> str:
@@ -269,23 +257,6 @@ def crossed_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
         [one.arm.key, name, _two(found.mean), _two_range(found.low, found.high)]
         for one in decomposed
         for name, found in one.crossed.items()
-    ]
-
-
-def usage_table(measured: Measured) -> list[list[str]]:
-    """A row an arm against the baseline: matched pairs, what they differ by in I(E;Y), and what in H(load)."""
-    if BITS not in measured.quantities:
-        return []
-    quantity = measured.quantities[BITS]
-    return [
-        [key, f"{one.pairs} of {one.possible}"]
-        + (
-            [changed(quantity, one.difference.mean), _level_ends(quantity, one.difference)]
-            if one.difference
-            else ["", ""]
-        )
-        + [changed(quantity, one.usage) if one.usage is not None else ""]
-        for key, one in matched(measured).items()
     ]
 
 

@@ -24,6 +24,7 @@ from moe_lab.reports.arms.look import Look
 from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.arms.overview import overview
 from moe_lab.reports.arms.scatter import information, trade_off
+from moe_lab.reports.arms.usage_table import USAGE_NOTE, usage_table
 from moe_lab.reports.kit.page import render_html, render_markdown
 from moe_lab.reports.kit.picture import Picture
 from moe_lab.reports.kit.section import Section
@@ -180,8 +181,8 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
         "named": tables.named_tables(measured),
         "factorials": tables.factorial_tables(measured),
         "no_factorial": tables.no_factorial(measured),
-        "usage": tables.usage_table(measured),
-        "usage_note": tables.USAGE_NOTE,
+        "usage": usage_table(measured),
+        "usage_note": USAGE_NOTE,
         "agreement": tables.agreement_table(decomposed),
         "crossed": tables.crossed_table(decomposed),
         "run_header": run_header,

@@ -153,7 +153,7 @@ def _effect(study: Study, measured: Measured, arm: str, metric: str, pairs: Sequ
     return (
         {"arm": arm, "metric": study.file.metrics[metric], "name": metric, "n": len(pairs)}
         | {"mean": own and own.mean, "sd": own and own.sd, "low": own and own.low, "high": own and own.high}
-        | {"interval": own and own.method, "seeds": " ".join(map(repr, pairs))}
+        | {"interval": own and own.method, "seeds": list(pairs)}
         | {"published_difference": published_difference(study, arm, metric)}
         | _verdict(verdict)
     )
@@ -211,7 +211,7 @@ def _our_difference(line: Line) -> str:
         return line["reason"]
     mean = _number(line["mean"], line, signed=True)
     if line["low"] is None:
-        seeds = ", ".join(_number(float(one), line, signed=True) for one in line["seeds"].split())
+        seeds = ", ".join(_number(one, line, signed=True) for one in line["seeds"])
         return f"{mean} ({line['n']}: {seeds}; interval {line['interval']})"
     low, high = (_number(line[end], line, signed=True) for end in ("low", "high"))
     return f"{mean} [{low}, {high}] ({line['n']})"

@@ -9,8 +9,9 @@ from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.findings import findings
 from moe_lab.reports.arms.measured import BITS, USAGE, Measured
 from moe_lab.reports.arms.overview import overview
-from moe_lab.reports.arms.tables import factorial_tables, main_metrics, metric_table, no_factorial, usage_table
+from moe_lab.reports.arms.tables import factorial_tables, main_metrics, metric_table, no_factorial
 from moe_lab.reports.arms.usage import matched
+from moe_lab.reports.arms.usage_table import usage_table
 from moe_lab.statistics import Factorial
 
 S = "\N{NO-BREAK SPACE}"
