@@ -12,7 +12,7 @@ from moe_lab.config.ranges import Share
 from moe_lab.data.dataset import Data, Dataset, Split, Target
 from moe_lab.data.npz_attributes import read_attributes
 from moe_lab.data.npz_file import NpzFile
-from moe_lab.data.npz_layout import read_layout
+from moe_lab.data.npz_layout import Layout, read_layout
 from moe_lab.data.npz_remedies import finite_x, for_the_other_task, save
 from moe_lab.data.split import stratified
 from moe_lab.data.standardize import standardize_by, standardize_target_by
@@ -61,17 +61,8 @@ class Npz(Dataset):
     def load(self) -> Data:
         file = NpzFile(self.path)
         layout = read_layout(file)
-        x_ND, y_N = read_features(file, "x_train"), layout.y_train_N
-        if layout.y_test_N is None:
-            rest, held_out = self._hold_out(file, strata(y_N))
-            test = take(x_ND, y_N, held_out)
-            attributes = read_attributes(file, held_out)
-        else:
-            rest = np.arange(len(y_N))
-            test = take(read_features(file, "x_test"), layout.y_test_N, np.arange(len(layout.y_test_N)))
-            attributes = read_attributes(file, None)
+        train, validation, test, attributes = self._read(file, layout)
         attributes |= _of_images(test.x_ND.numpy(), layout.shape)
-        train, validation = (take(x_ND, y_N, rest[rows]) for rows in self.split_rows(strata(y_N[rest])))
         if self.standardize:
             standardize_by(train, [train, validation, test])
         target = None if layout.class_names else self._target(file, train, [train, validation, test])
@@ -84,6 +75,21 @@ class Npz(Dataset):
             attributes={"class": test.y_N.numpy(), **attributes} if target is None else attributes,
             target=target,
         )
+
+    def _read(self, file: NpzFile, layout: Layout) -> tuple[Split, Split, Split, dict[str, np.ndarray]]:
+        """The three splits as they stand in the file, and the attributes of the test samples. What was read whole is
+        let go of here, before anything is computed."""
+        x_ND, y_N = read_features(file, "x_train"), layout.y_train_N
+        if layout.y_test_N is None:
+            rest, held_out = self._hold_out(file, strata(y_N))
+            test = take(x_ND, y_N, held_out)
+            attributes = read_attributes(file, held_out)
+        else:
+            rest = np.arange(len(y_N))
+            test = take(read_features(file, "x_test"), layout.y_test_N, np.arange(len(layout.y_test_N)))
+            attributes = read_attributes(file, None)
+        train, validation = (take(x_ND, y_N, rest[rows]) for rows in self.split_rows(strata(y_N[rest])))
+        return train, validation, test, attributes
 
     def check(self) -> list[dict[str, str]]:
         self.load()
@@ -179,7 +185,8 @@ def in_float32(file: NpzFile, split: Split) -> Split:
     """The split with x, and numbers to predict, in float32. Raises DataError where standardizing has made a value of x
     too large for it."""
     x_ND = split.x_ND.to(torch.float32)
-    if not x_ND.isfinite().all():
+    # the extremes need no second array of this size
+    if len(x_ND) and not torch.stack(x_ND.aminmax()).isfinite().all():
         feature = (~x_ND.isfinite()).any(dim=0).nonzero()[0].item()
         raise file.error(
             f"expected numbers that float32 holds after standardizing, found feature {feature} beyond it (some values "
