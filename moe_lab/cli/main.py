@@ -1,5 +1,6 @@
 """`moe-lab`: the commands, and what a mistake looks like. Heavy modules are imported inside the commands."""
 
+import errno
 import sys
 from typing import Annotated, NoReturn, cast
 
@@ -16,6 +17,8 @@ ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
 
 #: characters of a message
 LONGEST = 2000
+#: what a file system answers to those who may not
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 EPILOG = "Start with `moe-lab train`, then `moe-lab train dataset=fashion_mnist gate=attentive`."
 
@@ -77,6 +80,8 @@ def _run() -> int:
         return _said("stopped", 130)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
+        if error.errno in DENIED:
+            return _said(f"{where}{error.strerror}; copy its folder to a place where you may write, or give another", 2)
         return _said(f"{where}{error.strerror or error}", 1)
 
 

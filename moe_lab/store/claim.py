@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moe_lab.errors import RunError
+from moe_lab.store.folders import refuse_link
 from moe_lab.store.process import alive
 from moe_lab.store.status import now
 
@@ -30,8 +31,9 @@ def claimed(path: Path, patience: float = 0.0) -> Iterator[None]:
     """Hold the file ``path`` against every other process, on this machine and on others that share its file system.
 
     ``patience``: seconds to wait for another holder to let go. The file stays; only its lock counts. Raises Held, and
-    RunError where the file system has no locks.
+    RunError where the file system has no locks, or the file is a link.
     """
+    refuse_link(path)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         _lock(handle, path, time.monotonic() + patience)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class Picture:
 
 def draw(width: float, height: float, paint: "Callable[[Figure, Axes], None]") -> bytes:
     """The SVG that ``paint`` makes, of a size in inches: no date, no version, fixed ids, glyphs as paths."""
+    # where the home folder cannot be written, a font cache in a temporary folder is as good, and nothing to tell of
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
