@@ -98,7 +98,41 @@ def test_a_sweep_writes_through_no_link(cli, sweep, outside, place):
         path.rename(sweep / "moved")
     path.symlink_to(outside / "secret.yaml" if place == "lock" else outside)
     result = cli("sweep", "--resume", "sweep", "launcher=serial")
-    assert result.code == (1 if place == "lock" else 2) and "link" in result.err and result.err.count("\n") == 1, result
+    assert result.code == 2 and "link" in result.err and result.err.count("\n") == 1, result
+
+
+FILES = ["config.yaml", "metrics.json", "history.csv", "routing.npz", "evaluation.npz", "checkpoint.pt", "figures"]
+
+
+@pytest.mark.parametrize("target", ["itself", "nowhere", "a copy elsewhere"])
+@pytest.mark.parametrize("name", [*FILES, "claim"])
+def test_a_link_in_the_place_of_a_file_of_a_run_is_one_line_or_no_trouble(cli, run, tmp_path, name, target):
+    """To itself, to nothing, and to what would do: taken as missing, or named; nothing is written there."""
+    path, copy = run.path / name, tmp_path / f"copy-{name}"
+    if target == "a copy elsewhere":
+        copy.mkdir() if name in ("figures", "claim") else copy.write_bytes(path.read_bytes())
+    path.unlink(missing_ok=True)
+    path.symlink_to({"itself": name, "nowhere": tmp_path / "none" / name}.get(target, copy))
+    before = copy.read_bytes() if copy.is_file() else copy.exists() and list(copy.iterdir())
+    for command in (["runs", "run"], ["report", "run"], ["train", "--from", "run", "--no-report"]):
+        result = cli(*command)
+        assert result.code in (0, 2) and (result.code == 0 or result.err.count("\n") == 1), (command, result)
+    status = json.loads((run.path / "status.json").read_text()) | {"status": "interrupted"}
+    (run.path / "status.json").write_text(json.dumps(status))
+    result = cli("train", "--resume", "run", "--no-report")
+    assert result.code in (0, 2) and (result.code == 0 or result.err.count("\n") == 1), result
+    assert name != "claim" or "run/claim is a link, and nothing is written through links: remove it" in result.err
+    assert (copy.read_bytes() if copy.is_file() else copy.exists() and list(copy.iterdir())) == before
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("name", ["plan.json", "jobs", "stacks", "lock"])
+def test_a_link_to_itself_in_a_sweep_is_one_line(cli, sweep, name):
+    if (sweep / name).is_dir():
+        (sweep / name).rename(sweep / "moved")
+    (sweep / name).unlink(missing_ok=True)
+    (sweep / name).symlink_to(name)
+    refused(cli("sweep", "--resume", "sweep", "launcher=serial"))
 
 
 def test_links_out_of_a_folder_of_runs_are_not_followed(cli, run, here, tmp_path):
