@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -233,3 +236,25 @@ def test_no_samples_for_a_test_split(save, share, samples):
     path = save(x_train=X[:samples], y_train=Y[:samples])
     with pytest.raises(DataError, match=f"set dataset.test_share={share} apart, found {samples} samples; save x_test"):
         Npz(path=path, test_share=share).load()
+
+
+READ = """
+import sys
+from moe_lab.data.npz import Npz
+peak = lambda: 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+Npz(path=sys.argv[1]).load()
+before = peak()
+Npz(path=sys.argv[2]).load()
+print(peak() - before)
+"""
+
+
+def test_reading_takes_little_more_than_the_splits_beside_the_file_s_array(tmp_path):
+    """80 MB are in memory twice for a moment, as they are read and as splits, and not three times."""
+    for name, count in (("small", 50), ("large", 200_000)):
+        x_ND = np.zeros((count, 100), np.float32)
+        x_ND[::2] = 1
+        np.savez(tmp_path / f"{name}.npz", x_train=x_ND, y_train=np.arange(count) % 2)
+    command = [sys.executable, "-c", READ, tmp_path / "small.npz", tmp_path / "large.npz"]
+    taken = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert 1.0 < taken / x_ND.nbytes < 2.6
