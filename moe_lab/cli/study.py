@@ -46,11 +46,12 @@ def study(
     plugin: Plugins = None,
 ) -> None:
     """Train the arms of a published table and print what was published beside what came out, with a verdict."""
+    from moe_lab.cli.sweep_progress import planning
     from moe_lab.sweeps.studies.run import ready_study
+    from moe_lab.sweeps.studies.study import Parts
 
-    ready = ready_study(
-        name, words or [], runs, folder_name, quick=quick, config_dir=config_dir, plugins=load_plugins(plugin)
-    )
+    parts = Parts(config_dir, load_plugins(plugin), planning(quiet))
+    ready = ready_study(name, words or [], runs, folder_name, quick=quick, parts=parts)
     if dry_run:
         _list(ready, form)
         return

@@ -73,8 +73,7 @@ def ready_study(
     folder_name: str | None = None,
     *,
     quick: bool = False,
-    config_dir: Path | None = None,
-    plugins: Sequence[str] = (),
+    parts: Parts = Parts(),
 ) -> ReadyStudy:
     """The study ``name`` as ``words``, launcher words among them, have it, in ``runs/folder_name``, by default named
     by its words. Raises ConfigError as ``open_study`` and ``settings`` do, RunError if ``folder_name`` cannot be used.
@@ -82,10 +81,9 @@ def ready_study(
     if folder_name is not None:
         check_spelling(folder_name)
     of_jobs, of_sweep = split(words)
-    launcher = sweep_settings(of_sweep, config_dir, plugins).launcher
-    study = open_study(name, of_jobs, config_dir, quick=quick)
+    launcher = sweep_settings(of_sweep, parts.config_dir, parts.plugins).launcher
+    study = open_study(name, of_jobs, parts.config_dir, quick=quick)
     folder = runs / (folder_name or study.folder_name + ("-quick" if quick else ""))
-    parts = Parts(config_dir, plugins)
     first = tuning(study, parts) if study.fair else reported(study, published_settings(study), parts)
     command = ("moe-lab", "study", name, *words, *(["--quick"] if quick else []))
     return ReadyStudy(study, folder, launcher, parts, first, command)

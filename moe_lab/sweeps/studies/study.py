@@ -8,7 +8,7 @@ from statistics import mean
 
 from moe_lab.errors import ConfigError, did_you_mean, there_are
 from moe_lab.store.run import Run
-from moe_lab.sweeps.plan import Plan, Planned, plan
+from moe_lab.sweeps.plan import Follow, Plan, Planned, plan, silently
 from moe_lab.sweeps.studies.file import Arm, Row, StudyFile, combinations, read_study
 
 #: words of a study with a fair comparison, and of one whose arms have several settings
@@ -120,16 +120,18 @@ Settings = Mapping[str, Sequence[tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Parts:
-    """Where a study's parts come from besides moe-lab."""
+    """Where a study's parts come from besides moe-lab, and what shows how far planning is."""
 
     config_dir: Path | None = None
     plugins: Sequence[str] = ()
+    follow: Follow = silently
 
 
 def reported(study: Study, settings: Settings, parts: Parts = Parts()) -> list[Trial]:
     """The runs whose numbers are shown, of arms without a teacher: each in its ``settings``, over the study's seeds."""
     arms = [name for name, arm in study.arms.items() if arm.teacher is None]
-    return [trial for name in arms for trial in _trials(study, name, settings[name], range(study.seeds), parts)]
+    followed = parts.follow(arms, len(arms), "arms planned")
+    return [trial for name in followed for trial in _trials(study, name, settings[name], range(study.seeds), parts)]
 
 
 def teachers(study: Study, settings: Settings, parts: Parts = Parts()) -> list[Trial]:
@@ -171,7 +173,8 @@ def tuning(study: Study, parts: Parts = Parts()) -> list[Trial]:
         counts = ", ".join(f"{name} {len(one)}" for name, one in settings.items())
         raise ConfigError(f"study {study.name}: a fair comparison gives every arm as many settings: {counts}")
     seeds = study.file.fair.tuning_seeds if study.file.fair else []
-    found = [trial for name, some in settings.items() for trial in _trials(study, name, some, seeds, parts)]
+    followed = parts.follow(settings.items(), len(settings), "arms planned")
+    found = [trial for name, some in followed for trial in _trials(study, name, some, seeds, parts)]
     return [replace(trial, aside=True) for trial in found]
 
 
