@@ -1,6 +1,8 @@
 """Where CIFAR's batches come from: their folder, the .tar.gz beside it, or its download."""
 
+import gzip
 import hashlib
+import io
 import pickle
 import tarfile
 import zlib
@@ -12,9 +14,10 @@ from typing import Any
 
 from moe_lab.data.batches import read_batch
 from moe_lab.data.files import FileSource, limited_silence
-from moe_lab.data.idx import uncompressed
+from moe_lab.data.idx import MOST_BYTES, uncompressed
 from moe_lab.data.vision import import_torchvision
 from moe_lab.errors import DataError
+from moe_lab.store.untrusted import Unusable, opened
 
 
 @dataclass(frozen=True)
@@ -85,24 +88,26 @@ class ArchiveSource(FileSource):
 
     def _unpack(self, archive: Path, wanted: Sequence[str], arrivals: Path) -> None:
         """Write those wanted files that the archive holds with the right md5; a broken one gives what it can."""
-        with suppress(OSError, EOFError, tarfile.TarError, zlib.error):
+        with suppress(OSError, EOFError, tarfile.TarError, zlib.error, Unusable):
             names = {f"{self.folder_name}/{file}": file for file in wanted}
             for name, content in members(archive, names):
                 if md5_of(content) == self.md5s[names[name]]:
                     (arrivals / names[name]).write_bytes(content)
 
 
-#: the largest file of CIFAR has 155 MB; what claims more is none of them, and is not read into memory
-MEMBER_BYTES = 256 * 2**20
-
-
 def members(archive: Path, names: Container[str]) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of those plain files of a .tar.gz; nothing is written to the places that it names."""
-    with tarfile.open(archive, "r:gz") as tar:
+    """Name and bytes of those plain files of a .tar.gz; nothing is written to the places that it names, and what
+    unpacks to more than MOST_BYTES is no archive of CIFAR. Raises OSError, EOFError, TarError and zlib.error."""
+    with opened(archive) as file, gzip.GzipFile(fileobj=file) as unpacked:
+        content = io.BytesIO(unpacked.read(MOST_BYTES + 1))
+    if content.seek(0, io.SEEK_END) > MOST_BYTES:
+        return
+    content.seek(0)
+    with tarfile.open(fileobj=content, mode="r:") as tar:
         for member in tar:
-            wanted = member.isreg() and member.name in names and member.size <= MEMBER_BYTES
-            if wanted and (content := tar.extractfile(member)) is not None:
-                yield member.name, content.read()
+            wanted = member.isreg() and member.name in names
+            if wanted and (found := tar.extractfile(member)) is not None:
+                yield member.name, found.read()
 
 
 def md5_of(content: bytes) -> str:

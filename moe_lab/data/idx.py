@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from moe_lab.errors import DataError
+from moe_lab.store.untrusted import Unusable, opened
 
 UNSIGNED_BYTE = 0x08
+#: unpacked bytes of a data set's file: the largest, an archive of CIFAR's batches, has 186 MB
+MOST_BYTES = 256 * 2**20
 
 
 def read_idx(path: Path, md5: str, remedy: str) -> np.ndarray:
@@ -52,12 +55,16 @@ def parse_idx(content: bytes) -> np.ndarray:
 def uncompressed(path: Path) -> bytes:
     """The bytes of a file, unpacked where it ends in ``.gz``. Raises ValueError saying what was expected and found."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"expected a readable file, found: {error.strerror}") from None
-    if path.suffix != ".gz":
-        return content
-    try:
-        return gzip.decompress(content)
+        with opened(path) as file:
+            packed = path.suffix == ".gz"
+            content = (gzip.GzipFile(fileobj=file) if packed else file).read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise ValueError("expected a readable file, found none") from None
+    except Unusable as error:
+        raise ValueError(f"expected a readable file, found one that {error}") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"expected a whole gzip file, found {len(content)} bytes that break off: {error}") from None
+        held = path.stat().st_size
+        raise ValueError(f"expected a whole gzip file, found {held} bytes that break off: {error}") from None
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"expected at most {MOST_BYTES} bytes, found more")
+    return content

@@ -55,6 +55,8 @@ class NpzFile:
         return shape, dtype
 
     def read(self, key: str) -> np.ndarray:
+        """An array, whose header has been looked at before."""
+        self.header(key)
         with self._open(key) as file:
             return np.lib.format.read_array(file, allow_pickle=False)
 

@@ -15,8 +15,19 @@ from moe_lab.errors import RunError, one_line, printable, shown
 from moe_lab.store.atomic import checksum
 from moe_lab.store.moved import as_now
 from moe_lab.store.status import LARGEST, is_lost, is_number, wrong_key
-from moe_lab.store.untrusted import Unusable, inside, read_arrays, read_json, read_text, read_yaml
+from moe_lab.store.untrusted import (
+    MOST_TEXT,
+    Unusable,
+    check_cells,
+    inside,
+    read_arrays,
+    read_json,
+    read_text,
+    read_yaml,
+)
 
+#: bytes of those files of which a listing or a page reads many, or that people read
+_MOST = dict.fromkeys(("status.json", "environment.json", "config.yaml"), 2**20)
 #: what to do about a damaged file of a run
 MEND = "take it from a copy, or train this run again"
 
@@ -121,7 +132,7 @@ class Run:
     def _text(self, name: str) -> str:
         path = self.path / name
         try:
-            text = read_text(inside(path))
+            text = read_text(inside(path), _MOST.get(name, MOST_TEXT))
         except FileNotFoundError:
             raise self._broken(f"{path} is missing") from None
         except Unusable as error:
@@ -145,6 +156,7 @@ class Run:
         if text and not text.endswith("\n"):
             raise self._broken(f"{self.path / name} is truncated: its last line has no end")
         try:
+            check_cells(text)
             rows = csv.DictReader(text.splitlines(), strict=True)
             return [{key: _measured(value) for key, value in row.items()} for row in rows]
         except (ValueError, TypeError, csv.Error) as error:

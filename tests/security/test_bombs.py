@@ -1,11 +1,18 @@
 """What would exhaust memory or time is refused before it is read."""
 
+import gzip
 import io
+import json
+import os
+import struct
+import tarfile
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from moe_lab.errors import ConfigError, DataError, RunError
 from moe_lab.store import untrusted
@@ -109,3 +116,209 @@ def test_json_bombs():
         with pytest.raises(Unusable, match="is not JSON"):
             read_json(text)
     assert read_json('{"a": NaN, "b": -Infinity}') == {"a": None, "b": None}
+
+
+def pack(path, arrays, packed=zipfile.ZIP_DEFLATED):
+    """NAME.npy: what it begins with, and how many zeros follow."""
+    with zipfile.ZipFile(path, "w", packed) as archive:
+        for name, (start, zeros) in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                entry.write(start)
+                for _ in range(zeros // 2**20):
+                    entry.write(bytes(2**20))
+
+
+def unpacked(path, names=None) -> int:
+    """How many bytes zlib gives while the arrays of a file are refused."""
+    given = 0
+
+    class Counting:
+        def __init__(self, *arguments):
+            self._inner = zlib.decompressobj(*arguments)
+
+        def __getattr__(self, name):
+            return getattr(self._inner, name)
+
+        def decompress(self, *arguments):
+            nonlocal given
+            content = self._inner.decompress(*arguments)
+            given += len(content)
+            return content
+
+    class Zlib:
+        decompressobj = Counting
+
+        def __getattr__(self, name):
+            return getattr(zlib, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zipfile, "zlib", Zlib())
+        with pytest.raises(Unusable) as caught:
+            untrusted.read_arrays(path, names)
+    assert "\n" not in str(caught.value)
+    return given
+
+
+def test_no_array_is_unpacked_before_every_header_has_been_looked_at(tmp_path):
+    """The second header is wrong, so that the first array's 32 MiB stay packed."""
+    pack(tmp_path / "a.npz", {"a": (header((2**22,)), 2**25), "b": (header((3,)), 2**20)})
+    assert unpacked(tmp_path / "a.npz") < 2**17
+    # that of an array which is not asked for does not matter
+    assert list(untrusted.read_arrays(tmp_path / "a.npz", ["a"])) == ["a"]
+
+
+def test_a_header_without_end_is_not_read(tmp_path):
+    start = b"\x93NUMPY\x02\x00" + (2**26).to_bytes(4, "little")
+    pack(tmp_path / "a.npz", {"a": (start, 2**26)})
+    assert unpacked(tmp_path / "a.npz") < 2**17
+
+
+def test_an_archive_that_unpacks_to_many_times_its_size_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(untrusted, "MOST_ARRAYS", 2**24)
+    pack(tmp_path / "a.npz", {"a": (header((2**22,)), 2**25)})
+    assert unpacked(tmp_path / "a.npz") == 0
+    # less is read, however well it is packed, and so is more that packs as numbers do
+    pack(tmp_path / "b.npz", {"a": (header((2**20,)), 2**23)})
+    assert untrusted.read_arrays(tmp_path / "b.npz")["a"].shape == (2**20,)
+    noise = np.random.default_rng(0).random(2**22, dtype=np.float32)
+    np.savez_compressed(tmp_path / "c.npz", noise)
+    assert (untrusted.read_arrays(tmp_path / "c.npz")["arr_0"] == noise).all()
+
+
+def end(count: int, size: int, place: int = 0) -> bytes:
+    """The record at the end of a zip file: entries, bytes and place of its directory."""
+    return b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, count, count, size, place, 0)
+
+
+def end_64(size: int, place: int) -> bytes:
+    """The records before it in an archive of more than 4 GiB, of which the first stands at ``place``."""
+    record = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 9, 9, size, 0)
+    return record + b"PK\x06\x07" + struct.pack("<IQI", 0, place, 1)
+
+
+LARGE_DIRECTORIES = {
+    "as it says": lambda gap: end(9, 2**31),
+    "with a comment": lambda gap: end(9, 2**31)[:-2] + b"\x05\x00hello",
+    "beyond 4 GiB": lambda gap: end_64(2**40, gap) + end(2**16 - 1, 2**32 - 1, 2**32 - 1),
+    "beyond 4 GiB, and small before": lambda gap: end_64(2**40, gap) + end(9, 100),
+    "there is none": lambda gap: end(2**16 - 1, 2**32 - 1),
+}
+
+
+@pytest.mark.parametrize("make", LARGE_DIRECTORIES.values(), ids=LARGE_DIRECTORIES)
+def test_a_directory_without_end_is_not_read(cli, run, here, monkeypatch, make):
+    """A sparse file of 5 GiB takes no room on the disk; its directory claims gigabytes of it."""
+    for path in (run.path / "routing.npz", here / "own.npz"):
+        with path.open("wb") as file:
+            file.truncate(5 * 2**30)
+            file.seek(0, 2)
+            file.write(make(5 * 2**30))
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("zipfile reads the directory whole"))
+    for words in (("report", "run"), ("train", "dataset=npz", "dataset.path=own.npz")):
+        result = cli(*words)
+        assert result.code == 2 and result.err.count("\n") == 1, result
+        assert "has a directory of" in result.err or "is torn" in result.err
+
+
+def test_a_directory_is_as_large_as_zipfile_says(tmp_path):
+    from moe_lab.store.zip_directory import directory_bytes, entries_told
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(100):
+            archive.writestr(f"{number:02}", b"x")
+    with (tmp_path / "a.zip").open("rb") as file:
+        # 46 bytes an entry, and two of its name
+        assert (entries_told(file), directory_bytes(file)) == (100, 100 * 48)
+    (tmp_path / "b").write_bytes(b"PK")
+    with (tmp_path / "b").open("rb") as file:
+        assert (entries_told(file), directory_bytes(file)) == (None, 0)
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_arrays_packed_as_numpy_never_does_are_not_unpacked(tmp_path, packed):
+    pack(tmp_path / "a.npz", {"a": (header((2**17,)), 2**20)}, packed)
+    with pytest.raises(Unusable, match="packed as neither NumPy nor torch do"):
+        untrusted.read_arrays(tmp_path / "a.npz")
+
+
+def test_a_checkpoint_holds_no_more_than_its_file(tmp_path):
+    """torch packs nothing: what is packed could unpack to a thousand times as much."""
+    torch.save({"x": torch.zeros(2**10)}, tmp_path / "plain.pt")
+    assert torch.equal(untrusted.read_tensors(tmp_path / "plain.pt")["x"], torch.zeros(2**10))
+    with zipfile.ZipFile(tmp_path / "plain.pt") as plain, zipfile.ZipFile(tmp_path / "packed.pt", "w", 8) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(Unusable, match="claim more than it holds"):
+        untrusted.read_tensors(tmp_path / "packed.pt")
+
+
+def test_a_table_or_json_of_too_many_values_is_not_parsed(run, monkeypatch):
+    monkeypatch.setattr(untrusted, "MOST_CELLS", 1000)
+    for text in ("[" + "0," * 1000 + "0]", "[" + "[]," * 500 + "[]]", '[{"a": {}}' + ', {"a": {}}' * 500 + "]"):
+        with pytest.raises(Unusable, match="values, and 1000 at most are read"):
+            read_json(text)
+    assert len(read_json("[" + "0," * 990 + "0]")) == 991
+    (run.path / "history.csv").write_text("a,b\n" + "1,2\n" * 1001)
+    with pytest.raises(RunError, match=r"history\.csv .*1002 values, and 1000 at most are read"):
+        _ = run.history
+
+
+@pytest.mark.parametrize("name", ["status.json", "environment.json", "config.yaml"])
+def test_a_small_file_that_is_large_is_not_read(run, name):
+    (run.path / name).write_text("{}" + " " * 2**20)
+    with pytest.raises(RunError, match=f"{name} has {2**20 + 2} bytes, and {2**20} at most are read"):
+        getattr(Run(run.path), name.partition(".")[0])
+
+
+@pytest.mark.parametrize("make", ["routing.npz", "evaluation.npz", "checkpoint.pt"])
+def test_arrays_in_a_pipe_are_not_waited_for(cli, run, make):
+    (run.path / make).unlink()
+    os.mkfifo(run.path / make)
+    status = json.loads((run.path / "status.json").read_text())
+    words = ("report", "run")
+    if make == "checkpoint.pt":
+        (run.path / "status.json").write_text(json.dumps(status | {"status": "failed"}))
+        words = ("train", "--resume", "run")
+    result = cli(*words)
+    assert result.code == 2 and "is no ordinary file" in result.err, result
+
+
+def test_a_packed_data_file_without_end_is_not_unpacked(tmp_path, monkeypatch):
+    from moe_lab.data import archive, idx
+
+    monkeypatch.setattr(idx, "MOST_BYTES", 2**16)
+    monkeypatch.setattr(archive, "MOST_BYTES", 2**16)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(2**16)))
+    assert idx.uncompressed(tmp_path / "a.gz") == bytes(2**16)
+    for name, content in (("b.gz", gzip.compress(bytes(2**20))), ("c", bytes(2**17))):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match="expected at most 65536 bytes, found more"):
+            idx.uncompressed(tmp_path / name)
+    for name, size in (("a.tar.gz", 100), ("b.tar.gz", 2**17)):
+        with tarfile.open(tmp_path / name, "w:gz") as tar:
+            member = tarfile.TarInfo("x")
+            member.size = size
+            tar.addfile(member, io.BytesIO(bytes(size)))
+    assert dict(archive.members(tmp_path / "a.tar.gz", {"x"})) == {"x": bytes(100)}
+    assert dict(archive.members(tmp_path / "b.tar.gz", {"x"})) == {}
+
+
+def test_keys_are_compared_once(monkeypatch):
+    """A key that stands twice is found among 19,000 without comparing each with each."""
+    compared = 0
+
+    class Key(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    nodes = [(yaml.ScalarNode("tag:yaml.org,2002:str", Key(f"k{number}")), None) for number in range(19_000)]
+    untrusted._check_keys(yaml.MappingNode("tag:yaml.org,2002:map", nodes))
+    assert compared < 10 * len(nodes)
+    with pytest.raises(Unusable, match="duplicate key k7"):
+        read_yaml("\n".join(f"k{number}: 1" for number in (*range(9), 7)))

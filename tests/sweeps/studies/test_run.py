@@ -43,7 +43,7 @@ def own(tmp_path_factory) -> Path:
 @pytest.fixture
 def ready_for(own, tmp_path):
     def make(*words, **options):
-        return ready_study("small", [*words, "launcher=serial"], tmp_path / "runs", config_dir=own, **options)
+        return ready_study("small", [*words, "launcher=serial"], tmp_path / "runs", parts=Parts(own), **options)
 
     return make
 
