@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from math import isinf, prod
 from pathlib import Path
 from sys import float_info
-from typing import IO, TYPE_CHECKING, Any
-
-from moe_lab.store.zip_directory import directory_bytes, entries_told
+from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +27,8 @@ MOST_TEXT, MOST_CELLS = 256 * 2**20, 8_000_000
 MOST_YAML, MOST_VALUES, MOST_DEEP = 2**18, 20_000, 50
 #: characters of a whole number: 64 bits have 20 digits, and a sign
 MOST_DIGITS = 21
+#: the end of an archive without a comment: its length, how it begins, and where it says how many entries there are
+_END, _MARK, _COUNT = 22, b"PK\x05\x06", slice(10, 12)
 #: bytes of a directory, some 100 an entry
 MOST_DIRECTORY = 8 * 2**20
 #: bytes that the arrays of a run may unpack to, however small their archive; beyond that, so many times its size
@@ -61,33 +61,26 @@ def inside(path: Path) -> Path:
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """An ordinary file; a pipe is not waited for. Raises FileNotFoundError, and Unusable."""
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Unusable("is no ordinary file")
+            yield file
     except FileNotFoundError:
         raise
     except OSError as error:
         raise Unusable(f"cannot be read: {error.strerror}") from None
-    try:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise Unusable("is no ordinary file")
-        with open(number, "rb", closefd=False) as file:
-            yield file
-    finally:
-        os.close(number)
 
 
 def read_text(path: Path, most: int = MOST_TEXT) -> str:
     """The UTF-8 text of an ordinary file of at most so many bytes, its line ends as they are. Raises FileNotFoundError,
     and Unusable."""
     with opened(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most:
+        if (size := os.fstat(file.fileno()).st_size) > most:
             raise Unusable(f"has {size} bytes, and {most} at most are read")
         try:
             return file.read(most).decode()
         except UnicodeDecodeError as error:
             raise Unusable(f"is no UTF-8 text ({error.reason} at byte {error.start})") from None
-        except OSError as error:
-            raise Unusable(f"cannot be read: {error.strerror}") from None
 
 
 def check_cells(text: str, signs: str = ",") -> None:
@@ -141,12 +134,11 @@ def read_yaml(text: str) -> Any:
         raise Unusable(f"is not YAML: {line}{error.problem}") from None
     except yaml.reader.ReaderError as error:
         raise Unusable(f"is not YAML: {error.reason}: character {error.position + 1}") from None
-    except Unusable:
-        raise
     except RecursionError:
         raise Unusable("is too deep to be a config") from None
     except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
-        raise Unusable(f"is not YAML: a value that is none of its type ({type(error).__name__})") from None
+        of_no_type = Unusable(f"is not YAML: a value that is none of its type ({type(error).__name__})")
+        raise error if isinstance(error, Unusable) else of_no_type from None
 
 
 def _count(node: Any, depth: int, counted: dict[int, int]) -> int:
@@ -183,38 +175,50 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 def _run_zip(path: Path) -> Iterator[tuple[IO[bytes], zipfile.ZipFile]]:
     """A zip file that moe-lab has written: its file, and what it is read by. Raises as ``open_zip`` does."""
     with opened(path) as file:
-        told = entries_told(file)
-        if told is None:
+        file.seek(max(file.seek(0, os.SEEK_END) - _END, 0))
+        end = file.read()
+        if not end.startswith(_MARK):
             raise Unusable("is torn: it has no end, or is no archive at all")
         with _zip(file) as archive:
-            _check_entries(archive, told)
+            _check_entries(archive, int.from_bytes(end[_COUNT], "little"))
             yield file, archive
+
+
+class _InPieces:
+    """A file for ``zipfile``, which reads the directory in one go, however large it claims to be."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        if size > MOST_DIRECTORY:
+            raise Unusable(f"has a directory of {size} bytes, and {MOST_DIRECTORY} at most are read")
+        return self._file.read(size)
 
 
 @contextmanager
 def _zip(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     try:
-        if (size := directory_bytes(file)) > MOST_DIRECTORY:
-            raise Unusable(f"has a directory of {size} bytes, and {MOST_DIRECTORY} at most are read")
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(cast(IO[bytes], _InPieces(file))) as archive:
             members = archive.infolist()
             check_fits(sum(member.file_size for member in members))
             if not all(member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
                 raise Unusable("is packed as neither NumPy nor torch do")
             yield archive
-    except Unusable:
-        raise
     except _BROKEN as error:
-        raise Unusable(f"is damaged ({_words(error)})") from None
+        raise error if isinstance(error, Unusable) else Unusable(f"is damaged ({_words(error)})") from None
 
 
 def _check_entries(archive: zipfile.ZipFile, told: int) -> None:
-    """Raises Unusable unless an archive lists as many entries as told, each once and by the name that it has itself."""
+    """Raises Unusable unless an archive lists as many entries as told, each once and by the name that it has itself,
+    which opening it compares."""
     names = archive.namelist()
     if not told == len(names) == len(set(names)):
         raise Unusable(f"is damaged (it has {told} entries and lists {len(names)})")
     for name in names:
-        # compares the list's name with the entry's
         archive.open(name).close()
 
 
@@ -267,11 +271,8 @@ def read_arrays(path: Path, names: Container[str] | None = None) -> "dict[str, n
             with archive.open(member) as entry:
                 if array_header(entry, member.file_size)[1].hasobject:
                     raise Unusable(f"has {member.filename}, which holds Python objects: they can hide code")
-        arrays = {}
-        for name, member in wanted.items():
-            with archive.open(member) as entry:
-                arrays[name] = np.lib.format.read_array(entry, allow_pickle=False)
-        return arrays
+        read = np.lib.format.read_array
+        return {name: read(archive.open(member), allow_pickle=False) for name, member in wanted.items()}
 
 
 def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
@@ -287,8 +288,7 @@ def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
         # torch packs nothing, so that there is no more to read than the file has
         if sum(member.file_size for member in archive.infolist()) > os.fstat(file.fileno()).st_size:
             raise Unusable("is damaged (its entries claim more than it holds)")
-        damaged = archive.testzip()
-        if damaged is not None:
+        if (damaged := archive.testzip()) is not None:
             raise Unusable(f"is damaged (a checksum does not match: {damaged})")
         file.seek(0)
         try:

@@ -66,5 +66,7 @@ def test_a_gzip_file_that_breaks_off(tmp_path, content):
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    with pytest.raises(DataError, match="expected a readable file, found one that is no ordinary file; mend it"):
+    with pytest.raises(
+        DataError, match="expected a readable file, found one that cannot be read: Is a directory; mend it"
+    ):
         read_idx(tmp_path, MD5, "mend it")

@@ -80,13 +80,12 @@ def test_python_objects_are_refused_and_never_unpickled(tmp_path):
     target = tmp_path / "touched"
     np.savez(tmp_path / "own.npz", x_train=np.array([Touch(target), None], dtype=object))
     file = NpzFile(tmp_path / "own.npz")
-    with pytest.raises(
-        DataError,
-        match="found Python objects, which can hide code; where its rows are of equal length, save x_train as",
-    ):
-        file.header("x_train")
-    with pytest.raises(DataError, match="expected a whole array in x_train"):
-        file.read("x_train")
+    for look in (file.header, file.read):
+        with pytest.raises(
+            DataError,
+            match="found Python objects, which can hide code; where its rows are of equal length, save x_train as",
+        ):
+            look("x_train")
     assert not target.exists()
     make, arguments = Touch(target).__reduce__()
     make(*arguments).close()
