@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import struct
 import zlib
 from math import prod
@@ -56,15 +57,18 @@ def uncompressed(path: Path) -> bytes:
     """The bytes of a file, unpacked where it ends in ``.gz``. Raises ValueError saying what was expected and found."""
     try:
         with opened(path) as file:
-            packed = path.suffix == ".gz"
-            content = (gzip.GzipFile(fileobj=file) if packed else file).read(MOST_BYTES + 1)
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise ValueError("expected a readable file, found none") from None
     except Unusable as error:
         raise ValueError(f"expected a readable file, found one that {error}") from None
-    except (OSError, EOFError, zlib.error) as error:
-        held = path.stat().st_size
-        raise ValueError(f"expected a whole gzip file, found {held} bytes that break off: {error}") from None
+    if path.suffix == ".gz":
+        try:
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MOST_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(
+                f"expected a whole gzip file, found {len(content)} bytes that break off: {error}"
+            ) from None
     if len(content) > MOST_BYTES:
         raise ValueError(f"expected at most {MOST_BYTES} bytes, found more")
     return content
