@@ -2,7 +2,8 @@
 nothing else."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,8 @@ class _Session:
                     writer.start(self._data.train.x_ND.device.type, len(self._writers))
             loop = self._loop()
             if state is not None:
-                loop.load_state_dict(state)
+                with _named(self._home):
+                    loop.load_state_dict(state)
             self._watch.begin(loop.epochs, loop.batches_an_epoch)
             try:
                 self._train(loop)
@@ -241,6 +243,15 @@ class _Session:
         if stages := loop.state.records[run].stage_arrays:
             files["stages"] = {name: torch.stack([one[name] for one in stages]).numpy() for name in stages[0]}
         return files
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """What is wrong with a run's state names its folder."""
+    try:
+        yield
+    except RunError as error:
+        raise RunError(f"{folder}: {error}") from None
 
 
 def _has_ended(folder: Path) -> bool:

@@ -86,10 +86,12 @@ class SweepFolder:
         make_inside(self.path / JOBS)
         refuse_link(self.path / STACKS)
         for planned in plan.jobs:
-            folder = self.job(planned.name)
-            make_inside(folder)
-            if not (folder / "status.json").exists():
-                RunWriter(planned.job, folder).plan()
+            self.lay_out_job(planned)
+
+    def lay_out_job(self, planned: Planned) -> None:
+        folder = make_inside(self.job(planned.name))
+        if not (folder / "status.json").exists():
+            RunWriter(planned.job, folder).plan()
 
     def begin_stack(self, name: str, jobs: list[str]) -> None:
         """The folder of a stack: which jobs it holds, in order, beside what will be its checkpoint."""

@@ -60,11 +60,22 @@ class Work:
         for path in self.plugins:
             load_plugin(path)
         sweep = SweepFolder(self.folder)
+        try:
+            return self._claimed(task, sweep, stop_asked)
+        except FileNotFoundError:
+            gone = [folder for planned in task.jobs if not (folder := sweep.job(planned.name)).is_dir()]
+            if not gone:
+                raise
+            return f"{gone[0]} was removed while the sweep was going on"
+
+    def _claimed(self, task: Task, sweep: SweepFolder, stop_asked: StopAsked) -> str:
         with ExitStack() as claims:
             try:
                 for planned in task.jobs:
                     # what has ended, of a stack that goes on, is not touched again
                     if not sweep.outcome(planned).ended:
+                        # the folder of a job that is still to be done may have been removed since the plan was made
+                        sweep.lay_out_job(planned)
                         claims.enter_context(claimed(sweep.job(planned.name) / CLAIM, PATIENCE_SECONDS))
             except Held as held:
                 return str(held)

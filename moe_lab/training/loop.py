@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split, batches
+from moe_lab.errors import RunError
 from moe_lab.layers.noise import Noise, derived_seed, generator
 from moe_lab.layers.precision import products_in
 from moe_lab.parts.roles import Step
@@ -131,6 +132,8 @@ class Loop:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises RunError if the records of ``state`` are not those of its epoch and batch."""
+        self._check_place(state)
         self.learner.load_state_dict(state["learner"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._clock = state["seconds"]
@@ -140,6 +143,20 @@ class Loop:
         self._recipe.restore({name: one.to(self._device) for name, one in state["recipe"].items()})
         self._noise.restore([one.cpu() for one in state["noise"]])
         self._order.noise.restore([one.cpu() for one in state["augment_noise"]])
+
+    def _check_place(self, state: dict[str, Any]) -> None:
+        """Every run that has not diverged has a row for each epoch done: otherwise a state that claims to be at the end
+        would end a training that never was."""
+        epoch, batch = state["epoch"], state["batch"]
+        rows = [None if one["diverged"] else len(one["history"]) for one in state["records"]]
+        due = [min(epoch, self._epochs_of(run)) for run in range(len(self.members))]
+        fits = len(rows) == len(due) and all(found in (None, told) for found, told in zip(rows, due, strict=True))
+        if not (fits and 0 <= epoch <= self.epochs and 0 <= batch < self.batches_an_epoch):
+            raise RunError(
+                f"the checkpoint claims epoch {epoch} and batch {batch} of {self.epochs} epochs of "
+                f"{self.batches_an_epoch} batches, with {rows} epochs in its history: it was changed since it was "
+                "written; remove checkpoint*.pt to train from the start"
+            )
 
     def state_of_run(self, run: int) -> dict[str, Any]:
         """What ``state_dict`` of the loop of one run alone would give; between two epochs only."""

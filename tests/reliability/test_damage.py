@@ -193,3 +193,19 @@ def test_one_damaged_run_spoils_no_report_of_many(runs, copy, tmp_path):
     assert (tmp_path / "all/report.md").read_text().count("Left out, because it cannot be read") == 4
     with pytest.raises(Unreadable):
         ArmsReport([Run(folder) for folder in damaged[:2]])
+
+
+@pytest.mark.parametrize(("epoch", "batch"), [(10**9, 0), (2, 0), (0, 0), (-1, 0), (1, 10**9), (1, -1)])
+def test_a_state_that_claims_another_epoch_than_its_history_ends_no_training(made, fresh, cli, epoch, batch):
+    """One of two epochs is done; whatever else the state claims, the run does not end ``finished`` with it."""
+    folder = fresh()
+    stopped(made[0], folder, 3)
+    state = checkpoint.load(folder)
+    assert (state["epoch"], state["batch"]) == (1, 1) and len(state["records"][0]["history"]) == 1
+    for path in folder.glob("checkpoint*.pt"):
+        path.unlink()
+    checkpoint.save(folder, state | {"epoch": epoch, "batch": batch})
+    refused = cli("train", "--resume", folder)
+    assert refused.code == 2 and refused.err.count("\n") == 1, refused
+    assert f"{folder}: the checkpoint claims epoch {epoch} and batch {batch} of 2 epochs of 2 batches" in refused.err
+    assert Run(folder).status["status"] == "failed" and not (folder / "routing.npz").exists()

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -169,3 +170,29 @@ def test_a_plan_with_a_hydra_node_is_refused(cli, sweep):
     content["jobs"][0]["config"]["hydra"] = {"callbacks": {"x": {"_target_": "pathlib.Path.touch"}}}
     (sweep / "plan.json").write_text(json.dumps(content))
     assert "no such key 'hydra'" in refused(cli("sweep", "--resume", "sweep"))
+
+
+ADVICE = re.compile("pickle|weights.only|safe_globals|max_header|trust|unsafe|arbitrary", re.IGNORECASE)
+
+
+def test_no_advice_to_read_a_file_unsafely_is_passed_on(cli, run, here, trap):
+    """torch and NumPy say how to read a file all the same: no stranger's file is worth that."""
+    torch.save({"keys": trap}, run.path / "checkpoint.pt")
+    with pytest.raises(pickle.UnpicklingError, match="weights_only"):
+        torch.load(run.path / "checkpoint.pt", weights_only=True)
+    status = json.loads((run.path / "status.json").read_text()) | {"status": "failed"}
+    (run.path / "status.json").write_text(json.dumps(status))
+    start = np.lib.format.magic(1, 0) + (20_000).to_bytes(2, "little")
+    for path in (run.path / "routing.npz", here / "own.npz"):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("x_train", "y_train"):
+                archive.writestr(f"{name}.npy", start + b"{" + b" " * 19_998 + b"}" + bytes(64))
+    with pytest.raises(ValueError, match="max_header_size"), zipfile.ZipFile(here / "own.npz") as archive:
+        np.lib.format.read_array(archive.open("x_train.npy"))
+    np.savez(run.path / "evaluation.npz", x=np.array([trap], dtype=object))
+    lines = [cli("train", "--resume", "run").err, cli("train", "dataset=npz", "dataset.path=own.npz").err]
+    for name in ("routing", "evaluation"):
+        with pytest.raises(RunError) as caught:
+            run.arrays(name)
+        lines.append(str(caught.value))
+    assert all(line.strip() and not ADVICE.search(line) for line in lines), lines

@@ -1,5 +1,7 @@
 """What a stranger's names and texts do where they are shown: nothing. In the terminal, in pages, in figures."""
 
+import csv
+import io
 import json
 import shutil
 from html.parser import HTMLParser
@@ -136,6 +138,34 @@ def test_a_terminal_is_told_nothing(cli, hostile, words):
     result = cli(*words)
     assert result.code in (0, 2), result
     assert_quiet(result.out, result.err)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_csv_is_a_formula(cli, hostile, here, start):
+    """Names, choices, reasons and values of strangers in every CSV that a report or a listing writes."""
+    hostile(f"{start}cmd|' /C calc'!A0")
+    listed = cli("runs", "mixed", "-f", "csv")
+    shown = cli("report", "mixed", "-f", "csv", "--out", "compared")
+    assert listed.code == shown.code == cli("report", "mixed/other").code == 0, shown
+    files = [*here.glob("compared/**/*.csv"), *here.glob("mixed/other/figures/*.csv")]
+    assert len(files) > 10
+    texts = [listed.out, shown.out, *(path.read_text(encoding="utf-8") for path in files)]
+    found = [cell for text in texts for row in csv.reader(io.StringIO(text)) for cell in row if "calc" in cell]
+    assert any(cell.startswith("'") for cell in found)
+    assert not [cell for cell in found if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r")]
+
+
+def test_pages_and_tables_hold_nothing_that_hides_or_turns_text(cli, hostile, here):
+    folder = hostile(ESCAPE)
+    assert cli("report", folder).code == cli("report", "mixed", "--out", "compared").code == 0
+    written = [
+        path for path in here.rglob("*") if path.suffix in (".md", ".html", ".csv") and path.name != "history.csv"
+    ]
+    assert len(written) > 20
+    for path in written:
+        assert_quiet(path.read_text(encoding="utf-8"))
+    for path in (folder / "report.html", here / "compared/report.html"):
+        assert r"\x1b]0;owned" in path.read_text() and r"\u202e" in path.read_text()
 
 
 def test_names_that_are_no_unicode_are_shown(cli, here, run):
