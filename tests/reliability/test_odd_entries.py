@@ -158,3 +158,18 @@ def test_a_log_that_is_a_pipe_is_not_waited_for(cli, finished, tmp_path):
     os.mkfifo(tmp_path / "cwd/run/train.log")
     refused = cli("train", "--resume", "run")
     assert refused.code == 2 and "run/train.log is no ordinary file: remove it" in refused.err
+
+
+@pytest.mark.parametrize("content", ["{", '{"jobs": {}}', '{"jobs": [' + "{}," * 100_000 + "{}]}", None])
+def test_a_plan_that_cannot_be_read_hides_no_run(cli, finished, tmp_path, content):
+    """The runs of its sweep and of others are reported; what it would have said of jobs without a folder is missing."""
+    for name in ("runs/one/jobs/a", "runs/two/jobs/b"):
+        shutil.copytree(finished, tmp_path / "cwd" / name)
+    plan = tmp_path / "cwd/runs/one/plan.json"
+    plan.mkdir() if content is None else plan.write_text(content)
+    for words in (("report", "runs", "--out", "compared"), ("report", "runs/one")):
+        report = cli(*words)
+        assert report.code == 0 and "1 of 1 run finished" in report.out, report
+        assert report.err.count("\n") == 1 and "left out: " in report.err and "/runs/one/plan.json " in report.err, (
+            report
+        )

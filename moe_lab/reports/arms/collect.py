@@ -1,6 +1,7 @@
 """From run folders to arms: what status.json, metrics.json and a sweep's plan.json say. Reads no YAML where it can."""
 
 from collections import Counter
+from collections.abc import Collection as Paths
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,10 +14,12 @@ from typing import Any, TypeGuard
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told
 from moe_lab.store.plan import PLAN, StoredJob, StoredPlan, read_plan
-from moe_lab.store.run import Run
+from moe_lab.store.run import Run, Unreadable
 
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"
+#: jobs of a plan: no sweep has as many
+MOST_JOBS = 100_000
 
 #: metrics of several numbers whose names mean the same in every run; experts, their pairs and epochs do not
 NAMED = ("attribute_", "reference_")
@@ -135,14 +138,14 @@ class Collection:
         return all(arm.n < 2 for arm in self.arms)
 
 
-def collect(runs: Sequence[Run]) -> Collection:
-    """Group runs into arms, with the jobs of their sweeps that never started.
+def collect(runs: Sequence[Run], without_plans: Paths[Path] = ()) -> Collection:
+    """Group runs into arms, with the jobs of their sweeps that never started, but for sweeps of ``without_plans``.
 
-    Raises: RunError where there is no run, or a file of one is broken.
+    Raises: RunError where there is no run; Unreadable where a file of one, or the plan of its sweep, is broken.
     """
     if not runs:
         raise RunError("there is no run to report; `moe-lab runs` lists what there is")
-    plans = _plans(runs)
+    plans = _plans(runs, without_plans)
     places = _places(plans)
     ordered = sorted(runs, key=lambda run: places.get(run.path.resolve(), -1))
     members = [_member(run) for run in ordered]
@@ -187,10 +190,23 @@ def _without_repeats(group: Sequence[Member]) -> tuple[Member, ...]:
     return tuple(one if one is original else replace(one, repeats=original.name) for one, original in originals)
 
 
-def _plans(runs: Sequence[Run]) -> dict[Path, StoredPlan]:
+def _plans(runs: Sequence[Run], without: Paths[Path]) -> dict[Path, StoredPlan]:
     """The plan.json of each sweep that a run is a job of."""
     sweeps = {run.path.resolve().parent.parent for run in runs if run.path.resolve().parent.name == "jobs"}
-    return {folder: read_plan(folder) for folder in sorted(sweeps) if (folder / PLAN).is_file()}
+    there = [folder for folder in sorted(sweeps - set(without)) if lexists(folder / PLAN)]
+    return {folder: _plan(folder) for folder in there}
+
+
+def _plan(folder: Path) -> StoredPlan:
+    try:
+        plan = read_plan(folder)
+    except OSError as error:
+        raise Unreadable(f"{folder / PLAN} {error}", folder) from None
+    except RunError as error:
+        raise Unreadable(str(error), folder) from None
+    if len(plan.jobs) > MOST_JOBS:
+        raise Unreadable(f"{folder / PLAN} has {len(plan.jobs)} jobs, and {MOST_JOBS} at most are read", folder)
+    return plan
 
 
 def _without_folder(folder: Path, plan: StoredPlan) -> list[Member]:

@@ -47,6 +47,7 @@ class ArmsReport:
         self._runs = list(runs)
         self._against = against
         self._measured: Measured | None = None
+        self._without_plans: set[Path] = set()
         self.left_out: list[str] = []
         self._of_what_can_be_read(lambda measured: [one.metrics for one in measured.collection.members])
 
@@ -55,10 +56,14 @@ class ArmsReport:
         while True:
             try:
                 with as_written("the report of these runs"):
-                    self._measured = self._measured or Measured(collect(self._runs), self._against)
+                    self._measured = self._measured or Measured(collect(self._runs, self._without_plans), self._against)
                     return make(self._measured)
             except Unreadable as error:
-                self._runs = [run for run in self._runs if run.path != error.folder]
+                kept = [run for run in self._runs if run.path != error.folder]
+                if len(kept) == len(self._runs):
+                    # the plan of a sweep, whose runs are as they are
+                    self._without_plans.add(error.folder)
+                self._runs = kept
                 self._measured = None
                 self.left_out.append(str(error))
                 if not self._runs:

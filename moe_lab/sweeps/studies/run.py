@@ -20,6 +20,7 @@ from moe_lab.sweeps.settings import settings as sweep_settings
 from moe_lab.sweeps.settings import split
 from moe_lab.sweeps.studies.measured import Line, Measured
 from moe_lab.sweeps.studies.study import (
+    BUILT_IN,
     Parts,
     Settings,
     Study,
@@ -73,7 +74,7 @@ def ready_study(
     folder_name: str | None = None,
     *,
     quick: bool = False,
-    parts: Parts = Parts(),
+    parts: Parts = BUILT_IN,
 ) -> ReadyStudy:
     """The study ``name`` as ``words``, launcher words among them, have it, in ``runs/folder_name``, by default named
     by its words. Raises ConfigError as ``open_study`` and ``settings`` do, RunError if ``folder_name`` cannot be used.

@@ -127,14 +127,18 @@ class Parts:
     follow: Follow = silently
 
 
-def reported(study: Study, settings: Settings, parts: Parts = Parts()) -> list[Trial]:
+#: a study of moe-lab's own parts alone
+BUILT_IN = Parts()
+
+
+def reported(study: Study, settings: Settings, parts: Parts = BUILT_IN) -> list[Trial]:
     """The runs whose numbers are shown, of arms without a teacher: each in its ``settings``, over the study's seeds."""
     arms = [name for name, arm in study.arms.items() if arm.teacher is None]
     followed = parts.follow(arms, len(arms), "arms planned")
     return [trial for name in followed for trial in _trials(study, name, settings[name], range(study.seeds), parts)]
 
 
-def teachers(study: Study, settings: Settings, parts: Parts = Parts()) -> list[Trial]:
+def teachers(study: Study, settings: Settings, parts: Parts = BUILT_IN) -> list[Trial]:
     """The runs that arms with a teacher begin from; where their arm has the same setting they are its own runs."""
     taught = {name: arm.teacher for name, arm in study.arms.items() if arm.teacher is not None}
     return [
@@ -144,7 +148,7 @@ def teachers(study: Study, settings: Settings, parts: Parts = Parts()) -> list[T
     ]
 
 
-def taught(study: Study, teaching: Sequence[Trial], jobs: Path, parts: Parts = Parts()) -> list[Trial]:
+def taught(study: Study, teaching: Sequence[Trial], jobs: Path, parts: Parts = BUILT_IN) -> list[Trial]:
     """The runs of arms with a teacher, whose runs ``teaching`` have finished in the folder ``jobs``."""
     trials = []
     for name, arm in study.arms.items():
@@ -165,7 +169,7 @@ def published_settings(study: Study) -> dict[str, list[tuple[str, ...]]]:
     return {name: combinations(grid) for name, grid in printed.items()}
 
 
-def tuning(study: Study, parts: Parts = Parts()) -> list[Trial]:
+def tuning(study: Study, parts: Parts = BUILT_IN) -> list[Trial]:
     """protocol=fair: every arm in each of its fair settings, over the tuning seeds. Raises ConfigError where arms have
     different numbers of settings."""
     settings = {name: combinations(arm.fair) for name, arm in study.arms.items() if arm.teacher is None}

@@ -12,6 +12,7 @@ from moe_lab.store.run import Run, find_runs
 from moe_lab.sweeps.launchers.serial import Serial
 from moe_lab.sweeps.run import SweepWatch
 from moe_lab.sweeps.studies.run import ready_study, run_study
+from moe_lab.sweeps.studies.study import Parts
 from moe_lab.training.watch import Stopped
 
 SMALL = """
