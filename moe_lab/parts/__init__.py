@@ -42,7 +42,7 @@ from moe_lab.parts.roles import (
 from moe_lab.parts.sizes import Sizes
 from moe_lab.parts.stepped import SteppedGate
 from moe_lab.parts.steps import Score, Select, Weigh
-from moe_lab.routing.choice import capacity, k_largest, one_hot, places, ranks
+from moe_lab.routing.choice import capacity, k_largest, log_odds, one_hot, places, ranks
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import (
     Combination,
@@ -105,6 +105,7 @@ __all__ = [
     "hyper",
     "in_order",
     "k_largest",
+    "log_odds",
     "log_softmax",
     "one_hot",
     "places",

@@ -6,6 +6,8 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from moe_lab.layers.linear import log_softmax
+
 
 def one_hot(expert: int, like_BE: Tensor) -> Tensor:
     """bool [E], true for one expert."""
@@ -17,27 +19,58 @@ def ranks(scores: Tensor, dim: int = -1) -> Tensor:
     return scores.argsort(stable=True, dim=dim, descending=True).argsort(dim=dim)
 
 
-def k_largest(scores_BE: Tensor, k: int) -> Tensor:
-    """Whether a score is among the k largest of its row; of equal scores the lower index. With k = E all are."""
+def log_odds(logits_BE: Tensor) -> Tensor:
+    """log p_e / (1 - p_e) of p = softmax(z): rises with p, and unlike p and log p goes on rising where p rounds to one.
+
+    It is z_e less the log-sum-exp of the other logits; inf where there is one expert.
+    """
+    first_BE = torch.zeros_like(logits_BE, dtype=torch.bool).scatter(-1, logits_BE.argmax(-1, keepdim=True), True)
+    others_BE = logits_BE.masked_fill(first_BE, -torch.inf)
+    # only the largest p can be above one half; where it is not, 1 - p loses nothing
+    log_p_BE = log_softmax(logits_BE).masked_fill(first_BE, -torch.inf)
+    return torch.where(
+        first_BE, logits_BE - others_BE.logsumexp(-1, keepdim=True), log_p_BE - (-log_p_BE.exp()).log1p()
+    )
+
+
+def k_largest(scores_BE: Tensor, k: int, of_equal_BE: Tensor | None = None) -> Tensor:
+    """Whether a score is among the k largest of its row; of equal scores the larger ``of_equal_BE``, where it is given,
+    then the lower index. With k = E all are."""
     experts = scores_BE.shape[-1]
     if k == experts:
         return torch.ones_like(scores_BE, dtype=torch.bool)
     if experts < 4 * k:
-        best_BK = scores_BE.argsort(stable=True, dim=-1, descending=True)[..., :k]
+        best_BK = _order(scores_BE, of_equal_BE)[..., :k]
         return torch.zeros_like(scores_BE, dtype=torch.bool).scatter(-1, best_BK, True)
-    return _one_by_one(scores_BE, k)
+    return _one_by_one(scores_BE, k, of_equal_BE)
 
 
-def _one_by_one(scores_BE: Tensor, k: int) -> Tensor:
+def _order(scores_BE: Tensor, of_equal_BE: Tensor | None) -> Tensor:
+    """The experts of every row, the largest score first."""
+    if of_equal_BE is None:
+        return scores_BE.argsort(stable=True, dim=-1, descending=True)
+    order_BE = of_equal_BE.argsort(stable=True, dim=-1, descending=True)
+    return order_BE.gather(-1, scores_BE.gather(-1, order_BE).argsort(stable=True, dim=-1, descending=True))
+
+
+def _one_by_one(scores_BE: Tensor, k: int, of_equal_BE: Tensor | None) -> Tensor:
     """For few of many, where sorting takes up to thirty times as long. Of equal scores arg-max takes the first."""
     # a taken score is below all others; where the experts lie side by side arg-max takes a tenth of the time
-    left_BE = scores_BE.detach().clamp(min=torch.finfo(scores_BE.dtype).min).contiguous()
+    left_BE = _above_the_least(scores_BE)
+    then_BE = None if of_equal_BE is None else _above_the_least(of_equal_BE)
     taken_BE = torch.zeros_like(scores_BE, dtype=torch.bool)
     for _ in range(k):
-        best_B1 = left_BE.argmax(-1, keepdim=True)
+        if then_BE is None:
+            best_B1 = left_BE.argmax(-1, keepdim=True)
+        else:
+            best_B1 = then_BE.where(left_BE == left_BE.amax(-1, keepdim=True), -torch.inf).argmax(-1, keepdim=True)
         taken_BE.scatter_(-1, best_B1, True)
         left_BE.scatter_(-1, best_B1, -torch.inf)
     return taken_BE
+
+
+def _above_the_least(scores_BE: Tensor) -> Tensor:
+    return scores_BE.detach().clamp(min=torch.finfo(scores_BE.dtype).min).contiguous()
 
 
 def capacity(factor: float, k: int, samples: int, experts: int, least: int) -> int:

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from moe_lab.parts import Count, Noise, Positive, Select, Sizes, capacity, k_largest, log_softmax, places, ranks
+from moe_lab.parts import Count, Noise, Positive, Select, Sizes, capacity, k_largest, log_odds, places, ranks
 
 #: mesh-tensorflow keeps a second expert of this weight always
 MESH_THRESHOLD = 0.2
@@ -72,7 +72,8 @@ class BatchPrioritized(Capacity):
     """The k largest scores under capacity; the samples that the gate is surest of are served first.
 
     As ``capacity``, but of the first choices, then of the second, those with the largest max_e p_e come first, whatever
-    their order in the batch. V-MoE's noise on the scores is left out.
+    their order in the batch. log p / (1 - p) is compared, which still differs where p rounds to one. V-MoE's noise on
+    the scores is left out.
     Source: Riquelme et al. 2021, Scaling vision with sparse mixture of experts (V-MoE), arXiv:2106.05974, batch
     prioritized routing.
     """
@@ -93,7 +94,7 @@ class BatchPrioritized(Capacity):
         )
 
     def turn(self, logits_BE: Tensor) -> Tensor:
-        sureness_B1 = log_softmax(logits_BE).amax(-1, keepdim=True)
+        sureness_B1 = log_odds(logits_BE).amax(-1, keepdim=True)
         return ranks(sureness_B1, dim=-2)
 
 

@@ -2,15 +2,16 @@
 
 from torch import Tensor
 
-from moe_lab.parts import Noise, Select, log_softmax, ranks
+from moe_lab.parts import Noise, Select, log_odds, ranks
 
 
 class ExpertChoice(Select):
     """Every expert takes the C samples of a batch that give it the largest p; a sample may get none, or all experts.
 
     C = max(1, round(k N / E)) of a batch of N, so k, the paper's capacity factor c, is how many experts a sample gets
-    on average; p = softmax(z) over the experts. Of equal p the earlier sample. Every prediction depends on its
-    batch-mates, in evaluation too: test samples are taken in their order, in batches of the training size.
+    on average; p = softmax(z) over the experts. log p / (1 - p) is compared, which still differs where p rounds to one.
+    Of equal p the earlier sample. Every prediction depends on its batch-mates, in evaluation too: test samples are
+    taken in their order, in batches of the training size.
     Source: Zhou et al. 2022, Mixture-of-experts with expert choice routing, arXiv:2202.09368.
     """
 
@@ -20,4 +21,4 @@ class ExpertChoice(Select):
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         samples = logits_BE.shape[-2]
         taken = max(1, round(self.sizes.k * samples / self.sizes.experts))
-        return ranks(log_softmax(logits_BE), dim=-2) < taken
+        return ranks(log_odds(logits_BE), dim=-2) < taken
