@@ -1,50 +1,17 @@
 """The house stands as it is drawn: imports run down the floors, without a circle, and the engine needs little."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import moe_lab
+from docs.architecture import FLOORS, PACKAGE, imports, name_of
 
-PACKAGE = Path(moe_lab.__file__).parent
-#: floor of each room; a module imports from floors below its own, and from its own room
-FLOORS = {
-    "errors": 1, "tasks": 1,
-    "layers": 2, "store": 2, "statistics": 2,
-    "config": 3, "routing": 3, "metrics": 3,
-    "data": 4, "parts": 4, "loggers": 4, "reports": 4,
-    "mixture": 5,
-    "training": 6, "evaluation": 6,
-    "experiment": 7,
-    "sweeps": 8,
-    "cli": 9,
-    "__main__": 10,
-}  # fmt: skip
 ROLES = ["gates", "experts", "objectives", "regularizers", "controllers", "baselines"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-
-
 NAMES = {name_of(path) for path in MODULES}
-
-
-def imports(path: Path, *, lazy: bool = True) -> set[str]:
-    """The modules of moe_lab that a module imports; ``lazy``: those inside functions too."""
-    found = set()
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree) if lazy else tree.body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "moe_lab":
-            inside = {f"{node.module}.{name.name}" for name in node.names}
-            found |= (inside & NAMES) | ({node.module} if inside - NAMES else set())
-        elif isinstance(node, ast.Import):
-            found |= {name.name for name in node.names if name.name.split(".")[0] == "moe_lab"}
-    return found
 
 
 def room(name: str) -> str:

@@ -217,7 +217,7 @@ def test_stacked_runs_equal_solo_runs(learner_of, draw, words, shared):
 
 @pytest.mark.parametrize("words", [one for one in cases() if not one[0].startswith("gate=")], ids=" ".join)
 def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, words):
-    """Gates have a test of their own, test_every_gate.py; a stack's dispatch is tested in tests/test_dispatch.py."""
+    """Gates have a test of their own, test_every_gate.py; a stack is dispatched in tests/mixture/test_dispatch.py."""
     k = [] if any(word.startswith("k=") for word in words) else SELECTING.get(words[0], ["k=2"])
     made = learner_of(*words, *k, shape=SHAPE, classes=0 if OF_NUMBERS in words else C)
     reason = why_dense(made.mixture.experts, made.mixture.gate, made.objective, dict(made.regularizers))

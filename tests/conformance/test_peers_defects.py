@@ -52,7 +52,7 @@ TESTED = {
     ],
     "KW: a second softmax over a mixture of softmaxes": [
         "conformance/objective/test_mixture.py::test_the_second_softmax_has_a_floor",
-        "test_mixture.py::test_dense_mixture_is_the_mixture_of_its_parts",
+        "mixture/test_mixture.py::test_dense_mixture_is_the_mixture_of_its_parts",
     ],
     "LB: weights of the cosine gate are a softmax of a softmax": [
         "conformance/gate/test_cosine.py::test_softmax_over_the_two_largest_scores",
@@ -65,7 +65,7 @@ TESTED = {
         "conformance/regularizer/test_switch_balance.py::test_one_at_balance_and_k_where_samples_count",
     ],
     "HF: the balance loss is configured and yet no part of the loss": [
-        "test_mixture.py::test_losses_are_objective_plus_weighted_regularizers",
+        "mixture/test_mixture.py::test_losses_are_objective_plus_weighted_regularizers",
         "training/test_loop.py::test_a_step_is_gradient_descent_on_objective_plus_regularizers",
     ],
 }
