@@ -30,8 +30,8 @@ bench-quick: .venv/installed-bench
 	$(BIN)/python -m benchmarks.growth --quick
 
 lint: .venv/installed-dev
-	$(BIN)/ruff check moe_lab benchmarks tests
-	$(BIN)/ruff format --check moe_lab benchmarks tests
+	$(BIN)/ruff check moe_lab benchmarks tests docs
+	$(BIN)/ruff format --check moe_lab benchmarks tests docs
 	$(BIN)/mypy
 
 # torch, and what is needed to run experiments
