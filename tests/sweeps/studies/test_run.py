@@ -93,7 +93,7 @@ def test_a_fair_comparison_trains_its_settings_then_its_arms_then_the_students(r
         errors.setdefault(" ".join(trial.setting), []).append(history[-1]["validation_error_rate"])
     best = min(errors, key=lambda setting: mean(errors[setting]))
     facts = json.loads((ready.folder / "study.json").read_text())
-    assert facts["settings"] == {"plain": [best], "student": [best]}
+    assert {arm: one["settings"] for arm, one in facts["arms"].items()} == {"plain": [best], "student": [best]}
     assert [(line["arm"], line["n"]) for line in found.levels] == [("plain", 2), ("student", 2)]
     means = []
     for line, names in zip(found.levels, watch.todo[1:], strict=True):
