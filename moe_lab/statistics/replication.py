@@ -73,7 +73,8 @@ class _Gap:
         both = own + self.variance
         if both == 0:
             return self.difference, self.difference
-        freedom = both**2 / (own**2 / (runs - 1) + self.variance**2 / self.df)
+        # Welch's (own + theirs)^2 / (own^2 / (n - 1) + theirs^2 / df), in shares: squares of variances may vanish
+        freedom = 1 / ((own / both) ** 2 / (runs - 1) + (self.variance / both) ** 2 / self.df)
         reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * both**0.5
         return self.difference - reach, self.difference + reach
 

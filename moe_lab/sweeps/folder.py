@@ -13,7 +13,7 @@ from moe_lab.store.atomic import SUFFIX, clear_leftovers, write_json
 from moe_lab.store.folders import make_inside, refuse_link
 from moe_lab.store.moved import as_now
 from moe_lab.store.plan import PLAN, StoredJob, StoredPlan, read_plan, write_plan
-from moe_lab.store.run import Run
+from moe_lab.store.run import Run, as_written
 from moe_lab.store.status import State
 from moe_lab.store.untrusted import inside, read_json, read_text
 from moe_lab.sweeps.plan import JOB_NAME, Follow, Plan, Planned, silently
@@ -71,7 +71,8 @@ class SweepFolder:
             ) from None
         path = self.path / PLAN
         listed = follow(stored.jobs, len(stored.jobs), "jobs of the stored plan checked")
-        jobs = [_planned(one, plugins, path) for one in listed]
+        with as_written(path):
+            jobs = [_planned(one, plugins, path) for one in listed]
         if len({planned.name for planned in jobs}) != len(jobs):
             raise RunError(f"{path} names a job twice: it has been changed since the sweep began")
         return Plan(stored.words, jobs, stored.refused)

@@ -151,7 +151,7 @@ class Loop:
         rows = [None if one["diverged"] else len(one["history"]) for one in state["records"]]
         due = [min(epoch, self._epochs_of(run)) for run in range(len(self.members))]
         fits = len(rows) == len(due) and all(found in (None, told) for found, told in zip(rows, due, strict=True))
-        if not (fits and 0 <= epoch <= self.epochs and 0 <= batch < self.batches_an_epoch):
+        if not (fits and 0 <= epoch <= self.epochs and 0 <= batch < max(1, self.batches_an_epoch)):
             raise RunError(
                 f"the checkpoint claims epoch {epoch} and batch {batch} of {self.epochs} epochs of "
                 f"{self.batches_an_epoch} batches, with {rows} epochs in its history: it was changed since it was "

@@ -85,7 +85,7 @@ def test_a_plan_of_another_version_is_refused_and_its_jobs_are_left_as_they_are(
     """Another key for the same config: nothing of it is trained again beside what is there."""
     assert cli("sweep", "seed=0,1", *WORDS, "--name", "s", "launcher=serial").code == 0
     sweep = tmp_path / "cwd" / "runs" / "s"
-    edit(sweep / "plan.json", lambda plan: plan["jobs"][0].update(key="0" * 64))
+    edit(sweep / "plan.json", lambda plan: plan["jobs"][0].update(key="3-" + "0" * 64))
     before = {path: one for path, one in stamps(sweep).items() if not path.endswith("lock")}
     for command in (["sweep", "--resume", "runs/s"], ["sweep", "seed=0,1,2", *WORDS, "--name", "s"]):
         result = cli(*command)

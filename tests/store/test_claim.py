@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from moe_lab.errors import RunError
 from moe_lab.store.claim import Held, claimed
 
 HOLD = "import sys, time; from pathlib import Path; from moe_lab.store.claim import claimed\n"
@@ -37,6 +38,6 @@ def test_patience_waits_for_the_holder(tmp_path):
 
 def test_a_link_is_no_claim(tmp_path):
     (tmp_path / "claim").symlink_to(tmp_path / "else")
-    with pytest.raises(OSError, match="symbolic links"), claimed(tmp_path / "claim"):
+    with pytest.raises(RunError, match="is a link"), claimed(tmp_path / "claim"):
         pass
     assert not (tmp_path / "else").exists()
