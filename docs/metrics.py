@@ -17,9 +17,10 @@ docs.metrics > docs/metrics.md`); a test keeps it up to date.
 
 ## Conventions
 
-- **Letters.** N test samples, E experts, C classes; Y is the true class; of numbers, the known component that a
-  sample comes from, or else which tenth of the test targets it is. q is what the mixture predicts, P_e what expert e
-  does.
+- **Letters.** N test samples, E experts, C classes, C_test of them with test samples. Y is the true class; of numbers,
+  the known component that a sample comes from, or else which tenth of the test targets it is. Y' is a prediction of
+  it: the arg-max expert's own, or the mixture's where the definition says so. q is what the mixture predicts, P_e what
+  expert e does.
 - **Weights and rows.** *Usage* is of the gate's weights: each sample's row is divided by its sum, so that a sample
   counts once. *Load* is of counts: each sample belongs to its arg-max expert. Names with `soft`, and `usage_...`, are
   of weights; `load_...` and all other information, `information_per_usage` too, are of counts. Ties of arg-max go to
@@ -41,6 +42,9 @@ docs.metrics > docs/metrics.md`); a test keeps it up to date.
   of the usage that follows the class. An oracle's error is low also by luck: read it beside
   `oracle_by_luck_error_rate`. One run is one observation; compare seeds before comparing arms, and arms by what every
   seed has: `information_per_usage` is undefined for a collapsed one ([reports.md](reports.md)).
+- **Who does the classifying.** I(Y;E,Y') = I(Y;E) + I(Y;Y'|E), Y' the arg-max expert's own prediction. The first term
+  is classified by the choice of expert, the second by the expert. Experts that always give the same answer have the
+  largest I(E;Y) and nothing to say: read both terms, with `classes_never_answered` and `worst_class_error_rate`.
 
 ## Add one
 

@@ -20,6 +20,7 @@ def print_summary(run: Run, page: Path | None) -> None:
             "unit": run.metrics[name]["unit"],
         }
         for name in HEADLINE[arrays.task]
+        if name in run.metrics
     ]
     show(rows, ["metric", "value", "at most", "unit"], Format.table, empty="")
     echo(f"run     {run.path}")

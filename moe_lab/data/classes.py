@@ -10,15 +10,21 @@ from moe_lab.errors import ConfigError
 
 
 def chosen_classes(classes: Sequence[int], count: int, key: str) -> list[int]:
-    """The given classes of ``count``, each once, in rising order.
+    """The given classes of ``count`` in rising order.
 
-    Raises ConfigError, with the config's ``key``, where one is not there, or where there are no classes at all.
+    Raises ConfigError, with the config's ``key``, where one is not there or named twice, or where there are no classes
+    at all.
     """
     if not count:
         raise ConfigError(f"{key}: this data set has no classes, its targets are numbers")
     if beyond := sorted(set(classes) - set(range(count))):
         raise ConfigError(f"{key}: there is no class {beyond[0]}, the classes are numbered from 0 to {count - 1}")
-    return sorted(set(classes))
+    if twice := [one for one in sorted(set(classes)) if classes.count(one) > 1]:
+        once = str(sorted(set(classes))).replace(" ", "")
+        raise ConfigError(
+            f"{key}: class {twice[0]} is named {classes.count(twice[0])} times: name each once, as {once}"
+        )
+    return sorted(classes)
 
 
 def resolved_classes(given: Sequence[int] | None, own: Sequence[int] | None, count: int) -> list[int] | None:

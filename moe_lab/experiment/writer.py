@@ -28,7 +28,13 @@ _OF_THE_ROUTING = (
 )
 #: the metrics that status.json repeats, so that a listing of many runs reads one small file each
 HEADLINE: dict[Task, tuple[str, ...]] = {
-    "classification": ("test_error_rate", *_OF_THE_ROUTING),
+    "classification": (
+        "test_error_rate",
+        "worst_class_error_rate",
+        "classes_never_answered",
+        *_OF_THE_ROUTING,
+        "expert_answer_information_bits",
+    ),
     "regression": ("test_rmse_sd", "test_r2", "test_loss_nats", *_OF_THE_ROUTING),
 }
 

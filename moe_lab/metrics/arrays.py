@@ -121,8 +121,14 @@ class RunArrays(ABC):
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """What the bounds of a metric depend on: E, C and the task."""
-        return {"experts": self.experts, "classes": self.classes, "task": self.task}
+        """What the bounds of a metric depend on: E, C, how many classes the test split has, and the task."""
+        tested = int(self.tested_C.sum())
+        return {"experts": self.experts, "classes": self.classes, "tested": tested, "task": self.task}
+
+    @cached_property
+    def tested_C(self) -> np.ndarray:
+        """Whether the test split has samples of the class."""
+        return np.bincount(self.class_N, minlength=self.classes) > 0
 
     @cached_property
     def routed_N(self) -> np.ndarray:

@@ -16,6 +16,21 @@ def test_error_rate(arrays: RunArrays) -> float:
     return (arrays.prediction_N != arrays.label_N).mean()
 
 
+@metric(unit="count", low="0", high="C_test", better="lower", source="moe-lab", task="classification")
+def classes_never_answered(arrays: ClassArrays) -> int:
+    """Number of the classes with test samples that the mixture predicts for none of the test samples."""
+    predicted_C = np.bincount(arrays.prediction_N, minlength=arrays.classes) > 0
+    return int(np.count_nonzero(arrays.tested_C & ~predicted_C))
+
+
+@metric(unit="fraction", low="0", high="1", better="lower", source="moe-lab", task="classification")
+def worst_class_error_rate(arrays: ClassArrays) -> float:
+    """The highest error rate of the mixture on the test samples of one class, of the classes that have some."""
+    count_C = np.bincount(arrays.label_N, minlength=arrays.classes)
+    wrong_C = np.bincount(arrays.label_N[_wrong_N(arrays)], minlength=arrays.classes)
+    return (wrong_C[arrays.tested_C] / count_C[arrays.tested_C]).max()
+
+
 @metric(unit="nats", low="0 for classes", high="none", better="lower", source="Good 1952, logarithmic score")
 def test_loss_nats(arrays: RunArrays) -> float:
     """-mean log q(y) of the mixture over the test split, without regularizers; of numbers in sd, q is a density."""

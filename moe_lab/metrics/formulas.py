@@ -80,6 +80,35 @@ def mutual_information_miller_madow_bits(counts_EC: np.ndarray) -> float:
     return of_expert + of_class - joint
 
 
+def conditional_information_bits(given_M: np.ndarray, one_M: np.ndarray, other_M: np.ndarray) -> tuple[float, float]:
+    """I(Y;Z|E) = sum p_eyz log2(p_eyz p_e / (p_ey p_ez)) of three columns of whole numbers: plug-in, and Miller-Madow.
+
+    T. M. Cover and J. A. Thomas, Elements of Information Theory, 2006, eq. 2.60. The second is H(E,Y) + H(E,Z) -
+    H(E,Y,Z) - H(E), each by Miller and Madow, and is not clipped. Only cells that are not empty are kept, at most M, so
+    that memory does not grow with the product of the columns' values.
+
+    Args:
+        given_M, one_M, other_M: E, Y and Z of the M samples, from 0; M is not 0.
+    Returns: bits, the first between 0 and min(H(Y), H(Z)).
+    """
+    pairs_M = [_joined(given_M, one_M), _joined(given_M, other_M)]
+    joint_M = _joined(pairs_M[0], other_M)
+    columns = [np.unique(column_M, return_inverse=True)[1] for column_M in (given_M, *pairs_M, joint_M)]
+    counts = [np.bincount(column_M) for column_M in columns]
+    of_sample = [count[column_M] for count, column_M in zip(counts, columns, strict=True)]
+    given, pair, other, joint = of_sample
+    plug_in = np.log2(joint * given / (pair * other)).mean()
+    corrected = [miller_madow_bits(count) for count in counts]
+    # as in mutual_information_bits, a sum of rounded terms may be negative
+    return max(0.0, float(plug_in)), corrected[1] + corrected[2] - corrected[3] - corrected[0]
+
+
+def _joined(first_M: np.ndarray, second_M: np.ndarray) -> np.ndarray:
+    """One number a pair of numbers, from 0 and without gaps."""
+    width = int(second_M.max()) + 1
+    return np.unique(first_M.astype(np.int64) * width + second_M, return_inverse=True)[1]
+
+
 def weighted_table(weights_ME: np.ndarray, column: np.ndarray, values: int) -> np.ndarray:
     """sum_i w_ie [column_i = c], ``[E, C]``: how much weight each expert has in samples of each value.
 

@@ -10,8 +10,20 @@ import math
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
-from moe_lab.metrics.formulas import conditional_entropy_bits, entropy_bits, mutual_information_bits
-from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts, require_use
+from moe_lab.metrics.formulas import (
+    conditional_entropy_bits,
+    conditional_information_bits,
+    entropy_bits,
+    mutual_information_bits,
+)
+from moe_lab.metrics.registry import (
+    Undefined,
+    metric,
+    require_choice,
+    require_routed,
+    require_several_experts,
+    require_use,
+)
 
 
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
@@ -41,7 +53,7 @@ def router_entropy_bits(arrays: RunArrays) -> float:
 @metric(
     unit="bits",
     low="0",
-    high="log2 min(E, C)",
+    high="log2 min(E, C_test)",
     better="higher",
     source="Krishnamurthy et al. 2023, arXiv:2302.14703",
 )
@@ -71,6 +83,38 @@ def mutual_information_expert_prediction_bits(arrays: ClassArrays) -> float:
     return mutual_information_bits(arrays.prediction_counts_EC)
 
 
+@metric(
+    unit="bits",
+    low="0",
+    high="log2 C_test",
+    better="none",
+    source="chain rule: Cover and Thomas 2006, eq. 2.62",
+    task="classification",
+)
+def expert_answer_information_bits(arrays: ClassArrays) -> float:
+    """I(Y;Y'|E): what the arg-max expert's own prediction Y' tells of the class once the expert is known, plug-in.
+
+    I(Y;E) + I(Y;Y'|E) = I(Y;E,Y'), what choice and answer tell together: the first term is classified by the choice of
+    expert, the second by the experts. Experts that each answer with one class have 0 here, and are "specialized".
+    """
+    require_routed(arrays)
+    return conditional_information_bits(*expert_label_prediction(arrays))[0]
+
+
+@metric(
+    unit="bits",
+    low="0",
+    high="log2 C_test",
+    better="higher",
+    source="chain rule: Cover and Thomas 2006, eq. 2.62",
+    task="classification",
+)
+def choice_and_answer_information_bits(arrays: ClassArrays) -> float:
+    """I(Y;E,Y') = I(Y;E) + I(Y;Y'|E): what the arg-max expert and its own prediction tell of the class, plug-in."""
+    require_choice(arrays)
+    return mutual_information_bits(arrays.label_counts_EC) + expert_answer_information_bits(arrays)
+
+
 @metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948", task="classification")
 def mutual_information_mixture_prediction_bits(arrays: ClassArrays) -> float:
     """I(E;Y') between the arg-max expert and the class that the mixture predicts, over routed samples."""
@@ -81,7 +125,7 @@ def mutual_information_mixture_prediction_bits(arrays: ClassArrays) -> float:
 @metric(
     unit="bits",
     low="0",
-    high="log2 min(E, C)",
+    high="log2 min(E, C_test)",
     better="higher",
     source="Jacobs et al. 1991, the posterior of eq. 1.3",
     task="regression",
@@ -123,7 +167,7 @@ def expert_given_label_entropy_bits(arrays: RunArrays) -> float:
     return conditional_entropy_bits(arrays.label_counts_EC.T)
 
 
-@metric(unit="bits", low="0", high="log2 C", better="lower", source="Shannon 1948")
+@metric(unit="bits", low="0", high="log2 C_test", better="lower", source="Shannon 1948")
 def label_given_expert_entropy_bits(arrays: RunArrays) -> float:
     """H(Y|E) of the arg-max expert: how many bits of the class the choice of expert leaves open."""
     require_choice(arrays)
@@ -144,6 +188,11 @@ def expert_entropy_by_class_bits(arrays: RunArrays) -> dict[str, float | None]:
     counts_CE = arrays.label_counts_EC.T
     bits = [float(entropy_bits(counts_E)) if counts_E.any() else None for counts_E in counts_CE]
     return dict(zip(arrays.class_names, bits, strict=True))
+
+
+def expert_label_prediction(arrays: ClassArrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Arg-max expert, true class and that expert's own prediction of the routed samples."""
+    return arrays.expert_N[arrays.routed_N], arrays.label_N[arrays.routed_N], arrays.expert_own_prediction_M
 
 
 def _class_counts(arrays: RunArrays) -> np.ndarray:

@@ -7,10 +7,15 @@ that is 0.16 bit. All of it is of counts of the arg-max expert, over routed samp
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
-from moe_lab.metrics.formulas import miller_madow_bits, mutual_information_bits, mutual_information_miller_madow_bits
-from moe_lab.metrics.information import require_several_classes
+from moe_lab.metrics.formulas import (
+    conditional_information_bits,
+    miller_madow_bits,
+    mutual_information_bits,
+    mutual_information_miller_madow_bits,
+)
+from moe_lab.metrics.information import expert_label_prediction, require_several_classes
 from moe_lab.metrics.null import null_bits
-from moe_lab.metrics.registry import Undefined, metric, require_choice
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed
 
 NULL = "mutual_information_expert_label"
 
@@ -57,6 +62,13 @@ def mutual_information_mixture_prediction_mm_bits(arrays: ClassArrays) -> float:
     return mutual_information_miller_madow_bits(arrays.mixture_prediction_counts_EC)
 
 
+@metric(unit="bits", low="none", high="none", better="none", source="Miller 1955", task="classification")
+def expert_answer_information_mm_bits(arrays: ClassArrays) -> float:
+    """I(Y;Y'|E) of the arg-max expert's own prediction Y' by Miller and Madow; not clipped."""
+    require_routed(arrays)
+    return conditional_information_bits(*expert_label_prediction(arrays))[1]
+
+
 @metric(unit="fraction", low="none", high="none", better="higher", source="Miller 1955; Theil 1970")
 def information_per_usage_mm(arrays: RunArrays) -> float:
     """I(E;Y) / H(E) of the arg-max expert, both by Miller and Madow; not clipped."""
@@ -68,14 +80,14 @@ def information_per_usage_mm(arrays: RunArrays) -> float:
     return mutual_information_miller_madow_bits(arrays.label_counts_EC) / usage_bits
 
 
-@metric(unit="bits", low="0", high="log2 min(E, C)", better="none", source="Fisher 1935, permutation test")
+@metric(unit="bits", low="0", high="log2 min(E, C_test)", better="none", source="Fisher 1935, permutation test")
 def mutual_information_null_mean_bits(arrays: RunArrays) -> float:
     """Mean I(E;Y) of 199 permutations of the labels: what chance alone gives with these loads and classes."""
     require_choice(arrays)
     return null_bits(arrays.label_counts_EC, NULL).mean()
 
 
-@metric(unit="bits", low="0", high="log2 min(E, C)", better="none", source="Fisher 1935, permutation test")
+@metric(unit="bits", low="0", high="log2 min(E, C_test)", better="none", source="Fisher 1935, permutation test")
 def mutual_information_null_95_bits(arrays: RunArrays) -> float:
     """The 95 % point of I(E;Y) over 199 permutations of the labels: the 190th of them in rising order."""
     require_choice(arrays)

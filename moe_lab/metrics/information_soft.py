@@ -10,7 +10,7 @@ from moe_lab.metrics.information import require_several_classes
 from moe_lab.metrics.registry import Undefined, metric, require_choice
 
 
-@metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948")
+@metric(unit="bits", low="0", high="log2 min(E, C_test)", better="higher", source="Shannon 1948")
 def mutual_information_expert_label_soft_bits(arrays: RunArrays) -> float:
     """I(E;Y) of the normalized weights: the joint is the mean weight of each expert over the samples of each class."""
     require_choice(arrays)
@@ -58,7 +58,7 @@ def expert_given_label_entropy_soft_bits(arrays: RunArrays) -> float:
     return conditional_entropy_bits(arrays.label_weights_EC.T)
 
 
-@metric(unit="bits", low="0", high="log2 C", better="lower", source="Shannon 1948")
+@metric(unit="bits", low="0", high="log2 C_test", better="lower", source="Shannon 1948")
 def label_given_expert_entropy_soft_bits(arrays: RunArrays) -> float:
     """H(Y|E) of the normalized weights: how many bits of the class the choice of expert leaves open."""
     require_choice(arrays)

@@ -31,23 +31,26 @@ Value = float | Sequence[float | None] | Mapping[str, float | None]
 Arrays = TypeVar("Arrays", bound=RunArrays)
 Found = TypeVar("Found", bound=Value)
 
-#: what a bound may be called -> its number, given E experts, C classes and the task; None is no bound
-LIMITS: dict[str, Callable[[float, float, Task], float | None]] = {
-    "none": lambda E, C, task: None,
-    "-1": lambda E, C, task: -1.0,
-    "0": lambda E, C, task: 0.0,
-    "-1/2": lambda E, C, task: -0.5,
-    "0 for classes": lambda E, C, task: 0.0 if task == "classification" else None,
-    "1": lambda E, C, task: 1.0,
-    "1 / E": lambda E, C, task: 1 / E,
-    "1 - 1 / E": lambda E, C, task: 1 - 1 / E,
-    "2": lambda E, C, task: 2.0,
-    "E": lambda E, C, task: float(E),
-    "E - 1": lambda E, C, task: E - 1.0,
-    "sqrt(E - 1)": lambda E, C, task: math.sqrt(E - 1),
-    "log2 C": lambda E, C, task: math.log2(C),
-    "log2 E": lambda E, C, task: math.log2(E),
-    "log2 min(E, C)": lambda E, C, task: math.log2(min(E, C)),
+#: what a bound may be called -> its number, given E experts, C classes, C_test of them in the test split, and the task;
+#: None is no bound
+LIMITS: dict[str, Callable[[float, float, float, Task], float | None]] = {
+    "none": lambda E, C, C_test, task: None,
+    "-1": lambda E, C, C_test, task: -1.0,
+    "0": lambda E, C, C_test, task: 0.0,
+    "-1/2": lambda E, C, C_test, task: -0.5,
+    "0 for classes": lambda E, C, C_test, task: 0.0 if task == "classification" else None,
+    "1": lambda E, C, C_test, task: 1.0,
+    "1 / E": lambda E, C, C_test, task: 1 / E,
+    "1 - 1 / E": lambda E, C, C_test, task: 1 - 1 / E,
+    "2": lambda E, C, C_test, task: 2.0,
+    "E": lambda E, C, C_test, task: float(E),
+    "E - 1": lambda E, C, C_test, task: E - 1.0,
+    "C_test": lambda E, C, C_test, task: float(C_test),
+    "sqrt(E - 1)": lambda E, C, C_test, task: math.sqrt(E - 1),
+    "log2 E": lambda E, C, C_test, task: math.log2(E),
+    "log2 C_test": lambda E, C, C_test, task: math.log2(C_test),
+    "log2 min(E, C)": lambda E, C, C_test, task: math.log2(min(E, C)),
+    "log2 min(E, C_test)": lambda E, C, C_test, task: math.log2(min(E, C_test)),
 }
 
 
@@ -87,11 +90,18 @@ class Metric:
         return self.function.__module__.rpartition(".")[2]
 
     def bounds(
-        self, *, experts: float = math.inf, classes: float = math.inf, task: Task = "classification"
+        self,
+        *,
+        experts: float = math.inf,
+        classes: float = math.inf,
+        tested: float | None = None,
+        task: Task = "classification",
     ) -> tuple[float | None, float | None]:
         """The least and greatest value that the metric can take with E experts and C classes (of numbers: known
-        components or bins), any number unless given; None is no bound."""
-        low, high = (LIMITS[end](experts, classes, task) for end in (self.low, self.high))
+        components or bins), any number unless given, of which the test split has ``tested``, by default all; None is no
+        bound."""
+        sizes = experts, classes, classes if tested is None else tested, task
+        low, high = LIMITS[self.low](*sizes), LIMITS[self.high](*sizes)
         return low, None if high == math.inf else high
 
     def serves(self, task: Task) -> bool:

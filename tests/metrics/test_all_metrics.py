@@ -19,6 +19,9 @@ EXPECTED = {
     # both take class 0, the first expert's, for class 1, which is another's
     "within_group_error_rate": 0,
     "between_groups_error_rate": 2 / 5,
+    # every class is the prediction of some sample; of class 0 samples 1 and 3 of 0, 1, 3 are wrong
+    "classes_never_answered": 0,
+    "worst_class_error_rate": 2 / 3,
     # q(y) = 1/2 1/4 1/2 1/4 1/2: (1 + 2 + 1 + 2 + 1) ln 2 / 5
     "test_loss_nats": 7 / 5 * math.log(2),
     # arg-max experts predict 0 0 | 1 1 for labels 0 0 | 1 0
@@ -51,6 +54,11 @@ EXPECTED = {
     "mutual_information_expert_label_bits": 0.3112781245,
     # experts' own predictions 2 0 0 / 0 2 0: one bit
     "mutual_information_expert_prediction_bits": 1,
+    # expert 0 has class 0 alone, expert 1 answers 1 alone: nothing is left to the answers
+    "expert_answer_information_bits": 0,
+    "choice_and_answer_information_bits": 0.3112781245,
+    # (1.5 + 2 U) + (1 + U) - (1.5 + 2 U) - (1 + U) of 3, 2, 3 and 2 cells
+    "expert_answer_information_mm_bits": 0,
     # divided by H(E) = 1
     "information_per_usage": 0.3112781245,
     # divided by min(2, .8112781245)
@@ -227,6 +235,8 @@ PER_EXPERT = {name for name, value in EXPECTED.items() if isinstance(value, list
 #: has a value also where nothing is routed, or there is one expert
 ANYWAY = {name for name in OF_CLASSES if METRICS[name].group == "cost"} | {
     "test_error_rate",
+    "worst_class_error_rate",
+    "classes_never_answered",
     "test_loss_nats",
     "oracle_error_rate",
     "expert_error_rate_everywhere",
@@ -258,11 +268,11 @@ def test_value_by_hand(tiny, tiny_history, name):
 @given(**shapes, zero_share=zero_shares)
 @settings(deadline=None, max_examples=30)
 def test_values_lie_within_bounds_or_are_null_with_a_reason(random_arrays, run_arrays, seed, N, E, C, zero_share):
-    entries = compute(run_arrays(random_arrays(seed, N, E, C, zero_share)))
-    for name, entry in entries.items():
+    arrays = run_arrays(random_arrays(seed, N, E, C, zero_share))
+    for name, entry in compute(arrays).items():
         values = elements(entry["value"])
         assert (None in values) == ("reason" in entry), name
-        low, high = METRICS[name].bounds(experts=E, classes=C)
+        low, high = METRICS[name].bounds(**arrays.sizes)
         for value in filter(None, values):
             assert low is None or low - 1e-6 <= value, name
             assert high is None or value <= high + 1e-6, name
@@ -299,6 +309,8 @@ def test_one_expert_has_no_choice_to_measure(random_arrays, run_arrays):
     entries = compute(run_arrays(random_arrays(0, E=1, zero_share=0.0)))
     defined = {name for name, entry in entries.items() if entry["value"] is not None}
     of_experts = {"expert_error_rate", "expert_calibration_error", "expert_brier_score", "samples_a_step"}
+    # of one expert it is I(Y;Y')
+    of_experts |= {name for name in OF_CLASSES if name.startswith("expert_answer_information")}
     assert defined == ANYWAY | of_experts
     reasons = {entries[name]["reason"] for name in OF_CLASSES if name not in defined | TASKS}
     assert reasons == {"there is only one expert, so nothing was chosen"}

@@ -73,3 +73,18 @@ def test_errors_within_and_between_groups(tiny):
     assert [one["value"] for one in entries(superclass=[7, 7, 3, 7, 7], expert_of_class=[0, 0, 1])] == [2 / 5, 0]
     assert {one["value"] for one in entries()} == {None} and "no groups" in entries()[0]["reason"]
     assert "several superclasses" in entries(superclass=[1, 2, 3, 1, 1])[0]["reason"]
+
+
+def test_classes_that_are_never_answered_and_the_worst_one(tiny, run_arrays):
+    routing = tiny["routing"]
+    # of labels 0 0 1 0 2: class 2 is never answered, and its one sample is wrong
+    routing["prediction"] = np.array([0, 0, 1, 0, 0])
+    arrays = run_arrays(routing)
+    assert competence.classes_never_answered(arrays) == 1
+    assert competence.worst_class_error_rate(arrays) == 1
+    # a class without test samples has no error, and need not be answered
+    routing["label"] = np.array([0, 0, 1, 0, 1])
+    arrays = run_arrays(routing)
+    assert competence.classes_never_answered(arrays) == 0
+    assert competence.worst_class_error_rate(arrays) == 1 / 2
+    assert arrays.sizes == {"experts": 4, "classes": 3, "tested": 2, "task": "classification"}

@@ -73,6 +73,10 @@ def test_bounds_in_numbers():
     assert bounds["hardening_gap"] == (-1, 1)
     assert bounds["test_loss_nats"] == (0, None)
     # a density may exceed 1
+    # two of the four classes have test samples: the label has one bit, an answer still two
+    few = {name: registered.bounds(experts=8, classes=4, tested=2) for name, registered in METRICS.items()}
+    assert few["mutual_information_expert_label_bits"] == few["label_given_expert_entropy_bits"] == (0, 1)
+    assert few["mutual_information_expert_prediction_bits"] == (0, 2)
     assert METRICS["test_loss_nats"].bounds(experts=8, classes=4, task="regression") == (None, None)
 
 

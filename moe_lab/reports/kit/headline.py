@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -14,11 +14,28 @@ from moe_lab.tasks import Task
 Metrics = Mapping[str, Mapping[str, Any]]
 
 INFORMATION = "mutual_information_expert_label_bits"
+ANSWER = "expert_answer_information_bits"
+#: an expert is hardly used below this share of an even load
+HARDLY = 0.1
+
+
+class Sizes(TypedDict):
+    """What the bounds of a metric depend on."""
+
+    experts: int
+    classes: int
+    tested: int | None
+    task: Task
+
+
 #: metric -> what a card calls it
 HEADLINE: dict[Task, dict[str, str]] = {
     "classification": {
         "test_error_rate": "Test error",
+        "worst_class_error_rate": "Worst class's error",
+        "classes_never_answered": "Classes never answered",
         INFORMATION: "Information I(E;Y)",
+        ANSWER: "Experts' own, I(Y;Y'|E)",
         "information_per_usage": "I(E;Y) / H(load)",
         "usage_entropy_bits": "Usage entropy H(E)",
         "sample_entropy_bits": "Sample entropy H(E|X)",
@@ -98,11 +115,15 @@ class Number:
         return self.digits if self.value is None or not self.unit else f"{self.digits}{NBSP}{self.unit}"
 
 
-def numbers(metrics: Metrics, experts: int, classes: int, task: Task = "classification") -> list[Number]:
-    """All metrics of metrics.json that the task has, the headline first."""
+def numbers(
+    metrics: Metrics, experts: int, classes: int, tested: int | None = None, task: Task = "classification"
+) -> list[Number]:
+    """All metrics of metrics.json that the task has, the headline first. ``tested``: classes of the test split, by
+    default all."""
+    sizes: Sizes = {"experts": experts, "classes": classes, "tested": tested, "task": task}
     first = HEADLINE[task]
     names = [name for name in first if name in metrics] + [name for name in metrics if name not in first]
-    return [number(name, metrics[name], experts, classes, task) for name in names if serves(name, task)]
+    return [number(name, metrics[name], sizes) for name in names if serves(name, task)]
 
 
 def serves(name: str, task: Task) -> bool:
@@ -110,14 +131,16 @@ def serves(name: str, task: Task) -> bool:
     return name not in METRICS or METRICS[name].serves(task)
 
 
-def headline(metrics: Metrics, experts: int, classes: int, task: Task = "classification") -> list[Number]:
-    return [found for found in numbers(metrics, experts, classes, task) if found.name in HEADLINE[task]]
+def headline(
+    metrics: Metrics, experts: int, classes: int, tested: int | None = None, task: Task = "classification"
+) -> list[Number]:
+    return [found for found in numbers(metrics, experts, classes, tested, task) if found.name in HEADLINE[task]]
 
 
-def number(name: str, entry: Mapping[str, Any], experts: int, classes: int, task: Task = "classification") -> Number:
-    """The entry of metrics.json with what the register knows of it, for E experts and C classes."""
-    value, unit, metric = entry["value"], entry["unit"], METRICS.get(name)
-    low, high = metric.bounds(experts=experts, classes=classes, task=task) if metric else (None, None)
+def number(name: str, entry: Mapping[str, Any], sizes: Sizes) -> Number:
+    """The entry of metrics.json with what the register knows of it."""
+    value, unit, metric, task = entry["value"], entry["unit"], METRICS.get(name), sizes["task"]
+    low, high = metric.bounds(**sizes) if metric else (None, None)
     difference = unit == "fraction" and low is not None and low < 0
     filled = None
     if isinstance(value, int | float) and low is not None and high is not None and 0 <= low < high:
@@ -149,12 +172,19 @@ def _bounds_text(low: float | None, high: float | None, unit: str, name: str) ->
     return f"always {ends[0]}{suffix}" if low == high else f"{ends[0]} to {ends[1]}{suffix}"
 
 
-def verdict(metrics: Metrics, experts: int, classes: int, task: Task = "classification", about: str = "class") -> str:
+def verdict(
+    metrics: Metrics,
+    experts: int,
+    classes: int,
+    tested: int | None = None,
+    task: Task = "classification",
+    about: str = "class",
+) -> str:
     """One sentence in plain numbers: how many experts are used, the error, and what the choice of expert tells
     ``about`` the target."""
     clauses = [_usage_clause(metrics, experts), (_error_clause if task == "classification" else _rmse_clause)(metrics)]
     if experts > 1:
-        clauses += [_information_clause(metrics, experts, classes, about)]
+        clauses += [_information_clause(metrics, experts, classes if tested is None else tested, about)]
     unrouted = _value(metrics, "unrouted_share")
     if unrouted:
         clauses.append(f"{quantity(unrouted, 'fraction')} of the test samples reach no expert")
@@ -170,14 +200,22 @@ def _usage_clause(metrics: Metrics, experts: int) -> str:
         return f"collapsed: one of {experts} experts has {quantity(top, 'fraction')} of the test samples"
     if dead is None:
         return f"{experts} experts ({_reason(metrics, 'dead_experts')})"
-    return f"{experts} experts, " + ("all used" if dead == 0 else f"{dead:.0f} of them never chosen")
+    clauses = [f"{dead:.0f} of them never chosen"] if dead else []
+    share_E = [share for share in _value(metrics, "load_share") or [] if share]
+    hardly = [share for share in share_E if share < HARDLY / experts]
+    if hardly:
+        least = f"{100 * min(hardly):.2g}{NBSP}% of the test samples, where an even share is {100 / experts:.3g}{NBSP}%"
+        clauses.append(f"{len(hardly)} {'' if dead else 'of them '}hardly used (the least has {least})")
+    return f"{experts} experts, " + (" and ".join(clauses) or "all used")
 
 
 def _error_clause(metrics: Metrics) -> str:
     error = _value(metrics, "test_error_rate")
     if error is None:
         return f"test error undefined ({_reason(metrics, 'test_error_rate')})"
-    return f"test error {quantity(error, 'fraction')}"
+    never = _value(metrics, "classes_never_answered")
+    unanswered = f", {never} class{'' if never == 1 else 'es'} never answered" if never else ""
+    return f"test error {quantity(error, 'fraction')}{unanswered}"
 
 
 def _rmse_clause(metrics: Metrics) -> str:
@@ -187,13 +225,15 @@ def _rmse_clause(metrics: Metrics) -> str:
     return f"test RMSE {quantity(rmse, 'sd')} of the target, NLL {quantity(loss, 'nats')}"
 
 
-def _information_clause(metrics: Metrics, experts: int, classes: int, about: str) -> str:
+def _information_clause(metrics: Metrics, experts: int, tested: int, about: str) -> str:
     bits = _value(metrics, INFORMATION)
     if bits is None:
         return f"what the choice of expert tells about the {about} is undefined ({_reason(metrics, INFORMATION)})"
-    _, most = METRICS[INFORMATION].bounds(experts=experts, classes=classes)
+    _, most = METRICS[INFORMATION].bounds(experts=experts, classes=tested)
     told = "nothing" if bits == 0 else f"{digits(bits, 'bits')} of at most {quantity(most, 'bits')}"
-    return f"the choice of expert tells {told} about the {about}"
+    own = _value(metrics, ANSWER)
+    answer = "" if own is None else f", and that expert's own answer {quantity(own, 'bits')} more"
+    return f"the choice of expert tells {told} about the {about}{answer}"
 
 
 def _value(metrics: Metrics, name: str) -> Any:

@@ -16,10 +16,11 @@ COVER = {
         "routing_gain": "its gain in error",
     },
     "regression": {"oracle_rmse_sd": "oracle", "hardening_gap_nats": "hardening gap"},
-    "information": {"expert_given_label_entropy_bits": "H(E|Y)", "label_given_expert_entropy_bits": "H(Y|E)"},
+    "information": {"expert_given_label_entropy_bits": "H(E|Y)", "choice_and_answer_information_bits": "I(Y;E,Y')"},
     "information_soft": {"mutual_information_expert_label_soft_bits": "I(E;Y)", "information_per_usage_soft": "I / H"},
     "information_bias": {
         "mutual_information_expert_label_mm_bits": "I(E;Y) without bias",
+        "expert_answer_information_mm_bits": "I(Y;Y'|E) without bias",
         "mutual_information_null_95_bits": "95 % of chance below",
     },
     "agreement": {"adjusted_mutual_information": "AMI", "adjusted_rand_index": "ARI", "purity": "purity"},
@@ -59,9 +60,11 @@ class Group:
     numbers: tuple[Number, ...]
 
 
-def groups(metrics: Metrics, experts: int, classes: int, task: Task = "classification") -> list[Group]:
+def groups(
+    metrics: Metrics, experts: int, classes: int, tested: int | None = None, task: Task = "classification"
+) -> list[Group]:
     """The metrics of metrics.json that the task has."""
-    found = {number.name: number for number in numbers(metrics, experts, classes, task)}
+    found = {number.name: number for number in numbers(metrics, experts, classes, tested, task)}
     in_order = [name for name in metrics if name in found]
     return [_group(name, [found[one] for one in inside]) for name, inside in by_group(in_order).items()]
 

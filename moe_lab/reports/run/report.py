@@ -26,6 +26,9 @@ STATES = {
     "lost": "This run is lost: it says that it is running, but its process is gone.",
 }
 
+#: classes that are named; more are counted
+SOME = 10
+
 
 def write_run_report(run: Run) -> Path:
     """Write report.md, report.html and figures/ into the run's folder; the same files give the same bytes.
@@ -48,7 +51,7 @@ def write_run_report(run: Run) -> Path:
 def _finished(run: Run) -> dict[str, Any]:
     arrays = RunArrays.from_run(run)
     target = target_of(run, arrays)
-    notes = [_note(run, arrays, target)]
+    notes = [_note(run, arrays, target), *_untested(arrays, target)]
     if run.arrays("evaluation").get("batch_dependent", False):
         notes.append(BATCH_NOTE)
     return _common(run) | {
@@ -64,6 +67,19 @@ def _note(run: Run, arrays: ClassArrays | NumberArrays, target: Target) -> str:
     if isinstance(arrays, NumberArrays):
         return sampling_note_of_numbers(arrays, target.name)
     return sampling_note(run.metrics, arrays.samples)
+
+
+def _untested(arrays: ClassArrays | NumberArrays, target: Target) -> list[str]:
+    """Which classes the test split lacks, and what that bounds."""
+    lacking = [name for name, tested in zip(target.names, arrays.tested_C, strict=True) if not tested]
+    if not lacking or not isinstance(arrays, ClassArrays):
+        return []
+    tested, named = len(target.names) - len(lacking), ", ".join(lacking[:SOME])
+    more = f" and {len(lacking) - SOME} more" if len(lacking) > SOME else ""
+    return [
+        f"The test split has no sample of {len(lacking)} of the {len(target.names)} classes: {named}{more}. Nothing is "
+        f"measured of these, and bounds on information about the class are those of the other {tested}."
+    ]
 
 
 def _unfinished(run: Run) -> dict[str, Any]:

@@ -36,6 +36,30 @@ def test_dead_experts_are_counted():
     assert verdict(metrics(dead_experts=2), **SIZES).startswith("5 experts, 2 of them never chosen;")
 
 
+def test_an_expert_with_four_of_ten_thousand_samples_is_not_said_to_be_used():
+    loads = [0.4, 0.2996, 0.3, 0.0004, 0.0]
+    least = f"(the least has 0.04{S}% of the test samples, where an even share is 20{S}%)"
+    said = verdict(metrics(load_share=loads, dead_experts=1), **SIZES)
+    assert said.startswith(f"5 experts, 1 of them never chosen and 1 hardly used {least};")
+    said = verdict(metrics(load_share=[0.4, 0.2, 0.2, 0.1996, 0.0004]), **SIZES)
+    assert said.startswith(f"5 experts, 1 of them hardly used {least};")
+    # a tenth of an even share is 2 %
+    assert verdict(metrics(load_share=[0.4, 0.2, 0.2, 0.18, 0.02]), **SIZES).startswith("5 experts, all used;")
+
+
+def test_who_classifies_and_what_is_never_answered():
+    said = verdict(metrics(expert_answer_information_bits=0.8812, classes_never_answered=4), **SIZES)
+    assert f"test error 3.1{S}%, 4 classes never answered;" in said
+    assert said.endswith(f"about the class, and that expert's own answer 0.88{S}bits more.")
+    assert "1 class never answered" in verdict(metrics(classes_never_answered=1), **SIZES)
+
+
+def test_the_bound_is_of_the_classes_that_are_tested():
+    assert f"1.93 of at most 2.00{S}bits" in verdict(metrics(), experts=5, classes=10, tested=4)
+    found = {number.name: number for number in headline(metrics(), experts=5, classes=10, tested=4)}
+    assert found["mutual_information_expert_label_bits"].bounds == f"0 to 2{S}bits"
+
+
 def test_a_collapse_comes_first():
     said = verdict(metrics(collapsed=1, top_expert_share=0.992, dead_experts=3), **SIZES)
     assert said.startswith(f"Collapsed: one of 5 experts has 99.2{S}% of the test samples;")

@@ -97,7 +97,7 @@ def test_figures_hold_no_script_and_no_date(run):
 def test_every_headline_number_is_one_of_metrics_json(run, page):
     metrics = json.loads((run.path / "metrics.json").read_text())
     shown = {data["title"]: float(data["value"]) for data in page.all("data")}
-    assert len(shown) == 8
+    assert len(shown) == 11
     assert shown == {name: metrics[name]["value"] for name in shown}
 
 
@@ -202,7 +202,7 @@ def test_null_metrics_are_told_with_their_reason(make_run, open_page):
     run = make_run("gaps", null=("test_error_rate", "dead_experts", "expert_error_rate", "oracle_error_rate"))
     page = open_page(write_run_report(run))
     assert "test error undefined (made null here)" in page.text
-    assert len(page.all("data")) == 5
+    assert len(page.all("data")) == 8
     assert "The experts' own errors are undefined: made null here." in page.text
     assert "expert_accuracy" not in stems(run.path, "svg")
 
@@ -285,3 +285,14 @@ def test_no_class_name_is_lost_from_the_table(run):
     lines = (run.path / "figures" / "class_expert.csv").read_text().splitlines()[1:]
     counts = np.array([[int(cell) for cell in line.split(",")[2:]] for line in lines])
     assert counts.sum() == 360
+
+
+def test_classes_that_the_test_split_lacks_are_said(make_run, open_page):
+    # 360 samples leave some of 200 classes out
+    run = make_run("few", classes=200)
+    with np.load(run.path / "routing.npz") as routing:
+        tested = len(np.unique(routing["label"]))
+    page = open_page(write_run_report(run))
+    assert f"The test split has no sample of {200 - tested} of the 200 classes: " in page.text
+    assert f" and {190 - tested} more. Nothing is measured of these" in page.text
+    assert f"those of the other {tested}." in page.text
