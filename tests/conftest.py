@@ -47,6 +47,8 @@ def cli(
     folder = tmp_path / "cwd"
     folder.mkdir(exist_ok=True)
     monkeypatch.chdir(folder)
+    # what a command prints does not depend on how fast the machine plans
+    monkeypatch.setattr("moe_lab.cli.sweep_progress.PATIENCE_SECONDS", float("inf"))
 
     def run(*arguments: str | Path) -> Result:
         monkeypatch.setattr("sys.argv", ["moe-lab", *map(str, arguments)])
