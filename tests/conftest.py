@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-#: the folder of the real MNIST and Fashion-MNIST; only tests that ask for ``real_data`` see it, so that the outcome of
-#: the others is the same on every machine
-_REAL_DATA = os.environ.pop("MOE_LAB_DATA", None)
+_REAL_DATA = os.environ.get("MOE_LAB_DATA")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +23,12 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only tests that ask for ``real_data`` see a data folder, so that the others end alike on every machine."""
+    monkeypatch.delenv("MOE_LAB_DATA", raising=False)
 
 
 @dataclass
@@ -86,7 +90,7 @@ def same_bytes() -> Callable[[Path, Path], None]:
 
 
 @pytest.fixture
-def real_data(monkeypatch: pytest.MonkeyPatch) -> Path:
+def real_data(no_data_folder: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the real MNIST and Fashion-MNIST, as MOE_LAB_DATA names it; skips if there is none."""
     if not _REAL_DATA:
         pytest.skip("no real data here: set MOE_LAB_DATA to a folder with MNIST and Fashion-MNIST")
