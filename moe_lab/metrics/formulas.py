@@ -104,7 +104,7 @@ def conditional_information_bits(given_M: np.ndarray, one_M: np.ndarray, other_M
 
 
 def _joined(first_M: np.ndarray, second_M: np.ndarray) -> np.ndarray:
-    """One number a pair of numbers, from 0 and without gaps."""
+    """One integer for each distinct pair, counted from 0 without gaps."""
     width = int(second_M.max()) + 1
     return np.unique(first_M.astype(np.int64) * width + second_M, return_inverse=True)[1]
 
