@@ -14,7 +14,6 @@ from benchmarks.rows import Row
 from benchmarks.timing import interleaved
 from moe_lab.data.dataset import Data
 from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Step
 from moe_lab.training.loop import Loop
 
 EXPERTS, BATCH, BATCHES = 10, 512, 4
@@ -44,7 +43,7 @@ def regularizer_alone(loop: Loop, data: Data) -> Callable[[], None]:
         output = mixture(x_BD, noise)
     probs_BE = output.routing.probs_BE.requires_grad_()
     output = replace(output, routing=replace(output.routing, probs_BE=probs_BE, weights_BE=probs_BE))
-    step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, noise)
+    step = mixture.step(x_BD, y_B, output, noise)
 
     def alone() -> None:
         probs_BE.grad = None

@@ -17,7 +17,6 @@ from moe_lab.config.compose import compose
 from moe_lab.experiment.building import build_learner
 from moe_lab.experiment.machine import settle
 from moe_lab.layers.noise import Noise, generator
-from moe_lab.parts.roles import Step
 from moe_lab.training.learner import Learner
 
 SAMPLES, FEATURES, CLASSES = 512, 784, 10
@@ -74,7 +73,7 @@ def own(
     mixture, noise = learner.mixture, Noise([generator(0, "noise")])
 
     def loss() -> Tensor:
-        step = Step(x_BD, y_B, mixture(x_BD, noise), mixture.gate, mixture.experts, noise)
+        step = mixture.step(x_BD, y_B, mixture(x_BD, noise), noise)
         return learner.losses(step)[1].total
 
     return learner, _training(learner, loss)

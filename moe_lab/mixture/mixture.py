@@ -10,7 +10,7 @@ from moe_lab.layers.convolution import BatchNorm2d
 from moe_lab.layers.noise import Noise
 from moe_lab.parts.checks import combine_rule
 from moe_lab.parts.networks.conv import first_layers_at_once
-from moe_lab.parts.roles import Experts, Gate
+from moe_lab.parts.roles import Experts, Gate, Step
 from moe_lab.routing.combine import RULES
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.inference import Inference, infer
@@ -60,6 +60,10 @@ class Mixture(nn.Module):
         pairs = Pairs(routing.selected_BE, each=self.gate.sizes.k if certain else None)
         experts = expect(ExpertOutput, self.experts.selected(x_BD, pairs))
         return MixtureOutput(routing, None, self.combine(pairs.narrow(routing, self._rule), experts.log_probs_BEC))
+
+    def step(self, x_BD: Tensor, y_B: Tensor, output: Output, noise: Noise) -> Step:
+        """What objectives, regularizers and controllers may look at after the mixture has given ``output``."""
+        return Step(x_BD, y_B, output, output.routing, self.gate, self.experts, noise)
 
     def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, Said]:
         """What the gate decides, and what all experts say."""

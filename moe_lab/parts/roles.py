@@ -7,8 +7,8 @@ moe_lab/parts/checks.py looks at it before anything is trained.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
@@ -173,11 +173,18 @@ class Step:
     x_BD: Tensor
     y_B: Tensor
     output: MixtureOutput | GaussianMixtureOutput
+    #: the routing that regularizers and controllers read
+    routing: Routing
     gate: Gate
     experts: Experts
     noise: Noise
-    #: [..., B, E] of an E step that is held fixed; None where it is taken anew at every step
-    responsibilities_BE: Tensor | None = None
+    #: what a recipe adds for its objective, by name
+    added: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def hidden_BEH(self) -> Tensor:
+        """The last hidden layer of every expert, before its ReLU."""
+        return self.output.expert_hidden_BEH
 
 
 class Objective(nn.Module):

@@ -13,7 +13,6 @@ from moe_lab.data.dataset import Data, Split, batches
 from moe_lab.errors import RunError
 from moe_lab.layers.noise import Noise, derived_seed, generator
 from moe_lab.layers.precision import products_in
-from moe_lab.parts.roles import Step
 from moe_lab.training.fitting import fit
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Member, Record
@@ -190,7 +189,7 @@ class Loop:
         mixture = self.learner.mixture
         with products_in(self._precision):
             output = self.learner(x_BD, self._noise, lambda routing: self._recipe.routed(routing, y_B))
-        step = Step(x_BD, y_B, output, mixture.gate, mixture.experts, self._noise)
+        step = mixture.step(x_BD, y_B, output, self._noise)
         step = self._recipe.seen(step, self._order.index(self.state.batch))
         loss_B, losses = self._recipe.losses(self.learner, step)
         self._optimizer.zero_grad()

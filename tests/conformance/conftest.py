@@ -65,12 +65,9 @@ def step_of(noise):
         **routing: Tensor,
     ) -> Step:
         given = {"selected_BE": None, "extras": extras or {}, **routing}
-        output = MixtureOutput(
-            Routing(probs_BE=probs_BE, weights_BE=weights_BE, **given),
-            ExpertOutput(log_probs_BEC, hidden_BEH),
-            log_probs_BC,
-        )
-        return Step(x_BD, y_B, output, gate or nn.Identity(), nn.Identity(), noise)
+        routing = Routing(probs_BE=probs_BE, weights_BE=weights_BE, **given)
+        output = MixtureOutput(routing, ExpertOutput(log_probs_BEC, hidden_BEH), log_probs_BC)
+        return Step(x_BD, y_B, output, routing, gate or nn.Identity(), nn.Identity(), noise)
 
     return make
 

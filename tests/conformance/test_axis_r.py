@@ -15,7 +15,6 @@ from moe_lab.config.compose import options
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.layers.stacking import stack
 from moe_lab.mixture.dispatch import why_dense
-from moe_lab.parts.roles import Step
 
 R, B, C, SHAPE = 3, 7, 4, (1, 8, 8)
 
@@ -153,7 +152,7 @@ def one_step(learner, x, y, noise, rates, progress):
     learner.before_step(torch.tensor(progress))
     mixture = learner.mixture
     output = learner(x, noise)
-    step = Step(x, y, output, mixture.gate, mixture.experts, noise)
+    step = mixture.step(x, y, output, noise)
     loss, losses = learner.losses(step)
     gradients = torch.autograd.grad(losses.total.sum(), list(learner.parameters()), allow_unused=True)
     learner.after_step(step, lambda parameter: rates[(..., *[None] * (parameter.ndim - rates.ndim))])

@@ -10,7 +10,6 @@ from moe_lab.config.compose import options
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.mixture.dispatch import why_dense
 from moe_lab.parts.checks import combine_rule
-from moe_lab.parts.roles import Step
 from moe_lab.routing.outputs import ExpertOutput
 
 #: what k may be with five experts, where it is not everything from 1 to 5
@@ -190,7 +189,7 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, name, k):
         mixture.dispatch = way
         made.load_state_dict(state)
         output = mixture(x, noise)
-        _, losses = made.losses(Step(x, y, output, mixture.gate, mixture.experts, noise))
+        _, losses = made.losses(mixture.step(x, y, output, noise))
         gradients = torch.autograd.grad(losses.total, list(made.parameters()), materialize_grads=True)
         results.append((output.routing.selected_BE, output.log_probs_BC, *gradients))
     for first, last in zip(results[0], results[-1], strict=True):
@@ -216,7 +215,7 @@ def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner
         mixture.experts = FixedExperts(probs.log(), hidden)
         noise = Noise([generator(5, "noise")])
         output = mixture(x, noise)
-        loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise))
+        loss = learner.objective(mixture.step(x, y, output, noise))
         [gradient] = torch.autograd.grad(loss.sum(), output.routing.logits_BE)
         signs.append(gradient[torch.arange(7), best].sign())
     assert (signs[0] == -1).all() and (signs[1] == 1).all()
@@ -227,7 +226,7 @@ def test_every_parameter_of_the_gate_learns(learner_of, draw, noise, name):
     learner = learner_of(f"gate={name}")
     mixture, x, y = learner.mixture, draw(7, 12), torch.arange(7) % 4
     assert (not list(mixture.gate.parameters())) == (name in NOTHING_TO_LEARN)
-    step = Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise)
+    step = mixture.step(x, y, mixture(x, noise), noise)
     learner.losses(step)[1].total.backward()
     for parameter_name, parameter in mixture.gate.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, parameter_name

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from moe_lab.config.compose import options
-from moe_lab.parts.roles import Step
 
 #: words without which an option is refused
 NEEDS = {
@@ -44,7 +43,7 @@ def test_loss_and_gradients_are_finite(learner_of, draw, noise, word):
     mixture, parameters = learner.mixture, list(learner.parameters())
     for name, extreme in EXTREMES.items():
         x, y = extreme(draw(7, 12), draw(7) if numbers else torch.arange(7) % 4)
-        step = Step(x, y, learner(x, noise), mixture.gate, mixture.experts, noise)
+        step = mixture.step(x, y, learner(x, noise), noise)
         loss_B, losses = learner.losses(step)
         assert loss_B.isfinite().all() and losses.total.isfinite(), name
         for gradient in torch.autograd.grad(losses.total, parameters, materialize_grads=True):

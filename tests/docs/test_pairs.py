@@ -11,7 +11,6 @@ from moe_lab.errors import ConfigError
 from moe_lab.experiment import job
 from moe_lab.experiment.building import build_learner
 from moe_lab.layers.noise import Noise, generator
-from moe_lab.parts.roles import Step
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pairs.md"
 #: samples, features, classes, steps
@@ -60,7 +59,7 @@ def mean_losses(config, steps, numbers):
     noise = Noise([generator(0, "noise")])
     mixture = learner.mixture
     for _ in range(steps):
-        _, losses = learner.losses(Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise))
+        _, losses = learner.losses(mixture.step(x, y, mixture(x, noise), noise))
         optimizer.zero_grad()
         losses.total.backward()
         optimizer.step()

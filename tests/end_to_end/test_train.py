@@ -120,7 +120,7 @@ def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
         "    def __init__(self, sizes, *, weight: NonNegative = 0.5):\n"
         "        super().__init__(weight)\n"
         "    def forward(self, step):\n"
-        "        return torch.special.entr(step.output.routing.probs_BE).sum(-1).mean(-1)\n"
+        "        return torch.special.entr(step.routing.probs_BE).sum(-1).mean(-1)\n"
     )
     words = ["regularizer=[entropy]", "regularizers.entropy.weight=0.1"]
     result = cli("train", *SHORT, *words, "--config-dir", "mine", "--plugin", "entropy_part.py", "--name", "own")
@@ -233,7 +233,7 @@ def test_a_part_that_fails_is_one_line_and_says_which(cli):
         "    def __init__(self, sizes, *, weight: float = 0.5):\n"
         "        super().__init__(weight)\n"
         "    def forward(self, step):\n"
-        "        return step.output.routing.probs_BE.sum(-1)\n"
+        "        return step.routing.probs_BE.sum(-1)\n"
     )
     Path("mine/regularizer").mkdir(parents=True)
     Path("mine/regularizer/wrong.yaml").write_text(

@@ -20,7 +20,7 @@ from moe_lab.parts.experts.linear import Linear
 from moe_lab.parts.experts.mlp import Mlp
 from moe_lab.parts.objectives.mixture import Mixture as MixtureObjective
 from moe_lab.parts.regularizers.importance import Importance
-from moe_lab.parts.roles import Sizes, Step
+from moe_lab.parts.roles import Sizes
 from moe_lab.routing.combine import RULES
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.pairs import Pairs
@@ -241,7 +241,7 @@ def test_float32_through_the_grouped_product(words):
         y = torch.arange(20) % 10
         noise = Noise([generator(0, "noise")])
         output = made.mixture(x, noise)
-        step = Step(x, y, output, made.mixture.gate, made.mixture.experts, noise)
+        step = made.mixture.step(x, y, output, noise)
         total = made.losses(step)[1].total
         results.append((output.log_probs_BC, *torch.autograd.grad(total, list(made.parameters()))))
         assert (output.experts is None) == (way == "sparse")

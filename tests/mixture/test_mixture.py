@@ -9,7 +9,6 @@ from moe_lab.layers.noise import Noise, generator, seeded
 from moe_lab.mixture.costs import parameter_counts
 from moe_lab.parts.checks import check, combine_rule
 from moe_lab.parts.objectives.mixture import Mixture as MixtureObjective
-from moe_lab.parts.roles import Step
 from moe_lab.training.learner import Losses
 
 SHAPE, CLASSES = (1, 3, 4), 4
@@ -49,7 +48,7 @@ def test_losses_are_objective_plus_weighted_regularizers(batch):
     made = learner("regularizer=[importance,sample_similarity]", "regularizers.importance.weight=0.25")
     mixture = made.mixture
     output = mixture(x, noise)
-    loss_B, losses = made.losses(Step(x, y, output, mixture.gate, mixture.experts, noise))
+    loss_B, losses = made.losses(mixture.step(x, y, output, noise))
     torch.testing.assert_close(loss_B, -output.log_probs_BC[torch.arange(7), y])
     assert losses.weighted["importance"] == 0.25 * losses.raw["importance"]
     expected = loss_B.mean() + 0.25 * losses.raw["importance"] + losses.raw["sample_similarity"]

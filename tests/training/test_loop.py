@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from moe_lab.layers.noise import Noise, generator
-from moe_lab.parts.roles import Step
 from moe_lab.training.loop import Loop, evaluate_split
 from moe_lab.training.members import Seeds
 from moe_lab.training.watch import Watch
@@ -34,7 +33,7 @@ def test_a_step_is_gradient_descent_on_objective_plus_regularizers(loop_of, lear
 
     noise = Noise([generator(0, "noise")])
     output = plain.mixture(data.train.x_ND, noise)
-    step = Step(data.train.x_ND, data.train.y_N, output, plain.mixture.gate, plain.mixture.experts, noise)
+    step = plain.mixture.step(data.train.x_ND, data.train.y_N, output, noise)
     loss_B, losses = plain.losses(step)
     total = loss_B.mean() + sum(plain.regularizers[name].weight * value for name, value in losses.raw.items())
     total.backward()

@@ -60,7 +60,7 @@ class HardConstraint(Controller):
         return replace(routing, weights_BE=weights_BE, log_weights_BE=log_weights_BE, selected_BE=selected_BE)
 
     def after_step(self, step: Step) -> None:
-        weights_BE = step.output.routing.weights_BE
+        weights_BE = step.routing.weights_BE
         sum_B1 = weights_BE.sum(-1, keepdim=True)
         share_BE = weights_BE / torch.where(sum_B1 > 0, sum_B1, 1.0)
         self.total_1E.add_(share_BE.sum(-2, keepdim=True))

@@ -35,7 +35,7 @@ class LossFreeBias(Controller):
         return None
 
     def after_step(self, step: Step) -> None:
-        count_1E = step.output.routing.chosen_BE.sum(-2, keepdim=True).to(self.bias_1E.dtype)
+        count_1E = step.routing.chosen_BE.sum(-2, keepdim=True).to(self.bias_1E.dtype)
         move_1E = (count_1E.mean(-1, keepdim=True) - count_1E).sign()
         if self._recentre:
             move_1E = move_1E - move_1E.mean(-1, keepdim=True)

@@ -90,7 +90,7 @@ class Temperature(Controller):
 
     def after_step(self, step: Step) -> None:
         if self._schedule == "dual":
-            bits = entropy_nats(step.output.routing.probs_BE).mean(-1) / math.log(2)
+            bits = entropy_nats(step.routing.probs_BE).mean(-1) / math.log(2)
             self.temperature.mul_((self.rate * (self.target_bits - bits)).exp())
 
     def readings(self) -> dict[str, Tensor]:

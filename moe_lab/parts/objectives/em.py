@@ -30,7 +30,7 @@ class Em(Objective):
 
     def forward(self, step: Step) -> Tensor:
         joint_BE = self.joint(step.output, step.y_B)
-        responsibilities_BE = step.responsibilities_BE
+        responsibilities_BE = step.added.get("responsibilities_BE")
         if responsibilities_BE is None:
             responsibilities_BE = self.e_step(joint_BE.detach())
         # log w is -inf where an expert is not selected: 0 times it counts as 0

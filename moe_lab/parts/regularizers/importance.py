@@ -25,7 +25,7 @@ class Importance(Regularizer):
         self._correction = correction
 
     def forward(self, step: Step) -> Tensor:
-        importance_E = step.output.routing.weights_BE.sum(-2)
+        importance_E = step.routing.weights_BE.sum(-2)
         mean = importance_E.mean(-1)
         # a batch that no expert got has no importances: nothing to even out
         return importance_E.var(-1, correction=self._correction) / torch.where(mean > 0, mean, 1.0).square()

@@ -24,4 +24,4 @@ class L0(Regularizer):
         super().__init__(weight)
 
     def forward(self, step: Step) -> Tensor:
-        return step.output.routing.extras["l0_BE"].sum(-1).mean(-1)
+        return step.routing.extras["l0_BE"].sum(-1).mean(-1)

@@ -72,7 +72,7 @@ class L1(Regularizer):
         return None
 
     def forward(self, step: Step) -> Tensor:
-        weights_BE = step.output.routing.weights_BE
+        weights_BE = step.routing.weights_BE
         samples, experts = weights_BE.shape[-2:]
         if not self._balanced:
             return weights_BE.sum((-2, -1)) / samples
@@ -80,7 +80,7 @@ class L1(Regularizer):
         return experts / (self.target_active * samples**2) * (weights_BE.sum(-2) * users_E).sum(-1)
 
     def after_step(self, step: Step, step_sizes: StepSizes) -> None:
-        self.active.copy_((step.output.routing.weights_BE > 0).sum(-1).to(self.active.dtype).mean(-1))
+        self.active.copy_((step.routing.weights_BE > 0).sum(-1).to(self.active.dtype).mean(-1))
         if self._adapt:
             self.weight.mul_(self.factor ** (self.active - self.target_active).sign())
             self.weight.clamp_(LEAST_LAMBDA, LARGEST_LAMBDA)

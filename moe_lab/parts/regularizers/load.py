@@ -24,5 +24,5 @@ class Load(Regularizer):
         super().__init__(weight)
 
     def forward(self, step: Step) -> Tensor:
-        load_E = step.output.routing.extras["load_probs_BE"].sum(-2)
+        load_E = step.routing.extras["load_probs_BE"].sum(-2)
         return load_E.var(-1, correction=0) / load_E.mean(-1).square()

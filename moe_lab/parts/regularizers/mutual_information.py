@@ -23,5 +23,5 @@ class MutualInformation(Regularizer):
         super().__init__(weight)
 
     def forward(self, step: Step) -> Tensor:
-        probs_BE = step.output.routing.probs_BE
+        probs_BE = step.routing.probs_BE
         return entropy_nats(probs_BE).mean(-1) - entropy_nats(probs_BE.mean(-2))

@@ -43,10 +43,10 @@ class Orthogonality(Regularizer):
         self._relu = features == "post"
 
     def forward(self, step: Step) -> Tensor:
-        hidden_BEH = step.output.expert_hidden_BEH
+        hidden_BEH = step.hidden_BEH
         if self._relu:
             hidden_BEH = hidden_BEH.relu()
-        selected_BE = step.output.routing.selected_BE
+        selected_BE = step.routing.selected_BE
         square_BE = hidden_BEH.square().sum(-1)
         value_BE = span_share(hidden_BEH, square_BE, selected_BE)
         if not self._relative:

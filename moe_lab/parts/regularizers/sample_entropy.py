@@ -25,4 +25,4 @@ class SampleEntropy(Regularizer):
         self._sign = 1 if goal == "min" else -1
 
     def forward(self, step: Step) -> Tensor:
-        return self._sign * entropy_nats(step.output.routing.probs_BE).mean(-1)
+        return self._sign * entropy_nats(step.routing.probs_BE).mean(-1)

@@ -66,7 +66,7 @@ class SampleSimilarity(Regularizer):
         self.features = _features(sizes, features, run)
 
     def forward(self, step: Step) -> Tensor:
-        routing = step.output.routing
+        routing = step.routing
         p_EB = (routing.weights_BE if self._on_weights else routing.probs_BE).mT
         with torch.no_grad():
             x_BD = centred(self.features(step.x_BD))

@@ -23,4 +23,4 @@ class SelectorEntropy(Regularizer):
         super().__init__(weight)
 
     def forward(self, step: Step) -> Tensor:
-        return step.output.routing.extras["selector_entropy"]
+        return step.routing.extras["selector_entropy"]

@@ -44,7 +44,7 @@ class SwitchBalance(Regularizer):
         return None
 
     def forward(self, step: Step) -> Tensor:
-        probs_BE, chosen_BE = step.output.routing.probs_BE, step.output.routing.chosen_BE
+        probs_BE, chosen_BE = step.routing.probs_BE, step.routing.chosen_BE
         if self._share == "first":
             chosen_BE = functional.one_hot(probs_BE.argmax(-1), probs_BE.shape[-1])
         count_E = chosen_BE.to(probs_BE.dtype).sum(-2)

@@ -25,5 +25,5 @@ class UsageKl(Regularizer):
         super().__init__(weight)
 
     def forward(self, step: Step) -> Tensor:
-        probs_BE = step.output.routing.probs_BE
+        probs_BE = step.routing.probs_BE
         return math.log(probs_BE.shape[-1]) - entropy_nats(probs_BE.mean(-2))

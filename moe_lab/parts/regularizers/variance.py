@@ -24,4 +24,4 @@ class Variance(Regularizer):
         super().__init__(weight)
 
     def forward(self, step: Step) -> Tensor:
-        return -step.output.routing.probs_BE.var(-1, correction=1).mean(-1)
+        return -step.routing.probs_BE.var(-1, correction=1).mean(-1)

@@ -21,4 +21,4 @@ class ZLoss(Regularizer):
         return None if gate.gives_logits else "a gate with logits, and this one has none: take another gate"
 
     def forward(self, step: Step) -> Tensor:
-        return given(step.output.routing.logits_BE, "logits_BE").logsumexp(-1).square().mean(-1)
+        return given(step.routing.logits_BE, "logits_BE").logsumexp(-1).square().mean(-1)

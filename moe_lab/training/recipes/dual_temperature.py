@@ -64,7 +64,7 @@ class DualTemperature(Recipe):
         return temperature
 
     def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
-        routing, mixture = step.output.routing, learner.mixture
+        routing, mixture = step.routing, learner.mixture
         experts = step.output.experts
         if experts is None:
             raise TypeError("what every expert says is read here, and only the selected ones ran")

@@ -60,7 +60,7 @@ class ExpectationMaximization(Recipe):
             held_BE = held_NE.index_select(-2, index_B)
         else:
             held_BE = rows(held_NE, index_B)
-        return replace(step, responsibilities_BE=held_BE)
+        return replace(step, added={"responsibilities_BE": held_BE})
 
     def state(self) -> dict[str, Tensor]:
         return {} if self._responsibilities_NE is None else {"responsibilities_NE": self._responsibilities_NE}

@@ -5,7 +5,6 @@ from sklearn.linear_model import LogisticRegression
 from moe_lab.errors import ConfigError
 from moe_lab.layers.stacking import stack
 from moe_lab.mixture.costs import parameter_counts
-from moe_lab.parts.roles import Step
 
 NONE = (torch.empty(0, 12), torch.empty(0, dtype=torch.int64))
 
@@ -40,7 +39,7 @@ def test_each_expert_has_the_gradient_of_its_own_cross_entropy(learner_of, draw,
     """The loss is the mean over experts, so its gradient is a fifth of each one's own."""
     learner = learner_of("baseline=stacking")
     mixture, x, y = learner.mixture, draw(7, 12), torch.arange(7) % 4
-    step = Step(x, y, learner(x, noise), mixture.gate, mixture.experts, noise)
+    step = mixture.step(x, y, learner(x, noise), noise)
     parameters = list(mixture.experts.several.parameters())
     ours = torch.autograd.grad(learner.losses(step)[1].total, parameters)
     log_probs = mixture.experts.several(x).log_probs_BEC

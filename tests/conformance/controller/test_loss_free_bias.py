@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.parts.roles import Step
 
 
 def after(controller, gate, selected, step_of, **extras):
@@ -52,7 +51,7 @@ def test_it_balances_a_skewed_gate(learner_of, draw):
     with torch.no_grad():
         for _ in range(400):
             output = learner(x, None)
-            learner.after_step(Step(x, None, output, mixture.gate, mixture.experts, None), None)
+            learner.after_step(mixture.step(x, None, output, None), None)
     routing = output.routing
     assert before.selected_BE.sum(0).tolist() == [200, 0, 0, 0, 0]
     assert (routing.selected_BE.sum(0) - 40).abs().max() <= 6

@@ -3,7 +3,6 @@ import torch
 
 from moe_lab.parts.objectives.competitive import Competitive
 from moe_lab.parts.objectives.em import Em
-from moe_lab.parts.roles import Step
 
 #: w P = (.16, .03): h = (16, 3) / 19
 WEIGHTS = torch.tensor([[0.25, 0.75]])
@@ -45,7 +44,7 @@ def test_the_gradient_of_a_soft_step_is_that_of_the_likelihood(learner_of, draw,
 
 def step_for(learner, x, y, noise):
     mixture = learner.mixture
-    return Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise)
+    return mixture.step(x, y, mixture(x, noise), noise)
 
 
 @pytest.mark.parametrize("responsibilities", ["soft", "hard"])

@@ -12,7 +12,7 @@ def test_by_hand(sizes):
     logits = torch.tensor([[0.0, -2.0]], requires_grad=True)
     log_probs = probs.log().requires_grad_()
     output = MixtureOutput(Routing(None, None, None, None, logits), ExpertOutput(log_probs, None), probs[:, 0].log())
-    step = Step(None, torch.tensor([0]), output, torch.nn.Identity(), torch.nn.Identity(), Noise([]))
+    step = Step(None, torch.tensor([0]), output, output.routing, torch.nn.Identity(), torch.nn.Identity(), Noise([]))
     loss = ExpertLoss(sizes())(step)
     # -log q = log 2; |0 - log .5| + |-2 - log .25| = log 2 + (2 - 2 log 2)
     torch.testing.assert_close(loss, torch.tensor([2.0]))
@@ -26,7 +26,7 @@ def test_only_the_selected_expert_learns(learner_of, draw, noise):
     x, y = draw(7, 12), torch.arange(7) % 4
     mixture = learner.mixture
     output = mixture(x, noise)
-    loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise)).sum()
+    loss = learner.objective(mixture.step(x, y, output, noise)).sum()
     [gradient] = torch.autograd.grad(loss, output.experts.log_probs_BEC)
     assert torch.equal(gradient.abs().sum(-1) > 0, output.routing.selected_BE)
 
@@ -39,6 +39,6 @@ def test_the_scores_come_to_be_the_log_likelihoods(learner_of, draw, noise):
     for _ in range(300):
         optimizer.zero_grad()
         output = mixture(x, noise)
-        learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise)).mean().backward()
+        learner.objective(mixture.step(x, y, output, noise)).mean().backward()
         optimizer.step()
     torch.testing.assert_close(output.routing.logits_BE, output.experts.log_likelihood_BE(y), atol=0.15, rtol=0)

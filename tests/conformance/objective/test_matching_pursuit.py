@@ -12,7 +12,7 @@ from moe_lab.routing.outputs import ExpertOutput, MixtureOutput
 
 def loss(sizes, k, logits, log_probs, y):
     output = MixtureOutput(Routing(None, None, None, None, logits), ExpertOutput(log_probs, None), None)
-    step = Step(None, y, output, torch.nn.Identity(), torch.nn.Identity(), Noise([]))
+    step = Step(None, y, output, output.routing, torch.nn.Identity(), torch.nn.Identity(), Noise([]))
     return MatchingPursuit(sizes(k=k))(step)
 
 
@@ -51,7 +51,7 @@ def test_experts_and_gate_learn_apart(learner_of, draw, noise):
     mixture = learner.mixture
     output = mixture(x, noise)
     logits = output.routing.logits_BE
-    value = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise)).sum()
+    value = learner.objective(mixture.step(x, y, output, noise)).sum()
     [got] = torch.autograd.grad(value, logits, retain_graph=True)
     likelihood = output.experts.log_likelihood_BE(y)
     picked = torch.zeros(7, 5).scatter(-1, likelihood.topk(2).indices, 1.0)

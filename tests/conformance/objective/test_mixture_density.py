@@ -25,7 +25,7 @@ def test_the_negative_log_likelihood_of_each_sample(sizes, noise):
         Routing(weights, weights, weights > 0, weights.log()),
         GaussianExpertOutput(torch.tensor([[1.0, -1.0]]), torch.zeros(1, 2), None),
     )
-    step = Step(None, torch.tensor([1.0]), output, nn.Identity(), nn.Identity(), noise)
+    step = Step(None, torch.tensor([1.0]), output, output.routing, nn.Identity(), nn.Identity(), noise)
     # (1/4 + 3/4 exp(-2)) / sqrt(2 pi)
     density = (0.25 + 0.75 * math.exp(-2)) / math.sqrt(2 * math.pi)
     assert MixtureDensity(sizes(classes=0))(step).item() == pytest.approx(-math.log(density))
@@ -36,7 +36,7 @@ def test_the_loss_is_that_of_the_mixture_and_every_parameter_learns(words, draw,
     made, x, y = learner(*words), draw(7, 12), draw(7)
     mixture = made.mixture
     output = mixture(x, noise)
-    loss, losses = made.losses(Step(x, y, output, mixture.gate, mixture.experts, noise))
+    loss, losses = made.losses(mixture.step(x, y, output, noise))
     weights, experts = output.routing.weights_BE, output.experts
     density = (-((y[:, None] - experts.mean_BE) ** 2) / (2 * experts.variance_BE)).exp()
     expected = -(weights * density / (2 * math.pi * experts.variance_BE).sqrt()).sum(-1).log()

@@ -5,14 +5,13 @@ import torch
 
 from moe_lab.errors import ConfigError
 from moe_lab.layers.noise import Noise, generator
-from moe_lab.parts.roles import Step
 
 N = 20_000
 
 
 def losses(learner, x, y, noise):
     mixture = learner.mixture
-    return learner.losses(Step(x, y, mixture(x, noise), mixture.gate, mixture.experts, noise))
+    return learner.losses(mixture.step(x, y, mixture(x, noise), noise))
 
 
 @pytest.mark.parametrize("baseline", [0.0, 2.0])
@@ -67,7 +66,7 @@ def test_the_value_is_the_loss_of_the_drawn_expert(learner_of, draw, noise):
     x, y = draw(7, 12), torch.arange(7) % 4
     output = learner.mixture(x, noise)
     mixture = learner.mixture
-    loss = learner.objective(Step(x, y, output, mixture.gate, mixture.experts, noise))
+    loss = learner.objective(mixture.step(x, y, output, noise))
     drawn = output.routing.weights_BE.argmax(-1)
     torch.testing.assert_close(loss, -output.experts.log_probs_BEC[torch.arange(7), drawn, y])
 

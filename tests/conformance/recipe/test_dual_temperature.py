@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from moe_lab.layers.noise import Noise, generator
-from moe_lab.parts.roles import Step
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def gradients(learner_of, recipe_of, draw):
         recipe, noise = recipe_of("dual_temperature", **options), Noise([generator(0, "noise")])
         x_BD, y_B = draw(7, 12), torch.arange(7) % 4
         output = learner(x_BD, noise)
-        step = Step(x_BD, y_B, output, learner.mixture.gate, learner.mixture.experts, noise)
+        step = learner.mixture.step(x_BD, y_B, output, noise)
         loss_B, losses = recipe.losses(learner, step)
         losses.total.backward()
         return learner, x_BD, y_B, loss_B, losses, {name: one.grad for name, one in learner.named_parameters()}
@@ -117,7 +116,7 @@ def test_densities_have_two_temperatures_as_well(learner_of, recipe_of, draw):
     learner = learner_of("experts=gaussian", "experts.count=5", "objective=mixture_density", classes=0)
     recipe, noise = recipe_of("dual_temperature", temperature=5.0), Noise([generator(0, "noise")])
     output = learner(draw(7, 12), noise)
-    step = Step(None, draw(7), output, learner.mixture.gate, learner.mixture.experts, noise)
+    step = learner.mixture.step(None, draw(7), output, noise)
     loss_B, losses = recipe.losses(learner, step)
     torch.testing.assert_close(loss_B, learner.objective(replace(step, output=output)))
     losses.total.backward()

@@ -6,7 +6,6 @@ from sklearn.linear_model import LogisticRegression
 
 from moe_lab.errors import ConfigError
 from moe_lab.parts.regularizers.lasso import shrink_groups
-from moe_lab.parts.roles import Step
 from moe_lab.routing.outputs import ExpertOutput
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.options import Trainer
@@ -89,7 +88,7 @@ def train(learner, x, y, steps, **options):
     optimizer = Optimizer([Trainer(epochs=1, **options)], list(mixture.gate.parameters()), steps)
     for number in range(steps):
         optimizer.set_rates(number)
-        step = Step(x, y, learner(x, None), mixture.gate, mixture.experts, None)
+        step = mixture.step(x, y, learner(x, None), None)
         _, losses = learner.losses(step)
         optimizer.zero_grad()
         losses.total.backward()

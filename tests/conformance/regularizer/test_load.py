@@ -1,17 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 from scipy.stats import variation
 
 from moe_lab.parts.regularizers.load import Load
 from moe_lab.routing.decision import Routing
-from moe_lab.routing.outputs import MixtureOutput
 
 
 def test_squared_variation_of_the_summed_load_probabilities(sizes, step_of, draw):
     load_BE = draw(7, 5).sigmoid()
     step = step_of(weights_BE=torch.full((7, 5), 0.2))
-    routing = Routing(*[step.output.routing.weights_BE] * 3, extras={"load_probs_BE": load_BE})
-    object.__setattr__(step, "output", MixtureOutput(routing, step.output.experts, None))
+    routing = Routing(*[step.routing.weights_BE] * 3, extras={"load_probs_BE": load_BE})
+    step = replace(step, routing=routing)
     value = Load(sizes())(step)
     np.testing.assert_allclose(value.item(), variation(load_BE.numpy().sum(0)) ** 2, rtol=1e-5)
 
