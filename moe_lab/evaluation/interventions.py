@@ -5,26 +5,26 @@ from torch import Tensor
 
 from moe_lab.errors import given
 from moe_lab.layers.noise import Noise
-from moe_lab.mixture.mixture import Mixture, Said
+from moe_lab.mixture.mixture import Mixture
+from moe_lab.routing.choice import one_hot
 from moe_lab.routing.combine import combine_probabilities
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.inference import infer
-from moe_lab.routing.outputs import MixtureOutput
+from moe_lab.routing.outputs import ExpertsOutput, MixtureOutput
 
 #: for more experts removals, and swaps of two, are left out: they take E and E^2 times as long as an evaluation
 MOST_REMOVED, MOST_SWAPPED = 64, 16
 
 
-def removals(mixture: Mixture, routing: Routing, said: Said, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
+def removals(mixture: Mixture, routing: Routing, said: ExpertsOutput, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
     """For each expert, what the mixture says without it: the gate selects again among the others (``Gate.without``).
 
     ``routing`` is what the gate decided of the batch, ``said`` what the experts say of it.
     removed_prediction [B, E], and removed_log_likelihood [B, E] = log q(y), in nats.
     """
-    without = [
-        said.mix(infer(mixture.gate.without(routing, e, noise), mixture.inference, noise), mixture.combine)
-        for e in range(mixture.gate.sizes.experts)
-    ]
+    gone = (one_hot(e, routing.weights_BE) for e in range(mixture.gate.sizes.experts))
+    others = (mixture.gate.without(routing, gone_E, noise) for gone_E in gone)
+    without = [said.mix(infer(one, mixture.inference, noise), mixture.combine) for one in others]
     return {
         "removed_prediction": torch.stack([one.prediction_B for one in without], -1),
         "removed_log_likelihood": torch.stack([one.log_likelihood_B(y_B) for one in without], -1),

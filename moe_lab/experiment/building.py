@@ -10,6 +10,7 @@ from moe_lab.experiment.inputs import seeds_of
 from moe_lab.layers.noise import seeded
 from moe_lab.layers.stacking import keep_buffers
 from moe_lab.mixture import dispatch
+from moe_lab.mixture.dispatchers import Sparse
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.parts.baseline import Alone
 from moe_lab.parts.checks import check, check_task
@@ -44,7 +45,7 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
         objective = build(config["objective"], sizes)
     regularizers, controllers = (_several(role, config, sizes, seed_init) for role in ("regularizer", "controller"))
     check(mixture.gate, objective, regularizers, controllers)
-    _dispatch(mixture, objective, regularizers, config["trainer"])
+    _check_dispatch(mixture, objective, regularizers, config["trainer"])
     for controller in controllers.values():
         if controller.steers:
             keep_buffers(mixture.gate, controller.steers)
@@ -60,13 +61,12 @@ def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) ->
     return parts
 
 
-def _dispatch(mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer], trainer: Config) -> None:
-    """What the trainer says of the experts that are not selected. "auto" is decided when a job is prepared; here it is
-    dense. Raises ConfigError where it does not fit."""
+def _check_dispatch(
+    mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer], trainer: Config
+) -> None:
+    """Raise ConfigError if experts that are not selected have to run, or to learn, and the trainer says otherwise."""
     reason = dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers)
     dispatch.check(trainer["dispatch"], reason)
-    if trainer["dispatch"] == "sparse":
-        mixture.dispatch = "sparse"
     reason = dispatch.why_all_learn(mixture.gate, objective, regularizers)
     if trainer["skip_untouched"] and reason is not None:
         raise ConfigError(f"trainer.skip_untouched does not fit: {reason}, so none is untouched")
@@ -84,7 +84,8 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
         gate = build(config["gate"], sizes)
     if sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
-    return Mixture(experts, gate, config["inference"])
+    dispatcher = Sparse() if config["trainer"]["dispatch"] == "sparse" else None
+    return Mixture(experts, gate, config["inference"], dispatcher)
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:

@@ -27,12 +27,10 @@ def multiply_add_counts(mixture: Mixture, features: int, device: torch.device) -
     plain convolution in place of the one that is done in one pass with its maximum.
     """
     x_BD = torch.zeros(SAMPLES, features, device=device).requires_grad_()
-    # where a gate makes slots, the bank runs without its experts; what is fitted may have none
-    parts = {"gate": mixture.gate, "experts": getattr(mixture.experts, "bank", mixture.experts)}
     mixture.eval()
-    with torch.enable_grad(), _Products() as products, products.by_part(parts):
+    with torch.enable_grad(), _Products() as products, products.of_gate(mixture.gate):
         mixture(x_BD, Noise([torch.Generator(device)]))
-    gate, experts = (products.counts[part] // SAMPLES for part in parts)
+    gate, experts = (products.counts[part] // SAMPLES for part in ("gate", "experts"))
     active = experts // mixture.experts.count * running_experts(mixture)
     return {"multiply_adds_total": gate + experts, "multiply_adds_active": gate + active}
 
@@ -47,14 +45,15 @@ class _Products(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.counts: Counter[str] = Counter()
-        self._part = ""
+        self._part = "experts"
 
     @contextmanager
-    def by_part(self, parts: dict[str, nn.Module]) -> Iterator[None]:
-        hooks = []
-        for name, part in parts.items():
-            hooks.append(part.register_forward_pre_hook(lambda *_, name=name: self._enter(name)))
-            hooks.append(part.register_forward_hook(lambda *_: self._enter("")))
+    def of_gate(self, gate: nn.Module) -> Iterator[None]:
+        """Within, what the gate computes counts as the gate's; all else is the experts'."""
+        hooks = [
+            gate.register_forward_pre_hook(lambda *_: self._enter("gate")),
+            gate.register_forward_hook(lambda *_: self._enter("experts")),
+        ]
         yield
         for hook in hooks:
             hook.remove()
@@ -84,4 +83,4 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
 def running_experts(mixture: Mixture) -> int:
     """How many experts act on one sample: k, or all of them where the gate reads the experts' features."""
     sizes = mixture.gate.sizes
-    return sizes.experts if mixture.gate.needs_hidden else sizes.k
+    return sizes.experts if mixture.gate.traits.reads_experts else sizes.k

@@ -21,11 +21,11 @@ def why_all_learn(gate: Gate, objective: Objective, regularizers: dict[str, Regu
     """Why a step gives every expert a gradient, whoever is selected; None where an expert that no sample of the batch
     selected has none."""
     sizes = gate.sizes
-    if gate.needs_hidden or gate.needs_outputs:
+    if gate.traits.reads_experts:
         return "this gate reads what every expert computed"
-    if gate.makes_slots:
+    if gate.traits.makes_slots:
         return "this gate gives every expert slots to work on"
-    if gate.selects_k and sizes.k == sizes.experts:
+    if gate.traits.selects_k and sizes.k == sizes.experts:
         return f"k={sizes.k} selects every expert"
     if objective.needs_every_expert:
         return f"objective {type(objective).__name__} reads every expert"
@@ -36,7 +36,7 @@ def why_all_learn(gate: Gate, objective: Objective, regularizers: dict[str, Regu
 def why_dense(experts: Experts, gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> str | None:
     """Why all experts must run; None where the selected ones are enough."""
     reason = why_all_learn(gate, objective, regularizers)
-    if reason is None and gate.straight_through:
+    if reason is None and gate.traits.straight_through:
         return "the gradient of this gate reads experts that are not selected"
     if reason is None and not experts.runs_sparse:
         return f"experts {type(experts).__name__} have no sparse form"

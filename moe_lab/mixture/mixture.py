@@ -8,32 +8,33 @@ from torch import Tensor, nn
 from moe_lab.errors import expect
 from moe_lab.layers.convolution import BatchNorm2d
 from moe_lab.layers.noise import Noise
+from moe_lab.mixture.dispatchers import Dispatcher, for_every_expert
 from moe_lab.parts.checks import combine_rule
 from moe_lab.parts.networks.conv import first_layers_at_once
 from moe_lab.parts.roles import Experts, Gate, Step
 from moe_lab.routing.combine import RULES
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.inference import Inference, infer
-from moe_lab.routing.outputs import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput
-from moe_lab.routing.pairs import Pairs
-from moe_lab.routing.slots import on_slots
+from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput, GaussianMixtureOutput, MixtureOutput
 
 Constrain = Callable[[Routing], Routing]
 Output = MixtureOutput | GaussianMixtureOutput
-Said = ExpertOutput | GaussianExpertOutput
 
 
 class Mixture(nn.Module):
     """x_BD -> MixtureOutput: experts weighted by the gate, combined in log space.
 
-    ``dispatch`` says how training gets there: "dense" runs all experts on every sample, "sparse" those that the gate
-    selected. Values and gradients are the same. In evaluation all experts run.
+    ``dispatcher`` is how training gets there; None: the one that runs every expert, as evaluation always does. Values
+    and gradients are the same.
     ``inference`` says what happens to the gate's weights in evaluation.
     """
 
-    def __init__(self, experts: Experts, gate: Gate, inference: Inference = "mixture") -> None:
+    def __init__(
+        self, experts: Experts, gate: Gate, inference: Inference = "mixture", dispatcher: Dispatcher | None = None
+    ) -> None:
         super().__init__()
-        self.dispatch = "dense"
+        self._for_every_expert = for_every_expert(gate)
+        self.dispatcher = dispatcher or self._for_every_expert
         self.experts = experts
         self.gate = gate
         self.inference = inference
@@ -48,35 +49,35 @@ class Mixture(nn.Module):
 
     def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> Output:
         """``constrain`` may change what the gate has decided, as controllers do in training."""
-        if self.training and self.dispatch == "sparse":
-            return self._of_selected(x_BD, noise, constrain)
+        if self.training and not self.dispatcher.every_expert:
+            return self._of_selected(x_BD, constrain(self.gate(x_BD, None, noise)))
         routing, experts = self.decide(x_BD, noise)
         return self.answer(constrain(routing), experts, noise)
 
-    def _of_selected(self, x_BD: Tensor, noise: Noise, constrain: Constrain) -> MixtureOutput:
-        decided = self.gate(x_BD, None, noise)
-        routing = constrain(decided)
-        certain = self.gate.selects_k and routing.selected_BE is decided.selected_BE
-        pairs = Pairs(routing.selected_BE, each=self.gate.sizes.k if certain else None)
-        experts = expect(ExpertOutput, self.experts.selected(x_BD, pairs))
-        return MixtureOutput(routing, None, self.combine(pairs.narrow(routing, self._rule), experts.log_probs_BEC))
+    def _of_selected(self, x_BD: Tensor, routing: Routing) -> MixtureOutput:
+        inputs, way = self.dispatcher.dispatch(x_BD, routing)
+        experts = self.dispatcher.combine(self.experts, self.experts.compute(inputs), way)
+        narrow = self.dispatcher.weights(routing, way, self._rule)
+        return MixtureOutput(routing, None, self.combine(narrow, expect(ExpertOutput, experts).log_probs_BEC))
 
     def step(self, x_BD: Tensor, y_B: Tensor, output: Output, noise: Noise) -> Step:
         """What objectives, regularizers and controllers may look at after the mixture has given ``output``."""
         return Step(x_BD, y_B, output, output.routing, self.gate, self.experts, noise)
 
-    def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, Said]:
-        """What the gate decides, and what all experts say."""
-        if self.gate.makes_slots:
+    def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, ExpertsOutput]:
+        """What the gate decides, and what all experts predict."""
+        dispatcher = self.dispatcher if self.dispatcher.every_expert else self._for_every_expert
+        if dispatcher.follows_gate:
             routing = self.gate(x_BD, None, noise)
-            return routing, on_slots(self.experts.bank, routing.extras["slots_BESI"], routing.extras["log_shares_BES"])
-        with first_layers_at_once(self.experts, self.gate, x_BD):
-            experts = self.experts(x_BD)
-            seen = expect(ExpertOutput, experts).log_probs_BEC if self.gate.needs_outputs else experts.hidden_BEH
-            return self.gate(x_BD, seen, noise), experts
+            inputs, way = dispatcher.dispatch(x_BD, routing)
+            return routing, dispatcher.combine(self.experts, self.experts.compute(inputs), way)
+        inputs, way = dispatcher.dispatch(x_BD, None)
+        with first_layers_at_once((self.experts, expect(Tensor, inputs)), (self.gate, x_BD)):
+            experts = dispatcher.combine(self.experts, self.experts.compute(inputs), way)
+            return self.gate(x_BD, experts if self.gate.traits.reads_experts else None, noise), experts
 
-    def answer(self, routing: Routing, experts: Said, noise: Noise) -> Output:
-        """What becomes of both: the experts' mixture by the rule of combination."""
+    def answer(self, routing: Routing, experts: ExpertsOutput, noise: Noise) -> Output:
+        """The mixture of what the experts predict, by the rule of combination."""
         if not self.training:
             routing = infer(routing, self.inference, noise)
         return experts.mix(routing, self.combine)

@@ -20,6 +20,7 @@ from moe_lab.config.ranges import (
 from moe_lab.errors import ConfigError, expect, given
 from moe_lab.layers.convolution import BatchNorm2d, Conv2d
 from moe_lab.layers.entropy import entropy_nats
+from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import buffers_named, count_parameters, freeze, hyper, in_order
@@ -29,11 +30,11 @@ from moe_lab.parts.projection import Projection
 from moe_lab.parts.roles import (
     Body,
     Combine,
+    Computed,
     Config,
     Experts,
     Gate,
     Labelled,
-    LearnsFrom,
     Objective,
     Regularizer,
     Step,
@@ -42,17 +43,20 @@ from moe_lab.parts.roles import (
 from moe_lab.parts.sizes import Sizes
 from moe_lab.parts.stepped import SteppedGate
 from moe_lab.parts.steps import Score, Select, Weigh
+from moe_lab.parts.traits import ALWAYS, LearnsFrom, Mode, Traits
 from moe_lab.routing.choice import capacity, k_largest, log_odds, one_hot, places, ranks
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import (
     Combination,
     ExpertOutput,
+    ExpertsOutput,
     GaussianExpertOutput,
     GaussianMixtureOutput,
     MixtureOutput,
 )
 
 __all__ = [
+    "ALWAYS",
     "Alone",
     "Baseline",
     "BatchNorm2d",
@@ -60,6 +64,7 @@ __all__ = [
     "Classes",
     "Combination",
     "Combine",
+    "Computed",
     "Config",
     "ConfigError",
     "Controller",
@@ -68,14 +73,17 @@ __all__ = [
     "ExpertCount",
     "ExpertOutput",
     "Experts",
+    "ExpertsOutput",
     "Fraction",
     "Gate",
+    "GroupedRows",
     "GaussianExpertOutput",
     "GaussianMixtureOutput",
     "Labelled",
     "LearnsFrom",
     "Linear",
     "MixtureOutput",
+    "Mode",
     "Noise",
     "NonNegative",
     "NonNegativeInt",
@@ -93,6 +101,7 @@ __all__ = [
     "Step",
     "StepSizes",
     "SteppedGate",
+    "Traits",
     "Weigh",
     "Widths",
     "buffers_named",

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from moe_lab.layers.noise import Noise
 from moe_lab.parts.roles import Config, Experts, Gate, Sizes
+from moe_lab.parts.traits import Traits
 from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import ExpertsOutput
 from moe_lab.tasks import Task
 
 
@@ -27,12 +29,11 @@ class Baseline(ABC):
 class Alone(Gate):
     """The gate of one expert: weight one, nothing to learn."""
 
-    rows_sum_to_one = True
-    gives_logits = False
+    traits = Traits(rows_sum_to_one=True, gives_logits=False)
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes, k=None, combine=None)
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
         ones_B1 = torch.ones_like(x_BD[..., :1])
         return Routing(ones_B1, ones_B1, ones_B1 > 0, log_weights_BE=torch.zeros_like(ones_B1))

@@ -26,7 +26,7 @@ def combine_rule(gate: Gate) -> Combine:
         return _rule_of_densities(gate)
     fits = gate.mixes and gate.sizes.experts > 1
     if gate.combine == "probabilities" and not fits:
-        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one"
+        reason = f"k={gate.sizes.k}" if gate.traits.rows_sum_to_one else "weights that do not sum to one"
         raise ConfigError(
             f"gate.combine=probabilities does not fit {reason}: the gate could not learn from it; "
             "leave gate.combine null, or take logits"
@@ -40,7 +40,7 @@ def _rule_of_densities(gate: Gate) -> Combine:
     its choice is right or wrong; a weight that is always one has none."""
     if gate.combine == "logits":
         raise ConfigError("gate.combine=logits does not fit densities, which have no logits: leave gate.combine null")
-    if not gate.rows_sum_to_one or (gate.learns_from == "prediction" and not gate.mixes):
+    if not gate.traits.rows_sum_to_one or (gate.learns_from == "prediction" and not gate.mixes):
         reason = "with k=1 " if gate.sizes.k == 1 else ""
         raise ConfigError(
             "a mixture of densities needs weights that sum to one and that the gate can learn from, and this gate "
@@ -70,17 +70,19 @@ def refusal(gate: Gate, objective: Objective) -> str | None:
         reason = f"does not fit this gate, which {_LEARNS[gate.learns_from]}"
         return f"{reason}: take {_OBJECTIVES[gate.learns_from]}, or {_GATES[way]}"
     # with k = 1 the weight is always one: a distribution, but none that could teach the gate
-    is_one = gate.rows_sum_to_one and gate.learns_from == "nothing"
+    is_one = gate.traits.rows_sum_to_one and gate.learns_from == "nothing"
     if objective.needs_distribution and not gate.mixes and not is_one:
-        reason = f"k={gate.sizes.k}" if gate.rows_sum_to_one else "weights that do not sum to one for every sample"
+        reason = (
+            f"k={gate.sizes.k}" if gate.traits.rows_sum_to_one else "weights that do not sum to one for every sample"
+        )
         return f"needs a distribution over at least two experts, and this gate has {reason}: take another of the two"
     if objective.largest_k and gate.sizes.k > objective.largest_k:
         return (
             f"takes at most {objective.largest_k} expert a sample, and k={gate.sizes.k}: take k={objective.largest_k}"
         )
-    if objective.teaches & {"scores", "draw"} and not gate.gives_logits:
+    if objective.teaches & {"scores", "draw"} and not gate.traits.gives_logits:
         return "needs a gate with logits, and this one has none: take objective=mixture"
-    missing = sorted(objective.needs_extras - gate.extras)
+    missing = sorted(objective.needs_extras - gate.traits.extras)
     if missing and not alone:
         return f"needs a gate that gives {missing[0]}, and this one does not: take {_GIVES[missing[0]]}"
     return None
@@ -142,7 +144,7 @@ def lack(part: Regularizer | Controller, gate: Gate) -> str | None:
 
 
 def _lacks_extras(regularizer: Regularizer, gate: Gate) -> str | None:
-    missing = sorted(regularizer.needs_extras - gate.extras)
+    missing = sorted(regularizer.needs_extras - gate.traits.extras)
     if not missing:
         return None
     such_as = ", such as ".join(["take another gate", *(_GIVEN_BY[name] for name in missing[:1] if name in _GIVEN_BY)])

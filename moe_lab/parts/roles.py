@@ -13,19 +13,21 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import bank, count_parameters, hyper
 from moe_lab.parts.sizes import Sizes as Sizes
+from moe_lab.parts.traits import LearnsFrom, Traits
 from moe_lab.routing.decision import Routing
-from moe_lab.routing.outputs import ExpertOutput, GaussianExpertOutput, GaussianMixtureOutput, MixtureOutput
-from moe_lab.routing.pairs import Pairs
+from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput, GaussianMixtureOutput, MixtureOutput
 from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
 Config = dict[str, Any]
 Labelled = tuple[Tensor, Tensor]  # x_ND and y_N of some samples
-LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
+#: hidden layers and last layers of networks, [..., E, B, H] or None and [..., E, B, O]; or both grouped by expert
+Computed = tuple[Any, Any]
 #: a parameter -> by what the optimizer's last step multiplied its (averaged) gradient; broadcasts to the parameter
 StepSizes = Callable[[nn.Parameter], Tensor]
 
@@ -61,9 +63,23 @@ class Experts(nn.Module):
         self.hidden_features = hidden_features
         self.bank = bank(network, count)
 
-    def forward(self, x_BD: Tensor) -> ExpertOutput | GaussianExpertOutput:
-        hidden_EBH, last_EBO = self.bank(x_BD.unsqueeze(-3))
+    def forward(self, x_BD: Tensor) -> ExpertsOutput:
+        """What all experts predict of every sample."""
+        return self.of_all(self.compute(x_BD.unsqueeze(-3)))
+
+    def compute(self, inputs: Tensor | GroupedRows) -> Computed:
+        """What the networks give for inputs [..., 1 or E, B, D] or for rows that are grouped by expert: their hidden
+        layers before the ReLU, or None, and their last layers, in the layout of the inputs."""
+        return self.bank(inputs)
+
+    def of_all(self, computed: Computed) -> ExpertsOutput:
+        """What all experts predict, from what they computed for every sample."""
+        hidden_EBH, last_EBO = computed
         return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
+
+    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertsOutput:
+        """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
+        return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
 
     @property
     def parameter_count(self) -> int:
@@ -73,39 +89,16 @@ class Experts(nn.Module):
     def fit(self, training: Labelled, held_out: Labelled) -> None:
         """Fit beside the gradient, or without one, to the training and the validation split."""
 
-    def selected(self, x_BD: Tensor, pairs: Pairs) -> ExpertOutput | GaussianExpertOutput:
-        """What the selected experts alone give, over the K places of ``pairs`` in place of the E experts."""
-        _, last = self.bank(pairs.rows(x_BD))
-        return self.output(pairs.spread(last).transpose(-3, -2), None)
-
-    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput | GaussianExpertOutput:
-        """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
-        return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
-
 
 class Gate(nn.Module):
-    """Maps inputs, and where it says so the experts' hidden features, to a Routing. It never runs experts.
+    """Maps inputs, and if it says so what the experts compute, to a Routing. It never runs experts.
 
-    ``k`` is how many experts it selects where the config's ``k`` is null (null here: all of them), ``combine`` the rule
+    ``k`` is how many experts it selects if the config's ``k`` is null (null here: all of them), ``combine`` the rule
     by which they are combined (null: the one that fits the gate and k, which ``checks.combine_rule`` finds).
     """
 
-    #: the gate reads the experts' hidden features, so all experts run for every sample, whatever k is
-    needs_hidden: bool = False
-    #: it is given the experts' log-probabilities [..., B, E, C] in place of their hidden features
-    needs_outputs: ClassVar[bool] = False
-    #: it is fitted (``fit``) after every epoch
-    needs_fitting: ClassVar[bool] = False
     #: the one task that the gate can serve; None: it does not look at targets
     task: ClassVar[Task | None] = None
-    #: experts see slots instead of samples: mixtures of a sample's parts that the gate makes (moe_lab/routing/slots.py)
-    makes_slots: bool = False
-    #: weights of experts that are not selected are zero but carry a gradient, which reads what those experts say
-    straight_through: ClassVar[bool] = False
-    #: its routing has ``logits_BE``
-    gives_logits: bool = True
-    #: names of the extras that its routing always has
-    extras: frozenset[str] = frozenset()
 
     def __init__(self, sizes: Sizes, *, k: int | None, combine: Combine | None) -> None:
         super().__init__()
@@ -118,52 +111,62 @@ class Gate(nn.Module):
         return shape
 
     @property
-    def selects_k(self) -> bool:
-        """Whether every sample selects exactly k experts: not where their number is learned, or the batch's."""
-        return True
-
-    @property
     @abstractmethod
-    def rows_sum_to_one(self) -> bool:
-        """Whether every row of ``weights_BE`` sums to one."""
+    def traits(self) -> Traits:
+        """What the gate declares of itself: a class attribute, or a property if it depends on options."""
 
     @property
     def usable_k(self) -> range:
         """The values of k that the gate can use."""
-        return range(1, self.sizes.experts + 1)
+        experts = self.sizes.experts
+        match self.traits.k:
+            case "any":
+                return range(1, experts + 1)
+            case "every":
+                return range(experts, experts + 1)
+            case most:
+                return range(1, min(most, experts) + 1)
 
     @property
     def batch_dependent(self) -> bool:
         """Whether a row depends on its batch-mates, as the gate stands: in training, or in evaluation."""
-        return False
+        return ("training" if self.training else "evaluation") in self.traits.batch_dependent
 
     @property
     def learns_from(self) -> LearnsFrom:
-        """What teaches the gate: the mixture's "prediction", through the weights; an objective's own term for its
-        "scores", where the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing"."""
-        return "prediction" if count_parameters(self) else "nothing"
+        """What teaches the gate."""
+        return self.traits.learns_from or ("prediction" if count_parameters(self) else "nothing")
 
     @property
     def mixes(self) -> bool:
         """Whether every row of weights is a distribution over the experts that at least two can share."""
-        return self.rows_sum_to_one and (self.sizes.k >= 2 or self.sizes.experts == 1)
+        if self.traits.mixes is not None:
+            return self.traits.mixes
+        return self.traits.rows_sum_to_one and (self.sizes.k >= 2 or self.sizes.experts == 1)
+
+    @property
+    def moved(self) -> frozenset[str]:
+        """The fields of its routing through which a gradient reaches its parameters."""
+        return self.traits.gives - self.traits.still if count_parameters(self) else frozenset()
 
     def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
         """Take note of samples that training does not use, and which experts classify them rightly (bool)."""
 
     @property
     def head(self) -> Linear | None:
-        """The linear layer that gives the logits, one column an expert; None where there is no such layer."""
+        """The linear layer that gives the logits, one column an expert; None if there is no such layer."""
         return None
 
-    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
-        """What the gate decides in evaluation where one of several experts is not there, given what it decided with
-        it: it selects again among the others and weighs them. Here, for gates that weigh every expert, the others keep
-        their shares. Not for gates whose rows depend on their batch-mates."""
-        return routing.without(expert)
+    def without(self, routing: Routing, gone_E: Tensor, noise: Noise) -> Routing:
+        """What the gate decides if some experts (bool) are not there, given what it decided with them: it selects again
+        among the others and weighs them. Here, for gates that weigh every expert, the others keep their shares. Not for
+        gates whose rows depend on their batch-mates."""
+        return routing.without(gone_E)
 
     @abstractmethod
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing: ...
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
+        """The routing of a batch. ``experts`` is what all experts compute of it, for gates whose traits ask for it;
+        None for all others."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from moe_lab.errors import given
 from moe_lab.layers.linear import Linear
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import count_parameters
-from moe_lab.parts.roles import Combine, Gate, LearnsFrom, Sizes
+from moe_lab.parts.roles import Combine, Gate, Sizes
 from moe_lab.parts.steps import Score, Select, Weigh
-from moe_lab.routing.choice import one_hot
+from moe_lab.parts.traits import Traits
 from moe_lab.routing.decision import Routing
 
 
@@ -23,9 +23,6 @@ class SteppedGate(Gate):
     k:       experts a sample where the config's k is null; null here: all of them.
     combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
     """
-
-    #: bool, experts that are not there yet, in the gate's decision as if they did not exist; None: all are there
-    absent_E: Tensor | None = None
 
     def __init__(
         self,
@@ -41,34 +38,25 @@ class SteppedGate(Gate):
         self.score = score
         self.select = select
         self.weigh = weigh
-        self.needs_hidden = score.needs_hidden
-        self.extras = self.extras | select.extras
         self.make_layers()
 
     def make_layers(self) -> None:
         """Layers of the gate's own, besides those of its steps; here none."""
 
     @property
-    def rows_sum_to_one(self) -> bool:
-        return self.weigh.rows_sum_to_one and self.select.selects_k
-
-    @property
-    def usable_k(self) -> range:
-        return self.select.usable_k
-
-    @property
-    def selects_k(self) -> bool:
-        return self.select.selects_k and not self.weigh.sparse and self.absent_E is None
-
-    @property
-    def batch_dependent(self) -> bool:
-        return self.select.batch_dependent
-
-    @property
-    def learns_from(self) -> LearnsFrom:
-        if self.weigh.carries_gradient or not count_parameters(self):
-            return super().learns_from
-        return "draw" if self.select.draws else "scores"
+    def traits(self) -> Traits:
+        weigh, select = self.weigh, self.select
+        taught_by_weights = "weights_BE" not in weigh.still or not count_parameters(self)
+        return Traits(
+            rows_sum_to_one=weigh.rows_sum_to_one and select.selects_k,
+            selects_k=select.selects_k and not weigh.sparse,
+            k=select.k,
+            learns_from=None if taught_by_weights else "draw" if select.draws else "scores",
+            reads_experts=self.score.reads_experts,
+            extras=select.extras,
+            still=weigh.still | select.extras,
+            batch_dependent=select.batch_dependent,
+        )
 
     @property
     def head(self) -> Linear | None:
@@ -77,17 +65,11 @@ class SteppedGate(Gate):
 
     def route(self, logits_BE: Tensor, noise: Noise) -> Routing:
         """Select and weigh."""
-        if self.absent_E is not None:
-            return self._among_others(logits_BE, self.absent_E, noise)
         return self._weighed(logits_BE, self.select(logits_BE, noise), noise)
 
-    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
-        """The logit of the expert is masked; the steps after the score decide again."""
-        with_it_BE = given(routing.logits_BE, "logits_BE")
-        return self._among_others(with_it_BE, one_hot(expert, with_it_BE), noise)
-
-    def _among_others(self, logits_BE: Tensor, gone_E: Tensor, noise: Noise) -> Routing:
-        logits_BE = logits_BE.masked_fill(gone_E, -torch.inf)
+    def without(self, routing: Routing, gone_E: Tensor, noise: Noise) -> Routing:
+        """The logits of these experts are masked; the steps after the score decide again."""
+        logits_BE = given(routing.logits_BE, "logits_BE").masked_fill(gone_E, -torch.inf)
         return self._weighed(logits_BE, self.select(logits_BE, noise) & ~gone_E, noise)
 
     def _weighed(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> Routing:

@@ -4,23 +4,26 @@ docs/add-a-part.md and moe_lab/parts/roles.py have the rules for all parts.
 """
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from moe_lab.layers.noise import Noise
 from moe_lab.parts.roles import Sizes
+from moe_lab.parts.traits import Mode
+from moe_lab.routing.outputs import ExpertsOutput
 
 
 class Score(nn.Module):
     """First step of a composed gate: inputs -> logits_BE."""
 
-    needs_hidden: bool = False
+    #: as the gate's trait: it is given what all experts compute
+    reads_experts: ClassVar[bool] = False
     #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
     linear_in_input: ClassVar[bool] = False
 
     @abstractmethod
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor: ...
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor: ...
 
     def columns(self) -> tuple[Tensor, ...] | None:
         """Views [..., E] of what each expert has of its own here; None where no expert can be added later."""
@@ -30,9 +33,11 @@ class Score(nn.Module):
 class Select(nn.Module):
     """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
 
-    #: as the gate's; ``extras`` are those that ``keep`` gives
+    #: traits of the gate; ``extras`` are those that ``keep`` gives
     extras: ClassVar[frozenset[str]] = frozenset()
     selects_k: ClassVar[bool] = True
+    k: ClassVar[Literal["any"] | int] = "any"
+    batch_dependent: frozenset[Mode] = frozenset()
     #: in training experts are drawn by their probability
     draws: ClassVar[bool] = False
     #: chooses as well among some of the experts, the logits of the others being -inf
@@ -41,14 +46,6 @@ class Select(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-
-    @property
-    def usable_k(self) -> range:
-        return range(1, self.sizes.experts + 1)
-
-    @property
-    def batch_dependent(self) -> bool:
-        return False
 
     def biased(self, logits_BE: Tensor) -> Tensor:
         """What is compared: the logits, plus ``selection_bias_1E`` where a part has this buffer for controllers."""
@@ -71,8 +68,8 @@ class Weigh(nn.Module):
 
     #: the weight of a chosen expert may be zero; then it is not selected
     sparse: ClassVar[bool] = False
-    #: the weights depend smoothly on the logits, so that the mixture's prediction teaches them
-    carries_gradient: ClassVar[bool] = True
+    #: which of weights and probs do not depend smoothly on the logits, so that no gradient flows through them
+    still: ClassVar[frozenset[str]] = frozenset()
 
     @property
     @abstractmethod

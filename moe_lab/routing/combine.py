@@ -5,6 +5,8 @@
 would give the gate the same gradient whether the chosen expert is right or wrong, or a loss without a lower bound.
 """
 
+from typing import Literal
+
 from torch import Tensor
 
 from moe_lab.errors import given
@@ -31,4 +33,6 @@ def combine_logits(routing: Routing, log_probs_BEC: Tensor) -> Tensor:
     return (routing.weights_BE.unsqueeze(-1) * log_probs_BEC).sum(-2).log_softmax(-1)
 
 
+#: how a mixture combines its experts
+Rule = Literal["probabilities", "logits"]
 RULES = {"probabilities": combine_probabilities, "logits": combine_logits}

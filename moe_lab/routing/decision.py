@@ -39,10 +39,9 @@ class Routing:
         the gate gives it, else ``selected_BE``."""
         return self.extras.get("chosen_BE", self.selected_BE)
 
-    def without(self, expert: int) -> "Routing":
-        """The others keep their weights; rows that sum to one are divided by their new sum, and those that the expert
-        had alone are shared out evenly."""
-        gone_E = torch.arange(self.weights_BE.shape[-1], device=self.weights_BE.device) == expert
+    def without(self, gone_E: Tensor) -> "Routing":
+        """Without some experts (bool) the others keep their weights; rows that sum to one are divided by their new sum,
+        and those that the missing experts had alone are shared out evenly."""
         selected_BE = self.selected_BE & ~gone_E
         if self.log_weights_BE is None:
             return replace(self, weights_BE=self.weights_BE.masked_fill(gone_E, 0.0), selected_BE=selected_BE)

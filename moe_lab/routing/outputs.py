@@ -31,6 +31,21 @@ class ExpertOutput:
         """The same, without gradient."""
         return ExpertOutput(self.log_probs_BEC.detach(), None if self.hidden_BEH is None else self.hidden_BEH.detach())
 
+    def over_slots(self, log_shares_BES: Tensor) -> "ExpertOutput":
+        """What every expert predicts from its S slots, of which these are the outputs [..., B S, E, C]: the mixture
+        of their predictions, log P_e = log sum_s share_s P_e(slot s), and the weighted mean of their hidden features.
+
+        log_shares_BES: logarithms of weights that sum to one over an expert's slots.
+        """
+        samples, _, slots = log_shares_BES.shape[-3:]
+        log_probs_BESC, hidden_BESH = (
+            None if one is None else one.unflatten(-3, (samples, slots)).transpose(-3, -2)
+            for one in (self.log_probs_BEC, self.hidden_BEH)
+        )
+        log_shares_BES1 = log_shares_BES.unsqueeze(-1)
+        hidden_BEH = None if hidden_BESH is None else (log_shares_BES1.exp() * hidden_BESH).sum(-2)
+        return ExpertOutput((log_shares_BES1 + given(log_probs_BESC, "log_probs")).logsumexp(-2), hidden_BEH)
+
     def mix(self, routing: Routing, combine: Combination) -> "MixtureOutput":
         """The mixture of these experts, by one of the rules of moe_lab/routing/combine.py."""
         return MixtureOutput(routing, self, combine(routing, self.log_probs_BEC))
@@ -108,6 +123,10 @@ class GaussianExpertOutput:
     def mix(self, routing: Routing, combine: Combination) -> "GaussianMixtureOutput":
         """The mixture of these experts: densities have one rule only, which the mixture itself is."""
         return GaussianMixtureOutput(routing, self)
+
+
+#: what a bank of experts predicts
+ExpertsOutput = ExpertOutput | GaussianExpertOutput
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from moe_lab.errors import given
 from moe_lab.layers.grouped import GroupedRows, Groups
+from moe_lab.routing.combine import Rule
 from moe_lab.routing.decision import Routing
 
 
@@ -15,11 +16,10 @@ class Pairs:
     """The P true entries of selected_BE [..., B, E].
 
     K is the largest number of experts that a sample selected. A sample with fewer has places left over, which hold
-    zeros and weigh nothing; a sample without any has nothing but those. ``each`` is K where every sample is known to
-    have selected as many.
+    zeros and weigh nothing; a sample without any has nothing but those.
     """
 
-    def __init__(self, selected_BE: Tensor, each: int | None = None) -> None:
+    def __init__(self, selected_BE: Tensor) -> None:
         self._lead = selected_BE.shape[:-2]
         self._samples, self._experts = selected_BE.shape[-2:]
         *run, expert_P, sample_P = selected_BE.mT.nonzero().mT.contiguous().unbind(0)
@@ -30,7 +30,7 @@ class Pairs:
             group_P, row_P = run_P * self._experts + expert_P, run_P * self._samples + sample_P
         self._row_P = row_P
         self.groups = Groups(selected_BE.sum(-2).flatten(), group_P)
-        self._place_all(selected_BE, expert_P, each)
+        self._place_all(selected_BE, expert_P)
 
     def rows(self, x_BD: Tensor) -> GroupedRows:
         """The input of every pair, sorted by expert. Runs of a stack may share x [B, D], or have their own."""
@@ -46,23 +46,23 @@ class Pairs:
         by_sample = rows_PO.index_select(0, self._place_XK.flatten())
         return by_sample.unflatten(0, (*self._lead, self._samples, self._place_XK.shape[-1]))
 
-    def narrow(self, routing: Routing, combine: str) -> Routing:
+    def narrow(self, routing: Routing, combine: Rule) -> Routing:
         """The routing with the weights that ``combine`` reads over the K places in place of the E experts."""
         if combine == "probabilities":
             log_weights_BE = given(routing.log_weights_BE, "log_weights_BE")
             return replace(routing, log_weights_BE=self._at_places(log_weights_BE, -torch.inf))
         return replace(routing, weights_BE=self._at_places(routing.weights_BE, 0.0))
 
-    def _place_all(self, selected_BE: Tensor, expert_P: Tensor, each: int | None) -> None:
+    def _place_all(self, selected_BE: Tensor, expert_P: Tensor) -> None:
         """Where the pairs of every sample stand among the sorted ones, [X, K] over X samples of all runs; which of
         these places are taken, None where all are; and their experts."""
         position_P = self._row_P.argsort(stable=True)
-        if each is not None:
-            self._there_XK, self._place_XK = None, position_P.view(-1, each)
-            self._expert_XK = expert_P[self._place_XK]
-            return
         count_X1 = selected_BE.sum(-1).view(-1, 1)
         most = int(count_X1.max())
+        if len(position_P) == most * len(count_X1):
+            self._there_XK, self._place_XK = None, position_P.view(len(count_X1), most)
+            self._expert_XK = expert_P[self._place_XK]
+            return
         self._there_XK = torch.arange(most, device=count_X1.device) < count_X1
         nowhere_XK = position_P.new_full(self._there_XK.shape, len(position_P))
         self._place_XK = nowhere_XK.masked_scatter(self._there_XK, position_P)

@@ -18,7 +18,7 @@ def fit(mixture: Mixture, data: Data, training_batch: int) -> None:
 
 def fit_gate(mixture: Mixture, data: Data, training_batch: int) -> None:
     """To the validation split, or to the training split where there is none."""
-    if not mixture.gate.needs_fitting:
+    if not mixture.gate.traits.needs_fitting:
         return
     mixture.eval()
     split = data.validation if len(data.validation.y_N) else data.train

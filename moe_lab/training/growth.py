@@ -6,10 +6,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from moe_lab.errors import expect, given
+from moe_lab.errors import given
+from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.parts.gates.composed import ComposedGate
 from moe_lab.parts.roles import Gate
+from moe_lab.routing.decision import Routing
 
 
 def columns(gate: Gate) -> tuple[Tensor, ...] | None:
@@ -19,11 +21,12 @@ def columns(gate: Gate) -> tuple[Tensor, ...] | None:
     return gate.score.columns()
 
 
-def let_in(gate: Gate, count: int) -> None:
-    """From now on the first ``count`` experts are there."""
+def among_first(gate: Gate, routing: Routing, count: int) -> Routing:
+    """What the gate decides if only the first ``count`` experts are there. A gate that grows draws nothing for it."""
     experts = gate.sizes.experts
-    device = next(gate.parameters()).device
-    expect(ComposedGate, gate).absent_E = None if count == experts else torch.arange(experts, device=device) >= count
+    if count == experts:
+        return routing
+    return gate.without(routing, torch.arange(experts, device=routing.weights_BE.device) >= count, Noise([]))
 
 
 class Still:

@@ -13,6 +13,8 @@ from moe_lab.data.dataset import Data, Split, batches
 from moe_lab.errors import RunError
 from moe_lab.layers.noise import Noise, derived_seed, generator
 from moe_lab.layers.precision import products_in
+from moe_lab.mixture.mixture import Constrain
+from moe_lab.routing.decision import Routing
 from moe_lab.training.fitting import fit
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Member, Record
@@ -188,7 +190,7 @@ class Loop:
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture = self.learner.mixture
         with products_in(self._precision):
-            output = self.learner(x_BD, self._noise, lambda routing: self._recipe.routed(routing, y_B))
+            output = self.learner(x_BD, self._noise, lambda routing: self._recipe.routed(self._decided(routing), y_B))
         step = mixture.step(x_BD, y_B, output, self._noise)
         step = self._recipe.seen(step, self._order.index(self.state.batch))
         loss_B, losses = self._recipe.losses(self.learner, step)
@@ -200,6 +202,9 @@ class Loop:
         self._recipe.after_step(self._course)
         self._tally.add(loss_B, y_B, output, {"total": losses.total, **self.learner.readings(losses)})
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)
+
+    def _decided(self, routing: Routing) -> Routing:
+        return self._recipe.decided(self._course, self.state.epoch, routing)
 
     def _progress(self, done: int) -> Tensor:
         """The share of its steps that every run has done, [...]."""
@@ -234,7 +239,8 @@ class Loop:
         split = self._data.validation
         if len(split) == 0:
             return None, None
-        tally, experts = evaluate_split(self.learner, split, self._noises("noise/evaluation"), self._batch_size)
+        noise = self._noises("noise/evaluation")
+        tally, experts = evaluate_split(self.learner, split, noise, self._batch_size, self._decided)
         return tally.on_cpu(), experts.cpu().expand(len(self.members), -1)
 
     def _next_epoch(self) -> None:
@@ -268,12 +274,15 @@ def _without_validation(row: dict[str, Any]) -> dict[str, None]:
 
 
 @torch.no_grad()
-def evaluate_split(learner: Learner, split: Split, noise: Noise, training_batch: int) -> tuple[Tally, Tensor]:
-    """The sums over a split, and every sample's arg-max expert (-1 where no expert has it), [..., N]."""
+def evaluate_split(
+    learner: Learner, split: Split, noise: Noise, training_batch: int, route: Constrain = lambda routing: routing
+) -> tuple[Tally, Tensor]:
+    """The sums over a split, and every sample's arg-max expert (-1 where no expert has it), [..., N]. ``route`` changes
+    what the gate decides."""
     learner.eval()
     tally, experts = Tally(), []
     for x_BD, y_B in batches(split, learner.mixture.batch_dependent, training_batch):
-        output = learner.mixture(x_BD, noise)
+        output = learner.mixture(x_BD, noise, route)
         loss_B = -output.log_likelihood_B(y_B)
         tally.add(loss_B, y_B, output)
         shares_BE, routed_B = normalized(output.routing.weights_BE)

@@ -82,8 +82,12 @@ class Recipe:
         """Before step number ``batch`` of an epoch, both from 0. The learner is in training mode, and so it stays, but
         for parts that stand still."""
 
+    def decided(self, course: Course, epoch: int, routing: Routing) -> Routing:
+        """The gate's decision as it holds in an epoch, in training and in the evaluation after it."""
+        return routing
+
     def routed(self, routing: Routing, y_B: Tensor) -> Routing:
-        """What becomes of the gate's decision on samples of targets ``y_B``, before the experts run."""
+        """That decision on training samples of targets ``y_B``, before the experts run."""
         return routing
 
     def seen(self, step: Step, index_B: Tensor) -> Step:

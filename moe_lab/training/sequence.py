@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split, batches
-from moe_lab.mixture.mixture import as_trained
+from moe_lab.mixture.mixture import Constrain, as_trained
 from moe_lab.training.recipe import Course
 from moe_lab.training.tally import normalized
 
@@ -43,16 +43,17 @@ class TaskSequence:
             kept_N[(y_N == one).nonzero().squeeze(-1)[:memory]] = True
         return kept_N.nonzero().squeeze(-1)
 
-    def test(self, course: Course) -> dict[str, Tensor]:
+    def test(self, course: Course, route: Constrain) -> dict[str, Tensor]:
         """Of every test sample, [..., N]: the ``prediction``; the ``prediction_within_task``, which is among the
-        classes of the sample's own task alone; and the arg-max ``expert`` (-1 where it has none)."""
+        classes of the sample's own task alone; and the arg-max ``expert`` (-1 where it has none). ``route`` changes
+        what the gate decides."""
         data, mixture = course.data, course.learner.mixture.eval()
         task_C = self.by_class(data.classes)
         others_CC = (task_C.unsqueeze(-1) != task_C).to(data.test.y_N.device)
         found, noise = [], course.noise("noise/evaluation")
         with torch.no_grad():
             for x_BD, y_B in _batches(course, data.test):
-                output = mixture(x_BD, noise)
+                output = mixture(x_BD, noise, route)
                 within_BC = output.log_probs_BC.masked_fill(others_CC[y_B], -torch.inf)
                 shares_BE, routed_B = normalized(output.routing.weights_BE)
                 expert_B = torch.where(routed_B, shares_BE.argmax(-1), -1)
@@ -61,14 +62,16 @@ class TaskSequence:
         return {name: torch.cat(parts, -1) for name, parts in zip(names, zip(*found, strict=True), strict=True)}
 
     @torch.no_grad()
-    def usage(self, course: Course, task: int) -> Tensor:
-        """Each expert's share of the normalized weights of a task's training samples, [..., E]."""
+    def usage(self, course: Course, task: int, route: Constrain) -> Tensor:
+        """Each expert's share of the normalized weights of a task's training samples, [..., E], once ``route`` has
+        changed what the gate decides."""
         train, mixture = course.data.train, course.learner.mixture
         rows = self.rows(course.data, task).to(train.y_N.device)
         split, noise = Split(train.x_ND[rows], train.y_N[rows], train.index_N[rows]), course.noise("noise/evaluation")
         with as_trained(mixture):
             shares = [
-                normalized(mixture(x_BD, noise).routing.weights_BE)[0].sum(-2) for x_BD, _ in _batches(course, split)
+                normalized(mixture(x_BD, noise, route).routing.weights_BE)[0].sum(-2)
+                for x_BD, _ in _batches(course, split)
             ]
         used_E = reduce(torch.add, shares)
         return used_E / used_E.sum(-1, keepdim=True)

@@ -15,6 +15,7 @@ from moe_lab.config.compose import options
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.layers.stacking import stack
 from moe_lab.mixture.dispatch import why_dense
+from moe_lab.mixture.dispatchers import Sparse, for_every_expert
 
 R, B, C, SHAPE = 3, 7, 4, (1, 8, 8)
 
@@ -224,7 +225,7 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, words):
     state, results = copy.deepcopy(made.state_dict()), []
     for way in ("dense", "sparse") if reason is None else ("dense",):
         made.load_state_dict(state)
-        made.mixture.dispatch = way
+        made.mixture.dispatcher = Sparse() if way == "sparse" else for_every_expert(made.mixture.gate)
         results.append(outcome(made, x, y, Noise([generator(0, "noise")]), torch.tensor(0.1)))
     for name, value in results[-1].items():
         expected = results[0][name]

@@ -9,6 +9,7 @@ from torch import nn
 from moe_lab.config.compose import options
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.mixture.dispatch import why_dense
+from moe_lab.mixture.dispatchers import Sparse, for_every_expert
 from moe_lab.parts.checks import combine_rule
 from moe_lab.routing.outputs import ExpertOutput
 
@@ -52,26 +53,38 @@ class FixedExperts(nn.Module):
 
     def __init__(self, log_probs_BEC, hidden_BEH):
         super().__init__()
-        self.output = ExpertOutput(log_probs_BEC, hidden_BEH)
+        self.said = ExpertOutput(log_probs_BEC, hidden_BEH)
 
-    def forward(self, x_BD):
-        return self.output
+    def compute(self, inputs):
+        return None, None
+
+    def of_all(self, computed):
+        return self.said
+
+
+def said_of(draw, samples=7):
+    """What five experts might compute of some samples."""
+    return ExpertOutput(draw(samples, 5, 4).log_softmax(-1), draw(samples, 5, 6))
+
+
+def rows_of(said, rows):
+    return ExpertOutput(said.log_probs_BEC[rows], said.hidden_BEH[rows])
 
 
 @pytest.mark.parametrize(("name", "k"), EVERY_GATE)
 def test_a_routing_is_what_it_says(gate_of, draw, noise, name, k):
     gate = gate_of(name, k)
-    routing = gate(draw(7, 12), draw(7, 5, 6), noise)
+    routing = gate(draw(7, 12), said_of(draw), noise)
     torch.testing.assert_close(routing.probs_BE.sum(-1), torch.ones(7))
-    assert (routing.logits_BE is not None) == gate.gives_logits
+    assert (routing.logits_BE is not None) == gate.traits.gives_logits
     assert (routing.weights_BE >= 0).all()
     assert torch.equal(routing.weights_BE > 0, routing.selected_BE)
     sums_to_one = torch.allclose(routing.weights_BE.sum(-1), torch.ones(7))
-    if gate.selects_k:
+    if gate.traits.selects_k:
         assert (routing.selected_BE.sum(-1) == gate.sizes.k).all()
-        assert sums_to_one == gate.rows_sum_to_one
-    assert sums_to_one or not gate.rows_sum_to_one
-    assert routing.extras.keys() == gate.extras
+        assert sums_to_one == gate.traits.rows_sum_to_one
+    assert sums_to_one or not gate.traits.rows_sum_to_one
+    assert routing.extras.keys() == gate.traits.extras
 
 
 @pytest.mark.parametrize(("name", "k"), EVERY_GATE)
@@ -89,17 +102,17 @@ def test_dependence_on_batch_mates_is_declared(gate_of, name):
 
 @pytest.mark.parametrize(("name", "k"), [one for one in EVERY_GATE if one[0] not in BATCH_DEPENDENT])
 def test_rows_do_not_depend_on_their_batch_mates(gate_of, draw, noise, name, k):
-    gate, x, hidden = gate_of(name, k).eval(), draw(7, 12), draw(7, 5, 6)
-    weights = gate(x, hidden, noise).weights_BE
+    gate, x, said = gate_of(name, k).eval(), draw(7, 12), said_of(draw)
+    weights = gate(x, said, noise).weights_BE
     order = torch.tensor([6, 2, 0, 5, 1, 3, 4])
-    torch.testing.assert_close(gate(x[order], hidden[order], noise).weights_BE, weights[order])
-    torch.testing.assert_close(gate(x[:1], hidden[:1], noise).weights_BE, weights[:1])
+    torch.testing.assert_close(gate(x[order], rows_of(said, order), noise).weights_BE, weights[order])
+    torch.testing.assert_close(gate(x[:1], rows_of(said, slice(1)), noise).weights_BE, weights[:1])
 
 
 @pytest.mark.parametrize("name", options("gate"))
 def test_evaluation_is_deterministic(gate_of, draw, noise, name):
-    gate, x, hidden = gate_of(name).eval(), draw(7, 12), draw(7, 5, 6)
-    assert torch.equal(gate(x, hidden, noise).weights_BE, gate(x, hidden, noise).weights_BE)
+    gate, x, said = gate_of(name).eval(), draw(7, 12), said_of(draw)
+    assert torch.equal(gate(x, said, noise).weights_BE, gate(x, said, noise).weights_BE)
 
 
 @pytest.mark.parametrize(("name", "k"), [one for one in EVERY_GATE if one[0] not in WITHOUT_STEPS])
@@ -150,7 +163,7 @@ def check_finite(mixture, x, noise):
 def test_the_rule_of_combination_fits(gate_of, name, k):
     gate = gate_of(name, k)
     # classifier selection mixes all experts in training, whatever k is
-    mixes = gate.rows_sum_to_one and (gate.sizes.k > 1 or name == "classifier_selection")
+    mixes = gate.traits.rows_sum_to_one and (gate.sizes.k > 1 or name == "classifier_selection")
     assert combine_rule(gate) == ("probabilities" if mixes else "logits")
 
 
@@ -164,7 +177,8 @@ def test_the_gate_learns_whether_its_choice_was_right(learner_of, draw, name, k,
     x, hidden = draw(7, 12), draw(7, 5, 6)
     mixture = learner_of(f"gate={name}", f"k={k}").mixture.train(training)
     for chance in (0.97, 0.01):
-        best = mixture.gate(x, hidden, Noise([generator(5, "noise")])).weights_BE.argmax(-1)
+        said = ExpertOutput(None, hidden)
+        best = mixture.gate(x, said, Noise([generator(5, "noise")])).weights_BE.argmax(-1)
         probs = torch.full((7, 5, 4), 0.25)
         probs[torch.arange(7), best] = torch.tensor([chance, *[(1 - chance) / 3] * 3])
         mixture.experts = FixedExperts(probs.log(), hidden)
@@ -181,12 +195,14 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, name, k):
     """In outputs and gradients, for every gate that may be dispatched sparsely; the others say why not."""
     made = learner_of(f"gate={name}", f"k={'null' if k is None else k}").double().train()
     reason = why_dense(made.mixture.experts, made.mixture.gate, made.objective, {})
-    assert (reason is not None) == (name in DENSE or (made.mixture.gate.sizes.k == 5 and made.mixture.gate.selects_k))
+    assert (reason is not None) == (
+        name in DENSE or (made.mixture.gate.sizes.k == 5 and made.mixture.gate.traits.selects_k)
+    )
     x, y, results = draw(9, 12).double(), torch.arange(9) % 4, []
     state = copy.deepcopy(made.state_dict())
     for way in ("dense", "sparse") if reason is None else ("dense",):
         noise, mixture = Noise([generator(0, "noise")]), made.mixture
-        mixture.dispatch = way
+        mixture.dispatcher = Sparse() if way == "sparse" else for_every_expert(mixture.gate)
         made.load_state_dict(state)
         output = mixture(x, noise)
         _, losses = made.losses(mixture.step(x, y, output, noise))
@@ -209,7 +225,8 @@ def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner
         if name == "stochastic":
             learner.objective.average.fill_(1.4)
             learner.objective.norm.fill_(1.0)
-        best = mixture.gate(x, hidden, Noise([generator(5, "noise")])).weights_BE.argmax(-1)
+        said = ExpertOutput(None, hidden)
+        best = mixture.gate(x, said, Noise([generator(5, "noise")])).weights_BE.argmax(-1)
         probs = torch.full((7, 5, 4), 0.25)
         probs[torch.arange(7), best] = torch.tensor([chance, *[(1 - chance) / 3] * 3])
         mixture.experts = FixedExperts(probs.log(), hidden)

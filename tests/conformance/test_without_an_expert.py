@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from moe_lab.config.compose import options
+from moe_lab.routing.outputs import ExpertOutput
 
 #: gates whose rows depend on their batch-mates: nothing can be said of one sample
 BATCH_DEPENDENT = {"expert_choice"}
 GATES = sorted(set(options("gate")) - BATCH_DEPENDENT)
 GONE = 1
+GONE_E = torch.arange(5) == GONE
 
 
 @pytest.fixture
@@ -17,8 +19,9 @@ def decided(gate_of, draw, noise):
 
     def make(name, k=None):
         gate = gate_of(name, k).eval()
-        routing = gate(draw(7, 12), draw(7, 5, 6), noise)
-        return gate, routing, gate.without(routing, GONE, noise)
+        said = ExpertOutput(draw(7, 5, 4).log_softmax(-1), draw(7, 5, 6))
+        routing = gate(draw(7, 12), said, noise)
+        return gate, routing, gate.without(routing, GONE_E, noise)
 
     return make
 
@@ -28,9 +31,9 @@ def test_it_decides_again_among_the_others(decided, name):
     gate, routing, without = decided(name)
     assert (without.weights_BE[:, GONE] == 0).all() and not without.selected_BE[:, GONE].any()
     assert without.weights_BE.isfinite().all() and (without.weights_BE >= 0).all()
-    if gate.rows_sum_to_one:
+    if gate.traits.rows_sum_to_one:
         torch.testing.assert_close(without.weights_BE.sum(-1), torch.ones(7))
-    if gate.selects_k:
+    if gate.traits.selects_k:
         assert (without.selected_BE.sum(-1) == min(gate.sizes.k, 4)).all()
     if without.log_weights_BE is not None:
         torch.testing.assert_close(without.log_weights_BE.exp(), without.weights_BE)
@@ -78,7 +81,7 @@ def test_samples_that_the_expert_had_alone_are_shared_out(decided, noise):
     alone = torch.full((7, 5), -torch.inf)
     alone[:, GONE] = 0
     one = type(routing)(alone.exp(), alone.exp(), alone == 0, alone)
-    shared = gate.without(one, GONE, noise)
+    shared = gate.without(one, GONE_E, noise)
     torch.testing.assert_close(shared.weights_BE, torch.tensor([0.25, 0, 0.25, 0.25, 0.25]).expand(7, 5))
 
 
@@ -91,5 +94,5 @@ def test_a_selection_bias_brings_no_expert_back(gate_of, draw, noise):
     gate.select.selection_bias_1E[0, GONE] = 9
     routing = gate(draw(7, 12), None, noise)
     assert routing.selected_BE[:, GONE].all()
-    without = gate.without(routing, GONE, noise)
+    without = gate.without(routing, GONE_E, noise)
     assert (without.selected_BE.sum(-1) == 2).all() and not without.selected_BE[:, GONE].any()

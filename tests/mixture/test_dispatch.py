@@ -16,6 +16,7 @@ from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.layers.stacking import stack
 from moe_lab.mixture import dispatch
+from moe_lab.mixture.dispatchers import Sparse
 from moe_lab.parts.experts.linear import Linear
 from moe_lab.parts.experts.mlp import Mlp
 from moe_lab.parts.objectives.mixture import Mixture as MixtureObjective
@@ -42,14 +43,20 @@ def given_routing(mask_BE, rule):
     return scores, Routing(scores, log_weights.exp(), mask_BE, log_weights)
 
 
-def both_ways(experts, x_BD, mask_BE, rule, each=None):
+def of_selected(experts, x_BD, routing, rule):
+    """The mixture's log-probabilities under sparse dispatch."""
+    inputs, way = Sparse().dispatch(x_BD, routing)
+    said = Sparse().combine(experts, experts.compute(inputs), way)
+    return RULES[rule](Sparse().weights(routing, way, rule), said.log_probs_BEC)
+
+
+def both_ways(experts, x_BD, mask_BE, rule):
     """Log-probabilities and gradients (weights' scores, experts' parameters), dense and sparse."""
     results = []
     for sparse in (False, True):
         scores, routing = given_routing(mask_BE, rule)
         if sparse:
-            pairs = Pairs(mask_BE, each)
-            output = RULES[rule](pairs.narrow(routing, rule), experts.selected(x_BD, pairs).log_probs_BEC)
+            output = of_selected(experts, x_BD, routing, rule)
         else:
             output = RULES[rule](routing, experts(x_BD).log_probs_BEC)
         gradients = torch.autograd.grad(output[..., 0].square().sum(), (scores, *experts.parameters()))
@@ -79,8 +86,7 @@ def test_a_sample_without_experts_predicts_every_class_alike():
     experts = Mlp(SIZES, count=5)
     mask = torch.zeros(3, 5, dtype=torch.bool)
     _, routing = given_routing(mask, "logits")
-    pairs = Pairs(mask)
-    output = RULES["logits"](pairs.narrow(routing, "logits"), experts.selected(torch.randn(3, 12), pairs).log_probs_BEC)
+    output = of_selected(experts, torch.randn(3, 12), routing, "logits")
     torch.testing.assert_close(output, torch.full((3, 4), -math.log(4)).double(), check_dtype=False)
 
 
@@ -104,7 +110,7 @@ def test_runs_of_a_stack(shared, each):
     mask = scores > 0.5 if each is None else scores >= scores.topk(2).values[..., -1:]
     x = torch.randn(*([7] if shared else [3, 7]), 12, generator=draw, dtype=torch.float64)
     assert each or len(set(mask.sum(-1).flatten().tolist())) > 1
-    for dense, sparse in zip(*both_ways(experts, x, mask, "logits", each), strict=True):
+    for dense, sparse in zip(*both_ways(experts, x, mask, "logits"), strict=True):
         torch.testing.assert_close(sparse, dense, rtol=1e-12, atol=1e-12)
 
 

@@ -104,11 +104,11 @@ def test_demands_that_parts_declare_are_checked(monkeypatch):
         learner("experts.count=1", "regularizer=[importance]")
     with pytest.raises(ConfigError, match="regularizer load needs a gate that gives load_probs_BE"):
         learner("regularizer=[load]")
-    monkeypatch.setattr(type(made.mixture.gate.select), "usable_k", range(3, 5))
-    with pytest.raises(ConfigError, match="cannot use k=2: take k from 3 to 4"):
-        learner("k=2")
-    monkeypatch.setattr(type(made.mixture.gate.select), "usable_k", range(3, 4))
-    with pytest.raises(ConfigError, match="take k=3"):
+    monkeypatch.setattr(type(made.mixture.gate.select), "k", 2)
+    with pytest.raises(ConfigError, match="cannot use k=3: take k from 1 to 2"):
+        learner("k=3")
+    monkeypatch.setattr(type(made.mixture.gate.select), "k", "every")
+    with pytest.raises(ConfigError, match="cannot use k=2: take k=5"):
         learner("k=2")
 
 

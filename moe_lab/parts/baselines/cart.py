@@ -7,15 +7,18 @@ from torch import Tensor, nn
 
 from moe_lab.parts import (
     Baseline,
+    Computed,
     Config,
     ConfigError,
     Count,
     ExpertOutput,
     Experts,
     Gate,
+    GroupedRows,
     Labelled,
     NonNegative,
     Positive,
+    expect,
 )
 
 
@@ -112,12 +115,17 @@ class Tree(Experts):
         self.log_probs_MC = (smoothed_MC.log() - smoothed_MC.sum(-1, keepdim=True).log()).float().to(device)
         self.depth = torch.tensor(tree.max_depth, device=device)
 
-    def forward(self, x_BD: Tensor) -> ExpertOutput:
+    def compute(self, inputs: Tensor | GroupedRows) -> Computed:
+        """No hidden layer, and the log-probabilities of the leaf of every sample."""
+        x_BD = expect(Tensor, inputs).squeeze(-3)
         node_B = torch.zeros(x_BD.shape[:-1], dtype=torch.int64, device=x_BD.device)
         for _ in range(int(self.depth)):
             value_B = x_BD.gather(-1, self.feature_M[node_B].unsqueeze(-1)).squeeze(-1)
             node_B = self.children_M2[node_B, (value_B > self.threshold_M[node_B]).long()]
-        return ExpertOutput(self.log_probs_MC[node_B].unsqueeze(-2), None)
+        return None, self.log_probs_MC[node_B].unsqueeze(-3)
+
+    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput:
+        return ExpertOutput(last_EBO.transpose(-3, -2), hidden_BEH)
 
     @property
     def parameter_count(self) -> int:

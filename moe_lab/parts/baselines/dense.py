@@ -39,7 +39,7 @@ class Dense(Baseline):
         return build(_scaled(node, factor), gate.sizes)
 
     def _target(self, experts: Experts, gate: Gate) -> int:
-        running = gate.sizes.k if self._parameters == "active" and not gate.needs_hidden else experts.count
+        running = gate.sizes.k if self._parameters == "active" and not gate.traits.reads_experts else experts.count
         of_gate = count_parameters(gate) if self._count_gate else 0
         return of_gate + count_parameters(experts) // experts.count * running
 

@@ -9,16 +9,19 @@ from torch import Tensor, nn
 from moe_lab.parts import (
     Baseline,
     Combination,
+    Computed,
     Config,
     ConfigError,
     ExpertOutput,
     Experts,
     Gate,
+    GroupedRows,
     Labelled,
     MixtureOutput,
     Positive,
     Routing,
     count_parameters,
+    expect,
     log_softmax,
 )
 
@@ -78,15 +81,19 @@ class Stacked(Experts):
         #: log-probability of the classes that the combiner has not seen, -inf for the others
         self.unseen_1C = nn.Buffer(torch.full((1, classes), -torch.inf))
 
-    def forward(self, x_BD: Tensor) -> ExpertOutput:
-        log_probs_BEC = self.several(x_BD).log_probs_BEC
+    def compute(self, inputs: Tensor | GroupedRows) -> Computed:
+        """No hidden layer, and log-probabilities: the combiner's, in training the mean of the experts'."""
+        log_probs_BEC = self.several(expect(Tensor, inputs).squeeze(-3)).log_probs_BEC
         if self.training:
-            return EachAlone(log_probs_BEC.mean(-2, keepdim=True), None)
+            return None, log_probs_BEC.mean(-2).unsqueeze(-3)
         unseen_1C = self.unseen_1C
         logits_BC = log_probs_BEC.exp().flatten(-2) @ self.weight_FC + self.bias_1C
         seen_BC = log_softmax(logits_BC.masked_fill(unseen_1C > -torch.inf, -torch.inf))
         left_11 = torch.log1p(-unseen_1C.exp().sum(-1, keepdim=True))
-        return ExpertOutput(torch.maximum(seen_BC + left_11, unseen_1C).unsqueeze(-2), None)
+        return None, torch.maximum(seen_BC + left_11, unseen_1C).unsqueeze(-3)
+
+    def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertOutput:
+        return (EachAlone if self.training else ExpertOutput)(last_EBO.transpose(-3, -2), hidden_BEH)
 
     def fit(self, training: Labelled, held_out: Labelled) -> None:
         x_MD, y_M = held_out

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Combine, Count, Gate, Noise, Routing, Sizes, k_largest, one_hot
+from moe_lab.parts import Combine, Count, ExpertsOutput, Gate, Noise, Routing, Sizes, Traits, k_largest
 
 
 class ClassifierSelection(Gate):
@@ -23,12 +23,8 @@ class ClassifierSelection(Gate):
     combine:    "probabilities" or "logits"; null: resolved when the config is composed.
     """
 
-    rows_sum_to_one = True
-    gives_logits = False
-    selects_k = False
-    mixes = True
+    traits = Traits(rows_sum_to_one=True, mixes=True, selects_k=False, gives_logits=False, needs_fitting=True)
     task = "classification"
-    needs_fitting = True
 
     def __init__(
         self,
@@ -51,22 +47,21 @@ class ClassifierSelection(Gate):
         self.right_ME[..., :kept, :] = right_NE[..., :kept, :].to(self.right_ME.dtype)
         self.kept_1M[..., :kept] = 1
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        experts = self.sizes.experts
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
+        count = self.sizes.experts
         if self.training:
             lead = torch.broadcast_shapes(x_BD.shape[:-2], self.memory_MD.shape[:-2])
-            weights_BE = x_BD.new_full((*lead, x_BD.shape[-2], experts), 1 / experts)
+            weights_BE = x_BD.new_full((*lead, x_BD.shape[-2], count), 1 / count)
             return Routing(weights_BE, weights_BE, weights_BE > 0, weights_BE.log())
         score_BE = self._right_nearby(x_BD) + self.right_ME.mean(-2, keepdim=True) / 2
         total_B1 = score_BE.sum(-1, keepdim=True)
-        probs_BE = torch.where(total_B1 > 0, score_BE / total_B1.masked_fill(total_B1 <= 0, 1.0), 1 / experts)
+        probs_BE = torch.where(total_B1 > 0, score_BE / total_B1.masked_fill(total_B1 <= 0, 1.0), 1 / count)
         selected_BE = k_largest(score_BE, self.sizes.k)
         weights_BE = selected_BE.to(x_BD.dtype) / self.sizes.k
         return Routing(probs_BE, weights_BE, selected_BE, weights_BE.log())
 
-    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
+    def without(self, routing: Routing, gone_E: Tensor, noise: Noise) -> Routing:
         """The k experts of the highest local accuracy among the others."""
-        gone_E = one_hot(expert, routing.probs_BE)
         selected_BE = k_largest(routing.probs_BE.masked_fill(gone_E, -torch.inf), self.sizes.k) & ~gone_E
         weights_BE = selected_BE / selected_BE.sum(-1, keepdim=True).to(routing.probs_BE.dtype)
         probs_BE = routing.probs_BE.masked_fill(gone_E, 0.0)

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from moe_lab.parts import Noise, Routing, SteppedGate
+from moe_lab.parts import ExpertsOutput, Noise, Routing, SteppedGate
 
 
 class ComposedGate(SteppedGate):
     """Score, select, weigh: logits from inputs, experts from logits, weights from both."""
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        return self.route(self.score(x_BD, hidden_BEH, noise), noise)
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
+        return self.route(self.score(x_BD, experts, noise), noise)

@@ -3,7 +3,20 @@
 import torch
 from torch import Tensor
 
-from moe_lab.parts import Body, Combine, Count, Gate, Linear, Noise, Positive, Routing, Sizes, hyper
+from moe_lab.parts import (
+    Body,
+    Combine,
+    Count,
+    ExpertsOutput,
+    Gate,
+    Linear,
+    Noise,
+    Positive,
+    Routing,
+    Sizes,
+    Traits,
+    hyper,
+)
 
 
 class DSelectK(Gate):
@@ -29,10 +42,7 @@ class DSelectK(Gate):
     combine: "probabilities" or "logits"; null: resolved when the config is composed.
     """
 
-    rows_sum_to_one = True
-    gives_logits = False
-    selects_k = False
-    extras = frozenset({"selector_entropy"})
+    traits = Traits(rows_sum_to_one=True, selects_k=False, gives_logits=False, extras=frozenset({"selector_entropy"}))
 
     def __init__(
         self,
@@ -52,7 +62,7 @@ class DSelectK(Gate):
         self.mixing = Linear(body.width, sizes.k)
         self.gamma_11 = hyper(gamma, 2)
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
         features_BG = self.body(x_BD).relu()
         selectors_BKE = self._selectors(smooth_step(self.bits(features_BG) / self.gamma_11))
         shares_BK1 = self.mixing(features_BG).softmax(-1).unsqueeze(-1)

@@ -3,7 +3,20 @@
 import torch
 from torch import Tensor
 
-from moe_lab.parts import Combine, Count, Gate, Noise, Positive, Routing, Score, Sizes, given, hyper, one_hot
+from moe_lab.parts import (
+    Combine,
+    Count,
+    ExpertsOutput,
+    Gate,
+    Noise,
+    Positive,
+    Routing,
+    Score,
+    Sizes,
+    Traits,
+    given,
+    hyper,
+)
 
 
 class Gumbel(Gate):
@@ -20,9 +33,6 @@ class Gumbel(Gate):
     combine:     "logits"; null: resolved when the config is composed.
     """
 
-    rows_sum_to_one = True
-    straight_through = True
-
     def __init__(
         self,
         sizes: Sizes,
@@ -34,24 +44,23 @@ class Gumbel(Gate):
     ) -> None:
         super().__init__(sizes, k=k, combine=combine)
         self.score = score
-        self.needs_hidden = score.needs_hidden
         self.temperature_11 = hyper(temperature, 2)
 
     @property
-    def usable_k(self) -> range:
-        return range(1, 2)
+    def traits(self) -> Traits:
+        return Traits(rows_sum_to_one=True, straight_through=True, k=1, reads_experts=self.score.reads_experts)
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        logits_BE = self.score(x_BD, hidden_BEH, noise)
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
+        logits_BE = self.score(x_BD, experts, noise)
         scores_BE = logits_BE + noise.gumbel(logits_BE) if self.training else logits_BE
         hard_BE = torch.zeros_like(scores_BE).scatter(-1, scores_BE.argmax(-1, keepdim=True), 1.0)
         soft_BE = (scores_BE / self.temperature_11).softmax(-1)
         weights_BE = hard_BE + (soft_BE - soft_BE.detach())
         return Routing(logits_BE.softmax(-1), weights_BE, hard_BE > 0, hard_BE.log(), logits_BE)
 
-    def without(self, routing: Routing, expert: int, noise: Noise) -> Routing:
+    def without(self, routing: Routing, gone_E: Tensor, noise: Noise) -> Routing:
         """The arg-max of the others."""
         with_it_BE = given(routing.logits_BE, "logits_BE")
-        logits_BE = with_it_BE.masked_fill(one_hot(expert, with_it_BE), -torch.inf)
+        logits_BE = with_it_BE.masked_fill(gone_E, -torch.inf)
         hard_BE = torch.zeros_like(logits_BE).scatter(-1, logits_BE.argmax(-1, keepdim=True), 1.0)
         return Routing(logits_BE.softmax(-1), hard_BE, hard_BE > 0, hard_BE.log(), logits_BE)

@@ -5,7 +5,7 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.parts import Combine, Gate, Noise, Positive, Range, Routing, Score, Sizes, hyper
+from moe_lab.parts import Combine, ExpertsOutput, Gate, Noise, Positive, Range, Routing, Score, Sizes, Traits, hyper
 
 
 class HardConcrete(Gate):
@@ -27,10 +27,6 @@ class HardConcrete(Gate):
     combine: "logits"; null: resolved when the config is composed.
     """
 
-    rows_sum_to_one = False
-    selects_k = False
-    extras = frozenset({"l0_BE"})
-
     def __init__(
         self,
         sizes: Sizes,
@@ -44,15 +40,20 @@ class HardConcrete(Gate):
     ) -> None:
         super().__init__(sizes, k=k, combine=combine)
         self.score = score
-        self.needs_hidden = score.needs_hidden
         self.beta_11, self.gamma_11, self.zeta_11 = hyper(beta, 2), hyper(gamma, 2), hyper(zeta, 2)
 
     @property
-    def usable_k(self) -> range:
-        return range(self.sizes.experts, self.sizes.experts + 1)
+    def traits(self) -> Traits:
+        return Traits(
+            rows_sum_to_one=False,
+            selects_k=False,
+            k="every",
+            reads_experts=self.score.reads_experts,
+            extras=frozenset({"l0_BE"}),
+        )
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        logits_BE = self.score(x_BD, hidden_BEH, noise)
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
+        logits_BE = self.score(x_BD, experts, noise)
         concrete_BE = self._drawn(logits_BE, noise) if self.training else logits_BE.sigmoid()
         weights_BE = (concrete_BE * (self.zeta_11 - self.gamma_11) + self.gamma_11).clamp(0, 1)
         shifted_BE = logits_BE - self.beta_11 * (-self.gamma_11 / self.zeta_11).log()

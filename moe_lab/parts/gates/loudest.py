@@ -5,7 +5,19 @@ import math
 import torch
 from torch import Tensor
 
-from moe_lab.parts import Combine, Gate, Noise, Positive, Routing, Sizes, given, hyper
+from moe_lab.parts import (
+    Combine,
+    ExpertOutput,
+    ExpertsOutput,
+    Gate,
+    Noise,
+    Positive,
+    Routing,
+    Sizes,
+    Traits,
+    expect,
+    hyper,
+)
 
 LN2 = math.log(2)
 
@@ -23,12 +35,14 @@ class Loudest(Gate):
     combine:     "probabilities" or "logits"; null: resolved when the config is composed.
     """
 
-    rows_sum_to_one = True
-    gives_logits = False
+    traits = Traits(
+        rows_sum_to_one=True,
+        k="every",
+        reads_experts=True,
+        gives_logits=False,
+        extras=frozenset({"expert_entropy_BE"}),
+    )
     task = "classification"
-    needs_hidden = True
-    needs_outputs = True
-    extras = frozenset({"expert_entropy_BE"})
 
     def __init__(
         self, sizes: Sizes, *, temperature: Positive = 1.0, k: None = None, combine: Combine | None = None
@@ -36,12 +50,9 @@ class Loudest(Gate):
         super().__init__(sizes, k=k, combine=combine)
         self.temperature_11 = hyper(temperature, 2)
 
-    @property
-    def usable_k(self) -> range:
-        return range(self.sizes.experts, self.sizes.experts + 1)
-
-    def forward(self, x_BD: Tensor, log_probs_BEC: Tensor | None, noise: Noise) -> Routing:
-        entropy_BE = torch.special.entr(given(log_probs_BEC, "log_probs_BEC").detach().exp()).sum(-1) / LN2
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
+        log_probs_BEC = expect(ExpertOutput, experts).log_probs_BEC.detach()
+        entropy_BE = torch.special.entr(log_probs_BEC.exp()).sum(-1) / LN2
         log_weights_BE = (-entropy_BE / self.temperature_11).log_softmax(-1)
         weights_BE = log_weights_BE.exp()
         extras = {"expert_entropy_BE": entropy_BE}

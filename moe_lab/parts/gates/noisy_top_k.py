@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.parts import Linear, Noise, Routing, SteppedGate
+from moe_lab.parts import ExpertsOutput, Linear, Noise, Routing, SteppedGate, Traits
 
 
 class NoisyTopK(SteppedGate):
@@ -18,14 +18,20 @@ class NoisyTopK(SteppedGate):
     Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 3 to 5, 8 and 9.
     """
 
-    extras = frozenset({"noise_scale_BE", "load_probs_BE"})
+    @property
+    def traits(self) -> Traits:
+        traits = super().traits
+        # with k = E every expert is among the k, whatever the scores
+        constant = {"load_probs_BE"} if self.sizes.k == self.sizes.experts else set()
+        extras = traits.extras | {"noise_scale_BE", "load_probs_BE"}
+        return replace(traits, extras=extras, still=traits.still | constant)
 
     def make_layers(self) -> None:
         self.noise_scale = Linear(self.sizes.features, self.sizes.experts, bias=False)
         self.noise_scale.weight_IO.data.zero_()
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
-        clean_BE = self.score(x_BD, hidden_BEH, noise)
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
+        clean_BE = self.score(x_BD, experts, noise)
         sigma_BE = functional.softplus(self.noise_scale(x_BD))
         noisy_BE = clean_BE + noise.normal(clean_BE) * sigma_BE if self.training else clean_BE
         routing = self.route(noisy_BE, noise)

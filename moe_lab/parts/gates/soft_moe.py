@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from moe_lab.parts import Combine, ConfigError, Count, Gate, Noise, Routing, Sizes, log_softmax
+from moe_lab.parts import Combine, ConfigError, Count, ExpertsOutput, Gate, Noise, Routing, Sizes, Traits, log_softmax
 
 
 class SoftMoE(Gate):
@@ -32,10 +32,13 @@ class SoftMoE(Gate):
 
     #: experts see slots, and what they predict from these is mixed as classes are
     task = "classification"
-    rows_sum_to_one = True
-    gives_logits = False
-    makes_slots = True
-    extras = frozenset({"slots_BESI", "log_shares_BES"})
+    traits = Traits(
+        rows_sum_to_one=True,
+        k="every",
+        makes_slots=True,
+        gives_logits=False,
+        extras=frozenset({"slots_BESI", "log_shares_BES"}),
+    )
 
     def __init__(
         self,
@@ -70,10 +73,6 @@ class SoftMoE(Gate):
             )
         return channels, patch, patch
 
-    @property
-    def usable_k(self) -> range:
-        return range(self.sizes.experts, self.sizes.experts + 1)
-
     def tokens(self, x_BD: Tensor) -> Tensor:
         """The patches of every image in rows from the top left, [..., B, T, I], each flattened by channel."""
         image = x_BD.unflatten(-1, self._image)
@@ -81,7 +80,7 @@ class SoftMoE(Gate):
         tokens_BTI = windows.movedim(-5, -3).flatten(-3).flatten(-3, -2)
         return tokens_BTI if self.position_TI is None else tokens_BTI + self.position_TI.unsqueeze(-3)
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
         tokens_BTI = self.tokens(x_BD)
         phi_1IX = functional.normalize(self.phi_IX, dim=-2).unsqueeze(-3)
         logits_BTX = self.scale_111 * (functional.normalize(tokens_BTI, dim=-1) @ phi_1IX)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Combine, Gate, Noise, Routing, Sizes
+from moe_lab.parts import Combine, ExpertsOutput, Gate, Noise, Routing, Sizes, Traits
 
 
 class Uniform(Gate):
@@ -16,19 +16,14 @@ class Uniform(Gate):
     combine: "probabilities" or "logits"; null: resolved when the config is composed.
     """
 
-    rows_sum_to_one = True
-    gives_logits = False
+    traits = Traits(rows_sum_to_one=True, k="every", gives_logits=False)
 
     def __init__(self, sizes: Sizes, *, k: None = None, combine: Combine | None = None) -> None:
         super().__init__(sizes, k=k, combine=combine)
         # a buffer, so that a stack of runs has its axis also where the runs share a minibatch
         self.ones_1E = nn.Buffer(torch.ones(1, sizes.experts), persistent=False)
 
-    @property
-    def usable_k(self) -> range:
-        return range(self.sizes.experts, self.sizes.experts + 1)
-
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Routing:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
         lead = torch.broadcast_shapes(x_BD.shape[:-2], self.ones_1E.shape[:-2])
         weights_BE = (self.ones_1E / self.sizes.experts).expand(*lead, x_BD.shape[-2], -1)
         return Routing(weights_BE, weights_BE, weights_BE > 0, log_weights_BE=weights_BE.log())

@@ -1,6 +1,6 @@
 """Convolutional bodies."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -56,10 +56,10 @@ class Conv(Body):
         self.convolutions, self.norms = in_order(convolutions), in_order(norms)
         side = [_side(length, len(filters), kernel, padding) for length in sizes.shape[1:]]
         self.layers = Chain(filters[-1] * side[0] * side[1], hidden)
-        self._ahead: tuple[Tensor, Tensor] | None = None
 
-    def forward(self, x_BD: Tensor) -> Tensor:
-        x = self._first(x_BD)
+    def forward(self, x_BD: Tensor, first: Tensor | None = None) -> Tensor:
+        """``first`` is what the first layer gives, if it was computed already."""
+        x = self.convolutions[0].pooled_relu(self.images(x_BD), _batch_norm(self.norms[0])) if first is None else first
         for convolution, norm in zip(self.convolutions[1:], self.norms[1:], strict=True):
             x = convolution.pooled_relu(x, _batch_norm(norm))
         return self.layers(x.flatten(-3))
@@ -72,44 +72,35 @@ class Conv(Body):
         """Whether its first layer can be computed with others, and moves nothing where it is."""
         return _batch_norm(self.norms[0]) is None and self.convolutions[0].fits_one_pass(self.images(x_BD), None)
 
-    def _first(self, x_BD: Tensor) -> Tensor:
-        """What the first layer says, which may have been computed ahead."""
-        if self._ahead is not None and _same(self._ahead[0], x_BD):
-            return self._ahead[1]
-        return self.convolutions[0].pooled_relu(self.images(x_BD), _batch_norm(self.norms[0]))
-
 
 @contextmanager
-def first_layers_at_once(experts: nn.Module, gate: nn.Module, x_BD: Tensor) -> Iterator[None]:
-    """Within, the convolutional bodies of both parts find computed what their first layers say of x_BD, in one pass
-    over the images where one serves all of them: half of the paper's networks' time goes into reading them."""
+def first_layers_at_once(*inputs: tuple[nn.Module, Tensor]) -> Iterator[None]:
+    """Within, the convolutional bodies of several parts are given what their first layers make of their inputs,
+    computed in one pass over the images if one serves all: reading them is half of the work of the paper's networks."""
     seen = [
-        (body, x)
-        for part, x in ((experts, x_BD.unsqueeze(-3)), (gate, x_BD))
-        for body in part.modules()
-        if isinstance(body, Conv) and body.can_go_ahead(x)
+        (body, x) for part, x in inputs for body in part.modules() if isinstance(body, Conv) and body.can_go_ahead(x)
     ]
     if len(seen) < 2 or len({_kind(body) for body, _ in seen}) > 1:
         yield
         return
     done = pooled_relus([(body.convolutions[0], body.images(x)) for body, x in seen])
-    for (body, x), y in zip(seen, done, strict=True):
-        body._ahead = x, y
+    hooks = [body.register_forward_pre_hook(_with_first(x, y)) for (body, x), y in zip(seen, done, strict=True)]
     try:
         yield
     finally:
-        for body, _ in seen:
-            body._ahead = None
+        for hook in hooks:
+            hook.remove()
+
+
+def _with_first(x_BD: Tensor, first: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
+    """Adds ``first`` to the arguments of a body that is called with this very input, and to no other call."""
+    return lambda body, given: (x_BD, first) if given[0] is x_BD else given
 
 
 def _kind(body: Conv) -> tuple[object, ...]:
     """What first layers need to have in common."""
     weight = body.convolutions[0].weight_OIKK
     return weight.shape[-1], weight.requires_grad, weight.dtype
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and one.data_ptr() == other.data_ptr() and one.stride() == other.stride()
 
 
 def _batch_norm(norm: nn.Module) -> BatchNorm2d | None:

@@ -62,9 +62,9 @@ class L1(Regularizer):
         self.active = hyper(0.0)
 
     def misfit(self, gate: Gate) -> str | None:
-        if gate.rows_sum_to_one:
+        if gate.traits.rows_sum_to_one:
             return "a gate whose weights do not sum to one, and the L1 norm of this one's is a constant: take gate=relu"
-        if self._adapt and gate.selects_k:
+        if self._adapt and gate.traits.selects_k:
             return (
                 "a gate that learns how many experts are active, and this one always selects k: take gate=relu, a "
                 "fixed lambda with regularizers.l1.adapt=false and regularizers.l1.weight"

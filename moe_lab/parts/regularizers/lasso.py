@@ -44,7 +44,7 @@ class Lasso(Regularizer):
     def misfit(self, gate: Gate) -> str | None:
         if gate.head is None:
             return "a gate whose scores come from a linear layer, and this one's do not: take another gate"
-        if self._by == "expert" and gate.rows_sum_to_one:
+        if self._by == "expert" and gate.traits.rows_sum_to_one:
             return (
                 "a gate where a score of zero is no weight, to take experts out: take gate=relu, "
                 "regularizers.lasso.by=element or input"

@@ -36,7 +36,7 @@ class SwitchBalance(Regularizer):
         self._share = share
 
     def misfit(self, gate: Gate) -> str | None:
-        if self._share != "first" and gate.selects_k and gate.sizes.k == gate.sizes.experts:
+        if self._share != "first" and gate.traits.selects_k and gate.sizes.k == gate.sizes.experts:
             return (
                 "a gate that selects, for with k equal to experts.count every share is the same and nothing is "
                 "balanced: lower k, take regularizers.switch_balance.share=first"

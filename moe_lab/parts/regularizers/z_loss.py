@@ -18,7 +18,7 @@ class ZLoss(Regularizer):
         super().__init__(weight)
 
     def misfit(self, gate: Gate) -> str | None:
-        return None if gate.gives_logits else "a gate with logits, and this one has none: take another gate"
+        return None if gate.traits.gives_logits else "a gate with logits, and this one has none: take another gate"
 
     def forward(self, step: Step) -> Tensor:
         return given(step.routing.logits_BE, "logits_BE").logsumexp(-1).square().mean(-1)

@@ -44,9 +44,9 @@ class DualTemperature(Recipe):
         gate = learner.mixture.gate
         if gate.learns_from != "prediction" or not gate.mixes or gate.sizes.experts == 1:
             return "needs a gate that learns a distribution over at least 2 experts: take gate=softmax"
-        if gate.needs_hidden or gate.needs_outputs:
+        if gate.traits.reads_experts:
             return "needs a gate that sees inputs alone, so that experts and gate learn apart: take gate=softmax"
-        if learner.mixture.dispatch == "sparse":
+        if not learner.mixture.dispatcher.every_expert:
             return "needs every expert to run: take trainer.dispatch=dense"
         for name, regularizer in learner.regularizers.items():
             if regularizer.needs_every_expert:

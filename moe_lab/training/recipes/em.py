@@ -41,7 +41,7 @@ class ExpectationMaximization(Recipe):
             return "needs the objective whose E step it takes: take objective=em"
         if gate.sizes.experts == 1:
             return "needs at least 2 experts, and there is 1: take recipe=end_to_end"
-        if not gate.selects_k or gate.sizes.k < gate.sizes.experts:
+        if not gate.traits.selects_k or gate.sizes.k < gate.sizes.experts:
             return "needs a gate that gives every expert a weight, and this one does not: take gate=softmax k=null"
         for name, controller in learner.controllers.items():
             if controller.constrains:

@@ -14,9 +14,10 @@ from moe_lab.errors import expect, given
 from moe_lab.layers.convolution import BatchNorm2d
 from moe_lab.parts.gates.composed import ComposedGate
 from moe_lab.parts.objectives.mixture import Mixture as Likelihood
+from moe_lab.routing.decision import Routing
 from moe_lab.store.learned import read_run
 from moe_lab.training.from_run import EXPERTS, GATE
-from moe_lab.training.growth import Still, columns, fits_first, let_in, take_over_first
+from moe_lab.training.growth import Still, among_first, columns, fits_first, take_over_first
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
@@ -92,7 +93,6 @@ class Extend(Recipe):
         return None
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
-        let_in(course.learner.mixture.gate, self._there(course, 0))
         self._write(course, records, None, 0)
         if self._run is not None:
             _, state = read_run(Path(self._run).expanduser())
@@ -115,9 +115,11 @@ class Extend(Recipe):
             return
         self._entered = task
         old, there, experts = (self._there(course, one) for one in (task - 1, task, len(self._tasks) - 1))
-        let_in(mixture.gate, there)
         absent, frozen = slice(there, experts), slice(0, old if self._freeze_experts and task else 0)
         self._still = Still(mixture, experts=(absent, frozen), outputs=absent, stacked=len(course.trainers) > 1)
+
+    def decided(self, course: Course, epoch: int, routing: Routing) -> Routing:
+        return among_first(course.learner.mixture.gate, routing, self._there(course, self._task(course, epoch)))
 
     def after_step(self, course: Course) -> None:
         given(self._still, "the first step").restore()
@@ -132,9 +134,10 @@ class Extend(Recipe):
         """Before the experts of a task are let in: their outputs become the mean of those that are there, weighted by
         how much each is used."""
         old, there = self._there(course, task - 1), self._there(course, task)
-        let_in(course.learner.mixture.gate, old)
-        usage_1E = self._tasks.usage(course, task).unsqueeze(-2)
-        for column_E in given(columns(course.learner.mixture.gate), "a gate that grows"):
+        gate = course.learner.mixture.gate
+        usage_E = self._tasks.usage(course, task, lambda routing: among_first(gate, routing, old))
+        usage_1E = usage_E.unsqueeze(-2)
+        for column_E in given(columns(gate), "a gate that grows"):
             column_E.detach().narrow(-1, old, there - old).copy_((column_E * usage_1E).sum(-1, keepdim=True))
 
     def _task(self, course: Course, epoch: int) -> int:
@@ -147,8 +150,9 @@ class Extend(Recipe):
 
     def _write(self, course: Course, records: Sequence[Record], task: int | None, epoch: int) -> None:
         """Test on all tasks after ``task`` (None: before the first), for the runs that have come so far."""
-        there = self._there(course, task or 0)
-        said = {name: one.reshape(len(records), -1).cpu() for name, one in self._tasks.test(course).items()}
+        there, gate = self._there(course, task or 0), course.learner.mixture.gate
+        tested = self._tasks.test(course, lambda routing: among_first(gate, routing, there))
+        said = {name: one.reshape(len(records), -1).cpu() for name, one in tested.items()}
         y_N = course.data.test.y_N.cpu()
         task_C = self._tasks.by_class(course.data.classes)
         task_N = task_C[y_N]

@@ -79,7 +79,7 @@ class Finetune(FromRun):
             return "needs experts that learn where some of what they compute is dropped: take recipe.freeze=none"
         if not isinstance(learner.mixture.experts.bank, Classifier):
             return "needs classifiers with a hidden layer to drop from, and these experts are none: take experts=mlp"
-        if learner.mixture.dispatch == "sparse":
+        if not learner.mixture.dispatcher.every_expert:
             return "needs all experts to run where it drops: take trainer.dispatch=dense"
         return None
 

@@ -45,7 +45,7 @@ class NewExperts(FromRun):
         gate = learner.mixture.gate
         if not count_parameters(gate):
             return "needs a gate that has learned: take gate=softmax, as its run has"
-        if gate.needs_hidden or gate.needs_outputs:
+        if gate.traits.reads_experts:
             return "needs a gate that sees inputs alone, or new experts change what it decides: take gate=softmax"
         if steering := [name for name, controller in learner.controllers.items() if controller.steers]:
             return f"needs a gate that stands still, and controller {steering[0]} moves it: leave it out"

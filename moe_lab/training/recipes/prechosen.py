@@ -57,7 +57,7 @@ class Prechosen(Recipe):
         sizes = gate.sizes
         if sizes.task != "classification":
             return "needs classes to choose from, and these targets are numbers: take recipe=end_to_end"
-        if not count_parameters(gate) or gate.makes_slots:
+        if not count_parameters(gate) or gate.traits.makes_slots:
             return "needs a gate that learns to give whole samples to experts: take gate=softmax"
         if len(groups) != sizes.experts or not all(groups):
             return f"needs a group of classes for each of the {sizes.experts} experts: " + CHANGE

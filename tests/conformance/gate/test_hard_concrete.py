@@ -11,13 +11,13 @@ from moe_lab.layers.noise import Noise
 class Fixed(torch.nn.Module):
     """A score that gives the same logits whatever the input."""
 
-    needs_hidden = False
+    reads_experts = False
 
     def __init__(self, logits):
         super().__init__()
         self.logits = torch.nn.Parameter(logits)
 
-    def forward(self, x, hidden, noise):
+    def forward(self, x, experts, noise):
         return self.logits.expand(x.shape[0], -1)
 
 
@@ -82,7 +82,7 @@ def test_the_gate_decides_how_many(gate, gate_of, noise):
     routing = gate(torch.zeros(999, 12), None, noise)
     counts = routing.selected_BE.sum(-1)
     assert counts.min() < counts.max() and [*gate.usable_k] == [5]
-    assert not gate.rows_sum_to_one and routing.log_weights_BE is None
+    assert not gate.traits.rows_sum_to_one and routing.log_weights_BE is None
 
 
 def test_noise_of_zero_and_saturated_scores_are_finite(gate):

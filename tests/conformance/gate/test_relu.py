@@ -7,7 +7,7 @@ from moe_lab.parts.checks import combine_rule
 
 def test_whoever_is_positive_is_selected(gate_of, draw, noise):
     gate, x = gate_of("relu"), draw(60, 12)
-    assert not gate.selects_k and combine_rule(gate) == "logits"
+    assert not gate.traits.selects_k and combine_rule(gate) == "logits"
     routing, z = gate(x, None, noise), gate.score(x, None, noise)
     torch.testing.assert_close(routing.weights_BE, z.clamp(min=0))
     assert torch.equal(routing.selected_BE, z > 0)

@@ -26,4 +26,4 @@ def test_the_bias_enters_the_selection_never_the_weight(gate_of, draw, noise):
 
 def test_renormalized_weights_mix_probabilities(learner_of):
     gate = learner_of("gate=sigmoid", "gate.weigh.renormalize=true").mixture.gate
-    assert gate.rows_sum_to_one and combine_rule(gate) == "probabilities"
+    assert gate.traits.rows_sum_to_one and combine_rule(gate) == "probabilities"

@@ -8,7 +8,7 @@ def test_every_expert_weighted_by_the_softmax_of_its_score(gate_of, draw, noise)
     torch.testing.assert_close(routing.probs_BE, expected)
     torch.testing.assert_close(routing.weights_BE, expected)
     assert routing.selected_BE.all() and gate.sizes.k == 5
-    assert not gate.needs_hidden
+    assert not gate.traits.reads_experts
 
 
 def test_k_of_two_selects_two(gate_of, draw, noise):

@@ -7,7 +7,7 @@ def test_as_many_experts_as_the_scores_call_for(gate_of, draw, noise):
     gate, x = gate_of("sparsemax"), draw(99, 12) * 3
     routing = gate(x, None, noise)
     counts = routing.selected_BE.sum(-1)
-    assert gate.sizes.k == 5 and not gate.selects_k and counts.min() < counts.max()
+    assert gate.sizes.k == 5 and not gate.traits.selects_k and counts.min() < counts.max()
     assert torch.equal(routing.weights_BE > 0, routing.selected_BE)
     torch.testing.assert_close(routing.weights_BE.sum(-1), torch.ones(99))
     torch.testing.assert_close(routing.probs_BE, routing.weights_BE)

@@ -5,7 +5,7 @@ from moe_lab.parts.checks import combine_rule
 
 def test_the_best_expert_weighted_by_its_p(gate_of, draw, noise):
     gate, x = gate_of("switch"), draw(7, 12)
-    assert gate.sizes.k == 1 and combine_rule(gate) == "logits" and not gate.rows_sum_to_one
+    assert gate.sizes.k == 1 and combine_rule(gate) == "logits" and not gate.traits.rows_sum_to_one
     routing, p = gate(x, None, noise), gate.score(x, None, noise).softmax(-1)
     top, index = p.max(-1)
     torch.testing.assert_close(routing.weights_BE.sum(-1), top)

@@ -4,7 +4,8 @@ import torch
 from moe_lab.config.compose import options
 from moe_lab.errors import ConfigError
 from moe_lab.evaluation.evaluate import evaluate
-from moe_lab.training.growth import columns, let_in
+from moe_lab.routing.outputs import ExpertOutput
+from moe_lab.training.growth import among_first, columns
 from moe_lab.training.options import Trainer
 from moe_lab.training.stack import Apart
 
@@ -87,7 +88,7 @@ def test_new_outputs_are_shared_by_use(loop_of, recipe_of, small_data):
     loop.epoch()
     loop.epoch()
     gate, train = loop.learner.mixture.gate.eval(), small_data.train
-    weights_BE = gate(train.x_ND[train.y_N > 1], None, loop._noise).weights_BE
+    weights_BE = among_first(gate, gate(train.x_ND[train.y_N > 1], None, loop._noise), 3).weights_BE
     assert (weights_BE[:, 3:] == 0).all()
     expected = (head_of(loop) * weights_BE.mean(0)).sum(-1)
     loop.epoch()
@@ -208,12 +209,11 @@ def test_which_gates_take_in_experts(gate_of):
 @pytest.mark.parametrize("training", [False, True])
 def test_an_absent_expert_is_as_if_it_did_not_exist(gate_of, draw, noise, name, training):
     """The first three experts get what the three logits alone would give, and the others nothing, forward and back."""
-    gate, x, hidden = gate_of(name).train(training), draw(7, 12), draw(7, 5, 6)
-    let_in(gate, 3)
-    routing = gate(x, hidden, noise)
+    gate, x, experts = gate_of(name).train(training), draw(7, 12), ExpertOutput(None, draw(7, 5, 6))
+    routing = among_first(gate, gate(x, experts, noise), 3)
     assert (routing.weights_BE[:, 3:] == 0).all() and not routing.selected_BE[:, 3:].any()
     assert (routing.probs_BE[:, 3:] == 0).all() and routing.weights_BE.isfinite().all()
-    if gate.rows_sum_to_one:
+    if gate.traits.rows_sum_to_one:
         torch.testing.assert_close(routing.weights_BE.sum(-1), torch.ones(7))
     if name in ("softmax", "attentive"):
         torch.testing.assert_close(routing.weights_BE[:, :3], routing.logits_BE[:, :3].softmax(-1))
@@ -221,8 +221,8 @@ def test_an_absent_expert_is_as_if_it_did_not_exist(gate_of, draw, noise, name, 
     for column in columns(gate):
         if column.grad_fn is None and column.grad is not None:
             assert column.grad.isfinite().all() and (column.grad[..., 3:] == 0).all()
-    let_in(gate, 5)
-    assert gate.absent_E is None
+    whole = gate(x, experts, noise)
+    assert among_first(gate, whole, 5) is whole
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,20 @@ from moe_lab.parts.checks import check
 from moe_lab.parts.objectives.mixture import Mixture as MixtureObjective
 from moe_lab.parts.regularizers.l1 import L1
 from moe_lab.parts.roles import Gate
+from moe_lab.parts.traits import Traits
 from moe_lab.routing.decision import Routing
 
 
 class ReluGate(Gate):
     """Weights relu(x W + b)."""
 
-    rows_sum_to_one = False
-    selects_k = False
+    traits = Traits(rows_sum_to_one=False, selects_k=False)
 
     def __init__(self, sizes):
         super().__init__(sizes, k=None, combine=None)
         self.linear = Linear(sizes.features, sizes.experts)
 
-    def forward(self, x_BD, hidden_BEH, noise):
+    def forward(self, x_BD, experts, noise):
         logits_BE = self.linear(x_BD)
         weights_BE = logits_BE.relu()
         return Routing(logits_BE.softmax(-1), weights_BE, weights_BE > 0, None, logits_BE)

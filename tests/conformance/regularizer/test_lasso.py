@@ -76,9 +76,11 @@ class KnowOneClass(torch.nn.Module):
 
     hidden_features = None
 
-    def forward(self, x_BD):
-        log_probs_EC = torch.eye(4).log()
-        return ExpertOutput(log_probs_EC.expand(len(x_BD), 4, 4), None)
+    def compute(self, x_1BD):
+        return None, torch.eye(4).log().expand(x_1BD.shape[-2], 4, 4)
+
+    def of_all(self, computed):
+        return ExpertOutput(computed[1], None)
 
 
 def train(learner, x, y, steps, **options):

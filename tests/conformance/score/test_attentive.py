@@ -8,6 +8,7 @@ import torch
 from moe_lab.errors import ConfigError
 from moe_lab.parts.gates.score.attentive import Attentive
 from moe_lab.parts.networks.mlp import Mlp
+from moe_lab.routing.outputs import ExpertOutput
 
 
 @pytest.mark.parametrize("query", ["pre", "post"])
@@ -15,7 +16,7 @@ from moe_lab.parts.networks.mlp import Mlp
 def test_scores_are_scaled_products_of_query_and_keys(sizes, draw, noise, query, key):
     score = Attentive(sizes(), body=Mlp(sizes(), hidden=(8, 9)), query=query, key=key)
     x, hidden = draw(7, 12), draw(7, 5, 6)
-    scores = score(x, hidden, noise)
+    scores = score(x, ExpertOutput(None, hidden), noise)
     for b in range(7):
         h_g = score.body(x[b : b + 1])[0]
         q = (h_g.relu() if query == "post" else h_g) @ score.query.weight_IO
@@ -34,8 +35,8 @@ def test_two_square_matrices_more_than_the_body(sizes):
 def test_the_loss_reaches_the_experts_through_their_keys(sizes, draw, noise):
     hidden = draw(7, 5, 6).requires_grad_()
     score = Attentive(sizes(), body=Mlp(sizes()))
-    assert score.needs_hidden
-    score(draw(7, 12), hidden, noise).softmax(-1)[:, 0].sum().backward()
+    assert score.reads_experts
+    score(draw(7, 12), ExpertOutput(None, hidden), noise).softmax(-1)[:, 0].sum().backward()
     assert (hidden.grad.abs().sum((0, 2)) > 0).all()
 
 
@@ -46,4 +47,4 @@ def test_experts_without_a_hidden_layer_are_refused(sizes):
 
 def test_one_sample_and_one_expert(sizes, draw, noise):
     score = Attentive(sizes(experts=1, k=1), body=Mlp(sizes()))
-    assert score(draw(1, 12), draw(1, 1, 6), noise).shape == (1, 1)
+    assert score(draw(1, 12), ExpertOutput(None, draw(1, 1, 6)), noise).shape == (1, 1)

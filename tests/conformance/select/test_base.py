@@ -35,8 +35,9 @@ def test_a_diverged_gate_is_no_crash():
 
 def test_greedy_at_test(draw):
     part, logits = Base(Sizes((2,), 4, 5, 1)), draw(20, 5) + torch.tensor([9.0, 0, 0, 0, 0])
-    assert part(logits, None).sum(0).tolist() == [4] * 5 and part.batch_dependent
-    assert part.eval()(logits, None).sum(0).tolist() == [20, 0, 0, 0, 0] and not part.batch_dependent
+    assert part(logits, None).sum(0).tolist() == [4] * 5
+    assert part.eval()(logits, None).sum(0).tolist() == [20, 0, 0, 0, 0]
+    assert part.batch_dependent == {"training"}
 
 
 def test_runs_of_a_stack_are_assigned_each_by_itself(draw):

@@ -48,8 +48,8 @@ def test_none_at_evaluation_unless_asked_for(noise):
     for part, dropped in ((select(), 0), (select(capacity_factor=9, evaluation_factor=0.75), 1)):
         _, extras = part.eval().keep(LOGITS, part(LOGITS, noise), noise)
         assert extras["overflow_B"].sum() == dropped
-        assert part.batch_dependent == bool(dropped)
-    assert select().batch_dependent
+    assert select().batch_dependent == {"training"}
+    assert select(evaluation_factor=1.0).batch_dependent == {"training", "evaluation"}
 
 
 def test_what_stays_keeps_its_weight(learner_of, draw, noise):
@@ -82,4 +82,8 @@ def test_places_are_queues(samples, k, seed):
 @pytest.mark.parametrize("name", ["capacity", "batch_prioritized", "gshard"])
 def test_the_three_share_their_options(learner_of, name):
     gate = learner_of("gate=top_k", f"gate/select={name}").mixture.gate
-    assert gate.extras == {"chosen_BE", "overflow_B"} and not gate.selects_k and not gate.rows_sum_to_one
+    assert (
+        gate.traits.extras == {"chosen_BE", "overflow_B"}
+        and not gate.traits.selects_k
+        and not gate.traits.rows_sum_to_one
+    )

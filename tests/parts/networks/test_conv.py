@@ -82,8 +82,8 @@ def test_a_part_that_stands_still_is_not_computed_for_a_gradient(passes):
 def test_nothing_is_kept_and_other_inputs_are_looked_at_anew():
     mixture, x = mixture_of(), images()
     expected = mixture.gate(2 * x, None, Noise([generator(0, "noise")])).weights_BE
-    with module.first_layers_at_once(mixture.experts, mixture.gate, x):
-        bodies = [part for part in mixture.modules() if isinstance(part, Conv)]
-        assert all(body._ahead is not None for body in bodies) and len(bodies) == 2
+    bodies = [part for part in mixture.modules() if isinstance(part, Conv)]
+    with module.first_layers_at_once((mixture.experts, x.unsqueeze(-3)), (mixture.gate, x)):
+        assert all(body._forward_pre_hooks for body in bodies) and len(bodies) == 2
         torch.testing.assert_close(mixture.gate(2 * x, None, Noise([generator(0, "noise")])).weights_BE, expected)
-    assert all(body._ahead is None for body in bodies)
+    assert not any(body._forward_pre_hooks for body in bodies)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from moe_lab.parts import Body, ConfigError, Linear, Noise, Score, Sizes, given
+from moe_lab.parts import Body, ConfigError, ExpertsOutput, Linear, Noise, Score, Sizes, given
 
 
 class Attentive(Score):
@@ -23,7 +23,7 @@ class Attentive(Score):
     Raises ConfigError for experts without a hidden layer.
     """
 
-    needs_hidden = True
+    reads_experts = True
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class Attentive(Score):
         self._relu_key = key == "post"
         self._scale = 1 / math.sqrt(sizes.hidden)
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         features_BG = self.body(x_BD)
         query_BH = self.query(features_BG.relu() if self._relu_query else features_BG)
-        hidden_BEH = given(hidden_BEH, "hidden_BEH")
+        hidden_BEH = given(None if experts is None else experts.hidden_BEH, "hidden_BEH")
         flat_XH = (hidden_BEH.relu() if self._relu_key else hidden_BEH).flatten(-3, -2)
         key_BEH = self.key(flat_XH).unflatten(-2, hidden_BEH.shape[-3:-1])
         return (key_BEH @ query_BH.unsqueeze(-1)).squeeze(-1) * self._scale

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from moe_lab.parts import Body, Count, Linear, Noise, Positive, Score, Sizes, hyper
+from moe_lab.parts import Body, Count, ExpertsOutput, Linear, Noise, Positive, Score, Sizes, hyper
 
 
 class Cosine(Score):
@@ -31,7 +31,7 @@ class Cosine(Score):
         log_tau_11 = torch.full((1, 1), math.log(tau))
         self.log_tau_11 = nn.Parameter(log_tau_11) if learn_tau else nn.Buffer(log_tau_11, persistent=False)
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         return self.cosine(self.project(self.body(x_BD).relu()), self.m_EH) * (-self.log_tau_11).exp()
 
     def columns(self) -> tuple[Tensor, ...]:

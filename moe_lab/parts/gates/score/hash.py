@@ -5,7 +5,7 @@ from hashlib import blake2b
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Noise, Score, Sizes
+from moe_lab.parts import ExpertsOutput, Noise, Score, Sizes
 
 #: rows of the table; samples that share one go the same way
 BUCKETS = 2**14
@@ -25,7 +25,7 @@ class Hash(Score):
         super().__init__()
         self.table_ME = nn.Buffer(torch.rand(BUCKETS, sizes.experts))
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         row_B1 = buckets(x_BD).unsqueeze(-1)
         lead = torch.broadcast_shapes(row_B1.shape[:-2], self.table_ME.shape[:-2])
         row_BE = row_B1.expand(*lead, row_B1.shape[-2], self.table_ME.shape[-1])
@@ -39,9 +39,9 @@ class Random(Hash):
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426, where it is a baseline.
     """
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         if not self.training:
-            return super().forward(x_BD, hidden_BEH, noise)
+            return super().forward(x_BD, experts, noise)
         lead = torch.broadcast_shapes(x_BD.shape[:-2], self.table_ME.shape[:-2])
         return noise.uniform(self.table_ME.new_empty(*lead, x_BD.shape[-2], self.table_ME.shape[-1]))
 

@@ -5,7 +5,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from moe_lab.parts import Body, ConfigError, Linear, Noise, Score, Sizes, Widths
+from moe_lab.parts import Body, ConfigError, ExpertsOutput, Linear, Noise, Score, Sizes, Widths
 
 
 class Hierarchical(Score):
@@ -35,7 +35,7 @@ class Hierarchical(Score):
         self._widths = [prod(self._branching[: level + 1]) for level in range(len(self._branching))]
         self.head = Linear(body.width, sum(self._widths))
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         nodes_BX = self.head(self.body(x_BD).relu())
         log_probs_BE = torch.zeros_like(nodes_BX[..., :1])
         for branches, level_BX in zip(self._branching, nodes_BX.split(self._widths, dim=-1), strict=True):

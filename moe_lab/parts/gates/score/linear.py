@@ -4,8 +4,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from moe_lab.parts import ExpertsOutput, Noise, Score, Sizes
 from moe_lab.parts import Linear as LinearLayer
-from moe_lab.parts import Noise, Score, Sizes
 
 
 class Linear(Score):
@@ -26,7 +26,7 @@ class Linear(Score):
             for parameter in self.head.parameters():
                 parameter.data.zero_()
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         return self.head(x_BD)
 
     def columns(self) -> tuple[Tensor, ...]:

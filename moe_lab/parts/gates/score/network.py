@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from moe_lab.parts import Body, Linear, Noise, Score, Sizes
+from moe_lab.parts import Body, ExpertsOutput, Linear, Noise, Score, Sizes
 
 
 class Network(Score):
@@ -26,7 +26,7 @@ class Network(Score):
             for parameter in module.parameters():
                 parameter.data.zero_()
 
-    def forward(self, x_BD: Tensor, hidden_BEH: Tensor | None, noise: Noise) -> Tensor:
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         return self.head(self.body(x_BD).relu())
 
     def columns(self) -> tuple[Tensor, ...]:

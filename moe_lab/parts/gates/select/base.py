@@ -16,13 +16,8 @@ class Base(Select):
     Source: Lewis et al. 2021, BASE layers, arXiv:2103.16716.
     """
 
-    @property
-    def usable_k(self) -> range:
-        return range(1, 2)
-
-    @property
-    def batch_dependent(self) -> bool:
-        return self.training
+    k = 1
+    batch_dependent = frozenset({"training"})
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         if not self.training:

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from moe_lab.parts import Count, Noise, Positive, Select, Sizes, capacity, k_largest, log_odds, places, ranks
+from moe_lab.parts import ALWAYS, Count, Noise, Positive, Select, Sizes, capacity, k_largest, log_odds, places, ranks
 
 #: mesh-tensorflow keeps a second expert of this weight always
 MESH_THRESHOLD = 0.2
@@ -39,11 +39,8 @@ class Capacity(Select):
     ) -> None:
         super().__init__(sizes)
         self._factors = {True: capacity_factor, False: evaluation_factor}
+        self.batch_dependent = frozenset({"training"}) if evaluation_factor is None else ALWAYS
         self._least = min_capacity
-
-    @property
-    def batch_dependent(self) -> bool:
-        return self._factors[self.training] is not None
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         return k_largest(logits_BE, self.sizes.k)
@@ -113,6 +110,8 @@ class GShard(Capacity):
     min_capacity:      least C.
     """
 
+    k = 2
+
     def __init__(
         self,
         sizes: Sizes,
@@ -130,10 +129,6 @@ class GShard(Capacity):
         )
         self._always = {"paper": 0.5, "mesh": MESH_THRESHOLD}[second]
         self._queues_all = second == "paper"
-
-    @property
-    def usable_k(self) -> range:
-        return range(1, min(2, self.sizes.experts) + 1)
 
     def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         wanted_BE = chosen_BE & self._wants(logits_BE, noise) if self.training else chosen_BE

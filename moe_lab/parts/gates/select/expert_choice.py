@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.parts import Noise, Select, log_odds, ranks
+from moe_lab.parts import ALWAYS, Noise, Select, log_odds, ranks
 
 
 class ExpertChoice(Select):
@@ -16,7 +16,7 @@ class ExpertChoice(Select):
     """
 
     selects_k = False
-    batch_dependent = True
+    batch_dependent = ALWAYS
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         samples = logits_BE.shape[-2]

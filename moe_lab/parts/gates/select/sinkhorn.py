@@ -18,13 +18,11 @@ class Sinkhorn(Select):
     rounds: how often rows and columns are normalized.
     """
 
+    batch_dependent = frozenset({"training"})
+
     def __init__(self, sizes: Sizes, *, rounds: Count = 20) -> None:
         super().__init__(sizes)
         self._rounds = rounds
-
-    @property
-    def batch_dependent(self) -> bool:
-        return self.training
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         scores_BE = log_plan(logits_BE.detach(), self._rounds) if self.training else logits_BE

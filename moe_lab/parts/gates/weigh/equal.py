@@ -13,7 +13,7 @@ class Equal(Weigh):
     """
 
     rows_sum_to_one = True
-    carries_gradient = False
+    still = frozenset({"weights_BE"})
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

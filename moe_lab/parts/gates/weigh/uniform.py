@@ -15,7 +15,7 @@ class Uniform(Weigh):
     """
 
     rows_sum_to_one = True
-    carries_gradient = False
+    still = frozenset({"weights_BE", "probs_BE"})
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

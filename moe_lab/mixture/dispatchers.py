@@ -1,0 +1,97 @@
+"""Dispatchers: what brings samples to the experts that run, and what these compute back to the samples.
+
+The gate decides, the dispatcher executes. All three give the same values and gradients, as far as they can run a gate.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from moe_lab.errors import expect, given
+from moe_lab.layers.grouped import GroupedRows
+from moe_lab.parts.roles import Computed, Experts, Gate
+from moe_lab.routing.combine import Rule
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput
+from moe_lab.routing.pairs import Pairs
+
+#: what a dispatcher keeps between ``dispatch`` and ``combine``
+Way = Any
+
+
+class Dispatcher(ABC):
+    """``dispatch`` gives what a bank of experts takes, ``combine`` lays out by sample what the bank computed from it.
+
+    The *way* that ``dispatch`` returns is what ``combine`` and ``weights`` need to find back.
+    """
+
+    #: every expert runs for every sample, so that the output has what each of them predicts
+    every_expert: ClassVar[bool] = True
+    #: experts run after the gate has decided; else they run first, and the gate may read what they compute
+    follows_gate: ClassVar[bool] = True
+
+    @abstractmethod
+    def dispatch(self, x_BD: Tensor, routing: Routing | None) -> tuple[Tensor | GroupedRows, Way]:
+        """The inputs of the bank, and the way back. ``routing`` is None only if the experts run before the gate."""
+
+    @abstractmethod
+    def combine(self, experts: Experts, computed: Computed, way: Way) -> ExpertsOutput:
+        """What the experts predict, over the P places that a sample has: one an expert, or one a selected expert."""
+
+    def weights(self, routing: Routing, way: Way, rule: Rule) -> Routing:
+        """The routing with the weights that ``rule`` reads over the P places; here these are the experts."""
+        return routing
+
+
+@dataclass(frozen=True)
+class Dense(Dispatcher):
+    """All experts run on every sample."""
+
+    follows_gate = False
+
+    def dispatch(self, x_BD: Tensor, routing: Routing | None) -> tuple[Tensor, None]:
+        return x_BD.unsqueeze(-3), None
+
+    def combine(self, experts: Experts, computed: Computed, way: None) -> ExpertsOutput:
+        return experts.of_all(computed)
+
+
+@dataclass(frozen=True)
+class Sparse(Dispatcher):
+    """Each sample runs on the experts that it selected. The places are its K selected experts."""
+
+    every_expert = False
+
+    def dispatch(self, x_BD: Tensor, routing: Routing | None) -> tuple[GroupedRows, Pairs]:
+        pairs = Pairs(given(routing, "the routing").selected_BE)
+        return pairs.rows(x_BD), pairs
+
+    def combine(self, experts: Experts, computed: Computed, way: Pairs) -> ExpertsOutput:
+        _, last = computed
+        return experts.output(way.spread(last).transpose(-3, -2), None)
+
+    def weights(self, routing: Routing, way: Pairs, rule: Rule) -> Routing:
+        return way.narrow(routing, rule)
+
+
+@dataclass(frozen=True)
+class Slots(Dispatcher):
+    """All experts run on slots, mixtures of a sample's parts that the gate makes. Axis: S slots of an expert.
+
+    The routing's extras hold ``slots_BESI``, what the experts see, and ``log_shares_BES``, logarithms of weights that
+    sum to one over an expert's slots.
+    """
+
+    def dispatch(self, x_BD: Tensor, routing: Routing | None) -> tuple[Tensor, Tensor]:
+        extras = given(routing, "the routing").extras
+        return extras["slots_BESI"].movedim(-4, -3).flatten(-3, -2), extras["log_shares_BES"]
+
+    def combine(self, experts: Experts, computed: Computed, way: Tensor) -> ExpertsOutput:
+        return expect(ExpertOutput, experts.of_all(computed)).over_slots(way)
+
+
+def for_every_expert(gate: Gate) -> Dispatcher:
+    """The dispatcher that runs all experts for a gate: slots if it makes them, else dense."""
+    return Slots() if gate.traits.makes_slots else Dense()

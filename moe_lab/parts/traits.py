@@ -1,0 +1,53 @@
+"""What a gate declares of itself, once, for everything that is built around it."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Literal
+
+#: what teaches a gate: the mixture's "prediction", through the weights; an objective's own term for its "scores", where
+#: the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing"
+LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
+Mode = Literal["training", "evaluation"]
+ALWAYS: frozenset[Mode] = frozenset({"training", "evaluation"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """The traits of a gate. Checks, dispatchers, objectives and regularizers ask for them, never for a gate's name.
+
+    rows_sum_to_one:  every row of ``weights_BE`` sums to one.
+    selects_k:        every sample selects exactly k experts. False if their number is learned, or decided by the batch.
+    k:                which k the gate can use: "any" from 1 to E, "every" (E alone), or a number: from 1 to that many.
+    mixes:            rows of weights are a distribution that at least two experts share. None: if rows sum to one and
+                      k is at least 2, or E is 1.
+    learns_from:      what teaches the gate. None: "prediction" if it has parameters, else "nothing".
+    reads_experts:    it is given what all experts compute, so all of them run for every sample, whatever k is.
+    makes_slots:      experts see slots, mixtures of a sample's parts that the gate makes (``extras`` has them).
+    straight_through: weights of experts that are not selected are zero but carry a gradient, which reads these experts.
+    gives_logits:     its routing has ``logits_BE``.
+    extras:           names of the extras that its routing always has.
+    still:            fields of its routing ("weights_BE", "probs_BE", "logits_BE", extras) through which no gradient
+                      reaches its parameters. Without parameters all of them are.
+    needs_fitting:    it is fitted (``Gate.fit``) after every epoch.
+    batch_dependent:  when a row depends on its batch-mates: in "training", in "evaluation".
+    """
+
+    rows_sum_to_one: bool
+    selects_k: bool = True
+    k: Literal["any", "every"] | int = "any"
+    mixes: bool | None = None
+    learns_from: LearnsFrom | None = None
+    reads_experts: bool = False
+    makes_slots: bool = False
+    straight_through: bool = False
+    gives_logits: bool = True
+    extras: frozenset[str] = frozenset()
+    still: frozenset[str] = frozenset()
+    needs_fitting: bool = False
+    batch_dependent: Set[Mode] = frozenset()
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """The fields of its routing that a part may ask for by name."""
+        logits = {"logits_BE"} if self.gives_logits else set()
+        return self.extras | {"weights_BE", "probs_BE"} | logits
