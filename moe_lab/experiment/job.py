@@ -22,6 +22,7 @@ from moe_lab.layers.stacking import alike
 from moe_lab.mixture.dispatch import faster, why_dense
 from moe_lab.parts.checks import combine_rule
 from moe_lab.parts.roles import Config
+from moe_lab.store.facts import JobFacts
 from moe_lab.store.run import Run
 from moe_lab.training.learner import Learner
 from moe_lab.training.recipe import Recipe
@@ -46,7 +47,7 @@ class Job:
     key: str
 
     @property
-    def facts(self) -> Config:
+    def facts(self) -> JobFacts:
         """What status.json keeps of a job."""
         return {"key": self.key, "choices": self.choices, "differs": self.differs, "left_open": self.left_open}
 
@@ -116,7 +117,7 @@ def _said_of(run: Run) -> Iterator[None]:
         raise ConfigError(f"{run.path / 'config.yaml'}: {error}") from None
 
 
-def checked_job(config: Config, facts: Config, plugins: Sequence[str] = (), describe: Describe | None = None) -> Job:
+def checked_job(config: Config, facts: JobFacts, plugins: Sequence[str] = (), describe: Describe | None = None) -> Job:
     """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
     was filled in then, so that a run goes on as it began, and so does a key of an earlier format. Raises ConfigError.
     """
@@ -127,7 +128,7 @@ def checked_job(config: Config, facts: Config, plugins: Sequence[str] = (), desc
     return replace(job, key=facts["key"]) if of_earlier_format(facts.get("key")) else job
 
 
-def _as_left_open(stored: Config, facts: Config) -> Config:
+def _as_left_open(stored: Config, facts: JobFacts) -> Config:
     """The stored config with those keys open again that its words left open."""
     config = copy.deepcopy(stored)
     for key in facts.get("left_open") or []:

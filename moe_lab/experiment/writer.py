@@ -3,7 +3,7 @@
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import yaml
 
@@ -13,6 +13,7 @@ from moe_lab.experiment.job import Job
 from moe_lab.loggers.base import Logger
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import checksum, clear_leftovers, settle, write_csv, write_json, write_npz, write_text
+from moe_lab.store.facts import Facts
 from moe_lab.store.folders import refuse_odd_file
 from moe_lab.store.schema import check_written
 from moe_lab.store.status import State, StatusFile
@@ -143,7 +144,7 @@ class RunWriter:
         files = [path for path in map(self.folder.joinpath, _CHECKED) if path.is_file()]
         return {path.name: checksum(path.read_bytes()) for path in files}
 
-    def _end(self, status: State, **facts: Any) -> None:
+    def _end(self, status: State, **facts: Unpack[Facts]) -> None:
         self.open = False
         self._status.end(status, **facts)
         self.tell_loggers()

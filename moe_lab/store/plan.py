@@ -4,11 +4,12 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.store.atomic import json_text, write_text
+from moe_lab.store.facts import JobFacts, Option, checked
 from moe_lab.store.untrusted import MOST_TEXT, Unusable, inside, read_json, read_text
 
 PLAN = "plan.json"
@@ -23,13 +24,13 @@ class StoredJob:
     words: list[str]
     aside: list[str]
     key: str
-    choices: dict[str, str | list[str]]
+    choices: dict[str, Option]
     differs: dict[str, Any]
     left_open: list[str]
     config: dict[str, Any]
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JobFacts:
         return {"key": self.key, "choices": self.choices, "differs": self.differs, "left_open": self.left_open}
 
 
@@ -58,14 +59,11 @@ def read_plan(folder: Path) -> StoredPlan:
     FileNotFoundError if there is no plan."""
     path = folder / PLAN
     try:
-        return _PLAN.validate_python(read_json(read_text(inside(path))))
+        return checked(_PLAN, read_json(read_text(inside(path))), "plan of a sweep", levels=3)
     except FileNotFoundError:
         raise
     except (OSError, Unusable) as error:
         raise RunError(f"{path} {error}") from None
-    except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"]))
-        raise RunError(f"{path} is no plan of a sweep{f': see its {place}' if place else ''}") from None
 
 
 def write_plan(folder: Path, plan: StoredPlan) -> None:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moe_lab.errors import RunError, one_line, printable, shown
 from moe_lab.store.atomic import checksum
 from moe_lab.store.moved import as_now
-from moe_lab.store.status import LARGEST, is_lost, is_number, wrong_key
+from moe_lab.store.status import LARGEST, is_lost, is_number
 from moe_lab.store.untrusted import (
     MOST_TEXT,
     Unusable,
@@ -25,6 +25,9 @@ from moe_lab.store.untrusted import (
     read_text,
     read_yaml,
 )
+
+if TYPE_CHECKING:
+    from moe_lab.store.facts import Status
 
 #: bytes of those files of which a listing or a page reads many, or that people read
 _MOST = dict.fromkeys(("status.json", "environment.json", "config.yaml"), 2**20)
@@ -57,11 +60,14 @@ class Run:
         return printable(self.path.resolve().name)
 
     @cached_property
-    def status(self) -> dict[str, Any]:
+    def status(self) -> "Status":
         """status.json, with ``lost`` in place of ``running`` where the process is proven dead."""
-        status = self._json("status.json")
-        if wrong := wrong_key(status):
-            raise self._broken(f"{self.path / 'status.json'} is no status of a run: see its {wrong}")
+        from moe_lab.store.facts import read_status
+
+        try:
+            status = read_status(self._json("status.json"))
+        except Unusable as error:
+            raise self._broken(f"{self.path / 'status.json'} {error}") from None
         return {**status, "status": "lost"} if is_lost(status) else status
 
     @property

@@ -3,13 +3,15 @@
 import errno
 import os
 import socket
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 from moe_lab.store.atomic import json_text, write_text
 from moe_lab.store.process import alive, process_start
+
+if TYPE_CHECKING:
+    from moe_lab.store.facts import Facts, Status
 
 State = Literal["planned", "running", "finished", "failed", "interrupted", "diverged", "lost"]
 STATES: tuple[State, ...] = get_args(State)
@@ -21,9 +23,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class StatusFile:
     """The one writer of a run's status.json."""
 
-    def __init__(self, folder: Path, **facts: Any) -> None:
+    def __init__(self, folder: Path, **facts: "Unpack[Facts]") -> None:
         self._path = folder / "status.json"
-        self._facts: dict[str, Any] = {
+        self._facts: Status = {
             "status": "planned",
             "pid": None,
             "host": None,
@@ -42,14 +44,15 @@ class StatusFile:
         pid = os.getpid()
         self._write("running", pid=pid, host=socket.gethostname(), process_start=process_start(pid), started_at=now())
 
-    def end(self, status: State, *, error: str | None = None, **facts: Any) -> None:
-        self._write(status, error=error, ended_at=now(), **facts)
+    def end(self, status: State, **facts: "Unpack[Facts]") -> None:
+        ended: Facts = {"error": None, "ended_at": now(), **facts}
+        self._write(status, **ended)
 
     def touch(self) -> None:
         self._write(self._facts["status"])
 
-    def _write(self, status: State, **facts: Any) -> None:
-        self._facts |= {"status": status, "updated_at": now(), **facts}
+    def _write(self, status: State, **facts: "Unpack[Facts]") -> None:
+        self._facts = {**self._facts, **facts, "status": status, "updated_at": now()}
         text = json_text(self._facts)
         try:
             write_text(self._path, text)
@@ -58,55 +61,21 @@ class StatusFile:
                 raise
 
 
-def wrong_key(status: dict[str, Any]) -> str | None:
-    """The first key of a status.json that is not as a run writes it, as far as readers rely on it."""
-    rules: dict[str, Callable[[Any], bool]] = {
-        "status": lambda value: value in STATES,
-        "choices": lambda value: isinstance(value, dict) and all(_is_option(one) for one in value.values()),
-        "differs": lambda value: isinstance(value, dict),
-        "headline": lambda value: isinstance(value, dict) and all(map(is_number, value.values())),
-        "left_open": _are_texts,
-        "checksums": lambda value: isinstance(value, dict),
-        **dict.fromkeys(("error", "key", "host"), lambda value: isinstance(value, str)),
-        **dict.fromkeys(("started_at", "updated_at", "ended_at"), _is_moment),
-    }
-    for name, fits in rules.items():
-        if (name == "status" or status.get(name) is not None) and not fits(status.get(name)):
-            return name
-    return None
-
-
-def _is_option(value: Any) -> bool:
-    return isinstance(value, str) or _are_texts(value)
-
-
 def is_number(value: Any) -> bool:
     """Whether a run can have measured it, or left it undefined: beyond LARGEST squares overflow."""
     return value is None or (isinstance(value, int | float) and not abs(value) > LARGEST)
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _is_moment(value: Any) -> bool:
-    try:
-        datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def is_lost(status: dict[str, Any]) -> bool:
+def is_lost(status: "Status") -> bool:
     """True where a run says that it is running but its process is proven dead: same host, and no such process."""
     if status.get("status") != "running" or status.get("host") != socket.gethostname():
         return False
     pid = status.get("pid")
-    if not isinstance(pid, int):
+    if pid is None:
         return False
     started = process_start(pid)
     if started is not None:
