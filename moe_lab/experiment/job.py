@@ -17,7 +17,7 @@ from moe_lab.errors import ConfigError, TaskError, one_line
 from moe_lab.experiment.building import build_mixture, complete
 from moe_lab.experiment.key import canonical
 from moe_lab.experiment.machine import device_of
-from moe_lab.experiment.options import OPEN, Experiment
+from moe_lab.experiment.options import AUTO, Experiment
 from moe_lab.layers.stacking import alike
 from moe_lab.mixture.dispatch import faster, why_dense
 from moe_lab.parts.checks import combine_rule
@@ -35,21 +35,21 @@ Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...]]]
 class Job:
     """A config that has passed every check: plain values; k, the rule of combination and the dispatch filled in.
 
-    ``choices`` are the options taken of each group, ``differs`` what is not the default, ``left_open`` the keys that
-    were left open and have been filled in, ``key`` the hash of what decides the result: two jobs of one key give the
+    ``choices`` are the options taken of each group, ``differs`` what is not the default, ``auto_filled`` the keys that
+    were null or auto and have been filled in, ``key`` the hash of what decides the result: two jobs of one key give the
     same numbers.
     """
 
     config: Config
     choices: dict[str, str | list[str]]
     differs: Config
-    left_open: list[str]
+    auto_filled: list[str]
     key: str
 
     @property
     def facts(self) -> JobFacts:
         """What status.json keeps of a job."""
-        return {"key": self.key, "choices": self.choices, "differs": self.differs, "left_open": self.left_open}
+        return {"key": self.key, "choices": self.choices, "differs": self.differs, "auto_filled": self.auto_filled}
 
 
 def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -78,13 +78,13 @@ def composed_job(
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
     """The job of an earlier run, with some words changed; without words the same job again.
 
-    Where the earlier run left k, the rule of combination or the dispatch open, so does this one. Raises ConfigError and
-    DataError as ``prepare`` does, RunError where the run's files cannot be read.
+    Keys that were filled in for the earlier run (k, the rule of combination, the dispatch ...) are filled in anew.
+    Raises ConfigError and DataError as ``prepare`` does, RunError where the run's files cannot be read.
     """
     with _said_of(run):
         check(run.config, Experiment, plugins)
     typed = [word.partition("=")[0] for word in words]
-    config, chosen = vary(_as_left_open(run.config, run.status), words, config_dir)
+    config, chosen = vary(_as_given(run.config, run.status), words, config_dir)
     if "dataset.path" in typed and "dataset.root" not in typed:
         # what is typed now starts from the folder of now
         config["dataset"]["root"] = None
@@ -118,23 +118,23 @@ def _said_of(run: Run) -> Iterator[None]:
 
 
 def checked_job(config: Config, facts: JobFacts, plugins: Sequence[str] = (), describe: Describe | None = None) -> Job:
-    """The job of a stored config and its ``Job.facts``, checked like a command line. What was left open stays as it
-    was filled in then, so that a run goes on as it began, and so does a key of an earlier format. Raises ConfigError.
+    """The job of a stored config and its ``Job.facts``, checked like a command line. What was filled in stays as
+    it is, and so does a key of an earlier format: a run goes on as it began. Raises ConfigError.
     """
     check(config, Experiment, plugins)
-    left_open = [key for key in OPEN if key in (facts.get("left_open") or [])]
+    auto_filled = [key for key in AUTO if key in (facts.get("auto_filled") or [])]
     job = _job(config, facts.get("choices") or {}, facts.get("differs") or {}, describe)
-    job = replace(job, left_open=left_open)
+    job = replace(job, auto_filled=auto_filled)
     return replace(job, key=facts["key"]) if of_earlier_format(facts.get("key")) else job
 
 
-def _as_left_open(stored: Config, facts: JobFacts) -> Config:
-    """The stored config with those keys open again that its words left open."""
+def _as_given(stored: Config, facts: JobFacts) -> Config:
+    """The stored config with the keys that were filled in as they were given, null or auto."""
     config = copy.deepcopy(stored)
-    for key in facts.get("left_open") or []:
+    for key in facts.get("auto_filled") or []:
         node, name = _place(config, key)
-        if isinstance(node, dict) and key in OPEN:
-            node[name] = OPEN[key]
+        if isinstance(node, dict) and key in AUTO:
+            node[name] = AUTO[key]
     return config
 
 
@@ -178,8 +178,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         "gate": {**config["gate"], "combine": combine_rule(gate)},
         "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner, recipe)},
     }
-    left_open = [key for key, value in OPEN.items() if _value(config, key) == value != _value(resolved, key)]
-    return Job(resolved, chosen, differs, left_open, config_key(canonical(resolved, gate, learner.objective)))
+    auto_filled = [key for key, value in AUTO.items() if _value(config, key) == value != _value(resolved, key)]
+    return Job(resolved, chosen, differs, auto_filled, config_key(canonical(resolved, gate, learner.objective)))
 
 
 def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:

@@ -54,5 +54,5 @@ class Experiment:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
-#: keys that a config may leave open, to be filled in from the parts -> what they are then
-OPEN = {"k": None, "classes": None, "gate.combine": None, "trainer.dispatch": "auto"}
+#: keys that are filled in from the parts -> the value that asks for it
+AUTO = {"k": None, "classes": None, "gate.combine": None, "trainer.dispatch": "auto"}

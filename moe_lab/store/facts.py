@@ -6,7 +6,7 @@ Only what reads one imports this: it needs pydantic, which the engine does witho
 from datetime import datetime
 from typing import Annotated, Any, Required, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from moe_lab.store.status import State, is_number
@@ -15,6 +15,8 @@ from moe_lab.store.untrusted import Unusable
 T = TypeVar("T")
 #: an option of a group, or those of a group that takes several
 Option = str | list[str]
+#: keys that were given as null or auto and have been filled in; its first name was another
+AutoFilled = Annotated[list[str], Field(validation_alias=AliasChoices("auto_filled", "left_open"))]
 
 
 def _number(value: Any) -> Any:
@@ -38,7 +40,7 @@ class JobFacts(TypedDict, total=False):
     key: str
     choices: dict[str, Option]
     differs: dict[str, Any]
-    left_open: list[str]
+    auto_filled: AutoFilled
 
 
 class Facts(JobFacts, total=False):

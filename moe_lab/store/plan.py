@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from moe_lab.errors import ConfigError, RunError
 from moe_lab.store.atomic import json_text, write_text
-from moe_lab.store.facts import JobFacts, Option, checked
+from moe_lab.store.facts import AutoFilled, JobFacts, Option, checked
 from moe_lab.store.untrusted import MOST_TEXT, Unusable, inside, read_json, read_text
 
 PLAN = "plan.json"
@@ -26,12 +26,12 @@ class StoredJob:
     key: str
     choices: dict[str, Option]
     differs: dict[str, Any]
-    left_open: list[str]
+    auto_filled: AutoFilled
     config: dict[str, Any]
 
     @property
     def facts(self) -> JobFacts:
-        return {"key": self.key, "choices": self.choices, "differs": self.differs, "left_open": self.left_open}
+        return {"key": self.key, "choices": self.choices, "differs": self.differs, "auto_filled": self.auto_filled}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Folders that an earlier version left: configs name parts by modules that have moved, and keys have no format."""
+"""Folders that an earlier version left: configs name parts by modules that have moved, keys have no format, and what is
+``auto_filled`` now is ``left_open``."""
 
 import json
 
@@ -23,7 +24,7 @@ KEY = "0123456789abcdef" * 4
 
 
 def aged(text: str) -> str:
-    return text.replace("moe_lab.parts.", "moe_lab.")
+    return text.replace("moe_lab.parts.", "moe_lab.").replace('"auto_filled"', '"left_open"')
 
 
 def age(folder):
@@ -31,7 +32,8 @@ def age(folder):
     config = folder / "config.yaml"
     config.write_text(aged(config.read_text()))
     assert "moe_lab.gates.composed" in config.read_text() and "moe_lab.parts" not in config.read_text()
-    status = json.loads((folder / "status.json").read_text())
+    status = json.loads(aged((folder / "status.json").read_text()))
+    assert status["left_open"] == ["k", "gate.combine", "trainer.dispatch"]
     # what a file holds counts here, not that it was written anew
     (folder / "status.json").write_text(json.dumps({**status, "key": KEY, "checksums": {}}))
     state = checkpoint.load(folder)
@@ -68,7 +70,7 @@ def test_a_finished_run_loads_reports_and_is_varied(whole):
     write_run_report(opened)
     assert (whole / "report.html").stat().st_size > 10_000
     assert job.stored_job(opened).key == KEY
-    assert job.prepare_from(opened, []).key == job.prepare(WORDS).key
+    assert job.prepare_from(opened, []) == job.prepare(WORDS)
     assert job.prepare_from(opened, ["seed=1"]).differs == job.prepare([*WORDS, "seed=1"]).differs
 
 
@@ -83,6 +85,8 @@ def test_an_interrupted_run_goes_on(whole, tmp_path, same_bytes):
     experiment.run(stored, folder, load_data(stored.config), resume=True)
     same_bytes(folder, whole)
     assert Run(folder).status["key"] == KEY
+    written = json.loads((folder / "status.json").read_text())
+    assert written["auto_filled"] == made.auto_filled and "left_open" not in written
 
 
 def test_a_sweep_goes_on(tmp_path):
@@ -97,6 +101,7 @@ def test_a_sweep_goes_on(tmp_path):
     opened = sweep.read_plan()
     assert [planned.job.config for planned in opened.jobs] == [planned.job.config for planned in made.jobs]
     assert [planned.job.key for planned in opened.jobs] == [one["key"] for one in stored["jobs"]]
+    assert stored["jobs"][0]["left_open"] == made.jobs[0].job.auto_filled == opened.jobs[0].job.auto_filled
     sweep.lay_out(opened)
     assert [sweep.outcome(planned).state for planned in opened.jobs] == ["planned", "planned"]
 

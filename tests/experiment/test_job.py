@@ -60,12 +60,12 @@ TASKS = ["recipe=extend", "recipe.tasks=[[5,4],[0,1]]", "experts.count=3"]
 
 def test_classes_are_written_once_and_in_order_or_taken_from_the_tasks():
     plain = job.prepare([])
-    assert plain.config["classes"] is None and "classes" not in plain.left_open
+    assert plain.config["classes"] is None and "classes" not in plain.auto_filled
     assert job.prepare(["classes=[0,1,2,3,4,5,6,7,8,9]"]).key == plain.key
     some = job.prepare(["classes=[5,1]"])
     assert some.config["classes"] == [1, 5] and some.key != plain.key
     tasks = job.prepare(TASKS)
-    assert tasks.config["classes"] == [0, 1, 4, 5] and "classes" in tasks.left_open
+    assert tasks.config["classes"] == [0, 1, 4, 5] and "classes" in tasks.auto_filled
     assert job.prepare([*TASKS, "classes=[0,1,4,5]"]).key == tasks.key
     data = load_data(tasks.config)
     # tasks in the order in which they are learned
@@ -171,7 +171,7 @@ def test_a_stored_config_is_checked_like_a_command_line(stored):
 
 
 def test_a_rule_that_an_option_names_is_kept(stored, tmp_path):
-    """A value of a user's own option is no word, but was not left open either."""
+    """A value of a user's own option is no word, but was not null or auto either."""
     option = tmp_path / "own" / "gate" / "mine.yaml"
     option.parent.mkdir(parents=True)
     softmax = (Path(moe_lab.__file__).parent / "conf/gate/softmax.yaml").read_text()
@@ -181,7 +181,7 @@ def test_a_rule_that_an_option_names_is_kept(stored, tmp_path):
     (run.path / "config.yaml").write_text(yaml.safe_dump(made.config))
     (run.path / "status.json").write_text(json.dumps({"status": "finished", **made.facts}))
     assert job.prepare_from(Run(run.path), [], tmp_path / "own") == made
-    assert made.left_open == ["k", "trainer.dispatch"] and made.config["gate"]["combine"] == "logits"
+    assert made.auto_filled == ["k", "trainer.dispatch"] and made.config["gate"]["combine"] == "logits"
 
 
 def test_choices_inside_a_replaced_part_are_the_new_ones(stored):
@@ -227,13 +227,13 @@ def test_dispatch_does_not_decide_the_result_and_skipping_does():
 
 
 def test_dispatch_is_left_to_the_new_parts(stored, monkeypatch):
-    """Where a run left it open it is open again; where it was told it is kept, and refused where it does not fit."""
+    """Where it was auto it is filled in anew; where it was given it is kept, and refused where it does not fit."""
     monkeypatch.setattr(job, "faster", lambda *shape: "sparse")
     run = stored("gate=top_k")
-    assert run.config["trainer"]["dispatch"] == "sparse" and "trainer.dispatch" in run.status["left_open"]
+    assert run.config["trainer"]["dispatch"] == "sparse" and "trainer.dispatch" in run.status["auto_filled"]
     assert job.prepare_from(run, ["gate=softmax"]).config["trainer"]["dispatch"] == "dense"
     assert job.prepare_from(run, []) == job.prepare(["gate=top_k"]) == job.stored_job(run)
     told = stored("gate=top_k", "trainer.dispatch=sparse")
-    assert "trainer.dispatch" not in told.status["left_open"]
+    assert "trainer.dispatch" not in told.status["auto_filled"]
     with pytest.raises(ConfigError, match="trainer.dispatch=sparse does not fit: k=5 selects every expert"):
         job.prepare_from(told, ["gate=softmax"])

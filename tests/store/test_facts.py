@@ -13,6 +13,7 @@ WHOLE = {
     "error": None,
     "key": "2-abc",
     "choices": {"gate": "softmax", "regularizer": ["importance"]},
+    "auto_filled": ["gate.combine"],
     "differs": {"k": 2, "regularizer": ["importance"]},
     "headline": {"test_error_rate": 0.25, "dead_experts": 1, "test_loss_nats": None},
     "checksums": {"config.yaml": "00000000"},
@@ -45,6 +46,8 @@ def test_what_a_run_writes_is_read_as_it_was_written():
         ("headline", {"test_error_rate": 1.1 * LARGEST}),
         ("headline", {"test_error_rate": -1.1 * LARGEST}),
         ("headline", [0.25]),
+        ("auto_filled", "k"),
+        ("auto_filled", [["k"]]),
         ("checksums", {"config.yaml": 3}),
     ],
 )
@@ -56,6 +59,13 @@ def test_the_key_that_no_run_writes_so_is_named(key, value):
 def test_a_status_without_a_status():
     with pytest.raises(Unusable, match="see its status"):
         read_status({"key": "2-abc"})
+
+
+def test_the_earlier_name_of_what_was_filled_in_is_read_as_todays():
+    before = {"status": "finished", "left_open": ["k"]}
+    assert read_status(before) == {"status": "finished", "auto_filled": ["k"]}
+    with pytest.raises(Unusable, match="see its left_open"):
+        read_status({**before, "left_open": 3})
 
 
 def test_numbers_up_to_the_largest_are_read():

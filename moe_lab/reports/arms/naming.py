@@ -47,7 +47,7 @@ def levels(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[dict[str, 
     """For each arm, given by what it was told and one of its runs, its value of every key in which arms differ.
 
     A key that an arm was not told has the option of its group, or the value in config.yaml: ``default`` where that was
-    left open, a dash where the arm has no such key.
+    filled in, a dash where the arm has no such key.
     """
     keys = _in_order(arms)
     found = [{key: told_here.get(key) or _unsaid(key, run) for key in keys} for told_here, run in arms]
@@ -69,7 +69,7 @@ def _unsaid(key: str, run: Run | None) -> str:
     chosen = run.status.get("choices") or {}
     if key in chosen:
         return word(chosen[key])
-    if key in (run.status.get("left_open") or ()) or not (run.path / "config.yaml").is_file():
+    if key in (run.status.get("auto_filled") or ()) or not (run.path / "config.yaml").is_file():
         return AUTO
     value = lookup(run.config, key)
     return ABSENT if value is None else word(value)

@@ -21,13 +21,13 @@ def write_light(
     error: str | None = None,
     choices: dict[str, Any] | None = None,
     config: str = "k: 5\n",
-    left_open: tuple[str, ...] = (),
+    auto_filled: tuple[str, ...] = (),
 ) -> Run:
     """``values``: metric -> value, or (value, unit)."""
     folder.mkdir(parents=True)
     chosen = {"gate": "softmax", "regularizer": [], "dataset": "digits"} | (choices or {})
     chosen |= {key: differs[key] for key in chosen if key in differs}
-    facts = {"status": status, "error": error, "choices": chosen, "differs": differs, "left_open": list(left_open)}
+    facts = {"status": status, "error": error, "choices": chosen, "differs": differs, "auto_filled": list(auto_filled)}
     (folder / "status.json").write_text(json.dumps(facts))
     (folder / "config.yaml").write_text(config)
     if status == "finished":

@@ -57,11 +57,11 @@ def test_keys_stand_in_the_order_of_a_config(light):
 def test_a_value_that_was_not_told_is_looked_up(light):
     runs = [
         light("a", {}),
-        light("b", {"k": 2, "experts.count": 10}, left_open=()),
+        light("b", {"k": 2, "experts.count": 10}, auto_filled=()),
         light("c", {}, choices={"gate": "softmax"}),
     ]
     assert collect(runs[:2]).arms[0].levels == {"k": "5", "experts.count": ABSENT}
-    open_k = light("d", {"gate": "top_k"}, left_open=("k",))
+    open_k = light("d", {"gate": "top_k"}, auto_filled=("k",))
     assert [arm.levels["k"] for arm in collect([runs[1], open_k]).arms] == ["2", "default"]
     # nothing varies: the one arm has a name all the same
     assert collect([runs[0], runs[2]]).arms[0].name == "everything at its default"
@@ -98,7 +98,7 @@ def test_what_did_not_finish_is_counted(light):
 def test_the_plan_gives_order_missing_jobs_and_refusals(light, tmp_path):
     runs = [light("a", {"gate": "attentive"}), light("b", {})]
     differs = {"b": {}, "a": {"gate": "attentive"}, "gone": {"gate": "attentive", "seed": 1}, "new": {"gate": "top_k"}}
-    rest = {"words": [], "aside": [], "key": "", "choices": {}, "left_open": [], "config": {}}
+    rest = {"words": [], "aside": [], "key": "", "choices": {}, "auto_filled": [], "config": {}}
     jobs = [{"name": name, "differs": one, **rest} for name, one in differs.items()]
     refused = [{"words": ["gate=soft_moe", "k=2"], "reason": "no k"}]
     (tmp_path / "plan.json").write_text(json.dumps({"words": [], "jobs": jobs, "refused": refused}))
