@@ -56,8 +56,8 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
-    """``keyed`` says that the first column holds keys of arms, else the header does."""
+class MetricTable:
+    """Arms x metrics. ``keyed`` says that the first column holds keys of arms, else the header does."""
 
     header: list[str]
     rows: list[list[Cell]]
@@ -72,7 +72,7 @@ def main_metrics(measured: Measured) -> list[str]:
     return [name for name in named if name in varying]
 
 
-def named_tables(measured: Measured) -> list[tuple[str, str, Table]]:
+def named_tables(measured: Measured) -> list[tuple[str, str, MetricTable]]:
     """Title, note and table of what goes by a name: reference decompositions, attributes."""
     found = []
     for title, note, whole, beside in NAMED_TABLES:
@@ -83,7 +83,7 @@ def named_tables(measured: Measured) -> list[tuple[str, str, Table]]:
     return found
 
 
-def metric_table(measured: Measured, names: Sequence[str]) -> Table:
+def metric_table(measured: Measured, names: Sequence[str]) -> MetricTable:
     """Arms x metrics: metrics as rows where the arms are few, else arms as rows."""
     arms = measured.shown
     heads = [_head(measured.quantities[name]) for name in names]
@@ -92,9 +92,9 @@ def metric_table(measured: Measured, names: Sequence[str]) -> Table:
             [Cell(head), *(cell(measured, arm, name) for arm in arms), Cell(bounds(measured, name))]
             for head, name in zip(heads, names, strict=True)
         ]
-        return Table(["metric", *(arm.key for arm in arms), ""], rows, keyed=False)
+        return MetricTable(["metric", *(arm.key for arm in arms), ""], rows, keyed=False)
     rows = [[Cell(arm.key), *(cell(measured, arm, name) for name in names)] for arm in arms]
-    return Table(["arm", *heads], rows, keyed=True)
+    return MetricTable(["arm", *heads], rows, keyed=True)
 
 
 def _head(quantity: Quantity) -> str:
