@@ -11,9 +11,10 @@ from math import prod
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from moe_lab.layers.autograd import Kept
 from moe_lab.layers.precision import rounded
 from moe_lab.layers.products import pays, rows_by_rows
 
@@ -58,11 +59,7 @@ class GroupedRows:
         return GroupedRows(_GroupedLinear.apply(self.rows_PI, weight_GIO, bias_GO, self.groups), self.groups)
 
 
-class _Kept(FunctionCtx):
-    """What autograd keeps between the passes."""
-
-    saved_tensors: tuple[Tensor, ...]
-    needs_input_grad: tuple[bool, ...]
+class _KeptOfGroups(Kept):
     groups: Groups
     has_bias: bool
 
@@ -74,7 +71,7 @@ class _GroupedLinear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: _Kept, x_PI: Tensor, weight_GIO: Tensor, bias_GO: Tensor | None, groups: Groups) -> Tensor:
+    def forward(ctx: _KeptOfGroups, x_PI: Tensor, weight_GIO: Tensor, bias_GO: Tensor | None, groups: Groups) -> Tensor:
         kind = x_PI.dtype
         x_PI, weight_GIO = rounded(x_PI, weight_GIO)
         ctx.save_for_backward(x_PI, weight_GIO)
@@ -84,7 +81,7 @@ class _GroupedLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: _Kept, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+    def backward(ctx: _KeptOfGroups, dy_PO: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         x_PI, weight_GIO = ctx.saved_tensors
         groups, dbias_GO, kind = ctx.groups, None, dy_PO.dtype
         if ctx.has_bias:

@@ -14,8 +14,9 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
+from moe_lab.layers.autograd import Kept
 from moe_lab.layers.products import matmul
 
 #: numbers of a piece of work: enough to hide the cost of a call, few enough for the second level of cache
@@ -81,10 +82,7 @@ def output_moments(x_GBHW: Tensor, weight_GMKK: Tensor) -> tuple[Tensor, Tensor]
     return (mean_GM + shift_GM).to(weight_GMKK.dtype), (square_GM - mean_GM**2).to(weight_GMKK.dtype)
 
 
-class _Kept(FunctionCtx):
-    """What autograd keeps between the passes."""
-
-    saved_tensors: tuple[Tensor, ...]
+class _KeptOfWindows(Kept):
     side: int
 
 
@@ -97,7 +95,7 @@ class _PooledRelu(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: _Kept,
+        ctx: _KeptOfWindows,
         x_GHWB: Tensor,
         placed_GPMW: Tensor,
         bias_GM: Tensor,
@@ -124,7 +122,7 @@ class _PooledRelu(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: _Kept, *grads_GMHWB: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _KeptOfWindows, *grads_GMHWB: Tensor) -> tuple[Tensor | None, ...]:
         x_GHWB, y_GMHWB, *of_pieces = ctx.saved_tensors
         groups, outputs = y_GMHWB.shape[:2]
         placed_grad_GPMW = y_GMHWB.new_zeros(groups, 4, outputs, ctx.side**2)

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
+
+from moe_lab.layers.autograd import Kept
 
 #: multiply-adds of a product from which oneDNN pays
 LARGE = 2**20
@@ -32,23 +33,16 @@ def matmul(a_XD: Tensor, b_DY: Tensor) -> Tensor:
     return _products(a_XD, b_DY)
 
 
-class _Kept(FunctionCtx):
-    """What autograd keeps between the passes."""
-
-    saved_tensors: tuple[Tensor, ...]
-    needs_input_grad: tuple[bool, ...]
-
-
 class _Product(torch.autograd.Function):
     """To a comes dy b', to b comes a' dy."""
 
     @staticmethod
-    def forward(ctx: _Kept, a_XD: Tensor, b_DY: Tensor) -> Tensor:
+    def forward(ctx: Kept, a_XD: Tensor, b_DY: Tensor) -> Tensor:
         ctx.save_for_backward(a_XD, b_DY)
         return _products(a_XD, b_DY)
 
     @staticmethod
-    def backward(ctx: _Kept, dy_XY: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Kept, dy_XY: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a_XD, b_DY = ctx.saved_tensors
         to_a, to_b = ctx.needs_input_grad
         return (

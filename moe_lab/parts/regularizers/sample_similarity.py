@@ -4,8 +4,9 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
+from moe_lab.layers.autograd import Kept
 from moe_lab.layers.products import matmul
 from moe_lab.parts import ConfigError, NonNegative, Regularizer, Sizes, Step, hyper
 from moe_lab.parts.networks.frozen import RandomFeatures, RunFeatures
@@ -107,17 +108,11 @@ def squared_pair_sums(p_FB: Tensor, x_BD: Tensor) -> Tensor:
     return _SquaredPairSums.apply(p_FB, x_BD)
 
 
-class _Kept(FunctionCtx):
-    """What autograd keeps between the passes."""
-
-    saved_tensors: tuple[Tensor, ...]
-
-
 class _SquaredPairSums(torch.autograd.Function):
     """2 (s_f q_f - |m_f|^2), and 2 (q_f + s_f |x_i|^2 - 2 m_f x_i) to p_fi: half the operations that autograd makes."""
 
     @staticmethod
-    def forward(ctx: _Kept, p_FB: Tensor, x_BD: Tensor) -> Tensor:
+    def forward(ctx: Kept, p_FB: Tensor, x_BD: Tensor) -> Tensor:
         norms_1B = squared_norms(x_BD).mT
         s_F1 = p_FB.sum(-1, keepdim=True)
         q_F1 = (p_FB * norms_1B).sum(-1, keepdim=True)
@@ -127,7 +122,7 @@ class _SquaredPairSums(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: _Kept, grad_F: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Kept, grad_F: Tensor) -> tuple[Tensor, None]:
         x_BD, norms_1B, s_F1, q_F1, m_FD = ctx.saved_tensors
         pairs_FB = matmul(m_FD, x_BD.mT).mul_(-2).add_(q_F1).addcmul_(s_F1, norms_1B)
         return pairs_FB.mul_(2 * grad_F.unsqueeze(-1)), None
@@ -143,14 +138,14 @@ class _EuclideanPairSums(torch.autograd.Function):
     """sum_i p_fi n_fi with n_fi = sum_j p_fj d_ij, and 2 n_fi to p_fi: no distance is kept for the second pass."""
 
     @staticmethod
-    def forward(ctx: _Kept, p_FB: Tensor, x_BD: Tensor, of_largest: bool) -> Tensor:
+    def forward(ctx: Kept, p_FB: Tensor, x_BD: Tensor, of_largest: bool) -> Tensor:
         near_FB = _summed_distances(p_FB, x_BD, of_largest)
         ctx.save_for_backward(near_FB)
         return (p_FB * near_FB).sum(-1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: _Kept, grad_F: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Kept, grad_F: Tensor) -> tuple[Tensor, None, None]:
         (near_FB,) = ctx.saved_tensors
         return near_FB * (2 * grad_F.unsqueeze(-1)), None, None
 
