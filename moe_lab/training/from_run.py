@@ -66,14 +66,24 @@ class FromRun(Recipe):
         hold(course.learner.mixture.experts, self.holds_experts(course.trainers[0], epoch))
 
 
-def fits(part: nn.Module, state: dict[str, Tensor], prefix: str) -> bool:
-    """Whether ``state`` has, below ``prefix``, what the part keeps, in the same shapes."""
+def fits(part: nn.Module, state: dict[str, Tensor], prefix: str, experts: int = 0, count: int = 0) -> bool:
+    """Whether ``state`` has, below ``prefix``, what the part keeps, in the same shapes; or that of ``experts`` experts
+    for a part that has ``count``."""
     theirs = {name.removeprefix(prefix): one.shape for name, one in state.items() if name.startswith(prefix)}
-    return {name: one.shape for name, one in part.state_dict().items()} == theirs
+    own = {name: one.shape for name, one in part.state_dict().items()}
+    return own.keys() == theirs.keys() and all(
+        len(shape) == len(theirs[name])
+        and all(pair in ((experts, count), (pair[0],) * 2) for pair in zip(theirs[name], shape, strict=True))
+        for name, shape in own.items()
+    )
 
 
 @torch.no_grad()
 def take_over(part: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
-    """Write into the part, of one run or of all runs of a stack, what ``state`` has below ``prefix``."""
+    """Write what ``state`` has below ``prefix`` into a part, of one run or of all runs of a stack. A part with more
+    experts keeps its values beyond the first ones."""
     for name, own in part.state_dict().items():
-        own.copy_(state[prefix + name])
+        theirs = state[prefix + name]
+        for axis in range(-theirs.ndim, 0):
+            own = own.narrow(axis, 0, theirs.shape[axis])
+        own.copy_(theirs)

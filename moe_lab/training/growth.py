@@ -4,7 +4,7 @@ there yet get no sample, as if they did not exist, and nothing moves them."""
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from moe_lab.errors import given
 from moe_lab.layers.noise import Noise
@@ -50,25 +50,3 @@ class Still:
 def _along(tensor: Tensor, axis: int, span: slice) -> Tensor:
     """A view of the values, where the tensor itself may be a parameter."""
     return tensor.detach().narrow(axis, span.start, span.stop - span.start)
-
-
-def fits_first(part: nn.Module, state: dict[str, Tensor], prefix: str, experts: int, count: int) -> bool:
-    """Whether ``state`` has, below ``prefix``, what a part keeps, of the first ``experts`` of its ``count`` experts."""
-    theirs = {name.removeprefix(prefix): one.shape for name, one in state.items() if name.startswith(prefix)}
-    own = {name: one.shape for name, one in part.state_dict().items()}
-    return own.keys() == theirs.keys() and all(
-        len(shape) == len(theirs[name])
-        and all(pair in ((experts, count), (pair[0],) * 2) for pair in zip(theirs[name], shape, strict=True))
-        for name, shape in own.items()
-    )
-
-
-@torch.no_grad()
-def take_over_first(part: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
-    """Write what ``state`` has below ``prefix`` into the first experts of a part, of one run or of all runs of a stack;
-    what is larger there than in ``state`` keeps its values beyond."""
-    for name, own in part.state_dict().items():
-        theirs = state[prefix + name]
-        for axis in range(-theirs.ndim, 0):
-            own = own.narrow(axis, 0, theirs.shape[axis])
-        own.copy_(theirs)

@@ -16,8 +16,8 @@ from moe_lab.parts.gates.composed import ComposedGate
 from moe_lab.parts.objectives.mixture import Mixture as Likelihood
 from moe_lab.routing.decision import Routing
 from moe_lab.store.learned import read_run
-from moe_lab.training.from_run import EXPERTS, GATE
-from moe_lab.training.growth import Still, among_first, columns, fits_first, take_over_first
+from moe_lab.training.from_run import EXPERTS, GATE, fits, take_over
+from moe_lab.training.growth import Still, among_first, columns
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
@@ -96,8 +96,8 @@ class Extend(Recipe):
         self._write(course, records, None, 0)
         if self._run is not None:
             _, state = read_run(Path(self._run).expanduser())
-            take_over_first(course.learner.mixture.experts, state, EXPERTS)
-            take_over_first(course.learner.mixture.gate, state, GATE)
+            take_over(course.learner.mixture.experts, state, EXPERTS)
+            take_over(course.learner.mixture.gate, state, GATE)
             self._write(course, records, 0, 0)
 
     def rows(self, course: Course, epoch: int) -> Tensor | None:
@@ -226,7 +226,7 @@ class Extend(Recipe):
             return f"has the first task {self._tasks.tasks[0]}, and {self._run} has learned {learned}: make them equal"
         first = mixture.experts.count - self._new * (len(self._tasks) - 1)
         if all(
-            fits_first(part, state, prefix, first, mixture.experts.count)
+            fits(part, state, prefix, first, mixture.experts.count)
             for part, prefix in ((mixture.experts, EXPERTS), (mixture.gate, GATE))
         ):
             return None
