@@ -9,6 +9,7 @@ from torch import Tensor
 from moe_lab.data.dataset import Data, Scale, batches
 from moe_lab.errors import Diverged
 from moe_lab.layers.noise import Noise, generator
+from moe_lab.metrics.formulas import arg_max
 from moe_lab.mixture.costs import multiply_add_counts, parameter_counts
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.routing.outputs import GaussianMixtureOutput, MixtureOutput
@@ -104,7 +105,7 @@ def examples(routing: Arrays, data: Data) -> Arrays:
     the widest gap between the first and the second gate logit. Of several experts also, under names that begin with
     ``regret_``, those of the largest regret."""
     weights = routing["weights"]
-    expert_N = np.where(weights.sum(1) > 0, weights.argmax(1), -1)
+    expert_N = arg_max(weights)
     margin_N = _margin(routing["gate_logits"]) if "gate_logits" in routing else np.zeros(len(weights))
     best_first = np.lexsort((np.arange(len(weights)), -margin_N, -weights.max(1)))
     chosen = np.concatenate(

@@ -51,8 +51,7 @@ def untrained_choice(mixture: Mixture, data: Data, noise: Noise, training_batch:
     for x_BD, _ in batches(data.test, mixture.batch_dependent, training_batch):
         sees_experts = mixture.gate.traits.reads_experts
         routing = mixture.decide(x_BD, noise)[0] if sees_experts else mixture.gate(x_BD, None, noise)
-        routed_B = (routing.weights_BE > 0).any(-1)
-        chosen.append(torch.where(routed_B, routing.weights_BE.argmax(-1), -1))
+        chosen.append(routing.expert_B)
     return torch.cat(chosen)
 
 

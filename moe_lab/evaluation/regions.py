@@ -32,8 +32,7 @@ def regions(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> 
     nothing_X = torch.zeros(len(grid_X2), dtype=torch.int64, device=grid_X2.device)
     experts, predictions, own = [], [], []
     for _, output in outputs(mixture, Split(grid_X2, nothing_X, nothing_X), noise, training_batch):
-        weights_BE = output.routing.weights_BE
-        experts.append(torch.where((weights_BE > 0).any(-1), weights_BE.argmax(-1), -1))
+        experts.append(output.routing.expert_B)
         predictions.append(output.prediction_B)
         own.append(given(expect(MixtureOutput, output).experts, "the experts' output").log_probs_BEC.argmax(-1))
     return {

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moe_lab.errors import RunError
-from moe_lab.metrics.formulas import weighted_table
+from moe_lab.metrics.formulas import arg_max, weighted_table
 from moe_lab.metrics.stored import Arrays, History, InFolder, InMemory, Stored
 from moe_lab.statistics.partitions import table_of
 from moe_lab.store.run import Run
@@ -148,7 +148,7 @@ class RunArrays(ABC):
     @cached_property
     def expert_N(self) -> np.ndarray:
         """The arg-max expert of each sample: the lowest index on ties, -1 where no expert got the sample."""
-        return np.where(self.routed_N, self.weights_NE.argmax(1), -1)
+        return arg_max(self.weights_NE)
 
     @cached_property
     def usage_E(self) -> np.ndarray:

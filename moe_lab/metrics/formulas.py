@@ -121,6 +121,11 @@ def weighted_table(weights_ME: np.ndarray, column: np.ndarray, values: int) -> n
     return np.stack(rows)
 
 
+def arg_max(amounts_NE: np.ndarray) -> np.ndarray:
+    """The expert of the largest amount in each row: of equal ones the lowest index, -1 where none is positive."""
+    return np.where((amounts_NE > 0).any(-1), amounts_NE.argmax(-1), -1)
+
+
 def coefficient_of_variation(amounts_E: np.ndarray) -> float:
     """Standard deviation of the E amounts (biased: divided by E) over their mean, which has to be positive."""
     return float(amounts_E.std() / amounts_E.mean())

@@ -6,6 +6,7 @@ A drop is the error rate after the intervention minus that before, on the same s
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
+from moe_lab.metrics.formulas import arg_max
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
 from moe_lab.metrics.stored import Arrays
 
@@ -24,8 +25,7 @@ def stored_interventions(arrays: RunArrays, name: str) -> np.ndarray:
 def own_class_expert(arrays: RunArrays) -> np.ndarray:
     """The expert that gets most samples of each class, [C]; -1 for a class without routed samples. Of equal ones the
     lower index."""
-    counts_EC = arrays.label_counts_EC
-    return np.where(counts_EC.any(0), counts_EC.argmax(0), -1)
+    return arg_max(arrays.label_counts_EC.T)
 
 
 def _drops(arrays: ClassArrays, of_NE: np.ndarray) -> list[float | None]:

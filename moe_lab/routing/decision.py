@@ -34,6 +34,11 @@ class Routing:
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
+    def expert_B(self) -> Tensor:
+        """The arg-max expert of every sample: of equal weights the lowest index, -1 where no expert has the sample."""
+        return torch.where((self.weights_BE > 0).any(-1), self.weights_BE.argmax(-1), -1)
+
+    @property
     def chosen_BE(self) -> Tensor:
         """bool, the experts that a sample chose, before capacity took some of them away: the extra of this name where
         the gate gives it, else ``selected_BE``."""

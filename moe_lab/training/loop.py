@@ -22,7 +22,7 @@ from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
 from moe_lab.training.recipe import Course, Recipe
 from moe_lab.training.stack import Apart, state_of_run, together
-from moe_lab.training.tally import Tally, normalized
+from moe_lab.training.tally import Tally
 from moe_lab.training.watch import PauseAsked, Watch
 
 #: what the history keeps of regularizers and controllers
@@ -285,6 +285,5 @@ def evaluate_split(
         output = learner.mixture(x_BD, noise, route)
         loss_B = -output.log_likelihood_B(y_B)
         tally.add(loss_B, y_B, output)
-        shares_BE, routed_B = normalized(output.routing.weights_BE)
-        experts.append(torch.where(routed_B, shares_BE.argmax(-1), -1))
+        experts.append(output.routing.expert_B)
     return tally, torch.cat(experts, -1)

@@ -55,9 +55,7 @@ class TaskSequence:
             for x_BD, y_B in _batches(course, data.test):
                 output = mixture(x_BD, noise, route)
                 within_BC = output.log_probs_BC.masked_fill(others_CC[y_B], -torch.inf)
-                shares_BE, routed_B = normalized(output.routing.weights_BE)
-                expert_B = torch.where(routed_B, shares_BE.argmax(-1), -1)
-                found.append((output.prediction_B, within_BC.argmax(-1), expert_B))
+                found.append((output.prediction_B, within_BC.argmax(-1), output.routing.expert_B))
         names = ("prediction", "prediction_within_task", "expert")
         return {name: torch.cat(parts, -1) for name, parts in zip(names, zip(*found, strict=True), strict=True)}
 

@@ -44,7 +44,7 @@ class Tally:
         for name, score_B in output.scores(y_B).items():
             self._add(name, score_B.sum(-1))
         self._add("entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
-        load_E, routed = load(shares_BE, routed_B), routed_B.sum(-1)
+        load_E, routed = load(output.routing.weights_BE, routed_B), routed_B.sum(-1)
         self._add("usage_E", usage_E)
         self._add("load_E", load_E)
         self._add("selected_E", output.routing.selected_BE.sum(-2))
@@ -127,10 +127,10 @@ def entropy_of_shares_bits(shares_E: Tensor) -> Tensor:
     return torch.special.entr(shares_E).sum(-1) / LN2
 
 
-def load(shares_BE: Tensor, routed_B: Tensor) -> Tensor:
+def load(weights_BE: Tensor, routed_B: Tensor) -> Tensor:
     """How many samples have e as their arg-max expert (the lowest index of equals); [..., E]."""
-    zeros_BE = torch.zeros_like(shares_BE)
-    top_B1 = shares_BE.argmax(-1, keepdim=True)
+    zeros_BE = torch.zeros_like(weights_BE)
+    top_B1 = weights_BE.argmax(-1, keepdim=True)
     return zeros_BE.scatter(-1, top_B1, routed_B.unsqueeze(-1).to(zeros_BE.dtype)).sum(-2)
 
 

@@ -6,6 +6,7 @@ from scipy.stats import entropy, rankdata, variation
 from sklearn.metrics import mutual_info_score
 
 from moe_lab.metrics.formulas import (
+    arg_max,
     coefficient_of_variation,
     conditional_entropy_bits,
     entropy_bits,
@@ -137,3 +138,11 @@ def test_spread_and_ranks_against_scipy(amounts):
     lorenz = np.concatenate([[0], np.cumsum(np.sort(amounts)) / amounts.sum()])
     area = (lorenz[1:] + lorenz[:-1]).sum() / 2 / len(amounts)
     assert gini(amounts) == pytest.approx(1 - 2 * area, abs=1e-12)
+
+
+def test_arg_max_by_hand():
+    """The largest; of equal ones the lowest index; none of a row without anything."""
+    amounts = np.array([[0.1, 0.7, 0.2], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]])
+    assert arg_max(amounts).tolist() == [1, 1, -1]
+    assert arg_max(amounts.T).tolist() == [0, 0, 1]
+    assert arg_max(np.array([[0, 0], [3, 2]])).tolist() == [-1, 0]

@@ -11,8 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from moe_lab.metrics.arrays import bins
 from moe_lab.metrics.balance import COLLAPSE_SHARE
+from moe_lab.metrics.arrays import bins
+from moe_lab.metrics.formulas import arg_max
 from moe_lab.reports.arms.collect import Arm, Member
 from moe_lab.reports.run.curves import column, expert_count
 from moe_lab.reports.run.target import printable
@@ -63,7 +64,7 @@ def routed(member: Member) -> Routed:
         label_N, weights_NE, component_N = arrays["label"], arrays["weights"], arrays.get("component")
         if weights_NE.ndim != 2 or label_N.shape != weights_NE.shape[:1]:
             raise ValueError("label and weights have other shapes than a run writes")
-        expert_N = np.where((weights_NE > 0).any(1), weights_NE.argmax(1), -1)
+        expert_N = arg_max(weights_NE)
         class_N, names, one = _classes(member, label_N, component_N)
     except (KeyError, ValueError, TypeError) as error:
         raise Unreadable(f"{folder / 'routing.npz'} cannot be read: {error}", folder) from None

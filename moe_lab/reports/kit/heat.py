@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moe_lab.metrics.formulas import arg_max
 from moe_lab.reports.kit.numbers import share
 from moe_lab.reports.kit.picture import FULL, HALF, Picture, draw
 from moe_lab.reports.kit.style import INK
@@ -178,7 +179,7 @@ def _write_counts(axes: "Axes", counts_CE: np.ndarray, share_CE: np.ndarray) -> 
 
 def _main_classes(counts_EC: np.ndarray, class_names: Sequence[str], limit: int = 12) -> str:
     """One clause an expert: the classes of which it gets the largest part."""
-    main_C = np.where(counts_EC.sum(0) > 0, counts_EC.argmax(0), -1)
+    main_C = arg_max(counts_EC.T)
     clauses = [
         f"expert {e}: {', '.join(str(class_names[c]) for c in np.flatnonzero(main_C == e).tolist()) or 'no class'}"
         for e in range(min(len(counts_EC), limit))
