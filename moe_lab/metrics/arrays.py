@@ -13,15 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moe_lab.errors import RunError
+from moe_lab.metrics.bins import BINS, bins
 from moe_lab.metrics.formulas import arg_max, weighted_table
 from moe_lab.metrics.stored import Arrays, History, InFolder, InMemory, Stored
 from moe_lab.statistics.partitions import table_of
 from moe_lab.store.run import Run
-from moe_lab.store.schema import COST, LAYOUTS, SCALE, check_arrays, task_of
+from moe_lab.store.schema import COST, check_arrays, task_of
 from moe_lab.tasks import Task
-
-#: bins of the test targets, of equal size, by which numbers without a known component are told apart
-BINS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +61,34 @@ class RunArrays(ABC):
         check_arrays(routing, evaluation)
         task = task_of(routing)
         # their types are those that check_arrays has found
-        arrays: dict[str, Any] = {f"{name}_{axes}": routing.get(name) for name, (axes, _) in LAYOUTS[task].items()}
-        arrays |= {"source": source, **{name: int(evaluation[name]) for name in COST}}
+        common: dict[str, Any] = {
+            "sample_index_N": routing["sample_index"],
+            "label_N": routing["label"],
+            "prediction_N": routing["prediction"],
+            "probs_NE": routing["probs"],
+            "weights_NE": routing["weights"],
+            "selected_NE": routing["selected"],
+            "gate_logits_NE": routing.get("gate_logits"),
+            "expert_log_prob_true_NE": routing["expert_log_prob_true"],
+            "overflow_N": routing.get("overflow"),
+            "source": source,
+            **{name: int(evaluation[name]) for name in COST},
+        }
         if task == "classification":
-            return ClassArrays(**arrays)
-        names = tuple(str(name) for name in evaluation["component_names"]) if "component" in routing else ()
-        arrays |= {name: float(evaluation[name]) for name in SCALE}
-        return NumberArrays(**arrays, component_names=names)
+            return ClassArrays(
+                log_probs_NC=routing["log_probs"], expert_prediction_NE=routing["expert_prediction"], **common
+            )
+        names = evaluation["component_names"] if "component" in routing else ()
+        return NumberArrays(
+            log_density_N=routing["log_density"],
+            expert_mean_NE=routing["expert_mean"],
+            expert_variance_NE=routing["expert_variance"],
+            component_N=routing.get("component"),
+            component_names=tuple(map(str, names)),
+            target_mean=float(evaluation["target_mean"]),
+            target_sd=float(evaluation["target_sd"]),
+            **common,
+        )
 
     @staticmethod
     def from_run(run: Run) -> "ClassArrays | NumberArrays":
@@ -272,16 +291,6 @@ class NumberArrays(RunArrays):
     def expert_error_NE(self) -> np.ndarray:
         """y - mean of each expert, in sd."""
         return self.label_N.astype(np.float64)[:, None] - self.expert_mean_NE
-
-
-def bin_edges(label_N: np.ndarray) -> np.ndarray:
-    """The nine inner deciles."""
-    return np.quantile(label_N.astype(np.float64), np.arange(1, BINS) / BINS)
-
-
-def bins(label_N: np.ndarray) -> np.ndarray:
-    """Which tenth of the numbers each belongs to, 0 .. 9; equal numbers share one."""
-    return np.searchsorted(bin_edges(label_N), label_N.astype(np.float64), side="right")
 
 
 def normalized(rows: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from functools import lru_cache, reduce
 
 import numpy as np
 
-from moe_lab.metrics.arrays import RunArrays, bins
+from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.bins import bins
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
 from moe_lab.metrics.null import PERMUTATIONS, named_generator, random_tables
 from moe_lab.metrics.registry import require_choice

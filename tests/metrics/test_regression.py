@@ -11,7 +11,7 @@ from sklearn.metrics import mean_squared_error, mutual_info_score, r2_score
 
 from moe_lab.errors import RunError
 from moe_lab.metrics import METRICS, RunArrays, compute, elements
-from moe_lab.metrics.arrays import bins
+from moe_lab.metrics.bins import bins
 
 EVALUATION = {
     "parameters_total": np.array(10),

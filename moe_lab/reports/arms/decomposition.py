@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from moe_lab.metrics.balance import COLLAPSE_SHARE
-from moe_lab.metrics.arrays import bins
+from moe_lab.metrics.bins import bins
 from moe_lab.metrics.formulas import arg_max
 from moe_lab.reports.arms.collect import Arm, Member
 from moe_lab.reports.run.curves import column, expert_count

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_lab.metrics.arrays import ClassArrays, NumberArrays, bin_edges
+from moe_lab.metrics.arrays import ClassArrays, NumberArrays
+from moe_lab.metrics.bins import bin_edges
 from moe_lab.store.run import Run
 
 
