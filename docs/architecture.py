@@ -1,135 +1,142 @@
-"""The picture of docs/architecture.md, from the imports of moe_lab.
+"""docs/images/architecture.svg: the rooms on their floors, and what imports what.
 
 ``python -m docs.architecture > docs/images/architecture.svg`` draws it anew; a test says when that is due.
 """
 
-import ast
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from html import escape
-from itertools import groupby
-from pathlib import Path
+from itertools import pairwise
+from textwrap import wrap
 
-PACKAGE = Path(__file__).parents[1] / "moe_lab"
-#: room -> its floor, and what it is for, in two short lines. A module imports from floors below its own.
-ROOMS = {
-    "errors": (1, "errors that a user", "can mend"),
-    "tasks": (1, "classification,", "regression"),
-    "layers": (2, "products, noise,", "stacking of runs"),
-    "store": (2, "run folders,", "untrusted files"),
-    "statistics": (2, "intervals, tests,", "matching of experts"),
-    "config": (3, "composing with Hydra,", "checking"),
-    "routing": (3, "Routing, outputs,", "combination"),
-    "metrics": (3, "what stored arrays", "say"),
-    "data": (4, "data sets as", "tensors"),
-    "parts": (4, "roles, gates, experts,", "objectives, ..."),
-    "loggers": (4, "TensorBoard,", "MLflow"),
-    "reports": (4, "kit, run, arms:", "pages and figures"),
-    "mixture": (5, "gate and experts,", "dispatch, costs"),
-    "training": (6, "loop, optimizers,", "recipes, stacks"),
-    "evaluation": (6, "the look at the", "test split"),
-    "experiment": (7, "a job, its key, its", "run and folder"),
-    "sweeps": (8, "plan, launchers,", "studies"),
-    "cli": (9, "parse, call,", "print"),
-}
-FLOORS = {room: floor for room, (floor, *_) in ROOMS.items()} | {"__main__": 10}
-WIDTH, ROW, TALL, GAP = 720, 104, 64, 12
+from docs.house import LINE_OF_DATA, PLACES, arrows, line, needed
+
+#: in pixels of a picture that is read on a telephone too, at 0.6 of its size
+WIDTH, EDGE, GUTTER, COLUMNS = 640, 12, 14, 4
+COLUMN = (WIDTH - 2 * EDGE - (COLUMNS - 1) * GUTTER) / COLUMNS
+TITLE, LEADING, PADDING, GAP, HEAD = 20, 19, 11, 44, 9
+#: where arrows run down between the columns, and beside them
+LANES = [EDGE / 2, *(EDGE + number * (COLUMN + GUTTER) - GUTTER / 2 for number in range(1, COLUMNS)), WIDTH - EDGE / 2]
+#: the width of a letter of a line, on average, in a wide font
+LETTER = 8.9
+#: stands on its own on every floor: every room may import it, and no arrow says so
+GROUND = {name for name, place in PLACES.items() if place.floor == 1}
+SHOWN = [name for name in PLACES if name != "__main__"]
+
 STYLE = """
-svg { font-family: sans-serif; background: #fff }
-.room rect { fill: #eef2f7; stroke: #7a8aa0 }
-.room text { fill: #1b2430; text-anchor: middle; font-size: 12px }
-.room .name { font-size: 15px; font-weight: bold }
-.needs { stroke: #7a8aa0; stroke-width: 1.2; fill: none; marker-end: url(#tip) }
-#tip path { fill: #7a8aa0 }
-@media (prefers-color-scheme: dark) {
-  svg { background: #14181d }
-  .room rect { fill: #222b36; stroke: #8fa1b8 }
-  .room text { fill: #e6ebf1 }
-}
+.paper{fill:#fff}.box{fill:#f4f6f8;stroke:#aab2bb}.box.data{fill:#e3f0f9;stroke:#0072b2;stroke-width:2}
+text{font-family:system-ui,"Segoe UI",Helvetica,Arial,sans-serif;fill:#1b1f24}.name{font-size:20px;font-weight:600}
+.line{font-size:16px;fill:#3d4650}.arrow{fill:none;stroke:#7a848f;stroke-width:2}.arrow.data{stroke:#0072b2}
+.head{fill:#7a848f}.head.data{fill:#0072b2;stroke:none}
+@media (prefers-color-scheme:dark){.paper{fill:#0d1117}.box{fill:#1a2029;stroke:#4b5561}
+.box.data{fill:#10304a;stroke:#56b4e9}text{fill:#e8ecf0}.line{fill:#bcc5ce}.arrow{stroke:#8b95a0}.arrow.data{stroke:#56b4e9}
+.head{fill:#8b95a0}.head.data{fill:#56b4e9}}
 """
 
-
-def name_of(path: Path) -> str:
-    """The dotted name of a module of moe_lab."""
-    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-
-
-def imports(path: Path, *, lazy: bool = True) -> set[str]:
-    """The modules of moe_lab that a module imports; ``lazy``: those inside functions too."""
-    names = {name_of(one) for one in PACKAGE.rglob("*.py")}
-    found = set()
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree) if lazy else tree.body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "moe_lab":
-            inside = {f"{node.module}.{name.name}" for name in node.names}
-            found |= (inside & names) | ({str(node.module)} if inside - names else set())
-        elif isinstance(node, ast.Import):
-            found |= {name.name for name in node.names if name.name.split(".")[0] == "moe_lab"}
-    return found
-
-
-def needs() -> dict[str, set[str]]:
-    """Room -> the rooms that its modules import from."""
-    found: dict[str, set[str]] = {room: set() for room in ROOMS}
-    for path in PACKAGE.rglob("*.py"):
-        room, *_ = path.relative_to(PACKAGE).with_suffix("").parts
-        if room in ROOMS:
-            found[room] |= {name.split(".")[1] for name in imports(path) if "." in name} - {room}
-    return found
-
-
-def drawn(graph: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
-    """The arrows that are drawn: none where a way over other rooms says the same."""
-    below: dict[str, set[str]] = {}
-    for room in sorted(graph, key=FLOORS.__getitem__):
-        below[room] = graph[room].union(*(below[one] for one in graph[room]))
-    for room, direct in graph.items():
-        for one in sorted(direct):
-            if not any(one in below[other] for other in direct - {one}):
-                yield room, one
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+Point = tuple[float, float]
 
 
 def picture() -> str:
-    """The SVG: a row a floor, the highest on top."""
-    highest = max(floor for floor, *_ in ROOMS.values())
-    place: dict[str, tuple[float, float, float]] = {}
-    by_floor = sorted(ROOMS, key=lambda room: -ROOMS[room][0])
-    for floor, group in groupby(by_floor, key=lambda room: ROOMS[room][0]):
-        rooms = list(group)
-        wide = min(170.0, (WIDTH - GAP * (len(rooms) + 1)) / len(rooms))
-        left = (WIDTH - len(rooms) * wide - GAP * (len(rooms) - 1)) / 2
-        for number, room in enumerate(rooms):
-            place[room] = (left + number * (wide + GAP), GAP + (highest - floor) * ROW, wide)
-    lines = []
-    for room, other in drawn(needs()):
-        (x, y, wide), (to_x, to_y, to_wide) = place[room], place[other]
-        lines.append(
-            f'<path class="needs" d="M{x + wide / 2:.0f} {y + TALL:.0f} L{to_x + to_wide / 2:.0f} {to_y - 3:.0f}"/>'
-        )
-    boxes = []
-    for room, (x, y, wide) in place.items():
-        middle, texts = x + wide / 2, [room, *ROOMS[room][1:]]
-        words = "".join(
-            f'<text class="{kind}" x="{middle:.0f}" y="{y + 21 + 17 * number:.0f}">{escape(text)}</text>'
-            for number, (kind, text) in enumerate(zip(("name", "line", "line"), texts, strict=True))
-        )
-        boxes.append(
-            f'<g class="room"><rect x="{x:.0f}" y="{y:.0f}" width="{wide:.0f}" height="{TALL}" rx="6"/>{words}</g>'
-        )
-    height = (highest - 1) * ROW + TALL + 2 * GAP
-    tip = '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
-            "<title>The rooms of moe_lab: each imports from floors below it</title>",
-            f"<style>{STYLE}</style>",
-            f'<defs>{tip}<path d="M0 0 L8 4 L0 8 z"/></marker></defs>',
-            *lines,
-            *boxes,
-            "</svg>\n",
-        ]
+    """The whole file."""
+    boxes = place()
+    height = round(max(bottom for _, _, _, bottom in boxes.values()) + EDGE)
+    drawn = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        'role="img" aria-label="The rooms of moe-lab on their floors">',
+        f"<style>{STYLE}</style>",
+        f'<rect class="paper" width="{WIDTH}" height="{height}" rx="8"/>',
+        *(_drawn_room(name, box) for name, box in boxes.items()),
+        *(_drawn_arrow(pair, way) for pair, way in ways(boxes).items()),
+        "</svg>",
+    ]
+    return "\n".join(drawn) + "\n"
+
+
+def place() -> dict[str, Box]:
+    """Where the box of each room lies: its floor as a row, the highest first, as high as its longest text asks."""
+    boxes: dict[str, Box] = {}
+    top: float = EDGE
+    for floor in sorted({PLACES[name].floor for name in SHOWN}, reverse=True):
+        rooms = [name for name in SHOWN if PLACES[name].floor == floor]
+        bottom = top + max(2 * PADDING + TITLE + LEADING * len(_lines(name)) for name in rooms)
+        for name in rooms:
+            left = EDGE + PLACES[name].left * (COLUMN + GUTTER)
+            boxes[name] = (left, top, left + _width(name), bottom)
+        top = bottom + GAP
+    return boxes
+
+
+def ways(boxes: dict[str, Box]) -> dict[tuple[str, str], list[Point]]:
+    """The points that each arrow goes through, by a bend from one to the next. It turns in the gap below its beginning,
+    and runs straight down to its end; where a room is in its way it takes a lane between the columns, and turns once
+    more above its end. Arrows of one side of a box share it out evenly, in the order of the rooms at their other ends;
+    one that comes alone from a box above its end is straight."""
+    pairs = [pair for pair in arrows(needed()) if {*pair} <= boxes.keys() and not {*pair} & GROUND]
+    found = {}
+    for upper, lower in pairs:
+        x0 = _port(boxes, upper, lower, [end for start, end in pairs if start == upper])
+        x1 = _port(boxes, lower, upper, [start for start, end in pairs if end == lower])
+        y0, y1 = boxes[upper][3], boxes[lower][1] - HEAD
+        if boxes[upper][0] < x1 < boxes[upper][2] and [end for _, end in pairs].count(lower) == 1:
+            x0 = x1
+        way = [(x0, y0), (x1, y0 + GAP - HEAD), (x1, y1)]
+        between = [box for box in boxes.values() if y0 < box[1] and box[3] < y1]
+        if not _is_free(x1, between):
+            lanes = [x for x in LANES if _is_free(x, between)]
+            x = min(lanes, key=lambda lane: abs(lane - x0) + abs(lane - x1))
+            way[1:2] = [(x, y0 + GAP - HEAD), (x, y1 + HEAD - GAP)]
+        found[upper, lower] = way
+    return found
+
+
+def bends(way: Sequence[Point]) -> list[tuple[Point, Point, Point, Point]]:
+    """The Bezier curves of a way, each upright at both ends."""
+    return [((x0, y0), (x0, (y0 + y1) / 2), (x1, (y0 + y1) / 2), (x1, y1)) for (x0, y0), (x1, y1) in pairwise(way)]
+
+
+def _is_free(x: float, boxes: Iterable[Box]) -> bool:
+    return not any(left <= x <= right for left, _, right, _ in boxes)
+
+
+def _port(boxes: dict[str, Box], name: str, other: str, others: Iterable[str]) -> float:
+    order = sorted(others, key=lambda room: (boxes[room][0] + boxes[room][2], room))
+    left, _, right, _ = boxes[name]
+    return left + (right - left) * (order.index(other) + 1) / (len(order) + 1)
+
+
+def _width(name: str) -> float:
+    span = PLACES[name].right - PLACES[name].left
+    return COLUMN + span * (COLUMN + GUTTER)
+
+
+def _lines(name: str) -> list[str]:
+    return wrap(line(name), int((_width(name) - 2 * PADDING) / LETTER))
+
+
+def _drawn_room(name: str, box: Box) -> str:
+    left, top, right, bottom = box
+    kind = " data" if name in LINE_OF_DATA else ""
+    words = "".join(
+        f'<text class="line" x="{left + PADDING:.1f}" y="{top + PADDING + TITLE + LEADING * row + 14:.1f}">'
+        f"{escape(text)}</text>"
+        for row, text in enumerate(_lines(name))
+    )
+    return (
+        f'<g id="{name}"><rect class="box{kind}" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
+        f'height="{bottom - top:.1f}" rx="6"/><text class="name" x="{left + PADDING:.1f}" '
+        f'y="{top + PADDING + 14:.1f}">{name}</text>{words}</g>'
+    )
+
+
+def _drawn_arrow(pair: tuple[str, str], way: list[Point]) -> str:
+    kind = " data" if {*pair} <= {*LINE_OF_DATA} else ""
+    start, *rest = (f"{x:.1f} {y:.1f}" for x, y in [way[0], *(point for bend in bends(way) for point in bend[1:])])
+    x, y = way[-1]
+    return (
+        f'<g id="{pair[0]}-{pair[1]}"><path class="arrow{kind}" d="M{start}C{" ".join(rest)}"/>'
+        f'<path class="head{kind}" d="M{x - 6:.1f} {y - 2:.1f}h12l-6 10z"/></g>'
     )
 
 
 if __name__ == "__main__":
-    sys.stdout.write(picture())
+    print(picture(), end="")

@@ -5,17 +5,9 @@ import sys
 
 import pytest
 
-from docs.architecture import FLOORS, PACKAGE, imports, name_of
+from docs.house import FLOORS, MODULES, NAMES, PACKAGE, imports, name_of, room
 
 ROLES = ["gates", "experts", "objectives", "regularizers", "controllers", "baselines"]
-MODULES = sorted(PACKAGE.rglob("*.py"))
-
-
-NAMES = {name_of(path) for path in MODULES}
-
-
-def room(name: str) -> str:
-    return name.split(".")[1]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

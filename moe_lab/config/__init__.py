@@ -1,1 +1,4 @@
-"""From words to a checked config: composing with Hydra, checking against signatures, building, listing."""
+"""From typed words to a checked config.
+
+Composing with Hydra, checking against signatures, building, listing.
+"""

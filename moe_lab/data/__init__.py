@@ -1,1 +1,4 @@
-"""Data sets as tensors: a class a set, found and checked on disk, split and normalised once, then held in memory."""
+"""Data sets as tensors: found, checked, split, normalised.
+
+A class a set; each is split and normalised once, then held in memory.
+"""

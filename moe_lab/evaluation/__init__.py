@@ -1,1 +1,4 @@
-"""What is looked at once, at the end of a run, besides the test split's routing."""
+"""The look at the test split at the end of a run.
+
+Its routing, and what only the trained model can give: interventions, references, similarities.
+"""

@@ -1,0 +1,1 @@
+"""One run: a checked config, its key, its folder from first to last."""

@@ -1,0 +1,1 @@
+"""Layers for one network or for many stacked along an axis."""

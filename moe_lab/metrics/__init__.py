@@ -1,4 +1,7 @@
-"""Metrics: pure functions of a run's arrays, in NumPy alone. ``compute(RunArrays.from_run(run))`` gives all of them."""
+"""Metrics: pure functions of a run's arrays.
+
+In NumPy alone. ``compute(RunArrays.from_run(run))`` gives all of them.
+"""
 
 from moe_lab.metrics import (
     agreement,

@@ -1,0 +1,1 @@
+"""Gate and experts as one model; how samples reach their experts."""

@@ -1,5 +1,6 @@
-"""What a part needs, in one import: the roles, and the pieces that parts are made of.
+"""Gates, experts, objectives and the other parts, with their roles.
 
+What a part needs comes in one import: the roles, and the pieces that parts are made of.
 ``from moe_lab.parts import Gate, Linear, Noise, Sizes, hyper, Count`` serves the parts of moe-lab and a part in a file
 of one's own alike (docs/add-a-part.md). It needs torch and NumPy alone.
 """

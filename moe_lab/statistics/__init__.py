@@ -1,5 +1,6 @@
-"""Statistics over seeds: pure functions of numbers and label arrays, on NumPy and SciPy.
+"""Statistics over seeds: intervals, tests, matching.
 
+Pure functions of numbers and label arrays, on NumPy and SciPy.
 What an interval here is over: training again, with another seed, on one fixed test set. The draw of the test samples is
 another matter (moe_lab/reports/kit/headline.py has its standard error).
 """

@@ -1,1 +1,4 @@
-"""Run folders: how they are claimed, written and read. Knows file formats, nothing of training."""
+"""Run folders: how they are claimed, written and read.
+
+Knows file formats, nothing of training.
+"""

@@ -1,1 +1,4 @@
-"""Many jobs from one command: a plan of whole configs, launchers that hand its jobs out, and what became of each."""
+"""Many runs from one command: plans, launchers, sweepers, studies.
+
+A plan holds whole configs, launchers hand its jobs out, and a table says what became of each.
+"""

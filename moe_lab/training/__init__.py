@@ -1,0 +1,1 @@
+"""Training: steps, optimizers, recipes, many runs as one program."""
