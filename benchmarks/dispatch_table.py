@@ -4,7 +4,6 @@ That table decides what ``trainer.dispatch=auto`` means, so it is measured on pu
 """
 
 from collections.abc import Iterator
-from importlib.resources import files
 from itertools import product
 
 import torch
@@ -34,7 +33,7 @@ def main() -> None:
     for row in shapes():
         lines.append(",".join(str(row[name]) for name in COLUMNS))
         print(lines[-1], flush=True)
-    write_text(files("moe_lab") / TABLE, "\n".join([*head, *lines, ""]))
+    write_text(TABLE.path, "\n".join([*head, *lines, ""]))
 
 
 def shapes() -> Iterator[dict[str, object]]:

@@ -5,7 +5,6 @@ That table decides which jobs of a sweep `launcher=stacked` trains as one progra
 """
 
 from collections.abc import Iterator
-from importlib.resources import files
 from itertools import product
 
 from benchmarks.__main__ import machine
@@ -41,7 +40,7 @@ def main() -> None:
     for row in shapes():
         lines.append(",".join(str(row[name]) for name in COLUMNS))
         print(lines[-1], flush=True)
-    write_text(files("moe_lab") / TABLE, "\n".join([*head, *lines, ""]))
+    write_text(TABLE.path, "\n".join([*head, *lines, ""]))
 
 
 def shapes() -> Iterator[dict[str, object]]:

@@ -1,20 +1,20 @@
 """How training runs the experts: "dense", all of them on every sample, or "sparse", the selected ones. Both give the
 same values and gradients, so only time and memory decide."""
 
-import csv
-import math
-from functools import cache
-from importlib.resources import files
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 from moe_lab.errors import ConfigError
+from moe_lab.layers.measured import Measured
 from moe_lab.layers.stacking import count_parameters
 from moe_lab.parts.roles import Experts, Gate, Objective, Regularizer
 
 Dispatch = Literal["auto", "dense", "sparse"]
 
 #: shapes on which both were measured (benchmarks/dispatch_table.py writes it)
-TABLE = "dispatch.csv"
+TABLE = Measured(
+    Path(__file__).with_name("dispatch.csv"), ("device",), ("batch", "experts", "k", "parameters"), "dense_over_sparse"
+)
 
 
 def why_all_learn(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> str | None:
@@ -52,27 +52,8 @@ def check(dispatch: Dispatch, reason: str | None) -> None:
 def faster(device: str, batch: int, experts: Experts, k: int) -> Literal["dense", "sparse"]:
     """Which was faster at the measured shape that is nearest; dense on a kind of device that was not measured.
 
-    Nearest in the logarithms of the batch, of E, of k and of an expert's parameters, which are about the
-    multiply-adds of one sample.
+    Nearest in the batch, in E, in k and in an expert's parameters, which are about the multiply-adds of one sample.
     """
     work = count_parameters(experts) // experts.count
-    shape = [math.log2(size) for size in (batch, experts.count, k, work)]
-    rows = [row for row in _table() if row["device"] == device]
-    if not rows:
-        return "dense"
-    nearest = min(rows, key=lambda row: math.dist(shape, row["logs"]))
-    return "sparse" if nearest["dense_over_sparse"] > 1 else "dense"
-
-
-@cache
-def _table() -> list[dict[str, Any]]:
-    lines = (files("moe_lab.mixture") / TABLE).read_text().splitlines()
-    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    return [
-        {
-            "device": row["device"],
-            "logs": [math.log2(int(row[name])) for name in ("batch", "experts", "k", "parameters")],
-            "dense_over_sparse": float(row["dense_over_sparse"]),
-        }
-        for row in rows
-    ]
+    ratio = TABLE.nearest([device], [batch, experts.count, k, work])
+    return "sparse" if ratio is not None and ratio > 1 else "dense"

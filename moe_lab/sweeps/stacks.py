@@ -1,13 +1,12 @@
 """Which jobs of a sweep train as one program, and where that pays."""
 
-import csv
 import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ import torch
 from moe_lab.config.build import build
 from moe_lab.experiment.building import build_learner
 from moe_lab.experiment.inputs import seeds_of
+from moe_lab.layers.measured import Measured
 from moe_lab.layers.stacking import count_parameters
 from moe_lab.parts.roles import Config
 from moe_lab.sweeps.plan import Planned
@@ -22,7 +22,9 @@ from moe_lab.training.members import Member
 from moe_lab.training.stack import OWN, SEEDS, SHARED, Apart, together
 
 #: shapes on which stacks and single runs were measured (benchmarks/stack_table.py writes it)
-TABLE = "stack.csv"
+TABLE = Measured(
+    Path(__file__).with_name("stack.csv"), ("device", "shared"), ("runs", "batch", "parameters"), "solo_over_stack"
+)
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,12 @@ def stacks(jobs: Sequence[Planned], workers: int, most: int) -> Iterator[list[Pl
 
 @cache
 def gain(kind: Kind, runs: int, shared: bool) -> float:
-    """The time of runs one by one over that of a stack of them, at the measured shape that is nearest, in the
-    logarithms of the runs, of the batch and of a run's parameters. On a kind of device that was not measured it is the
-    number of calls that takes the time, so it is the number of runs."""
-    rows = [row for row in _table() if row["device"] == kind.device and row["shared"] == shared]
-    if runs == 1 or not rows:
-        return runs
-    shape = [math.log2(size) for size in (runs, kind.batch, kind.parameters)]
-    nearest: float = min(rows, key=lambda row: math.dist(shape, row["logs"]))["solo_over_stack"]
-    return nearest
+    """The time of runs one by one over that of a stack of them, at the measured shape that is nearest, in the runs, in
+    the batch and in a run's parameters. On a kind of device that was not measured it is the number of calls that takes
+    the time, so it is the number of runs."""
+    shape = (runs, kind.batch, kind.parameters)
+    ratio = TABLE.nearest([kind.device, "yes" if shared else "no"], shape) if runs > 1 else None
+    return runs if ratio is None else ratio
 
 
 def _cost(kind: Kind, found: Sequence[list[Planned]], shared: bool) -> float:
@@ -146,17 +145,3 @@ def _orders(jobs: Sequence[Planned]) -> list[list[Planned]]:
 
 def _slices(jobs: list[Planned], size: int) -> list[list[Planned]]:
     return [jobs[start : start + size] for start in range(0, len(jobs), size)]
-
-
-@cache
-def _table() -> list[dict[str, Any]]:
-    lines = (files("moe_lab.sweeps") / TABLE).read_text().splitlines()
-    return [
-        {
-            "device": row["device"],
-            "shared": row["shared"] == "yes",
-            "logs": [math.log2(int(row[name])) for name in ("runs", "batch", "parameters")],
-            "solo_over_stack": float(row["solo_over_stack"]),
-        }
-        for row in csv.DictReader(line for line in lines if not line.startswith("#"))
-    ]

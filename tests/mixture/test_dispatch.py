@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
@@ -291,20 +292,20 @@ def test_parts_that_read_every_expert_are_a_reason():
     assert dispatch.why_all_learn(gate, objective, regularizers) == "regularizer importance reads every expert"
 
 
-def test_the_table_decides(monkeypatch):
-    """The nearest row in logarithms of batch, E, k and parameters of an expert."""
-    rows = [
-        {"device": "cpu", "logs": [6.0, 2.0, 0.0, 10.0], "dense_over_sparse": 0.5},
-        {"device": "cpu", "logs": [9.0, 4.0, 0.0, 15.0], "dense_over_sparse": 3.0},
-    ]
-    monkeypatch.setattr(dispatch, "_table", lambda: rows)
+def test_the_table_decides(monkeypatch, tmp_path):
+    """The nearest row in batch, E, k and parameters of an expert."""
+    path = tmp_path / "dispatch.csv"
+    path.write_text(
+        "device,batch,experts,k,parameters,dense_over_sparse\ncpu,64,4,1,1024,0.5\ncpu,512,16,1,32768,3.0\n"
+    )
+    monkeypatch.setattr(dispatch, "TABLE", replace(dispatch.TABLE, path=path))
     small, large = Mlp(SIZES, count=4, hidden=6), Mlp(SIZES, count=16, hidden=2000)
     assert dispatch.faster("cpu", 64, small, 1) == "dense"
     assert dispatch.faster("cpu", 512, large, 1) == "sparse"
     assert dispatch.faster("cuda", 512, large, 1) == "dense"
 
 
-def test_the_committed_table_can_be_read():
-    rows = dispatch._table()
-    assert len(rows) > 50 and {row["device"] for row in rows} == {"cpu"}
-    assert {row["dense_over_sparse"] > 1 for row in rows} == {True, False}
+def test_the_committed_table_has_both():
+    """Its smallest shape, and large experts of which few are selected."""
+    assert dispatch.TABLE.nearest(["cpu"], [64, 4, 1, 1210]) == 0.70
+    assert dispatch.TABLE.nearest(["cpu"], [512, 64, 1, 200_000]) > 1
