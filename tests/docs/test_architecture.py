@@ -153,5 +153,5 @@ def test_the_tests_of_the_copy_pass(run):
         "tests/test_house.py",
     ]
     # the gate's own cases, and no more of what draws at random for a minute
-    chosen = "(not test_every_gate or nearest) and not within_bounds and not permut"
+    chosen = "(not test_every_gate or nearest) and not permut"
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *own, *asking)

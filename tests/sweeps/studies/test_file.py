@@ -1,0 +1,47 @@
+"""A study's file: what is wrong in it is named, and what moe-lab brings exists."""
+
+import pytest
+
+from moe_lab.config.compose import parse
+from moe_lab.config.sources import open_sources
+from moe_lab.config.words import vet
+from moe_lab.errors import ConfigError
+from moe_lab.metrics import METRICS
+from moe_lab.sweeps.studies.file import combinations, read_study
+from moe_lab.sweeps.studies.study import (
+    open_study,
+)
+
+
+def test_a_wrong_file_is_named_with_the_place(own, tiny):
+    (own / "study" / "bad.yaml").write_text(tiny.replace("words: [gate=softmax]\n    fair", "wrods: []\n    fair"))
+    with pytest.raises(ConfigError, match=r"bad\.yaml: arms\.plain\.words: Field required"):
+        open_study("bad", [], own)
+    (own / "study" / "bad.yaml").unlink()
+
+
+def test_margins_are_of_the_studys_metrics(own, tiny):
+    bad = own / "study" / "bad.yaml"
+    bad.write_text(tiny.replace("margins: {usage_entropy_bits", "margins: {usage_entropy_bit"))
+    with pytest.raises(
+        ConfigError, match="'usage_entropy_bit' is none of the study's metrics. Did you mean usage_entropy"
+    ):
+        open_study("bad", [], own)
+    bad.write_text(tiny.replace("margins: {usage_entropy_bits: 0.1", "margins: {usage_entropy_bits: 0"))
+    with pytest.raises(ConfigError, match=r"margins\.usage_entropy_bits: Input should be greater than 0"):
+        open_study("bad", [], own)
+    bad.unlink()
+
+
+@pytest.mark.parametrize("name", open_sources().options("study"))
+def test_a_study_is_of_words_and_metrics_that_exist(name):
+    file = read_study(name)
+    assert file.metrics.keys() <= METRICS.keys()
+    choices = [choice for values in file.choices.values() for choice in values.values()]
+    arms = file.arms | {name: arm for choice in choices for name, arm in choice.add.items()}
+    changes = [change for choice in choices for change in choice.arms.values()]
+    words = [word for one in (*arms.values(), *choices, *changes, file.quick) for word in one.words]
+    for arm in arms.values():
+        words += [word for grid in (arm.settings, arm.fair) for some in combinations(grid) for word in some]
+    for text in set(words):
+        vet(parse(text), open_sources())
