@@ -5,6 +5,8 @@ routing is collapsed, or all samples are of one class, agreement has no meaning 
 perfectly), and there is no value.
 """
 
+from collections import Counter
+
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
@@ -72,8 +74,13 @@ def expected_information_bits(rows_E: np.ndarray, columns_C: np.ndarray) -> floa
     """
     samples = int(rows_E.sum())
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, samples + 1)))])
-    margins = [(int(a), int(b)) for a in rows_E if a for b in columns_C if b]
-    return sum(_expected_cell_bits(a, b, samples, log_factorial) for a, b in margins)
+    # cells with the same margins have the same expectation
+    rows, columns = (Counter(filter(None, amounts.tolist())) for amounts in (rows_E, columns_C))
+    return sum(
+        times * others * _expected_cell_bits(a, b, samples, log_factorial)
+        for a, times in rows.items()
+        for b, others in columns.items()
+    )
 
 
 def _expected_cell_bits(a: int, b: int, samples: int, log_factorial: np.ndarray) -> float:

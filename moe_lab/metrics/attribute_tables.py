@@ -1,38 +1,45 @@
 """In what experts specialize: how much the arg-max expert tells of every attribute of the test samples.
 
-Legend: A values of an attribute, D draws of the null. Attributes are the columns of attributes.npz and the clusters of
-k-means on the inputs; numbers in floating point are cut into tenths. The null permutes samples within their class, so
-it keeps all that attribute and expert both owe to the class: what exceeds it is told beyond the class.
+Attributes are the columns of attributes.npz and the clusters of k-means on the inputs; numbers in floating point are
+cut into tenths. The null permutes samples within their class, so it keeps all that attribute and expert both owe to the
+class: what exceeds it is told beyond the class. One permutation serves all attributes, so that p-values can be
+corrected over them.
+
+Axes: M routed samples, A attributes, D permutations of the null.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.bins import bins
-from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
-from moe_lab.metrics.null import PERMUTATIONS, named_generator, random_tables
+from moe_lab.metrics.formulas import cell_counts, cells, conditional_information_bits, entropy_bits
+from moe_lab.metrics.null import PERMUTATIONS, named_generator, permutation_within
 from moe_lab.metrics.registry import require_choice
 from moe_lab.metrics.stored import Undefined
 
 #: what stands in evaluation.npz and is an attribute, too
 CLUSTERS = "kmeans_pixels"
+#: values that differ by less are equal but for rounding
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Told:
     """What the arg-max expert tells of one attribute, over routed samples, with the values of the null in rising order.
 
-    information: I(E;A) in bits; given_class: I(E;A|Y) in bits.
+    information: I(E;A) in bits; given_class: I(E;A|Y) in bits, with its p-value, and that corrected over attributes.
     """
 
     information: float
     information_null_D: np.ndarray
     given_class: float
     given_class_null_D: np.ndarray
+    p: float
+    corrected_p: float
 
 
 def attribute_columns(arrays: RunArrays) -> Mapping[str, np.ndarray]:
@@ -55,45 +62,77 @@ def _categories(column_N: np.ndarray) -> np.ndarray:
 def told(arrays: RunArrays) -> dict[str, Told]:
     """Of every attribute, those first of which the expert tells most. Raises Undefined where nothing was chosen."""
     require_choice(arrays)
-    found = {name: _told(arrays, column_N) for name, column_N in attribute_columns(arrays).items()}
+    columns = {name: column_N[arrays.routed_N] for name, column_N in attribute_columns(arrays).items()}
+    expert_M, class_M = arrays.expert_N[arrays.routed_N], arrays.class_N[arrays.routed_N]
+    nothing_M = np.zeros_like(class_M)
+    plain_DA, within_DA = _null(arrays, columns)
+    plain_A, within_A = (
+        np.array([conditional_information_bits(given_M, expert_M, column_M)[0] for column_M in columns.values()])
+        for given_M in (nothing_M, class_M)
+    )
+    p_A, corrected_A = p_values(within_A, within_DA)
+    found = {
+        name: Told(
+            float(plain_A[a]),
+            np.sort(plain_DA[:, a]),
+            float(within_A[a]),
+            np.sort(within_DA[:, a]),
+            float(p_A[a]),
+            float(corrected_A[a]),
+        )
+        for a, name in enumerate(columns)
+    }
     return dict(sorted(found.items(), key=lambda one: -one[1].information))
 
 
-def _told(arrays: RunArrays, column_N: np.ndarray) -> Told:
-    table_CEA = _table(arrays, column_N)
-    # experts in an order of their own, so that the null does not depend on how they are numbered
-    order = np.lexsort(table_CEA.sum(2))
-    generator = named_generator("attributes within class")
-    drawn_CDEA = [_drawn(table_EA[order], generator) for table_EA in table_CEA]
-    share_C = table_CEA.sum((1, 2)) / table_CEA.sum()
-    within_CD = np.stack([_information(drawn_DEA) for drawn_DEA in drawn_CDEA])
-    return Told(
-        mutual_information_bits(table_CEA.sum(0)),
-        np.sort(_information(reduce(np.add, drawn_CDEA))),
-        float(sum(p * mutual_information_bits(table_EA) for p, table_EA in zip(share_C, table_CEA, strict=True) if p)),
-        np.sort(share_C @ within_CD),
+def _null(arrays: RunArrays, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """I(E;A) and I(E;A|Y) in bits, [D, A] each, of permutations of the samples within their class.
+
+    It depends on the experts of each class, and on the attributes that samples of each class have, and not on how
+    experts or samples are numbered.
+    """
+    class_M, expert_M = arrays.class_N[arrays.routed_N], arrays.expert_N[arrays.routed_N]
+    # experts in an order of their own: by how many samples of each class they have
+    place_E = np.argsort(np.lexsort(arrays.label_counts_EC.T))
+    expert_M = place_E[expert_M[np.lexsort((place_E[expert_M], class_M))]]
+    order_M = np.lexsort((*columns.values(), class_M))
+    class_M, of_attribute = class_M[order_M], [column_M[order_M] for column_M in columns.values()]
+    in_class = [cells(class_M, column_M) for column_M in of_attribute]
+    expert_bits, class_bits, expert_class_bits = (
+        float(entropy_bits(cell_counts(cell_M))) for cell_M in (expert_M, class_M, cells(class_M, expert_M))
     )
+    attribute_bits = np.array([float(entropy_bits(cell_counts(column_M))) for column_M in of_attribute])
+    attribute_class_bits = np.array([float(entropy_bits(cell_counts(cell_M))) for cell_M in in_class])
+    joint_DA, joint_class_DA = np.zeros((2, PERMUTATIONS, len(columns)))
+    generator = named_generator("attributes within class")
+    for draw in range(PERMUTATIONS):
+        drawn_M = expert_M[permutation_within(class_M, generator)]
+        for a, (column_M, cell_M) in enumerate(zip(of_attribute, in_class, strict=True)):
+            joint_DA[draw, a] = _joint_bits(drawn_M, column_M)
+            joint_class_DA[draw, a] = _joint_bits(drawn_M, cell_M)
+    plain_DA = expert_bits + attribute_bits - joint_DA
+    within_DA = expert_class_bits + attribute_class_bits - class_bits - joint_class_DA
+    return plain_DA.clip(min=0), within_DA.clip(min=0)
 
 
-def _table(arrays: RunArrays, column_N: np.ndarray) -> np.ndarray:
-    """Routed samples by class, arg-max expert and value of the attribute."""
-    shape = (arrays.classes, arrays.experts, int(column_N.max()) + 1)
-    cell_M = np.ravel_multi_index((arrays.class_N, arrays.expert_N, column_N), shape, mode="clip")[arrays.routed_N]
-    return np.bincount(cell_M, minlength=np.prod(shape)).reshape(shape)
+def _joint_bits(one_M: np.ndarray, other_M: np.ndarray) -> float:
+    return float(entropy_bits(cell_counts(one_M * (int(other_M.max()) + 1) + other_M)))
 
 
-def _drawn(table_EA: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Tables [D, E, A] with the same margins; what is empty stays so."""
-    drawn_DEA = np.zeros((PERMUTATIONS, *table_EA.shape), dtype=np.int64)
-    used_E, used_A = (np.flatnonzero(table_EA.sum(axis)) for axis in (1, 0))
-    margins = table_EA.sum(1)[used_E], table_EA.sum(0)[used_A]
-    drawn_DEA[:, used_E[:, None], used_A] = random_tables(*margins, PERMUTATIONS, generator)
-    return drawn_DEA
+def p_values(found_A: np.ndarray, null_DA: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The permutation p-value of each attribute, and the same corrected over attributes, [A] each.
 
-
-def _information(tables_DEA: np.ndarray) -> np.ndarray:
-    """Plug-in I(E;A) of tables with the same margins, in bits; 0 where one of both has one value only."""
-    if min(np.count_nonzero(tables_DEA[0].sum(axis)) for axis in (0, 1)) < 2:
-        return np.zeros(len(tables_DEA))
-    joint_D = entropy_bits(tables_DEA.reshape(len(tables_DEA), -1))
-    return (entropy_bits(tables_DEA.sum(2)) + entropy_bits(tables_DEA.sum(1)) - joint_D).clip(min=0)
+    p = (1 + draws that are as large) / (1 + D). Corrected: the share of the draws, and of what was found, whose largest
+    standardized value of any attribute is as large, so that some p-value is below alpha by chance with a probability of
+    alpha at most (single-step max T). Of an attribute that the class decides, no draw differs: p is 1.
+    Source: Westfall and Young 1993, Resampling-based multiple testing, sec. 2.3.
+    """
+    all_DA = np.vstack([found_A, null_DA])
+    as_large_DA = all_DA >= found_A - ROUNDING
+    spread_A = all_DA.std(0)
+    free_A = spread_A > ROUNDING
+    standard_DA = (all_DA - all_DA.mean(0))[:, free_A] / spread_A[free_A]
+    most_D = standard_DA.max(1, initial=-np.inf)
+    corrected_A = np.ones(len(found_A))
+    corrected_A[free_A] = (most_D[:, None] >= standard_DA[0] - ROUNDING).mean(0)
+    return as_large_DA.mean(0), corrected_A

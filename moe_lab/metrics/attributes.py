@@ -51,6 +51,28 @@ def attribute_given_class_null_95_bits(arrays: RunArrays) -> dict[str, float]:
     return {name: _upper(one.given_class_null_D) for name, one in told(arrays).items()}
 
 
+@metric(unit="ratio", low="0", high="1", better="none", source="Phipson and Smyth 2010, (1 + b) / (1 + m)")
+def attribute_p_value(arrays: RunArrays) -> dict[str, float]:
+    """For every attribute A, the share of 199 permutations within class, and what was found, with I(E;A|Y) as large.
+
+    At least .005, and 1 where the class decides the attribute. Of the null hypothesis that among samples of one class
+    the choice of expert has nothing to do with the attribute. Where several attributes are looked at, the next one.
+    """
+    return {name: one.p for name, one in told(arrays).items()}
+
+
+@metric(
+    unit="ratio", low="0", high="1", better="none", source="Westfall and Young 1993, single-step max T by permutation"
+)
+def attribute_corrected_p_value(arrays: RunArrays) -> dict[str, float]:
+    """``attribute_p_value`` corrected over the attributes: any is below alpha by chance with probability alpha at most.
+
+    The permutations are the same ones for all attributes. Counted are those whose largest standardized I(E;A|Y) of any
+    attribute is as large as this attribute's.
+    """
+    return {name: one.corrected_p for name, one in told(arrays).items()}
+
+
 def _per_usage(arrays: RunArrays, values: Mapping[str, float]) -> dict[str, float]:
     """Divided by H(E) of the arg-max expert."""
     usage_bits = require_use(arrays)

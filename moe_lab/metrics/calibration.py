@@ -11,6 +11,8 @@ from moe_lab.metrics.regression import test_rmse_sd
 
 #: of the confidence, of equal width
 BINS = 15
+#: of the test samples, so that probabilities in double precision stay small in memory
+ROWS = 4096
 
 
 @metric(
@@ -29,7 +31,7 @@ def calibration_error(arrays: ClassArrays) -> float:
 @metric(unit="ratio", low="0", high="2", better="lower", source="Brier 1950", task="classification")
 def brier_score(arrays: ClassArrays) -> float:
     """Mean squared distance of the mixture's probabilities from the one-hot class, summed over classes."""
-    return brier(np.exp(arrays.log_probs_NC.astype(np.float64)), arrays.label_N)
+    return brier(arrays.log_probs_NC, arrays.label_N)
 
 
 @metric(
@@ -46,8 +48,8 @@ def expert_calibration_error(arrays: ClassArrays) -> list[float | None]:
     own_E = _own_rows(arrays)
     right_NE = ~arrays.expert_wrong_NE
     return [
-        expected_calibration_error(probs.max(1), right_NE[rows, e]) if len(rows) else None
-        for e, (rows, probs) in enumerate(own_E)
+        expected_calibration_error(np.exp(log_probs.max(1)), right_NE[rows, e]) if len(rows) else None
+        for e, (rows, log_probs) in enumerate(own_E)
     ]
 
 
@@ -62,7 +64,7 @@ def expert_calibration_error(arrays: ClassArrays) -> list[float | None]:
 )
 def expert_brier_score(arrays: ClassArrays) -> list[float | None]:
     """For each expert, its Brier score on the test samples whose arg-max expert it is."""
-    return [brier(probs, arrays.label_N[rows]) if len(rows) else None for rows, probs in _own_rows(arrays)]
+    return [brier(log_probs, arrays.label_N[rows]) if len(rows) else None for rows, log_probs in _own_rows(arrays)]
 
 
 @metric(unit="fraction", low="-1", high="1", better="lower", source="moe-lab", task="classification")
@@ -95,15 +97,19 @@ def expected_calibration_error(confidence_N: np.ndarray, right_N: np.ndarray) ->
     return float(np.abs(np.bincount(bin_N, right_N - confidence_N.astype(np.float64))).sum() / len(right_N))
 
 
-def brier(probs_NC: np.ndarray, label_N: np.ndarray) -> float:
-    """Mean of sum_c (q_c - [y = c])^2 = sum_c q_c^2 - 2 q_y + 1."""
-    of_label_N = probs_NC[np.arange(len(label_N)), label_N]
-    return float((np.square(probs_NC).sum(1) - 2 * of_label_N + 1).mean())
+def brier(log_probs_NC: np.ndarray, label_N: np.ndarray) -> float:
+    """Mean of sum_c (q_c - [y = c])^2 = sum_c q_c^2 - 2 q_y + 1, some rows at a time."""
+    total = 0.0
+    for start in range(0, len(label_N), ROWS):
+        probs_RC = np.exp(log_probs_NC[start : start + ROWS].astype(np.float64))
+        of_label_R = np.take_along_axis(probs_RC, label_N[start : start + ROWS, None], 1)[:, 0]
+        total += float((np.square(probs_RC).sum(1) - 2 * of_label_R + 1).sum())
+    return total / len(label_N)
 
 
 def _own_rows(arrays: ClassArrays) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each expert, which test samples are its own, and its probabilities [n, C] for these."""
+    """For each expert, which test samples are its own, and its log-probabilities [n, C] for these."""
     require_routed(arrays)
     log_probs_NEC = arrays.stored("expert_log_probs")["log_probs"]
     rows_E = [np.flatnonzero(arrays.expert_N == e) for e in range(arrays.experts)]
-    return [(rows, np.exp(log_probs_NEC[rows, e].astype(np.float64))) for e, rows in enumerate(rows_E)]
+    return [(rows, log_probs_NEC[rows, e].astype(np.float64)) for e, rows in enumerate(rows_E)]

@@ -91,22 +91,30 @@ def conditional_information_bits(given_M: np.ndarray, one_M: np.ndarray, other_M
         given_M, one_M, other_M: E, Y and Z of the M samples, from 0; M is not 0.
     Returns: bits, the first between 0 and min(H(Y), H(Z)).
     """
-    pairs_M = [_joined(given_M, one_M), _joined(given_M, other_M)]
-    joint_M = _joined(pairs_M[0], other_M)
-    columns = [np.unique(column_M, return_inverse=True)[1] for column_M in (given_M, *pairs_M, joint_M)]
+    one_pair_M, other_pair_M = cells(given_M, one_M), cells(given_M, other_M)
+    columns = [cells(given_M), one_pair_M, other_pair_M, cells(one_pair_M, other_M)]
     counts = [np.bincount(column_M) for column_M in columns]
-    of_sample = [count[column_M] for count, column_M in zip(counts, columns, strict=True)]
-    given, pair, other, joint = of_sample
+    given, pair, other, joint = (count[column_M] for count, column_M in zip(counts, columns, strict=True))
     plug_in = np.log2(joint * given / (pair * other)).mean()
     corrected = [miller_madow_bits(count) for count in counts]
     # as in mutual_information_bits, a sum of rounded terms may be negative
     return max(0.0, float(plug_in)), corrected[1] + corrected[2] - corrected[3] - corrected[0]
 
 
-def _joined(first_M: np.ndarray, second_M: np.ndarray) -> np.ndarray:
-    """One integer for each distinct pair, counted from 0 without gaps."""
-    width = int(second_M.max()) + 1
-    return np.unique(first_M.astype(np.int64) * width + second_M, return_inverse=True)[1]
+def cells(*columns: np.ndarray) -> np.ndarray:
+    """Each sample's cell in the joint table of integer columns, as an integer from 0 without gaps."""
+    cell_M = np.zeros(len(columns[0]), dtype=np.int64)
+    for column_M in columns:
+        cell_M = np.unique(cell_M * (int(column_M.max(initial=0)) + 1) + column_M, return_inverse=True)[1]
+    return cell_M
+
+
+def cell_counts(cell_M: np.ndarray) -> np.ndarray:
+    """Number of samples of each non-empty cell, in the order of the cells' numbers."""
+    if int(cell_M.max(initial=0)) > 8 * len(cell_M):
+        return np.unique(cell_M, return_counts=True)[1]
+    counts = np.bincount(cell_M)
+    return counts[counts > 0]
 
 
 def weighted_table(weights_ME: np.ndarray, column: np.ndarray, values: int) -> np.ndarray:

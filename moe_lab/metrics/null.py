@@ -1,14 +1,14 @@
-"""What mutual information comes to by chance alone: tables with the same margins, and nothing in common.
+"""What mutual information comes to by chance alone: samples are permuted, and nothing else is changed.
 
-Permuting the classes of the samples at random leaves both margins as they are and makes every cell hypergeometric given
-those before it. The tables are drawn so, cell by cell and all of them at once; the number of samples costs nothing.
+One permutation is kept at a time, and of its table the cells that are not empty: memory grows with the samples, and not
+with the product of experts, classes and permutations.
 """
 
 from functools import lru_cache
 
 import numpy as np
 
-from moe_lab.metrics.formulas import entropy_bits
+from moe_lab.metrics.formulas import cell_counts, entropy_bits
 
 #: permutations; the smallest p-value is 1 / (PERMUTATIONS + 1)
 PERMUTATIONS = 199
@@ -19,25 +19,9 @@ def named_generator(name: str) -> np.random.Generator:
     return np.random.default_rng(list(name.encode()))
 
 
-def random_tables(rows_E: np.ndarray, columns_C: np.ndarray, draws: int, generator: np.random.Generator) -> np.ndarray:
-    """Tables ``[draws, E, C]`` of counts with these margins, as independent samples fall into them.
-
-    W. M. Patefield, An efficient method of generating random R x C tables, 1981, by its sequence of conditional
-    distributions: cell (e, c) is hypergeometric given the rows above it and the cells to its left.
-
-    Args:
-        rows_E, columns_C: whole numbers of equal sums.
-    """
-    tables = np.zeros((draws, len(rows_E), len(columns_C)), dtype=np.int64)
-    left_DC = np.tile(columns_C, (draws, 1))
-    for e, row in enumerate(rows_E):
-        to_place_D = np.full(draws, row)
-        for c in range(len(columns_C)):
-            others_D = left_DC[:, c + 1 :].sum(1)
-            tables[:, e, c] = generator.hypergeometric(left_DC[:, c], others_D, to_place_D)
-            to_place_D -= tables[:, e, c]
-        left_DC -= tables[:, e]
-    return tables
+def permutation_within(stratum_M: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """A permutation of samples, which stand in the order of their strata, that keeps each in its stratum."""
+    return np.argsort(stratum_M + generator.random(len(stratum_M)))
 
 
 def null_bits(counts_EC: np.ndarray, name: str) -> np.ndarray:
@@ -51,7 +35,8 @@ def null_bits(counts_EC: np.ndarray, name: str) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _null_bits(rows: tuple[int, ...], columns: tuple[int, ...], name: str) -> np.ndarray:
-    margins = np.array(rows), np.array(columns)
-    tables = random_tables(*margins, PERMUTATIONS, named_generator(name))
-    joint_bits = entropy_bits(tables.reshape(PERMUTATIONS, -1))
-    return np.sort(entropy_bits(margins[0]) + entropy_bits(margins[1]) - joint_bits).clip(min=0)
+    generator = named_generator(name)
+    first_M = np.repeat(np.arange(len(rows)) * len(columns), rows)
+    second_M = np.repeat(np.arange(len(columns)), columns)
+    joint_bits = [entropy_bits(cell_counts(first_M + generator.permutation(second_M))) for _ in range(PERMUTATIONS)]
+    return np.sort(entropy_bits(np.array(rows)) + entropy_bits(np.array(columns)) - joint_bits).clip(min=0)

@@ -13,12 +13,8 @@ def disagreement(prediction_NE: np.ndarray) -> np.ndarray:
 
     Source: Skalak 1996, The sources of increased accuracy for two proposed boosting algorithms.
     """
-    experts = prediction_NE.shape[1]
-    alike_EE = np.zeros((experts, experts), dtype=np.int64)
-    for c in np.unique(prediction_NE):
-        says_NE = (prediction_NE == c).astype(np.float64)
-        alike_EE += np.rint(says_NE.T @ says_NE).astype(np.int64)
-    return 1 - alike_EE / len(prediction_NE)
+    prediction_EN = np.ascontiguousarray(prediction_NE.T)
+    return np.stack([(one_N != prediction_EN).mean(1) for one_N in prediction_EN])
 
 
 def error_correlation(wrong_NE: np.ndarray) -> np.ndarray:

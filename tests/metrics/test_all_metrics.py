@@ -67,6 +67,9 @@ EXPECTED = {
     "attribute_given_class_bits": {"class": 0},
     "attribute_given_class_null_bits": {"class": 0},
     "attribute_given_class_null_95_bits": {"class": 0},
+    # every permutation within class leaves it as it is
+    "attribute_p_value": {"class": 1},
+    "attribute_corrected_p_value": {"class": 1},
     # experts 0 1 0 1 2 of labels 0 0 1 0 2: H(2 2 1) + H(3 1 1) - H(1 1 2 1) = .9709505945 of 1.5219280949;
     # experts 0 1 1 2 3: H(1 2 1 1) + H(3 1 1) - H(1 1 1 1 1) = .9709505945 of 1.9219280949
     "reference_information_per_usage": {"untrained": 0.6379740263, "learnable": 0.5051961338},

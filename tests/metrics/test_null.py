@@ -1,28 +1,38 @@
+import tracemalloc
+from collections import Counter
+
 import numpy as np
 import pytest
-from scipy.stats import chisquare, random_table
+from scipy.stats import chisquare
 from sklearn.metrics import mutual_info_score
 
 from moe_lab.metrics.agreement import expected_information_bits
-from moe_lab.metrics.null import PERMUTATIONS, named_generator, null_bits, random_tables
-
-ROWS, COLUMNS = np.array([3, 0, 4]), np.array([2, 5])
+from moe_lab.metrics.null import PERMUTATIONS, named_generator, null_bits, permutation_within
 
 
-def test_random_tables_keep_their_margins():
-    tables = random_tables(ROWS, COLUMNS, 50, named_generator("a test"))
-    np.testing.assert_array_equal(tables.sum(2), np.tile(ROWS, (50, 1)))
-    np.testing.assert_array_equal(tables.sum(1), np.tile(COLUMNS, (50, 1)))
-    assert (tables >= 0).all()
+def test_a_permutation_keeps_samples_in_their_stratum():
+    stratum = np.repeat([0, 1, 2], [5, 1, 4])
+    moved = [permutation_within(stratum, named_generator("a test")) for _ in range(2)]
+    assert (stratum[moved[0]] == stratum).all() and sorted(moved[0]) == list(range(10))
+    assert (moved[0] == moved[1]).all()  # the name alone decides
 
 
-def test_random_tables_come_as_often_as_scipy_says():
-    tables = random_tables(ROWS, COLUMNS, 20_000, named_generator("a test"))
-    # the first row's first cell, 0 to 2, decides the table
-    counts = np.bincount(tables[:, 0, 0], minlength=3)
-    expected = [random_table.pmf([[n, 3 - n], [0, 0], [2 - n, 2 + n]], ROWS, COLUMNS) for n in range(3)]
-    assert sum(expected) == pytest.approx(1)
-    assert chisquare(counts, np.array(expected) * 20_000).pvalue > 0.001
+def test_every_order_within_a_stratum_comes_as_often():
+    generator, stratum = named_generator("a test"), np.array([0, 0, 0, 7])
+    counts = Counter(tuple(permutation_within(stratum, generator).tolist()) for _ in range(6000))
+    assert len(counts) == 6 and all(order[3] == 3 for order in counts)
+    assert chisquare(list(counts.values())).pvalue > 0.001
+
+
+def test_memory_does_not_grow_with_experts_classes_and_permutations():
+    """199 tables of 256 x 1000 are 400 MB; one permutation of 20,000 samples is below 1 MB."""
+    source = np.random.default_rng(0)
+    counts = np.zeros((256, 1000), dtype=np.int64)
+    np.add.at(counts, (source.integers(0, 256, 20_000), source.integers(0, 1000, 20_000)), 1)
+    tracemalloc.start()
+    null = null_bits(counts, "a test")
+    assert tracemalloc.get_traced_memory()[1] < 20e6 and len(null) == PERMUTATIONS
+    tracemalloc.stop()
 
 
 def test_the_null_is_that_of_permuted_labels():

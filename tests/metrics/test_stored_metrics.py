@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import matthews_corrcoef, mutual_info_score
 
 from moe_lab.metrics import METRICS, RunArrays, compute, elements
-from moe_lab.metrics.attribute_tables import told
+from moe_lab.metrics.attribute_tables import p_values, told
 from moe_lab.metrics.formulas import mutual_information_bits
 from moe_lab.metrics.similarity import disagreement, error_correlation
 
@@ -150,6 +150,38 @@ def test_attributes_are_ranked_by_what_is_told_of_them(files_of):
     assert set(value) == {"class", "ink", "word", "kmeans_pixels"}
     above = entries["attribute_given_class_bits"]["value"]["ink"]
     assert above > entries["attribute_given_class_null_95_bits"]["value"]["ink"]
+
+
+def test_p_values_by_hand():
+    # five values each, the first is what was found; of two attributes apart, and one that no draw changes
+    null = np.array([[1.0, 3.0, 7.0], [2.0, 1.0, 7.0], [3.0, 2.0, 7.0], [4.0, 0.0, 7.0]])
+    p, corrected = p_values(np.array([10.0, 4.0, 7.0]), null)
+    assert p.tolist() == [1 / 5, 1 / 5, 1]
+    # of mean 4 and variance 10 (36 9 4 1 0 / 5), and mean 2 and variance 2: standardized 1.897 and 1.414 are found;
+    # the largest of the draws are .707 (1, 3), below 0, 0 and 0 (4, 0): only what was found is as large
+    assert corrected.tolist() == [1 / 5, 1 / 5, 1]
+    # found is 2 of 2 3 1 4 0, standardized 0; at least that have, of some attribute, all but the draw (2, 1)
+    null[2, 1] = 4.0
+    p, corrected = p_values(np.array([10.0, 2.0, 7.0]), null)
+    assert p.tolist() == [1 / 5, 3 / 5, 1] and corrected.tolist() == [1 / 5, 4 / 5, 1]
+
+
+def test_one_attribute_needs_no_correction():
+    source = np.random.default_rng(0)
+    for _ in range(20):
+        p, corrected = p_values(source.normal(size=1), source.normal(size=(199, 1)))
+        assert p == corrected
+
+
+def test_of_twenty_attributes_without_information_one_is_found_in_a_twentieth_of_the_runs():
+    """Uncorrected in 1 - .95^20 = 64 % of them; a quarter of their variance is common."""
+    source, any_raw, any_corrected = np.random.default_rng(0), 0, 0
+    for _ in range(1000):
+        values = source.normal(size=(200, 20)) * 0.75**0.5 + 0.5 * source.normal(size=(200, 1))
+        p, corrected = p_values(values[0], values[1:])
+        any_raw, any_corrected = any_raw + (p <= 0.05).any(), any_corrected + (corrected <= 0.05).any()
+    # of 1,000 at .05 the standard error is .007
+    assert any_raw > 400 and 0.03 < any_corrected / 1000 < 0.071
 
 
 def test_similarity_against_scikit_learn(random_arrays):

@@ -28,13 +28,18 @@ COLUMNS = {
 }
 #: attributes that moe-lab makes -> what they are called
 NAMES = {"kmeans_pixels": "cluster of the inputs"}
+#: corrected over attributes; runs of earlier versions have none
+P_VALUE = "attribute_corrected_p_value"
+#: an attribute is followed beyond the class below this
+ALPHA = 0.05
 MOST = 20
 BAR = "#b9d6ea"
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A row: I(E;A)/H(E) with mean and 95 % point of its null, and I(E;A|Y) with the same, in bits."""
+    """A row: I(E;A)/H(E) with mean and 95 % point of its null, and I(E;A|Y) with the same, in bits, and its p-value
+    corrected over the attributes."""
 
     name: str
     told: float
@@ -43,6 +48,7 @@ class Attribute:
     given_class_bits: float
     given_class_null_bits: float
     given_class_null_95_bits: float
+    corrected_p: float | None = None
 
     @property
     def free(self) -> bool:
@@ -51,7 +57,7 @@ class Attribute:
 
     @property
     def beyond_class(self) -> bool:
-        return self.free and self.given_class_bits > self.given_class_null_95_bits
+        return self.free and self.corrected_p is not None and self.corrected_p <= ALPHA
 
 
 def attributes(metrics: Metrics) -> list[Attribute]:
@@ -60,7 +66,11 @@ def attributes(metrics: Metrics) -> list[Attribute]:
     values = {column: value for column, value in found.items() if value is not None}
     if len(values) < len(COLUMNS):
         return []
-    rows = [Attribute(name, *(values[column][name] for column in COLUMNS)) for name in values["told"]]
+    p = metrics.get(P_VALUE, {}).get("value") or {}
+    rows = [
+        Attribute(name, **{column: values[column][name] for column in COLUMNS}, corrected_p=p.get(name))
+        for name in values["told"]
+    ]
     return sorted(rows, key=lambda row: -row.told)[:MOST]
 
 
@@ -92,7 +102,8 @@ def attribute_bars(rows: Sequence[Attribute], one: str, samples: int) -> Picture
         f"Bars, one an attribute, the share of the experts' use that follows it, and the 95 % point of chance: {told}.",
         f"How much of the experts' use follows each attribute of the {samples:,} test samples. Light: what is left "
         f"when samples are permuted within their {one}, so what the {one} alone gives. Dark: what is beyond, blue "
-        f"where it is more than chance. Tick: the 95 % point of 199 permutations.",
+        f"where it is more than chance (p at most .05, corrected over the attributes). Tick: the 95 % point of 199 "
+        f"permutations.",
         draw(HALF, 1.1 + 0.3 * len(rows), paint),
         tuple(vars(row) for row in rows),
         HALF,
@@ -103,8 +114,8 @@ def attribute_table(rows: Sequence[Attribute], one: str) -> Table:
     """The same in numbers, and what is told beyond the class in bits."""
     return Table(
         "In what, in numbers",
-        ("attribute", "I(E;A) / H(E)", f"by the {one} alone", f"beyond the {one}", "by chance", "verdict"),
-        "lrrrrl",
+        ("attribute", "I(E;A) / H(E)", f"by the {one} alone", f"beyond the {one}", "by chance", "p", "verdict"),
+        "lrrrrrl",
         tuple(
             (
                 NAMES.get(row.name, row.name),
@@ -112,16 +123,20 @@ def attribute_table(rows: Sequence[Attribute], one: str) -> Table:
                 quantity(row.null, "fraction"),
                 quantity(row.given_class_bits, "bits"),
                 f"below {quantity(row.given_class_null_95_bits, 'bits')}" if row.free else NONE,
+                NONE if row.corrected_p is None or not row.free else f"{row.corrected_p:.3f}",
                 _verdict(row, one),
             )
             for row in rows
         ),
         f"Beyond the {one}: I(E;A|Y), what the expert still tells of the attribute among samples of one {one}; by "
-        f"chance: the 95 % point of it over 199 permutations within the {one}. Numbers are cut into tenths.",
+        f"chance: the 95 % point of it over 199 permutations within the {one}; p: corrected over the attributes by "
+        f"these permutations, at least .005. Numbers are cut into tenths.",
     )
 
 
 def _verdict(row: Attribute, one: str) -> str:
     if not row.free:
         return f"follows from the {one}"
+    if row.corrected_p is None:
+        return "no p-value: an earlier version of moe-lab measured it"
     return f"more than the {one}" if row.beyond_class else f"no more than the {one}"

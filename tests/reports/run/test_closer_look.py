@@ -24,10 +24,11 @@ def arrays(run):
     return RunArrays.from_run(run)
 
 
-def metrics_of(values: dict[str, tuple[float, float, float, float, float, float]]) -> dict:
+def metrics_of(values: dict[str, tuple[float, ...]]) -> dict:
     """Entries as metrics.json has them, of attributes in an order of its own."""
     names = ("information_per_usage", "information_null_per_usage", "information_null_95_per_usage")
     names += ("given_class_bits", "given_class_null_bits", "given_class_null_95_bits")
+    names += ("corrected_p_value",)
     columns = zip(*values.values(), strict=True)
     return {
         f"attribute_{name}": {"value": dict(zip(values, column, strict=True)), "unit": "any"}
@@ -37,12 +38,12 @@ def metrics_of(values: dict[str, tuple[float, float, float, float, float, float]
 
 def test_attributes_are_ranked_and_judged_by_what_is_beyond_the_class():
     rows = attributes(
-        metrics_of({"ink": (0.1, 0.09, 0.11, 0.02, 0.01, 0.03), "class": (0.8, 0.8, 0.8, 0, 0, 0)})
-        | metrics_of(
+        metrics_of(
             {
-                "ink": (0.1, 0.09, 0.11, 0.02, 0.01, 0.03),
-                "class": (0.8, 0.8, 0.8, 0, 0, 0),
-                "cell": (0.5, 0.2, 0.3, 0.4, 0.1, 0.2),
+                # beyond its 95 % point, but no longer where several attributes are looked at
+                "ink": (0.1, 0.09, 0.11, 0.035, 0.01, 0.03, 0.12),
+                "class": (0.8, 0.8, 0.8, 0, 0, 0, 1.0),
+                "cell": (0.5, 0.2, 0.3, 0.4, 0.1, 0.2, 0.005),
             }
         )
     )
@@ -53,6 +54,7 @@ def test_attributes_are_ranked_and_judged_by_what_is_beyond_the_class():
         "more than the class",
         "no more than the class",
     ]
+    assert [row[-2] for row in table.rows] == ["\N{EN DASH}", "0.005", "0.120"]
     assert table.rows[1][:4] == (
         "cell",
         "50.0\N{NO-BREAK SPACE}%",
@@ -62,6 +64,13 @@ def test_attributes_are_ranked_and_judged_by_what_is_beyond_the_class():
     picture = attribute_bars(rows, "class", 360)
     assert [row["name"] for row in picture.rows] == ["class", "cell", "ink"]
     assert picture.rows[1]["told"] == 0.5 and "360 test samples" in picture.caption
+
+
+def test_a_run_of_before_has_no_p_values():
+    metrics = metrics_of({"ink": (0.1, 0.09, 0.11, 0.035, 0.01, 0.03, 0.12)})
+    del metrics["attribute_corrected_p_value"]
+    table = attribute_table(attributes(metrics), "class")
+    assert table.rows[0][-1].startswith("no p-value")
 
 
 def test_without_attributes_there_is_nothing_to_rank():
