@@ -135,11 +135,17 @@ class Dataset(ABC):
         return stratified(y_N, self.validation_share, self.split_seed, "validation")
 
 
-#: samples a batch where nothing is learned, and none depends on another; stays in cache with many experts
-EVALUATION_BATCH = 1024
+#: samples a batch at most where nothing is learned, and none depends on another; and numbers in the largest tensor that
+#: is made of a batch: it stays in cache, whatever the product of experts and classes is
+EVALUATION_BATCH, EVALUATION_NUMBERS = 1024, 2**22
 
 
-def batches(split: Split, batch_dependent: bool, training_batch: int) -> Iterable[tuple[Tensor, Tensor]]:
-    """(x_BD, y_B) of a split in its order; of the size that training has if a prediction depends on its batch-mates."""
-    size = training_batch if batch_dependent else EVALUATION_BATCH
+def batches(
+    split: Split, batch_dependent: bool, training_batch: int, numbers: int = 1
+) -> Iterable[tuple[Tensor, Tensor]]:
+    """(x_BD, y_B) of a split in its order; of the size that training has if a prediction depends on its batch-mates.
+
+    ``numbers``: how many the largest tensor has that is made of one sample.
+    """
+    size = training_batch if batch_dependent else max(1, min(EVALUATION_BATCH, EVALUATION_NUMBERS // numbers))
     return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)

@@ -2,15 +2,13 @@
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from moe_lab.data.dataset import Data, batches
 from moe_lab.errors import expect, given
 from moe_lab.evaluation import interventions
-from moe_lab.evaluation.clusters import nearest
-from moe_lab.evaluation.references import feature_centres, learnable_choice, pixel_clusters, untrained_choice
+from moe_lab.evaluation.references import feature_clusters, learnable_choice, pixel_clusters, untrained_choice
 from moe_lab.evaluation.regions import in_the_plane, regions
-from moe_lab.evaluation.samples import outputs, side_by_side, spread
+from moe_lab.evaluation.samples import Columns, features, spread
 from moe_lab.evaluation.similarity import linear_cka, weight_cosine
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture
@@ -41,9 +39,7 @@ def look_closer(
     mixture.eval()
     files = {"evaluation": _references(mixture, untrained, data, noise, training_batch)}
     files["evaluation"] |= _similarity(mixture, data, noise, training_batch) | _gate_weights(mixture, data)
-    in_batches, intervened = _over_the_test_split(mixture, data, noise, training_batch)
-    files["evaluation"] |= in_batches
-    if intervened:
+    if intervened := _interventions(mixture, data, noise, training_batch):
         files["interventions"] = intervened
     if in_the_plane(data):
         files["regions"] = regions(mixture, data, noise, training_batch)
@@ -55,6 +51,9 @@ def _references(mixture: Mixture, untrained: Mixture, data: Data, noise: Noise, 
         "reference_untrained": untrained_choice(untrained, data, noise, training_batch),
         "reference_kmeans_pixels": pixel_clusters(data, mixture.gate.sizes.experts),
     }
+    clusters_N = feature_clusters(mixture, data, noise, training_batch)
+    if clusters_N is not None:
+        found["reference_kmeans_features"] = clusters_N
     if len(data.validation):
         found["reference_learnable"] = learnable_choice(mixture, data, noise, training_batch)
     return {name: expert_N.cpu().numpy() for name, expert_N in found.items()}
@@ -63,8 +62,11 @@ def _references(mixture: Mixture, untrained: Mixture, data: Data, noise: Noise, 
 def _similarity(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Arrays:
     found = {"weight_cosine": weight_cosine(mixture.experts.bank)}
     if mixture.experts.hidden_features is not None:
-        seen = outputs(mixture, spread(data.test, COMPARED), noise, training_batch)
-        found["feature_cka"] = linear_cka(torch.cat([output.expert_hidden_BEH for _, output in seen]))
+        compared = spread(data.test, COMPARED)
+        rows = Columns(len(compared))
+        for hidden_BEH in features(mixture, compared, noise, training_batch):
+            rows.add({"hidden": hidden_BEH})
+        found["feature_cka"] = linear_cka(rows.columns["hidden"])
     return {name: alike_EE.cpu().numpy() for name, alike_EE in found.items()}
 
 
@@ -77,26 +79,18 @@ def _gate_weights(mixture: Mixture, data: Data) -> Arrays:
     return {"gate_weights": weight_ED.reshape(-1, *data.shape).cpu().numpy()}
 
 
-def _over_the_test_split(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> tuple[Arrays, Arrays]:
-    """What is asked of every test sample: the cluster of its features, and the interventions."""
-    centre_KX = feature_centres(mixture, data, noise, training_batch)
+def _interventions(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Arrays:
+    """What is said of every test sample without an expert, or with two swapped."""
     experts = mixture.gate.sizes.experts
-    removes = experts <= interventions.MOST_REMOVED and not mixture.batch_dependent
-    swaps = experts <= interventions.MOST_SWAPPED and not mixture.batch_dependent and data.target is None
-    rows, wrong_EE = [], torch.zeros(experts, experts, dtype=torch.int64)
-    for x_BD, y_B in batches(data.test, mixture.batch_dependent, training_batch):
+    if experts > interventions.MOST_REMOVED or mixture.batch_dependent:
+        return {}
+    swaps = experts <= interventions.MOST_SWAPPED and data.target is None
+    rows, wrong_EE = Columns(len(data.test)), torch.zeros(experts, experts, dtype=torch.int64)
+    for x_BD, y_B in batches(data.test, mixture.batch_dependent, training_batch, mixture.numbers):
         routing, said = mixture.decide(x_BD, noise)
         output = mixture.answer(routing, said, noise)
-        row: dict[str, Tensor] = {}
-        if centre_KX is not None:
-            row["reference_kmeans_features"] = nearest(side_by_side(output.expert_hidden_BEH), centre_KX)
-        if removes:
-            row |= interventions.removals(mixture, routing, said, y_B, noise)
+        rows.add(interventions.removals(mixture, routing, said, y_B, noise))
         if swaps:
             wrong_EE = wrong_EE + interventions.swaps(mixture, expect(MixtureOutput, output), y_B)
-        rows.append(row)
-    columns = {name: torch.cat([row[name] for row in rows]).cpu().numpy() for name in rows[0]}
-    features = {name: columns.pop(name) for name in ("reference_kmeans_features",) if name in columns}
-    if swaps:
-        columns["swapped_errors"] = wrong_EE.numpy()
-    return features, columns
+    columns = {name: column.cpu().numpy() for name, column in rows.columns.items()}
+    return columns | ({"swapped_errors": wrong_EE.numpy()} if swaps else {})

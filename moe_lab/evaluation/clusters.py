@@ -64,8 +64,10 @@ def _spread_out(x_ND: Tensor, count: int, draw: torch.Generator) -> Tensor:
     distance from the nearest centre so far."""
     share_K = torch.rand(count, generator=draw, dtype=torch.float64)
     chosen = [int(share_K[0] * len(x_ND))]
+    squared_N = _squared_distances(x_ND, x_ND[chosen])
     while len(chosen) < count:
-        sums_N = _squared_distances(x_ND, x_ND[chosen]).double().cumsum(0)
+        sums_N = squared_N.double().cumsum(0)
         place = int(torch.searchsorted(sums_N, share_K[len(chosen)] * sums_N[-1], right=True))
         chosen.append(min(place, len(x_ND) - 1))
+        squared_N = torch.minimum(squared_N, _squared_distances(x_ND, x_ND[chosen[-1:]]))
     return x_ND[chosen]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from moe_lab.data.dataset import Data, Scale, batches
 from moe_lab.errors import Diverged
+from moe_lab.evaluation.samples import Columns
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.metrics.formulas import arg_max
 from moe_lab.mixture.costs import multiply_add_counts, parameter_counts
@@ -31,10 +32,11 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
     the last update has made the mixture's predictions no numbers.
     """
     mixture.eval()
-    rows = [
-        _rows(mixture(x_BD, noise), y_B) for x_BD, y_B in batches(data.test, mixture.batch_dependent, training_batch)
-    ]
-    columns = {name: torch.cat([row[name] for row in rows]).cpu() for name in rows[0]}
+    kept = 2 * len(data.test) * mixture.gate.sizes.experts * data.classes < EXPERT_LOG_PROBS_BYTES
+    rows = Columns(len(data.test))
+    for x_BD, y_B in batches(data.test, mixture.batch_dependent, training_batch, mixture.numbers):
+        rows.add(_rows(mixture(x_BD, noise), y_B, kept))
+    columns = {name: column.cpu() for name, column in rows.columns.items()}
     if columns.pop("log_likelihood").isnan().any():
         raise Diverged("the last update made the mixture's predictions NaN: try a smaller trainer.lr")
     expert_log_probs = columns.pop("expert_log_probs_half", None)
@@ -58,7 +60,7 @@ def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) ->
     }
     if data.input is not None:
         files["inputs"] = _single_input(data.test.x_ND, data.input)
-    if expert_log_probs is not None and expert_log_probs.nbytes < EXPERT_LOG_PROBS_BYTES:
+    if expert_log_probs is not None:
         files["expert_log_probs"] = {"log_probs": expert_log_probs.numpy()}
     return files
 
@@ -85,7 +87,8 @@ def _single_input(x_N1: Tensor, scale: Scale) -> Arrays:
     return {"x": x_N.astype(np.float32), "name": np.array(scale.name)}
 
 
-def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor) -> dict[str, Any]:
+def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor, kept: bool) -> dict[str, Any]:
+    """``kept``: with the experts' log-probabilities."""
     routing = output.routing
     rows = {
         "prediction": output.prediction_B,
@@ -96,6 +99,8 @@ def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor) -> dict[st
         "expert_log_prob_true": output.expert_log_likelihood_BE(y_B),
         **output.stored(y_B),
     }
+    if not kept:
+        rows.pop("expert_log_probs_half", None)
     optional = {"gate_logits": routing.logits_BE, "overflow": routing.extras.get("overflow_B")}
     return rows | {name: column for name, column in optional.items() if column is not None}
 

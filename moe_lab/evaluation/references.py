@@ -9,7 +9,7 @@ from torch import Tensor
 
 from moe_lab.data.dataset import Data, batches
 from moe_lab.evaluation.clusters import centres, nearest
-from moe_lab.evaluation.samples import outputs, side_by_side, spread
+from moe_lab.evaluation.samples import Columns, features, outputs, side_by_side, spread
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture
 
@@ -17,7 +17,8 @@ from moe_lab.mixture.mixture import Mixture
 FITTED = 2000
 #: numbers of neighbours that the learnable gate may take
 NEIGHBOURS = (1, 3, 10, 30, 100)
-CHUNK = 1024
+#: samples of which as many neighbours as that are looked at together
+CHUNK = 256
 
 
 def pixel_clusters(data: Data, experts: int) -> Tensor:
@@ -31,28 +32,43 @@ def feature_centres(mixture: Mixture, data: Data, noise: Noise, training_batch: 
     to 2,000 training samples; None for experts without such a layer."""
     if mixture.experts.hidden_features is None:
         return None
-    seen = outputs(mixture, spread(data.train, FITTED), noise, training_batch)
-    features_NX = torch.cat([side_by_side(output.expert_hidden_BEH) for _, output in seen])
-    return centres(features_NX, mixture.gate.sizes.experts, "kmeans/features")
+    fitted = spread(data.train, FITTED)
+    found = Columns(len(fitted))
+    for hidden_BEH in features(mixture, fitted, noise, training_batch):
+        found.add({"hidden": side_by_side(hidden_BEH)})
+    return centres(found.columns["hidden"], mixture.gate.sizes.experts, "kmeans/features")
+
+
+def feature_clusters(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor | None:
+    """The cluster of every test sample, [N], by ``feature_centres``; None where there are none."""
+    centre_KX = feature_centres(mixture, data, noise, training_batch)
+    if centre_KX is None:
+        return None
+    found = Columns(len(data.test))
+    for hidden_BEH in features(mixture, data.test, noise, training_batch):
+        found.add({"cluster": nearest(side_by_side(hidden_BEH), centre_KX)})
+    return found.columns["cluster"]
 
 
 def learnable_choice(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor:
     """The expert of every test sample, [N], by a gate fitted to up to 2,000 validation samples (``learnable``)."""
     known = spread(data.validation, FITTED)
-    seen = outputs(mixture, known, noise, training_batch)
-    said_VE = torch.cat([output.expert_log_likelihood_BE(y_B) for y_B, output in seen])
-    return learnable(known.x_ND, said_VE, data.test.x_ND)
+    said = Columns(len(known))
+    for y_B, output in outputs(mixture, known, noise, training_batch):
+        said.add({"nats": output.expert_log_likelihood_BE(y_B)})
+    return learnable(known.x_ND, said.columns["nats"], data.test.x_ND)
 
 
 def untrained_choice(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor:
     """The arg-max expert of every test sample, [N], -1 where none gets it, by a mixture as it was initialized."""
     mixture.eval()
-    chosen = []
-    for x_BD, _ in batches(data.test, mixture.batch_dependent, training_batch):
-        sees_experts = mixture.gate.traits.reads_experts
+    chosen = Columns(len(data.test))
+    sees_experts = mixture.gate.traits.reads_experts
+    numbers = mixture.numbers if sees_experts else 1
+    for x_BD, _ in batches(data.test, mixture.batch_dependent, training_batch, numbers):
         routing = mixture.decide(x_BD, noise)[0] if sees_experts else mixture.gate(x_BD, None, noise)
-        chosen.append(routing.expert_B)
-    return torch.cat(chosen)
+        chosen.add({"expert": routing.expert_B})
+    return chosen.columns["expert"]
 
 
 def learnable(known_VD: Tensor, said_VE: Tensor, x_ND: Tensor) -> Tensor:
@@ -69,14 +85,17 @@ def learnable(known_VD: Tensor, said_VE: Tensor, x_ND: Tensor) -> Tensor:
         return said_VE.argmax(-1).expand(len(x_ND))
     most = min(NEIGHBOURS[-1], samples - 1)
     among_VV = torch.cdist(known_VD, known_VD).fill_diagonal_(torch.inf)
-    # sums of which a GPU has no deterministic way are made on the CPU
-    near_VME = said_VE[among_VV.topk(most, largest=False).indices.cpu()].cumsum(-2)
     sizes = [count for count in NEIGHBOURS if count <= most]
-    worth = [_gathered(said_VE, near_VME[:, count - 1].argmax(-1)).double().mean().item() for count in sizes]
+    # sums of which a GPU has no deterministic way are made on the CPU, over some samples at a time
+    parts = zip(among_VV.topk(most, largest=False).indices.cpu().split(CHUNK), said_VE.split(CHUNK), strict=True)
+    got = [_got(said_VE[near_RM].cumsum(-2), said_RE, sizes) for near_RM, said_RE in parts]
+    worth = [torch.cat(of_size).double().mean().item() for of_size in zip(*got, strict=True)]
     count = sizes[max(range(len(sizes)), key=lambda place: worth[place])]
     chunks = (torch.cdist(x_BD, known_VD).topk(count, largest=False).indices.cpu() for x_BD in x_ND.split(CHUNK))
     return torch.cat([said_VE[nearest_BM].mean(-2).argmax(-1) for nearest_BM in chunks])
 
 
-def _gathered(said_VE: Tensor, expert_V: Tensor) -> Tensor:
-    return said_VE.gather(-1, expert_V.unsqueeze(-1)).squeeze(-1)
+def _got(near_RME: Tensor, said_RE: Tensor, sizes: list[int]) -> list[Tensor]:
+    """For each number of neighbours, log P_e(y) of the expert of the largest sum over so many, [R] each."""
+    chosen = [near_RME[:, count - 1].argmax(-1, keepdim=True) for count in sizes]
+    return [said_RE.gather(-1, expert_R1).squeeze(-1) for expert_R1 in chosen]

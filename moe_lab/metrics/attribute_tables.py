@@ -10,7 +10,7 @@ Axes: M routed samples, A attributes, D permutations of the null.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -58,10 +58,19 @@ def _categories(column_N: np.ndarray) -> np.ndarray:
     return np.unique(cut, return_inverse=True)[1].reshape(-1)
 
 
-@lru_cache(maxsize=1)
+#: several metrics are of the same tables; the arrays themselves are not kept for that
+_TOLD: WeakKeyDictionary[RunArrays, dict[str, Told]] = WeakKeyDictionary()
+
+
 def told(arrays: RunArrays) -> dict[str, Told]:
     """Of every attribute, those first of which the expert tells most. Raises Undefined where nothing was chosen."""
     require_choice(arrays)
+    if arrays not in _TOLD:
+        _TOLD[arrays] = _of_every_attribute(arrays)
+    return _TOLD[arrays]
+
+
+def _of_every_attribute(arrays: RunArrays) -> dict[str, Told]:
     columns = {name: column_N[arrays.routed_N] for name, column_N in attribute_columns(arrays).items()}
     expert_M, class_M = arrays.expert_N[arrays.routed_N], arrays.class_N[arrays.routed_N]
     nothing_M = np.zeros_like(class_M)

@@ -5,6 +5,9 @@ Axes: E experts, C classes (or the values of any other column); ``...`` whatever
 
 import numpy as np
 
+#: numbers of which logarithms and products are there at once
+AT_A_TIME = 2**20
+
 
 def entropy_bits(weights: np.ndarray) -> np.ndarray:
     """H(p) = -sum_i p_i log2 p_i with p = weights / sum(weights) along the last axis, and 0 log 0 = 0.
@@ -16,6 +19,9 @@ def entropy_bits(weights: np.ndarray) -> np.ndarray:
     Returns: ``[...]``, in bits, between 0 and log2 E.
     Raises: ValueError where a row has no positive sum, so that there is no distribution.
     """
+    if weights.ndim > 1 and weights.size > AT_A_TIME:
+        parts = -(-weights.size // AT_A_TIME)
+        return np.concatenate([entropy_bits(part) for part in np.array_split(weights, min(parts, len(weights)))])
     totals = weights.sum(-1, keepdims=True, dtype=np.float64)
     if not (totals > 0).all():
         raise ValueError("entropy of a row of zeros: leave such rows out and count them")

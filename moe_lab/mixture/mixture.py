@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -12,13 +13,16 @@ from moe_lab.mixture.dispatchers import Dispatcher, for_every_expert
 from moe_lab.parts.checks import combine_rule
 from moe_lab.parts.networks.conv import first_layers_at_once
 from moe_lab.parts.roles import Experts, Gate, Step
-from moe_lab.routing.combine import RULES
+from moe_lab.routing.combine import RULES, combine_selected
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.inference import Inference, infer
 from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput, GaussianMixtureOutput, MixtureOutput
 
 Constrain = Callable[[Routing], Routing]
 Output = MixtureOutput | GaussianMixtureOutput
+
+#: with at least this times k experts, evaluation combines the selected ones alone
+FEW = 16
 
 
 class Mixture(nn.Module):
@@ -46,6 +50,12 @@ class Mixture(nn.Module):
         """Whether a prediction depends on its batch-mates, as the mixture stands: in training, or in evaluation."""
         norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
         return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in the largest tensor that all experts make of one sample: their predictions or their features."""
+        sizes = self.gate.sizes
+        return sizes.experts * max(1, sizes.classes, self.experts.hidden_features or 0)
 
     def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> Output:
         """``constrain`` may change what the gate has decided, as controllers do in training."""
@@ -78,9 +88,12 @@ class Mixture(nn.Module):
 
     def answer(self, routing: Routing, experts: ExpertsOutput, noise: Noise) -> Output:
         """The mixture of what the experts predict, by the rule of combination."""
-        if not self.training:
-            routing = infer(routing, self.inference, noise)
-        return experts.mix(routing, self.combine)
+        if self.training:
+            return experts.mix(routing, self.combine)
+        sizes = self.gate.sizes
+        few = self.gate.traits.selects_k and sizes.experts >= FEW * sizes.k
+        combine = partial(combine_selected, self._rule, sizes.k) if few else self.combine
+        return experts.mix(infer(routing, self.inference, noise), combine)
 
 
 @contextmanager

@@ -5,6 +5,7 @@
 would give the gate the same gradient whether the chosen expert is right or wrong, or a loss without a lower bound.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 from torch import Tensor
@@ -36,3 +37,19 @@ def combine_logits(routing: Routing, log_probs_BEC: Tensor) -> Tensor:
 #: how a mixture combines its experts
 Rule = Literal["probabilities", "logits"]
 RULES = {"probabilities": combine_probabilities, "logits": combine_logits}
+
+
+def combine_selected(rule: Rule, k: int, routing: Routing, log_probs_BEC: Tensor) -> Tensor:
+    """``RULES[rule]`` over the selected experts of each sample, at most k; the others weigh nothing.
+
+    The same values up to rounding, in E/k times less time and memory.
+    """
+    chosen_BK = routing.selected_BE.int().argsort(dim=-1, descending=True, stable=True)[..., :k]
+    log_weights_BE = routing.log_weights_BE
+    narrow = replace(
+        routing,
+        weights_BE=routing.weights_BE.gather(-1, chosen_BK),
+        log_weights_BE=None if log_weights_BE is None else log_weights_BE.gather(-1, chosen_BK),
+    )
+    index_BKC = chosen_BK.unsqueeze(-1).expand(*chosen_BK.shape, log_probs_BEC.shape[-1])
+    return RULES[rule](narrow, log_probs_BEC.gather(-2, index_BKC))

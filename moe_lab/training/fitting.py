@@ -24,6 +24,6 @@ def fit_gate(mixture: Mixture, data: Data, training_batch: int) -> None:
     split = data.validation if len(data.validation.y_N) else data.train
     right = [
         mixture.experts(x_BD).log_probs_BEC.argmax(-1) == y_B.unsqueeze(-1)
-        for x_BD, y_B in batches(split, mixture.batch_dependent, training_batch)
+        for x_BD, y_B in batches(split, mixture.batch_dependent, training_batch, mixture.numbers)
     ]
     mixture.gate.fit(split.x_ND, torch.cat(right, -2))

@@ -281,7 +281,7 @@ def evaluate_split(
     what the gate decides."""
     learner.eval()
     tally, experts = Tally(), []
-    for x_BD, y_B in batches(split, learner.mixture.batch_dependent, training_batch):
+    for x_BD, y_B in batches(split, learner.mixture.batch_dependent, training_batch, learner.mixture.numbers):
         output = learner.mixture(x_BD, noise, route)
         loss_B = -output.log_likelihood_B(y_B)
         tally.add(loss_B, y_B, output)

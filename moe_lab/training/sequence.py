@@ -76,4 +76,5 @@ class TaskSequence:
 
 
 def _batches(course: Course, split: Split) -> Iterable[tuple[Tensor, Tensor]]:
-    return batches(split, course.learner.mixture.batch_dependent, course.trainers[0].batch_size)
+    mixture = course.learner.mixture
+    return batches(split, mixture.batch_dependent, course.trainers[0].batch_size, mixture.numbers)

@@ -9,7 +9,7 @@ import torch
 
 from moe_lab.config.signatures import hints, typed
 from moe_lab.data.cifar import Cifar10, Cifar100
-from moe_lab.data.dataset import Data, Dataset, Split
+from moe_lab.data.dataset import Data, Dataset, Split, batches
 from moe_lab.data.digits import Digits
 from moe_lab.data.fmnist_mnist import FmnistMnist
 from moe_lab.data.imbalanced_mnist import ImbalancedMnist
@@ -106,3 +106,13 @@ def test_the_engine_needs_none_of_the_heavy_modules():
         "print(sorted({'torchvision', 'sklearn', 'hydra', 'typer', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_batches_keep_what_is_made_of_them_small():
+    split = split_of(3000)
+    sizes = [[len(y_B) for _, y_B in batches(split, False, 32, numbers)] for numbers in (1, 2**22 // 1000, 256_000)]
+    # 1,024 at most; 2^22 // 4194 = 1000; 2^22 // 256,000 = 16
+    assert [one[0] for one in sizes] == [1024, 1000, 16] and all(sum(one) == 3000 for one in sizes)
+    # a batch is never empty, and has the size of training where predictions depend on batch-mates
+    assert [len(y_B) for _, y_B in batches(split_of(3), False, 32, 2**30)] == [1, 1, 1]
+    assert [len(y_B) for _, y_B in batches(split_of(70), True, 32, 2**30)] == [32, 32, 6]

@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from moe_lab.config.compose import compose
+from moe_lab.data.dataset import Data, Split
 from moe_lab.errors import Diverged
 from moe_lab.evaluation import evaluate as module
 from moe_lab.evaluation.evaluate import evaluate, examples
+from moe_lab.experiment.building import build_learner
 from moe_lab.layers.noise import Noise, generator
 
 N, E, C = 30, 5, 4
@@ -128,3 +133,25 @@ def test_equally_sure_examples_are_ranked_by_their_margin_then_their_index(data)
     routing = {"weights": weights, "gate_logits": logits, "sample_index": index, "label": index, "prediction": index}
     routing |= said
     assert examples(routing, data)["sample_index"].tolist() == [1, 2, 0, 3]
+
+
+def test_many_experts_and_classes_take_no_table_of_all_samples(monkeypatch):
+    """64 experts with 500 classes on 600 samples: all log-probabilities are 77 MB; a batch's are 16 MB at most."""
+    learner = build_learner(compose(["experts.count=64", "gate=switch"]), (12,), 500, 0)
+    x = torch.randn(600, 12)
+    many = Data(*[Split(x, torch.arange(600) % 500, torch.arange(600))] * 3, (12,), tuple(map(str, range(500))), {})
+    largest = 0
+
+    class Watched(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            nonlocal largest
+            result = func(*args, **(kwargs or {}))
+            for tensor in tree_leaves(result):
+                largest = max(largest, tensor.untyped_storage().nbytes() if isinstance(tensor, torch.Tensor) else 0)
+            return result
+
+    monkeypatch.setattr(module, "EXPERT_LOG_PROBS_BYTES", 1e6)
+    with Watched():
+        made = evaluate(learner.mixture, many, Noise([generator(0, "evaluation")]), 8)
+    assert made["routing"]["expert_prediction"].shape == (600, 64)
+    assert largest <= 4 * 2**22

@@ -5,8 +5,11 @@ from hypothesis import strategies as st
 from scipy.stats import entropy, rankdata, variation
 from sklearn.metrics import mutual_info_score
 
+from moe_lab.metrics import formulas
 from moe_lab.metrics.formulas import (
     arg_max,
+    cell_counts,
+    cells,
     coefficient_of_variation,
     conditional_entropy_bits,
     entropy_bits,
@@ -146,3 +149,20 @@ def test_arg_max_by_hand():
     assert arg_max(amounts).tolist() == [1, 1, -1]
     assert arg_max(amounts.T).tolist() == [0, 0, 1]
     assert arg_max(np.array([[0, 0], [3, 2]])).tolist() == [-1, 0]
+
+
+def test_many_rows_are_taken_in_parts(monkeypatch):
+    weights = np.random.default_rng(0).random((50, 7))
+    whole = entropy_bits(weights)
+    monkeypatch.setattr(formulas, "AT_A_TIME", 20)
+    np.testing.assert_array_equal(entropy_bits(weights), whole)
+
+
+@given(seed=st.integers(0, 2**32 - 1), values=st.integers(1, 6))
+@settings(deadline=None, max_examples=30)
+def test_cells_are_those_of_unique_rows(seed, values):
+    columns = np.random.default_rng(seed).integers(0, values, (3, 40))
+    cell = cells(*columns)
+    _, expected, counts = np.unique(columns.T, axis=0, return_inverse=True, return_counts=True)
+    assert (cell == expected.reshape(-1)).all()
+    assert (cell_counts(cell) == counts).all() and (cell_counts(cell * 1000) == counts).all()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from moe_lab.routing.combine import combine_logits, combine_probabilities
+from moe_lab.routing.combine import RULES, combine_logits, combine_probabilities, combine_selected
 from moe_lab.routing.decision import Routing
 
 
@@ -106,3 +106,17 @@ def test_gradients_against_finite_differences(rule):
     weights = torch.rand(3, 4, generator=draw, dtype=torch.float64).requires_grad_()
     log_probs = torch.randn(3, 4, 2, generator=draw, dtype=torch.float64).requires_grad_()
     assert gradcheck(rule, (weights, log_probs))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("selected", [0, 1, 3])
+def test_the_selected_alone_give_the_same(rule, selected):
+    """Of 40 experts the selected ones are combined, here fewer than k=3 as well, in runs of a stack as well."""
+    source = torch.Generator().manual_seed(0)
+    log_probs = torch.randn(2, 7, 40, 4, generator=source).log_softmax(-1)
+    chosen = torch.rand(2, 7, 40, generator=source).argsort(-1) < selected
+    weights = torch.where(chosen, torch.rand(2, 7, 40, generator=source), 0.0)
+    weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-9)
+    routing = Routing(weights, weights, chosen, weights.log())
+    found, expected = combine_selected(rule, 3, routing, log_probs), RULES[rule](routing, log_probs)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)

@@ -76,7 +76,9 @@ def e_step(course: Course) -> Tensor:
     noise = course.noise("e_step")
     held = []
     with as_trained(mixture):
-        for x_BD, y_B in batches(course.data.train, mixture.batch_dependent, course.trainers[0].batch_size):
+        for x_BD, y_B in batches(
+            course.data.train, mixture.batch_dependent, course.trainers[0].batch_size, mixture.numbers
+        ):
             output = mixture(x_BD, noise)
             held.append(objective.e_step(objective.joint(output, y_B)))
     return torch.cat(held, -2)

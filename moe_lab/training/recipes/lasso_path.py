@@ -96,7 +96,7 @@ def active_experts(course: Course) -> Tensor:
     split = course.data.validation if len(course.data.validation) else course.data.train
     counts = [
         (mixture(x_BD, noise).routing.weights_BE > 0).sum((-2, -1))
-        for x_BD, _ in batches(split, mixture.batch_dependent, course.trainers[0].batch_size)
+        for x_BD, _ in batches(split, mixture.batch_dependent, course.trainers[0].batch_size, mixture.numbers)
     ]
     return sum(counts) / len(split)
 
