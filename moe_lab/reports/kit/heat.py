@@ -94,6 +94,9 @@ def _cell(value: float) -> float | None:
 
 #: above these sizes, rows are lower and counts are left out; experts are told without their load
 MANY_CLASSES, MANY_EXPERTS = 40, 16
+#: with more rows or columns than this every nth is named, all rows together are as high as so many, and no lines are
+#: drawn between cells
+MOST_NAMED = 128
 
 
 @dataclass(frozen=True)
@@ -115,24 +118,26 @@ def heat_map(counts_EC: np.ndarray, class_names: Sequence[str], order: Sequence[
     counts_CE = counts_EC.T[order]
     share_CE = counts_CE / np.maximum(counts_CE.sum(1, keepdims=True), 1)
     dense, roomy = classes > MANY_CLASSES, experts <= MANY_EXPERTS
-    cell = 0.15 if dense else 0.29
+    cell = 0.15 * min(1, MOST_NAMED / classes) if dense else 0.29
     width = min(FULL, max(HALF, 1.9 + experts * (0.52 if roomy else 0.27)))
 
     def paint(figure: "Figure", axes: "Axes") -> None:
         image = axes.imshow(share_CE, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         small = 6 if dense else 8.5
-        names = [shortened(class_names[c]) for c in order]
-        axes.set_yticks(range(classes), names, fontsize=small, parse_math=False)
-        heads = [str(e) for e in range(experts)]
+        named_classes, named_experts = every_nth(classes, MOST_NAMED), every_nth(experts, MOST_NAMED // 3)
+        names = [shortened(class_names[order[row]]) for row in named_classes]
+        axes.set_yticks(named_classes, names, fontsize=small, parse_math=False)
+        heads = [str(e) for e in named_experts]
         if roomy:
             heads = [f"{e}\n{share(load, counts_EC.sum())}" for e, load in enumerate(counts_EC.sum(1))]
-        axes.set_xticks(range(experts), heads, fontsize=8.5 if experts <= 32 else 6, linespacing=1.4)
+        axes.set_xticks(named_experts, heads, fontsize=8.5 if experts <= 32 else 6, linespacing=1.4)
         axes.tick_params(length=0, labeltop=True, labelbottom=False)
         axes.set_xlabel(f"{words.head}, and its share of the samples" if roomy else words.head, loc="left")
         axes.xaxis.set_label_position("top")
         axes.set_ylabel(f"true {words.one}", loc="top")
         axes.spines[:].set_visible(False)
-        _rule_cells(axes, classes, experts)
+        if max(classes, experts) <= MOST_NAMED:
+            _rule_cells(axes, classes, experts)
         if roomy and not dense:
             _write_counts(axes, counts_CE, share_CE)
         bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.6, aspect=34, pad=0.02, anchor=(0.0, 1.0))
@@ -162,6 +167,11 @@ def shortened(name: str, limit: int = 22) -> str:
     """Names are told apart by their ends as often as by their starts, so what is left out is in the middle."""
     half = limit // 2
     return name if len(name) <= limit else f"{name[:half].rstrip()}\N{HORIZONTAL ELLIPSIS}{name[half - limit + 1 :]}"
+
+
+def every_nth(count: int, most: int) -> range:
+    """Every nth of so many, from the first, at most ``most``."""
+    return range(0, count, math.ceil(count / most))
 
 
 def _rule_cells(axes: "Axes", rows: int, columns: int) -> None:
