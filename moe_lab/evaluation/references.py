@@ -1,7 +1,9 @@
-"""Reference decompositions: to which expert each test sample would go without what training has taught the gate.
+"""Reference decompositions: other ways to share the test samples among E experts, without the run's trained gate.
 
-What a run's experts have learned to share is to be held against these, not against nothing: an untrained gate and a
-clustering of the inputs, too, give experts of which each has some classes more than others.
+Two do not depend on training: the gate before training, and k-means of the inputs. They, too, give each expert some
+classes more than others, so that information is compared with theirs, not with zero. Two are made from the run's own
+trained experts: k-means of their hidden features, and ``learnable``, a nearest-neighbour gate fitted to what they
+predict. These show what the experts give with another gate.
 """
 
 import torch

@@ -1,5 +1,9 @@
-"""The run's routing beside others of the same test samples: an untrained gate, k-means, what could be learned, and
-where it is known the right one. What they are: moe_lab/evaluation/references.py."""
+"""The run's routing beside others of the same test samples, and beside the right one if it is known.
+
+``untrained``, the gate before training, and ``kmeans_pixels``, clusters of the inputs, do not depend on training.
+``learnable``, a nearest-neighbour gate, and ``kmeans_features``, clusters of hidden features, are made from the run's
+own trained experts. How: moe_lab/evaluation/references.py.
+"""
 
 from collections.abc import Mapping
 
@@ -33,7 +37,7 @@ def references(arrays: RunArrays) -> Mapping[str, np.ndarray]:
     null_element="null where one expert has all samples",
 )
 def reference_information_per_usage(arrays: RunArrays) -> dict[str, float | None]:
-    """I(E;Y) / H(E) of each reference decomposition: untrained gate, k-means of inputs and features, learnable gate."""
+    """I(E;Y) / H(E) of each reference: of two that do not depend on training, and two made from the trained experts."""
     return {name: _per_usage(arrays, expert_N) for name, expert_N in references(arrays).items()}
 
 

@@ -28,8 +28,11 @@ MIXED = "\N{DAGGER}"
 NAMED_TABLES = (
     (
         "Beside the reference decompositions",
-        "I(E;Y)/H(E) of decompositions that nobody trained as a mixture. Information above these, not above zero, is "
-        "what training the gate has added.",
+        "I(E;Y)/H(E) of the mixture, and of other ways to share the same samples. The gate before training (untrained) "
+        "and clusters of the inputs (kmeans_pixels) do not depend on training: information above these two, not above "
+        "zero, is what training has added. A nearest-neighbour gate (learnable) and clusters of hidden features "
+        "(kmeans_features) are made from the run's own trained experts: they show what these experts give with another "
+        "gate.",
         ("reference_information_per_usage: ",),
         (SHARE,),
     ),

@@ -12,10 +12,15 @@ Metrics = Mapping[str, Mapping[str, Any]]
 
 #: reference -> what the table calls it, in its order
 ROWS = {
-    "learnable": "a gate learned from validation samples",
-    "kmeans_features": "k-means of the experts' features",
+    "learnable": "a nearest-neighbour gate on this run's experts",
+    "kmeans_features": "k-means of this run's experts' features",
     "kmeans_pixels": "k-means of the inputs",
     "untrained": "the gate before training",
+}
+#: the references that depend on training -> what they are
+TRAINED = {
+    "learnable": "the nearest-neighbour gate, which picks one of them by a sample's nearest validation samples,",
+    "kmeans_features": "the clusters of their last hidden layers",
 }
 
 
@@ -41,16 +46,17 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
         (label, _text(bits, "fraction"), NONE if ari is None else f"{ari:.2f}", _text(wrong, unit))
         for label, bits, ari, wrong in rows
     )
-    learned = "The learned gate picks one expert by its nearest validation samples, with these experts as they are. "
+    trained = " and ".join(TRAINED[name] for name in ROWS if name in told and name in TRAINED)
+    made = f"Made from the experts that this run has trained: {trained}. " if trained else ""
     return Table(
         "Beside other ways to share the samples",
         ("who chooses", "I(E;Y) / H(E)", "agreement", "test error" if of_classes else "test RMSE"),
         "lrrr",
         shown,
-        f"What training has taught the gate is what stands above the lower rows: clusters of the inputs, and a gate "
-        f"with random weights, follow the {one} to some degree, too. Agreement with this run: adjusted Rand index, 0 "
-        f"by chance, 1 for the same parts. {learned if 'learnable' in told else ''}Error: of the mixture, of the one "
-        f"expert that is picked, and of the oracle.",
+        f"Clusters of the inputs and the gate before training do not depend on training, and still follow the {one} to "
+        f"some degree: what training has added is above these two. {made}Agreement with this run: adjusted Rand "
+        f"index, 0 by chance, 1 for the same parts. Error: of the mixture, of the one expert that is picked, and of "
+        f"the oracle.",
     )
 
 

@@ -82,7 +82,7 @@ def test_the_run_stands_above_its_references(run, arrays):
     table = reference_table(run.metrics, arrays, "class")
     assert [row[0] for row in table.rows] == [
         "this run's gate",
-        "a gate learned from validation samples",
+        "a nearest-neighbour gate on this run's experts",
         "k-means of the inputs",
         "the gate before training",
         "the best expert, class known (oracle)",
