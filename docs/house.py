@@ -25,9 +25,9 @@ PLACES = {
     "sweeps": Place(8, 0, 3),
     "experiment": Place(7, 0, 3),
     "training": Place(6, 0, 0), "evaluation": Place(6, 1, 1),
-    "mixture": Place(5, 1, 1),
-    "data": Place(4, 0, 0), "parts": Place(4, 1, 1), "loggers": Place(4, 2, 2), "reports": Place(4, 3, 3),
-    "routing": Place(3, 1, 1), "config": Place(3, 2, 2), "metrics": Place(3, 3, 3),
+    "mixture": Place(5, 1, 1), "reports": Place(5, 3, 3),
+    "data": Place(4, 0, 0), "parts": Place(4, 1, 1), "loggers": Place(4, 2, 2), "metrics": Place(4, 3, 3),
+    "routing": Place(3, 1, 1), "config": Place(3, 2, 2),
     "layers": Place(2, 0, 1), "store": Place(2, 2, 2), "statistics": Place(2, 3, 3),
     "errors": Place(1, 0, 1), "tasks": Place(1, 2, 3),
 }  # fmt: skip
