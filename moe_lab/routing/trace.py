@@ -4,7 +4,6 @@ Axes: **T** rows (tokens of documents, or samples), **L** mixture layers, **E** 
 most experts that a row selected in a layer, **D** documents, **S** rows of a sample whose probabilities are kept.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,15 +11,12 @@ from functools import cached_property
 import numpy as np
 
 from moe_lab.errors import RunError, cut
+from moe_lab.routing.checks import check_floats, check_integers, check_label_name, check_length, check_texts
 
 #: in memory: a slot without an expert, and a row or document without a label
 NONE = -1
-#: the most rows of a layer whose full distributions are kept
-SAMPLE = 20_000
 #: the most experts of a layer: their numbers fit into 16 bits on disk, where the largest means none
 MOST_EXPERTS = 2**16 - 1
-#: what a label may be called: it becomes the name of an array in a file
-LABEL_NAME = re.compile(r"\w[\w .+-]{0,99}")
 #: rows that are checked at once
 _BLOCK = 2**18
 
@@ -39,11 +35,10 @@ class Labels:
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        value = _integers("labels", self.value, 1, NONE, len(self.names))
+        value = check_integers("labels", self.value, 1, NONE, len(self.names))
         object.__setattr__(self, "value", value.astype(np.int32, copy=False))
         object.__setattr__(self, "names", tuple(self.names))
-        if not all(isinstance(name, str) for name in self.names) or len(set(self.names)) < len(self.names):
-            raise RunError("the names of a label have to be texts, and each different from the others")
+        check_texts("the names of a label", self.names)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,8 +53,8 @@ class LayerTrace:
     weights_TK: what multiplies the selected experts, 0 in an empty slot.
     sample_S:   the rows, in rising order, whose full distribution is kept.
     probs_SE:   probabilities of these rows over all experts before selection; or logits_SE, the router's output.
-    usage_E:    mean probability of each expert over all rows, not only the sample.
-    entropy_T:  entropy in bits of each row's distribution, of all rows.
+    usage_E:    mean probability of each expert over all rows that have a distribution, not only the sample.
+    entropy_T:  entropy in bits of the distribution of every row, NaN where it has none.
 
     Raises RunError if a shape, a number or a selection cannot be: an expert outside 0 .. E - 1, or twice in a row.
     """
@@ -81,7 +76,7 @@ class LayerTrace:
         if not isinstance(self.experts, int | np.integer) or not 1 <= self.experts <= MOST_EXPERTS:
             raise RunError(f"{self._at} has {self.experts!r} experts; expected 1 to {MOST_EXPERTS:,}")
         what = f"{self._at}: the selected experts"
-        experts_TK = _integers(what, self.experts_TK, 2, NONE, self.experts)
+        experts_TK = check_integers(what, self.experts_TK, 2, NONE, self.experts)
         object.__setattr__(
             self, "experts_TK", experts_TK.astype(np.int16 if self.experts < 2**15 else np.int32, copy=False)
         )
@@ -127,7 +122,7 @@ class LayerTrace:
     def _check_weights(self) -> None:
         if self.weights_TK is None:
             return
-        _floats(f"{self._at}: the weights", self.weights_TK, self.experts_TK.shape, low=0.0)
+        check_floats(f"{self._at}: the weights", self.weights_TK, self.experts_TK.shape, low=0.0)
         if self.weights_TK[self.experts_TK == NONE].any():
             raise RunError(f"{self._at}: an empty slot has a weight; expected 0 there")
 
@@ -136,15 +131,15 @@ class LayerTrace:
         if (self.sample_S is None) != (not given) or len(given) > 1:
             raise RunError(f"{self._at}: a sample of rows has probabilities or logits, one of the two")
         if self.sample_S is not None:
-            sample_S = _integers(f"{self._at}: the sampled rows", self.sample_S, 1, 0, self.rows)
+            sample_S = check_integers(f"{self._at}: the sampled rows", self.sample_S, 1, 0, self.rows)
             if (np.diff(sample_S.astype(np.int64)) <= 0).any():
                 raise RunError(f"{self._at}: the sampled rows have to rise")
             low = 0.0 if self.probs_SE is not None else None
-            _floats(f"{self._at}: the distributions", given[0], (len(sample_S), self.experts), low=low)
+            check_floats(f"{self._at}: the distributions", given[0], (len(sample_S), self.experts), low=low)
         if self.usage_E is not None:
-            _floats(f"{self._at}: the usage", self.usage_E, (self.experts,), low=0.0)
+            check_floats(f"{self._at}: the usage", self.usage_E, (self.experts,), low=0.0)
         if self.entropy_T is not None:
-            _floats(f"{self._at}: the entropies", self.entropy_T, (self.rows,), low=0.0)
+            check_floats(f"{self._at}: the entropies", self.entropy_T, (self.rows,), low=0.0, missing=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -181,9 +176,9 @@ class Trace:
         self._check_documents()
         for name in ("position_T", "token_id_T"):
             if getattr(self, name) is not None:
-                self._check_integers(name, 2**31)
+                self._take(name, 2**31)
         if self.loss_T is not None:
-            _floats("the losses", self.loss_T, (self.rows,), missing=True)
+            check_floats("the losses", self.loss_T, (self.rows,), missing=True)
         self._check_labels()
 
     @property
@@ -228,55 +223,21 @@ class Trace:
                 raise RunError(f"layer {cut(layer.name)!r} has {layer.rows} rows, the layers before it {self.rows}")
 
     def _check_documents(self) -> None:
-        self._check_integers("document_T", self.rows)
+        self._take("document_T", self.rows)
         without = np.flatnonzero(np.bincount(self.document_T) == 0)
         if len(without):
             raise RunError(f"document {without[0]} has no row; number the documents 0, 1, 2 ... without a gap")
 
-    def _check_integers(self, name: str, end: int) -> None:
-        array = _integers(name, getattr(self, name), 1, 0, end)
-        _check_length(name, array, self.rows)
+    def _take(self, name: str, end: int) -> None:
+        array = check_integers(name, getattr(self, name), 1, 0, end)
+        check_length(name, array, self.rows)
         object.__setattr__(self, name, array.astype(np.int32, copy=False))
 
     def _check_labels(self) -> None:
         for name in self.label_names:
-            if not LABEL_NAME.fullmatch(name):
-                raise RunError(
-                    f"{cut(name)!r} cannot name a label: use letters, digits, '_', and after the first ' ', '.', '+' "
-                    "and '-' (at most 100)"
-                )
+            check_label_name(name)
         if both := self.row_labels.keys() & self.document_labels.keys():
             raise RunError(f"{min(both)!r} names a label of rows and one of documents; give them two names")
         for labels, length in ((self.row_labels, self.rows), (self.document_labels, self.documents)):
             for name, one in labels.items():
-                _check_length(f"label {name!r}", one.value, length)
-
-
-def _check_length(what: str, array: np.ndarray, length: int) -> None:
-    if len(array) != length:
-        raise RunError(f"{what}: {len(array)} values; expected {length}")
-
-
-def _integers(what: str, array: np.ndarray, axes: int, low: int, end: int) -> np.ndarray:
-    """The array, whose integers are all in low .. end - 1. Raises RunError."""
-    if not isinstance(array, np.ndarray) or array.ndim != axes or array.dtype.kind not in "iu":
-        raise RunError(f"{what}: {_described(array)}; expected integers with {axes} axes")
-    if array.size and not (low <= int(array.min()) and int(array.max()) < end):
-        raise RunError(f"{what}: numbers {array.min()} to {array.max()}; expected {low} to {end - 1}")
-    return array
-
-
-def _floats(
-    what: str, array: np.ndarray, shape: tuple[int, ...], *, low: float | None = None, missing: bool = False
-) -> None:
-    """``missing``: NaN is allowed. Raises RunError if the array has another type or shape, or holds other numbers."""
-    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
-        raise RunError(f"{what}: {_described(array)}; expected floats of shape {shape}")
-    if np.isinf(array).any() or (not missing and np.isnan(array).any()):
-        raise RunError(f"{what} hold infinite numbers{'' if missing else ' or NaN'}")
-    if low is not None and array.size and array.min() < low:
-        raise RunError(f"{what}: a number {array.min():g}; expected at least {low:g}")
-
-
-def _described(array: object) -> str:
-    return f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
+                check_length(f"label {name!r}", one.value, length)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Required, TypeVar
 from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from moe_lab.store.status import State, is_number
+from moe_lab.store.status import Kind, State, is_number
 from moe_lab.store.untrusted import Unusable
 
 T = TypeVar("T")
@@ -44,8 +44,9 @@ class JobFacts(TypedDict, total=False):
 
 
 class Facts(JobFacts, total=False):
-    """What status.json has besides the status. None: not yet, or not known."""
+    """What status.json has besides the status. None: not yet, or not known. Without a kind it is a mixture's."""
 
+    kind: Kind
     pid: int | None
     host: str | None
     process_start: int | None

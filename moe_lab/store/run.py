@@ -28,6 +28,8 @@ from moe_lab.store.untrusted import (
 
 if TYPE_CHECKING:
     from moe_lab.store.facts import Status
+    from moe_lab.store.status import Kind
+    from moe_lab.store.trace_header import Header
 
 #: bytes of those files of which a listing or a page reads many, or that people read
 _MOST = dict.fromkeys(("status.json", "environment.json", "config.yaml"), 2**20)
@@ -73,6 +75,21 @@ class Run:
     @property
     def finished(self) -> bool:
         return self.status["status"] == "finished"
+
+    @property
+    def kind(self) -> "Kind":
+        """What the folder holds; folders that do not say so hold a mixture."""
+        return self.status.get("kind", "mixture")
+
+    @cached_property
+    def trace_header(self) -> "Header":
+        """trace.json of a run of kind trace."""
+        from moe_lab.store.trace_header import read_header
+
+        try:
+            return read_header(self._json("trace.json"))
+        except Unusable as error:
+            raise self._broken(f"{self.path / 'trace.json'} {error}") from None
 
     @cached_property
     def config(self) -> dict[str, Any]:

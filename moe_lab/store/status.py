@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 State = Literal["planned", "running", "finished", "failed", "interrupted", "diverged", "lost"]
 STATES: tuple[State, ...] = get_args(State)
+#: what a run folder holds: a mixture that was trained, a network with mixture layers, or routing that was recorded
+Kind = Literal["mixture", "network", "trace"]
 #: no loss and no metric is as large: they come from 32-bit numbers
 LARGEST = 1e100
 _FULL = (errno.ENOSPC, errno.EDQUOT)
