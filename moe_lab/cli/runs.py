@@ -20,6 +20,8 @@ Examples:
 
     moe-lab runs runs/gates --sort test_error_rate
 
+    moe-lab runs kind=trace
+
     moe-lab runs elsewhere regularizer=importance seed=0,1 -f json
 """
 
@@ -27,6 +29,7 @@ Examples:
 LABELS = {
     "run": "run",
     "status": "status",
+    "kind": "kind",
     "test_error_rate": "error",
     "test_rmse_sd": "RMSE (sd)",
     "mutual_information_expert_label_bits": "I(E;Y)",
@@ -34,6 +37,8 @@ LABELS = {
     "choices": "choices",
 }
 WIDE = 100
+#: the kind of most runs
+MIXTURE = "mixture"
 #: of a run whose status cannot be read
 UNREADABLE = "unreadable"
 
@@ -75,7 +80,7 @@ def _say_once(rows: list[dict[str, Any]]) -> None:
 
     from moe_lab.cli.tables import text
 
-    made = [row["choices"] for row in rows if row["status"] != UNREADABLE]
+    made = [row["choices"] for row in rows if row.get("kind") == MIXTURE]
     if len(made) < 2:
         return
     shared = {name: value for name, value in made[0].items() if all(one.get(name) == value for one in made)}
@@ -104,12 +109,15 @@ def _split(words: list[str]) -> tuple[Path, list[str]]:
 
 def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
     """In a narrow terminal the status only where it tells runs apart, and one metric less: choices need the room. The
-    error of classes or of numbers only where a run has it, that of classes where none has either."""
+    kind only if one is no mixture. The error of classes or of numbers only where a run has it, that of classes where
+    none has either."""
     from rich.console import Console
 
     left_out = set() if any("test_rmse_sd" in row for row in rows) else {"test_rmse_sd"}
     if not left_out and not any("test_error_rate" in row for row in rows):
         left_out = {"test_error_rate"}
+    if all(row.get("kind", MIXTURE) == MIXTURE for row in rows):
+        left_out |= {"kind"}
     if Console().width < WIDE:
         same = all(row["status"] == "finished" for row in rows)
         left_out |= {"usage_entropy_bits", *(["status"] if same else [])}
@@ -128,6 +136,7 @@ def _row(run: "Run", path: Path) -> dict[str, Any]:
     return {
         "run": name,
         "status": status["status"],
+        "kind": run.kind,
         "choices": status.get("differs") or {},
         "options": status.get("choices") or {},
         **(status.get("headline") or {}),

@@ -10,11 +10,11 @@ from moe_lab.errors import ConfigError, did_you_mean
 
 Row = dict[str, Any]
 #: what a row has besides its choices and metrics
-OWN = ("run", "status")
+OWN = ("run", "status", "kind")
 
 
 def chosen(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
-    """The rows (``run``, ``status``, ``choices``, ``options`` and metrics) for which every word holds.
+    """The rows (``run``, ``status``, ``kind``, ``choices``, ``options`` and metrics) for which every word holds.
 
     ``KEY=VALUE,VALUE...``: one of the values is the row's status, its option of a group, one of its options of a group
     that takes several, or its value of a key; that of a key which was not chosen is its default. Raises ConfigError

@@ -81,6 +81,11 @@ class Run:
         """What the folder holds; folders that do not say so hold a mixture."""
         return self.status.get("kind", "mixture")
 
+    def require_mixture(self) -> None:
+        """Raises Unreadable if the folder holds something else, of which there is no report yet."""
+        if self.kind != "mixture":
+            raise self._broken(f"{self.path} is a run of kind {self.kind}, and reports are of mixtures so far")
+
     @cached_property
     def trace_header(self) -> "Header":
         """trace.json of a run of kind trace."""

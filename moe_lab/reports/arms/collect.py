@@ -141,7 +141,8 @@ class Collection:
 def collect(runs: Sequence[Run], without_plans: Paths[Path] = ()) -> Collection:
     """Group runs into arms, with the jobs of their sweeps that never started, but for sweeps of ``without_plans``.
 
-    Raises: RunError where there is no run; Unreadable where a file of one, or the plan of its sweep, is broken.
+    Raises: RunError where there is no run; Unreadable where a file of one, or the plan of its sweep, is broken, or the
+    run is of another kind than a mixture.
     """
     if not runs:
         raise RunError("there is no run to report; `moe-lab runs` lists what there is")
@@ -169,6 +170,7 @@ def _keys(count: int) -> list[str]:
 
 
 def _member(run: Run) -> Member:
+    run.require_mixture()
     status = run.status
     differs = status.get("differs") or {}
     error = status.get("error")

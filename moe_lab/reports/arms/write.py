@@ -39,7 +39,7 @@ ALL_METRICS_ARMS = 60
 class ArmsReport:
     """The report of many runs, by arms. What it says is decided when it is made; ``write`` writes it.
 
-    ``left_out`` says which runs are not in it, because a file of theirs is missing or broken, and which file.
+    ``left_out`` says which runs are not in it, and why: a file of theirs is missing or broken, or they are no mixtures.
     """
 
     def __init__(self, runs: Sequence[Run], against: str | None = None) -> None:
@@ -92,7 +92,7 @@ class ArmsReport:
         data["left_out"] = self.left_out
         with as_written("the report of these runs"):
             context = _context(measured, decomposed, sections)
-            context["more"] += [f"Left out, because it cannot be read: {reason}." for reason in self.left_out]
+            context["more"] += [f"Left out: {reason}." for reason in self.left_out]
             pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
         out = claim()
         clear_leftovers(out)
