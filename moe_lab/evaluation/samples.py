@@ -27,7 +27,7 @@ def outputs(mixture: Mixture, split: Split, noise: Noise, training_batch: int) -
 def features(mixture: Mixture, split: Split, noise: Noise, training_batch: int) -> Iterator[Tensor]:
     """The experts' last hidden layers before their ReLU, [B, E, H], of a split in its order; only for experts that have
     one. Predictions are not computed if a network has a ``body`` that gives the features without them."""
-    body = None if mixture.gate.makes_slots else getattr(mixture.experts.bank, "body", None)
+    body = None if mixture.gate.traits.makes_slots else getattr(mixture.experts.bank, "body", None)
     for x_BD, _ in batches(split, mixture.batch_dependent, training_batch, mixture.numbers):
         if body is None:
             yield given(mixture.decide(x_BD, noise)[1].hidden_BEH, "hidden_BEH")

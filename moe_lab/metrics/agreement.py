@@ -14,17 +14,18 @@ from moe_lab.metrics.balance import COLLAPSE_SHARE, top_expert_share
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
 from moe_lab.metrics.information import require_several_classes
 from moe_lab.metrics.registry import Undefined, metric, require_choice
+from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.statistics import partitions
 
 
 @metric(unit="fraction", low="0", high="1", better="higher", source="Manning, Raghavan and Schuetze 2008, sec. 16.3")
-def purity(arrays: RunArrays) -> float:
+def purity(arrays: RoutingArrays) -> float:
     """Share of routed test samples that are of the most frequent class of their arg-max expert."""
     return _table(arrays).max(1).sum() / arrays.routed_count
 
 
 @metric(unit="ratio", low="0", high="1", better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
-def normalized_mutual_information(arrays: RunArrays) -> float:
+def normalized_mutual_information(arrays: RoutingArrays) -> float:
     """I(E;Y) divided by the mean of H(E) and H(Y)."""
     counts_EC = _table(arrays)
     return mutual_information_bits(counts_EC) / _mean_entropy_bits(counts_EC)
@@ -58,7 +59,7 @@ def adjusted_rand_index(arrays: RunArrays) -> float:
     source="moe-lab, after Muennighoff et al. 2024, arXiv:2409.02060",
     null_element="null where an expert is the arg-max of no test sample",
 )
-def expert_class_precision(arrays: RunArrays) -> list[float | None]:
+def expert_class_precision(arrays: RoutingArrays) -> list[float | None]:
     """For each expert, the share of its test samples that are of its classes: those of which no expert has more."""
     counts_EC = _table(arrays)
     own_EC = (counts_EC == counts_EC.max(0)) & (counts_EC > 0)
@@ -95,7 +96,7 @@ def _mean_entropy_bits(counts_EC: np.ndarray) -> float:
     return float(entropy_bits(counts_EC.sum(1)) + entropy_bits(counts_EC.sum(0))) / 2
 
 
-def _table(arrays: RunArrays) -> np.ndarray:
+def _table(arrays: RoutingArrays) -> np.ndarray:
     """Samples by expert and class, where agreement has a meaning."""
     require_choice(arrays)
     require_several_classes(arrays)

@@ -4,33 +4,30 @@ and on demand whatever else the run has stored.
 Axes: N test samples, M routed test samples (at least one positive weight), E experts, C classes.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from moe_lab.errors import RunError
 from moe_lab.metrics.bins import BINS, bins
-from moe_lab.metrics.formulas import arg_max, weighted_table
+from moe_lab.metrics.formulas import arg_max, entropy_bits, weighted_table
+from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.stored import Arrays, History, InFolder, InMemory, Stored
-from moe_lab.statistics.partitions import table_of
 from moe_lab.store.run import Run
 from moe_lab.store.schema import COST, check_arrays, task_of
-from moe_lab.tasks import Task
 
 
 @dataclass(frozen=True, eq=False)
-class RunArrays(ABC):
+class RunArrays(RoutingArrays):
     """The test split as a finished run stored it, and the quantities derived from it, each computed once.
 
     Built by ``from_files`` or ``from_run``, which check it: ClassArrays or NumberArrays. Derived values are float64 of
     the stored float32. ``stored(name)`` and ``history`` are the run's other files, read when they are asked for.
     """
-
-    task: ClassVar[Task]
 
     sample_index_N: np.ndarray
     label_N: np.ndarray
@@ -110,54 +107,12 @@ class RunArrays(ABC):
 
     @property
     @abstractmethod
-    def classes(self) -> int:
-        """C, also where the test split lacks some of them; of numbers: known components, or else bins."""
-
-    @property
-    @abstractmethod
-    def class_N(self) -> np.ndarray:
-        """The true class, in 0 .. C-1; of numbers: the known component, or else the bin."""
-
-    @property
-    @abstractmethod
-    def class_names(self) -> tuple[str, ...]:
-        """What the C classes are called."""
-
-    @property
-    @abstractmethod
     def log_likelihood_N(self) -> np.ndarray:
         """log q(y) of the mixture in nats."""
 
     @property
-    def samples(self) -> int:
-        """N."""
-        return len(self.label_N)
-
-    @property
     def experts(self) -> int:
-        """E."""
         return self.weights_NE.shape[1]
-
-    @property
-    def sizes(self) -> dict[str, Any]:
-        """What the bounds of a metric depend on: E, C, how many classes the test split has, and the task."""
-        tested = int(self.tested_C.sum())
-        return {"experts": self.experts, "classes": self.classes, "tested": tested, "task": self.task}
-
-    @cached_property
-    def tested_C(self) -> np.ndarray:
-        """Whether the test split has samples of the class."""
-        return np.bincount(self.class_N, minlength=self.classes) > 0
-
-    @cached_property
-    def routed_N(self) -> np.ndarray:
-        """Whether any expert got the sample: its row of weights is not all zero."""
-        return np.any(self.weights_NE > 0, axis=1)
-
-    @cached_property
-    def routed_count(self) -> int:
-        """M."""
-        return int(self.routed_N.sum())
 
     @cached_property
     def normalized_weights_ME(self) -> np.ndarray:
@@ -166,32 +121,31 @@ class RunArrays(ABC):
 
     @cached_property
     def expert_N(self) -> np.ndarray:
-        """The arg-max expert of each sample: the lowest index on ties, -1 where no expert got the sample."""
         return arg_max(self.weights_NE)
 
     @cached_property
     def usage_E(self) -> np.ndarray:
-        """The mean row of the normalized weights of routed samples."""
         return self.normalized_weights_ME.mean(0)
 
     @cached_property
-    def label_counts_EC(self) -> np.ndarray:
-        """Routed samples by arg-max expert and true class."""
-        return self.counts_EC(self.expert_N[self.routed_N], self.class_N[self.routed_N])
-
-    @cached_property
-    def load_E(self) -> np.ndarray:
-        """Routed samples by arg-max expert."""
-        return self.label_counts_EC.sum(1)
+    def weight_entropy_M(self) -> np.ndarray:
+        return entropy_bits(self.normalized_weights_ME)
 
     @cached_property
     def label_weights_EC(self) -> np.ndarray:
-        """Summed normalized weights of each expert over the routed samples of each true class."""
         return weighted_table(self.normalized_weights_ME, self.class_N[self.routed_N], self.classes)
 
-    def counts_EC(self, expert_M: np.ndarray, class_M: np.ndarray) -> np.ndarray:
-        """How many samples have this expert and this class."""
-        return table_of(expert_M, class_M, self.experts, self.classes)
+    @cached_property
+    def router_entropy(self) -> np.ndarray:
+        return entropy_bits(self.probs_NE[(self.probs_NE > 0).any(1)])
+
+    @property
+    def selected_N(self) -> np.ndarray:
+        return self.selected_NE.sum(1)
+
+    @property
+    def together_EE(self) -> np.ndarray:
+        return self.selected_NE.T.astype(np.float64) @ self.selected_NE
 
 
 @dataclass(frozen=True, eq=False)

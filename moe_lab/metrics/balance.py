@@ -8,89 +8,90 @@ from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.formulas import coefficient_of_variation, entropy_bits, gini
 from moe_lab.metrics.over_time import column_T, columns_TE
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
+from moe_lab.metrics.routing_arrays import RoutingArrays
 
 #: a routing is collapsed where one expert has more than this share of the test samples
 COLLAPSE_SHARE = 0.95
 
 
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
-def usage_entropy_bits(arrays: RunArrays) -> float:
+def usage_entropy_bits(arrays: RoutingArrays) -> float:
     """H(E) of usage: entropy of the mean row of normalized routing weights, over routed samples."""
     require_choice(arrays)
     return float(entropy_bits(arrays.usage_E))
 
 
 @metric(unit="fraction", low="0", high="1", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
-def usage_entropy_share(arrays: RunArrays) -> float:
+def usage_entropy_share(arrays: RoutingArrays) -> float:
     """Usage entropy divided by its bound log2 E."""
     require_several_experts(arrays)
     return usage_entropy_bits(arrays) / math.log2(arrays.experts)
 
 
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Shannon 1948")
-def load_entropy_bits(arrays: RunArrays) -> float:
+def load_entropy_bits(arrays: RoutingArrays) -> float:
     """H(E) of load: entropy of the shares of routed samples whose arg-max expert each expert is."""
     require_choice(arrays)
     return float(entropy_bits(arrays.load_E))
 
 
 @metric(unit="fraction", low="0", high="1", better="none", source="Shazeer et al. 2017, arXiv:1701.06538, importance")
-def usage_share(arrays: RunArrays) -> list[float]:
+def usage_share(arrays: RoutingArrays) -> list[float]:
     """For each expert, its share of the normalized routing weights (importance), over routed samples."""
     require_choice(arrays)
     return arrays.usage_E.tolist()
 
 
 @metric(unit="fraction", low="0", high="1", better="none", source="Shazeer et al. 2017, arXiv:1701.06538, load")
-def load_share(arrays: RunArrays) -> list[float]:
+def load_share(arrays: RoutingArrays) -> list[float]:
     """For each expert, the share of the routed test samples whose arg-max expert it is."""
     require_choice(arrays)
     return (arrays.load_E / arrays.routed_count).tolist()
 
 
 @metric(unit="ratio", low="0", high="sqrt(E - 1)", better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
-def usage_cv(arrays: RunArrays) -> float:
+def usage_cv(arrays: RoutingArrays) -> float:
     """Standard deviation of the usage shares over their mean; its square is the CV^2 of the loss on importance."""
     require_choice(arrays)
     return coefficient_of_variation(arrays.usage_E)
 
 
 @metric(unit="ratio", low="0", high="sqrt(E - 1)", better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
-def load_cv(arrays: RunArrays) -> float:
+def load_cv(arrays: RoutingArrays) -> float:
     """Standard deviation of the load shares over their mean, of the counts of the arg-max expert."""
     require_choice(arrays)
     return coefficient_of_variation(arrays.load_E)
 
 
 @metric(unit="ratio", low="0", high="1 - 1 / E", better="lower", source="Gini 1912")
-def usage_gini(arrays: RunArrays) -> float:
+def usage_gini(arrays: RoutingArrays) -> float:
     """Gini coefficient of the usage shares: 0 where all are used alike, 1 - 1/E where one has all."""
     require_choice(arrays)
     return gini(arrays.usage_E)
 
 
 @metric(unit="ratio", low="0", high="1 - 1 / E", better="lower", source="Gini 1912")
-def load_gini(arrays: RunArrays) -> float:
+def load_gini(arrays: RoutingArrays) -> float:
     """Gini coefficient of the load shares, of the counts of the arg-max expert."""
     require_choice(arrays)
     return gini(arrays.load_E)
 
 
 @metric(unit="count", low="1", high="E", better="none", source="Hill 1973, diversity of order 1")
-def effective_experts(arrays: RunArrays) -> float:
+def effective_experts(arrays: RoutingArrays) -> float:
     """2 to the load entropy: how many equally loaded experts would have the same entropy."""
     return 2 ** load_entropy_bits(arrays)
 
 
 @metric(unit="count", low="0", high="E", better="lower", source="moe-lab")
-def dead_experts(arrays: RunArrays) -> int:
+def dead_experts(arrays: RoutingArrays) -> int:
     """Number of experts that are the arg-max of no test sample."""
     require_several_experts(arrays)
     return int(np.count_nonzero(arrays.load_E == 0))
 
 
 @metric(unit="fraction", low="0", high="E - 1", better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio")
-def load_max_violation(arrays: RunArrays) -> float:
+def load_max_violation(arrays: RoutingArrays) -> float:
     """(largest load - mean load) / mean load, of the counts of the arg-max expert; 0 is perfect balance."""
     require_choice(arrays)
     # mean load = M / E, so the ratio is E max / M - 1; whole numbers give exactly 0 at balance
@@ -98,21 +99,21 @@ def load_max_violation(arrays: RunArrays) -> float:
 
 
 @metric(unit="fraction", low="1 / E", high="1", better="lower", source="moe-lab")
-def top_expert_share(arrays: RunArrays) -> float:
+def top_expert_share(arrays: RoutingArrays) -> float:
     """Share of routed test samples that the most loaded expert has."""
     require_choice(arrays)
     return arrays.load_E.max() / arrays.routed_count
 
 
 @metric(unit="count", low="0", high="1", better="lower", source="moe-lab")
-def collapsed(arrays: RunArrays) -> int:
+def collapsed(arrays: RoutingArrays) -> int:
     """1 where the most loaded expert has more than 95 % of the routed test samples, else 0."""
     require_several_experts(arrays)
     return int(top_expert_share(arrays) > COLLAPSE_SHARE)
 
 
 @metric(unit="fraction", low="0", high="1", better="lower", source="moe-lab")
-def unrouted_share(arrays: RunArrays) -> float:
+def unrouted_share(arrays: RoutingArrays) -> float:
     """Share of test samples that no expert got: all their routing weights are zero."""
     return (arrays.samples - arrays.routed_count) / arrays.samples
 
@@ -146,7 +147,7 @@ def samples_a_step(arrays: RunArrays) -> list[float]:
     source="Muennighoff et al. 2024, arXiv:2409.02060",
     null_element="null where the first expert is selected for no test sample",
 )
-def coactivation(arrays: RunArrays) -> dict[str, float | None]:
+def coactivation(arrays: RoutingArrays) -> dict[str, float | None]:
     """For each pair "e with f", the share of the test samples that select e which also select f."""
     share_EE = coactivation_EE(arrays)
     pairs = [(e, f) for e in range(arrays.experts) for f in range(arrays.experts) if e != f]
@@ -154,20 +155,19 @@ def coactivation(arrays: RunArrays) -> dict[str, float | None]:
 
 
 @metric(unit="fraction", low="0", high="1", better="none", source="Muennighoff et al. 2024, arXiv:2409.02060")
-def coactivation_highest(arrays: RunArrays) -> float:
+def coactivation_highest(arrays: RoutingArrays) -> float:
     """The largest share, over all ordered pairs of experts, of one's selected test samples that the other has too."""
     return np.nanmax(coactivation_EE(arrays))
 
 
-def coactivation_EE(arrays: RunArrays) -> np.ndarray:
+def coactivation_EE(arrays: RoutingArrays) -> np.ndarray:
     """N_ef / N_e, NaN on the diagonal and where e is never selected."""
     require_several_experts(arrays)
-    selected_NE = arrays.selected_NE
-    if selected_NE.all():
+    if (arrays.selected_N == arrays.experts).all():
         raise Undefined("every expert is selected for every test sample")
-    if selected_NE.sum(1).max() < 2:
+    if arrays.selected_N.max() < 2:
         raise Undefined("at most one expert is selected for a sample")
-    both_EE = selected_NE.T.astype(np.float64) @ selected_NE
+    both_EE = arrays.together_EE.astype(np.float64)
     selected_E = both_EE.diagonal().copy()
     np.fill_diagonal(both_EE, np.nan)
     return np.divide(both_EE, selected_E[:, None], out=np.full_like(both_EE, np.nan), where=selected_E[:, None] > 0)

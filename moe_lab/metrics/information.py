@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
+from moe_lab.metrics.arrays import ClassArrays, NumberArrays
 from moe_lab.metrics.formulas import (
     conditional_entropy_bits,
     conditional_information_bits,
@@ -24,30 +24,30 @@ from moe_lab.metrics.registry import (
     require_several_experts,
     require_use,
 )
+from moe_lab.metrics.routing_arrays import RoutingArrays
 
 
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
-def sample_entropy_bits(arrays: RunArrays) -> float:
+def sample_entropy_bits(arrays: RoutingArrays) -> float:
     """H(E|X): mean entropy of a sample's normalized routing weights, over routed samples; 0 by construction at k=1."""
     require_choice(arrays)
-    return entropy_bits(arrays.normalized_weights_ME).mean()
+    return arrays.weight_entropy_M.mean()
 
 
 @metric(unit="fraction", low="0", high="1", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
-def sample_entropy_share(arrays: RunArrays) -> float:
+def sample_entropy_share(arrays: RoutingArrays) -> float:
     """Sample entropy H(E|X) divided by its bound log2 E."""
     require_several_experts(arrays)
     return sample_entropy_bits(arrays) / math.log2(arrays.experts)
 
 
 @metric(unit="bits", low="0", high="log2 E", better="none", source="Shannon 1948")
-def router_entropy_bits(arrays: RunArrays) -> float:
+def router_entropy_bits(arrays: RoutingArrays) -> float:
     """Mean entropy of the gate's full distribution before selection, over the samples for which it has one."""
     require_several_experts(arrays)
-    probs_NE = arrays.probs_NE[(arrays.probs_NE > 0).any(1)]
-    if len(probs_NE) == 0:
+    if len(arrays.router_entropy) == 0:
         raise Undefined("the gate's distribution is zero for every test sample")
-    return entropy_bits(probs_NE).mean()
+    return arrays.router_entropy.mean()
 
 
 @metric(
@@ -57,7 +57,7 @@ def router_entropy_bits(arrays: RunArrays) -> float:
     better="higher",
     source="Krishnamurthy et al. 2023, arXiv:2302.14703",
 )
-def mutual_information_expert_label_bits(arrays: RunArrays) -> float:
+def mutual_information_expert_label_bits(arrays: RoutingArrays) -> float:
     """I(E;Y) between the arg-max expert and the true class, plug-in estimate over routed samples.
 
     Of numbers, Y is the known component that a sample comes from, or else which tenth of the test targets it is.
@@ -141,7 +141,7 @@ def mutual_information_responsible_label_bits(arrays: NumberArrays) -> float:
 
 
 @metric(unit="fraction", low="0", high="1", better="higher", source="Theil 1970, uncertainty coefficient")
-def information_per_usage(arrays: RunArrays) -> float:
+def information_per_usage(arrays: RoutingArrays) -> float:
     """I(E;Y) / H(E) of the arg-max expert: the share of the experts' usage that follows Y as I(E;Y) has it.
 
     Any balancer raises I(E;Y), which H(E) bounds; this ratio rises only where the use is class-specific.
@@ -152,7 +152,7 @@ def information_per_usage(arrays: RunArrays) -> float:
 
 
 @metric(unit="fraction", low="0", high="1", better="higher", source="after Vinh, Epps and Bailey 2010, NMI_min")
-def mutual_information_share(arrays: RunArrays) -> float:
+def mutual_information_share(arrays: RoutingArrays) -> float:
     """I(E;Y) divided by its bound min(log2 E, H(Y)), with H(Y) over routed samples."""
     require_choice(arrays)
     require_several_classes(arrays)
@@ -161,14 +161,14 @@ def mutual_information_share(arrays: RunArrays) -> float:
 
 
 @metric(unit="bits", low="0", high="log2 E", better="lower", source="Shannon 1948")
-def expert_given_label_entropy_bits(arrays: RunArrays) -> float:
+def expert_given_label_entropy_bits(arrays: RoutingArrays) -> float:
     """H(E|Y) of the arg-max expert: how many bits of the choice of expert the class leaves open."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_counts_EC.T)
 
 
 @metric(unit="bits", low="0", high="log2 C_test", better="lower", source="Shannon 1948")
-def label_given_expert_entropy_bits(arrays: RunArrays) -> float:
+def label_given_expert_entropy_bits(arrays: RoutingArrays) -> float:
     """H(Y|E) of the arg-max expert: how many bits of the class the choice of expert leaves open."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_counts_EC)
@@ -182,7 +182,7 @@ def label_given_expert_entropy_bits(arrays: RunArrays) -> float:
     source="Shannon 1948",
     null_element="null where no routed test sample is of the class",
 )
-def expert_entropy_by_class_bits(arrays: RunArrays) -> dict[str, float | None]:
+def expert_entropy_by_class_bits(arrays: RoutingArrays) -> dict[str, float | None]:
     """H(E|Y=y) of the arg-max expert for each class y: 0 where one expert has the whole class."""
     require_choice(arrays)
     counts_CE = arrays.label_counts_EC.T
@@ -195,11 +195,11 @@ def expert_label_prediction(arrays: ClassArrays) -> tuple[np.ndarray, np.ndarray
     return arrays.expert_N[arrays.routed_N], arrays.label_N[arrays.routed_N], arrays.expert_own_prediction_M
 
 
-def _class_counts(arrays: RunArrays) -> np.ndarray:
+def _class_counts(arrays: RoutingArrays) -> np.ndarray:
     return arrays.label_counts_EC.sum(0)
 
 
-def require_several_classes(arrays: RunArrays) -> None:
+def require_several_classes(arrays: RoutingArrays) -> None:
     """Raise Undefined where the routed test samples are of one class, of which nothing can be told."""
     if np.count_nonzero(_class_counts(arrays)) < 2:
         raise Undefined("the routed test samples are all of one class")

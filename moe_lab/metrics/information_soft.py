@@ -4,14 +4,15 @@ The joint table is the mean weight of each expert over the samples of each class
 correction for bias here. H(E) of the same weights is ``usage_entropy_bits``.
 """
 
-from moe_lab.metrics.arrays import ClassArrays, RunArrays
+from moe_lab.metrics.arrays import ClassArrays
 from moe_lab.metrics.formulas import conditional_entropy_bits, entropy_bits, mutual_information_bits, weighted_table
 from moe_lab.metrics.information import require_several_classes
 from moe_lab.metrics.registry import Undefined, metric, require_choice
+from moe_lab.metrics.routing_arrays import RoutingArrays
 
 
 @metric(unit="bits", low="0", high="log2 min(E, C_test)", better="higher", source="Shannon 1948")
-def mutual_information_expert_label_soft_bits(arrays: RunArrays) -> float:
+def mutual_information_expert_label_soft_bits(arrays: RoutingArrays) -> float:
     """I(E;Y) of the normalized weights: the joint is the mean weight of each expert over the samples of each class."""
     require_choice(arrays)
     return mutual_information_bits(arrays.label_weights_EC)
@@ -41,7 +42,7 @@ def mutual_information_mixture_prediction_soft_bits(arrays: ClassArrays) -> floa
 
 
 @metric(unit="fraction", low="0", high="1", better="higher", source="Theil 1970, uncertainty coefficient")
-def information_per_usage_soft(arrays: RunArrays) -> float:
+def information_per_usage_soft(arrays: RoutingArrays) -> float:
     """I(E;Y) / H(E), both of the normalized weights."""
     require_choice(arrays)
     require_several_classes(arrays)
@@ -52,14 +53,14 @@ def information_per_usage_soft(arrays: RunArrays) -> float:
 
 
 @metric(unit="bits", low="0", high="log2 E", better="lower", source="Shannon 1948")
-def expert_given_label_entropy_soft_bits(arrays: RunArrays) -> float:
+def expert_given_label_entropy_soft_bits(arrays: RoutingArrays) -> float:
     """H(E|Y) of the normalized weights: how many bits of the choice of expert the class leaves open."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_weights_EC.T)
 
 
 @metric(unit="bits", low="0", high="log2 C_test", better="lower", source="Shannon 1948")
-def label_given_expert_entropy_soft_bits(arrays: RunArrays) -> float:
+def label_given_expert_entropy_soft_bits(arrays: RoutingArrays) -> float:
     """H(Y|E) of the normalized weights: how many bits of the class the choice of expert leaves open."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_weights_EC)

@@ -6,19 +6,22 @@ A metric is one decorated function in a module that ``moe_lab.metrics`` imports:
     def test_error_rate(arrays: RunArrays) -> float:
         '''Share of test samples whose class the mixture gets wrong.'''
 
-The arguments of the decorator are plain literals, so that listings can read them without importing anything.
+What it needs is the class of its argument: ``RoutingArrays`` what every trace has, too; ``RunArrays`` what only a run
+that predicts has, ``ClassArrays`` or ``NumberArrays`` one of classes or of numbers. The arguments of the decorator are
+plain literals, so that listings can read them without importing anything.
 """
 
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.formulas import entropy_bits
+from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.stored import Undefined as Undefined
 from moe_lab.tasks import TARGETS, Task
 
@@ -28,7 +31,7 @@ Better = Literal["lower", "higher", "none"]
 #: a number; a list, one an expert; or numbers by name, as by attribute or by pair of experts
 Value = float | Sequence[float | None] | Mapping[str, float | None]
 #: what a metric is registered with is what its module calls it with
-Arrays = TypeVar("Arrays", bound=RunArrays)
+Arrays = TypeVar("Arrays", bound=RoutingArrays)
 Found = TypeVar("Found", bound=Value)
 
 #: what a bound may be called -> its number, given E experts, C classes, C_test of them in the test split, and the task;
@@ -70,6 +73,8 @@ class Metric:
     function: Callable[[Any], Value]
     null_element: str | None
     task: Task | None
+    #: whether it needs no more than every trace has
+    of_routing: bool
 
     @property
     def notes(self) -> str:
@@ -108,7 +113,7 @@ class Metric:
         """Whether the metric can have a value for this task."""
         return self.task in (None, task)
 
-    def entry(self, arrays: RunArrays) -> dict[str, Any]:
+    def entry(self, arrays: RoutingArrays) -> dict[str, Any]:
         """{"value", "unit"} in plain Python, and "reason" where the value, or an element of it, is null."""
         if self.task is not None and self.task != arrays.task:
             reason = f"the targets are {TARGETS[arrays.task]}, not {TARGETS[self.task]}"
@@ -178,18 +183,28 @@ def metric(
         unknown = {low, high} - LIMITS.keys()
         if name in METRICS or unknown or not definition:
             raise ValueError(f"metric {name}: taken already, no docstring, or unknown bounds {sorted(unknown)}")
-        METRICS[name] = Metric(name, unit, low, high, better, definition, source, function, null_element, task)
+        METRICS[name] = Metric(
+            name, unit, low, high, better, definition, source, function, null_element, task, _is_of_routing(function)
+        )
         return function
 
     return register
 
 
-def compute(arrays: RunArrays) -> dict[str, dict[str, Any]]:
-    """Every registered metric, in order: name -> {"value", "unit"} and, where the value is null, "reason".
+def _is_of_routing(function: Callable[..., Any]) -> bool:
+    """Whether its argument is annotated as RoutingArrays."""
+    argument = next(iter(inspect.signature(function).parameters))
+    return get_type_hints(function).get(argument) is RoutingArrays
+
+
+def compute(arrays: RoutingArrays) -> dict[str, dict[str, Any]]:
+    """Every registered metric, in order: name -> {"value", "unit"} and, where the value is null, "reason". Of a trace
+    those of routing.
 
     Plain Python numbers, lists and dicts of them only, never NaN or infinite, so that JSON holds them.
     """
-    return {name: registered.entry(arrays) for name, registered in METRICS.items()}
+    predicts = isinstance(arrays, RunArrays)
+    return {name: one.entry(arrays) for name, one in METRICS.items() if predicts or one.of_routing}
 
 
 def elements(value: Value | None) -> list[float | None]:
@@ -199,25 +214,25 @@ def elements(value: Value | None) -> list[float | None]:
     return list(value) if isinstance(value, Sequence) else [value]
 
 
-def require_routed(arrays: RunArrays) -> None:
+def require_routed(arrays: RoutingArrays) -> None:
     """Raise Undefined where no expert got any test sample."""
     if arrays.routed_count == 0:
         raise Undefined("no expert got any test sample")
 
 
-def require_choice(arrays: RunArrays) -> None:
+def require_choice(arrays: RoutingArrays) -> None:
     """Raise Undefined where nothing was chosen: one expert only, or no expert got any test sample."""
     require_several_experts(arrays)
     require_routed(arrays)
 
 
-def require_several_experts(arrays: RunArrays) -> None:
+def require_several_experts(arrays: RoutingArrays) -> None:
     """Raise Undefined where there is one expert only."""
     if arrays.experts == 1:
         raise Undefined("there is only one expert, so nothing was chosen")
 
 
-def require_use(arrays: RunArrays) -> float:
+def require_use(arrays: RoutingArrays) -> float:
     """H(E) of the arg-max expert in bits. Raise Undefined where it is zero: one expert has every sample."""
     usage_bits = float(entropy_bits(arrays.load_E))
     if usage_bits == 0:

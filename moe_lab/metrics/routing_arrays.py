@@ -1,0 +1,119 @@
+"""What metrics of routing are computed from: what every trace has, and every run of a mixture.
+
+Axes: N samples (rows of a trace), M of them routed, E experts, C classes (the values of a label).
+"""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moe_lab.statistics.partitions import table_of
+from moe_lab.tasks import Task
+
+
+class RoutingArrays(ABC):
+    """Which experts the samples selected, with which weights, and what class each is of.
+
+    A metric whose argument is annotated with this class runs on both: on a mixture's test split (``RunArrays``) and on
+    a layer and label of a trace (``TraceArrays``). Derived values are computed once, in float64. Raises Undefined, with
+    the reason, for what a trace does not have.
+    """
+
+    task: ClassVar[Task] = "classification"
+
+    @property
+    @abstractmethod
+    def experts(self) -> int:
+        """E."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """C, also where the samples lack some of them; of numbers: known components, or else bins."""
+
+    @property
+    @abstractmethod
+    def class_N(self) -> np.ndarray:
+        """The true class, in 0 .. C-1; of numbers: the known component, or else the bin."""
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """What the C classes are called."""
+
+    @property
+    @abstractmethod
+    def expert_N(self) -> np.ndarray:
+        """The arg-max expert of each sample: the lowest index on ties, -1 where no expert got the sample."""
+
+    @property
+    @abstractmethod
+    def usage_E(self) -> np.ndarray:
+        """The mean row of the normalized weights of routed samples."""
+
+    @property
+    @abstractmethod
+    def weight_entropy_M(self) -> np.ndarray:
+        """Entropy in bits of the normalized weights of each routed sample."""
+
+    @property
+    @abstractmethod
+    def label_weights_EC(self) -> np.ndarray:
+        """Summed normalized weights of each expert over the routed samples of each true class."""
+
+    @property
+    @abstractmethod
+    def router_entropy(self) -> np.ndarray:
+        """Entropy in bits of the router's full distribution before selection, of the samples that have one."""
+
+    @property
+    @abstractmethod
+    def selected_N(self) -> np.ndarray:
+        """How many experts each sample selected."""
+
+    @property
+    @abstractmethod
+    def together_EE(self) -> np.ndarray:
+        """How many samples selected both experts; on the diagonal, how many selected the one."""
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return len(self.class_N)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """What the bounds of a metric depend on: E, C, how many classes the samples have, and the task."""
+        tested = int(self.tested_C.sum())
+        return {"experts": self.experts, "classes": self.classes, "tested": tested, "task": self.task}
+
+    @cached_property
+    def tested_C(self) -> np.ndarray:
+        """Whether there are samples of the class."""
+        return np.bincount(self.class_N, minlength=self.classes) > 0
+
+    @cached_property
+    def routed_N(self) -> np.ndarray:
+        """Whether any expert got the sample."""
+        return self.expert_N >= 0
+
+    @cached_property
+    def routed_count(self) -> int:
+        """M."""
+        return int(self.routed_N.sum())
+
+    @cached_property
+    def label_counts_EC(self) -> np.ndarray:
+        """Routed samples by arg-max expert and true class."""
+        return self.counts_EC(self.expert_N[self.routed_N], self.class_N[self.routed_N])
+
+    @cached_property
+    def load_E(self) -> np.ndarray:
+        """Routed samples by arg-max expert."""
+        return self.label_counts_EC.sum(1)
+
+    def counts_EC(self, expert_M: np.ndarray, class_M: np.ndarray) -> np.ndarray:
+        """How many samples have this expert and this class."""
+        return table_of(expert_M, class_M, self.experts, self.classes)

@@ -1,0 +1,176 @@
+"""One layer and one label of a trace, for the metrics of routing; and the trace that a run of one mixture is.
+
+Axes: N rows that have the label, M of them routed, K slots, E experts, C values of the label.
+"""
+
+from functools import cached_property
+from typing import TypedDict
+
+import numpy as np
+
+from moe_lab.errors import RunError
+from moe_lab.metrics.arrays import RunArrays, normalized
+from moe_lab.metrics.formulas import entropy_bits
+from moe_lab.metrics.null import named_generator
+from moe_lab.metrics.routing_arrays import RoutingArrays
+from moe_lab.metrics.stored import Undefined
+from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
+from moe_lab.store.trace import SAMPLE
+
+#: what the one layer of a run of a mixture is called
+MIXTURE = "mixture"
+
+
+class TraceArrays(RoutingArrays):
+    """The rows of a trace that have ``label`` (without one all rows, which are of one class), in one layer.
+
+    The arg-max expert of a row is that of its largest weight; without weights its first choice. No dense table of rows
+    and experts is made. Raises RunError if there is no such layer or label, or no row has it.
+    """
+
+    def __init__(self, trace: Trace, layer: str, label: str | None = None) -> None:
+        self._layer = trace.layer(layer)
+        of_rows = trace.label(label) if label is not None else _one_class(trace.rows)
+        self._kept_T = of_rows.value != NONE
+        if not self._kept_T.any():
+            raise RunError(f"no row has the label {label!r}")
+        self._class_N = of_rows.value[self._kept_T]
+        self._class_names = of_rows.names
+        self._experts_NK = self._layer.experts_TK[self._kept_T]
+
+    @property
+    def experts(self) -> int:
+        return self._layer.experts
+
+    @property
+    def classes(self) -> int:
+        return len(self._class_names)
+
+    @property
+    def class_N(self) -> np.ndarray:
+        return self._class_N
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self._class_names
+
+    @cached_property
+    def expert_N(self) -> np.ndarray:
+        if self._layer.weights_TK is not None:
+            slot_N1 = self._weights_NK.argmax(1, keepdims=True)
+            chosen_N = np.take_along_axis(self._experts_NK, slot_N1, 1)[:, 0]
+            return np.where((self._weights_NK > 0).any(1), chosen_N, NONE).astype(np.int64)
+        if self._layer.ranked:
+            return self._experts_NK[:, 0].astype(np.int64)
+        raise Undefined("the selected experts are in no order and have no weights, so no first choice is known")
+
+    @cached_property
+    def usage_E(self) -> np.ndarray:
+        return self._summed_E(np.zeros(self.routed_count, dtype=np.int64), 1)[:, 0] / self.routed_count
+
+    @cached_property
+    def weight_entropy_M(self) -> np.ndarray:
+        return entropy_bits(self._normalized_MK)
+
+    @cached_property
+    def label_weights_EC(self) -> np.ndarray:
+        return self._summed_E(self.class_N[self.routed_N], self.classes)
+
+    @cached_property
+    def router_entropy(self) -> np.ndarray:
+        if self._layer.entropy_T is None:
+            raise Undefined("the trace has no full distribution of every row")
+        entropy_N = self._layer.entropy_T[self._kept_T].astype(np.float64)
+        return entropy_N[~np.isnan(entropy_N)]
+
+    @property
+    def selected_N(self) -> np.ndarray:
+        return (self._experts_NK != NONE).sum(1)
+
+    @cached_property
+    def together_EE(self) -> np.ndarray:
+        together = np.zeros(self.experts**2, dtype=np.int64)
+        for first_N in self._experts_NK.T:
+            for second_N in self._experts_NK.T:
+                both = (first_N != NONE) & (second_N != NONE)
+                pair = first_N[both].astype(np.int64) * self.experts + second_N[both]
+                together += np.bincount(pair, minlength=self.experts**2)
+        return together.reshape(self.experts, self.experts)
+
+    @property
+    def _weights_NK(self) -> np.ndarray:
+        if self._layer.weights_TK is None:
+            raise Undefined("the trace has no weights")
+        return self._layer.weights_TK[self._kept_T]
+
+    @cached_property
+    def _normalized_MK(self) -> np.ndarray:
+        return normalized(self._weights_NK[self.routed_N])
+
+    def _summed_E(self, column_M: np.ndarray, values: int) -> np.ndarray:
+        """Normalized weights summed by expert and by the values of a column, [E, values]."""
+        experts_MK = self._experts_NK[self.routed_N]
+        filled = experts_MK != NONE
+        cell = experts_MK.astype(np.int64) * values + column_M[:, None]
+        summed = np.bincount(cell[filled], self._normalized_MK[filled], self.experts * values)
+        return summed.reshape(self.experts, values)
+
+
+def trace_of(arrays: RunArrays) -> Trace:
+    """The trace of a run of one mixture: one layer, whose documents are the test samples.
+
+    Its label is what I(E;Y) takes for Y. Slots stand by weight, the largest first, of equal ones the lowest index; an
+    expert that was selected with the weight zero has a slot, too.
+    """
+    name = "class" if arrays.task == "classification" else "component"
+    labels = Labels(value=arrays.class_N.astype(np.int32), names=arrays.class_names)
+    return Trace(
+        layers=(_layer_of(arrays),),
+        document_T=np.arange(arrays.samples),
+        document_labels={name: labels},
+        source="the test split of a run of one mixture",
+    )
+
+
+def _layer_of(arrays: RunArrays) -> LayerTrace:
+    selected_NE = arrays.selected_NE | (arrays.weights_NE > 0)
+    slots = max(1, int(selected_NE.sum(1).max()))
+    # selected experts before all others, by weight; sorting is stable, so equal ones keep their order
+    order_NE = np.lexsort((-arrays.weights_NE, ~selected_NE), axis=1)[:, :slots]
+    filled_NK = np.take_along_axis(selected_NE, order_NE, 1)
+    weights_NK = np.where(filled_NK, np.take_along_axis(arrays.weights_NE, order_NE, 1), 0)
+    return LayerTrace(
+        name=MIXTURE,
+        experts=arrays.experts,
+        experts_TK=np.where(filled_NK, order_NE, NONE),
+        weights_TK=weights_NK.astype(arrays.weights_NE.dtype),
+        **distributions(arrays.probs_NE),
+    )
+
+
+class Distributions(TypedDict, total=False):
+    """These arguments of LayerTrace."""
+
+    sample_S: np.ndarray
+    probs_SE: np.ndarray
+    usage_E: np.ndarray
+    entropy_T: np.ndarray
+
+
+def distributions(probs_TE: np.ndarray) -> Distributions:
+    """What a LayerTrace keeps of the probabilities of all rows: at most SAMPLE of them, which depend on the number of
+    rows alone, the mean of those rows that are not zero, and the entropy of each. Empty if all rows are zero."""
+    has_T = np.any(probs_TE > 0, axis=1)
+    if not has_T.any():
+        return {}
+    rows = len(probs_TE)
+    entropy_T = np.full(rows, np.nan)
+    entropy_T[has_T] = entropy_bits(probs_TE[has_T])
+    drawn = named_generator("rows of a trace").choice(rows, min(rows, SAMPLE), replace=False)
+    sample_S = np.sort(drawn)
+    usage_E = probs_TE.mean(0, dtype=np.float64, where=has_T[:, None])
+    return {"sample_S": sample_S, "probs_SE": probs_TE[sample_S], "usage_E": usage_E, "entropy_T": entropy_T}
+
+
+def _one_class(rows: int) -> Labels:
+    return Labels(value=np.zeros(rows, dtype=np.int32), names=("all rows",))
