@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields
 from types import MappingProxyType
 
 import numpy as np
@@ -6,8 +7,10 @@ import pytest
 
 from moe_lab.errors import RunError
 from moe_lab.metrics import RunArrays, Undefined, compute
+from moe_lab.metrics.arrays import ClassArrays, NumberArrays
 from moe_lab.store.atomic import write_npz
 from moe_lab.store.run import Run
+from moe_lab.store.schema import LAYOUTS
 
 
 def test_sizes(tiny):
@@ -29,6 +32,18 @@ def test_derived_quantities_by_hand(tiny):
     np.testing.assert_array_equal(arrays.label_counts_EC, [[2, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]])
     np.testing.assert_array_equal(arrays.prediction_counts_EC, [[2, 0, 0], [0, 2, 0], [0, 0, 0], [0, 0, 0]])
     np.testing.assert_array_equal(arrays.load_E, [2, 2, 0, 0])
+
+
+@pytest.mark.parametrize(("task", "kind"), [("classification", ClassArrays), ("regression", NumberArrays)])
+def test_every_array_of_the_schema_has_a_field_that_names_its_axes(task, kind):
+    wanted = {f"{name}_{axes}" for name, (axes, _) in LAYOUTS[task].items()}
+    assert {field.name for field in fields(kind) if field.name.rpartition("_")[2].isupper()} == wanted
+
+
+def test_each_field_is_the_array_of_its_name(tiny):
+    arrays = RunArrays.from_files(tiny)
+    for name, (axes, _) in LAYOUTS["classification"].items():
+        assert getattr(arrays, f"{name}_{axes}") is tiny["routing"].get(name), name
 
 
 def test_weights_are_normalized_in_float64(random_arrays, run_arrays):
