@@ -12,6 +12,7 @@ from moe_lab.config.compose import compose, options
 from moe_lab.config.sources import open_sources
 from moe_lab.errors import ConfigError
 from moe_lab.experiment.building import build_mixture
+from moe_lab.experiment.remedies import fitting
 from moe_lab.parts.checks import refusal
 from moe_lab.parts.roles import Gate
 
@@ -48,12 +49,14 @@ def of_numbers(objective: str) -> bool:
 
 
 def reason(gate: str, objective: str) -> str | None:
-    """Why an objective cannot train a gate, as the end of a sentence; None where it can."""
+    """Why an objective cannot train a gate, as the end of a sentence; None if it can."""
+    config = config_of(gate, objective if of_numbers(objective) else None)
     try:
         made = _gate(gate, objective if of_numbers(objective) else None)
-        return refusal(made, build(open_sources().node("objective", objective), made.sizes))
     except ConfigError as error:
         return str(error)
+    why = refusal(made, build(open_sources().node("objective", objective), made.sizes))
+    return why and why.text(*fitting(why, config, made.sizes))
 
 
 def pairs() -> Iterator[tuple[str, str, str | None]]:

@@ -7,6 +7,7 @@ from moe_lab.config.build import build, class_of
 from moe_lab.data.dataset import Data
 from moe_lab.errors import ConfigError
 from moe_lab.experiment.inputs import seeds_of
+from moe_lab.experiment.remedies import remedied
 from moe_lab.layers.noise import seeded
 from moe_lab.layers.stacking import keep_buffers
 from moe_lab.mixture import dispatch
@@ -14,6 +15,7 @@ from moe_lab.mixture.dispatchers import Sparse
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.parts.baseline import Alone
 from moe_lab.parts.checks import check, check_task
+from moe_lab.parts.reasons import Unfit
 from moe_lab.parts.roles import Config, Objective, Regularizer, Sizes
 from moe_lab.training.learner import Learner
 
@@ -44,7 +46,10 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
     with seeded(seed_init, "objective"):
         objective = build(config["objective"], sizes)
     regularizers, controllers = (_several(role, config, sizes, seed_init) for role in ("regularizer", "controller"))
-    check(mixture.gate, objective, regularizers, controllers)
+    try:
+        check(mixture.gate, objective, regularizers, controllers)
+    except Unfit as error:
+        raise remedied(error, config, sizes) from None
     _check_dispatch(mixture, objective, regularizers, config["trainer"])
     for controller in controllers.values():
         if controller.steers:
@@ -85,7 +90,10 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
     if sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
     dispatcher = Sparse() if config["trainer"]["dispatch"] == "sparse" else None
-    return Mixture(experts, gate, config["inference"], dispatcher)
+    try:
+        return Mixture(experts, gate, config["inference"], dispatcher)
+    except Unfit as error:
+        raise remedied(error, config, sizes) from None
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:

@@ -18,9 +18,11 @@ from moe_lab.experiment.building import build_mixture, complete
 from moe_lab.experiment.key import canonical
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.options import AUTO, Experiment
+from moe_lab.experiment.remedies import remedied
 from moe_lab.layers.stacking import alike
 from moe_lab.mixture.dispatch import faster, why_dense
 from moe_lab.parts.checks import combine_rule
+from moe_lab.parts.reasons import Unfit
 from moe_lab.parts.roles import Config
 from moe_lab.store.facts import JobFacts
 from moe_lab.store.run import Run
@@ -165,7 +167,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None
     recipe = build(config["recipe"])
     if reason := recipe.lack(learner, build(config["trainer"])):
-        raise ConfigError(f"recipe {class_of(config['recipe']).__name__} {reason}")
+        raise remedied(Unfit(f"recipe {class_of(config['recipe']).__name__}", reason), config, mixture.gate.sizes)
     for node in config.get("loggers", {}).values():
         # raises where its package is missing
         build(node)

@@ -28,6 +28,7 @@ from moe_lab.layers.stacking import buffers_named, count_parameters, freeze, hyp
 from moe_lab.parts.baseline import Alone, Baseline
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.projection import Projection
+from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import (
     Body,
     Combine,
@@ -92,6 +93,7 @@ __all__ = [
     "Positive",
     "Projection",
     "Range",
+    "Reason",
     "Regularizer",
     "Routing",
     "Score",

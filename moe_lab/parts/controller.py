@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Gate, Step
 from moe_lab.routing.decision import Routing
 
@@ -26,8 +27,8 @@ class Controller(nn.Module):
         """Whether it changes what the gate decides."""
         return type(self).constrain is not Controller.constrain
 
-    def misfit(self, gate: Gate) -> str | None:
-        """What it lacks in this gate, to stand between "needs" and ", or leave it out"; None where it fits."""
+    def misfit(self, gate: Gate) -> Reason | None:
+        """Why it cannot act on this gate, beyond what it declares; None if it can. Gates that fit are found by it."""
         return None
 
     def before_step(self, gate: Gate, progress: Tensor) -> None:

@@ -17,6 +17,7 @@ from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import bank, count_parameters, hyper
+from moe_lab.parts.reasons import Reason
 from moe_lab.parts.sizes import Sizes as Sizes
 from moe_lab.parts.traits import LearnsFrom, Traits
 from moe_lab.routing.decision import Routing
@@ -225,8 +226,9 @@ class Regularizer(nn.Module):
     task: ClassVar[Task | None] = None
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
-    #: refuses gates whose routing lacks these extras
-    needs_extras: ClassVar[frozenset[str]] = frozenset()
+    #: fields of the routing ("weights_BE", "probs_BE", "logits_BE" or extras) that it acts on; refuses gates that lack
+    #: one, and gates that learn through none of them
+    reads: frozenset[str] = frozenset()
     #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
     needs_every_expert: ClassVar[bool] = False
 
@@ -234,8 +236,8 @@ class Regularizer(nn.Module):
         super().__init__()
         self.weight = hyper(weight)
 
-    def misfit(self, gate: Gate) -> str | None:
-        """What it lacks in this gate, to stand between "needs" and ", or leave it out"; None where it fits."""
+    def misfit(self, gate: Gate) -> Reason | None:
+        """Why it cannot act on this gate, beyond what it declares; None if it can. Gates that fit are found by it."""
         return None
 
     @abstractmethod

@@ -48,11 +48,14 @@ class SteppedGate(Gate):
         weigh, select = self.weigh, self.select
         taught_by_weights = "weights_BE" not in weigh.still or not count_parameters(self)
         return Traits(
-            rows_sum_to_one=weigh.rows_sum_to_one and select.selects_k,
-            selects_k=select.selects_k and not weigh.sparse,
+            rows_sum_to_one=weigh.rows_sum_to_one and select.active == "k",
+            active="learned" if weigh.sparse and select.active == "k" else select.active,
+            silent=weigh.silent,
+            balanced=select.balanced,
             k=select.k,
             learns_from=None if taught_by_weights else "draw" if select.draws else "scores",
             reads_experts=self.score.reads_experts,
+            normalized=self.score.normalized,
             extras=select.extras,
             still=weigh.still | select.extras,
             batch_dependent=select.batch_dependent,

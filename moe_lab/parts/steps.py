@@ -10,15 +10,16 @@ from torch import Tensor, nn
 
 from moe_lab.layers.noise import Noise
 from moe_lab.parts.roles import Sizes
-from moe_lab.parts.traits import Mode
+from moe_lab.parts.traits import Active, Mode
 from moe_lab.routing.outputs import ExpertsOutput
 
 
 class Score(nn.Module):
     """First step of a composed gate: inputs -> logits_BE."""
 
-    #: as the gate's trait: it is given what all experts compute
+    #: traits of the gate: it is given what all experts compute; its logits are logarithms of probabilities
     reads_experts: ClassVar[bool] = False
+    normalized: ClassVar[bool] = False
     #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
     linear_in_input: ClassVar[bool] = False
 
@@ -35,7 +36,8 @@ class Select(nn.Module):
 
     #: traits of the gate; ``extras`` are those that ``keep`` gives
     extras: ClassVar[frozenset[str]] = frozenset()
-    selects_k: ClassVar[bool] = True
+    active: ClassVar[Active] = "k"
+    balanced: ClassVar[bool] = False
     k: ClassVar[Literal["any"] | int] = "any"
     batch_dependent: frozenset[Mode] = frozenset()
     #: in training experts are drawn by their probability
@@ -66,6 +68,8 @@ class Weigh(nn.Module):
     may say in ``resolved`` what options that are null mean here, so that aliases have one key.
     """
 
+    #: trait of the gate: an expert whose logit is zero has no weight
+    silent: ClassVar[bool] = False
     #: the weight of a chosen expert may be zero; then it is not selected
     sparse: ClassVar[bool] = False
     #: which of weights and probs do not depend smoothly on the logits, so that no gradient flows through them

@@ -8,6 +8,7 @@ from typing import Literal
 #: the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing"
 LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
 Mode = Literal["training", "evaluation"]
+Active = Literal["k", "learned", "batch", "mode"]
 ALWAYS: frozenset[Mode] = frozenset({"training", "evaluation"})
 
 
@@ -16,8 +17,11 @@ class Traits:
     """The traits of a gate. Checks, dispatchers, objectives and regularizers ask for them, never for a gate's name.
 
     rows_sum_to_one:  every row of ``weights_BE`` sums to one.
-    selects_k:        every sample selects exactly k experts. False if their number is learned, or decided by the batch.
+    active:           what decides how many experts a sample selects: "k", exactly k; "learned", the gate's parameters;
+                      "batch", the batch-mates, by capacity or choice; "mode", training and evaluation differ.
+    balanced:         in training every expert is selected by as many samples of a batch, by construction.
     k:                which k the gate can use: "any" from 1 to E, "every" (E alone), or a number: from 1 to that many.
+    silent:           an expert whose logit is zero has no weight.
     mixes:            rows of weights are a distribution that at least two experts share. None: if rows sum to one and
                       k is at least 2, or E is 1.
     learns_from:      what teaches the gate. None: "prediction" if it has parameters, else "nothing".
@@ -25,6 +29,7 @@ class Traits:
     makes_slots:      experts see slots, mixtures of a sample's parts that the gate makes (``extras`` has them).
     straight_through: weights of experts that are not selected are zero but carry a gradient, which reads these experts.
     gives_logits:     its routing has ``logits_BE``.
+    normalized:       these logits are logarithms of probabilities.
     extras:           names of the extras that its routing always has.
     still:            fields of its routing ("weights_BE", "probs_BE", "logits_BE", extras) through which no gradient
                       reaches its parameters. Without parameters all of them are.
@@ -33,18 +38,26 @@ class Traits:
     """
 
     rows_sum_to_one: bool
-    selects_k: bool = True
+    active: Active = "k"
+    balanced: bool = False
     k: Literal["any", "every"] | int = "any"
+    silent: bool = False
     mixes: bool | None = None
     learns_from: LearnsFrom | None = None
     reads_experts: bool = False
     makes_slots: bool = False
     straight_through: bool = False
     gives_logits: bool = True
+    normalized: bool = False
     extras: frozenset[str] = frozenset()
     still: frozenset[str] = frozenset()
     needs_fitting: bool = False
     batch_dependent: Set[Mode] = frozenset()
+
+    @property
+    def selects_k(self) -> bool:
+        """Whether every sample selects exactly k experts."""
+        return self.active == "k"
 
     @property
     def gives(self) -> frozenset[str]:

@@ -3,11 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from moe_lab.layers.stacking import count_parameters
+from moe_lab.parts.reasons import Reason
+from moe_lab.parts.roles import Gate
 from moe_lab.store.learned import read_run
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
@@ -43,18 +46,18 @@ class FromRun(Recipe):
             _, self._state = read_run(Path(self._run).expanduser())
         return self._state
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
-        if not count_parameters(learner.mixture.gate):
-            return "needs a gate that learns, while the experts stand still: take gate=softmax"
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+        if not learns(learner.mixture.gate):
+            return Reason("needs a gate that learns, while the experts stand still", gate=learns)
         return self._other_experts(learner)
 
-    def _other_experts(self, learner: Learner) -> str | None:
+    def _other_experts(self, learner: Learner) -> Reason | None:
         """How the experts are not those of the run."""
         if fits(learner.mixture.experts, self.state_of_run, EXPERTS):
             return None
-        return (
-            f"needs experts like those of {self._run}, and these are of another kind, number or size: take its experts "
-            "and data set"
+        return Reason(
+            f"needs experts like those of {self._run}, and these are of another kind, number or size",
+            ("take its experts and data set",),
         )
 
     def apart(self, trainers: Sequence[Trainer]) -> str | None:
@@ -64,6 +67,24 @@ class FromRun(Recipe):
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
         hold(course.learner.mixture.experts, self.holds_experts(course.trainers[0], epoch))
+
+
+def learns(gate: Gate) -> bool:
+    """Whether a gate has something to learn."""
+    return count_parameters(gate) > 0
+
+
+def idle(learner: Learner, still: Literal["gate", "experts"]) -> Reason | None:
+    """A regularizer of what stands still for the whole run would move nothing. That of a gate also moves the experts
+    if the gate reads what they compute."""
+    if still == "gate" and learner.mixture.gate.traits.reads_experts:
+        return None
+    of_experts = still == "experts"
+    names = [name for name, one in learner.regularizers.items() if one.needs_every_expert == of_experts]
+    if not names:
+        return None
+    lacks = f"lets the {still} stand still, and regularizer {names[0]} acts on nothing else"
+    return Reason(lacks, (f"leave {names[0]} out",))
 
 
 def fits(part: nn.Module, state: dict[str, Tensor], prefix: str, experts: int = 0, count: int = 0) -> bool:

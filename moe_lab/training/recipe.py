@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from moe_lab.data.dataset import Data
 from moe_lab.layers.convolution import BatchNorm2d
 from moe_lab.layers.noise import Noise
+from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Step
 from moe_lab.routing.decision import Routing
 from moe_lab.training.learner import Learner, Losses
@@ -65,8 +66,8 @@ class Recipe:
         """Columns of the test samples that it knows of, to stand beside the data's own."""
         return {}
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
-        """What it does not find in a learner (of one run), as "needs ...: what to do instead"; None where it fits."""
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+        """Why it cannot lead a learner (of one run); None if it can."""
 
     def apart(self, trainers: Sequence[Trainer]) -> str | None:
         """Why runs with these trainers cannot be led as one program; None where they can."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Controller, Gate, Positive, Sizes, Step, buffers_named, hyper
+from moe_lab.parts import Controller, Gate, Positive, Reason, Sizes, Step, buffers_named, hyper
 
 
 class LossFreeBias(Controller):
@@ -29,9 +29,10 @@ class LossFreeBias(Controller):
         self.rate_11 = hyper(rate, 2)
         self.bias_1E = nn.Buffer(torch.zeros(1, sizes.experts))
 
-    def misfit(self, gate: Gate) -> str | None:
+    def misfit(self, gate: Gate) -> Reason | None:
         if gate.sizes.k == gate.sizes.experts:
-            return "a gate that selects, and with k equal to experts.count every expert is selected: lower k"
+            lacks = "needs a gate that selects, and with k equal to experts.count every expert is selected"
+            return Reason(lacks, ("lower k",))
         return None
 
     def after_step(self, step: Step) -> None:

@@ -23,7 +23,7 @@ class ClassifierSelection(Gate):
     combine:    "probabilities" or "logits"; null: resolved when the config is composed.
     """
 
-    traits = Traits(rows_sum_to_one=True, mixes=True, selects_k=False, gives_logits=False, needs_fitting=True)
+    traits = Traits(rows_sum_to_one=True, mixes=True, active="mode", gives_logits=False, needs_fitting=True)
     task = "classification"
 
     def __init__(

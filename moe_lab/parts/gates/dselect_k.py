@@ -42,7 +42,7 @@ class DSelectK(Gate):
     combine: "probabilities" or "logits"; null: resolved when the config is composed.
     """
 
-    traits = Traits(rows_sum_to_one=True, selects_k=False, gives_logits=False, extras=frozenset({"selector_entropy"}))
+    traits = Traits(rows_sum_to_one=True, active="learned", gives_logits=False, extras=frozenset({"selector_entropy"}))
 
     def __init__(
         self,

@@ -46,7 +46,7 @@ class HardConcrete(Gate):
     def traits(self) -> Traits:
         return Traits(
             rows_sum_to_one=False,
-            selects_k=False,
+            active="learned",
             k="every",
             reads_experts=self.score.reads_experts,
             extras=frozenset({"l0_BE"}),

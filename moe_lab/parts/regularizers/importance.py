@@ -19,6 +19,7 @@ class Importance(Regularizer):
     """
 
     least_experts: ClassVar[int] = 2
+    reads = frozenset({"weights_BE"})
 
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.1, correction: Literal[0, 1] = 1) -> None:
         super().__init__(weight)

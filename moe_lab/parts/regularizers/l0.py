@@ -1,7 +1,5 @@
 """L0: the expected number of active experts."""
 
-from typing import ClassVar
-
 from torch import Tensor
 
 from moe_lab.parts import NonNegative, Regularizer, Sizes, Step
@@ -18,7 +16,7 @@ class L0(Regularizer):
     Needs a gate that gives ``l0_BE``, such as hard_concrete.
     """
 
-    needs_extras: ClassVar[frozenset[str]] = frozenset({"l0_BE"})
+    reads = frozenset({"l0_BE"})
 
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.01) -> None:
         super().__init__(weight)

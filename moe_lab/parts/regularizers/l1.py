@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import ConfigError, Gate, NonNegative, Positive, Regularizer, Sizes, Step, StepSizes, hyper
+from moe_lab.parts import ConfigError, Gate, NonNegative, Positive, Reason, Regularizer, Sizes, Step, StepSizes, hyper
 
 #: lambda where it starts, as Wang et al. have it, and beyond which it does not go: the way back would be long
 LEAST_LAMBDA, LARGEST_LAMBDA = 1e-8, 1e8
@@ -34,6 +34,8 @@ class L1(Regularizer):
     one that learns how many experts are active, such as relu.
     """
 
+    reads = frozenset({"weights_BE"})
+
     def __init__(
         self,
         sizes: Sizes,
@@ -61,13 +63,13 @@ class L1(Regularizer):
         self.factor = hyper(factor)
         self.active = hyper(0.0)
 
-    def misfit(self, gate: Gate) -> str | None:
+    def misfit(self, gate: Gate) -> Reason | None:
         if gate.traits.rows_sum_to_one:
-            return "a gate whose weights do not sum to one, and the L1 norm of this one's is a constant: take gate=relu"
-        if self._adapt and gate.traits.selects_k:
-            return (
-                "a gate that learns how many experts are active, and this one always selects k: take gate=relu, a "
-                "fixed lambda with regularizers.l1.adapt=false and regularizers.l1.weight"
+            return Reason("needs a gate whose weights do not sum to one, and the L1 norm of this one's is a constant")
+        if self._adapt and gate.traits.active != "learned":
+            return Reason(
+                "needs a gate that learns how many experts are active, and this one does not",
+                ("take a fixed lambda with regularizers.l1.adapt=false and regularizers.l1.weight",),
             )
         return None
 

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Gate, Linear, NonNegative, Regularizer, Sizes, Step, StepSizes, given
+from moe_lab.parts import Gate, Linear, NonNegative, Reason, Regularizer, Sizes, Step, StepSizes, given
 
 #: halvings of the interval in which the length of a group is sought, enough for single precision
 HALVINGS = 32
@@ -41,13 +41,13 @@ class Lasso(Regularizer):
         self._by = by
         self.zero_share = nn.Buffer(torch.zeros(()), persistent=False)
 
-    def misfit(self, gate: Gate) -> str | None:
+    def misfit(self, gate: Gate) -> Reason | None:
         if gate.head is None:
-            return "a gate whose scores come from a linear layer, and this one's do not: take another gate"
-        if self._by == "expert" and gate.traits.rows_sum_to_one:
-            return (
-                "a gate where a score of zero is no weight, to take experts out: take gate=relu, "
-                "regularizers.lasso.by=element or input"
+            return Reason("needs a gate whose scores come from a linear layer, and this one's do not")
+        if self._by == "expert" and not gate.traits.silent:
+            return Reason(
+                "needs a gate where a score of zero is no weight, to take experts out",
+                ("take regularizers.lasso.by=element or input",),
             )
         return None
 

@@ -18,6 +18,7 @@ class MutualInformation(Regularizer):
     """
 
     least_experts: ClassVar[int] = 2
+    reads = frozenset({"probs_BE"})
 
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.05) -> None:
         super().__init__(weight)

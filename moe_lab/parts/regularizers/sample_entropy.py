@@ -19,6 +19,7 @@ class SampleEntropy(Regularizer):
     """
 
     least_experts: ClassVar[int] = 2
+    reads = frozenset({"probs_BE"})
 
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.01, goal: Literal["min", "max"] = "min") -> None:
         super().__init__(weight)

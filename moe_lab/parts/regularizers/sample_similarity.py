@@ -61,14 +61,13 @@ class SampleSimilarity(Regularizer):
         super().__init__(1.0 if weight is None else weight)
         self._form = form
         self._max = distance == "max"
-        self._on_weights = on == "weights"
+        self.reads = frozenset({f"{on}_BE"})
         self.beta_s = hyper(beta_s or 0.0)
         self.beta_d = hyper(beta_d or 0.0)
         self.features = _features(sizes, features, run)
 
     def forward(self, step: Step) -> Tensor:
-        routing = step.routing
-        p_EB = (routing.weights_BE if self._on_weights else routing.probs_BE).mT
+        p_EB = (step.routing.weights_BE if "weights_BE" in self.reads else step.routing.probs_BE).mT
         with torch.no_grad():
             x_BD = centred(self.features(step.x_BD))
         experts, samples = p_EB.shape[-2:]

@@ -1,7 +1,5 @@
 """Selector entropy: every selector of a DSelect-k gate settles on one expert."""
 
-from typing import ClassVar
-
 from torch import Tensor
 
 from moe_lab.parts import NonNegative, Regularizer, Sizes, Step
@@ -17,7 +15,7 @@ class SelectorEntropy(Regularizer):
     Needs a gate that gives ``selector_entropy``, such as dselect_k.
     """
 
-    needs_extras: ClassVar[frozenset[str]] = frozenset({"selector_entropy"})
+    reads = frozenset({"selector_entropy"})
 
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 1e-6) -> None:
         super().__init__(weight)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from moe_lab.parts import Gate, NonNegative, Regularizer, Sizes, Step, given
+from moe_lab.parts import Gate, NonNegative, Reason, Regularizer, Sizes, Step, given
 
 
 class Simbal(Regularizer):
@@ -25,11 +25,9 @@ class Simbal(Regularizer):
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.1) -> None:
         super().__init__(weight)
 
-    def misfit(self, gate: Gate) -> str | None:
+    def misfit(self, gate: Gate) -> Reason | None:
         return (
-            None
-            if gate.head
-            else "a gate whose scores come from a linear layer, and this one's do not: take another gate"
+            None if gate.head else Reason("needs a gate whose scores come from a linear layer, and this one's do not")
         )
 
     def forward(self, step: Step) -> Tensor:

@@ -5,7 +5,9 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.parts import Gate, NonNegative, Regularizer, Sizes, Step
+from moe_lab.parts import Gate, NonNegative, Reason, Regularizer, Sizes, Step
+
+FIRST = "take regularizers.switch_balance.share=first"
 
 
 class SwitchBalance(Regularizer):
@@ -20,10 +22,12 @@ class SwitchBalance(Regularizer):
     share:  what F_e is for k > 1: "assignments", c_e / sum_e c_e with c_e the samples that chose e (MegaBlocks,
             Megatron-LM); "samples", c_e / B, which makes the value k at balance (Flaxformer, Transformers); "first",
             only each sample's most probable expert counts (ST-MoE, V-MoE). The three are one for k = 1.
-    Needs at least two experts; for shares other than "first" a gate that does not give every sample every expert.
+    Needs at least two experts; for shares other than "first" a gate that neither gives every sample every expert
+    nor loads all experts alike by construction.
     """
 
     least_experts: ClassVar[int] = 2
+    reads = frozenset({"probs_BE"})
 
     def __init__(
         self,
@@ -35,11 +39,17 @@ class SwitchBalance(Regularizer):
         super().__init__(weight)
         self._share = share
 
-    def misfit(self, gate: Gate) -> str | None:
-        if self._share != "first" and gate.traits.selects_k and gate.sizes.k == gate.sizes.experts:
-            return (
-                "a gate that selects, for with k equal to experts.count every share is the same and nothing is "
-                "balanced: lower k, take regularizers.switch_balance.share=first"
+    def misfit(self, gate: Gate) -> Reason | None:
+        if self._share == "first":
+            return None
+        if gate.traits.balanced:
+            lacks = "needs a gate that may load experts unevenly, and this one gives all the same number of samples"
+            return Reason(lacks, (FIRST,))
+        if gate.traits.active != "learned" and gate.sizes.k == gate.sizes.experts:
+            return Reason(
+                "needs a gate that selects, for with k equal to experts.count every share is the same and nothing is "
+                "balanced",
+                ("lower k", FIRST),
             )
         return None
 

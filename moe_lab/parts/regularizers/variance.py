@@ -19,6 +19,7 @@ class Variance(Regularizer):
     """
 
     least_experts: ClassVar[int] = 2
+    reads = frozenset({"probs_BE"})
 
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.1) -> None:
         super().__init__(weight)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from moe_lab.parts import Gate, NonNegative, Regularizer, Sizes, Step, given
+from moe_lab.parts import Gate, NonNegative, Reason, Regularizer, Sizes, Step, given
 
 
 class ZLoss(Regularizer):
@@ -14,11 +14,14 @@ class ZLoss(Regularizer):
     Needs a gate with logits.
     """
 
+    reads = frozenset({"logits_BE"})
+
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.001) -> None:
         super().__init__(weight)
 
-    def misfit(self, gate: Gate) -> str | None:
-        return None if gate.traits.gives_logits else "a gate with logits, and this one has none: take another gate"
+    def misfit(self, gate: Gate) -> Reason | None:
+        lacks = "needs logits of any scale, and this gate's are logarithms of probabilities, so that it would be 0"
+        return Reason(lacks) if gate.traits.normalized else None
 
     def forward(self, step: Step) -> Tensor:
         return given(step.routing.logits_BE, "logits_BE").logsumexp(-1).square().mean(-1)

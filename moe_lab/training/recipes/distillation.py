@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from moe_lab.errors import given
-from moe_lab.parts.roles import Body
-from moe_lab.training.from_run import FromRun, fits, take_over
+from moe_lab.parts.reasons import Reason
+from moe_lab.parts.roles import Body, Gate
+from moe_lab.training.from_run import FromRun, fits, idle, take_over
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
@@ -31,18 +32,19 @@ class Distillation(FromRun):
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
         return True
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
-        body = _body(learner)
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+        body = _body(learner.mixture.gate)
         if body is None:
-            return "needs a gate with a body of its own: take gate=softmax"
+            return Reason("needs a gate with a body of its own", gate=lambda other: _body(other) is not None)
         if not fits(body, self.state_of_run, BODY):
-            return f"needs a gate whose body is like that of {self._run}: take its gate/score/body, or recipe=two_step"
-        return super().lack(learner, trainer)
+            lacks = f"needs a gate whose body is like that of {self._run}"
+            return Reason(lacks, ("take its gate/score/body", "take recipe=two_step"))
+        return idle(learner, "experts") or super().lack(learner, trainer)
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
         super().begin(course, records)
-        take_over(given(_body(course.learner), "the gate's body"), self.state_of_run, BODY)
+        take_over(given(_body(course.learner.mixture.gate), "the gate's body"), self.state_of_run, BODY)
 
 
-def _body(learner: Learner) -> Body | None:
-    return getattr(getattr(learner.mixture.gate, "score", None), "body", None)
+def _body(gate: Gate) -> Body | None:
+    return getattr(getattr(gate, "score", None), "body", None)

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from moe_lab.config.ranges import NonNegative, Positive
 from moe_lab.errors import given
-from moe_lab.parts.roles import Step
+from moe_lab.parts.reasons import Reason
+from moe_lab.parts.roles import Gate, Step
 from moe_lab.routing.decision import Routing
 from moe_lab.training.learner import Learner, Losses
 from moe_lab.training.options import Trainer
@@ -40,17 +41,17 @@ class DualTemperature(Recipe):
         self._decay = decay
         self._now = temperature
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
         gate = learner.mixture.gate
-        if gate.learns_from != "prediction" or not gate.mixes or gate.sizes.experts == 1:
-            return "needs a gate that learns a distribution over at least 2 experts: take gate=softmax"
+        if not _learns_a_distribution(gate):
+            return Reason("needs a gate that learns a distribution over at least 2 experts", gate=_is_led)
         if gate.traits.reads_experts:
-            return "needs a gate that sees inputs alone, so that experts and gate learn apart: take gate=softmax"
+            return Reason("needs a gate that sees inputs alone, so that experts and gate learn apart", gate=_is_led)
         if not learner.mixture.dispatcher.every_expert:
-            return "needs every expert to run: take trainer.dispatch=dense"
+            return Reason("needs every expert to run", ("take trainer.dispatch=dense",))
         for name, regularizer in learner.regularizers.items():
             if regularizer.needs_every_expert:
-                return f"needs regularizers of the gate alone, and {name} is of the experts: leave it out"
+                return Reason(f"needs regularizers of the gate alone, and {name} is of the experts", ("leave it out",))
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
@@ -74,6 +75,14 @@ class DualTemperature(Recipe):
         loss_B, losses = learner.losses(replace(step, output=of_gate))
         # worth zero, with the experts' gradient
         return loss_B, replace(losses, objective=losses.objective + warm - warm.detach())
+
+
+def _learns_a_distribution(gate: Gate) -> bool:
+    return gate.learns_from == "prediction" and gate.mixes and gate.sizes.experts > 1
+
+
+def _is_led(gate: Gate) -> bool:
+    return _learns_a_distribution(gate) and not gate.traits.reads_experts
 
 
 def at_temperature(routing: Routing, temperature: float) -> Routing:

@@ -10,7 +10,8 @@ from moe_lab.data.dataset import batches
 from moe_lab.errors import expect, given
 from moe_lab.mixture.mixture import as_trained
 from moe_lab.parts.objectives.em import Em
-from moe_lab.parts.roles import Step
+from moe_lab.parts.reasons import Reason
+from moe_lab.parts.roles import Gate, Step
 from moe_lab.training.learner import Learner
 from moe_lab.training.options import Trainer
 from moe_lab.training.order import rows
@@ -35,17 +36,19 @@ class ExpectationMaximization(Recipe):
         self._m_steps = m_steps
         self._responsibilities_NE: Tensor | None = None
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
         gate = learner.mixture.gate
         if not isinstance(learner.objective, Em):
-            return "needs the objective whose E step it takes: take objective=em"
+            return Reason("needs the objective whose E step it takes", ("take objective=em",))
         if gate.sizes.experts == 1:
-            return "needs at least 2 experts, and there is 1: take recipe=end_to_end"
-        if not gate.traits.selects_k or gate.sizes.k < gate.sizes.experts:
-            return "needs a gate that gives every expert a weight, and this one does not: take gate=softmax k=null"
+            return Reason("needs at least 2 experts, and there is 1", ("take recipe=end_to_end",))
+        if not _weighs_all(gate):
+            lacks = "needs a gate that gives every expert a weight, and this one does not"
+            return Reason(lacks, ("take k=null",), gate=_weighs_all)
         for name, controller in learner.controllers.items():
             if controller.constrains:
-                return f"needs a gate that gives every expert a weight, and controller {name} takes some: leave it out"
+                lacks = f"needs a gate that gives every expert a weight, and controller {name} takes some"
+                return Reason(lacks, (f"leave {name} out",))
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
@@ -67,6 +70,10 @@ class ExpectationMaximization(Recipe):
 
     def restore(self, state: dict[str, Tensor]) -> None:
         self._responsibilities_NE = state.get("responsibilities_NE")
+
+
+def _weighs_all(gate: Gate) -> bool:
+    return gate.traits.selects_k and gate.mixes and gate.sizes.k == gate.sizes.experts
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from moe_lab.errors import expect, given
 from moe_lab.layers.convolution import BatchNorm2d
 from moe_lab.parts.gates.composed import ComposedGate
 from moe_lab.parts.objectives.mixture import Mixture as Likelihood
+from moe_lab.parts.reasons import Reason
 from moe_lab.routing.decision import Routing
 from moe_lab.store.learned import read_run
 from moe_lab.training.from_run import EXPERTS, GATE, fits, take_over
@@ -23,6 +24,8 @@ from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe, hold
 from moe_lab.training.sequence import TaskSequence
+
+CHANGE = "change recipe.tasks"
 
 
 class Extend(Recipe):
@@ -78,7 +81,7 @@ class Extend(Recipe):
     def attributes(self, data: Data) -> dict[str, np.ndarray]:
         return {"task": self._tasks.by_class(data.classes)[data.test.y_N].numpy()}
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
         return (
             self._no_tasks(learner)
             or self._not_growing(learner)
@@ -168,69 +171,76 @@ class Extend(Recipe):
             record.stages.append(row)
             record.stage_arrays.append({"experts": torch.tensor(there), "task_of_class": task_C, **arrays})
 
-    def _no_tasks(self, learner: Learner) -> str | None:
+    def _no_tasks(self, learner: Learner) -> Reason | None:
         count = learner.mixture.gate.sizes.classes
         every = self._tasks.classes
         if len(self._tasks) < 2 or not all(self._tasks.tasks):
-            return "needs two tasks or more, and a class or more in each: change recipe.tasks"
+            return Reason("needs two tasks or more, and a class or more in each", (CHANGE,))
         if not count:
-            return "needs classes to make tasks of, and this data set's targets are numbers: take another data set"
+            lacks = "needs classes to make tasks of, and this data set's targets are numbers"
+            return Reason(lacks, ("take another data set",))
         if every[-1] >= count:
-            return f"needs classes that are there: recipe.tasks has {every[-1]}, and the last one is {count - 1}"
+            lacks = f"needs classes that are there, and recipe.tasks has {every[-1]}, but the last one is {count - 1}"
+            return Reason(lacks, (CHANGE,))
         if twice := sorted({one for one in every if every.count(one) > 1}):
-            return f"needs tasks that share no class, and class {twice[0]} is in two: change recipe.tasks"
+            return Reason(f"needs tasks that share no class, and class {twice[0]} is in two", (CHANGE,))
         return None
 
-    def _not_growing(self, learner: Learner) -> str | None:
+    def _not_growing(self, learner: Learner) -> Reason | None:
         mixture = learner.mixture
         if columns(mixture.gate) is None:
-            return "needs a gate to which outputs can be added: take gate=softmax, top_k, cosine or attentive"
+            return Reason("needs a gate to which outputs can be added", gate=lambda other: columns(other) is not None)
         if self._freeze_body and not hasattr(mixture.gate.score, "body"):
-            return "finds no body of the gate to freeze: take gate=softmax, or recipe.freeze_body=false"
+            return Reason("needs a gate with a body to freeze", ("take recipe.freeze_body=false",))
         if any(isinstance(module, BatchNorm2d) for module in mixture.experts.modules()):
-            return "needs experts without batch normalization, which is one for all of them: take experts=mlp"
+            lacks = "needs experts without batch normalization, which is one for all of them"
+            return Reason(lacks, ("take experts=mlp",))
         if not isinstance(learner.objective, Likelihood):
-            return "needs an objective that knows which experts are there: take objective=mixture"
+            return Reason("needs an objective that knows which experts are there", ("take objective=mixture",))
         if learner.controllers:
             name = next(iter(learner.controllers))
-            return f"needs experts that come one after another, and controller {name} counts on all: leave {name} out"
+            lacks = f"needs experts that come one after another, and controller {name} counts on all"
+            return Reason(lacks, (f"leave {name} out",))
         return None
 
-    def _wrong_sizes(self, learner: Learner) -> str | None:
+    def _wrong_sizes(self, learner: Learner) -> Reason | None:
         sizes, later = learner.mixture.gate.sizes, len(self._tasks) - 1
         first = sizes.experts - self._new * later
         if first < 1:
             new = self._new * later
-            return (
-                f"needs an expert for the first task besides {new} for later ones: take experts.count={new + 1} or more"
-            )
+            lacks = f"needs an expert for the first task besides {new} for later ones"
+            return Reason(lacks, (f"take experts.count={new + 1} or more",))
         if first < sizes.k < sizes.experts:
-            return f"needs k experts from the first task on, and there are {first}: take k={first}, or more experts"
+            lacks = f"needs k experts from the first task on, and there are {first}"
+            return Reason(lacks, (f"take k={first}", "take more experts"))
         return None
 
-    def _wrong_times(self, trainer: Trainer) -> str | None:
+    def _wrong_times(self, trainer: Trainer) -> Reason | None:
         learned = len(self._tasks) - self._first
         if trainer.epochs < learned:
-            return f"needs an epoch for each of {learned} tasks, and trainer.epochs={trainer.epochs}: raise it"
+            lacks = f"needs an epoch for each of {learned} tasks, and trainer.epochs={trainer.epochs}"
+            return Reason(lacks, ("raise trainer.epochs",))
         if trainer.schedule != "constant" or trainer.warmup_steps:
-            return "needs the same steps for every task: take trainer.schedule=constant and trainer.warmup_steps=0"
+            words = "take trainer.schedule=constant and trainer.warmup_steps=0"
+            return Reason("needs the same steps for every task", (words,))
         return None
 
-    def _other_run(self, learner: Learner) -> str | None:
+    def _other_run(self, learner: Learner) -> Reason | None:
         if self._run is None:
             return None
         parts, state = read_run(Path(self._run).expanduser())
         mixture = learner.mixture
         learned = parts["classes"] or list(range(mixture.gate.sizes.classes))
         if sorted(learned) != self._tasks.tasks[0]:
-            return f"has the first task {self._tasks.tasks[0]}, and {self._run} has learned {learned}: make them equal"
+            lacks = f"has the first task {self._tasks.tasks[0]}, and {self._run} has learned {learned}"
+            return Reason(lacks, ("make them equal",))
         first = mixture.experts.count - self._new * (len(self._tasks) - 1)
         if all(
             fits(part, state, prefix, first, mixture.experts.count)
             for part, prefix in ((mixture.experts, EXPERTS), (mixture.gate, GATE))
         ):
             return None
-        return (
-            f"needs the experts and the gate of {self._run}, of which {first} are left for the first task: take its "
-            f"experts and gate, and an experts.count of theirs and {self._new} for each later task"
+        return Reason(
+            f"needs the experts and the gate of {self._run}, of which {first} are left for the first task",
+            (f"take its experts and gate, and an experts.count of theirs and {self._new} for each later task",),
         )

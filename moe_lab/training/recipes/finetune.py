@@ -1,6 +1,7 @@
 """A finished run goes on with other data."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from torch import Tensor, nn
@@ -8,7 +9,8 @@ from torch import Tensor, nn
 from moe_lab.config.ranges import Share
 from moe_lab.layers.noise import Noise
 from moe_lab.parts.networks.classifier import Classifier
-from moe_lab.training.from_run import GATE, FromRun, fits, take_over
+from moe_lab.parts.reasons import Reason
+from moe_lab.training.from_run import GATE, FromRun, fits, idle, take_over
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
@@ -38,20 +40,23 @@ class Finetune(FromRun):
         self, *, run: str, freeze: Literal["none", "experts", "gate"] = "none", expert_dropout: Share = 0.0
     ) -> None:
         super().__init__(run)
-        self._freeze = freeze
+        self._freeze: Literal["none", "experts", "gate"] = freeze
         self._rate = expert_dropout
         self.needs_every_expert = expert_dropout > 0
 
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
         return self._freeze == "experts"
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
         if self._rate and (reason := self._no_dropout(learner)):
-            return f"{reason}, or recipe.expert_dropout=0"
+            return replace(reason, instead=(*reason.instead, "take recipe.expert_dropout=0"))
         if reason := super().lack(learner, trainer) if self._holds else self._other_experts(learner):
             return reason
+        if self._freeze != "none" and (reason := idle(learner, self._freeze)):
+            return reason
         if not fits(learner.mixture.gate, self.state_of_run, GATE):
-            return f"needs a gate like that of {self._run}, and this one is another: take its gate and experts.count"
+            lacks = f"needs a gate like that of {self._run}, and this one is another"
+            return Reason(lacks, ("take its gate and experts.count",))
         return None
 
     def apart(self, trainers: Sequence[Trainer]) -> str | None:
@@ -74,13 +79,15 @@ class Finetune(FromRun):
     def _holds(self) -> bool:
         return self._freeze == "experts"
 
-    def _no_dropout(self, learner: Learner) -> str | None:
+    def _no_dropout(self, learner: Learner) -> Reason | None:
         if self._holds:
-            return "needs experts that learn where some of what they compute is dropped: take recipe.freeze=none"
+            lacks = "needs experts that learn where some of what they compute is dropped"
+            return Reason(lacks, ("take recipe.freeze=none",))
         if not isinstance(learner.mixture.experts.bank, Classifier):
-            return "needs classifiers with a hidden layer to drop from, and these experts are none: take experts=mlp"
+            lacks = "needs classifiers with a hidden layer to drop from, and these experts are none"
+            return Reason(lacks, ("take experts=mlp",))
         if not learner.mixture.dispatcher.every_expert:
-            return "needs all experts to run where it drops: take trainer.dispatch=dense"
+            return Reason("needs all experts to run where it drops", ("take trainer.dispatch=dense",))
         return None
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from moe_lab.config.ranges import Count, Positive
 from moe_lab.data.dataset import batches
+from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Gate, Regularizer
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
@@ -40,19 +41,20 @@ class LassoPath(Recipe):
         self._lambdas = [float(f"{first ** (1 - ratio) * last**ratio:.12g}") for ratio in ratios]
         self._stages: list[int] | None = None
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
         there = [name for name in OF if name in learner.regularizers]
         if len(there) != 1:
-            return "needs a regularizer whose weight it moves, and one only: take regularizer=[lasso] or [l1]"
+            lacks = "needs a regularizer whose weight it moves, and one only"
+            return Reason(lacks, tuple(f"take regularizer=[{name}]" for name in OF))
         if _steers(learner.regularizers[there[0]]):
-            return (
-                f"needs a weight that it moves alone, and {there[0]} moves its own: take regularizers.{there[0]}."
-                f"adapt=false and a regularizers.{there[0]}.weight, which the path replaces"
-            )
+            words = f"take regularizers.{there[0]}.adapt=false and a regularizers.{there[0]}.weight"
+            lacks = f"needs a weight that it moves alone, and {there[0]} moves its own"
+            return Reason(lacks, (f"{words}, which the path replaces",))
         if len(self._lambdas) > trainer.epochs:
-            return (
+            return Reason(
                 f"needs an epoch at least for each of its {len(self._lambdas)} lambdas, and trainer.epochs="
-                f"{trainer.epochs}: raise trainer.epochs, or lower recipe.lambdas"
+                f"{trainer.epochs}",
+                ("raise trainer.epochs", "lower recipe.lambdas"),
             )
         return None
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from moe_lab.layers.stacking import count_parameters
+from moe_lab.parts.reasons import Reason
 from moe_lab.store.run import Run
-from moe_lab.training.from_run import GATE, FromRun, fits, take_over
+from moe_lab.training.from_run import GATE, FromRun, fits, idle, learns, take_over
 from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
 from moe_lab.training.options import Trainer
@@ -41,18 +41,22 @@ class NewExperts(FromRun):
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
         return False
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
         gate = learner.mixture.gate
-        if not count_parameters(gate):
-            return "needs a gate that has learned: take gate=softmax, as its run has"
+        if not learns(gate):
+            return Reason("needs a gate that has learned, as that of its run", gate=learns)
         if gate.traits.reads_experts:
-            return "needs a gate that sees inputs alone, or new experts change what it decides: take gate=softmax"
+            lacks = "needs a gate that sees inputs alone, or new experts change what it decides"
+            return Reason(lacks, gate=lambda other: learns(other) and not other.traits.reads_experts)
         if steering := [name for name, controller in learner.controllers.items() if controller.steers]:
-            return f"needs a gate that stands still, and controller {steering[0]} moves it: leave it out"
+            lacks = f"needs a gate that stands still, and controller {steering[0]} moves it"
+            return Reason(lacks, (f"leave {steering[0]} out",))
+        if reason := idle(learner, "gate"):
+            return reason
         if not fits(gate, self.state_of_run, GATE):
-            return (
-                f"needs a gate like that of {self._run}, and this is of another kind, number of experts or size: take "
-                "its gate, experts.count and data set"
+            return Reason(
+                f"needs a gate like that of {self._run}, and this is of another kind, number of experts or size",
+                ("take its gate, experts.count and data set",),
             )
         return None
 

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from moe_lab.config.ranges import Fraction, NonNegativeInt
 from moe_lab.layers.stacking import count_parameters
+from moe_lab.parts.reasons import Reason
+from moe_lab.parts.roles import Gate
 from moe_lab.routing.decision import Routing
 from moe_lab.training.learner import Learner
 from moe_lab.training.options import Trainer
@@ -52,20 +54,22 @@ class Prechosen(Recipe):
         places = {label: expert for expert, group in enumerate(self._groups) for label in group}
         return [places[label] for label in sorted(places)]
 
-    def lack(self, learner: Learner, trainer: Trainer) -> str | None:
+    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
         gate, groups = learner.mixture.gate, self._groups
         sizes = gate.sizes
         if sizes.task != "classification":
-            return "needs classes to choose from, and these targets are numbers: take recipe=end_to_end"
-        if not count_parameters(gate) or gate.traits.makes_slots:
-            return "needs a gate that learns to give whole samples to experts: take gate=softmax"
+            lacks = "needs classes to choose from, and these targets are numbers"
+            return Reason(lacks, ("take recipe=end_to_end",))
+        if not _gives_samples(gate):
+            return Reason("needs a gate that learns to give whole samples to experts", gate=_gives_samples)
         if len(groups) != sizes.experts or not all(groups):
-            return f"needs a group of classes for each of the {sizes.experts} experts: " + CHANGE
+            return Reason(f"needs a group of classes for each of the {sizes.experts} experts", (CHANGE,))
         times = Counter(label for group in groups for label in group)
         for label in sorted({*times, *range(sizes.classes)}):
             if label >= sizes.classes or times[label] != 1:
                 reason = "does not exist" if label >= sizes.classes else f"is in {times[label]}"
-                return f"needs each of the {sizes.classes} classes in one group, and class {label} {reason}: " + CHANGE
+                lacks = f"needs each of the {sizes.classes} classes in one group, and class {label} {reason}"
+                return Reason(lacks, (CHANGE,))
         return None
 
     def apart(self, trainers: Sequence[Trainer]) -> str | None:
@@ -92,3 +96,7 @@ class Prechosen(Recipe):
     def _one_hot(self, device: torch.device) -> Tensor:
         experts = torch.tensor(self.expert_of_class, device=device)
         return torch.nn.functional.one_hot(experts, len(self._groups)).to(torch.float32)
+
+
+def _gives_samples(gate: Gate) -> bool:
+    return count_parameters(gate) > 0 and not gate.traits.makes_slots

@@ -140,4 +140,4 @@ def test_densities_have_two_temperatures_as_well(learner_of, recipe_of, draw):
 )
 def test_what_does_not_fit_is_said(learner_of, recipe_of, words, reason):
     lack = recipe_of("dual_temperature").lack(learner_of(*words), None)
-    assert lack is None if reason is None else reason in lack
+    assert lack is None if reason is None else reason in lack.text()

@@ -110,4 +110,4 @@ def test_a_resumed_run_is_the_unbroken_one(loop_of, recipe_of, broken_off, same,
 )
 def test_what_does_not_fit_is_said(learner_of, recipe_of, words, reason):
     lack = recipe_of("em").lack(learner_of("experts=mlp", "experts.hidden=6", *words), None)
-    assert lack is None if reason is None else reason in lack
+    assert lack is None if reason is None else reason in lack.text()

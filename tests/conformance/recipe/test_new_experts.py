@@ -63,4 +63,4 @@ def test_groups_of_classes_are_those_of_the_other_run(recipe_of, run_of, tmp_pat
 def test_what_does_not_fit_is_said(learner_of, recipe_of, run_of, words, reason):
     folder, _ = run_of()
     lack = recipe_of("new_experts", run=folder).lack(learner_of(*words), None)
-    assert lack is None if reason is None else reason in lack
+    assert lack is None if reason is None else reason in lack.text()

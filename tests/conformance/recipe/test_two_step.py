@@ -52,4 +52,4 @@ def test_runs_of_several_lengths_train_apart(loop_of, recipe_of, run_of):
 
 def test_a_gate_that_has_nothing_to_learn_is_refused(learner_of, recipe_of, run_of):
     folder, _ = run_of("gate=uniform")
-    assert "a gate that learns" in recipe_of("two_step", run=folder).lack(learner_of("gate=uniform"), None)
+    assert "a gate that learns" in recipe_of("two_step", run=folder).lack(learner_of("gate=uniform"), None).text()

@@ -22,5 +22,5 @@ def test_runs_of_a_stack_have_their_own(sizes, step_of, draw):
 
 
 def test_a_gate_without_the_probability_is_refused(learner_of):
-    with pytest.raises(ConfigError, match="regularizer l0 needs a gate that gives l0_BE.*such as hard_concrete"):
+    with pytest.raises(ConfigError, match="regularizer l0 needs a gate that gives l0_BE.*take gate=hard_concrete"):
         learner_of("regularizer=[l0]")

@@ -14,7 +14,7 @@ from moe_lab.routing.decision import Routing
 class ReluGate(Gate):
     """Weights relu(x W + b)."""
 
-    traits = Traits(rows_sum_to_one=False, selects_k=False)
+    traits = Traits(rows_sum_to_one=False, active="learned")
 
     def __init__(self, sizes):
         super().__init__(sizes, k=None, combine=None)
@@ -95,7 +95,7 @@ def test_it_steers_a_relu_gate_to_its_target(sizes, step_of, target):
 
 
 def test_what_it_cannot_steer_is_refused(learner_of, sizes):
-    with pytest.raises(ConfigError, match="weights do not sum to one.*take gate=relu"):
+    with pytest.raises(ConfigError, match="weights do not sum to one.*take gate=hard_concrete or gate=relu"):
         learner_of("regularizer=[l1]")
     with pytest.raises(ConfigError, match=r"always selects k: .*regularizers\.l1\.adapt=false"):
         learner_of("gate=switch", "regularizer=[l1]")

@@ -12,5 +12,5 @@ def test_it_is_what_the_gate_gives(sizes, step_of):
 
 
 def test_a_gate_without_selectors_is_refused(learner_of):
-    with pytest.raises(ConfigError, match="regularizer selector_entropy needs a gate.*such as dselect_k"):
+    with pytest.raises(ConfigError, match="regularizer selector_entropy needs a gate.*take gate=dselect_k"):
         learner_of("regularizer=[selector_entropy]")

@@ -34,5 +34,5 @@ def test_it_reads_the_logits_before_noise_and_temperature(learner_of, draw, nois
 
 
 def test_a_gate_without_logits_is_refused(learner_of):
-    with pytest.raises(ConfigError, match="regularizer z_loss needs a gate with logits"):
+    with pytest.raises(ConfigError, match="regularizer z_loss needs a gate that gives logits"):
         learner_of("baseline=single", "regularizer=[z_loss]")

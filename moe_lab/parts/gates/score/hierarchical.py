@@ -22,6 +22,8 @@ class Hierarchical(Score):
     Raises ConfigError where the product of the branching is not E.
     """
 
+    normalized = True
+
     def __init__(self, sizes: Sizes, *, body: Body, branching: Widths | None = None) -> None:
         super().__init__()
         self._branching = branching or prime_factors(sizes.experts)

@@ -17,6 +17,7 @@ class Base(Select):
     """
 
     k = 1
+    balanced = True
     batch_dependent = frozenset({"training"})
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:

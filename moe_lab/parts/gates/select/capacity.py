@@ -27,7 +27,7 @@ class Capacity(Select):
     """
 
     extras = frozenset({"chosen_BE", "overflow_B"})
-    selects_k = False
+    active = "batch"
 
     def __init__(
         self,

@@ -15,7 +15,8 @@ class ExpertChoice(Select):
     Source: Zhou et al. 2022, Mixture-of-experts with expert choice routing, arXiv:2202.09368.
     """
 
-    selects_k = False
+    active = "batch"
+    balanced = True
     batch_dependent = ALWAYS
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:

@@ -14,6 +14,7 @@ class Relu(Weigh):
     """
 
     sparse = True
+    silent = True
     rows_sum_to_one = False
 
     def __init__(self, sizes: Sizes) -> None:
