@@ -18,20 +18,20 @@ from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.statistics import partitions
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Manning, Raghavan and Schuetze 2008, sec. 16.3")
+@metric(unit="fraction", low=0, high=1, better="higher", source="Manning, Raghavan and Schuetze 2008, sec. 16.3")
 def purity(arrays: RoutingArrays) -> float:
     """Share of routed test samples that are of the most frequent class of their arg-max expert."""
     return _table(arrays).max(1).sum() / arrays.routed_count
 
 
-@metric(unit="ratio", low="0", high="1", better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
+@metric(unit="ratio", low=0, high=1, better="higher", source="Vinh, Epps and Bailey 2010, NMI_sum")
 def normalized_mutual_information(arrays: RoutingArrays) -> float:
     """I(E;Y) divided by the mean of H(E) and H(Y)."""
     counts_EC = _table(arrays)
     return mutual_information_bits(counts_EC) / _mean_entropy_bits(counts_EC)
 
 
-@metric(unit="ratio", low="none", high="1", better="higher", source="Vinh, Epps and Bailey 2010, AMI_sum")
+@metric(unit="ratio", low=None, high=1, better="higher", source="Vinh, Epps and Bailey 2010, AMI_sum")
 def adjusted_mutual_information(arrays: RunArrays) -> float:
     """(I(E;Y) - expected by chance) / (mean of H(E) and H(Y) - expected by chance); 0 is chance, 1 is the same."""
     counts_EC = _table(arrays)
@@ -42,7 +42,7 @@ def adjusted_mutual_information(arrays: RunArrays) -> float:
     return (mutual_information_bits(counts_EC) - chance_bits) / room_bits
 
 
-@metric(unit="ratio", low="-1/2", high="1", better="higher", source="Hubert and Arabie 1985")
+@metric(unit="ratio", low=-0.5, high=1, better="higher", source="Hubert and Arabie 1985")
 def adjusted_rand_index(arrays: RunArrays) -> float:
     """Pairs of samples that experts and classes join alike, corrected for chance: 0 is chance, 1 the same partition."""
     try:
@@ -53,8 +53,8 @@ def adjusted_rand_index(arrays: RunArrays) -> float:
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="higher",
     source="moe-lab, after Muennighoff et al. 2024, arXiv:2409.02060",
     null_element="null where an expert is the arg-max of no test sample",

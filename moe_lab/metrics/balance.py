@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.formulas import coefficient_of_variation, entropy_bits, gini
 from moe_lab.metrics.over_time import column_T, columns_TE
@@ -14,83 +15,85 @@ from moe_lab.metrics.routing_arrays import RoutingArrays
 COLLAPSE_SHARE = 0.95
 
 
-@metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
+@metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def usage_entropy_bits(arrays: RoutingArrays) -> float:
     """H(E) of usage: entropy of the mean row of normalized routing weights, over routed samples."""
     require_choice(arrays)
     return float(entropy_bits(arrays.usage_E))
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
+@metric(unit="fraction", low=0, high=1, better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def usage_entropy_share(arrays: RoutingArrays) -> float:
     """Usage entropy divided by its bound log2 E."""
     require_several_experts(arrays)
     return usage_entropy_bits(arrays) / math.log2(arrays.experts)
 
 
-@metric(unit="bits", low="0", high="log2 E", better="none", source="Shannon 1948")
+@metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Shannon 1948")
 def load_entropy_bits(arrays: RoutingArrays) -> float:
     """H(E) of load: entropy of the shares of routed samples whose arg-max expert each expert is."""
     require_choice(arrays)
     return float(entropy_bits(arrays.load_E))
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="Shazeer et al. 2017, arXiv:1701.06538, importance")
+@metric(unit="fraction", low=0, high=1, better="none", source="Shazeer et al. 2017, arXiv:1701.06538, importance")
 def usage_share(arrays: RoutingArrays) -> list[float]:
     """For each expert, its share of the normalized routing weights (importance), over routed samples."""
     require_choice(arrays)
     return arrays.usage_E.tolist()
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="Shazeer et al. 2017, arXiv:1701.06538, load")
+@metric(unit="fraction", low=0, high=1, better="none", source="Shazeer et al. 2017, arXiv:1701.06538, load")
 def load_share(arrays: RoutingArrays) -> list[float]:
     """For each expert, the share of the routed test samples whose arg-max expert it is."""
     require_choice(arrays)
     return (arrays.load_E / arrays.routed_count).tolist()
 
 
-@metric(unit="ratio", low="0", high="sqrt(E - 1)", better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
+@metric(unit="ratio", low=0, high=bounds.sqrt_E_minus_1, better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
 def usage_cv(arrays: RoutingArrays) -> float:
     """Standard deviation of the usage shares over their mean; its square is the CV^2 of the loss on importance."""
     require_choice(arrays)
     return coefficient_of_variation(arrays.usage_E)
 
 
-@metric(unit="ratio", low="0", high="sqrt(E - 1)", better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
+@metric(unit="ratio", low=0, high=bounds.sqrt_E_minus_1, better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
 def load_cv(arrays: RoutingArrays) -> float:
     """Standard deviation of the load shares over their mean, of the counts of the arg-max expert."""
     require_choice(arrays)
     return coefficient_of_variation(arrays.load_E)
 
 
-@metric(unit="ratio", low="0", high="1 - 1 / E", better="lower", source="Gini 1912")
+@metric(unit="ratio", low=0, high=bounds.one_minus_one_over_E, better="lower", source="Gini 1912")
 def usage_gini(arrays: RoutingArrays) -> float:
     """Gini coefficient of the usage shares: 0 where all are used alike, 1 - 1/E where one has all."""
     require_choice(arrays)
     return gini(arrays.usage_E)
 
 
-@metric(unit="ratio", low="0", high="1 - 1 / E", better="lower", source="Gini 1912")
+@metric(unit="ratio", low=0, high=bounds.one_minus_one_over_E, better="lower", source="Gini 1912")
 def load_gini(arrays: RoutingArrays) -> float:
     """Gini coefficient of the load shares, of the counts of the arg-max expert."""
     require_choice(arrays)
     return gini(arrays.load_E)
 
 
-@metric(unit="count", low="1", high="E", better="none", source="Hill 1973, diversity of order 1")
+@metric(unit="count", low=1, high=bounds.E, better="none", source="Hill 1973, diversity of order 1")
 def effective_experts(arrays: RoutingArrays) -> float:
     """2 to the load entropy: how many equally loaded experts would have the same entropy."""
     return 2 ** load_entropy_bits(arrays)
 
 
-@metric(unit="count", low="0", high="E", better="lower", source="moe-lab")
+@metric(unit="count", low=0, high=bounds.E, better="lower", source="moe-lab")
 def dead_experts(arrays: RoutingArrays) -> int:
     """Number of experts that are the arg-max of no test sample."""
     require_several_experts(arrays)
     return int(np.count_nonzero(arrays.load_E == 0))
 
 
-@metric(unit="fraction", low="0", high="E - 1", better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio")
+@metric(
+    unit="fraction", low=0, high=bounds.E_minus_1, better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio"
+)
 def load_max_violation(arrays: RoutingArrays) -> float:
     """(largest load - mean load) / mean load, of the counts of the arg-max expert; 0 is perfect balance."""
     require_choice(arrays)
@@ -98,27 +101,27 @@ def load_max_violation(arrays: RoutingArrays) -> float:
     return (arrays.load_E.max() * arrays.experts - arrays.routed_count) / arrays.routed_count
 
 
-@metric(unit="fraction", low="1 / E", high="1", better="lower", source="moe-lab")
+@metric(unit="fraction", low=bounds.one_over_E, high=1, better="lower", source="moe-lab")
 def top_expert_share(arrays: RoutingArrays) -> float:
     """Share of routed test samples that the most loaded expert has."""
     require_choice(arrays)
     return arrays.load_E.max() / arrays.routed_count
 
 
-@metric(unit="count", low="0", high="1", better="lower", source="moe-lab")
+@metric(unit="count", low=0, high=1, better="lower", source="moe-lab")
 def collapsed(arrays: RoutingArrays) -> int:
     """1 where the most loaded expert has more than 95 % of the routed test samples, else 0."""
     require_several_experts(arrays)
     return int(top_expert_share(arrays) > COLLAPSE_SHARE)
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="moe-lab")
+@metric(unit="fraction", low=0, high=1, better="lower", source="moe-lab")
 def unrouted_share(arrays: RoutingArrays) -> float:
     """Share of test samples that no expert got: all their routing weights are zero."""
     return (arrays.samples - arrays.routed_count) / arrays.samples
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="Lepikhin et al. 2020, arXiv:2006.16668")
+@metric(unit="fraction", low=0, high=1, better="lower", source="Lepikhin et al. 2020, arXiv:2006.16668")
 def overflow_share(arrays: RunArrays) -> float:
     """Share of the test samples' choices of an expert that were dropped for want of capacity."""
     if arrays.overflow_N is None:
@@ -126,14 +129,16 @@ def overflow_share(arrays: RunArrays) -> float:
     return arrays.overflow_N.mean(dtype=np.float64)
 
 
-@metric(unit="fraction", low="0", high="E - 1", better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio")
+@metric(
+    unit="fraction", low=0, high=bounds.E_minus_1, better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio"
+)
 def batch_max_violation(arrays: RunArrays) -> float:
     """(largest load - mean load) / mean load within a training batch, mean over the batches of the last epoch."""
     require_several_experts(arrays)
     return column_T(arrays, "batch_max_violation")[-1]
 
 
-@metric(unit="count", low="0", high="none", better="none", source="moe-lab")
+@metric(unit="count", low=0, high=None, better="none", source="moe-lab")
 def samples_a_step(arrays: RunArrays) -> list[float]:
     """For each expert, how many samples of a training batch select it, mean over the batches of the last epoch."""
     return columns_TE(arrays, "samples_a_step")[-1].tolist()
@@ -141,8 +146,8 @@ def samples_a_step(arrays: RunArrays) -> list[float]:
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="none",
     source="Muennighoff et al. 2024, arXiv:2409.02060",
     null_element="null where the first expert is selected for no test sample",
@@ -154,7 +159,7 @@ def coactivation(arrays: RoutingArrays) -> dict[str, float | None]:
     return {f"{e} with {f}": share_EE[e, f] if np.isfinite(share_EE[e, f]) else None for e, f in pairs}
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="Muennighoff et al. 2024, arXiv:2409.02060")
+@metric(unit="fraction", low=0, high=1, better="none", source="Muennighoff et al. 2024, arXiv:2409.02060")
 def coactivation_highest(arrays: RoutingArrays) -> float:
     """The largest share, over all ordered pairs of experts, of one's selected test samples that the other has too."""
     return np.nanmax(coactivation_EE(arrays))

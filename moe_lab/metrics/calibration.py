@@ -17,8 +17,8 @@ ROWS = 4096
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="lower",
     source="Guo et al. 2017, arXiv:1706.04599, ECE",
     task="classification",
@@ -28,7 +28,7 @@ def calibration_error(arrays: ClassArrays) -> float:
     return expected_calibration_error(np.exp(arrays.log_probs_NC.max(1)), arrays.prediction_N == arrays.label_N)
 
 
-@metric(unit="ratio", low="0", high="2", better="lower", source="Brier 1950", task="classification")
+@metric(unit="ratio", low=0, high=2, better="lower", source="Brier 1950", task="classification")
 def brier_score(arrays: ClassArrays) -> float:
     """Mean squared distance of the mixture's probabilities from the one-hot class, summed over classes."""
     return brier(arrays.log_probs_NC, arrays.label_N)
@@ -36,8 +36,8 @@ def brier_score(arrays: ClassArrays) -> float:
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="lower",
     source="Guo et al. 2017, arXiv:1706.04599, ECE",
     null_element="null where an expert is the arg-max of no test sample",
@@ -55,8 +55,8 @@ def expert_calibration_error(arrays: ClassArrays) -> list[float | None]:
 
 @metric(
     unit="ratio",
-    low="0",
-    high="2",
+    low=0,
+    high=2,
     better="lower",
     source="Brier 1950",
     null_element="null where an expert is the arg-max of no test sample",
@@ -67,25 +67,25 @@ def expert_brier_score(arrays: ClassArrays) -> list[float | None]:
     return [brier(log_probs, arrays.label_N[rows]) if len(rows) else None for rows, log_probs in _own_rows(arrays)]
 
 
-@metric(unit="fraction", low="-1", high="1", better="lower", source="moe-lab", task="classification")
+@metric(unit="fraction", low=-1, high=1, better="lower", source="moe-lab", task="classification")
 def generalization_gap(arrays: ClassArrays) -> float:
     """Test error rate minus the training error rate of the last epoch, which is counted while the epoch goes on."""
     return test_error_rate(arrays) - column_T(arrays, "train_error_rate")[-1]
 
 
-@metric(unit="sd", low="none", high="none", better="lower", source="moe-lab", task="regression")
+@metric(unit="sd", low=None, high=None, better="lower", source="moe-lab", task="regression")
 def generalization_gap_sd(arrays: NumberArrays) -> float:
     """Test RMSE minus the training RMSE of the last epoch, which is taken while the epoch goes on."""
     return test_rmse_sd(arrays) - column_T(arrays, "train_rmse_sd")[-1]
 
 
-@metric(unit="nats", low="none", high="none", better="lower", source="moe-lab")
+@metric(unit="nats", low=None, high=None, better="lower", source="moe-lab")
 def generalization_gap_nats(arrays: RunArrays) -> float:
     """Test loss minus the last epoch's training loss, which is the objective's: alike where that is -log q(y)."""
     return test_loss_nats(arrays) - column_T(arrays, "train_loss_nats")[-1]
 
 
-@metric(unit="nats", low="none", high="none", better="none", source="moe-lab")
+@metric(unit="nats", low=None, high=None, better="none", source="moe-lab")
 def train_loss_nats(arrays: RunArrays) -> float:
     """The objective's loss over the last training epoch, counted while the epoch goes on, without regularizers."""
     return column_T(arrays, "train_loss_nats")[-1]

@@ -6,24 +6,25 @@ independently of the sample. Expectations over the draw are in closed form.
 
 import numpy as np
 
+from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed, require_several_experts
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="0-1 loss", task="classification")
+@metric(unit="fraction", low=0, high=1, better="lower", source="0-1 loss", task="classification")
 def test_error_rate(arrays: RunArrays) -> float:
     """Share of test samples whose class the mixture gets wrong."""
     return (arrays.prediction_N != arrays.label_N).mean()
 
 
-@metric(unit="count", low="0", high="C_test", better="lower", source="moe-lab", task="classification")
+@metric(unit="count", low=0, high=bounds.C_test, better="lower", source="moe-lab", task="classification")
 def classes_never_answered(arrays: ClassArrays) -> int:
     """Number of the classes with test samples that the mixture predicts for none of the test samples."""
     predicted_C = np.bincount(arrays.prediction_N, minlength=arrays.classes) > 0
     return int(np.count_nonzero(arrays.tested_C & ~predicted_C))
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="moe-lab", task="classification")
+@metric(unit="fraction", low=0, high=1, better="lower", source="moe-lab", task="classification")
 def worst_class_error_rate(arrays: ClassArrays) -> float:
     """The highest error rate of the mixture on the test samples of one class, of the classes that have some."""
     count_C = np.bincount(arrays.label_N, minlength=arrays.classes)
@@ -31,7 +32,7 @@ def worst_class_error_rate(arrays: ClassArrays) -> float:
     return (wrong_C[arrays.tested_C] / count_C[arrays.tested_C]).max()
 
 
-@metric(unit="nats", low="0 for classes", high="none", better="lower", source="Good 1952, logarithmic score")
+@metric(unit="nats", low=bounds.zero_for_classes, high=None, better="lower", source="Good 1952, logarithmic score")
 def test_loss_nats(arrays: RunArrays) -> float:
     """-mean log q(y) of the mixture over the test split, without regularizers; of numbers in sd, q is a density."""
     log_q_N = arrays.log_likelihood_N
@@ -43,8 +44,8 @@ def test_loss_nats(arrays: RunArrays) -> float:
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="lower",
     source="moe-lab",
     null_element="null where an expert is the arg-max of no test sample",
@@ -57,7 +58,7 @@ def expert_error_rate(arrays: ClassArrays) -> list[float | None]:
     return [wrong / load if load else None for wrong, load in zip(wrong_E, arrays.load_E, strict=True)]
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="Kuncheva 2002, the oracle", task="classification")
+@metric(unit="fraction", low=0, high=1, better="lower", source="Kuncheva 2002, the oracle", task="classification")
 def oracle_error_rate(arrays: ClassArrays) -> float:
     """Share of test samples that no expert predicts right: what a perfect choice of expert would leave.
 
@@ -67,7 +68,7 @@ def oracle_error_rate(arrays: ClassArrays) -> float:
     return arrays.expert_wrong_NE.all(1).mean()
 
 
-@metric(unit="fraction", low="-1", high="1", better="lower", source="moe-lab", task="classification")
+@metric(unit="fraction", low=-1, high=1, better="lower", source="moe-lab", task="classification")
 def hardening_gap(arrays: ClassArrays) -> float:
     """Error rate of the arg-max expert alone minus that of the mixture, over routed samples."""
     require_choice(arrays)
@@ -76,7 +77,7 @@ def hardening_gap(arrays: ClassArrays) -> float:
     return difference / arrays.routed_count
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="moe-lab", task="classification")
+@metric(unit="fraction", low=0, high=1, better="lower", source="moe-lab", task="classification")
 def expert_error_rate_everywhere(arrays: ClassArrays) -> list[float]:
     """For each expert, its own error rate on all test samples."""
     return arrays.expert_wrong_NE.mean(0).tolist()
@@ -84,8 +85,8 @@ def expert_error_rate_everywhere(arrays: ClassArrays) -> list[float]:
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="lower",
     source="moe-lab",
     null_element="null where an expert is the arg-max of every routed test sample",
@@ -99,9 +100,7 @@ def expert_error_rate_elsewhere(arrays: ClassArrays) -> list[float | None]:
     return [wrong.mean() if len(wrong) else None for wrong in elsewhere]
 
 
-@metric(
-    unit="fraction", low="0", high="1", better="none", source="after Kuncheva 2002, the oracle", task="classification"
-)
+@metric(unit="fraction", low=0, high=1, better="none", source="after Kuncheva 2002, the oracle", task="classification")
 def oracle_by_luck_error_rate(arrays: ClassArrays) -> float:
     """What the oracle's error rate would be if the experts' errors were independent, given each one's rate by class."""
     require_choice(arrays)
@@ -110,42 +109,42 @@ def oracle_by_luck_error_rate(arrays: ClassArrays) -> float:
     return sum(arrays.expert_wrong_NE[rows].mean(0).prod() * rows.mean() for rows in of_class)
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab", task="classification")
+@metric(unit="fraction", low=0, high=1, better="none", source="moe-lab", task="classification")
 def random_routing_error_rate(arrays: ClassArrays) -> float:
     """Expected error rate of one expert drawn for each test sample with equal chances: the experts' mean error rate."""
     require_choice(arrays)
     return arrays.expert_wrong_NE.mean()
 
 
-@metric(unit="nats", low="none", high="none", better="lower", source="moe-lab")
+@metric(unit="nats", low=None, high=None, better="lower", source="moe-lab")
 def regret_nats(arrays: RunArrays) -> float:
     """Mean of log max_e P_e(y) - log q(y): what the best expert for each sample, y known, has over the mixture."""
     require_choice(arrays)
     return (_best_N(arrays) - arrays.log_likelihood_N).mean()
 
 
-@metric(unit="nats", low="0", high="none", better="none", source="moe-lab")
+@metric(unit="nats", low=0, high=None, better="none", source="moe-lab")
 def random_routing_regret_nats(arrays: RunArrays) -> float:
     """Mean of log max_e P_e(y) - log P_e(y) with e drawn with equal chances: the regret of knowing nothing."""
     require_choice(arrays)
     return (_best_N(arrays) - arrays.expert_log_prob_true_NE.mean(1, dtype=np.float64)).mean()
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab", task="classification")
+@metric(unit="fraction", low=0, high=1, better="none", source="moe-lab", task="classification")
 def marginal_routing_error_rate(arrays: ClassArrays) -> float:
     """Expected error rate of one expert drawn by the usage shares, whatever the sample; over routed samples."""
     require_choice(arrays)
     return arrays.expert_wrong_NE[arrays.routed_N].mean(0) @ arrays.usage_E
 
 
-@metric(unit="nats", low="0 for classes", high="none", better="none", source="moe-lab")
+@metric(unit="nats", low=bounds.zero_for_classes, high=None, better="none", source="moe-lab")
 def marginal_routing_loss_nats(arrays: RunArrays) -> float:
     """Expected -log P_e(y) with e drawn by the usage shares, whatever the sample; over routed samples."""
     require_choice(arrays)
     return 0.0 - _log_prob_true_ME(arrays).mean(0) @ arrays.usage_E
 
 
-@metric(unit="fraction", low="-1", high="1", better="higher", source="moe-lab", task="classification")
+@metric(unit="fraction", low=-1, high=1, better="higher", source="moe-lab", task="classification")
 def routing_gain(arrays: ClassArrays) -> float:
     """Expected error of an expert drawn by the usage shares minus that of one drawn by the sample's own weights.
 
@@ -156,7 +155,7 @@ def routing_gain(arrays: ClassArrays) -> float:
     return marginal_routing_error_rate(arrays) - drawn
 
 
-@metric(unit="nats", low="none", high="none", better="higher", source="moe-lab")
+@metric(unit="nats", low=None, high=None, better="higher", source="moe-lab")
 def routing_gain_nats(arrays: RunArrays) -> float:
     """Expected -log P_e(y) of an expert drawn by the usage shares minus that of one drawn by the sample's weights."""
     require_choice(arrays)
@@ -166,8 +165,8 @@ def routing_gain_nats(arrays: RunArrays) -> float:
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="lower",
     source="the code of arXiv:2302.14703, expert error and gate error",
     task="classification",
@@ -182,8 +181,8 @@ def within_group_error_rate(arrays: ClassArrays) -> float:
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="lower",
     source="the code of arXiv:2302.14703, expert error and gate error",
     task="classification",

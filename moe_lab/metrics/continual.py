@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.registry import Undefined, metric
 
@@ -57,7 +58,7 @@ def tasks_of(arrays: RunArrays, within: bool = False) -> Tasks:
     return Tasks(task_N, accuracy_ST[0], accuracy_ST[1:], stages["expert"][1:], stages["experts"][1:])
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
+@metric(unit="fraction", low=0, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def average_accuracy(arrays: RunArrays) -> float:
     """Accuracy after the last task, the mean over tasks: sum_j R[T-1, j] / T.
 
@@ -66,19 +67,19 @@ def average_accuracy(arrays: RunArrays) -> float:
     return tasks_of(arrays).accuracy_TT[-1].mean()
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
+@metric(unit="fraction", low=0, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def average_accuracy_within_task(arrays: RunArrays) -> float:
     """``average_accuracy`` among the classes of each sample's own task."""
     return tasks_of(arrays, within=True).accuracy_TT[-1].mean()
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Riemer et al. 2019, arXiv:1810.11910")
+@metric(unit="fraction", low=0, high=1, better="higher", source="Riemer et al. 2019, arXiv:1810.11910")
 def learning_accuracy(arrays: RunArrays) -> float:
     """Accuracy on each task right after it, the mean over tasks: sum_j R[j, j] / T. Low where one was not learned."""
     return tasks_of(arrays).accuracy_TT.diagonal().mean()
 
 
-@metric(unit="fraction", low="-1", high="1", better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
+@metric(unit="fraction", low=-1, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def backward_transfer(arrays: RunArrays) -> float:
     """What later tasks do to earlier ones: the mean of R[T-1, j] - R[j, j] over all tasks but the last.
 
@@ -87,13 +88,13 @@ def backward_transfer(arrays: RunArrays) -> float:
     return _backward(tasks_of(arrays))
 
 
-@metric(unit="fraction", low="-1", high="1", better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
+@metric(unit="fraction", low=-1, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def backward_transfer_within_task(arrays: RunArrays) -> float:
     """``backward_transfer`` among the classes of each sample's own task."""
     return _backward(tasks_of(arrays, within=True))
 
 
-@metric(unit="fraction", low="-1", high="1", better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
+@metric(unit="fraction", low=-1, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def forward_transfer(arrays: RunArrays) -> float:
     """What earlier tasks do for later ones: the mean of R[j-1, j] - b[j] over all tasks but the first.
 
@@ -103,50 +104,50 @@ def forward_transfer(arrays: RunArrays) -> float:
     return _forward(tasks_of(arrays))
 
 
-@metric(unit="fraction", low="-1", high="1", better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
+@metric(unit="fraction", low=-1, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def forward_transfer_within_task(arrays: RunArrays) -> float:
     """``forward_transfer`` among the classes of each sample's own task."""
     return _forward(tasks_of(arrays, within=True))
 
 
-@metric(unit="fraction", low="-1", high="1", better="lower", source="Chaudhry et al. 2018, arXiv:1801.10112, eq. 3")
+@metric(unit="fraction", low=-1, high=1, better="lower", source="Chaudhry et al. 2018, arXiv:1801.10112, eq. 3")
 def forgetting(arrays: RunArrays) -> float:
     """How far each task fell from its best: the mean of max_{i<T-1} R[i, j] - R[T-1, j] over all tasks but the last."""
     return _forgetting(tasks_of(arrays))
 
 
-@metric(unit="fraction", low="-1", high="1", better="lower", source="Chaudhry et al. 2018, arXiv:1801.10112, eq. 3")
+@metric(unit="fraction", low=-1, high=1, better="lower", source="Chaudhry et al. 2018, arXiv:1801.10112, eq. 3")
 def forgetting_within_task(arrays: RunArrays) -> float:
     """``forgetting`` among the classes of each sample's own task."""
     return _forgetting(tasks_of(arrays, within=True))
 
 
-@metric(unit="count", low="0", high="E - 1", better="none", source="Chen et al. 2023, arXiv:2305.12281")
+@metric(unit="count", low=0, high=bounds.E_minus_1, better="none", source="Chen et al. 2023, arXiv:2305.12281")
 def experts_added(arrays: RunArrays) -> int:
     """Experts that came with tasks after the first."""
     experts_T = tasks_of(arrays).experts_T
     return int(experts_T[-1] - experts_T[0])
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab")
+@metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
 def expert_reuse(arrays: RunArrays) -> float:
     """Share of a task's samples whose arg-max expert is an old one, right after it; mean over tasks but the first."""
     return float(np.mean(list(_reuse(arrays).values())))
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab")
+@metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
 def expert_reuse_by_task(arrays: RunArrays) -> dict[str, float]:
     """By task from the second on, the share of its samples whose arg-max expert is an old one, right after the task."""
     return _reuse(arrays)
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab")
+@metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
 def new_expert_share_by_task(arrays: RunArrays) -> dict[str, float]:
     """By task from the second on, the share of its samples whose arg-max expert is a new one, right after the task."""
     return {task: 1 - share for task, share in _reuse(arrays).items()}
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="moe-lab")
+@metric(unit="fraction", low=0, high=1, better="higher", source="moe-lab")
 def routing_kept_share(arrays: RunArrays) -> float:
     """Share of a task's samples that end with the arg-max expert of right after it; mean over tasks but the last.
 

@@ -4,25 +4,25 @@ from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.registry import metric
 
 
-@metric(unit="count", low="0", high="none", better="lower", source="moe-lab")
+@metric(unit="count", low=0, high=None, better="lower", source="moe-lab")
 def parameters_total(arrays: RunArrays) -> int:
     """Number of parameters of the gate and all experts."""
     return arrays.parameters_total
 
 
-@metric(unit="count", low="0", high="none", better="lower", source="Fedus et al. 2021, arXiv:2101.03961")
+@metric(unit="count", low=0, high=None, better="lower", source="Fedus et al. 2021, arXiv:2101.03961")
 def parameters_active(arrays: RunArrays) -> int:
     """Number of parameters that one sample's prediction uses: the gate and the experts selected for it."""
     return arrays.parameters_active
 
 
-@metric(unit="count", low="0", high="none", better="lower", source="moe-lab")
+@metric(unit="count", low=0, high=None, better="lower", source="moe-lab")
 def multiply_adds_total(arrays: RunArrays) -> int:
     """Multiply-adds of one sample's prediction with all experts: of linear layers, convolutions and attention."""
     return arrays.multiply_adds_total
 
 
-@metric(unit="count", low="0", high="none", better="lower", source="Fedus et al. 2021, arXiv:2101.03961")
+@metric(unit="count", low=0, high=None, better="lower", source="Fedus et al. 2021, arXiv:2101.03961")
 def multiply_adds_active(arrays: RunArrays) -> int:
     """Multiply-adds of one sample's prediction: of the gate and of the experts selected for it."""
     return arrays.multiply_adds_active

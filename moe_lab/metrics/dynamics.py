@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.balance import COLLAPSE_SHARE
 from moe_lab.metrics.formulas import ranks
@@ -19,31 +20,31 @@ SETTLED_SHARE = 0.95
 SETTLED_BITS = 0.1
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="Csordas et al. 2024, arXiv:2312.07987")
+@metric(unit="fraction", low=0, high=1, better="lower", source="Csordas et al. 2024, arXiv:2312.07987")
 def reassigned_share(arrays: RunArrays) -> float:
     """Share of validation samples whose arg-max expert is another one than an epoch before, at the last epoch."""
     return _changed_T(arrays)[-1]
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="Csordas et al. 2024, arXiv:2312.07987")
+@metric(unit="fraction", low=0, high=1, better="lower", source="Csordas et al. 2024, arXiv:2312.07987")
 def reassigned_share_by_epoch(arrays: RunArrays) -> dict[str, float]:
     """By epoch, the share of validation samples whose arg-max expert is another one than an epoch before."""
     return by_epoch(_changed_T(arrays), first=2)
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="Muennighoff et al. 2024, arXiv:2409.02060")
+@metric(unit="fraction", low=0, high=1, better="none", source="Muennighoff et al. 2024, arXiv:2409.02060")
 def saturation_by_epoch(arrays: RunArrays) -> dict[str, float]:
     """By epoch, the share of validation samples whose arg-max expert is already the one of the last epoch."""
     return by_epoch(_saturation_T(arrays))
 
 
-@metric(unit="count", low="1", high="none", better="none", source="after Muennighoff et al. 2024, arXiv:2409.02060")
+@metric(unit="count", low=1, high=None, better="none", source="after Muennighoff et al. 2024, arXiv:2409.02060")
 def routing_settled_epoch(arrays: RunArrays) -> int:
     """The first epoch from which on at least 95 % of the validation samples have the expert of the last epoch."""
     return settled_epoch(_saturation_T(arrays) >= SETTLED_SHARE)
 
 
-@metric(unit="count", low="1", high="none", better="none", source="moe-lab")
+@metric(unit="count", low=1, high=None, better="none", source="moe-lab")
 def collapse_epoch(arrays: RunArrays) -> int:
     """The first epoch after which one expert has more than 95 % of the routed validation samples."""
     for epoch, expert_V in enumerate(_expert_TV(arrays), start=1):
@@ -53,28 +54,28 @@ def collapse_epoch(arrays: RunArrays) -> int:
     raise Undefined("no epoch ended with more than 95 % of the routed validation samples at one expert")
 
 
-@metric(unit="count", low="1", high="none", better="none", source="moe-lab")
+@metric(unit="count", low=1, high=None, better="none", source="moe-lab")
 def sample_entropy_settled_epoch(arrays: RunArrays) -> int:
     """The first epoch from which on H(E|X) of the training split stays within 0.1 bit of its last value."""
     require_several_experts(arrays)
     return _settled_bits(column_T(arrays, "train_sample_entropy_bits"))
 
 
-@metric(unit="count", low="1", high="none", better="none", source="moe-lab")
+@metric(unit="count", low=1, high=None, better="none", source="moe-lab")
 def usage_entropy_settled_epoch(arrays: RunArrays) -> int:
     """The first epoch from which on H(E) of usage over the training split stays within 0.1 bit of its last value."""
     require_several_experts(arrays)
     return _settled_bits(column_T(arrays, "train_usage_entropy_bits"))
 
 
-@metric(unit="count", low="0", high="E", better="lower", source="moe-lab")
+@metric(unit="count", low=0, high=bounds.E, better="lower", source="moe-lab")
 def dead_experts_by_epoch(arrays: RunArrays) -> dict[str, float]:
     """By epoch, the number of experts that were the arg-max of no training sample while it went on."""
     require_several_experts(arrays)
     return by_epoch((columns_TE(arrays, "load_share") == 0).sum(1))
 
 
-@metric(unit="ratio", low="-1", high="1", better="none", source="Spearman 1904; Shazeer et al. 2017, arXiv:1701.06538")
+@metric(unit="ratio", low=-1, high=1, better="none", source="Spearman 1904; Shazeer et al. 2017, arXiv:1701.06538")
 def rich_get_richer(arrays: RunArrays) -> float:
     """Rank correlation of the experts' usage shares in the first epoch with those in the last; 1: the order is kept."""
     require_several_experts(arrays)

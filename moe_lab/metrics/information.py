@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays
 from moe_lab.metrics.formulas import (
     conditional_entropy_bits,
@@ -27,21 +28,21 @@ from moe_lab.metrics.registry import (
 from moe_lab.metrics.routing_arrays import RoutingArrays
 
 
-@metric(unit="bits", low="0", high="log2 E", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
+@metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def sample_entropy_bits(arrays: RoutingArrays) -> float:
     """H(E|X): mean entropy of a sample's normalized routing weights, over routed samples; 0 by construction at k=1."""
     require_choice(arrays)
     return arrays.weight_entropy_M.mean()
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
+@metric(unit="fraction", low=0, high=1, better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def sample_entropy_share(arrays: RoutingArrays) -> float:
     """Sample entropy H(E|X) divided by its bound log2 E."""
     require_several_experts(arrays)
     return sample_entropy_bits(arrays) / math.log2(arrays.experts)
 
 
-@metric(unit="bits", low="0", high="log2 E", better="none", source="Shannon 1948")
+@metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Shannon 1948")
 def router_entropy_bits(arrays: RoutingArrays) -> float:
     """Mean entropy of the gate's full distribution before selection, over the samples for which it has one."""
     require_several_experts(arrays)
@@ -52,8 +53,8 @@ def router_entropy_bits(arrays: RoutingArrays) -> float:
 
 @metric(
     unit="bits",
-    low="0",
-    high="log2 min(E, C_test)",
+    low=0,
+    high=bounds.log2_min_E_C_test,
     better="higher",
     source="Krishnamurthy et al. 2023, arXiv:2302.14703",
 )
@@ -68,8 +69,8 @@ def mutual_information_expert_label_bits(arrays: RoutingArrays) -> float:
 
 @metric(
     unit="bits",
-    low="0",
-    high="log2 min(E, C)",
+    low=0,
+    high=bounds.log2_min_E_C,
     better="higher",
     source="Krishnamurthy et al. 2023, arXiv:2302.14703",
     task="classification",
@@ -85,8 +86,8 @@ def mutual_information_expert_prediction_bits(arrays: ClassArrays) -> float:
 
 @metric(
     unit="bits",
-    low="0",
-    high="log2 C_test",
+    low=0,
+    high=bounds.log2_C_test,
     better="none",
     source="chain rule: Cover and Thomas 2006, eq. 2.62",
     task="classification",
@@ -103,8 +104,8 @@ def expert_answer_information_bits(arrays: ClassArrays) -> float:
 
 @metric(
     unit="bits",
-    low="0",
-    high="log2 C_test",
+    low=0,
+    high=bounds.log2_C_test,
     better="higher",
     source="chain rule: Cover and Thomas 2006, eq. 2.62",
     task="classification",
@@ -115,7 +116,7 @@ def choice_and_answer_information_bits(arrays: ClassArrays) -> float:
     return mutual_information_bits(arrays.label_counts_EC) + expert_answer_information_bits(arrays)
 
 
-@metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948", task="classification")
+@metric(unit="bits", low=0, high=bounds.log2_min_E_C, better="higher", source="Shannon 1948", task="classification")
 def mutual_information_mixture_prediction_bits(arrays: ClassArrays) -> float:
     """I(E;Y') between the arg-max expert and the class that the mixture predicts, over routed samples."""
     require_choice(arrays)
@@ -124,8 +125,8 @@ def mutual_information_mixture_prediction_bits(arrays: ClassArrays) -> float:
 
 @metric(
     unit="bits",
-    low="0",
-    high="log2 min(E, C_test)",
+    low=0,
+    high=bounds.log2_min_E_C_test,
     better="higher",
     source="Jacobs et al. 1991, the posterior of eq. 1.3",
     task="regression",
@@ -140,7 +141,7 @@ def mutual_information_responsible_label_bits(arrays: NumberArrays) -> float:
     return mutual_information_bits(arrays.responsible_counts_EC)
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Theil 1970, uncertainty coefficient")
+@metric(unit="fraction", low=0, high=1, better="higher", source="Theil 1970, uncertainty coefficient")
 def information_per_usage(arrays: RoutingArrays) -> float:
     """I(E;Y) / H(E) of the arg-max expert: the share of the experts' usage that follows Y as I(E;Y) has it.
 
@@ -151,7 +152,7 @@ def information_per_usage(arrays: RoutingArrays) -> float:
     return mutual_information_bits(arrays.label_counts_EC) / require_use(arrays)
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="after Vinh, Epps and Bailey 2010, NMI_min")
+@metric(unit="fraction", low=0, high=1, better="higher", source="after Vinh, Epps and Bailey 2010, NMI_min")
 def mutual_information_share(arrays: RoutingArrays) -> float:
     """I(E;Y) divided by its bound min(log2 E, H(Y)), with H(Y) over routed samples."""
     require_choice(arrays)
@@ -160,14 +161,14 @@ def mutual_information_share(arrays: RoutingArrays) -> float:
     return mutual_information_bits(arrays.label_counts_EC) / min(math.log2(arrays.experts), label_bits)
 
 
-@metric(unit="bits", low="0", high="log2 E", better="lower", source="Shannon 1948")
+@metric(unit="bits", low=0, high=bounds.log2_E, better="lower", source="Shannon 1948")
 def expert_given_label_entropy_bits(arrays: RoutingArrays) -> float:
     """H(E|Y) of the arg-max expert: how many bits of the choice of expert the class leaves open."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_counts_EC.T)
 
 
-@metric(unit="bits", low="0", high="log2 C_test", better="lower", source="Shannon 1948")
+@metric(unit="bits", low=0, high=bounds.log2_C_test, better="lower", source="Shannon 1948")
 def label_given_expert_entropy_bits(arrays: RoutingArrays) -> float:
     """H(Y|E) of the arg-max expert: how many bits of the class the choice of expert leaves open."""
     require_choice(arrays)
@@ -176,8 +177,8 @@ def label_given_expert_entropy_bits(arrays: RoutingArrays) -> float:
 
 @metric(
     unit="bits",
-    low="0",
-    high="log2 E",
+    low=0,
+    high=bounds.log2_E,
     better="lower",
     source="Shannon 1948",
     null_element="null where no routed test sample is of the class",

@@ -6,6 +6,7 @@ that is 0.16 bit. All of it is of counts of the arg-max expert, over routed samp
 
 import numpy as np
 
+from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
 from moe_lab.metrics.formulas import (
     conditional_information_bits,
@@ -20,56 +21,56 @@ from moe_lab.metrics.registry import Undefined, metric, require_choice, require_
 NULL = "mutual_information_expert_label"
 
 
-@metric(unit="bits", low="0", high="none", better="none", source="Miller 1955")
+@metric(unit="bits", low=0, high=None, better="none", source="Miller 1955")
 def load_entropy_mm_bits(arrays: RunArrays) -> float:
     """H(E) of load by Miller and Madow; not clipped, so it may exceed log2 E."""
     require_choice(arrays)
     return miller_madow_bits(arrays.load_E)
 
 
-@metric(unit="bits", low="none", high="none", better="lower", source="Miller 1955")
+@metric(unit="bits", low=None, high=None, better="lower", source="Miller 1955")
 def expert_given_label_entropy_mm_bits(arrays: RunArrays) -> float:
     """H(E|Y) = H(E,Y) - H(Y) of the arg-max expert, each by Miller and Madow; not clipped."""
     require_choice(arrays)
     return miller_madow_bits(arrays.label_counts_EC) - miller_madow_bits(arrays.label_counts_EC.sum(0))
 
 
-@metric(unit="bits", low="none", high="none", better="lower", source="Miller 1955")
+@metric(unit="bits", low=None, high=None, better="lower", source="Miller 1955")
 def label_given_expert_entropy_mm_bits(arrays: RunArrays) -> float:
     """H(Y|E) = H(E,Y) - H(E) of the arg-max expert, each by Miller and Madow; not clipped."""
     require_choice(arrays)
     return miller_madow_bits(arrays.label_counts_EC) - miller_madow_bits(arrays.load_E)
 
 
-@metric(unit="bits", low="none", high="none", better="higher", source="Miller 1955")
+@metric(unit="bits", low=None, high=None, better="higher", source="Miller 1955")
 def mutual_information_expert_label_mm_bits(arrays: RunArrays) -> float:
     """I(E;Y) of the arg-max expert by Miller and Madow; not clipped, so it may be negative."""
     require_choice(arrays)
     return mutual_information_miller_madow_bits(arrays.label_counts_EC)
 
 
-@metric(unit="bits", low="none", high="none", better="higher", source="Miller 1955", task="classification")
+@metric(unit="bits", low=None, high=None, better="higher", source="Miller 1955", task="classification")
 def mutual_information_expert_prediction_mm_bits(arrays: ClassArrays) -> float:
     """I(E;Y') of the arg-max expert and its own prediction by Miller and Madow; not clipped."""
     require_choice(arrays)
     return mutual_information_miller_madow_bits(arrays.prediction_counts_EC)
 
 
-@metric(unit="bits", low="none", high="none", better="higher", source="Miller 1955", task="classification")
+@metric(unit="bits", low=None, high=None, better="higher", source="Miller 1955", task="classification")
 def mutual_information_mixture_prediction_mm_bits(arrays: ClassArrays) -> float:
     """I(E;Y') of the arg-max expert and the mixture's prediction by Miller and Madow; not clipped."""
     require_choice(arrays)
     return mutual_information_miller_madow_bits(arrays.mixture_prediction_counts_EC)
 
 
-@metric(unit="bits", low="none", high="none", better="none", source="Miller 1955", task="classification")
+@metric(unit="bits", low=None, high=None, better="none", source="Miller 1955", task="classification")
 def expert_answer_information_mm_bits(arrays: ClassArrays) -> float:
     """I(Y;Y'|E) of the arg-max expert's own prediction Y' by Miller and Madow; not clipped."""
     require_routed(arrays)
     return conditional_information_bits(*expert_label_prediction(arrays))[1]
 
 
-@metric(unit="fraction", low="none", high="none", better="higher", source="Miller 1955; Theil 1970")
+@metric(unit="fraction", low=None, high=None, better="higher", source="Miller 1955; Theil 1970")
 def information_per_usage_mm(arrays: RunArrays) -> float:
     """I(E;Y) / H(E) of the arg-max expert, both by Miller and Madow; not clipped."""
     require_choice(arrays)
@@ -80,14 +81,14 @@ def information_per_usage_mm(arrays: RunArrays) -> float:
     return mutual_information_miller_madow_bits(arrays.label_counts_EC) / usage_bits
 
 
-@metric(unit="bits", low="0", high="log2 min(E, C_test)", better="none", source="Fisher 1935, permutation test")
+@metric(unit="bits", low=0, high=bounds.log2_min_E_C_test, better="none", source="Fisher 1935, permutation test")
 def mutual_information_null_mean_bits(arrays: RunArrays) -> float:
     """Mean I(E;Y) of 199 permutations of the labels: what chance alone gives with these loads and classes."""
     require_choice(arrays)
     return null_bits(arrays.label_counts_EC, NULL).mean()
 
 
-@metric(unit="bits", low="0", high="log2 min(E, C_test)", better="none", source="Fisher 1935, permutation test")
+@metric(unit="bits", low=0, high=bounds.log2_min_E_C_test, better="none", source="Fisher 1935, permutation test")
 def mutual_information_null_95_bits(arrays: RunArrays) -> float:
     """The 95 % point of I(E;Y) over 199 permutations of the labels: the 190th of them in rising order."""
     require_choice(arrays)
@@ -95,7 +96,7 @@ def mutual_information_null_95_bits(arrays: RunArrays) -> float:
     return null_B[int(np.ceil(0.95 * len(null_B))) - 1]
 
 
-@metric(unit="ratio", low="0", high="1", better="lower", source="Phipson and Smyth 2010, (1 + b) / (1 + m)")
+@metric(unit="ratio", low=0, high=1, better="lower", source="Phipson and Smyth 2010, (1 + b) / (1 + m)")
 def mutual_information_p_value(arrays: RunArrays) -> float:
     """Share of 199 permutations of the labels, and the labels themselves, with I(E;Y) at least as large; at least .005.
 

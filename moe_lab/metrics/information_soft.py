@@ -4,6 +4,7 @@ The joint table is the mean weight of each expert over the samples of each class
 correction for bias here. H(E) of the same weights is ``usage_entropy_bits``.
 """
 
+from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import ClassArrays
 from moe_lab.metrics.formulas import conditional_entropy_bits, entropy_bits, mutual_information_bits, weighted_table
 from moe_lab.metrics.information import require_several_classes
@@ -11,7 +12,7 @@ from moe_lab.metrics.registry import Undefined, metric, require_choice
 from moe_lab.metrics.routing_arrays import RoutingArrays
 
 
-@metric(unit="bits", low="0", high="log2 min(E, C_test)", better="higher", source="Shannon 1948")
+@metric(unit="bits", low=0, high=bounds.log2_min_E_C_test, better="higher", source="Shannon 1948")
 def mutual_information_expert_label_soft_bits(arrays: RoutingArrays) -> float:
     """I(E;Y) of the normalized weights: the joint is the mean weight of each expert over the samples of each class."""
     require_choice(arrays)
@@ -20,8 +21,8 @@ def mutual_information_expert_label_soft_bits(arrays: RoutingArrays) -> float:
 
 @metric(
     unit="bits",
-    low="0",
-    high="log2 min(E, C)",
+    low=0,
+    high=bounds.log2_min_E_C,
     better="higher",
     source="after Krishnamurthy et al. 2023, arXiv:2302.14703",
     task="classification",
@@ -33,7 +34,7 @@ def mutual_information_expert_prediction_soft_bits(arrays: ClassArrays) -> float
     return mutual_information_bits(weighted_table(arrays.normalized_weights_ME, own_ME, arrays.classes))
 
 
-@metric(unit="bits", low="0", high="log2 min(E, C)", better="higher", source="Shannon 1948", task="classification")
+@metric(unit="bits", low=0, high=bounds.log2_min_E_C, better="higher", source="Shannon 1948", task="classification")
 def mutual_information_mixture_prediction_soft_bits(arrays: ClassArrays) -> float:
     """I(E;Y') of the normalized weights, Y' being what the mixture predicts for the sample."""
     require_choice(arrays)
@@ -41,7 +42,7 @@ def mutual_information_mixture_prediction_soft_bits(arrays: ClassArrays) -> floa
     return mutual_information_bits(weighted_table(arrays.normalized_weights_ME, predicted_M, arrays.classes))
 
 
-@metric(unit="fraction", low="0", high="1", better="higher", source="Theil 1970, uncertainty coefficient")
+@metric(unit="fraction", low=0, high=1, better="higher", source="Theil 1970, uncertainty coefficient")
 def information_per_usage_soft(arrays: RoutingArrays) -> float:
     """I(E;Y) / H(E), both of the normalized weights."""
     require_choice(arrays)
@@ -52,14 +53,14 @@ def information_per_usage_soft(arrays: RoutingArrays) -> float:
     return mutual_information_bits(arrays.label_weights_EC) / usage_bits
 
 
-@metric(unit="bits", low="0", high="log2 E", better="lower", source="Shannon 1948")
+@metric(unit="bits", low=0, high=bounds.log2_E, better="lower", source="Shannon 1948")
 def expert_given_label_entropy_soft_bits(arrays: RoutingArrays) -> float:
     """H(E|Y) of the normalized weights: how many bits of the choice of expert the class leaves open."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_weights_EC.T)
 
 
-@metric(unit="bits", low="0", high="log2 C_test", better="lower", source="Shannon 1948")
+@metric(unit="bits", low=0, high=bounds.log2_C_test, better="lower", source="Shannon 1948")
 def label_given_expert_entropy_soft_bits(arrays: RoutingArrays) -> float:
     """H(Y|E) of the normalized weights: how many bits of the class the choice of expert leaves open."""
     require_choice(arrays)

@@ -55,8 +55,8 @@ def _had(arrays: RunArrays) -> np.ndarray:
 
 @metric(
     unit="fraction",
-    low="-1",
-    high="1",
+    low=-1,
+    high=1,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
     null_element="null where there is no such sample",
@@ -69,8 +69,8 @@ def removal_own_drop(arrays: ClassArrays) -> list[float | None]:
 
 @metric(
     unit="fraction",
-    low="-1",
-    high="1",
+    low=-1,
+    high=1,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
     null_element="null where there is no such sample",
@@ -83,8 +83,8 @@ def removal_others_drop(arrays: ClassArrays) -> list[float | None]:
 
 @metric(
     unit="fraction",
-    low="-1",
-    high="1",
+    low=-1,
+    high=1,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
     null_element="null where an expert gets most samples of no class",
@@ -98,8 +98,8 @@ def removal_classes_drop(arrays: ClassArrays) -> list[float | None]:
 
 @metric(
     unit="nats",
-    low="none",
-    high="none",
+    low=None,
+    high=None,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
     null_element="null where there is no such sample",
@@ -111,8 +111,8 @@ def removal_own_nats(arrays: RunArrays) -> list[float | None]:
 
 @metric(
     unit="nats",
-    low="none",
-    high="none",
+    low=None,
+    high=None,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
     null_element="null where there is no such sample",
@@ -122,7 +122,7 @@ def removal_others_nats(arrays: RunArrays) -> list[float | None]:
     return _costs(arrays, ~_had(arrays))
 
 
-@metric(unit="fraction", low="-1", high="1", better="none", source="moe-lab", task="classification")
+@metric(unit="fraction", low=-1, high=1, better="none", source="moe-lab", task="classification")
 def swap_drop(arrays: ClassArrays) -> dict[str, float]:
     """For each two experts, error rate with their outputs exchanged under the same routing, minus that before."""
     wrong_EE = stored_interventions(arrays, "swapped_errors")
@@ -131,7 +131,7 @@ def swap_drop(arrays: ClassArrays) -> dict[str, float]:
     return {f"{e}-{f}": (wrong_EE[e, f] - error) / arrays.samples for e, f in pairs}
 
 
-@metric(unit="fraction", low="-1", high="1", better="none", source="moe-lab", task="classification")
+@metric(unit="fraction", low=-1, high=1, better="none", source="moe-lab", task="classification")
 def second_choice_drop(arrays: ClassArrays) -> float:
     """Error rate of the gate's second choice alone minus that of its first alone, over routed samples.
 

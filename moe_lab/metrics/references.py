@@ -30,8 +30,8 @@ def references(arrays: RunArrays) -> Mapping[str, np.ndarray]:
 
 @metric(
     unit="fraction",
-    low="0",
-    high="1",
+    low=0,
+    high=1,
     better="none",
     source="Theil 1970, uncertainty coefficient",
     null_element="null where one expert has all samples",
@@ -50,8 +50,8 @@ def _per_usage(arrays: RunArrays, expert_N: np.ndarray) -> float | None:
 
 @metric(
     unit="ratio",
-    low="-1/2",
-    high="1",
+    low=-0.5,
+    high=1,
     better="none",
     source="Hubert and Arabie 1985",
     null_element="null where one expert has all samples, or every sample has an expert of its own",
@@ -76,7 +76,7 @@ def _ari(arrays: RunArrays, other_N: np.ndarray) -> float | None:
         return None
 
 
-@metric(unit="ratio", low="-1/2", high="1", better="higher", source="Hubert and Arabie 1985")
+@metric(unit="ratio", low=-0.5, high=1, better="higher", source="Hubert and Arabie 1985")
 def recovery_ari(arrays: RunArrays) -> float:
     """Adjusted Rand index of the arg-max expert with the decomposition that is known to be right."""
     require_choice(arrays)
@@ -89,7 +89,7 @@ def recovery_ari(arrays: RunArrays) -> float:
     return found
 
 
-@metric(unit="fraction", low="0", high="1", better="lower", source="Woods et al. 1997", task="classification")
+@metric(unit="fraction", low=0, high=1, better="lower", source="Woods et al. 1997", task="classification")
 def learnable_error_rate(arrays: ClassArrays) -> float:
     """Error rate of the expert that a nearest-neighbour gate picks, fitted to validation samples, experts unchanged.
 
@@ -99,7 +99,7 @@ def learnable_error_rate(arrays: ClassArrays) -> float:
     return (np.take_along_axis(arrays.expert_prediction_NE, expert_N1, 1)[:, 0] != arrays.label_N).mean()
 
 
-@metric(unit="sd", low="0", high="none", better="lower", source="Woods et al. 1997", task="regression")
+@metric(unit="sd", low=0, high=None, better="lower", source="Woods et al. 1997", task="regression")
 def learnable_rmse_sd(arrays: NumberArrays) -> float:
     """Root mean squared error of the expert that a nearest-neighbour gate picks, fitted to validation samples."""
     error_N = np.take_along_axis(arrays.expert_error_NE, _learnable(arrays)[:, None], 1)

@@ -2,13 +2,13 @@
 
 A metric is one decorated function in a module that ``moe_lab.metrics`` imports:
 
-    @metric(unit="fraction", low="0", high="1", better="lower", source="0-1 loss")
+    @metric(unit="fraction", low=0, high=1, better="lower", source="0-1 loss")
     def test_error_rate(arrays: RunArrays) -> float:
         '''Share of test samples whose class the mixture gets wrong.'''
 
 What it needs is the class of its argument: ``RoutingArrays`` what every trace has, too; ``RunArrays`` what only a run
-that predicts has, ``ClassArrays`` or ``NumberArrays`` one of classes or of numbers. The arguments of the decorator are
-plain literals, so that listings can read them without importing anything.
+that predicts has, ``ClassArrays`` or ``NumberArrays`` one of classes or of numbers. A bound is a number, None, or a
+function in ``moe_lab.metrics.bounds``.
 """
 
 import inspect
@@ -19,7 +19,9 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 import numpy as np
 
+from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.bounds import Bound
 from moe_lab.metrics.formulas import entropy_bits
 from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.stored import Undefined as Undefined
@@ -34,38 +36,16 @@ Value = float | Sequence[float | None] | Mapping[str, float | None]
 Arrays = TypeVar("Arrays", bound=RoutingArrays)
 Found = TypeVar("Found", bound=Value)
 
-#: what a bound may be called -> its number, given E experts, C classes, C_test of them in the test split, and the task;
-#: None is no bound
-LIMITS: dict[str, Callable[[float, float, float, Task], float | None]] = {
-    "none": lambda E, C, C_test, task: None,
-    "-1": lambda E, C, C_test, task: -1.0,
-    "0": lambda E, C, C_test, task: 0.0,
-    "-1/2": lambda E, C, C_test, task: -0.5,
-    "0 for classes": lambda E, C, C_test, task: 0.0 if task == "classification" else None,
-    "1": lambda E, C, C_test, task: 1.0,
-    "1 / E": lambda E, C, C_test, task: 1 / E,
-    "1 - 1 / E": lambda E, C, C_test, task: 1 - 1 / E,
-    "2": lambda E, C, C_test, task: 2.0,
-    "E": lambda E, C, C_test, task: float(E),
-    "E - 1": lambda E, C, C_test, task: E - 1.0,
-    "C_test": lambda E, C, C_test, task: float(C_test),
-    "sqrt(E - 1)": lambda E, C, C_test, task: math.sqrt(E - 1),
-    "log2 E": lambda E, C, C_test, task: math.log2(E),
-    "log2 C_test": lambda E, C, C_test, task: math.log2(C_test),
-    "log2 min(E, C)": lambda E, C, C_test, task: math.log2(min(E, C)),
-    "log2 min(E, C_test)": lambda E, C, C_test, task: math.log2(min(E, C_test)),
-}
-
 
 @dataclass(frozen=True)
 class Metric:
-    """A registered metric: ``low`` and ``high`` are names from LIMITS, ``null_element`` why a list or numbers by name
-    may hold nulls, ``task`` the one task that it has a value for (None: both)."""
+    """A registered metric: ``low`` and ``high`` are its bounds, ``null_element`` why a list or numbers by name may hold
+    nulls, ``task`` the one task that it has a value for (None: both)."""
 
     name: str
     unit: Unit
-    low: str
-    high: str
+    low: Bound
+    high: Bound
     better: Better
     definition: str
     source: str
@@ -83,11 +63,11 @@ class Metric:
 
     @property
     def range(self) -> str:
-        """Its bounds by their names."""
-        ends = [end for end in (self.low, self.high) if end != "none"]
+        """Its bounds as a text: 0 to log2 E."""
+        ends = [bounds.text(end) for end in (self.low, self.high) if end is not None]
         if len(ends) == 2:
             return " to ".join(ends)
-        return "unbounded" if not ends else f"at {'most' if self.low == 'none' else 'least'} {ends[0]}"
+        return "unbounded" if not ends else f"at {'most' if self.low is None else 'least'} {ends[0]}"
 
     @property
     def group(self) -> str:
@@ -105,8 +85,8 @@ class Metric:
         """The least and greatest value that the metric can take with E experts and C classes (of numbers: known
         components or bins), any number unless given, of which the test split has ``tested``, by default all; None is no
         bound."""
-        sizes = experts, classes, classes if tested is None else tested, task
-        low, high = LIMITS[self.low](*sizes), LIMITS[self.high](*sizes)
+        sizes = bounds.Sizes(experts, classes, classes if tested is None else tested, task)
+        low, high = bounds.value(self.low, sizes), bounds.value(self.high, sizes)
         return low, None if high == math.inf else high
 
     def serves(self, task: Task) -> bool:
@@ -165,8 +145,8 @@ def by_group(names: Iterable[str]) -> dict[str, list[str]]:
 def metric(
     *,
     unit: Unit,
-    low: str,
-    high: str,
+    low: Bound,
+    high: Bound,
     better: Better,
     source: str,
     null_element: str | None = None,
@@ -174,15 +154,14 @@ def metric(
 ) -> Callable[[Callable[[Arrays], Found]], Callable[[Arrays], Found]]:
     """Register a function under its own name; the first line of its docstring is the definition.
 
-    Raises: ValueError where the name is taken, a bound is not one of LIMITS, or the docstring is missing.
+    Raises: ValueError where the name is taken or the docstring is missing.
     """
 
     def register(function: Callable[[Arrays], Found]) -> Callable[[Arrays], Found]:
         name = function.__name__
         definition = (inspect.getdoc(function) or "").partition("\n")[0]
-        unknown = {low, high} - LIMITS.keys()
-        if name in METRICS or unknown or not definition:
-            raise ValueError(f"metric {name}: taken already, no docstring, or unknown bounds {sorted(unknown)}")
+        if name in METRICS or not definition:
+            raise ValueError(f"metric {name}: taken already, or no docstring")
         METRICS[name] = Metric(
             name, unit, low, high, better, definition, source, function, null_element, task, _is_of_routing(function)
         )

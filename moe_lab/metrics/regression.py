@@ -6,19 +6,19 @@ from moe_lab.metrics.arrays import NumberArrays
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed
 
 
-@metric(unit="sd", low="0", high="none", better="lower", source="Gauss 1809", task="regression")
+@metric(unit="sd", low=0, high=None, better="lower", source="Gauss 1809", task="regression")
 def test_rmse_sd(arrays: NumberArrays) -> float:
     """Root mean squared error of the mixture's mean over the test split, in sd: 1 is what the mean alone would get."""
     return _rms(arrays.error_N)
 
 
-@metric(unit="y", low="0", high="none", better="lower", source="Gauss 1809", task="regression")
+@metric(unit="y", low=0, high=None, better="lower", source="Gauss 1809", task="regression")
 def test_rmse(arrays: NumberArrays) -> float:
     """Root mean squared error of the mixture's mean over the test split, in the unit of y."""
     return arrays.target_sd * test_rmse_sd(arrays)
 
 
-@metric(unit="fraction", low="none", high="1", better="higher", source="Wright 1921", task="regression")
+@metric(unit="fraction", low=None, high=1, better="higher", source="Wright 1921", task="regression")
 def test_r2(arrays: NumberArrays) -> float:
     """1 - summed squared error / summed squared distance of y from its test mean: the share of variance explained."""
     label_N = arrays.label_N.astype(np.float64)
@@ -30,8 +30,8 @@ def test_r2(arrays: NumberArrays) -> float:
 
 @metric(
     unit="sd",
-    low="0",
-    high="none",
+    low=0,
+    high=None,
     better="lower",
     source="moe-lab",
     null_element="null where an expert is the arg-max of no test sample",
@@ -44,7 +44,7 @@ def expert_rmse_sd(arrays: NumberArrays) -> list[float | None]:
     return [_rms(error_M) if len(error_M) else None for error_M in own_E]
 
 
-@metric(unit="sd", low="0", high="none", better="lower", source="moe-lab", task="regression")
+@metric(unit="sd", low=0, high=None, better="lower", source="moe-lab", task="regression")
 def expert_rmse_everywhere_sd(arrays: NumberArrays) -> list[float]:
     """For each expert, the root mean squared error of its own mean on all test samples."""
     return [_rms(error_N) for error_N in arrays.expert_error_NE.T]
@@ -52,8 +52,8 @@ def expert_rmse_everywhere_sd(arrays: NumberArrays) -> list[float]:
 
 @metric(
     unit="sd",
-    low="0",
-    high="none",
+    low=0,
+    high=None,
     better="lower",
     source="moe-lab",
     null_element="null where an expert is the arg-max of every routed test sample",
@@ -66,13 +66,13 @@ def expert_rmse_elsewhere_sd(arrays: NumberArrays) -> list[float | None]:
     return [_rms(arrays.expert_error_NE[rows, e]) if rows.any() else None for e, rows in enumerate(others_E)]
 
 
-@metric(unit="sd", low="0", high="none", better="lower", source="Kuncheva 2002, the oracle", task="regression")
+@metric(unit="sd", low=0, high=None, better="lower", source="Kuncheva 2002, the oracle", task="regression")
 def oracle_rmse_sd(arrays: NumberArrays) -> float:
     """Root mean squared error of the expert mean that comes closest, chosen for each test sample with y known."""
     return _rms(np.abs(arrays.expert_error_NE).min(1))
 
 
-@metric(unit="nats", low="none", high="none", better="lower", source="moe-lab", task="regression")
+@metric(unit="nats", low=None, high=None, better="lower", source="moe-lab", task="regression")
 def hardening_gap_nats(arrays: NumberArrays) -> float:
     """-mean log density of the arg-max expert alone minus that of the mixture, over routed samples."""
     require_choice(arrays)

@@ -50,27 +50,27 @@ def stored_similarity(arrays: RunArrays, name: str) -> np.ndarray:
     return stored[name]
 
 
-@metric(unit="fraction", low="0", high="1", better="none", source="Skalak 1996", task="classification")
+@metric(unit="fraction", low=0, high=1, better="none", source="Skalak 1996", task="classification")
 def expert_disagreement(arrays: ClassArrays) -> float:
     """Share of test samples on which two experts predict different classes, mean over all pairs."""
     require_several_experts(arrays)
     return _mean_of_pairs(disagreement(arrays.expert_prediction_NE), CONSTANT)
 
 
-@metric(unit="ratio", low="-1", high="1", better="none", source="Kuncheva 2003, eq. 6", task="classification")
+@metric(unit="ratio", low=-1, high=1, better="none", source="Kuncheva 2003, eq. 6", task="classification")
 def expert_error_correlation(arrays: ClassArrays) -> float:
     """Correlation of two experts' errors on the test samples, mean over all pairs that have one."""
     require_several_experts(arrays)
     return _mean_of_pairs(error_correlation(expert_errors(arrays)), CONSTANT)
 
 
-@metric(unit="ratio", low="0", high="1", better="none", source="Kornblith et al. 2019, arXiv:1905.00414, eq. 4")
+@metric(unit="ratio", low=0, high=1, better="none", source="Kornblith et al. 2019, arXiv:1905.00414, eq. 4")
 def expert_feature_similarity(arrays: RunArrays) -> float:
     """Linear CKA of two experts' last hidden layers (before the ReLU) on up to 1,000 test samples, mean over pairs."""
     return _mean_of_pairs(stored_similarity(arrays, "feature_cka"), "all experts' features are constant")
 
 
-@metric(unit="ratio", low="-1", high="1", better="none", source="moe-lab")
+@metric(unit="ratio", low=-1, high=1, better="none", source="moe-lab")
 def expert_weight_cosine(arrays: RunArrays) -> float:
     """Cosine of two experts' parameters, all of them in one row, mean over pairs."""
     return _mean_of_pairs(stored_similarity(arrays, "weight_cosine"), "all experts' weights are zero")

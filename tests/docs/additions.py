@@ -85,7 +85,7 @@ def test_one_expert_of_the_largest_cosine(gate_of, draw, noise):
 """
 METRIC = '''
 
-@metric(unit="fraction", low="0", high="1", better="none", source="moe-lab", task="classification")
+@metric(unit="fraction", low=0, high=1, better="none", source="moe-lab", task="classification")
 def mean_confidence(arrays: ClassArrays) -> float:
     """Mean over the test samples of the largest probability that the mixture gives a class."""
     return np.exp(arrays.log_probs_NC.astype(np.float64).max(1)).mean()

@@ -176,7 +176,7 @@ def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
         unit,
         metric.better if metric else "none",
         " ".join(metric.definition.split()) if metric else "not a metric of this version of moe-lab",
-        unit == "fraction" and metric is not None and metric.low == "-1",
+        unit == "fraction" and metric is not None and metric.low == -1,
     )
 
 
