@@ -15,6 +15,7 @@ from moe_lab.parts.roles import Gate, Sizes, Step
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import ExpertOutput, MixtureOutput
 from moe_lab.training.learner import Learner
+from tests.conformance.cases import case_of
 
 SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=5, hidden=6)
 SMALL = ["experts=mlp", "experts.count=5", "experts.hidden=6"]
@@ -86,7 +87,9 @@ def learner_of():
 
     def make(*words: str, seed: int = 0, shape: tuple[int, ...] = SIZES.shape, classes: int = SIZES.classes) -> Learner:
         small = [] if any(word.startswith("experts=") for word in words) else SMALL
-        small = [*small, "gate.patch=1"] if "gate=soft_moe" in words and shape == SIZES.shape else small
+        if shape == SIZES.shape:
+            gates = [word.removeprefix("gate=") for word in words if word.startswith("gate=")]
+            small = [*small, *(word for gate in gates for word in case_of("gate", gate).small)]
         return build_learner(composed(*small, *words), shape, classes, seed)
 
     return make

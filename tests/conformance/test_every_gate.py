@@ -12,37 +12,16 @@ from moe_lab.mixture.dispatch import why_dense
 from moe_lab.mixture.dispatchers import Sparse, for_every_expert
 from moe_lab.parts.checks import combine_rule
 from moe_lab.routing.outputs import ExpertOutput
+from tests.conformance.cases import case_of
 
-#: what k may be with five experts, where it is not everything from 1 to 5
-USABLE = {
-    "gshard_top2": (1, 2),
-    "base": (1,),
-    "uniform": (5,),
-    "gumbel": (1,),
-    "hard_concrete": (5,),
-    "loudest": (5,),
-    "soft_moe": (5,),
-}
-#: what k may be for the objective that a gate chooses
-USABLE_TO_OBJECTIVE = {"stochastic": (1,)}
-EVERY_GATE = [
-    (name, k) for name in options("gate") for k in (None, *(USABLE | USABLE_TO_OBJECTIVE).get(name, (1, 2, 5)))
-]
-#: gates whose rows depend on their batch-mates in training, and those that do so in evaluation too
-BATCH_DEPENDENT_IN_TRAINING = {"gshard_top2", "batch_prioritized", "base", "sinkhorn"}
-BATCH_DEPENDENT = {"expert_choice"}
-NOTHING_TO_LEARN = {"hash", "random", "uniform", "loudest", "classifier_selection"}
-#: gates, or the objectives that they choose, for which all experts must run
-DENSE = {"classifier_selection", "attentive", "gumbel", "soft_moe", "loudest", "matching_pursuit", "expert_loss"}
-#: gates that are one class
-WITHOUT_STEPS = {"uniform", "soft_moe", "gumbel", "hard_concrete", "dselect_k", "loudest", "classifier_selection"}
-#: gates that draw a number for each expert, so that permuted scores meet other numbers in training
-DRAWN = {"stochastic"}
-#: gates that an objective of their own teaches, and gates without scores, whose own file has the test
-TAUGHT = {"expert_loss", "matching_pursuit", "stochastic"}
-WITHOUT_SCORES = {"dselect_k", "soft_moe"}
+#: of every gate, what its own test file says of it
+CASES = {name: case_of("gate", name) for name in options("gate")}
+EVERY_GATE = [(name, k) for name, case in CASES.items() for k in (None, *case.usable(1, 2, 5))]
 LEARNING = [
-    (name, k) for name, k in EVERY_GATE if name not in NOTHING_TO_LEARN | TAUGHT | WITHOUT_SCORES and k in (1, 2, 5)
+    (mode == "training", name, k)
+    for mode in ("training", "evaluation")
+    for name, k in EVERY_GATE
+    if CASES[name].learns_from == "prediction" and mode in CASES[name].signed and k is not None
 ]
 
 
@@ -80,6 +59,7 @@ def test_a_routing_is_what_it_says(gate_of, draw, noise, name, k):
     assert (routing.weights_BE >= 0).all()
     assert torch.equal(routing.weights_BE > 0, routing.selected_BE)
     sums_to_one = torch.allclose(routing.weights_BE.sum(-1), torch.ones(7))
+    assert gate.traits.selects_k == CASES[name].selects_k
     if gate.traits.selects_k:
         assert (routing.selected_BE.sum(-1) == gate.sizes.k).all()
         assert sums_to_one == gate.traits.rows_sum_to_one
@@ -89,18 +69,19 @@ def test_a_routing_is_what_it_says(gate_of, draw, noise, name, k):
 
 @pytest.mark.parametrize(("name", "k"), EVERY_GATE)
 def test_only_the_k_that_a_gate_can_use_is_taken(gate_of, name, k):
-    usable = gate_of(name, k).usable_k
-    assert [*usable] == list(USABLE.get(name, range(1, 6)))
+    assert [*gate_of(name, k).usable_k] == [*CASES[name].k]
 
 
 @pytest.mark.parametrize("name", options("gate"))
 def test_dependence_on_batch_mates_is_declared(gate_of, name):
     gate = gate_of(name)
-    assert gate.batch_dependent == (name in BATCH_DEPENDENT_IN_TRAINING | BATCH_DEPENDENT)
-    assert gate.eval().batch_dependent == (name in BATCH_DEPENDENT)
+    assert gate.batch_dependent == ("training" in CASES[name].batch_dependent)
+    assert gate.eval().batch_dependent == ("evaluation" in CASES[name].batch_dependent)
 
 
-@pytest.mark.parametrize(("name", "k"), [one for one in EVERY_GATE if one[0] not in BATCH_DEPENDENT])
+@pytest.mark.parametrize(
+    ("name", "k"), [(name, k) for name, k in EVERY_GATE if "evaluation" not in CASES[name].batch_dependent]
+)
 def test_rows_do_not_depend_on_their_batch_mates(gate_of, draw, noise, name, k):
     gate, x, said = gate_of(name, k).eval(), draw(7, 12), said_of(draw)
     weights = gate(x, said, noise).weights_BE
@@ -115,11 +96,11 @@ def test_evaluation_is_deterministic(gate_of, draw, noise, name):
     assert torch.equal(gate(x, said, noise).weights_BE, gate(x, said, noise).weights_BE)
 
 
-@pytest.mark.parametrize(("name", "k"), [one for one in EVERY_GATE if one[0] not in WITHOUT_STEPS])
+@pytest.mark.parametrize(("name", "k"), [(name, k) for name, k in EVERY_GATE if CASES[name].steps])
 def test_permuting_experts_permutes_the_routing(gate_of, draw, name, k):
     """The steps after the scores have no expert that they prefer."""
     gate, logits, order = gate_of(name, k), draw(7, 5), torch.tensor([3, 0, 4, 1, 2])
-    for training in (name not in DRAWN, False):
+    for training in (not CASES[name].draws, False):
         gate.train(training)
         routings = [gate.route(one, Noise([generator(5, "noise")])) for one in (logits, logits[:, order])]
         for key in ("probs_BE", "weights_BE", "selected_BE"):
@@ -162,17 +143,13 @@ def check_finite(mixture, x, noise):
 @pytest.mark.parametrize(("name", "k"), EVERY_GATE)
 def test_the_rule_of_combination_fits(gate_of, name, k):
     gate = gate_of(name, k)
-    # classifier selection mixes all experts in training, whatever k is
-    mixes = gate.traits.rows_sum_to_one and (gate.sizes.k > 1 or name == "classifier_selection")
+    mixes = {"from k=2": gate.sizes.k > 1, "always": True, "never": False}[CASES[name].mixes]
     assert combine_rule(gate) == ("probabilities" if mixes else "logits")
 
 
-@pytest.mark.parametrize(("name", "k"), LEARNING)
-@pytest.mark.parametrize("training", [True, False])
-def test_the_gate_learns_whether_its_choice_was_right(learner_of, draw, name, k, training):
+@pytest.mark.parametrize(("training", "name", "k"), LEARNING)
+def test_the_gate_learns_whether_its_choice_was_right(learner_of, draw, training, name, k):
     """d loss / d z of the sample's best expert changes sign when that expert goes from right to wrong."""
-    if name == "hard_concrete" and training:
-        return  # a weight that the noise has cut to 0 or 1 has no gradient
     signs = []
     x, hidden = draw(7, 12), draw(7, 5, 6)
     mixture = learner_of(f"gate={name}", f"k={k}").mixture.train(training)
@@ -195,9 +172,7 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, name, k):
     """In outputs and gradients, for every gate that may be dispatched sparsely; the others say why not."""
     made = learner_of(f"gate={name}", f"k={'null' if k is None else k}").double().train()
     reason = why_dense(made.mixture.experts, made.mixture.gate, made.objective, {})
-    assert (reason is not None) == (
-        name in DENSE or (made.mixture.gate.sizes.k == 5 and made.mixture.gate.traits.selects_k)
-    )
+    assert (reason is not None) == (CASES[name].dense or (made.mixture.gate.sizes.k == 5 and CASES[name].selects_k))
     x, y, results = draw(9, 12).double(), torch.arange(9) % 4, []
     state = copy.deepcopy(made.state_dict())
     for way in ("dense", "sparse") if reason is None else ("dense",):
@@ -212,7 +187,7 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, name, k):
         torch.testing.assert_close(last, first, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", sorted(TAUGHT))
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.learns_from == "objective"])
 def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner_of, draw, name):
     """As above, with k = 1 and the objective that the gate chooses, from scores of -1."""
     signs = []
@@ -222,9 +197,8 @@ def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner
     head.weight_IO.data.zero_()
     head.bias_1O.data.fill_(-1.0)
     for chance in (0.97, 0.01):
-        if name == "stochastic":
-            learner.objective.average.fill_(1.4)
-            learner.objective.norm.fill_(1.0)
+        if CASES[name].settle is not None:
+            CASES[name].settle(learner)
         said = ExpertOutput(None, hidden)
         best = mixture.gate(x, said, Noise([generator(5, "noise")])).weights_BE.argmax(-1)
         probs = torch.full((7, 5, 4), 0.25)
@@ -242,7 +216,7 @@ def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner
 def test_every_parameter_of_the_gate_learns(learner_of, draw, noise, name):
     learner = learner_of(f"gate={name}")
     mixture, x, y = learner.mixture, draw(7, 12), torch.arange(7) % 4
-    assert (not list(mixture.gate.parameters())) == (name in NOTHING_TO_LEARN)
+    assert (not list(mixture.gate.parameters())) == (CASES[name].learns_from == "nothing")
     step = mixture.step(x, y, mixture(x, noise), noise)
     learner.losses(step)[1].total.backward()
     for parameter_name, parameter in mixture.gate.named_parameters():

@@ -8,21 +8,9 @@ import pytest
 import yaml
 
 import moe_lab
+from tests.conformance.cases import FOLDERS, file_of
 
 CONF = Path(moe_lab.__file__).parent / "conf"
-FOLDERS = {
-    "gate": "gate",
-    "gate/score": "score",
-    "gate/score/body": "body",
-    "gate/select": "select",
-    "gate/weigh": "weigh",
-    "experts": "experts",
-    "baseline": "baseline",
-    "objective": "objective",
-    "regularizer": "regularizer",
-    "controller": "controller",
-    "recipe": "recipe",
-}
 PARTS = [(group, path) for group in FOLDERS for path in sorted((CONF / group).glob("*.yaml"))]
 #: files that name a class; a study is a table
 CLASSES = [path for path in sorted(CONF.rglob("*/*.yaml")) if path.parent.name != "study"]
@@ -35,8 +23,7 @@ def test_groups_are_all_here():
 
 @pytest.mark.parametrize(("group", "path"), PARTS, ids=lambda value: getattr(value, "stem", value))
 def test_a_part_has_a_conformance_file(group, path):
-    name = "paper" if path.stem.startswith("paper_") else path.stem
-    assert (Path(__file__).parent / FOLDERS[group] / f"test_{name}.py").is_file()
+    assert file_of(group, path.stem).is_file()
 
 
 @pytest.mark.parametrize("path", CLASSES, ids=lambda path: f"{path.parent.name}/{path.stem}")

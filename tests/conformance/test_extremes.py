@@ -7,24 +7,8 @@ tests/conformance/test_every_gate.py has the same for every gate, with E = 1 and
 import pytest
 import torch
 
-from moe_lab.config.compose import options
+from tests.conformance.cases import plain
 
-#: words without which an option is refused
-NEEDS = {
-    "objective=expert_loss": ["gate=expert_loss"],
-    "objective=loudest": ["gate=loudest"],
-    "objective=matching_pursuit": ["gate=matching_pursuit"],
-    "objective=peeking": ["gate=uniform"],
-    "objective=stochastic": ["gate=stochastic"],
-    "objective=mixture_density": ["experts=gaussian", "experts.count=5", "experts.hidden=6"],
-    "regularizer=[load]": ["gate=noisy_top_k"],
-    "regularizer=[l1]": ["gate=relu"],
-    "regularizer=[l0]": ["gate=hard_concrete"],
-    "regularizer=[selector_entropy]": ["gate=dselect_k"],
-    "regularizer=[switch_balance]": ["k=2"],
-}
-WORDS = [f"objective={one}" for one in options("objective")]
-WORDS += [f"regularizer=[{one}]" for one in options("regularizer")]
 #: inputs and labels of a batch of seven in four classes
 EXTREMES = {
     "one sample": lambda x, y: (x[:1], y[:1]),
@@ -36,10 +20,10 @@ EXTREMES = {
 }
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_loss_and_gradients_are_finite(learner_of, draw, noise, word):
-    numbers = word == "objective=mixture_density"
-    learner = learner_of(word, *NEEDS.get(word, []), classes=0 if numbers else 4)
+@pytest.mark.parametrize("form", [*plain("objective"), *plain("regularizer")], ids=lambda form: form.words[0])
+def test_loss_and_gradients_are_finite(learner_of, draw, noise, form):
+    numbers = form.case.of_numbers
+    learner = learner_of(*form.words, classes=0 if numbers else 4)
     mixture, parameters = learner.mixture, list(learner.parameters())
     for name, extreme in EXTREMES.items():
         x, y = extreme(draw(7, 12), draw(7) if numbers else torch.arange(7) % 4)

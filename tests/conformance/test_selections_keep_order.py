@@ -17,15 +17,13 @@ from moe_lab.parts.gates.select.expert_choice import ExpertChoice
 from moe_lab.parts.gates.select.sinkhorn import log_plan
 from moe_lab.parts.roles import Sizes
 from moe_lab.routing.choice import k_largest, log_odds
+from tests.conformance.cases import case_of
 
 SCALES = [1.0, 20.0, 1e2, 1e3, 1e4]
 SAMPLES, EXPERTS = 12, 6
-#: selections whose choice at test is that of the k largest logits
-BY_LOGIT = ["base", "batch_prioritized", "biased_top_k", "capacity", "gshard", "sample", "sinkhorn", "top_k"]
-
-
-def test_every_selection_is_here():
-    assert sorted([*BY_LOGIT, "expert_choice"]) == sorted(options("gate/select"))
+CASES = {name: case_of("gate/select", name) for name in options("gate/select")}
+#: selections whose choice at test is that of the k largest logits, and k
+BY_LOGIT = [(name, k) for name, case in CASES.items() if case.by_logit for k in case.k]
 
 
 @cache
@@ -56,7 +54,7 @@ def largest(values, count):
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize(("name", "k"), [(name, k) for name in BY_LOGIT for k in (1, 2) if (name, k) != ("base", 2)])
+@pytest.mark.parametrize(("name", "k"), BY_LOGIT)
 def test_at_test_the_k_largest_logits_are_selected(name, k, scale, noise):
     select = selection(name, k, EXPERTS).eval()
     logits = logits_of(scale)

@@ -5,10 +5,10 @@ import torch
 
 from moe_lab.config.compose import options
 from moe_lab.routing.outputs import ExpertOutput
+from tests.conformance.cases import case_of
 
-#: gates whose rows depend on their batch-mates: nothing can be said of one sample
-BATCH_DEPENDENT = {"expert_choice"}
-GATES = sorted(set(options("gate")) - BATCH_DEPENDENT)
+#: where rows depend on their batch-mates, nothing can be said of one sample
+GATES = [name for name in options("gate") if "evaluation" not in case_of("gate", name).batch_dependent]
 GONE = 1
 GONE_E = torch.arange(5) == GONE
 

@@ -1,47 +1,18 @@
 """A loop that is saved in the middle of an epoch and goes on elsewhere ends with the same bits, whatever its parts are:
 what a part keeps besides its parameters is in the checkpoint."""
 
-from pathlib import Path
-
 import pytest
 
-import moe_lab
 from moe_lab.store import checkpoint
+from tests.conformance.cases import GateCase, plain
 
-CONF = Path(moe_lab.__file__).parent / "conf"
-GATES = sorted(path.stem for path in (CONF / "gate").glob("*.yaml"))
-#: what a gate needs to be told with small images
-OWN = {"soft_moe": ["gate.patch=1"]}
-#: regularizers that fit one gate are taken all at once
-REGULARIZERS = {
-    "noisy_top_k": "importance,lasso,load,mutual_information,orthogonality,sample_entropy,sample_similarity,simbal,"
-    "switch_balance,usage_kl,variance,z_loss",
-    "hard_concrete": "l0,l1",
-    "dselect_k": "selector_entropy",
-}
-#: objective -> a gate that it fits; mixture_density is for numbers
-OBJECTIVES = {
-    **dict.fromkeys(["competitive", "cooperative", "em", "expected_loss", "mixture"], "softmax"),
-    **dict.fromkeys(["expert_loss", "matching_pursuit"], "matching_pursuit"),
-    **dict.fromkeys(["loudest", "peeking"], "loudest"),
-    "stochastic": "stochastic",
-}
+FORMS = [form for group in ("gate", "regularizer", "objective", "controller") for form in plain(group)]
+#: the data of these tests have classes, and little images
 CASES = [
-    *([f"gate={gate}", *OWN.get(gate, [])] for gate in GATES),
-    *([f"gate={gate}", f"regularizer=[{names}]"] for gate, names in REGULARIZERS.items()),
-    *([f"gate={gate}", f"objective={name}"] for name, gate in OBJECTIVES.items()),
-    *(["gate=top_k", f"controller=[{name}]"] for name in ("hard_constraint", "loss_free_bias", "temperature")),
+    [*form.words, *(form.case.small if isinstance(form.case, GateCase) else [])]
+    for form in FORMS
+    if not form.case.of_numbers
 ]
-
-
-def options(group: str) -> set[str]:
-    return {path.stem for path in (CONF / group).glob("*.yaml")}
-
-
-def test_no_part_is_forgotten():
-    assert {name for names in REGULARIZERS.values() for name in names.split(",")} == options("regularizer")
-    assert {*OBJECTIVES, "mixture_density"} == options("objective")
-    assert {words[-1].partition("[")[2][:-1] for words in CASES if "controller" in words[-1]} == options("controller")
 
 
 @pytest.mark.parametrize("words", CASES, ids=" ".join)

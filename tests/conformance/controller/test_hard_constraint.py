@@ -4,6 +4,18 @@ import torch
 from moe_lab.errors import ConfigError
 from moe_lab.parts.controllers.hard_constraint import HardConstraint
 from moe_lab.routing.decision import Routing
+from tests.conformance.cases import Case
+
+CASE = Case(
+    numbers=["controllers.hard_constraint.margin=0.2"],
+    forms=[
+        ["controllers.hard_constraint.margin=0.01", "controllers.hard_constraint.until=1"],
+        [
+            *("k=3", "gate.weigh.over=all"),
+            *(f"controllers.hard_constraint.{key}" for key in ("margin=0.01", "until=1")),
+        ],
+    ],
+)
 
 
 def seen(sizes, step_of, weights, progress=0.0, **options):

@@ -2,6 +2,15 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
+from tests.conformance.cases import Case
+
+CASE = Case(
+    needs=["k=2"],
+    forms=[
+        ["controllers.loss_free_bias.rate=0.5", "controllers.loss_free_bias.recentre=true"],
+        ["gate=noisy_top_k", "controllers.loss_free_bias.rate=0.5"],
+    ],
+)
 
 
 def after(controller, gate, selected, step_of, **extras):

@@ -5,6 +5,17 @@ import torch
 
 from moe_lab.errors import ConfigError
 from moe_lab.parts.controllers.temperature import Temperature
+from tests.conformance.cases import Case
+
+CASE = Case(
+    structure=["controllers.temperature.schedule=linear"],
+    numbers=["controllers.temperature.start=2.0"],
+    forms=[
+        ["controllers.temperature.schedule=linear"],
+        ["gate=top_k", *(f"controllers.temperature.{key}" for key in ("schedule=dual", "target_bits=0.5", "rate=0.5"))],
+        ["controllers.temperature.schedule=steps", "controllers.temperature.steps=[3,2,1]"],
+    ],
+)
 
 
 def temperatures(learner_of, *options, shares=(0.0, 0.25, 0.5, 1.0)):

@@ -2,6 +2,11 @@ import torch
 
 from moe_lab.parts.experts.conv import Conv
 from moe_lab.parts.networks.conv import Conv as Body
+from tests.conformance.cases import Case
+
+CASE = Case(
+    dense=True, forms=[["experts.filters=[2,3]", "experts.padding=1", "experts.batch_norm=[1]", "experts.bias=all"]]
+)
 
 
 def test_each_expert_is_a_plain_network(sizes, draw):

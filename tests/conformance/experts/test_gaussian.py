@@ -4,6 +4,9 @@ from torch import nn
 
 from moe_lab.layers.stacking import stack
 from moe_lab.parts.experts.gaussian import Gaussian
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["objective=mixture_density"], dense=True, of_numbers=True)
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@ import torch
 from torch.nn import functional
 
 from moe_lab.parts.experts.gaussian import LinearGaussian
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["objective=mixture_density"], dense=True, of_numbers=True)
 
 
 def test_each_expert_is_a_linear_regression_with_a_variance_of_its_own(sizes, draw):

@@ -1,6 +1,11 @@
 import torch
 
 from moe_lab.routing.outputs import ExpertOutput
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    structure=["gate.score.key=post"], dense=True, grows=True, forms=[["gate.score.query=post", "gate.score.key=post"]]
+)
 
 
 def test_softmax_over_attention_scores(gate_of, draw, noise):

@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.parts.checks import combine_rule
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(k=[1], batch_dependent={"training"})
 
 
 def test_balanced_in_training_best_at_test_weighed_by_the_sigmoid(gate_of, draw, noise):

@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.parts.gates.select.capacity import BatchPrioritized
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(selects_k=False, mixes="never", batch_dependent={"training"}, forms=[["gate.select.min_capacity=1"]])
 
 
 def test_p_of_the_full_softmax_where_there_is_room(gate_of, draw, noise):

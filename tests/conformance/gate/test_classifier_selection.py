@@ -3,6 +3,9 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from moe_lab.layers.noise import Noise
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(selects_k=False, mixes="always", dense=True, steps=False, learns_from="nothing")
 
 
 @pytest.fixture

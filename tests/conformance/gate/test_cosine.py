@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.parts.gates.score.cosine import Cosine
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(grows=True, forms=[["gate.score.learn_tau=false"]])
 
 
 def test_softmax_over_the_two_largest_scores(gate_of, draw, noise):

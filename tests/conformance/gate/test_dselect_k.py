@@ -9,6 +9,13 @@ from scipy.special import comb
 
 from moe_lab.parts.gates.dselect_k import log_normalized, smooth_step
 from moe_lab.routing.outputs import ExpertOutput
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    selects_k=False,
+    steps=False,
+    signed=[],  # its selectors have logits, its experts have none
+)
 
 
 def gate_with(learner_of, bits, mixing, experts, k):

@@ -1,5 +1,14 @@
 import torch
 
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    numbers=["gate.weigh.alpha=1.2"],
+    selects_k=False,
+    grows=True,
+    forms=[["gate.weigh.alpha=1.2", "gate.weigh.temperature=0.1"]],
+)
+
 
 def test_between_softmax_and_sparsemax(gate_of, draw, noise):
     """On the same scores it gives weight to at least as many experts as sparsemax, and at most as many as softmax."""

@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.parts.checks import combine_rule
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(selects_k=False, mixes="never", batch_dependent={"training", "evaluation"})
 
 
 def test_p_where_an_expert_takes_the_sample(gate_of, draw, noise):

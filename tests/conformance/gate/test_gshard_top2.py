@@ -2,6 +2,15 @@ import torch
 
 from moe_lab.parts.checks import combine_rule
 from moe_lab.parts.gates.select.capacity import GShard
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    k=[1, 2],
+    selects_k=False,
+    mixes="never",
+    batch_dependent={"training"},
+    forms=[["gate.select.min_capacity=1"], ["gate.select.min_capacity=1", "gate.select.second=mesh"]],
+)
 
 
 def test_two_renormalized_weights_of_which_the_second_may_be_missing(gate_of, draw, noise):

@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from moe_lab.layers.noise import Noise, generator
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(k=[1], dense=True, steps=False)
 
 
 def test_experts_are_drawn_by_probability(gate_of, draw, noise):

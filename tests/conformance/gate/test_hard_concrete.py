@@ -6,6 +6,15 @@ import pytest
 import torch
 
 from moe_lab.layers.noise import Noise
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    k=[5],
+    selects_k=False,
+    mixes="never",
+    steps=False,
+    signed=["evaluation"],  # a weight that the noise has cut to 0 or 1 has no gradient
+)
 
 
 class Fixed(torch.nn.Module):

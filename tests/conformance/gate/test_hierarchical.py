@@ -2,6 +2,9 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(forms=[["experts=mlp", "experts.count=6", "gate.score.branching=[2,3]"]])
 
 
 def test_the_weights_are_the_tree(learner_of, draw, noise):

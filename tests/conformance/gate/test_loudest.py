@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.routing.outputs import ExpertOutput
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(k=[5], dense=True, steps=False, learns_from="nothing")
 
 
 def test_the_surest_expert_has_the_largest_weight_by_hand(gate_of, noise):

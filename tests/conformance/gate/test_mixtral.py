@@ -1,4 +1,7 @@
 from moe_lab.experiment.job import prepare
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(grows=True)
 
 
 def test_it_is_top_k_by_another_name():

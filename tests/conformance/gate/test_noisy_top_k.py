@@ -6,6 +6,9 @@ import torch
 from scipy.stats import norm
 
 from moe_lab.parts.gates.noisy_top_k import load_probabilities
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(forms=[["gate.weigh.over=all"], ["gate/select=capacity", "gate.select.min_capacity=1"]])
 
 
 def test_no_noise_at_test(gate_of, draw, noise):

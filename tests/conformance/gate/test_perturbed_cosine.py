@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.parts.gates.score.cosine import PerturbedCosine
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(grows=True)
 
 
 def test_softmax_over_the_two_largest_scores(gate_of, draw, noise):

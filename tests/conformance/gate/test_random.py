@@ -1,5 +1,9 @@
 import torch
 
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(learns_from="nothing")
+
 
 def test_another_expert_at_every_step_the_same_at_test(gate_of, draw, noise):
     gate, x = gate_of("random"), draw(60, 12)

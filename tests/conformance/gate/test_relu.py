@@ -3,6 +3,9 @@
 import torch
 
 from moe_lab.parts.checks import combine_rule
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(selects_k=False, mixes="never", grows=True)
 
 
 def test_whoever_is_positive_is_selected(gate_of, draw, noise):

@@ -3,6 +3,9 @@
 import torch
 
 from moe_lab.parts.checks import combine_rule
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(mixes="never", grows=True, forms=[["gate.select.score=softmax"], ["gate/select=expert_choice"]])
 
 
 def test_two_sigmoids(gate_of, draw, noise):

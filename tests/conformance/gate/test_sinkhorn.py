@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.parts.gates.select.sinkhorn import log_plan
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(mixes="never", batch_dependent={"training"})
 
 
 def test_the_plans_choice_in_training_the_best_score_at_test(gate_of, draw, noise):

@@ -9,6 +9,16 @@ from moe_lab.errors import ConfigError
 from moe_lab.parts.checks import combine_rule
 from moe_lab.parts.gates.soft_moe import SoftMoE
 from moe_lab.parts.roles import Sizes
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    small=["gate.patch=1"],
+    k=[5],
+    dense=True,
+    steps=False,
+    signed=[],  # it has no logits
+    forms=[["gate.patch=2", "gate.slots=2", "gate.position=false"], ["gate.patch=8", "experts=linear"]],
+)
 
 
 class Fixed(nn.Module):

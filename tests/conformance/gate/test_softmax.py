@@ -1,5 +1,19 @@
 import torch
 
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    structure=["gate.combine=logits"],
+    numbers=["gate.weigh.temperature=2.0"],
+    grows=True,
+    forms=[
+        ["gate/score=linear"],
+        ["gate.weigh.temperature=2.0"],
+        ["gate/score/body=conv", "gate.score.body.filters=[2,3]", "gate.score.body.padding=1"],
+        ["gate/score/body=conv", "gate.score.body.padding=1", "gate.score.body.batch_norm=[0]"],
+    ],
+)
+
 
 def test_every_expert_weighted_by_the_softmax_of_its_score(gate_of, draw, noise):
     gate, x = gate_of("softmax"), draw(7, 12)

@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.experiment import job
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(selects_k=False, grows=True, forms=[["gate.weigh.over=all", "k=2"]])
 
 
 def test_as_many_experts_as_the_scores_call_for(gate_of, draw, noise):

@@ -1,6 +1,11 @@
 import torch
 
 from moe_lab.parts.checks import combine_rule
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    grows=True, forms=[["gate/select=capacity", "gate.select.min_capacity=1", "gate.select.capacity_factor=0.7"]]
+)
 
 
 def test_the_best_expert_weighted_by_its_p(gate_of, draw, noise):

@@ -1,5 +1,13 @@
 import torch
 
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(
+    structure=["gate.weigh.over=all"],
+    grows=True,
+    forms=[["gate.weigh.over=all"], ["gate/weigh=sigmoid", "gate.weigh.renormalize=true"]],
+)
+
 
 def test_softmax_over_the_two_largest_scores(gate_of, draw, noise):
     gate, x = gate_of("top_k"), draw(7, 12)

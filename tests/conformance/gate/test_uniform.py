@@ -3,6 +3,9 @@ import torch
 
 from moe_lab.errors import ConfigError
 from moe_lab.parts.checks import combine_rule
+from tests.conformance.cases import GateCase
+
+CASE = GateCase(k=[5], steps=False, learns_from="nothing")
 
 
 def test_the_mean_of_all_experts(learner_of, draw, noise):

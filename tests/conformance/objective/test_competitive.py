@@ -4,6 +4,10 @@ import torch
 from moe_lab.experiment import job
 from moe_lab.parts.objectives.competitive import Competitive
 from moe_lab.parts.objectives.mixture import Mixture
+from tests.conformance.cases import Case
+
+CASE = Case(numbers=["objective.exponent=0.5"], dense=True, forms=[["objective.exponent=0.5"]])
+
 
 #: E = 2, C = 2; the true class 0
 WEIGHTS = torch.tensor([[0.25, 0.75]])

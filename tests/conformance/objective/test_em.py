@@ -3,6 +3,10 @@ import torch
 
 from moe_lab.parts.objectives.competitive import Competitive
 from moe_lab.parts.objectives.em import Em
+from tests.conformance.cases import Case
+
+CASE = Case(structure=["objective.responsibilities=hard"], dense=True, forms=[["objective.responsibilities=hard"]])
+
 
 #: w P = (.16, .03): h = (16, 3) / 19
 WEIGHTS = torch.tensor([[0.25, 0.75]])

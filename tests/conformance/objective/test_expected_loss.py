@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.parts.objectives.expected_loss import ExpectedLoss
+from tests.conformance.cases import Case
+
+CASE = Case(dense=True)
 
 
 def test_by_hand(sizes, step_of):

@@ -5,6 +5,9 @@ from moe_lab.parts.objectives.expert_loss import ExpertLoss
 from moe_lab.parts.roles import Step
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import ExpertOutput, MixtureOutput
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["gate=expert_loss"], dense=True)
 
 
 def test_by_hand(sizes):

@@ -2,6 +2,9 @@ import torch
 
 from moe_lab.parts.objectives.competitive import Competitive
 from moe_lab.parts.objectives.loudest import Loudest
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["gate=loudest"], dense=True, selecting=[])
 
 
 def test_by_hand(sizes, step_of):

@@ -8,6 +8,9 @@ from moe_lab.parts.objectives.matching_pursuit import MatchingPursuit
 from moe_lab.parts.roles import Step
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import ExpertOutput, MixtureOutput
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["gate=matching_pursuit"], dense=True)
 
 
 def loss(sizes, k, logits, log_probs, y):

@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from moe_lab.parts.objectives.mixture import Mixture
+from tests.conformance.cases import Case
+
+CASE = Case(structure=["objective.second_softmax=true"], dense_forms=[["objective.second_softmax=true"]])
 
 
 def test_the_negative_log_likelihood_of_each_sample(sizes, step_of):

@@ -11,6 +11,15 @@ from moe_lab.parts.objectives.mixture_density import MixtureDensity
 from moe_lab.parts.roles import Step
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import GaussianExpertOutput, GaussianMixtureOutput
+from tests.conformance.cases import Case
+
+CASE = Case(
+    needs=["experts=gaussian", "experts.count=5"],
+    dense=True,
+    of_numbers=True,
+    forms=[["k=2"], ["gate=attentive"], ["experts.least_sd=0.3"]],
+)
+
 
 NUMBERS = ["experts=gaussian", "experts.count=5", "experts.hidden=6", "objective=mixture_density"]
 

@@ -1,6 +1,9 @@
 import torch
 
 from moe_lab.parts.objectives.peeking import Peeking
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["gate=uniform"], dense=True, selecting=[])
 
 
 def test_without_noise_the_expert_that_knows_the_label(sizes, step_of):

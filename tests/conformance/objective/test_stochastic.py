@@ -5,6 +5,10 @@ import torch
 
 from moe_lab.errors import ConfigError
 from moe_lab.layers.noise import Noise, generator
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["gate=stochastic"], selecting=[])
+
 
 N = 20_000
 

@@ -4,6 +4,13 @@ import torch
 from scipy.stats import variation
 
 from moe_lab.parts.regularizers.importance import Importance
+from tests.conformance.cases import Case
+
+CASE = Case(
+    structure=["regularizers.importance.correction=0"],
+    numbers=["regularizers.importance.weight=0.4"],
+    forms=[["regularizers.importance.correction=0"]],
+)
 
 
 def test_by_hand(sizes, step_of):

@@ -3,6 +3,9 @@ import torch
 
 from moe_lab.errors import ConfigError
 from moe_lab.parts.regularizers.l0 import L0
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["gate=hard_concrete"], selecting=[])
 
 
 def test_the_expected_number_of_active_experts_by_hand(sizes, step_of):

@@ -9,6 +9,13 @@ from moe_lab.parts.regularizers.l1 import L1
 from moe_lab.parts.roles import Gate
 from moe_lab.parts.traits import Traits
 from moe_lab.routing.decision import Routing
+from tests.conformance.cases import Case
+
+CASE = Case(
+    needs=["gate=relu"],
+    selecting=[],
+    forms=[[f"regularizers.l1.{key}" for key in ("form=plain", "adapt=false", "weight=0.1")]],
+)
 
 
 class ReluGate(Gate):

@@ -9,6 +9,12 @@ from moe_lab.parts.regularizers.lasso import shrink_groups
 from moe_lab.routing.outputs import ExpertOutput
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.options import Trainer
+from tests.conformance.cases import Case
+
+CASE = Case(
+    structure=["regularizers.lasso.by=input"],
+    forms=[["regularizers.lasso.by=input"], ["k=1", "regularizers.lasso.by=expert"]],
+)
 
 
 def linear_gate(learner_of, by="element", weight=0.001, experts=5, gate="gate=softmax"):

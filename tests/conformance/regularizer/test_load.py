@@ -6,6 +6,9 @@ from scipy.stats import variation
 
 from moe_lab.parts.regularizers.load import Load
 from moe_lab.routing.decision import Routing
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["gate=noisy_top_k"], forms=[["k=1"]])
 
 
 def test_squared_variation_of_the_summed_load_probabilities(sizes, step_of, draw):

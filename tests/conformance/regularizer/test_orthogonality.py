@@ -4,6 +4,11 @@ import torch
 
 from moe_lab.errors import ConfigError
 from moe_lab.parts.regularizers.orthogonality import RIDGE, Orthogonality
+from tests.conformance.cases import Case
+
+CASE = Case(
+    dense=True, forms=[["k=3", *(f"regularizers.orthogonality.{key}" for key in ("relative=true", "features=post"))]]
+)
 
 
 def value(sizes, step_of, hidden, selected, **options):

@@ -5,6 +5,9 @@ import torch
 from scipy.stats import entropy
 
 from moe_lab.parts.regularizers.sample_entropy import SampleEntropy
+from tests.conformance.cases import Case
+
+CASE = Case(forms=[["regularizers.sample_entropy.goal=max"]])
 
 
 def test_by_hand(sizes, step_of):

@@ -8,6 +8,19 @@ from torch.utils._pytree import tree_leaves
 
 from moe_lab.errors import ConfigError
 from moe_lab.parts.regularizers.sample_similarity import SampleSimilarity, squared_pair_sums
+from tests.conformance.cases import Case
+
+CASE = Case(
+    structure=["regularizers.sample_similarity.on=weights"],
+    numbers=["regularizers.sample_similarity.weight=3.0"],
+    forms=[
+        [f"regularizers.sample_similarity.{key}" for key in ("form=paper", "beta_s=1.5", "beta_d=0.5", "on=weights")],
+        [f"regularizers.sample_similarity.{key}" for key in ("form=reference", "beta_s=1.5", "beta_d=0.5")],
+        [f"regularizers.sample_similarity.{key}" for key in ("form=reference", "beta_s=1.5", "distance=max")],
+        ["regularizers.sample_similarity.features=random"],
+    ],
+)
+
 
 B, E = 7, 5
 

@@ -3,6 +3,9 @@ import torch
 
 from moe_lab.errors import ConfigError
 from moe_lab.parts.regularizers.selector_entropy import SelectorEntropy
+from tests.conformance.cases import Case
+
+CASE = Case(needs=["gate=dselect_k"])
 
 
 def test_it_is_what_the_gate_gives(sizes, step_of):

@@ -3,6 +3,12 @@ import torch
 
 from moe_lab.errors import ConfigError
 from moe_lab.parts.regularizers.switch_balance import SwitchBalance
+from tests.conformance.cases import Case
+
+CASE = Case(
+    needs=["k=2"], forms=[["regularizers.switch_balance.share=samples"], ["regularizers.switch_balance.share=first"]]
+)
+
 
 ROWS = torch.tensor([[0.6, 0.3, 0.1], [0.5, 0.1, 0.4], [0.2, 0.7, 0.1], [0.7, 0.2, 0.1]])
 

@@ -8,6 +8,9 @@ import torch
 
 from moe_lab.parts.gates.select.base import Base, balanced
 from moe_lab.parts.roles import Sizes
+from tests.conformance.cases import SelectCase
+
+CASE = SelectCase(k=[1])
 
 
 @pytest.mark.parametrize(("samples", "experts"), [(6, 3), (7, 3), (2, 3), (1, 3), (5, 1), (6, 2)])

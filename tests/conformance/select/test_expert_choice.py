@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from moe_lab.parts.gates.select.expert_choice import ExpertChoice
 from moe_lab.parts.roles import Sizes
+from tests.conformance.cases import SelectCase
+
+CASE = SelectCase(by_logit=False)
 
 
 def select(logits, k):
