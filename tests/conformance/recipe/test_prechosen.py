@@ -135,7 +135,7 @@ def test_other_parts_stand_still_with_the_gate(led, words):
 @pytest.mark.parametrize("gate", sorted(open_sources().options("gate")))
 def test_every_gate_is_led_or_refused(learner_of, recipe_of, gate, draw):
     """A row of weights is one at the class's expert, whatever the gate would have done."""
-    learner = learner_of(*WORDS, f"gate={gate}", *(["k=1"] if gate == "hierarchical" else []))
+    learner = learner_of(*WORDS, f"gate={gate}")
     recipe = recipe_of("prechosen", groups=GROUPS)
     if (reason := recipe.lack(learner, None)) is not None:
         assert "a gate that learns to give whole samples" in reason.lacks and not reason.gate(learner.mixture.gate)
