@@ -68,7 +68,8 @@ class GateCase(Case):
     batch_dependent:  when a row depends on its batch-mates.
     steps:            it is made of score, select and weigh.
     draws:            it draws a number for each expert in training, so that permuted scores meet other numbers.
-    learns_from:      what teaches it: the mixture's prediction, the objective that it chooses, or nothing.
+    learns_from:      what teaches it, as its traits have it: the mixture's prediction, by the objective that it chooses
+                      its scores or its draw, or nothing.
     signed:           modes in which the loss's derivative by an expert's logit has the sign of whether it was right.
     settle:           brings its learner's objective to where that sign is due.
     grows:            experts can be added to its score.
@@ -82,7 +83,7 @@ class GateCase(Case):
     batch_dependent: Set[Mode] = frozenset()
     steps: bool = True
     draws: bool = False
-    learns_from: Literal["prediction", "objective", "nothing"] = "prediction"
+    learns_from: Literal["prediction", "scores", "draw", "nothing"] = "prediction"
     signed: Sequence[Mode] = ("training", "evaluation")
     settle: Callable[[Learner], None] | None = None
     grows: bool = False

@@ -187,7 +187,7 @@ def test_sparse_dispatch_is_dense_dispatch(learner_of, draw, name, k):
         torch.testing.assert_close(last, first, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.learns_from == "objective"])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.learns_from in ("scores", "draw")])
 def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner_of, draw, name):
     """As above, with k = 1 and the objective that the gate chooses, from scores of -1."""
     signs = []
@@ -216,6 +216,7 @@ def test_its_own_objective_teaches_the_gate_whether_its_choice_was_right(learner
 def test_every_parameter_of_the_gate_learns(learner_of, draw, noise, name):
     learner = learner_of(f"gate={name}")
     mixture, x, y = learner.mixture, draw(7, 12), torch.arange(7) % 4
+    assert mixture.gate.learns_from == CASES[name].learns_from
     assert (not list(mixture.gate.parameters())) == (CASES[name].learns_from == "nothing")
     step = mixture.step(x, y, mixture(x, noise), noise)
     learner.losses(step)[1].total.backward()
