@@ -41,12 +41,7 @@ def _rule_of_densities(gate: Gate) -> Combine:
     if not mixes_densities(gate):
         where = "with k=1 " if gate.sizes.k == 1 else ""
         lacks = f"needs weights that sum to one and teach the gate, and this gate {where}does not give them"
-        raise Unfit(
-            "a mixture of densities",
-            Reason(
-                lacks, ("take k of at least 2",), gate=lambda other: other.learns_from == "prediction" and other.mixes
-            ),
-        )
+        raise Unfit("a mixture of densities", Reason(lacks, ("take k of at least 2",), gate=_learns_densities))
     return "probabilities"
 
 
@@ -58,6 +53,10 @@ def mixes_densities(gate: Gate) -> bool:
     choice is right or wrong; a weight that is always one has none.
     """
     return gate.traits.rows_sum_to_one and (gate.learns_from != "prediction" or gate.mixes)
+
+
+def _learns_densities(gate: Gate) -> bool:
+    return gate.learns_from == "prediction" and gate.mixes
 
 
 def check(

@@ -90,7 +90,7 @@ def test_runs_of_a_stack_are_what_they_are_alone(loop_of, recipe_of, run_of, tra
         (
             ["experts=linear", "experts.count=5"],
             {"expert_dropout": 0.1},
-            "take experts=mlp, or take recipe.expert_dropout",
+            "take experts=mlp, or take recipe.expert_",
         ),
         (["regularizer=[orthogonality]"], {"freeze": "experts"}, "leave orthogonality out"),
         (["regularizer=[importance]"], {"freeze": "gate"}, "leave importance out"),

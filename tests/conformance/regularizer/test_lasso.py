@@ -13,7 +13,7 @@ from tests.conformance.cases import Case
 
 CASE = Case(
     structure=["regularizers.lasso.by=input"],
-    forms=[["regularizers.lasso.by=input"], ["k=1", "regularizers.lasso.by=expert"]],
+    forms=[["regularizers.lasso.by=input"], ["gate=relu", "regularizers.lasso.by=expert"]],
 )
 
 
