@@ -1,0 +1,90 @@
+"""The document-level measure: how well the experts that a document used tell its label.
+
+Rows can tell next to nothing of a domain while a document's histogram of experts tells it well, so "no domain
+specialization" is not to be concluded from I(E;label) of rows alone.
+
+Axes: D documents, G labels, E experts, p labellings at once (the first of all is the real one), M groups of documents.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from moe_lab.metrics.stored import Undefined
+from moe_lab.metrics.traces.labelled import DocumentLabel, summed, table_of_each
+from moe_lab.metrics.traces.measured import register
+from moe_lab.metrics.traces.sampled import Statistic
+
+FOLDS = 10
+DOCUMENT_ACCURACY = register(
+    "document_accuracy",
+    scope="label",
+    unit="fraction",
+    definition="Share of documents whose label naive Bayes tells from their counts of experts, mean over labels.",
+    source="Manning, Raghavan and Schütze 2008, eq. 13.7; chance by permutation",
+)
+
+
+def document_accuracy(label: DocumentLabel, counts_DE: np.ndarray) -> Statistic:
+    """Balanced accuracy of multinomial naive Bayes on the documents' counts of slots, in 10-fold cross-validation.
+
+    log p(g|d) = sum_e n_de log((n_ge + 1) / (n_g + E)) with counts n_g of the training documents, add-one smoothing
+    and equal prior probabilities; the mean over labels of the share of documents that is told right, so that chance is
+    near 1 / G whatever the labels' sizes. Folds are drawn once and hold under every permutation of the null. The
+    interval leaves out documents that were tested, not those that were trained on, and so is a little too narrow.
+
+    Args:
+        counts_DE: slots by document. Documents without a slot or a label are left out.
+    Raises: Undefined if there are fewer than two labels, or fewer documents than folds.
+    """
+    used_D = (label.label_D < label.labels) & (counts_DE.sum(1) > 0)
+    label_d, counts_dE = label.label_D[used_D], counts_DE[used_D].astype(np.float64)
+    if len(label_d) < FOLDS:
+        raise Undefined(f"too few documents: {len(label_d)} for {FOLDS}-fold cross-validation")
+    if len(np.unique(label_d)) < 2:
+        raise Undefined("the documents have fewer than two labels")
+    fold_d = np.random.default_rng([label.seed, *b"folds"]).permutation(len(label_d)) % FOLDS
+    right = told_right(label_d[None], label.labels, counts_dE, fold_d)[0]
+    null_P = np.concatenate(list(_null(label, used_D, counts_dE, fold_d)))
+    value = float(balanced(label_d[None], right[None], label.labels)[0])
+    return Statistic(value, null_P, _left_out(label, label_d, right, label.group_D[used_D]))
+
+
+def _null(label: DocumentLabel, used_D: np.ndarray, counts_dE: np.ndarray, fold_d: np.ndarray) -> Iterator[np.ndarray]:
+    for labels_pD in label.permuted():
+        labels_pd = labels_pD[:, used_D]
+        yield balanced(labels_pd, told_right(labels_pd, label.labels, counts_dE, fold_d), label.labels)
+
+
+def told_right(label_pd: np.ndarray, labels: int, counts_dE: np.ndarray, fold_d: np.ndarray) -> np.ndarray:
+    """``[p, d]``: whether naive Bayes, trained on the other folds, tells each document's label."""
+    experts = counts_dE.shape[1]
+    is_pGd = label_pd[:, None] == np.arange(labels)[:, None]
+    all_pGE = table_of_each(is_pGd, counts_dE)
+    right_pd = np.zeros(label_pd.shape, dtype=bool)
+    for fold in range(FOLDS):
+        tested = np.flatnonzero(fold_d == fold)
+        trained_pGE = all_pGE - table_of_each(is_pGd[:, :, tested], counts_dE[tested])
+        size_pG1 = trained_pGE.sum(-1, keepdims=True)
+        log_share_pGE = np.log(trained_pGE + 1) - np.log(size_pG1 + experts)
+        scores_dpG = np.tensordot(counts_dE[tested], log_share_pGE, axes=(1, 2))
+        # a label that no training document has cannot be told
+        scores_dpG[:, size_pG1[..., 0] == 0] = -np.inf
+        right_pd[:, tested] = label_pd[:, tested] == scores_dpG.argmax(-1).T
+    return right_pd
+
+
+def balanced(label_pd: np.ndarray, right_pd: np.ndarray, labels: int) -> np.ndarray:
+    """``[p]``: the mean, over the labels that there are, of the share of their documents that is told right."""
+    is_pGd = label_pd[:, None] == np.arange(labels)[:, None]
+    size_pG, hit_pG = is_pGd.sum(-1), (is_pGd & right_pd[:, None]).sum(-1)
+    return np.divide(hit_pG, size_pG, out=np.zeros(size_pG.shape), where=size_pG > 0).sum(-1) / (size_pG > 0).sum(-1)
+
+
+def _left_out(label: DocumentLabel, label_d: np.ndarray, right_d: np.ndarray, group_d: np.ndarray) -> np.ndarray:
+    groups = int(group_d.max()) + 1
+    columns = np.stack([right_d, np.ones_like(right_d)], axis=1).astype(np.float64)
+    parts = summed(columns, group_d * label.labels + label_d, groups * label.labels).reshape(groups, label.labels, 2)
+    hit_MG, size_MG = np.moveaxis(parts.sum(0) - parts, -1, 0)
+    share_MG = np.divide(hit_MG, size_MG, out=np.zeros_like(hit_MG), where=size_MG > 0)
+    return share_MG.sum(-1) / (size_MG > 0).sum(-1)

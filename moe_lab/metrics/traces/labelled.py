@@ -1,0 +1,215 @@
+"""A label of documents or of rows, with the null that belongs to it.
+
+Rows of one document depend on each other, so documents change places and rows never do. **A label of documents** is
+permuted over the documents that have it. **A label of rows** (a class of the token, the first choice of another layer)
+differs within a document, and documents differ in length: here a document's whole sequence of labels goes to another
+document of nearly the same length (20 neighbours in order of length), cut or begun again to fit. That keeps how labels
+depend on each other within a document, how experts do, and what both owe to the place in the document. Rotating a
+sequence within its document would test the alignment of rows alone; laying the sequences end to end, so that borders
+fall elsewhere, makes the chance information too small by up to a third, for a sequence is then shared by two documents.
+
+Axes: T rows, D documents, G labels, E experts, P permutations, M groups of documents that are left out together.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from moe_lab.metrics.stored import Undefined
+from moe_lab.metrics.traces.rows import Chosen, Rows
+from moe_lab.statistics.documents import groups_of, least_label_p, least_swap_p, length_strata, orders, swapped
+
+#: documents of a label below which its numbers say little
+FEW = 20
+#: numbers that are held at once while the labels of many permutations are counted
+HELD = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Counts of labels by experts: of all rows, of each permutation, and of each group of documents by itself."""
+
+    all_GE: np.ndarray
+    null_PGE: np.ndarray
+    parts_MGE: np.ndarray
+
+    @property
+    def left_out_MGE(self) -> np.ndarray:
+        """Of all documents but those of each group."""
+        return self.all_GE - self.parts_MGE
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled(ABC):
+    """A label with its null. ``label_T`` is in the order of ``rows``; a row without a label has G there."""
+
+    name: str
+    names: tuple[str, ...]
+    rows: Rows
+    permutations: int
+    seed: int
+
+    @property
+    def labels(self) -> int:
+        return len(self.names)
+
+    @property
+    @abstractmethod
+    def label_T(self) -> np.ndarray:
+        """The label of each row."""
+
+    @property
+    @abstractmethod
+    def stratum_D(self) -> np.ndarray:
+        """Documents change places within a stratum; those of stratum -1, which have no label, keep their place."""
+
+    @property
+    @abstractmethod
+    def least_p(self) -> float:
+        """The smallest p that so many documents allow."""
+
+    @abstractmethod
+    def tables(self, chosen: Sequence[Chosen]) -> list[Tables]:
+        """The tables of each of several layers (or of what is counted of one), all under the same permutations."""
+
+    def sources(self) -> Iterator[np.ndarray]:
+        """``source_D`` of each permutation: whose label or labels each document gets."""
+        stratum_D = self.stratum_D
+        still_D = stratum_D < 0
+        for order_D in orders(self.rows.documents, self.permutations, self.seed):
+            source_D = swapped(order_D, stratum_D)
+            source_D[still_D] = np.flatnonzero(still_D)
+            yield source_D
+
+    @property
+    def group_D(self) -> np.ndarray:
+        """Which documents are left out together; those without a label, which count nowhere, are in group 0."""
+        has_D = self.stratum_D >= 0
+        group_D = np.zeros(len(has_D), dtype=np.int64)
+        group_D[has_D] = groups_of(int(np.count_nonzero(has_D)))
+        return group_D
+
+    @cached_property
+    def documents_of_each(self) -> np.ndarray:
+        """``[G]``: documents with at least one row of each label."""
+        width = self.labels + 1
+        pair = np.unique(self.rows.document_T.astype(np.int64) * width + self.label_T)
+        return np.bincount(pair % width, minlength=width)[:-1]
+
+    @cached_property
+    def left_out(self) -> float:
+        """Share of the rows that have no label."""
+        return float(np.mean(self.label_T == self.labels))
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """Labels of fewer than 20 documents."""
+        few = [(name, n) for name, n in zip(self.names, self.documents_of_each, strict=True) if 0 < n < FEW]
+        return (f"fewer than {FEW} documents: " + ", ".join(f"{name} ({n})" for name, n in few),) if few else ()
+
+    def require_two(self) -> None:
+        """Raise Undefined where the rows have fewer than two labels."""
+        present = np.flatnonzero(self.documents_of_each)
+        if len(present) < 2:
+            told = f"every row is labelled {self.names[present[0]]}" if len(present) else "no row has a label"
+            raise Undefined(told)
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentLabel(Labelled):
+    """label_D: of each document, G where missing."""
+
+    label_D: np.ndarray
+
+    @property
+    def label_T(self) -> np.ndarray:
+        return np.repeat(self.label_D, self.rows.length_D)
+
+    @property
+    def stratum_D(self) -> np.ndarray:
+        return np.where(self.label_D < self.labels, 0, -1)
+
+    @property
+    def least_p(self) -> float:
+        return least_label_p(self.label_D[self.stratum_D == 0])
+
+    def tables(self, chosen: Sequence[Chosen]) -> list[Tables]:
+        return [self.of_counts(one.by_document(self.rows)) for one in chosen]
+
+    def of_counts(self, counts_DE: np.ndarray) -> Tables:
+        """From counts by document; no permutation touches a row."""
+        parts = self.group_D * (self.labels + 1) + self.label_D
+        groups = int(self.group_D.max()) + 1
+        parts_MGE = summed(counts_DE, parts, groups * (self.labels + 1)).reshape(groups, self.labels + 1, -1)[:, :-1]
+        return Tables(parts_MGE.sum(0), np.concatenate(list(self._null(counts_DE))), parts_MGE)
+
+    def _null(self, counts_DE: np.ndarray) -> Iterator[np.ndarray]:
+        for labels_pD in self.permuted():
+            is_pGD = labels_pD[:, None] == np.arange(self.labels)[:, None]
+            yield table_of_each(is_pGD, counts_DE)
+
+    def permuted(self) -> Iterator[np.ndarray]:
+        """The labels ``[p, D]`` under all permutations, some at a time."""
+        step, held = max(1, HELD // (self.rows.documents * self.labels)), []
+        for source_D in self.sources():
+            held.append(self.label_D[source_D])
+            if len(held) == step:
+                yield np.stack(held)
+                held = []
+        if held:
+            yield np.stack(held)
+
+
+@dataclass(frozen=True, eq=False)
+class RowLabel(Labelled):
+    """own_T: of each row, in the order of ``rows``, G where missing."""
+
+    own_T: np.ndarray
+
+    @property
+    def label_T(self) -> np.ndarray:
+        return self.own_T
+
+    @property
+    def stratum_D(self) -> np.ndarray:
+        return length_strata(self.rows.length_D)
+
+    @property
+    def least_p(self) -> float:
+        return least_swap_p(self.stratum_D)
+
+    def tables(self, chosen: Sequence[Chosen]) -> list[Tables]:
+        null: list[list[np.ndarray]] = [[] for _ in chosen]
+        for source_D in self.sources():
+            label_T = self.own_T[self.rows.taken_from(source_D)]
+            for tables, one in zip(null, chosen, strict=True):
+                tables.append(one.table(label_T, self.labels))
+        parts = [self._parts(one) for one in chosen]
+        return [Tables(part.sum(0), np.stack(tables), part) for part, tables in zip(parts, null, strict=True)]
+
+    def _parts(self, chosen: Chosen) -> np.ndarray:
+        group_D = self.group_D
+        groups = int(group_D.max()) + 1
+        width = self.labels + 1
+        # an unlabelled row goes into a column of its own, which is cut off
+        cell_T = group_D[self.rows.document_T] * width + self.own_T
+        return chosen.table(cell_T, groups * width).reshape(groups, width, -1)[:, :-1]
+
+
+def summed(counts_DE: np.ndarray, key_D: np.ndarray, keys: int) -> np.ndarray:
+    """``[keys, E]``: the sums of the rows that have the same key."""
+    order_D = np.argsort(key_D, kind="stable")
+    found, start = np.unique(key_D[order_D], return_index=True)
+    sums = np.zeros((keys, counts_DE.shape[1]))
+    sums[found] = np.add.reduceat(counts_DE[order_D], start, axis=0, dtype=np.float64)
+    return sums
+
+
+def table_of_each(is_pGD: np.ndarray, counts_DE: np.ndarray) -> np.ndarray:
+    """``[p, G, E]``: the counts of the documents of each label, as one product. Whole numbers below 2^53 are exact."""
+    permutations, labels, documents = is_pGD.shape
+    flat = is_pGD.reshape(-1, documents).astype(np.float64)
+    return (flat @ counts_DE.astype(np.float64)).reshape(permutations, labels, -1)
