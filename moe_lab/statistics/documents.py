@@ -133,7 +133,7 @@ def jackknife(
     J. W. Tukey 1958, Bias and confidence in not-quite large samples, Annals of Mathematical Statistics 29; M. H.
     Quenouille 1956, Notes on bias in estimation, Biometrika 43. A plug-in information is too large by a term of order
     1 / documents, which a bootstrap doubles and this removes. Ends beyond the bounds are set to them. Its coverage by
-    simulation is in benchmarks/results/document_coverage.csv.
+    simulation: benchmarks/results/document_intervals.csv.
 
     Args:
         value: of all documents.

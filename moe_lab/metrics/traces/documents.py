@@ -3,7 +3,7 @@
 Rows can tell next to nothing of a domain while a document's histogram of experts tells it well, so "no domain
 specialization" is not to be concluded from I(E;label) of rows alone.
 
-Axes: D documents, G labels, E experts, p labellings at once (the first of all is the real one), M groups of documents.
+Axes: D documents, d those with a label and a slot, G labels, E experts, p labellings at once.
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from moe_lab.metrics.stored import Undefined
-from moe_lab.metrics.traces.labelled import DocumentLabel, summed, table_of_each
+from moe_lab.metrics.traces.labelled import DocumentLabel, table_of_each
 from moe_lab.metrics.traces.measured import register
 from moe_lab.metrics.traces.sampled import Statistic
+from moe_lab.statistics.intervals import CONFIDENCE
 
 FOLDS = 10
 DOCUMENT_ACCURACY = register(
@@ -31,7 +32,8 @@ def document_accuracy(label: DocumentLabel, counts_DE: np.ndarray) -> Statistic:
     log p(g|d) = sum_e n_de log((n_ge + 1) / (n_g + E)) with counts n_g of the training documents, add-one smoothing
     and equal prior probabilities; the mean over labels of the share of documents that is told right, so that chance is
     near 1 / G whatever the labels' sizes. Folds are drawn once and hold under every permutation of the null. The
-    interval leaves out documents that were tested, not those that were trained on, and so is a little too narrow.
+    interval takes documents that were tested for independent; those that were trained on are shared, so that it is a
+    little too narrow near chance.
 
     Args:
         counts_DE: slots by document. Documents without a slot or a label are left out.
@@ -47,7 +49,7 @@ def document_accuracy(label: DocumentLabel, counts_DE: np.ndarray) -> Statistic:
     right = told_right(label_d[None], label.labels, counts_dE, fold_d)[0]
     null_P = np.concatenate(list(_null(label, used_D, counts_dE, fold_d)))
     value = float(balanced(label_d[None], right[None], label.labels)[0])
-    return Statistic(value, null_P, _left_out(label, label_d, right, label.group_D[used_D]))
+    return Statistic(value, null_P, ends=_ends(value, np.bincount(label_d)))
 
 
 def _null(label: DocumentLabel, used_D: np.ndarray, counts_dE: np.ndarray, fold_d: np.ndarray) -> Iterator[np.ndarray]:
@@ -81,10 +83,15 @@ def balanced(label_pd: np.ndarray, right_pd: np.ndarray, labels: int) -> np.ndar
     return np.divide(hit_pG, size_pG, out=np.zeros(size_pG.shape), where=size_pG > 0).sum(-1) / (size_pG > 0).sum(-1)
 
 
-def _left_out(label: DocumentLabel, label_d: np.ndarray, right_d: np.ndarray, group_d: np.ndarray) -> np.ndarray:
-    groups = int(group_d.max()) + 1
-    columns = np.stack([right_d, np.ones_like(right_d)], axis=1).astype(np.float64)
-    parts = summed(columns, group_d * label.labels + label_d, groups * label.labels).reshape(groups, label.labels, 2)
-    hit_MG, size_MG = np.moveaxis(parts.sum(0) - parts, -1, 0)
-    share_MG = np.divide(hit_MG, size_MG, out=np.zeros_like(hit_MG), where=size_MG > 0)
-    return share_MG.sum(-1) / (size_MG > 0).sum(-1)
+def _ends(value: float, size_G: np.ndarray) -> tuple[float, float]:
+    """Clopper and Pearson 1934, with as many documents as give a plain share the variance of this mean of shares,
+    p (1 - p) sum_g 1 / n_g / G^2. With labels of equal size these are the documents themselves."""
+    from scipy import stats
+
+    size_g = size_G[size_G > 0]
+    documents = len(size_g) ** 2 / float((1 / size_g).sum())
+    right, wrong = value * documents, (1 - value) * documents
+    tail = (1 - CONFIDENCE) / 2
+    low = float(stats.beta.ppf(tail, right, wrong + 1)) if right > 0 else 0.0
+    high = float(stats.beta.ppf(1 - tail, right + 1, wrong)) if wrong > 0 else 1.0
+    return low, high

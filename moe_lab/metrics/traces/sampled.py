@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from moe_lab.metrics.stored import Undefined
-from moe_lab.metrics.traces.measured import MEASURES, Measured
+from moe_lab.metrics.traces.measured import MEASURES, Measure, Measured
 from moe_lab.statistics.documents import jackknife, permutation_p, step_down_max_t
 from moe_lab.statistics.paired import LEVEL
 
@@ -20,6 +20,7 @@ class Statistic:
 
     chance: what chance gives, where it is known without permutations.
     bias: of the value, where it is known better than by the jackknife.
+    ends: of the interval, where it is not the jackknife's.
     left_out: share of the rows, those without a label included.
     """
 
@@ -28,6 +29,7 @@ class Statistic:
     left_out_M: np.ndarray | None = None
     chance: float | None = None
     bias: float | None = None
+    ends: tuple[float, float] | None = None
     left_out: float | None = None
 
 
@@ -80,15 +82,24 @@ def _with_interval(found: Measured, statistic: Statistic) -> Measured:
     found = replace(found, null_mean=chance)
     if statistic.left_out is not None:
         found = replace(found, left_out=statistic.left_out)
-    if statistic.left_out_M is None:
+    if statistic.left_out_M is None and statistic.ends is None:
         return replace(found, interval_reason="this measure has no interval")
-    if len(statistic.left_out_M) < 3:
+    if statistic.left_out_M is not None and len(statistic.left_out_M) < 3:
         return replace(found, interval_reason="too few documents: fewer than three")
-    registered = MEASURES[found.measure]
-    ends = jackknife(statistic.value, statistic.left_out_M, (registered.low, registered.high), statistic.bias)
-    if ends.error == 0:
+    estimate, low, high = interval(statistic, MEASURES[found.measure])
+    if low == high:
         return replace(found, interval_reason="the value is the same whichever documents are left out")
-    return replace(found, estimate=ends.estimate, low=ends.low, high=ends.high)
+    return replace(found, estimate=estimate, low=low, high=high)
+
+
+def interval(statistic: Statistic, measure: Measure) -> tuple[float, float, float]:
+    """The estimate and the ends of the 95 % interval over documents, within the bounds of the measure."""
+    if statistic.ends is not None:
+        return (statistic.value, *statistic.ends)
+    if statistic.left_out_M is None:
+        raise ValueError("a statistic without ends has no interval unless documents were left out")
+    found = jackknife(statistic.value, statistic.left_out_M, (measure.low, measure.high), statistic.bias)
+    return found.estimate, found.low, found.high
 
 
 def with_p(all_sampled: Sequence[Sampled]) -> list[Measured]:

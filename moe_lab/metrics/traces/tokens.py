@@ -10,6 +10,8 @@ Axes: X token ids, G labels, E experts, D documents, P permutations, M groups of
 and expert that occurs; N of its slots are kept by document (or by row, for a label of rows).
 """
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +28,8 @@ from moe_lab.metrics.traces.tables import n_log2_n
 LEAST_LABELS, LEAST_DOCUMENTS = 2, 10
 #: permutations within each token id, of which only the mean is taken
 BIAS_PERMUTATIONS = 20
+#: parts of the documents that are left out in turn where the value is extrapolated to infinitely many documents
+QUARTERS = 4
 GIVEN_TOKEN = register(
     "information_given_token_per_usage",
     scope="label",
@@ -83,10 +87,17 @@ class Cells:
         cell_N = np.cumsum(np.diff(pair_N, prepend=pair_N[:1]) > 0)
         return Cells(cell_N, pair_N // chosen.experts, pair_N % chosen.experts, unit_N, count_N)
 
-    def sums(self, label_N: np.ndarray, labels: int) -> float:
+    def labelled(self, label_N: np.ndarray, labels: int, here_N: np.ndarray | slice = slice(None)) -> list[np.ndarray]:
+        """Counts of token id x expert x label, and of token id x label, of all slots or of some."""
+        count_N, label_N = self.count_N[here_N], label_N[here_N]
+        sizes = ((int(key_N[-1]) + 1) * labels for key_N in (self.cell_N, self.token_N))
+        keys = (key_N[here_N] * labels + label_N for key_N in (self.cell_N, self.token_N))
+        return [
+            np.bincount(key_N, count_N, minlength=size).astype(np.intp) for key_N, size in zip(keys, sizes, strict=True)
+        ]
+
+    def sums(self, joint: np.ndarray, tokens: np.ndarray) -> float:
         """sum_xeg n log2 n - sum_xg n log2 n: what of I(E;label|X) changes with the labels."""
-        joint = np.bincount(self.cell_N * labels + label_N, self.count_N).astype(np.intp)
-        tokens = np.bincount(self.token_N * labels + label_N, self.count_N).astype(np.intp)
         return float(self.n_log2_n[joint].sum() - self.n_log2_n[tokens].sum())
 
     @cached_property
@@ -95,66 +106,103 @@ class Cells:
         return n_log2_n(np.arange(int(np.bincount(self.token_N, self.count_N).max()) + 1))
 
 
+@dataclass(frozen=True, eq=False)
+class Share:
+    """I(E;label|X) / H(E) = (S_xeg - S_xg - S_xe + S_x) / (N log2 N - S_e) as a function of the labels alone, of all
+    slots and without each quarter of the documents; S_ab.. is the sum of n log2 n over the counts of a, b ..
+
+    fixed_5: S_x - S_xe of all, and without each quarter.  whole_5: N log2 N - S_e.
+    """
+
+    cells: Cells
+    labels: int
+    quarter_N: np.ndarray
+    fixed_5: np.ndarray
+    whole_5: np.ndarray
+
+    @staticmethod
+    def of(cells: Cells, labels: int, document_N: np.ndarray) -> "Share":
+        """Raises Undefined if H(E) is 0, of all slots or without a quarter of the documents."""
+        quarter_N = document_N % QUARTERS
+        nothing_N = np.zeros_like(cells.cell_N)
+        keys = (cells.token_N, cells.cell_N, nothing_N, cells.expert_N)
+        tokens, pairs, whole, experts = (_sums(key_N, cells.count_N, quarter_N, QUARTERS) for key_N in keys)
+        if not (whole > experts).all():
+            raise Undefined("H(E) is 0 over the token ids that are kept")
+        return Share(cells, labels, quarter_N, tokens - pairs, whole - experts)
+
+    def value(self, label_N: np.ndarray) -> float:
+        """Plug-in, with these labels of the units of ``cells``."""
+        return (self.cells.sums(*self.cells.labelled(label_N, self.labels)) + float(self.fixed_5[0])) / self.whole_5[0]
+
+    def extrapolated(self, label_N: np.ndarray) -> float:
+        """4 value - 3 mean(value without a quarter of the documents): the bias of order 1 / documents is gone."""
+        all_counts = self.cells.labelled(label_N, self.labels)
+        sums = [self.cells.sums(*all_counts)]
+        for quarter in range(QUARTERS):
+            some = self.cells.labelled(label_N, self.labels, np.flatnonzero(self.quarter_N == quarter))
+            sums.append(self.cells.sums(*(counts - part for counts, part in zip(all_counts, some, strict=True))))
+        values_5 = (np.array(sums) + self.fixed_5) / self.whole_5
+        return float(QUARTERS * values_5[0] - (QUARTERS - 1) * values_5[1:].mean())
+
+
 def given_token(label: Labelled, chosen: Chosen, kept: Kept) -> Statistic:
-    """I(E;label|X) / H(E) = (S_xeg - S_xg - S_xe + S_x) / (N log2 N - S_e), S_ab.. the sum of n log2 n over the counts
-    of a, b ..; H(E) is over the kept rows. Under a permutation only S_xeg and S_xg change.
+    """I(E;label|X) / H(E) over the kept rows, its null, and its bias.
+
+    Few slots have both a token id and a label, so that the plug-in value is far too large and the jackknife alone does
+    not mend it. The estimate is the difference between two extrapolations (``Share.extrapolated``): of the labels, and
+    the mean of those in which nothing is told beyond the token. For these a label of documents is permuted, for each
+    token id by itself, over the documents that have it, which keeps how often each label has the token. As a null that
+    would be too narrow: what a document does to several tokens is torn apart. A label of rows takes its null for it.
 
     Args:
         chosen: slots in the order of ``label.rows``.
     Raises: Undefined where nothing was chosen.
     """
     require_use(chosen)
-    of_documents = isinstance(label, DocumentLabel)
     document_T = label.rows.document_T
-    unit_T = document_T if of_documents else np.arange(len(document_T))
+    if isinstance(label, DocumentLabel):
+        unit_T, label_U, document_U = document_T, label.label_D, np.arange(label.rows.documents)
+    else:
+        unit_T, label_U, document_U = np.arange(len(document_T)), label.label_T, document_T
     cells = Cells.of(chosen, kept, unit_T)
-    label_U = label.label_D if isinstance(label, DocumentLabel) else label.label_T
-    document_N = cells.unit_N if of_documents else document_T[cells.unit_N]
-    parts = _parts(cells, label_U[cells.unit_N], label.labels, label.group_D[document_N])
-    if parts.whole <= 0:
-        raise Undefined("H(E) is 0 over the token ids that are kept")
-    fixed = parts.tokens - parts.cells
-    null_P = []
-    for source_D in label.sources():
-        shuffled_U = label_U[source_D] if of_documents else label_U[label.rows.taken_from(source_D)]
-        # a row that gets no label still counts, as a label of its own; a document always gets one
-        null_P.append((cells.sums(shuffled_U[cells.unit_N], label.labels + 1) + fixed) / parts.whole)
-    bias = _bias(cells, label_U, label.labels, fixed, parts.whole, label.seed) if of_documents else np.mean(null_P)
-    return Statistic(
-        max(0.0, parts.value), np.array(null_P), parts.left_out_M, left_out=kept.left_out, bias=float(bias)
-    )
+    document_N = document_U[cells.unit_N]
+    # a row that gets no label under a permutation still counts, as a label of its own
+    share = Share.of(cells, label.labels + 1, document_N)
+    null = [share.value(shuffled_U[cells.unit_N]) for shuffled_U in _permuted(label, label_U)]
+    if isinstance(label, DocumentLabel):
+        empty = [share.extrapolated(label_N) for label_N in _within_token(cells, label_U, label.seed)]
+    else:
+        few = itertools.islice(_permuted(label, label_U), BIAS_PERMUTATIONS)
+        empty = [share.extrapolated(shuffled_U[cells.unit_N]) for shuffled_U in few]
+    label_N = label_U[cells.unit_N]
+    value = share.value(label_N)
+    left_out_M = _left_out(cells, label_N, label.labels, label.group_D[document_N])
+    bias = value - share.extrapolated(label_N) + float(np.mean(empty))
+    return Statistic(max(0.0, value), np.array(null), left_out_M, left_out=kept.left_out, bias=bias)
 
 
-def _bias(cells: Cells, label_D: np.ndarray, labels: int, fixed: float, whole: float, seed: int) -> float:
-    """Mean of the value if labels are permuted, for each token id by itself, over the documents that have it.
+def _permuted(label: Labelled, label_U: np.ndarray) -> Iterator[np.ndarray]:
+    """The labels of the units, documents or rows, under each permutation."""
+    of_documents = isinstance(label, DocumentLabel)
+    return (label_U[source_D if of_documents else label.rows.taken_from(source_D)] for source_D in label.sources())
 
-    That keeps how often each label has the token, and so is the bias of the plug-in value where labels and tokens
-    depend on each other. As a null it would be too narrow: what a document does to several tokens is torn apart.
-    """
+
+def _within_token(cells: Cells, label_D: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """``label_N`` if labels are permuted, for each token id by itself, over the documents that have it."""
     generator = np.random.default_rng([seed, *b"within token"])
     documents = int(cells.unit_N.max()) + 1
     pair, place_N = np.unique(cells.token_N * documents + cells.unit_N, return_inverse=True)
     token, document = np.divmod(pair, documents)
-    values = []
     for _ in range(BIAS_PERMUTATIONS):
         # pairs are sorted by token, so that ranking by token + random changes places within a token
         shuffled = document[np.argsort(token + generator.random(len(token)))]
-        values.append((cells.sums(label_D[shuffled][place_N], labels + 1) + fixed) / whole)
-    return float(np.mean(values))
+        yield label_D[shuffled][place_N]
 
 
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    value: float
-    left_out_M: np.ndarray
-    cells: float
-    tokens: float
-    whole: float
-
-
-def _parts(cells: Cells, label_N: np.ndarray, labels: int, group_N: np.ndarray) -> _Parts:
-    """The value, without each group of documents, and the sums that no permutation changes."""
-    width, count_N, groups = labels + 1, cells.count_N, int(group_N.max()) + 1
+def _left_out(cells: Cells, label_N: np.ndarray, labels: int, group_N: np.ndarray) -> np.ndarray | None:
+    """The value without each group of documents; None if H(E) is 0 without one."""
+    width, groups = labels + 1, int(group_N.max()) + 1
     keys = (
         cells.cell_N * width + label_N,
         cells.token_N * width + label_N,
@@ -163,9 +211,10 @@ def _parts(cells: Cells, label_N: np.ndarray, labels: int, group_N: np.ndarray) 
         cells.expert_N,
         np.zeros_like(cells.cell_N),
     )
-    (joint, labelled, of_cells, tokens, experts, whole) = (_sums(key, count_N, group_N, groups) for key in keys)
-    shares = (joint - labelled - of_cells + tokens) / (whole - experts)
-    return _Parts(float(shares[0]), shares[1:], of_cells[0], tokens[0], float(whole[0] - experts[0]))
+    joint, labelled, pairs, tokens, experts, whole = (_sums(key, cells.count_N, group_N, groups)[1:] for key in keys)
+    if not (whole > experts).all():
+        return None
+    return (joint - labelled - pairs + tokens) / (whole - experts)
 
 
 def _sums(key_N: np.ndarray, count_N: np.ndarray, group_N: np.ndarray, groups: int) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.naive_bayes import MultinomialNB
 
 from moe_lab.metrics.stored import Undefined
-from moe_lab.metrics.traces.documents import balanced, document_accuracy, told_right
+from moe_lab.metrics.traces.documents import _ends, balanced, document_accuracy, told_right
 from moe_lab.metrics.traces.labelled import DocumentLabel
 from moe_lab.metrics.traces.rows import Chosen, Rows
 from tests.metrics.traces.conftest import planted
@@ -40,8 +41,16 @@ def test_domains_are_told_and_nothing_is_told_of_noise():
     assert found.value > 0.9
     # 30 permutations of 90 documents: a standard error of about .01
     assert found.null_P.mean() == pytest.approx(1 / 3, abs=0.05)
-    hits = found.left_out_M * 90
-    assert len(found.left_out_M) == 90 and hits.max() >= hits.min()
+    assert found.ends[0] < found.value <= found.ends[1]
+
+
+def test_the_interval_of_equal_labels_is_that_of_a_share():
+    """Nine of ten right, five documents a label: Clopper and Pearson of 9 in 10."""
+    expected = stats.binomtest(9, 10).proportion_ci(0.95, "exact")
+    assert _ends(0.9, np.array([5, 5])) == pytest.approx((expected.low, expected.high))
+    assert _ends(1.0, np.array([5, 5]))[1] == 1 and _ends(0.0, np.array([5, 5]))[0] == 0
+    # a label of two documents makes the mean of shares less sure: 4 / (1/2 + 1/8) = 6.4 documents
+    assert _ends(0.5, np.array([2, 8]))[0] < _ends(0.5, np.array([5, 5]))[0]
 
 
 def test_documents_without_label_or_slot_are_left_out():
@@ -51,7 +60,9 @@ def test_documents_without_label_or_slot_are_left_out():
     value_D[:5] = 3
     counts_DE[5:8] = 0
     found = document_accuracy(label_of(trace, value_D), counts_DE)
-    assert len(found.left_out_M) <= 35 and found.value > 0.8
+    assert found.value > 0.8
+    of_35 = document_accuracy(label_of(trace, value_D), np.where(np.arange(40)[:, None] < 8, 0, counts_DE))
+    assert (of_35.value, of_35.ends) == (found.value, found.ends)
     with pytest.raises(Undefined, match="too few documents: 2 for 10-fold"):
         document_accuracy(label_of(trace, np.where(np.arange(40) < 38, 3, value_D)), counts_DE)
     with pytest.raises(Undefined, match="fewer than two labels"):
