@@ -1,7 +1,8 @@
 """moe-lab: do the experts of a mixture of experts specialize, in what, and what made them do so?
 
-``moe_lab.load(path)`` opens a run folder: ``.config .metrics .routing .history .model()``. Other public names are
-imported when they are first asked for, so that ``import moe_lab`` alone brings neither torch nor NumPy.
+``moe_lab.load(path)`` opens a run folder: ``.config .metrics .routing .history .model()``. ``moe_lab.Trace(...)`` takes
+the routing of any model: ``.measure() .write(path)``. Public names are imported when they are first asked for, so that
+``import moe_lab`` alone brings neither torch nor NumPy.
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from moe_lab.errors import ConfigError, DataError, RunError, UserError
     from moe_lab.experiment.loading import LoadedRun
+    from moe_lab.experiment.traces import Trace
     from moe_lab.mixture.mixture import Mixture
     from moe_lab.routing.decision import Routing
     from moe_lab.store.run import Run
 
 __version__ = "0.1.0"
 
-__all__ = ["ConfigError", "DataError", "LoadedRun", "Mixture", "Routing", "Run", "RunError", "UserError", "load"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "LoadedRun",
+    "Mixture",
+    "Routing",
+    "Run",
+    "RunError",
+    "Trace",
+    "UserError",
+    "load",
+]
 
 #: public name -> the module that it comes from
 _HOMES = {
@@ -29,6 +42,7 @@ _HOMES = {
     "Routing": "moe_lab.routing.decision",
     "Run": "moe_lab.store.run",
     "RunError": "moe_lab.errors",
+    "Trace": "moe_lab.experiment.traces",
     "UserError": "moe_lab.errors",
 }
 

@@ -9,7 +9,7 @@ from typing import TypedDict
 import numpy as np
 
 from moe_lab.errors import RunError
-from moe_lab.metrics.arrays import RunArrays, normalized
+from moe_lab.metrics.arrays import NumberArrays, RunArrays, normalized
 from moe_lab.metrics.formulas import entropy_bits
 from moe_lab.metrics.null import named_generator
 from moe_lab.metrics.routing_arrays import RoutingArrays
@@ -122,14 +122,19 @@ def trace_of(arrays: RunArrays) -> Trace:
     Its label is what I(E;Y) takes for Y. Slots stand by weight, the largest first, of equal ones the lowest index; an
     expert that was selected with the weight zero has a slot, too.
     """
-    name = "class" if arrays.task == "classification" else "component"
     labels = Labels(value=arrays.class_N.astype(np.int32), names=arrays.class_names)
     return Trace(
         layers=(_layer_of(arrays),),
         document_T=np.arange(arrays.samples),
-        document_labels={name: labels},
+        document_labels={_label_of(arrays): labels},
         source="the test split of a run of one mixture",
     )
+
+
+def _label_of(arrays: RunArrays) -> str:
+    if not isinstance(arrays, NumberArrays):
+        return "class"
+    return "tenth" if arrays.component_N is None else "component"
 
 
 def _layer_of(arrays: RunArrays) -> LayerTrace:

@@ -84,7 +84,10 @@ class Run:
     def require_mixture(self) -> None:
         """Raises Unreadable if the folder holds something else, of which there is no report yet."""
         if self.kind != "mixture":
-            raise self._broken(f"{self.path} is a run of kind {self.kind}, and reports are of mixtures so far")
+            raise self._broken(
+                f"{self.path} is a run of kind {self.kind}, and reports are of mixtures so far: measure it in Python, "
+                f"moe_lab.Trace.read({str(self.path)!r}).measure().frame"
+            )
 
     @cached_property
     def trace_header(self) -> "Header":

@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import moe_lab
+from moe_lab.metrics import METRICS, compute, elements
+from moe_lab.metrics.trace_arrays import TraceArrays
 from moe_lab.routing.trace import LayerTrace, Trace
 from moe_lab.routing.trace_files import write_trace
+from moe_lab.store.run import Run
 
 SHORT = ("trainer.epochs=1", "trainer.limit_batches=2", "--no-report")
 
@@ -41,10 +45,34 @@ def test_a_report_says_what_it_can_do(cli, trace):
     refused = cli("report", "runs/recorded")
     assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1) and said in refused.err
     assert sorted(path.suffix for path in trace.iterdir()) == [".json", ".json", ".npz", ".npz", ".npz"]
+    # and what it advises works
+    expression = refused.err[refused.err.index("moe_lab.Trace.read") :].strip()
+    assert not eval(expression, {"moe_lab": moe_lab}).empty
     # it hides no other run
     assert cli("train", "--name", "trained", *SHORT).code == 0
     found = cli("report", "runs", "--out", "compared")
     assert found.code == 0 and "1 of 1 run finished" in found.out and f"left out: {said}" in found.err
+
+
+def test_a_trained_run_is_a_trace_with_the_same_metrics(cli):
+    """Of the stored run, whose metrics.json was computed from its own arrays."""
+    for number, words in enumerate(
+        (
+            ["gate=top_k", "k=2"],
+            ["gate=attentive"],
+            ["dataset=toy_piecewise", "experts=gaussian", "objective=mixture_density"],
+        )
+    ):
+        assert cli("train", "--name", f"run{number}", *words, *SHORT).code == 0, words
+        run = Run(Path(f"runs/run{number}"))
+        trace = moe_lab.Trace.read(run.path)
+        [layer], [label] = trace.layers, trace.document_labels
+        found = compute(TraceArrays(trace, layer.name, label))
+        assert list(found) == [name for name, one in METRICS.items() if one.of_routing] and len(found) > 25
+        for name, entry in found.items():
+            expected = elements(run.metrics[name]["value"])
+            approximately = [None if one is None else pytest.approx(one, rel=1e-9, abs=1e-12) for one in expected]
+            assert elements(entry["value"]) == approximately, name
 
 
 @pytest.mark.parametrize(
