@@ -45,7 +45,7 @@ class Labels:
 class LayerTrace:
     """One mixture layer's routing.
 
-    name:       unique in its trace, such as ``block3``.
+    name:       printable, and unique in its trace, such as ``block3``.
     experts:    E, 1 .. 65,535.
     experts_TK: the selected experts, int16 or int32 in memory; NONE in an empty slot (a row without any expert was
                 dropped, or its routing is missing).
@@ -71,8 +71,8 @@ class LayerTrace:
     entropy_T: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise RunError(f"a layer's name is {self.name!r}; expected a text of at least one character")
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
+            raise RunError(f"a layer's name is {cut(ascii(self.name))}; expected a text that can be printed")
         if not isinstance(self.experts, int | np.integer) or not 1 <= self.experts <= MOST_EXPERTS:
             raise RunError(f"{self._at} has {self.experts!r} experts; expected 1 to {MOST_EXPERTS:,}")
         what = f"{self._at}: the selected experts"

@@ -13,6 +13,7 @@ import numpy as np
 
 from moe_lab.store.cells import csv_text
 from moe_lab.store.process import alive
+from moe_lab.store.untrusted import MOST_ARRAYS
 
 #: what the name of a temporary file ends with; before it come the name of the file, the writer's pid, and a few letters
 SUFFIX = ".tmp"
@@ -79,11 +80,14 @@ def json_text(value: Any) -> str:
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Compressed arrays without pickles; NumPy's zip entries carry a fixed date, so equal arrays give equal bytes."""
+    """Arrays without pickles, compressed unless they unpack to so much that a reader has to doubt it; NumPy's zip
+    entries carry a fixed date, so equal arrays give equal bytes."""
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{path.name}: {name} holds Python objects; store numbers or fixed-width text")
-    write_with(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+    packed = sum(array.nbytes for array in arrays.values()) <= MOST_ARRAYS
+    save = np.savez_compressed if packed else np.savez
+    write_with(path, lambda file: save(file, allow_pickle=False, **arrays))
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -49,7 +49,9 @@ def test_a_label_of_documents_holds_for_their_rows():
 
 
 WRONG_LAYERS = {
-    "no name": ({"name": ""}, "name is ''; expected a text"),
+    "no name": ({"name": ""}, "name is ''; expected a text that can be printed"),
+    "a name for a terminal": ({"name": "\x1b[2J"}, r"name is '\\x1b\[2J'; expected a text that can be printed"),
+    "a name of another type": ({"name": 3}, "name is 3; expected a text that can be printed"),
     "no expert": ({"experts": 0}, "has 0 experts; expected 1 to 65,535"),
     "too many experts": ({"experts": 65_536}, "has 65536 experts; expected 1 to 65,535"),
     "an expert that is not there": ({"experts": 3}, "numbers -1 to 3; expected -1 to 2"),

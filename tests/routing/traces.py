@@ -1,11 +1,17 @@
-"""Traces to test with: any that the type allows, drawn by hypothesis."""
+"""Traces to test with: one by hand, and any that the type allows, drawn by hypothesis."""
+
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
 
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
+from moe_lab.routing.trace_files import write_trace
+from moe_lab.store.run import Run
 
 NAMES = st.text(max_size=5)
+LAYER_NAMES = NAMES.filter(lambda text: text and text.isprintable())
 
 
 def halves(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -48,7 +54,7 @@ def labels(draw, length: int) -> Labels:
 def traces(draw) -> Trace:
     rows = draw(st.integers(1, 6))
     documents = draw(st.integers(1, rows))
-    names = draw(st.lists(NAMES.filter(bool), min_size=1, max_size=3, unique=True))
+    names = draw(st.lists(LAYER_NAMES, min_size=1, max_size=3, unique=True))
     generator = np.random.default_rng(draw(st.integers(0, 2**16)))
     optional = {}
     if draw(st.booleans()):
@@ -69,3 +75,44 @@ def traces(draw) -> Trace:
         missing={"weights": "the source has none"} if draw(st.booleans()) else {},
         **optional,
     )
+
+
+TRACE = Trace(
+    layers=(
+        LayerTrace(
+            name="../layers/0",
+            experts=255,
+            experts_TK=np.array([[0, 254], [1, NONE], [NONE, NONE]]),
+            weights_TK=np.array([[0.75, 0.25], [1.0, 0.0], [0.0, 0.0]]),
+            sample_S=np.array([0, 2]),
+            probs_SE=np.full((2, 255), 1 / 255),
+            usage_E=np.full(255, 1 / 255),
+            entropy_T=np.array([8.0, 1.0, np.nan]),
+        ),
+        LayerTrace(name="last", experts=256, experts_TK=np.array([[0], [255], [NONE]]), ranked=False),
+    ),
+    document_T=np.array([0, 1, 0]),
+    loss_T=np.array([0.5, np.nan, 0.25]),
+    document_labels={"domain": Labels(value=np.array([0, NONE]), names=("../../code",))},
+    source="three rows by hand",
+    checksum="sha256:00",
+    missing={"token_id": "the server does not return them"},
+)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two traces, or parts of them, hold the same numbers and texts."""
+    if isinstance(one, Trace | LayerTrace | Labels):
+        return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    return one == other
+
+
+def written(trace: Trace, folder: Path) -> Run:
+    write_trace(folder, trace)
+    return Run(folder)

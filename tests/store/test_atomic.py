@@ -5,7 +5,9 @@ import stat
 import numpy as np
 import pytest
 
+from moe_lab.store import atomic, untrusted
 from moe_lab.store.atomic import write_csv, write_json, write_npz, write_text, write_with
+from moe_lab.store.untrusted import MOST_RATIO
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -44,6 +46,19 @@ def test_npz_gives_equal_bytes_and_takes_no_objects(tmp_path):
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with pytest.raises(TypeError, match="objects"):
         write_npz(tmp_path / "c.npz", {"x": np.array([{}])})
+
+
+def test_arrays_that_pack_to_almost_nothing_are_read_back(tmp_path, monkeypatch):
+    """A reader refuses an archive that unpacks to so much and to so many times its size: it might be a bomb."""
+    zeros = {"x": np.zeros(2**17)}
+    write_npz(tmp_path / "small.npz", zeros)
+    assert (tmp_path / "small.npz").stat().st_size < 2**20 / MOST_RATIO
+    monkeypatch.setattr(untrusted, "MOST_ARRAYS", 2**19)
+    with pytest.raises(untrusted.Unusable, match="would unpack to"):
+        untrusted.read_arrays(tmp_path / "small.npz")
+    monkeypatch.setattr(atomic, "MOST_ARRAYS", 2**19)
+    write_npz(tmp_path / "large.npz", zeros)
+    assert (untrusted.read_arrays(tmp_path / "large.npz")["x"] == zeros["x"]).all()
 
 
 def test_csv_reads_back_the_same_floats(tmp_path):
