@@ -4,7 +4,7 @@ Axes: N rows that have the label, M of them routed, K slots, E experts, C values
 """
 
 from functools import cached_property
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from moe_lab.errors import RunError
 from moe_lab.metrics.arrays import NumberArrays, RunArrays, normalized
 from moe_lab.metrics.formulas import entropy_bits
 from moe_lab.metrics.null import named_generator
+from moe_lab.metrics.registry import compute
 from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.stored import Undefined
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
@@ -114,6 +115,22 @@ class TraceArrays(RoutingArrays):
         cell = experts_MK.astype(np.int64) * values + column_M[:, None]
         summed = np.bincount(cell[filled], self._normalized_MK[filled], self.experts * values)
         return summed.reshape(self.experts, values)
+
+
+def compute_layers(trace: Trace, label: str | None = None) -> dict[str, dict[str, Any]]:
+    """Every metric of routing over the layers of a trace: name -> {"value", "unit"} and, where a layer's value or an
+    element of it is null, "reason". Value and reason are by layer name. Raises RunError as TraceArrays does."""
+    found = {layer.name: compute(TraceArrays(trace, layer.name, label)) for layer in trace.layers}
+    return {
+        name: _over_layers({layer: one[name] for layer, one in found.items()}) for name in found[trace.layers[0].name]
+    }
+
+
+def _over_layers(entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    unit = next(iter(entries.values()))["unit"]
+    reasons = {layer: entry["reason"] for layer, entry in entries.items() if "reason" in entry}
+    values = {layer: entry["value"] for layer, entry in entries.items()}
+    return {"value": values, "unit": unit, **({"reason": reasons} if reasons else {})}
 
 
 def trace_of(arrays: RunArrays) -> Trace:

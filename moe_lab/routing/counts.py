@@ -12,8 +12,6 @@ import numpy as np
 from moe_lab.errors import RunError, cut
 from moe_lab.routing.checks import check_integers, check_label_name, check_texts
 
-#: said wherever a null, an interval or a p would stand
-NO_ROWS = "counters have no rows: nothing can be permuted or resampled"
 #: the largest count: sums of as many as there can be stay below 2^63
 MOST = 2**40
 

@@ -7,7 +7,7 @@ import pytest
 
 from moe_lab.errors import RunError
 from moe_lab.metrics import METRICS, RunArrays, compute, elements
-from moe_lab.metrics.trace_arrays import MIXTURE, TraceArrays, distributions, trace_of
+from moe_lab.metrics.trace_arrays import MIXTURE, TraceArrays, compute_layers, distributions, trace_of
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
 from moe_lab.store.trace import SAMPLE
 
@@ -102,6 +102,21 @@ def test_rows_without_the_label_are_left_out():
     nobody = replace(TRACE, row_labels={"class": replace(CLASS, value=np.full(4, NONE))})
     with pytest.raises(RunError, match="no row has the label 'class'"):
         TraceArrays(nobody, "block0", "class")
+
+
+def test_over_layers_a_value_is_by_layer_name():
+    later = LayerTrace(name="block1", experts=1, experts_TK=np.array([[0], [0], [NONE], [NONE]]))
+    trace = replace(TRACE, layers=(LAYER, later))
+    found = compute_layers(trace, "class")
+    assert list(found) == OF_ROUTING
+    # of the rows with the label: experts 2 and 1 of three; one of three has none, in both
+    assert found["dead_experts"] == {
+        "value": {"block0": 1, "block1": None},
+        "unit": "count",
+        "reason": {"block1": "there is only one expert, so nothing was chosen"},
+    }
+    assert found["unrouted_share"] == {"value": {"block0": 1 / 3, "block1": 1 / 3}, "unit": "fraction"}
+    assert compute_layers(trace)["unrouted_share"]["value"] == {"block0": 1 / 4, "block1": 1 / 2}
 
 
 def test_slots_without_order_or_weights_have_no_first_choice():

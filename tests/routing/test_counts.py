@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from moe_lab.errors import RunError
-from moe_lab.routing.counts import NO_ROWS, Counts
+from moe_lab.metrics.traces import measure_counts
+from moe_lab.routing.counts import Counts
 
 TABLE = np.array([[3, 0, 1], [0, 2, 2]])
 
@@ -11,7 +12,12 @@ def test_tables_by_layer():
     counts = Counts(label="domain", values=("code", "prose"), layers={"0": TABLE, "7": TABLE[:, :2].astype(np.uint8)})
     assert {name: table.shape for name, table in counts.layers.items()} == {"0": (2, 3), "7": (2, 2)}
     assert all(table.dtype == np.int64 for table in counts.layers.values())
-    assert "no rows" in NO_ROWS
+    # values alone, and it says so
+    measured = measure_counts(counts.layers, counts.label)
+    assert {one.layer for one in measured} == {"0", "7"} and any(one.value for one in measured)
+    for one in measured:
+        assert one.p is one.null_mean is one.low is one.high is None
+        assert one.p_reason and "no documents to permute" in one.p_reason
 
 
 WRONG = {

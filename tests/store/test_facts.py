@@ -33,6 +33,8 @@ def test_what_a_run_writes_is_read_as_it_was_written():
         ("status", None),
         ("status", "done"),
         ("status", ["finished"]),
+        ("kind", "tensor"),
+        ("kind", None),
         ("pid", "7"),
         ("pid", 7.0),
         ("started_at", 3),
