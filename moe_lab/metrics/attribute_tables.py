@@ -20,6 +20,7 @@ from moe_lab.metrics.formulas import cell_counts, cells, conditional_information
 from moe_lab.metrics.null import PERMUTATIONS, named_generator, permutation_within
 from moe_lab.metrics.registry import require_choice
 from moe_lab.metrics.stored import Undefined
+from moe_lab.routing.trace import Labels
 
 #: what stands in evaluation.npz and is an attribute, too
 CLUSTERS = "kmeans_pixels"
@@ -42,8 +43,9 @@ class Told:
     corrected_p: float
 
 
-def attribute_columns(arrays: RunArrays) -> Mapping[str, np.ndarray]:
-    """The attributes of the test samples as categories, whole numbers from 0. Raises Undefined where there are none."""
+def attribute_labels(arrays: RunArrays) -> dict[str, Labels]:
+    """The attributes of the test samples as categories, and what these are called. Raises Undefined where there are
+    none."""
     stored = dict(arrays.stored("attributes"))
     clusters_N = arrays.stored("evaluation").get(f"reference_{CLUSTERS}")
     if clusters_N is not None:
@@ -53,9 +55,11 @@ def attribute_columns(arrays: RunArrays) -> Mapping[str, np.ndarray]:
     return {name: _categories(column_N) for name, column_N in stored.items()}
 
 
-def _categories(column_N: np.ndarray) -> np.ndarray:
-    cut = bins(column_N) if column_N.dtype.kind == "f" else column_N
-    return np.unique(cut, return_inverse=True)[1].reshape(-1)
+def _categories(column_N: np.ndarray) -> Labels:
+    is_number = column_N.dtype.kind == "f"
+    found, number_N = np.unique(bins(column_N) if is_number else column_N, return_inverse=True)
+    names = tuple(f"tenth {one + 1}" if is_number else str(one) for one in found)
+    return Labels(value=number_N.reshape(-1), names=names)
 
 
 #: several metrics are of the same tables; the arrays themselves are not kept for that
@@ -71,7 +75,7 @@ def told(arrays: RunArrays) -> dict[str, Told]:
 
 
 def _of_every_attribute(arrays: RunArrays) -> dict[str, Told]:
-    columns = {name: column_N[arrays.routed_N] for name, column_N in attribute_columns(arrays).items()}
+    columns = {name: one.value[arrays.routed_N] for name, one in attribute_labels(arrays).items()}
     expert_M, class_M = arrays.expert_N[arrays.routed_N], arrays.class_N[arrays.routed_N]
     nothing_M = np.zeros_like(class_M)
     plain_DA, within_DA = _null(arrays, columns)

@@ -10,6 +10,7 @@ import numpy as np
 
 from moe_lab.errors import RunError
 from moe_lab.metrics.arrays import NumberArrays, RunArrays, normalized
+from moe_lab.metrics.attribute_tables import attribute_labels
 from moe_lab.metrics.formulas import entropy_bits
 from moe_lab.metrics.null import named_generator
 from moe_lab.metrics.registry import compute
@@ -136,19 +137,27 @@ def _over_layers(entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def trace_of(arrays: RunArrays) -> Trace:
     """The trace of a run of one mixture: one layer, whose documents are the test samples.
 
-    Its label is what I(E;Y) takes for Y. Slots stand by weight, the largest first, of equal ones the lowest index; an
-    expert that was selected with the weight zero has a slot, too.
+    Its labels are what I(E;Y) takes for Y, and the attributes of the samples. Slots stand by weight, the largest first,
+    of equal ones the lowest index; an expert that was selected with the weight zero has a slot, too.
     """
-    labels = Labels(value=arrays.class_N.astype(np.int32), names=arrays.class_names)
+    target = {_target_of(arrays): Labels(value=arrays.class_N, names=arrays.class_names)}
     return Trace(
         layers=(_layer_of(arrays),),
         document_T=np.arange(arrays.samples),
-        document_labels={_label_of(arrays): labels},
+        # the class is an attribute, too
+        document_labels=target | {name: one for name, one in _attributes(arrays).items() if name not in target},
         source="the test split of a run of one mixture",
     )
 
 
-def _label_of(arrays: RunArrays) -> str:
+def _attributes(arrays: RunArrays) -> dict[str, Labels]:
+    try:
+        return attribute_labels(arrays)
+    except Undefined:
+        return {}
+
+
+def _target_of(arrays: RunArrays) -> str:
     if not isinstance(arrays, NumberArrays):
         return "class"
     return "tenth" if arrays.component_N is None else "component"

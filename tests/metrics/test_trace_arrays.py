@@ -47,7 +47,25 @@ def test_the_smallest_run(tiny):
     assert layer.weights_TK.tolist() == [[1, 0], [0.5, 0.5], [2, 0], [0.25, 0.25], [0, 0]]
     assert trace.documents == trace.rows == 5
     assert trace.label("class").names == ("zero", "one", "two")
+    assert [*trace.document_labels] == ["class"]
     assert_equal(through_its_trace(arrays), compute(arrays))
+
+
+def test_attributes_are_labels(tiny):
+    tiny["attributes"] |= {
+        "source": np.array(["b", "a", "b", "b", "a"]),
+        "ink": np.arange(5.0),
+        "group": np.array([7, 7, 3, 3, 7]),
+    }
+    trace = trace_of(RunArrays.from_files(tiny))
+    found = {name: (label.value.tolist(), label.names) for name, label in trace.document_labels.items()}
+    assert found == {
+        "class": ([0, 0, 1, 0, 2], ("zero", "one", "two")),
+        "source": ([1, 0, 1, 1, 0], ("a", "b")),
+        # numbers are cut at their deciles, .4, .8, 1.2 ...
+        "ink": ([0, 1, 2, 3, 4], ("tenth 1", "tenth 3", "tenth 6", "tenth 8", "tenth 10")),
+        "group": ([1, 1, 0, 0, 1], ("3", "7")),
+    }
 
 
 @pytest.mark.parametrize("zero_share", [0, 0.2, 1])
