@@ -96,15 +96,6 @@ class LayerTrace:
         """K."""
         return self.experts_TK.shape[1]
 
-    @cached_property
-    def counts_E(self) -> np.ndarray:
-        """How many rows selected each expert, int64."""
-        counts_E = np.zeros(self.experts, dtype=np.int64)
-        for start in range(0, self.rows, _BLOCK):
-            block = self.experts_TK[start : start + _BLOCK].ravel()
-            counts_E += np.bincount(block[block != NONE], minlength=self.experts)
-        return counts_E
-
     @property
     def _at(self) -> str:
         return f"layer {cut(self.name)!r}"

@@ -21,16 +21,11 @@ def test_a_trace_needs_numpy_alone():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_sizes_and_counts():
+def test_sizes_and_types():
     assert (TRACE.rows, TRACE.documents, LAYER.rows, LAYER.slots) == (3, 2, 3, 2)
-    # slots: 0, 3, 1 and three that are empty
-    assert LAYER.counts_E.tolist() == [1, 1, 0, 1]
     assert LAYER.experts_TK.dtype == np.int16 and TRACE.document_T.dtype == np.int32
     wide = LayerTrace(name="wide", experts=65_535, experts_TK=np.array([[65_534]], dtype=np.uint16))
     assert wide.experts_TK.tolist() == [[65_534]]
-    # three blocks of rows, and one row more
-    many = np.arange(3 * 2**18 + 1, dtype=np.int32)[:, None] % 3
-    assert LayerTrace(name="many", experts=3, experts_TK=many).counts_E.tolist() == np.bincount(many[:, 0]).tolist()
 
 
 def test_a_label_of_documents_holds_for_their_rows():
