@@ -6,59 +6,89 @@ from typing import Any
 import numpy as np
 
 from moe_lab.errors import RunError, cut
-from moe_lab.metrics.trace_arrays import Distributions, distributions
+from moe_lab.metrics.trace_arrays import Distributions, distributions, sampled_logits
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
 
+#: how far probabilities in bfloat16 may sum to another number than one
+_ROUNDED = 0.05
 #: [T, L, K], or an array [T, K] (or [T], with one slot) of each layer: in order, or by the layer's name
 PerLayer = Any
 
 
-def by_layer(what: str, given: PerLayer) -> list[np.ndarray]:
-    """An array of each layer. Raises RunError if there is none."""
-    if isinstance(given, Mapping):
-        return [np.asarray(one) for one in given.values()]
-    if isinstance(given, list | tuple):
-        return [np.asarray(one) for one in given]
+def layers_from(
+    selected: PerLayer,
+    experts: int | Sequence[int] | Mapping[str, int],
+    names: Sequence[str] | None,
+    ranked: bool,
+    weights: PerLayer | None,
+    probabilities: PerLayer | None,
+    logits: PerLayer | None,
+) -> list[LayerTrace]:
+    """Raises RunError if the arguments are of different layers, or a layer cannot be."""
+    by_order = _by_layer("selected", selected, None)
+    names = _names(names, selected, len(by_order))
+    experts_L = (
+        [experts] * len(names) if isinstance(experts, int | np.integer) else _of_names("experts", experts, names)
+    )
+    optional = {"weights": weights, "probabilities": probabilities, "logits": logits}
+    arrays = {
+        what: [None] * len(names) if given is None else _by_layer(what, given, names)
+        for what, given in optional.items()
+    }
+    columns = zip(names, by_order, experts_L, *arrays.values(), strict=True)
+    return [_layer(*one, ranked=ranked) for one in columns]
+
+
+def _layer(
+    name: str,
+    selected: np.ndarray,
+    experts: int,
+    weights: np.ndarray | None,
+    probs_TE: np.ndarray | None,
+    logits_TE: np.ndarray | None,
+    *,
+    ranked: bool,
+) -> LayerTrace:
+    selected_TK = selected[:, None] if selected.ndim == 1 else selected
+    return LayerTrace(
+        name=name,
+        experts=experts,
+        experts_TK=selected_TK,
+        ranked=ranked,
+        weights_TK=_weights(weights, selected_TK),
+        **_distributions(name, probs_TE, logits_TE, len(selected_TK)),
+    )
+
+
+def _by_layer(what: str, given: PerLayer, names: Sequence[str] | None) -> list[np.ndarray]:
+    """An array of each layer; those by name in the order of ``names``."""
+    if isinstance(given, Mapping | list | tuple):
+        return [np.asarray(one) for one in _of_names(what, given, names)]
     whole_TLK = np.asarray(given)
     if whole_TLK.ndim != 3:
         raise RunError(
             f"{what}: an array of shape {whole_TLK.shape}; expected rows x layers x slots, or a list with an array of "
             "rows x slots for each layer"
         )
-    return [np.ascontiguousarray(whole_TLK[:, number]) for number in range(whole_TLK.shape[1])]
+    return _of_names(what, [np.ascontiguousarray(one) for one in whole_TLK.swapaxes(0, 1)], names)
 
 
-def layers_from(
-    selected: PerLayer,
-    experts: int | Sequence[int],
-    names: Sequence[str] | None,
-    ranked: bool,
-    weights: PerLayer | None,
-    probabilities: PerLayer | None,
-) -> list[LayerTrace]:
-    """Raises RunError if the arguments are of different numbers of layers, or a layer cannot be."""
-    selected_L = [one[:, None] if one.ndim == 1 else one for one in by_layer("selected", selected)]
-    count = len(selected_L)
+def _of_names(what: str, given: Mapping[str, Any] | Sequence[Any], names: Sequence[str] | None) -> list[Any]:
+    """One of each layer. Raises RunError if there are more, fewer or others."""
     if names is None:
-        names = list(selected) if isinstance(selected, Mapping) else [f"block{number}" for number in range(count)]
-    experts_L = [experts] * count if isinstance(experts, int | np.integer) else list(experts)
-    weights_L = [None] * count if weights is None else by_layer("weights", weights)
-    probabilities_L = [None] * count if probabilities is None else by_layer("probabilities", probabilities)
-    given = {"experts": experts_L, "layers": names, "weights": weights_L, "probabilities": probabilities_L}
-    for what, one in given.items():
-        if len(one) != count:
-            raise RunError(f"{what}: of {len(one)} layers; selected has {count}")
-    return [
-        LayerTrace(
-            name=names[number],
-            experts=experts_L[number],
-            experts_TK=selected_L[number],
-            ranked=ranked,
-            weights_TK=_weights(weights_L[number], selected_L[number]),
-            **_distributions(names[number], probabilities_L[number], len(selected_L[number])),
-        )
-        for number in range(count)
-    ]
+        return list(given.values()) if isinstance(given, Mapping) else list(given)
+    if isinstance(given, Mapping):
+        if given.keys() != set(names):
+            raise RunError(f"{what}: of the layers {cut(', '.join(map(str, given)))}; expected {cut(', '.join(names))}")
+        return [given[name] for name in names]
+    if len(given) != len(names):
+        raise RunError(f"{what}: of {len(given)} layers; selected has {len(names)}")
+    return list(given)
+
+
+def _names(names: Sequence[str] | None, selected: PerLayer, count: int) -> list[str]:
+    own = list(selected) if isinstance(selected, Mapping) else [f"block{number}" for number in range(count)]
+    return own if names is None else _of_names("layers", names, own)
 
 
 def documents_from(documents: Any) -> np.ndarray:
@@ -123,13 +153,27 @@ def _weights(given: np.ndarray | None, selected_TK: np.ndarray) -> np.ndarray | 
     return np.where(selected_TK == NONE, 0, weights_TK.astype(np.promote_types(weights_TK.dtype, np.float16)))
 
 
-def _distributions(name: str, probs_TE: np.ndarray | None, rows: int) -> Distributions:
+def _distributions(name: str, probs_TE: np.ndarray | None, logits_TE: np.ndarray | None, rows: int) -> Distributions:
+    given = {"probabilities": probs_TE, "logits": logits_TE}
+    for what, one in given.items():
+        if one is not None and (
+            one.ndim != 2 or len(one) != rows or one.dtype.kind != "f" or not np.isfinite(one).all()
+        ):
+            raise RunError(
+                f"{what} of layer {cut(str(name))!r}: {one.dtype} of shape {one.shape}; expected finite floats, "
+                f"{rows} rows x experts"
+            )
     if probs_TE is None:
-        return {}
-    if probs_TE.ndim != 2 or len(probs_TE) != rows or probs_TE.dtype.kind != "f" or not np.all(probs_TE >= 0):
+        return {} if logits_TE is None else sampled_logits(logits_TE)
+    if logits_TE is not None:
+        raise RunError("probabilities and logits: give one of the two")
+    sum_T = probs_TE.sum(1, dtype=np.float64)
+    wrong_T = (probs_TE < 0).any(1) | ((np.abs(sum_T - 1) > _ROUNDED) & (sum_T != 0))
+    if wrong_T.any():
+        row = int(wrong_T.argmax())
         raise RunError(
-            f"probabilities of layer {cut(str(name))!r}: {probs_TE.dtype} of shape {probs_TE.shape}; expected floats "
-            f"from 0 on, {rows} rows x experts"
+            f"probabilities of layer {cut(str(name))!r}: row {row} has {probs_TE[row].min():g} as its smallest number "
+            f"and sums to {sum_T[row]:g}; expected a distribution (what is none goes into logits), or zeros for none"
         )
     return distributions(probs_TE)
 

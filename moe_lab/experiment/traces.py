@@ -28,7 +28,7 @@ class Trace(routing.Trace):
     Args:
         selected: the selected experts, -1 in an empty slot: an array [T, L, K], or an array [T, K] of each layer in a
             list or by the layer's name.
-        experts: E, one number or one a layer. The largest number that was selected does not tell it.
+        experts: E, one number, or one of each layer in the same way. What was selected does not tell it.
         documents: the document of each row, texts or integers. Rows of one document are not independent, so every test
             and interval goes by documents. ``range(T)`` if each row stands alone.
         labels: name -> a text or integer of each row; None, NaN and -1 are missing. What is the same for all rows of
@@ -36,8 +36,9 @@ class Trace(routing.Trace):
         layers: the layers' names, ``block0``, ``block1`` ... unless given.
         ranked: whether slots stand in the order of choice.
         weights: of the selected experts, in the form of ``selected``.
-        probabilities: over all experts, [T, L, E] or [T, E] of each layer; at most 20,000 rows are kept, and of all
-            rows the mean and the entropies.
+        probabilities: over all experts, [T, L, E] or [T, E] of each layer, zeros for a row that has none; at most
+            20,000 rows are kept, and of all rows the mean and the entropies.
+        logits: the router's output in the same form, if what makes probabilities of it is not known.
         token_ids, positions, losses: one a row; losses in nats, NaN where there is none.
         source, checksum: where the arrays come from. missing: of what the trace lacks, why.
 
@@ -47,7 +48,7 @@ class Trace(routing.Trace):
     def __init__(
         self,
         selected: PerLayer,
-        experts: int | Sequence[int],
+        experts: int | Sequence[int] | Mapping[str, int],
         documents: Any,
         *,
         labels: Mapping[str, Any] | None = None,
@@ -55,6 +56,7 @@ class Trace(routing.Trace):
         ranked: bool = True,
         weights: PerLayer | None = None,
         probabilities: PerLayer | None = None,
+        logits: PerLayer | None = None,
         token_ids: Any = None,
         positions: Any = None,
         losses: Any = None,
@@ -62,7 +64,7 @@ class Trace(routing.Trace):
         checksum: str = "",
         missing: Mapping[str, str] | None = None,
     ) -> None:
-        made = layers_from(selected, experts, layers, ranked, weights, probabilities)
+        made = layers_from(selected, experts, layers, ranked, weights, probabilities, logits)
         facts = {"source": source, "checksum": checksum, "missing": missing or {}}
         trace = trace_from(made, documents, labels or {}, token_ids, positions, losses, **facts)
         self.__dict__.update(vars(trace))

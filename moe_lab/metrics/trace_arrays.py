@@ -184,6 +184,7 @@ class Distributions(TypedDict, total=False):
 
     sample_S: np.ndarray
     probs_SE: np.ndarray
+    logits_SE: np.ndarray
     usage_E: np.ndarray
     entropy_T: np.ndarray
 
@@ -194,13 +195,21 @@ def distributions(probs_TE: np.ndarray) -> Distributions:
     has_T = np.any(probs_TE > 0, axis=1)
     if not has_T.any():
         return {}
-    rows = len(probs_TE)
-    entropy_T = np.full(rows, np.nan)
+    entropy_T = np.full(len(probs_TE), np.nan)
     entropy_T[has_T] = entropy_bits(probs_TE[has_T])
-    drawn = named_generator("rows of a trace").choice(rows, min(rows, SAMPLE), replace=False)
-    sample_S = np.sort(drawn)
+    sample_S = _sampled(len(probs_TE))
     usage_E = probs_TE.mean(0, dtype=np.float64, where=has_T[:, None])
     return {"sample_S": sample_S, "probs_SE": probs_TE[sample_S], "usage_E": usage_E, "entropy_T": entropy_T}
+
+
+def sampled_logits(logits_TE: np.ndarray) -> Distributions:
+    """Of logits the same rows. What makes probabilities of them (softmax, sigmoid) is not known, so that is all."""
+    sample_S = _sampled(len(logits_TE))
+    return {"sample_S": sample_S, "logits_SE": logits_TE[sample_S]}
+
+
+def _sampled(rows: int) -> np.ndarray:
+    return np.sort(named_generator("rows of a trace").choice(rows, min(rows, SAMPLE), replace=False))
 
 
 def _one_class(rows: int) -> Labels:

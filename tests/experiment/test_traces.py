@@ -76,6 +76,23 @@ def test_weights_and_probabilities():
     assert ones.weights_TK.dtype.kind == "f" and ones.weights_TK.tolist() == [[1], [1], [1], [1]]
 
 
+def test_arrays_by_name_stand_in_the_order_of_the_layers():
+    """Whatever the order in which each argument has them."""
+    selected = {"a": SELECTED[:, 0], "b": np.array([0, 4, 1, NONE])}
+    weights = {"b": np.array([0.5, 0.25, 1, 0]), "a": np.where(SELECTED[:, 0] == NONE, 0, 0.5)}
+    first, last = made(selected=selected, weights=weights, experts={"b": 5, "a": 3}).layers
+    assert (first.name, first.experts, last.name, last.experts) == ("a", 3, "b", 5)
+    assert first.weights_TK.max() == 0.5 and last.weights_TK[:, 0].tolist() == [0.5, 0.25, 1, 0]
+
+
+def test_logits_are_kept_as_they_are():
+    logits = np.random.default_rng(0).normal(size=(4, 2, 3))
+    layer = made(logits=logits).layers[1]
+    assert (
+        layer.logits_SE.tolist() == logits[:, 1].tolist() and layer.probs_SE is layer.usage_E is layer.entropy_T is None
+    )
+
+
 def test_documents_are_numbered_as_they_come():
     for documents in (DOCUMENTS, np.array([7, 3, 7, 3]), pd.Series([0.0, 5, 0, 5]), torch.tensor([2, 1, 2, 1])):
         assert made(documents=documents).document_T.tolist() == [0, 1, 0, 1]
@@ -128,12 +145,34 @@ WRONG = {
         r"weights: float64 of shape \(3, 2\); expected numbers, \(4, 2\)",
     ),
     "weights as text": ({"weights": np.full((4, 2, 2), "a")}, "weights: <U1 of shape .4, 2.; expected numbers"),
+    "weights of a layer that is not there": (
+        {"weights": {"block0": np.ones((4, 2)), "block2": np.ones((4, 2))}},
+        "weights: of the layers block0, block2; expected block0, block1",
+    ),
+    "probabilities and logits": (
+        {"probabilities": np.full((4, 2, 3), 1 / 3), "logits": np.ones((4, 2, 3))},
+        "probabilities and logits: give one of the two",
+    ),
+    "scores for probabilities": (
+        {"probabilities": np.full((4, 2, 3), 0.5)},
+        "row 0 has 0.5 as its smallest number and sums to 1.5; expected a distribution .what is none goes into logits",
+    ),
+    "infinite logits": (
+        {"logits": np.full((4, 2, 3), np.inf)},
+        r"logits of layer 'block0': .*; expected finite floats",
+    ),
     "probabilities of other rows": (
         {"probabilities": np.ones((3, 2, 3))},
         r"of layer 'block0': float64 of shape \(3, 3\)",
     ),
-    "negative probabilities": ({"probabilities": -np.ones((4, 2, 3))}, "expected floats from 0 on, 4 rows x experts"),
-    "probabilities of other experts": ({"probabilities": np.ones((4, 2, 4))}, r"of shape \(4, 4\); expected floats of"),
+    "negative probabilities": (
+        {"probabilities": -np.ones((4, 2, 3))},
+        "row 0 has -1 as its smallest number and sums to -3",
+    ),
+    "probabilities of other experts": (
+        {"probabilities": np.full((4, 2, 4), 0.25)},
+        r"of shape \(4, 4\); expected floats of",
+    ),
     "too few documents": ({"documents": ["a"]}, "document_T: 1 values; expected 4"),
     "a row without a document": ({"documents": ["a", None, "a", "b"]}, "documents: row 1 has none"),
     "documents in two axes": ({"documents": np.zeros((4, 1))}, "documents: expected one text or integer a row"),
