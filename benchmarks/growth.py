@@ -6,7 +6,7 @@ to benchmarks/results/quick/).
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -80,11 +80,14 @@ def cases(quick: bool) -> Iterator[Case]:
             yield Case("R", runs, model, ten, batch=STACKED_BATCH, runs=runs)
 
 
-def draw(costs: Sequence[Cost], path: Path) -> None:
+def draw(costs: Sequence[Cost], path: Path, across: Mapping[str, str], title: str) -> None:
+    """A panel an axis, with its label; a line a model."""
+    models = dict.fromkeys(cost.model for cost in costs)
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(12, 3.2), layout="constrained")
-        for axes, (axis, label) in zip(figure.subplots(1, len(AXES), sharey=True), AXES.items(), strict=True):
-            for model, colour in zip(MODELS, OKABE_ITO, strict=False):
+        panels = figure.subplots(1, len(across), sharey=True)
+        for axes, (axis, label) in zip(panels, across.items(), strict=True):
+            for model, colour in zip(models, OKABE_ITO, strict=False):
                 points = [(cost.value, cost.milliseconds) for cost in costs if (cost.axis, cost.model) == (axis, model)]
                 axes.loglog(*zip(*points, strict=True), "o-", color=colour, markersize=3, label=model)
             axes.set_xticks(sorted({cost.value for cost in costs if cost.axis == axis}))
@@ -93,8 +96,8 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
                 line.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.set_xlabel(f"{axis}, {label}", loc="right")
             axes.grid(axis="y")
-            if axis == "E":
-                axes.set_title("milliseconds a step")
+            if axes is panels[0]:
+                axes.set_title(title)
                 axes.legend(frameon=False)
         figure.savefig(path, metadata={"Date": None})
 
@@ -107,7 +110,7 @@ def main(quick: bool) -> None:
         measured.append(cost)
         print(f"  {cost.axis}={cost.value:<5} {cost.model:<30} {cost.milliseconds:8.2f} ms", flush=True)
     write_csv(folder / "growth.csv", [asdict(cost) for cost in measured])
-    draw(measured, folder / "growth.svg")
+    draw(measured, folder / "growth.svg", AXES, "milliseconds a step")
 
 
 if __name__ == "__main__":

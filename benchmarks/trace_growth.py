@@ -1,0 +1,58 @@
+"""python -m benchmarks.trace_growth [--quick]: how the time of all measures of a trace grows with T, L, E and K.
+
+CPU time of ``measure`` with 200 permutations, one thread, with and without token ids; the traces are those of
+benchmarks/traces.py. No target: the numbers go to benchmarks/results/trace_growth.csv, the figure to trace_growth.svg
+(--quick: to benchmarks/results/quick/).
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+from benchmarks.__main__ import RESULTS
+from benchmarks.growth import Cost, draw
+from benchmarks.traces import Size, measured_alone
+from moe_lab.store.atomic import write_csv
+
+BASE = Size(rows=160_000, layers=4, k=2)
+LINES = {"all measures": BASE, "without token ids": replace(BASE, tokens=0)}
+AXES = {
+    "T": "rows, 4 layers, 64 experts, k = 2",
+    "L": "layers, 160,000 rows",
+    "E": "experts of a layer",
+    "K": "selected experts",
+}
+
+
+def costs(quick: bool) -> Iterator[Cost]:
+    for line, base in LINES.items():
+        small = replace(base, rows=16_000) if quick else base
+        for axis, value, size in sizes(small, quick):
+            yield Cost(axis, value, line, float(f"{1e3 * measured_alone(size)['seconds']:.3g}"))
+
+
+def sizes(base: Size, quick: bool) -> Iterator[tuple[str, int, Size]]:
+    for times in (1, 4) if quick else (1, 2, 4, 8, 16):
+        rows = base.rows * times // 4
+        yield "T", rows, replace(base, rows=rows)
+    for layers in (1, 4) if quick else (1, 2, 4, 8, 16):
+        yield "L", layers, replace(base, layers=layers)
+    for experts in (8, 64) if quick else (8, 16, 64, 128, 256):
+        yield "E", experts, replace(base, experts=experts)
+    for k in (1, 4) if quick else (1, 2, 4, 8):
+        yield "K", k, replace(base, k=k)
+
+
+def main(quick: bool) -> None:
+    folder = RESULTS / "quick" if quick else RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    measured = []
+    for cost in costs(quick):
+        measured.append(cost)
+        print(f"  {cost.axis}={cost.value:<8} {cost.model:<20} {cost.milliseconds:10.0f} ms", flush=True)
+    write_csv(folder / "trace_growth.csv", [asdict(cost) for cost in measured])
+    draw(measured, folder / "trace_growth.svg", AXES, "milliseconds a trace")
+
+
+if __name__ == "__main__":
+    main(quick="--quick" in sys.argv[1:])
