@@ -46,7 +46,8 @@ def length_strata(length_D: np.ndarray, neighbours: int = NEIGHBOURS) -> np.ndar
     The last stratum has up to 2 ``neighbours`` - 1 documents; fewer documents than ``neighbours`` are one stratum.
     """
     strata = max(1, len(length_D) // neighbours)
-    stratum_D = np.empty(len(length_D), dtype=np.int64)
+    # numbers of one or two bytes are sorted in linear time
+    stratum_D = np.empty(len(length_D), dtype=np.min_scalar_type(strata - 1))
     stratum_D[np.argsort(length_D, kind="stable")] = np.minimum(np.arange(len(length_D)) // neighbours, strata - 1)
     return stratum_D
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from moe_lab.metrics.stored import Undefined
 from moe_lab.metrics.traces.rows import Chosen, Rows
-from moe_lab.statistics.documents import groups_of, least_label_p, least_swap_p, length_strata, orders, swapped
+from moe_lab.statistics.documents import GROUPS, groups_of, least_label_p, least_swap_p, length_strata, orders, swapped
 
 #: documents of a label below which its numbers say little
 FEW = 20
@@ -64,7 +64,12 @@ class Labelled(ABC):
     @property
     @abstractmethod
     def stratum_D(self) -> np.ndarray:
-        """Documents change places within a stratum; those of stratum -1, which have no label, keep their place."""
+        """Documents change places within a stratum; those that have a label are in other strata than the rest."""
+
+    @property
+    @abstractmethod
+    def has_D(self) -> np.ndarray:
+        """Which documents have a label."""
 
     @property
     @abstractmethod
@@ -78,18 +83,20 @@ class Labelled(ABC):
     def sources(self) -> Iterator[np.ndarray]:
         """``source_D`` of each permutation: whose label or labels each document gets."""
         stratum_D = self.stratum_D
-        still_D = stratum_D < 0
+        together = bool((stratum_D == stratum_D[0]).all())
         for order_D in orders(self.rows.documents, self.permutations, self.seed):
-            source_D = swapped(order_D, stratum_D)
-            source_D[still_D] = np.flatnonzero(still_D)
-            yield source_D
+            yield order_D if together else swapped(order_D, stratum_D)
 
     @property
     def group_D(self) -> np.ndarray:
-        """Which documents are left out together; those without a label, which count nowhere, are in group 0."""
-        has_D = self.stratum_D >= 0
+        """Which documents are left out together; those without a label, which count nowhere, are in group 0.
+
+        At most 200 groups, and fewer for more than 290 labels, so that a table a group stays small.
+        """
+        has_D = self.has_D
         group_D = np.zeros(len(has_D), dtype=np.int64)
-        group_D[has_D] = groups_of(int(np.count_nonzero(has_D)))
+        groups = min(GROUPS, max(FEW, 4 * HELD // self.labels**2))
+        group_D[has_D] = groups_of(int(np.count_nonzero(has_D)), groups)
         return group_D
 
     @cached_property
@@ -130,11 +137,15 @@ class DocumentLabel(Labelled):
 
     @property
     def stratum_D(self) -> np.ndarray:
-        return np.where(self.label_D < self.labels, 0, -1)
+        return self.has_D.astype(np.uint8)
+
+    @property
+    def has_D(self) -> np.ndarray:
+        return self.label_D < self.labels
 
     @property
     def least_p(self) -> float:
-        return least_label_p(self.label_D[self.stratum_D == 0])
+        return least_label_p(self.label_D[self.has_D])
 
     def tables(self, chosen: Sequence[Chosen]) -> list[Tables]:
         return [self.of_counts(one.by_document(self.rows)) for one in chosen]
@@ -178,6 +189,10 @@ class RowLabel(Labelled):
         return length_strata(self.rows.length_D)
 
     @property
+    def has_D(self) -> np.ndarray:
+        return np.ones(self.rows.documents, dtype=bool)
+
+    @property
     def least_p(self) -> float:
         return least_swap_p(self.stratum_D)
 
@@ -186,7 +201,7 @@ class RowLabel(Labelled):
         for source_D in self.sources():
             label_T = self.own_T[self.rows.taken_from(source_D)]
             for tables, one in zip(null, chosen, strict=True):
-                tables.append(one.table(label_T, self.labels))
+                tables.append(one.table(label_T, self.labels).astype(np.int32))
         parts = [self._parts(one) for one in chosen]
         return [Tables(part.sum(0), np.stack(tables), part) for part, tables in zip(parts, null, strict=True)]
 

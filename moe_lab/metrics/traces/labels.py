@@ -10,7 +10,7 @@ import numpy as np
 
 from moe_lab.metrics.stored import Undefined
 from moe_lab.metrics.traces import tables
-from moe_lab.metrics.traces.labelled import Labelled, Tables
+from moe_lab.metrics.traces.labelled import HELD, Labelled, Tables
 from moe_lab.metrics.traces.measured import register
 from moe_lab.metrics.traces.rows import Chosen, Rows
 from moe_lab.metrics.traces.sampled import Place, Sampled, Statistic, sampled, too_few
@@ -131,8 +131,14 @@ def _statistic(function: tables.OfTables, found: Tables | Undefined) -> Statisti
 
 def of_tables(function: tables.OfTables, found: Tables) -> Statistic:
     """A function of tables: its value, its null, and without each group of documents."""
-    left_out_M = None if function in WITHOUT_INTERVAL else function(found.left_out_MGE)
-    return Statistic(float(function(found.all_GE)), function(found.null_PGE), left_out_M)
+    left_out_M = None if function in WITHOUT_INTERVAL else in_parts(function, found.left_out_MGE)
+    return Statistic(float(function(found.all_GE)), in_parts(function, found.null_PGE), left_out_M)
+
+
+def in_parts(function: tables.OfTables, many_PGE: np.ndarray) -> np.ndarray:
+    """A function of many tables, some at a time, so that what lies between stays small."""
+    step = max(1, HELD // max(1, many_PGE[0].size))
+    return np.concatenate([function(many_PGE[start : start + step]) for start in range(0, len(many_PGE), step)])
 
 
 def place_of(label: Labelled, layer: LayerTrace) -> Place:
@@ -140,7 +146,7 @@ def place_of(label: Labelled, layer: LayerTrace) -> Place:
     return Place(
         layer=layer.name,
         label=label.name,
-        documents=int(np.count_nonzero(label.stratum_D >= 0)),
+        documents=int(np.count_nonzero(label.has_D)),
         left_out=label.left_out,
         warnings=label.warnings,
     )
