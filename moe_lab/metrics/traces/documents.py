@@ -22,7 +22,7 @@ DOCUMENT_ACCURACY = register(
     scope="label",
     unit="fraction",
     definition="Share of documents whose label naive Bayes tells from their counts of experts, mean over labels.",
-    source="Manning, Raghavan and Schütze 2008, eq. 13.7; chance by permutation",
+    source="Manning, Raghavan and Schütze 2008, section 13.2; chance by permutation",
 )
 
 

@@ -12,7 +12,7 @@ Axes: T rows, D documents, G labels, E experts, P permutations, M groups of docu
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,7 +77,7 @@ class Labelled(ABC):
         """The smallest p that so many documents allow."""
 
     @abstractmethod
-    def tables(self, chosen: Sequence[Chosen]) -> list[Tables]:
+    def tables(self, chosen: Sequence[Chosen]) -> Iterable[Tables]:
         """The tables of each of several layers (or of what is counted of one), all under the same permutations."""
 
     def sources(self) -> Iterator[np.ndarray]:
@@ -147,8 +147,8 @@ class DocumentLabel(Labelled):
     def least_p(self) -> float:
         return least_label_p(self.label_D[self.has_D])
 
-    def tables(self, chosen: Sequence[Chosen]) -> list[Tables]:
-        return [self.of_counts(one.by_document(self.rows)) for one in chosen]
+    def tables(self, chosen: Sequence[Chosen]) -> Iterable[Tables]:
+        return (self.of_counts(one.by_document(self.rows)) for one in chosen)
 
     def of_counts(self, counts_DE: np.ndarray) -> Tables:
         """From counts by document; no permutation touches a row."""
@@ -196,14 +196,15 @@ class RowLabel(Labelled):
     def least_p(self) -> float:
         return least_swap_p(self.stratum_D)
 
-    def tables(self, chosen: Sequence[Chosen]) -> list[Tables]:
+    def tables(self, chosen: Sequence[Chosen]) -> Iterable[Tables]:
         null: list[list[np.ndarray]] = [[] for _ in chosen]
         for source_D in self.sources():
             label_T = self.own_T[self.rows.taken_from(source_D)]
             for tables, one in zip(null, chosen, strict=True):
                 tables.append(one.table(label_T, self.labels).astype(np.int32))
-        parts = [self._parts(one) for one in chosen]
-        return [Tables(part.sum(0), np.stack(tables), part) for part, tables in zip(parts, null, strict=True)]
+        for one, tables in zip(chosen, null, strict=True):
+            parts_MGE = self._parts(one)
+            yield Tables(parts_MGE.sum(0), np.stack(tables), parts_MGE)
 
     def _parts(self, chosen: Chosen) -> np.ndarray:
         group_D = self.group_D

@@ -47,7 +47,7 @@ SLOTS: dict[str, tables.OfTables] = {
         unit="bits",
         high=None,
         definition="Generalized Jensen-Shannon divergence of the labels' shares of slots, labels of equal weight.",
-        source="Lin 1991, eq. 5.1",
+        source="Lin 1991, section V",
     ): tables.divergence_bits,
     register(
         "effective_rank",
@@ -101,18 +101,22 @@ def _of_tables(
     layers: Sequence[LayerTrace],
     rows: Rows,
 ) -> Iterator[Sampled]:
-    found = _tables(count, label, layers, rows)
+    found = _statistics(measures, count, label, layers, rows)
     for layer in layers:
-        for measure, function in measures.items():
-            statistic = partial(_statistic, function, found[layer.name])
+        for measure in measures:
+            statistic = partial(_found, found[layer.name], measure)
             yield sampled(measure, statistic, place_of(label, layer), no_small_p(label))
 
 
-def _tables(
-    count: Callable[[LayerTrace, Rows], Chosen], label: Labelled, layers: Sequence[LayerTrace], rows: Rows
-) -> dict[str, Tables | Undefined]:
-    """By layer its tables, or why there are none."""
-    found: dict[str, Tables | Undefined] = {}
+def _statistics(
+    measures: dict[str, tables.OfTables],
+    count: Callable[[LayerTrace, Rows], Chosen],
+    label: Labelled,
+    layers: Sequence[LayerTrace],
+    rows: Rows,
+) -> dict[str, dict[str, Statistic] | Undefined]:
+    """By layer its statistics by measure, or why there are none. Tables are not kept."""
+    found: dict[str, dict[str, Statistic] | Undefined] = {}
     counted: dict[str, Chosen] = {}
     for layer in layers:
         try:
@@ -120,13 +124,16 @@ def _tables(
             counted[layer.name] = require_use(count(layer, rows))
         except Undefined as undefined:
             found[layer.name] = undefined
-    return found | dict(zip(counted, label.tables(list(counted.values())), strict=True))
+    if counted:
+        for layer_name, of_layer in zip(counted, label.tables(list(counted.values())), strict=True):
+            found[layer_name] = {measure: of_tables(function, of_layer) for measure, function in measures.items()}
+    return found
 
 
-def _statistic(function: tables.OfTables, found: Tables | Undefined) -> Statistic:
-    if isinstance(found, Undefined):
-        raise found
-    return of_tables(function, found)
+def _found(of_layer: dict[str, Statistic] | Undefined, measure: str) -> Statistic:
+    if isinstance(of_layer, Undefined):
+        raise of_layer
+    return of_layer[measure]
 
 
 def of_tables(function: tables.OfTables, found: Tables) -> Statistic:
@@ -154,7 +161,7 @@ def place_of(label: Labelled, layer: LayerTrace) -> Place:
 
 def no_small_p(label: Labelled) -> str | None:
     """Why the null of this label cannot give a small p; None if it can."""
-    return too_few(label.rows.documents, label.least_p, label.permutations)
+    return too_few(int(np.count_nonzero(label.has_D)), label.least_p, label.permutations)
 
 
 def require_use(chosen: Chosen) -> Chosen:

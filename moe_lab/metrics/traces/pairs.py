@@ -42,7 +42,7 @@ DRIFT = register(
     scope="pair",
     unit="bits",
     definition="Jensen-Shannon divergence between the usage of the experts in the earlier and in the later trace.",
-    source="Lin 1991, eq. 5.1",
+    source="Lin 1991, section V",
 )
 AGREEMENT = register(
     "matched_agreement",
@@ -96,7 +96,8 @@ def _of_choices(
     def statistic() -> Statistic:
         own_T = require_use(Chosen.first(here, rows)).experts_TK[:, 0]
         choices = RowLabel(here.name, names, rows, permutations, seed, own_T)
-        return of_tables(function, choices.tables([require_use(Chosen.first(there, rows))])[0])
+        [found] = choices.tables([require_use(Chosen.first(there, rows))])
+        return of_tables(function, found)
 
     no_p = too_few(rows.documents, every.least_p, permutations)
     place = Place(layer=f"{here.name} -> {there.name}", documents=rows.documents)

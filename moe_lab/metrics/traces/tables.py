@@ -61,8 +61,8 @@ def equal_labels(tables_GE: np.ndarray) -> np.ndarray:
 def divergence_bits(tables_GE: np.ndarray) -> np.ndarray:
     """Generalized Jensen-Shannon divergence of the labels' p(e|g) with equal weights: H(mean_g p_g) - mean_g H(p_g).
 
-    J. Lin 1991, Divergence measures based on the Shannon entropy, IEEE Transactions on Information Theory 37, eq. 5.1.
-    It is I(E;label) where all labels have equal weight. ``[..., G, E]`` -> ``[...]``, bits.
+    J. Lin 1991, Divergence measures based on the Shannon entropy, IEEE Transactions on Information Theory 37, section
+    V. It is I(E;label) where all labels have equal weight. ``[..., G, E]`` -> ``[...]``, bits.
     """
     return information_bits(equal_labels(tables_GE))
 

@@ -81,7 +81,7 @@ def test_rows_in_any_order_give_the_same_tables():
     for trace in (sorted_trace, shuffled):
         rows = Rows.of(trace)
         own_T = rows.sorted(trace.row_labels["class"].value)
-        found = RowLabel("class", tuple("abc"), rows, P, 0, own_T).tables([Chosen.slots(trace.layers[0], rows)])[0]
+        [found] = RowLabel("class", tuple("abc"), rows, P, 0, own_T).tables([Chosen.slots(trace.layers[0], rows)])
         tables += [found.all_GE, found.null_PGE, found.parts_MGE]
     assert all(np.array_equal(one, other) for one, other in zip(tables[:3], tables[3:], strict=True))
     assert Rows.of(sorted_trace).order_T is None and Rows.of(shuffled).order_T is not None

@@ -78,6 +78,11 @@ def test_too_few_documents_have_no_p():
     assert one.p_reason == "too few documents: 4 allow no p below 0.33"
     assert one.warnings == ("fewer than 20 documents: a (2), b (2)",)
     assert one.value is not None and one.null_mean is not None
+    # documents without a label do not count
+    more = replace(planted(D=30, G=2), document_labels={"domain": labels([0, 0, 1, 1] + [-1] * 26)})
+    other = found_in(more)[HEADLINE, "block0", "domain"]
+    assert (other.p_reason, other.documents) == (one.p_reason, 4)
+    assert other.left_out == pytest.approx(np.mean(more.document_T >= 4))
 
 
 def test_too_few_permutations_have_no_p():
