@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, NullFormatter, StrMethodFormatter
 
 from benchmarks.rows import Row
 from moe_lab.reports.kit.style import ACCENT, INK, MUTED, RC, WARM
@@ -24,11 +25,16 @@ def draw(title: str, rows: Sequence[Row], path: Path) -> None:
         ):
             axes.plot(values, places, style, color=INK, markersize=7 if style == "|" else 4, label=name)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        ends = [value for row in rows for value in (row.ratio, row.aim)]
+        if max(ends) < 10 * min(ends):
+            axes.xaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 1)))
         axes.set_yticks(places, [f"{row.case}  {row.ratio:.3g}" for row in rows])
         axes.invert_yaxis()
         axes.set_title(title)
         axes.set_xlabel("baseline's time / own time (more is better)", loc="right")
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0, labelcolor=MUTED)
-        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.75, 1.0), ncols=2)
+        figure.legend(frameon=False, loc="outside lower left", ncols=2)
         figure.savefig(path, metadata={"Date": None})

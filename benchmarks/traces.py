@@ -1,4 +1,4 @@
-"""Target 9: all measures of a trace of ten million slots within a minute and a GiB.
+"""Target 9: ten million slots in a minute and a GiB.
 
 A trace of OLMoE's size, 16 layers of 64 experts, 640,000 rows in 1,250 documents of five domains with token ids: 10.2
 million slots with k=1, 81.9 million with k=8, for which five minutes and two GiB are allowed. All measures, the null of
