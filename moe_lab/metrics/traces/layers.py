@@ -4,6 +4,7 @@ Axes: T rows, K slots, E experts, D documents, M groups of documents that are le
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from moe_lab.statistics.documents import groups_of
 
 #: consecutive documents that count as one batch
 BATCH_DOCUMENTS = 32
+#: tables that are drawn to say what balance chance gives
+CHANCE_TABLES = 1_000
 #: rows of a token id from which on its most frequent expert counts, as OLMoE's script has it
 LEAST_ROWS = 10
 MAXVIO = "Wang et al. 2024, arXiv:2408.15664, MaxVio"
@@ -58,8 +61,8 @@ GLOBAL, BATCH, DOCUMENT = (
     )
     for scope, of in (
         ("global", "over all rows"),
-        ("batch", f"within {BATCH_DOCUMENTS} consecutive documents, mean over these"),
-        ("document", "within a document, mean over documents"),
+        ("batch", f"within {BATCH_DOCUMENTS} consecutive documents, mean over these; chance is of independent slots"),
+        ("document", "within a document, mean over documents; chance is of independent slots"),
     )
 )
 TOGETHER = register(
@@ -156,7 +159,7 @@ def repeats(first: Chosen, rows: Rows) -> Statistic:
     statistic = mean_of_parts(np.append(False, same_T), np.append(False, counted_T), rows)
     loads_E = np.bincount(expert_T, minlength=first.experts + 1)[:-1].astype(np.float64)
     chance = float(np.square(loads_E / loads_E.sum()).sum())
-    return Statistic(statistic.value, None, statistic.left_out_M, chance=chance)
+    return replace(statistic, chance=chance)
 
 
 def vocabulary_specialization(first: Chosen, token_id_T: np.ndarray | None) -> float:
@@ -179,11 +182,22 @@ def vocabulary_specialization(first: Chosen, token_id_T: np.ndarray | None) -> f
 
 
 def _mean_violation(counts_DE: np.ndarray, documents: int) -> Statistic:
-    """MaxVio within so many consecutive documents, mean over these; the last, shorter one counts too."""
+    """MaxVio within so many consecutive documents, mean over these; the last, shorter one counts too.
+
+    A few rows never use all experts evenly, so chance is the mean of the same where each slot is drawn by itself with
+    the loads of all rows: 1,000 multinomial tables of the size of one or another of these.
+    """
     block_D = np.arange(len(counts_DE)) // documents
     blocks_BE = summed(counts_DE, block_D, int(block_D[-1]) + 1)
-    violation_B = max_violation(blocks_BE[blocks_BE.any(1)])
-    return _of_parts(np.stack([violation_B, np.ones_like(violation_B)], axis=1), _share)
+    blocks_BE = blocks_BE[blocks_BE.any(1)]
+    violation_B = max_violation(blocks_BE)
+    found = _of_parts(np.stack([violation_B, np.ones_like(violation_B)], axis=1), _share)
+    # in falling order, so that the draws do not depend on how experts are numbered
+    loads_E = np.sort(blocks_BE.sum(0))[::-1] / blocks_BE.sum()
+    drawn_b = np.linspace(0, len(blocks_BE) - 1, CHANCE_TABLES).round().astype(np.int64)
+    slots_b = blocks_BE[drawn_b].sum(1).astype(np.int64)
+    by_chance_bE = np.random.default_rng(list(b"independent slots")).multinomial(slots_b, loads_E)
+    return replace(found, chance=float(max_violation(by_chance_bE).mean()))
 
 
 def _of_parts(counts_DE: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> Statistic:

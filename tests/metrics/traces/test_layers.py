@@ -45,6 +45,24 @@ def test_batches_are_consecutive_documents():
     assert measured(trace)["document_max_violation"].value == 1
 
 
+def test_uneven_use_of_short_documents_is_chance():
+    """Rows drawn by themselves with loads .4, .3, .2, .1: documents of 20 rows look far less even than all of them."""
+    experts = np.random.default_rng(0).choice(4, size=(20_000, 1), p=[0.4, 0.3, 0.2, 0.1])
+    trace = Trace(layers=(layer(experts, 4),), document_T=np.repeat(np.arange(1_000, dtype=np.int32), 20))
+    found = measured(trace)
+    one = found["document_max_violation"]
+    # two means of 1,000 documents with an sd of .35
+    assert one.value == pytest.approx(one.null_mean, abs=4 * 0.35 * (2 / 1_000) ** 0.5)
+    assert one.value > found["global_max_violation"].value + 0.1
+    # a document of one expert is no chance
+    alike = Trace(
+        layers=(layer(np.repeat(np.arange(4), 50)[:, None], 4),),
+        document_T=np.repeat(np.arange(20, dtype=np.int32), 10),
+    )
+    one = measured(alike)["document_max_violation"]
+    assert one.value == 3 and one.null_mean < 2
+
+
 def test_a_repeated_first_choice_and_its_chance():
     first = Chosen.first(trace_of().layers[0], Rows.of(trace_of()))
     found = repeats(first, Rows.of(trace_of()))
