@@ -206,7 +206,7 @@ def planted() -> moe_lab.Trace:
 
 def test_what_is_measured():
     frame = planted().measure(permutations=199).frame
-    rows = frame[(frame.label == "domain") & (frame.measure == "information_per_usage")].set_index("layer")
+    rows = frame[(frame.label == "domain") & (frame.measure == "slot_information_per_usage")].set_index("layer")
     # one bit of the two that H(E) has
     assert rows.value["late"] == pytest.approx(0.5, abs=0.01) and rows.adjusted_p["late"] == 1 / 200
     assert rows.value["early"] < 0.05 and rows.adjusted_p["early"] > 0.05

@@ -20,14 +20,14 @@ THEIL = "Theil 1970, uncertainty coefficient"
 #: measures of a table of slots
 SLOTS: dict[str, tables.OfTables] = {
     register(
-        "information_per_usage",
+        "slot_information_per_usage",
         scope="label",
         unit="fraction",
         definition="I(E;label) / H(E) of slots: the share of the experts' usage that follows the label.",
         source=THEIL,
     ): tables.information_per_usage,
     register(
-        "information_bits",
+        "slot_information_bits",
         scope="label",
         unit="bits",
         high=None,

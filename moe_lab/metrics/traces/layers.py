@@ -28,7 +28,7 @@ MAXVIO = "Wang et al. 2024, arXiv:2408.15664, MaxVio"
 OLMOE = "Muennighoff et al. 2024, arXiv:2409.02060"
 
 USAGE = register(
-    "usage_entropy_bits",
+    "slot_entropy_bits",
     scope="layer",
     unit="bits",
     high=None,
@@ -36,7 +36,7 @@ USAGE = register(
     source="Shannon 1948",
 )
 DEAD = register(
-    "dead_experts",
+    "never_selected_experts",
     scope="layer",
     unit="count",
     high=None,
@@ -52,7 +52,7 @@ UNROUTED = register(
 )
 GLOBAL, BATCH, DOCUMENT = (
     register(
-        f"{scope}_max_violation",
+        f"slot_max_violation_{scope}",
         scope="layer",
         unit="ratio",
         high=None,

@@ -28,21 +28,21 @@ def measured(trace, token_id_T=None):
 def test_balance_at_three_scopes_by_hand():
     found = measured(trace_of())
     # slots of the experts: 4, 4, 2, 0 of 10; mean 2.5
-    assert found["global_max_violation"].value == pytest.approx(4 / 2.5 - 1)
+    assert found["slot_max_violation_global"].value == pytest.approx(4 / 2.5 - 1)
     # documents: 3, 2, 1, 0 with mean 1.5, and 1, 2, 1, 0 with mean 1; both are one batch
-    assert found["document_max_violation"].value == pytest.approx((1 + 1) / 2)
-    assert found["batch_max_violation"].value == pytest.approx(4 / 2.5 - 1)
-    assert found["dead_experts"].value == 1
+    assert found["slot_max_violation_document"].value == pytest.approx((1 + 1) / 2)
+    assert found["slot_max_violation_batch"].value == pytest.approx(4 / 2.5 - 1)
+    assert found["never_selected_experts"].value == 1
     assert found["unrouted_share"].value == 1 / 6
-    assert found["usage_entropy_bits"].value == pytest.approx(-(0.8 * np.log2(0.4) + 0.2 * np.log2(0.2)))
+    assert found["slot_entropy_bits"].value == pytest.approx(-(0.8 * np.log2(0.4) + 0.2 * np.log2(0.2)))
 
 
 def test_batches_are_consecutive_documents():
     """33 documents of one row: the first 32 use two experts evenly, the last one alone; MaxVio 0 and 1."""
     experts = np.arange(33)[:, None] % 2
     trace = Trace(layers=(layer(experts, 2),), document_T=np.arange(33, dtype=np.int32))
-    assert measured(trace)["batch_max_violation"].value == pytest.approx((0 + 1) / 2)
-    assert measured(trace)["document_max_violation"].value == 1
+    assert measured(trace)["slot_max_violation_batch"].value == pytest.approx((0 + 1) / 2)
+    assert measured(trace)["slot_max_violation_document"].value == 1
 
 
 def test_uneven_use_of_short_documents_is_chance():
@@ -50,16 +50,16 @@ def test_uneven_use_of_short_documents_is_chance():
     experts = np.random.default_rng(0).choice(4, size=(20_000, 1), p=[0.4, 0.3, 0.2, 0.1])
     trace = Trace(layers=(layer(experts, 4),), document_T=np.repeat(np.arange(1_000, dtype=np.int32), 20))
     found = measured(trace)
-    one = found["document_max_violation"]
+    one = found["slot_max_violation_document"]
     # two means of 1,000 documents with an sd of .35
     assert one.value == pytest.approx(one.null_mean, abs=4 * 0.35 * (2 / 1_000) ** 0.5)
-    assert one.value > found["global_max_violation"].value + 0.1
+    assert one.value > found["slot_max_violation_global"].value + 0.1
     # a document of one expert is no chance
     alike = Trace(
         layers=(layer(np.repeat(np.arange(4), 50)[:, None], 4),),
         document_T=np.repeat(np.arange(20, dtype=np.int32), 10),
     )
-    one = measured(alike)["document_max_violation"]
+    one = measured(alike)["slot_max_violation_document"]
     assert one.value == 3 and one.null_mean < 2
 
 
@@ -128,7 +128,7 @@ def test_vocabulary_specialization_by_hand():
 
 def test_what_is_undefined_has_a_reason():
     nothing = measured(trace_of([[-1, -1]] * 6))
-    assert nothing["usage_entropy_bits"].reason == "no row selects an expert"
+    assert nothing["slot_entropy_bits"].reason == "no row selects an expert"
     assert nothing["repeat_rate"].reason == "no row selects an expert"
     assert nothing["unrouted_share"].value == 1
     unranked = measured(trace_of(ranked=False))

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from moe_lab.metrics import METRICS
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
+from moe_lab.metrics.trace_arrays import compute_layers
 from moe_lab.metrics.traces import MEASURES, measure, measure_counts
 from moe_lab.routing.trace import Trace
 from tests.metrics.traces.conftest import labels, layer, planted
 
-HEADLINE = "information_per_usage"
+HEADLINE = "slot_information_per_usage"
 
 
 def found_in(trace, **words):
@@ -132,7 +134,7 @@ def test_samples_are_documents_of_one_row():
         document_T=np.arange(90, dtype=np.int32),
         document_labels={"class": labels(label_N)},
     )
-    one = found_in(trace, permutations=999)["information_bits", "block0", "class"]
+    one = found_in(trace, permutations=999)["slot_information_bits", "block0", "class"]
     table = np.zeros((4, 3))
     np.add.at(table, (expert_N, label_N), 1)
     drawn = stats.random_table(table.sum(1), table.sum(0)).rvs(999, random_state=0)
@@ -140,6 +142,17 @@ def test_samples_are_documents_of_one_row():
     assert one.value == pytest.approx(mutual_information_bits(table))
     # two means of 999 draws each
     assert one.null_mean == pytest.approx(mean, abs=4 * sd * (2 / 999) ** 0.5)
+
+
+def test_what_has_the_name_of_a_metric_is_that_metric():
+    """Both registers have numbers for the layers of a trace."""
+    trace = planted(L=2, D=60)
+    metrics = compute_layers(trace, label="domain")
+    shared = METRICS.keys() & MEASURES.keys()
+    assert shared == {"coactivation_highest", "unrouted_share"}
+    for (name, place, _), one in found_in(trace, permutations=19).items():
+        if name in shared:
+            assert one.value == pytest.approx(metrics[name]["value"][place])
 
 
 def test_published_counts_have_values_alone():

@@ -42,7 +42,7 @@ def test_olmoe_specializes_by_domain_and_mixtral_hardly(real_data):
         assert shares == pytest.approx(SHARES[model], abs=5e-5)
         assert bits == pytest.approx(BITS[model], abs=5e-5)
         # every domain has the same number of slots, so that equal weights change nothing
-        assert [one.value for one in found if one.measure == "information_per_usage"] == pytest.approx(shares)
+        assert [one.value for one in found if one.measure == "slot_information_per_usage"] == pytest.approx(shares)
 
 
 def test_only_counters_are_unpickled():
