@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from moe_lab.metrics.null import random_tables
 from moe_lab.metrics.traces import tables
 from moe_lab.metrics.traces.documents import document_accuracy
 from moe_lab.metrics.traces.labelled import DocumentLabel, Labelled, RowLabel
@@ -108,7 +107,8 @@ def _lengths(case: Case, rng: np.random.Generator) -> np.ndarray:
 
 def information(drawn: Drawn, label: Labelled) -> Statistic:
     slots = Chosen.slots(drawn.trace.layers[0], drawn.rows)
-    return of_tables(tables.information_per_usage, label.tables([slots])[0])
+    [found] = label.tables([slots])
+    return of_tables(tables.information_per_usage, found)
 
 
 def beyond_token(drawn: Drawn, label: Labelled) -> Statistic:
@@ -123,9 +123,9 @@ def told(drawn: Drawn, label: DocumentLabel) -> Statistic:
 def token_p(drawn: Drawn, label: Labelled, rng: np.random.Generator) -> float:
     """p of I(E;label) if rows are permuted, each row by itself: the null that is wrong."""
     first = Chosen.first(drawn.trace.layers[0], drawn.rows)
-    table_GE = first.table(label.label_T, label.labels).astype(np.int64)
-    null = random_tables(table_GE.sum(1), table_GE.sum(0), PERMUTATIONS, rng)
-    return permutation_p(float(tables.information_bits(table_GE)), tables.information_bits(null))
+    permuted = [first.table(rng.permutation(label.label_T), label.labels) for _ in range(PERMUTATIONS)]
+    value = float(tables.information_bits(first.table(label.label_T, label.labels)))
+    return permutation_p(value, tables.information_bits(np.stack(permuted)))
 
 
 def nulls(traces: int = TRACES, cases: tuple[Case, ...] = CASES) -> Iterator[dict[str, Any]]:
@@ -251,7 +251,7 @@ def intervals(traces: int = TRACES, cases: tuple[Planted, ...] = PLANTED) -> Ite
 
 
 def _covered(found: list[Statistic], true: float) -> dict[str, float]:
-    ends = [interval(one, MEASURES["information_per_usage"]) for one in found]
+    ends = [interval(one, MEASURES["slot_information_per_usage"]) for one in found]
     held = sum(low <= true <= high for _, low, high in ends)
     return {
         "true_percent": 100 * true,
