@@ -43,6 +43,7 @@ def test_kept_intervals_hold_the_true_value():
             assert estimate == pytest.approx(true, abs=0.05 + 0.02 * true), row
 
 
+@pytest.mark.slow
 def test_meaningless_labels_are_significant_as_rarely_as_promised():
     """120 traces of 5 %: at most 15 in all but one of 1,000 cases; the token null is wrong with huge margin."""
     most = stats.binom.ppf(0.999, 120, 0.05) / 1.2
@@ -54,6 +55,7 @@ def test_meaningless_labels_are_significant_as_rarely_as_promised():
     assert found["label of documents, token null"] > 80
 
 
+@pytest.mark.slow
 def test_a_family_is_corrected():
     found = {row["test"]: row["significant_percent"] for row in families(40, members=8)}
     # 40 families at 5 %: at most 8 in all but one of 1,000 cases; raw at 1 - .95^8 = 34 %
@@ -61,6 +63,7 @@ def test_a_family_is_corrected():
     assert found["at least one raw p"] > found["at least one adjusted p"]
 
 
+@pytest.mark.slow
 def test_planted_information_is_recovered_within_its_interval():
     """80 traces: fewer than 68 intervals that hold it come in one of 1,000 cases, if 95 % do."""
     least = 100 * stats.binom.ppf(0.001, 80, 0.95) / 80
