@@ -65,7 +65,7 @@ def run_sweep(
             session.run(launcher, work)
         finally:
             watch.close()
-            write_csv(folder / SUMMARY, job_rows(session.outcomes))
+            write_csv(folder / SUMMARY, job_rows(session.outcomes, plan.jobs))
         return session.outcomes
 
 

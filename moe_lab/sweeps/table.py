@@ -3,24 +3,27 @@
 from collections.abc import Sequence
 from typing import Any
 
+from moe_lab.reports.arms.naming import cell, choice
 from moe_lab.sweeps.folder import Outcome
+from moe_lab.sweeps.plan import Planned
 
 Row = dict[str, Any]
 
 
-def job_rows(outcomes: Sequence[Outcome]) -> list[Row]:
-    """Name, state, choices that differ from the defaults, headline metrics, and why a job failed."""
-    choices = list(dict.fromkeys(key for one in outcomes for key in one.choices))
+def job_rows(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> list[Row]:
+    """Name, state, the value of each choice in which some job is not the default, headline metrics, and why a job
+    failed. ``jobs`` are those of the outcomes, in their order."""
+    choices = list(dict.fromkeys(key for one in jobs for key in one.job.differs))
     metrics = _metrics(outcomes)
     return [
         {
             "job": one.name,
             "status": one.state,
-            **{key: one.choices.get(key) for key in choices},
+            **{key: cell(choice(key, planned.job.facts, planned.job.config)) for key in choices},
             **{name: one.headline.get(name) for name in metrics},
             "error": one.reason,
         }
-        for one in outcomes
+        for one, planned in zip(outcomes, jobs, strict=True)
     ]
 
 

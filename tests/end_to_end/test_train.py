@@ -1,5 +1,7 @@
 """`moe-lab train`, `runs` and `report` as a person uses them."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -63,7 +65,14 @@ def test_runs_lists_what_there_is(cli):
     told, *table = cli("runs").out.splitlines()
     assert told == "all of them: trainer.epochs=2 trainer.limit_batches=3"
     assert "attentive" in str(table) and "epochs" not in str(table)
-    assert cli("runs", "-f", "csv").out.startswith("run,status,choices,")
+    # exports hold every run's value, also where it is the default
+    assert rows[0]["choices"]["gate"] == "softmax" and rows[0]["choices"]["seed"] == 0
+    table = list(csv.DictReader(io.StringIO(cli("runs", "-f", "csv").out)))
+    assert [(row["gate"], row["seed"], row["trainer.epochs"]) for row in table] == [
+        ("softmax", "0", "2"),
+        ("attentive", "4", "2"),
+    ]
+    assert "choices" not in table[0]
 
 
 def test_runs_are_reported_by_arms(cli, monkeypatch):

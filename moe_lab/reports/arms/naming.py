@@ -37,6 +37,32 @@ def word(value: Any) -> str:
             return str(value)
 
 
+def choice(key: str, status: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
+    """A run's value of ``key``, also if it is the default; ABSENT if it has no such key.
+
+    ``status`` has its ``differs`` and ``choices``. A seed that is not set apart is ``seed``.
+    """
+    for said in (status.get("differs") or {}, status.get("choices") or {}):
+        if said.get(key) is not None:
+            return said[key]
+    node: Any = config
+    for step in key.split("."):
+        if not isinstance(node, Mapping) or step not in node:
+            return ABSENT
+        node = node[step]
+    return config.get("seed") if node is None and key in SEEDS else node
+
+
+def cell(value: Any) -> int | float | str:
+    """A choice as a cell of a table: a number, or the word that one would type.
+
+    Null is "none", because pandas reads "null" as a missing value.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return "none" if value is None else word(value)
+
+
 def typed(words: Sequence[str]) -> dict[str, str]:
     """``["gate=softmax", "seed=1"]`` as what it tells a run; a word without ``=`` has no value."""
     pairs = (one.lstrip("+").partition("=")[::2] for one in words)
