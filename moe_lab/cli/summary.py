@@ -7,6 +7,7 @@ from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
 from moe_lab.experiment.writer import HEADLINE
 from moe_lab.metrics import METRICS, RunArrays
+from moe_lab.metrics.registry import ONE_EXPERT
 from moe_lab.store.run import Run
 
 
@@ -20,7 +21,7 @@ def print_summary(run: Run, page: Path | None) -> None:
             "unit": run.metrics[name]["unit"],
         }
         for name in HEADLINE[arrays.task]
-        if name in run.metrics
+        if name in run.metrics and run.metrics[name].get("reason") != ONE_EXPERT
     ]
     show(rows, ["metric", "value", "at most", "unit"], Format.table, empty="")
     echo(f"run     {run.path}")

@@ -108,6 +108,8 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {}
+#: why metrics of the choice of expert are undefined in a run of one expert, such as most baselines
+ONE_EXPERT = "there is only one expert, so nothing was chosen"
 #: groups of metrics in the order in which they are shown, and what each is called; others follow under their own name
 TITLES = {
     "competence": "Competence",
@@ -208,7 +210,7 @@ def require_choice(arrays: RoutingArrays) -> None:
 def require_several_experts(arrays: RoutingArrays) -> None:
     """Raise Undefined where there is one expert only."""
     if arrays.experts == 1:
-        raise Undefined("there is only one expert, so nothing was chosen")
+        raise Undefined(ONE_EXPERT)
 
 
 def require_use(arrays: RoutingArrays) -> float:

@@ -146,6 +146,8 @@ def test_a_folder_of_your_own_options_and_a_file_of_your_own_parts(cli):
 def test_a_baseline_has_the_same_folder_and_no_gate_metrics(cli, baseline):
     result = cli("train", *SHORT, f"baseline={baseline}", "gate=top_k", "--name", "b")
     assert result.code == 0, result.err
+    # no rows of what one expert cannot have
+    assert "-" not in result.out.split() and "test_error_rate" in result.out
     metrics = json.loads(Path("runs/b/metrics.json").read_text())
     assert metrics["test_error_rate"]["value"] is not None
     assert metrics["usage_entropy_bits"] == {"value": None, "unit": "bits", "reason": metrics["collapsed"]["reason"]}

@@ -76,19 +76,20 @@ def main_metrics(measured: Measured) -> list[str]:
 
 
 def named_tables(measured: Measured) -> list[tuple[str, str, MetricTable]]:
-    """Title, note and table of what goes by a name: reference decompositions, attributes."""
+    """Title, note and table of what goes by a name, reference decompositions and attributes, for the arms that have a
+    value: one expert alone has none."""
     found = []
     for title, note, whole, beside in NAMED_TABLES:
         names = [name for name in measured.quantities if name.startswith(whole)]
         if names:
             known = [name for name in beside if name in measured.quantities]
-            found.append((title, note, metric_table(measured, [*known, *names])))
+            having = [arm for arm in measured.shown if any(arm.values(name) for name in names)]
+            found.append((title, note, metric_table(measured, [*known, *names], having)))
     return found
 
 
-def metric_table(measured: Measured, names: Sequence[str]) -> MetricTable:
+def metric_table(measured: Measured, names: Sequence[str], arms: Sequence[Arm]) -> MetricTable:
     """Arms x metrics: metrics as rows where the arms are few, else arms as rows."""
-    arms = measured.shown
     heads = [_head(measured.quantities[name]) for name in names]
     if len(arms) <= COLUMNS:
         rows = [

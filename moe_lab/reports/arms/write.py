@@ -172,8 +172,8 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
         "arms": tables.arm_table(measured),
         "same": collection.same,
         "refused": collection.refused,
-        "headline": tables.metric_table(measured, main) if main else None,
-        "all_metrics": tables.metric_table(measured, every) if len(every) > len(main) else None,
+        "headline": tables.metric_table(measured, main, measured.shown) if main else None,
+        "all_metrics": tables.metric_table(measured, every, measured.shown) if len(every) > len(main) else None,
         "constant": {
             one.label: with_unit(one, shown(one, value))
             for name, value in measured.constant.items()

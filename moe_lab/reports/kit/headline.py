@@ -8,6 +8,7 @@ import numpy as np
 
 from moe_lab.metrics import METRICS
 from moe_lab.metrics.arrays import NumberArrays
+from moe_lab.metrics.registry import ONE_EXPERT
 from moe_lab.reports.kit.numbers import NBSP, UNITS, digits, quantity, short
 from moe_lab.tasks import Task
 
@@ -118,12 +119,13 @@ class Number:
 def numbers(
     metrics: Metrics, experts: int, classes: int, tested: int | None = None, task: Task = "classification"
 ) -> list[Number]:
-    """All metrics of metrics.json that the task has, the headline first. ``tested``: classes of the test split, by
-    default all."""
+    """All metrics of metrics.json that the task has, the headline first; without those that one expert alone cannot
+    have. ``tested``: classes of the test split, by default all."""
     sizes: Sizes = {"experts": experts, "classes": classes, "tested": tested, "task": task}
     first = HEADLINE[task]
-    names = [name for name in first if name in metrics] + [name for name in metrics if name not in first]
-    return [number(name, metrics[name], sizes) for name in names if serves(name, task)]
+    possible = [name for name, entry in metrics.items() if serves(name, task) and entry.get("reason") != ONE_EXPERT]
+    names = [name for name in first if name in possible] + [name for name in possible if name not in first]
+    return [number(name, metrics[name], sizes) for name in names]
 
 
 def serves(name: str, task: Task) -> bool:

@@ -34,7 +34,10 @@ Part = TypeVar("Part")
 #: metrics of each expert on its own samples, of the mixture and of the oracle
 ERRORS = ("expert_error_rate", "test_error_rate", "oracle_error_rate")
 RMSES = ("expert_rmse_sd", "test_rmse_sd", "oracle_rmse_sd")
-ONE_EXPERT = "There is one expert, so there is nothing to route: usage, entropies and tables are left out."
+ALONE = (
+    "There is one expert, so there is nothing to route: usage, entropies, tables and metrics of the choice of expert "
+    "are left out."
+)
 NONE_ROUTED = "No test sample reached an expert, so there is nothing to show of the routing."
 NO_ATTRIBUTES = "What else the choice of expert follows is undefined: {}."
 NOT_REMOVED = "What would be lost without an expert is undefined: {}."
@@ -60,7 +63,7 @@ def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]
     predicted = _predicted(run, arrays, target)
     images, notes = _images(run, arrays, target)
     if arrays.experts == 1:
-        return [*sections, *path, *predicted, Section("The expert", images, (ONE_EXPERT, *notes))]
+        return [*sections, *path, *predicted, Section("The expert", images, (ALONE, *notes))]
     training, use = sections
     use = Section(use.title, _there((*use.pictures, entropy_histogram(arrays), coactivation_picture(arrays))))
     special = _special(run, arrays, target, images, notes)

@@ -9,7 +9,7 @@ from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.findings import findings
 from moe_lab.reports.arms.measured import BITS, USAGE, Measured
 from moe_lab.reports.arms.overview import overview
-from moe_lab.reports.arms.tables import factorial_tables, main_metrics, metric_table, no_factorial
+from moe_lab.reports.arms.tables import factorial_tables, main_metrics, metric_table, named_tables, no_factorial
 from moe_lab.reports.arms.usage import matched
 from moe_lab.reports.arms.usage_table import usage_table
 from moe_lab.statistics import Factorial
@@ -43,11 +43,19 @@ def test_a_sure_difference(sure):
 
 
 def test_stars_stand_in_the_family_alone(sure):
-    table = metric_table(sure, main_metrics(sure))
+    table = metric_table(sure, main_metrics(sure), sure.shown)
     assert table.header == ["metric", "A", "B", ""]
     names = ["Test error (%)", "Information I(E;Y) (bits)", "I(E;Y) / H(load) (%)"]
     assert [row[0].text for row in table.rows] == names
     assert [row[2].mark for row in table.rows] == ["*", "*", ""] and table.rows[0][1].mark == ""
+
+
+def test_a_table_by_name_leaves_out_arms_that_have_none_of_it(light):
+    told = {"attribute_information_per_usage": ({"ink": 0.25}, "fraction"), "test_error_rate": 0.1}
+    runs = [light("m", {}, told), light("a", {"gate": "attentive"}, told)]
+    runs.append(light("one", {"baseline": "single"}, {"test_error_rate": 0.2}))
+    [(title, _, table)] = named_tables(Measured(collect(runs)))
+    assert title == "Specialized in what" and table.header == ["metric", "A", "B", ""]
 
 
 def test_too_few_seeds_are_said_to_be_too_few(grid):
@@ -78,7 +86,7 @@ def test_collapse_is_told_and_marked(grid):
     found = Measured(collect(grid(errors, collapsed={"attentive": 2})))
     # Clopper-Pearson of 2 of 5: 5.3 to 85.3 %
     assert findings(found)[-1] == f"Collapsed to one expert: B in 2 of 5 seeds (5 to 85{S}%)."
-    assert metric_table(found, ["test_error_rate"]).rows[0][2].mark == "\N{DAGGER}"
+    assert metric_table(found, ["test_error_rate"], found.shown).rows[0][2].mark == "\N{DAGGER}"
     columns, _ = overview(found, 100)[0]
     assert "collapsed" in columns
 
@@ -96,7 +104,7 @@ def test_a_mean_with_undefined_members_says_so_and_is_not_compared(light):
     found = Measured(collect(runs))
     a, b = found.arms
     assert found.undefined(b, "information_per_usage") == "1 of 4 defined" and not found.undefined(a, USAGE)
-    [row] = metric_table(found, ["information_per_usage"]).rows
+    [row] = metric_table(found, ["information_per_usage"], found.shown).rows
     assert [str(cell) for cell in row[1:3]] == ["50.0", "90.0 (1 of 4 defined)"]
     assert found.primary == [BITS]
     # (.9 - .5) - 3 * .5, over 4; with four seeds there is no interval, and the seeds are shown

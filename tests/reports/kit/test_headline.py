@@ -2,6 +2,7 @@
 
 import pytest
 
+from moe_lab.metrics.registry import ONE_EXPERT
 from moe_lab.reports.kit.headline import headline, numbers, sampling_note, verdict
 
 S = "\N{NO-BREAK SPACE}"
@@ -125,6 +126,13 @@ def test_one_expert_leaves_one_value():
     (number,) = numbers({"usage_entropy_bits": {"value": 0.0, "unit": "bits"}}, experts=1, classes=10)
     assert number.bounds == f"always 0{S}bits"
     assert number.filled is None
+
+
+def test_what_one_expert_alone_cannot_have_is_left_out():
+    alone = {"value": None, "unit": "bits", "reason": ONE_EXPERT}
+    entries = metrics() | {"usage_entropy_bits": alone, "purity": alone | {"reason": "collapsed"}}
+    names = [one.name for one in numbers(entries, experts=1, classes=10)]
+    assert "usage_entropy_bits" not in names and "purity" in names and "test_error_rate" in names
 
 
 def test_sampling_note():

@@ -12,7 +12,7 @@ import pytest
 
 from moe_lab.errors import RunError
 from moe_lab.metrics import METRICS
-from moe_lab.metrics.registry import by_group, title
+from moe_lab.metrics.registry import ONE_EXPERT, by_group, title
 from moe_lab.reports import write_run_report
 from moe_lab.store.atomic import write_npz
 
@@ -185,6 +185,7 @@ def test_one_expert(make_run, open_page):
     page = open_page(write_run_report(run))
     assert "One expert, so there is nothing to route" in page.text
     assert stems(run.path, "svg") == ["accuracy", "loss", "typical_images"]
+    assert ONE_EXPERT not in page.text and "metrics of the choice of expert are left out" in page.text
     assert "nan" not in page.text.lower()
 
 
