@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -39,6 +40,19 @@ def test_a_sweep_from_its_words_to_its_report(cli):
     assert len(rows) == 2 and rows[0]["test_error_rate"] >= rows[1]["test_error_rate"]
     assert rows[0]["run"].startswith("s/jobs/")
     assert cli("runs", "gat=softmax").code == 2
+
+
+def test_the_command_that_adds_a_dense_network_adds_it(cli):
+    assert cli("sweep", "k=1,2", "seed=0,1", *SHORT, "--name", "s", "launcher=serial", "-q").code == 0
+    [said] = [one for one in json.loads(Path("runs/s/report.json").read_text())["findings"] if "No dense" in one]
+    _, *words = shlex.split(said[said.index("moe-lab sweep") :])
+    result = cli(*words, "launcher=serial", "-q")
+    assert result.code == 0, result.err
+    report = json.loads(Path("runs/s/report.json").read_text())
+    assert [arm["finished_seeds"] for arm in report["arms"]] == [2, 2, 2]
+    assert any(one.startswith("A dense network of as many parameters") for one in report["findings"])
+    # the choices of the mixtures are analyzed as before
+    assert [effect["name"] for effect in report["factorial"]["test_error_rate"]["effects"]][0] == "k"
 
 
 def test_a_job_that_fails_is_listed_at_the_end_and_the_others_go_on(cli):

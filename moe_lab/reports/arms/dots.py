@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 
 from moe_lab.reports.arms.collect import Arm
-from moe_lab.reports.arms.findings import shown, with_unit
 from moe_lab.reports.arms.look import ROWS, Look, cut, seeds_told
 from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.arms.strip import Strip, strip_plot
+from moe_lab.reports.arms.words import shown, with_unit
 from moe_lab.reports.kit.headline import BETTER
 from moe_lab.reports.kit.picture import HALF, Picture
 from moe_lab.statistics import Summary

@@ -3,10 +3,12 @@
 from collections import Counter
 
 from moe_lab.reports.arms.collect import FINISHED, REFUSED, Arm, Collection
-from moe_lab.reports.arms.measured import BITS, Measured, Quantity
+from moe_lab.reports.arms.dense import beside_dense
+from moe_lab.reports.arms.measured import BITS, Measured
 from moe_lab.reports.arms.usage import CALIPER, at_matched_usage
-from moe_lab.reports.kit.numbers import MINUS, NBSP, digits
-from moe_lab.statistics import Comparison, Factorial, Summary
+from moe_lab.reports.arms.words import apart, called, changed, ends, ends_in_words, lowered, shown, with_unit
+from moe_lab.reports.kit.numbers import NBSP
+from moe_lab.statistics import Factorial
 from moe_lab.statistics.factorial import BLOCK, NOISE
 
 SINGLE = (
@@ -20,36 +22,17 @@ OVER = (
 )
 
 
-def shown(quantity: Quantity, value: float) -> str:
-    """The digits of a value, as the report prints them."""
-    return changed(quantity, value) if quantity.difference else digits(value, quantity.unit)
-
-
-def changed(quantity: Quantity, value: float) -> str:
-    """The digits of a difference, with its sign."""
-    text = digits(abs(value), quantity.unit)
-    sign = "" if float(text.replace(",", "")) == 0 else MINUS if value < 0 else "+"
-    return sign + text
-
-
-def with_unit(quantity: Quantity, text: str) -> str:
-    return f"{text}{NBSP}{quantity.shown_unit}" if quantity.shown_unit else text
-
-
-def called(arm: Arm) -> str:
-    return f"{arm.key} ({arm.name})"
-
-
 def findings(measured: Measured) -> list[str]:
     """Sentences in order of importance."""
     if not measured.shown:
         return ["No run has finished, so there are no test numbers."]
     if measured.collection.single:
-        return [SINGLE, *_other_data(measured)]
+        return [SINGLE, *beside_dense(measured), *_other_data(measured)]
     if len(measured.shown) == 1:
-        return [_alone(measured, measured.shown[0]), *_collapses(measured)]
+        return [_alone(measured, measured.shown[0]), *beside_dense(measured), *_collapses(measured)]
     sentences = [_best(measured, name) for name in measured.primary]
-    return [*sentences, *_due_to(measured), *_collapses(measured), *_other_data(measured)]
+    sentences += [*_due_to(measured), *_collapses(measured), *_other_data(measured)]
+    return [*sentences, *beside_dense(measured)]
 
 
 def _other_data(measured: Measured) -> list[str]:
@@ -62,7 +45,7 @@ def _alone(measured: Measured, arm: Arm) -> str:
         quantity, found = measured.quantities[name], measured.summaries[name].get(arm.key)
         if found:
             parts.append(
-                f"{_lowered(quantity.label)} {with_unit(quantity, shown(quantity, found.mean))}{_ends(quantity, found)}"
+                f"{lowered(quantity.label)} {with_unit(quantity, shown(quantity, found.mean))}{ends(quantity, found)}"
             )
     text = " and ".join(parts) or "no number that can be compared"
     return f"{arm.n} seeds of one arm: {text}."
@@ -82,15 +65,15 @@ def _best(measured: Measured, name: str) -> str:
     found = measured.summaries[name][best.key]
     value = with_unit(quantity, shown(quantity, found.mean))
     extreme = "Lowest" if sign == 1 else "Highest"
-    head = f"{extreme} {_lowered(quantity.label)}: {called(best)} with {value}{_ends(quantity, found)}"
+    head = f"{extreme} {lowered(quantity.label)}: {called(best)} with {value}{ends(quantity, found)}"
     if best is base:
         comparison = measured.comparisons[ranked[1].key, name]
         return (
-            f"{head}, the arm that others are compared with; next is {called(ranked[1])}{_apart(quantity, comparison)}."
+            f"{head}, the arm that others are compared with; next is {called(ranked[1])}{apart(quantity, comparison)}."
             + _at_usage(measured, name, ranked[1])
         )
-    apart = _apart(quantity, measured.comparisons[best.key, name])
-    return f"{head}. Against {called(base)} that is{apart}.{_at_usage(measured, name, best)}"
+    difference = apart(quantity, measured.comparisons[best.key, name])
+    return f"{head}. Against {called(base)} that is{difference}.{_at_usage(measured, name, best)}"
 
 
 def _at_usage(measured: Measured, name: str, arm: Arm) -> str:
@@ -105,64 +88,7 @@ def _at_usage(measured: Measured, name: str, arm: Arm) -> str:
     quantity = measured.quantities[name]
     pairs = f"{found.pairs} pair{'s' if found.pairs != 1 else ''} of runs within {CALIPER} bit"
     by = with_unit(quantity, changed(quantity, found.difference.mean))
-    return f" At matched H(load) ({pairs}) it is {by} ({_ends_in_words(quantity, found.difference)})."
-
-
-def _ends_in_words(quantity: Quantity, found: Summary) -> str:
-    return f"{'a 95 % interval ' if found.ends is None else ''}{changed_ends(quantity, found)}"
-
-
-def changed_ends(quantity: Quantity, found: Summary) -> str:
-    """The ends of the interval of a difference; without one, what it needs."""
-    if found.ends is None:
-        return found.method
-    low, high = found.ends
-    return f"{changed(quantity, low)} to {changed(quantity, high)}"
-
-
-def _lowered(label: str) -> str:
-    """``Test error`` inside a sentence; ``I(E;Y)`` as it is."""
-    return label[0].lower() + label[1:] if label[1:2].islower() else label
-
-
-def _ends(quantity: Quantity, found: Summary) -> str:
-    if found.ends is None:
-        return f" (n = {found.n})"
-    low, high = found.ends
-    return f" ({shown(quantity, low)} to {shown(quantity, high)}, n = {found.n})"
-
-
-def _apart(quantity: Quantity, comparison: Comparison) -> str:
-    """By how much and how surely."""
-    found = comparison.difference
-    if found is None:
-        return ", with no seed in common to compare them by"
-    unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
-    by = f" {changed(quantity, found.mean)}{NBSP}{unit}".rstrip()
-    seeds = f"over {found.n} shared seed{'s' if found.n != 1 else ''}"
-    if found.ends is None:
-        each = ", ".join(changed(quantity, value) for value in comparison.values)
-        return f"{by} ({seeds}: {each}; {_ends_in_words(quantity, found)}), {surely(comparison)}"
-    return f"{by} ({_ends_in_words(quantity, found)} {seeds}), {surely(comparison)}"
-
-
-def surely(comparison: Comparison) -> str:
-    """How sure a difference is, with the whole family in mind."""
-    if comparison.too_few:
-        return (
-            f"but too few seeds to be sure: {_comparisons(comparison.family)} "
-            f"need{'s' if comparison.family == 1 else ''} at least {comparison.needed}"
-        )
-    p = f"p = {comparison.adjusted_p:.2g}{_after(comparison.family)}"
-    return f"which is a difference beyond chance ({p})" if comparison.sure else f"which may be chance ({p})"
-
-
-def _comparisons(family: int) -> str:
-    return "1 comparison" if family == 1 else f"{family} comparisons"
-
-
-def _after(family: int) -> str:
-    return "" if family == 1 else f" after Holm over {family} comparisons"
+    return f" At matched H(load) ({pairs}) it is {by} ({ends_in_words(quantity, found.difference)})."
 
 
 def _due_to(measured: Measured) -> list[str]:
@@ -173,7 +99,7 @@ def _due_to(measured: Measured) -> list[str]:
             rows = sorted((row for row in found.effects if row.name not in (BLOCK, NOISE)), key=lambda row: -row.share)
             told = ", ".join(f"{row.name} {100 * row.share:.0f}{NBSP}%" for row in rows[:3])
             rest = {row.name: row.share for row in found.effects}
-            label = _lowered(measured.quantities[name].label)
+            label = lowered(measured.quantities[name].label)
             noise = f"the seed and noise {100 * (rest[BLOCK] + rest[NOISE]):.0f}{NBSP}%"
             sentences.append(f"Of the variance of {label}, {told}; {noise}.")
     return sentences

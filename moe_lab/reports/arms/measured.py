@@ -157,8 +157,11 @@ class Measured:
         return {name: self._factorial(name) for name in self.primary}
 
     def _factorial(self, name: str) -> Factorial | str:
-        factors = self.collection.varying
-        values = {tuple(arm.levels[key] for key in factors): arm.values(name) for arm in self.arms}
+        # baselines stand beside the design and have no part in it
+        mixtures = [arm for arm in self.arms if "baseline" not in arm.told]
+        arms = mixtures if len(mixtures) > 1 else self.arms
+        factors = [key for key in self.collection.varying if len({arm.levels[key] for arm in arms}) > 1]
+        values = {tuple(arm.levels[key] for key in factors): arm.values(name) for arm in arms}
         try:
             return factorial(factors, values)
         except Incomplete as incomplete:

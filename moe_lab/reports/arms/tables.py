@@ -8,8 +8,8 @@ from moe_lab.metrics import METRICS
 from moe_lab.reports.arms.collect import FINISHED, Arm
 from moe_lab.reports.arms.data import agreement_rows
 from moe_lab.reports.arms.decomposition import Decomposition
-from moe_lab.reports.arms.findings import changed, changed_ends, shown
 from moe_lab.reports.arms.measured import ERROR, SHARE, Measured, Quantity
+from moe_lab.reports.arms.words import changed, changed_ends, shown
 from moe_lab.reports.kit.choices import ABSENT
 from moe_lab.reports.kit.headline import BETTER, LABELS
 from moe_lab.reports.kit.numbers import NBSP, NONE, UNDEFINED, signed

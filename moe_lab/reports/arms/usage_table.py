@@ -1,8 +1,8 @@
 """The table of information at matched usage, in words."""
 
-from moe_lab.reports.arms.findings import changed, changed_ends
 from moe_lab.reports.arms.measured import BITS, Measured
 from moe_lab.reports.arms.usage import CALIPER, matched
+from moe_lab.reports.arms.words import changed, changed_ends
 
 USAGE_NOTE = (
     f"A more even use of the experts alone raises I(E;Y). So runs are paired, one of each arm, whose H(load) differ by "

@@ -19,12 +19,13 @@ from moe_lab.reports.arms.data import (
 from moe_lab.reports.arms.decomposition import Decomposition, decompositions
 from moe_lab.reports.arms.dots import dots
 from moe_lab.reports.arms.experts import agreement_maps, class_maps, loads, usage_over_time
-from moe_lab.reports.arms.findings import OVER, findings, shown, states, with_unit
+from moe_lab.reports.arms.findings import OVER, findings, states
 from moe_lab.reports.arms.look import Look
 from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.arms.overview import overview
 from moe_lab.reports.arms.scatter import information, trade_off
 from moe_lab.reports.arms.usage_table import USAGE_NOTE, usage_table
+from moe_lab.reports.arms.words import shown, with_unit
 from moe_lab.reports.kit.page import render_html, render_markdown
 from moe_lab.reports.kit.picture import Picture
 from moe_lab.reports.kit.section import Section

@@ -1,0 +1,91 @@
+"""Mixtures beside a dense network of as many parameters (``baseline=dense_total``), or the command that trains one."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from moe_lab.reports.arms.collect import Arm, Member
+from moe_lab.reports.arms.measured import ERROR, Measured
+from moe_lab.reports.arms.words import called, ends, lowered, shown, with_unit
+
+DENSE = "dense_total"
+#: options of experts that the baseline can widen
+WIDTHS = ("hidden", "filters")
+#: choices of how a mixture learns and answers, which say nothing of its size; one expert alone is refused by some
+ABOUT_EXPERTS = ("baseline", "regularizer", "regularizers", "controller", "controllers", "recipe", "inference")
+
+
+def beside_dense(measured: Measured) -> list[str]:
+    """One sentence at most: error (of numbers, loss) of a dense network and of the best mixture of its size; if there
+    is none, the command that trains one. Nothing if there is no mixture, or its experts have no width."""
+    having = [arm for arm in measured.comparable if arm.values(measured.quality)]
+    mixtures = [arm for arm in having if "baseline" not in arm.told]
+    dense = [arm for arm in having if arm.told.get("baseline") == DENSE]
+    if dense or not mixtures:
+        pairs = [(one, arm) for one in dense for arm in mixtures if _size(measured, one) == _size(measured, arm)]
+        return [_compared(measured, *min(pairs, key=lambda pair: _mean(measured, pair[1])))] if pairs else []
+    arm = measured.baseline if measured.baseline in mixtures else mixtures[0]
+    return _how_to_add(measured, arm)
+
+
+def _compared(measured: Measured, dense: Arm, mixture: Arm) -> str:
+    quantity = measured.quantities[measured.quality]
+    value, other = (
+        with_unit(quantity, shown(quantity, _mean(measured, arm)))
+        + ends(quantity, measured.summaries[quantity.name][arm.key])
+        for arm in (dense, mixture)
+    )
+    return (
+        f"A dense network of as many parameters, {called(dense)}, has {lowered(quantity.label)} {value}; the best "
+        f"mixture of its size, {called(mixture)}, has {other}."
+    )
+
+
+def _mean(measured: Measured, arm: Arm) -> float:
+    return measured.summaries[measured.quality][arm.key].mean
+
+
+def _size(measured: Measured, arm: Arm) -> dict[str, str]:
+    """What an arm was told of data, networks and training. An objective belongs to it only where targets are numbers:
+    classes are learned by a dense network with the default one."""
+    left_out = (*ABOUT_EXPERTS, *(["objective"] if measured.quality == ERROR else []))
+    return {key: value for key, value in arm.told.items() if key.partition(".")[0].partition("/")[0] not in left_out}
+
+
+def _how_to_add(measured: Measured, arm: Arm) -> list[str]:
+    config, words = arm.counted[0].stored.config, _size(measured, arm)
+    experts, objective = config.get("experts"), config.get("objective")
+    seeds = [one.seed for one in arm.counted]
+    apart_seeds = any(len(set(seed)) > 1 for seed in seeds)
+    if not isinstance(experts, Mapping) or not any(name in experts for name in WIDTHS) or apart_seeds:
+        return []
+    if any("_target_" in key for key in words):
+        # a part that has no option of its own
+        return []
+    if measured.quality == ERROR and isinstance(objective, Mapping) and "objective" not in arm.told:
+        # the gate may bring an objective that one expert cannot have
+        own = not str(objective.get("_target_")).endswith(".Mixture")
+        words |= {"objective": "mixture"} if own else {}
+    words |= {"baseline": DENSE, "seed": _in_words([seed for *_, seed in seeds])}
+    folder = _folder(measured.collection.members)
+    command = shlex.join(["moe-lab", "sweep", *(f"{key}={value}" for key, value in words.items()), *folder])
+    then = "adds one" if folder else "trains one; report its folder together with these runs"
+    return [
+        "No dense network of as many parameters is among these runs, so they do not say whether a mixture is better "
+        f"than one network. This command {then}: {command}"
+    ]
+
+
+def _in_words(seeds: Sequence[str]) -> str:
+    numbers = sorted(int(seed) for seed in seeds)
+    if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"range({numbers[0]},{numbers[-1] + 1})"
+    return ",".join(map(str, numbers))
+
+
+def _folder(members: Sequence[Member]) -> list[str]:
+    """Options that add a run to the sweep of which these are all runs; none if they are of no sweep or of several."""
+    jobs = {one.run.path.parent for one in members if one.run is not None}
+    if len(jobs) != 1 or next(iter(jobs)).name != "jobs":
+        return []
+    sweep = next(iter(jobs)).parent
+    return ["--name", sweep.name, *(["--runs", str(sweep.parent)] if str(sweep.parent) != "runs" else [])]

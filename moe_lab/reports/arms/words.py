@@ -1,0 +1,83 @@
+"""Values, intervals and differences as the sentences of a report say them."""
+
+from moe_lab.reports.arms.collect import Arm
+from moe_lab.reports.arms.measured import Quantity
+from moe_lab.reports.kit.numbers import MINUS, NBSP, digits
+from moe_lab.statistics import Comparison, Summary
+
+
+def shown(quantity: Quantity, value: float) -> str:
+    """The digits of a value, as the report prints them."""
+    return changed(quantity, value) if quantity.difference else digits(value, quantity.unit)
+
+
+def changed(quantity: Quantity, value: float) -> str:
+    """The digits of a difference, with its sign."""
+    text = digits(abs(value), quantity.unit)
+    sign = "" if float(text.replace(",", "")) == 0 else MINUS if value < 0 else "+"
+    return sign + text
+
+
+def with_unit(quantity: Quantity, text: str) -> str:
+    return f"{text}{NBSP}{quantity.shown_unit}" if quantity.shown_unit else text
+
+
+def called(arm: Arm) -> str:
+    return f"{arm.key} ({arm.name})"
+
+
+def lowered(label: str) -> str:
+    """``Test error`` inside a sentence; ``I(E;Y)`` as it is."""
+    return label[0].lower() + label[1:] if label[1:2].islower() else label
+
+
+def ends(quantity: Quantity, found: Summary) -> str:
+    if found.ends is None:
+        return f" (n = {found.n})"
+    low, high = found.ends
+    return f" ({shown(quantity, low)} to {shown(quantity, high)}, n = {found.n})"
+
+
+def ends_in_words(quantity: Quantity, found: Summary) -> str:
+    return f"{'a 95 % interval ' if found.ends is None else ''}{changed_ends(quantity, found)}"
+
+
+def changed_ends(quantity: Quantity, found: Summary) -> str:
+    """The ends of the interval of a difference; without one, what it needs."""
+    if found.ends is None:
+        return found.method
+    low, high = found.ends
+    return f"{changed(quantity, low)} to {changed(quantity, high)}"
+
+
+def apart(quantity: Quantity, comparison: Comparison) -> str:
+    """By how much and how surely."""
+    found = comparison.difference
+    if found is None:
+        return ", with no seed in common to compare them by"
+    unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
+    by = f" {changed(quantity, found.mean)}{NBSP}{unit}".rstrip()
+    seeds = f"over {found.n} shared seed{'s' if found.n != 1 else ''}"
+    if found.ends is None:
+        each = ", ".join(changed(quantity, value) for value in comparison.values)
+        return f"{by} ({seeds}: {each}; {ends_in_words(quantity, found)}), {surely(comparison)}"
+    return f"{by} ({ends_in_words(quantity, found)} {seeds}), {surely(comparison)}"
+
+
+def surely(comparison: Comparison) -> str:
+    """How sure a difference is, with the whole family in mind."""
+    if comparison.too_few:
+        return (
+            f"but too few seeds to be sure: {_comparisons(comparison.family)} "
+            f"need{'s' if comparison.family == 1 else ''} at least {comparison.needed}"
+        )
+    p = f"p = {comparison.adjusted_p:.2g}{_after(comparison.family)}"
+    return f"which is a difference beyond chance ({p})" if comparison.sure else f"which may be chance ({p})"
+
+
+def _comparisons(family: int) -> str:
+    return "1 comparison" if family == 1 else f"{family} comparisons"
+
+
+def _after(family: int) -> str:
+    return "" if family == 1 else f" after Holm over {family} comparisons"
