@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+import torch
+
 from moe_lab.config.build import build
 from moe_lab.parts import Baseline, Config, ConfigError, Experts, Gate, count_parameters
 
@@ -45,7 +47,9 @@ class Dense(Baseline):
 
 
 def _parameters(node: dict[str, Any], factor: float, gate: Gate) -> int:
-    return count_parameters(build(_scaled(node, factor), gate.sizes))
+    # without memory or random numbers: the search builds some thirty networks
+    with torch.device("meta"):
+        return count_parameters(build(_scaled(node, factor), gate.sizes))
 
 
 def _scaled(node: dict[str, Any], factor: float) -> dict[str, Any]:
