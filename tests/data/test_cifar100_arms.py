@@ -31,7 +31,7 @@ def test_every_arm_trains_and_is_measured(few_of_cifar100, tmp_path, monkeypatch
     assert [trial.arm for trial in trials] == [*asked.arms]
     runs = {trial.job.name: Run(jobs.job(trial.job.name)) for trial in trials}
     sizes = {trial.arm: runs[trial.job.name].routing["weights"].shape for trial in trials}
-    assert sizes.pop("single") == sizes.pop("gate as classifier") == (6, 1)
+    assert sizes.pop("single") == sizes.pop("gate as classifier") == sizes.pop("dense") == (6, 1)
     assert set(sizes.values()) == {(6, 20)}
     assert {runs[trial.job.name].routing["log_probs"].shape for trial in trials} == {(6, 100)}
     # of these files classes have superclasses, so that errors are told apart

@@ -17,6 +17,8 @@ from moe_lab.sweeps.studies.verdicts import (
     tally,
 )
 
+#: metrics that mixtures and dense networks share
+ERRORS = {"test_error_rate", "test_rmse_sd", "test_loss_nats"}
 COLUMNS = ("arm", "metric", "published", "measured", "verdict")
 
 Line = dict[str, Any]
@@ -81,7 +83,12 @@ def as_markdown(
     facts = [
         f"{words}; protocol={study.protocol}" + (f", grid={study.grid}" if study.protocol == "paper" else "") + "."
     ]
-    facts += [*study.notes, *_caveats(study), *(f"Left out, because it cannot be read: {one}." for one in left_out)]
+    facts += [
+        *study.notes,
+        *_caveats(study),
+        *_without_dense(study, lines),
+        *(f"Left out, because it cannot be read: {one}." for one in left_out),
+    ]
     parts = [*heading, *(markdown(fact) for fact in facts), "", "## Published and measured", "", *_section(lines)]
     if pictured:
         parts += ["![Every run beside what was published](study.svg)", "", FIGURE, ""]
@@ -163,6 +170,17 @@ def _caveats(study: Study) -> list[str]:
     if study.fair:
         return ["Every arm had as many settings, chosen by validation error on seeds that are not reported."]
     return ["One printed setting an arm: no selection."] if study.grid == "published" and study.has_settings else []
+
+
+def _without_dense(study: Study, lines: Sequence[Line]) -> list[str]:
+    """What adds a dense network of as many parameters to a study that compares errors and has no run of one."""
+    arms = [name for name, arm in study.arms.items() if "baseline=dense_total" in arm.words]
+    if not ERRORS & study.file.metrics.keys() or any(line["arm"] in arms for line in lines):
+        return []
+    missing = "A dense network of as many parameters is missing, so the errors do not say whether a mixture is better."
+    if not arms:
+        return [f"{missing} An arm with the word baseline=dense_total in the study's file adds it."]
+    return [f"{missing} It is the arm {arms[0]}, of which no run has finished: the command above adds it."]
 
 
 def _by_seed(values: Mapping[tuple[tuple[str, ...], int], float]) -> dict[int, float]:

@@ -1,5 +1,7 @@
 """A study's file: what is wrong in it is named, and what moe-lab brings exists."""
 
+from itertools import product
+
 import pytest
 
 from moe_lab.config.compose import parse
@@ -31,6 +33,15 @@ def test_margins_are_of_the_studys_metrics(own, tiny):
     with pytest.raises(ConfigError, match=r"margins\.usage_entropy_bits: Input should be greater than 0"):
         open_study("bad", [], own)
     bad.unlink()
+
+
+@pytest.mark.parametrize("name", open_sources().options("study"))
+def test_a_study_that_compares_errors_has_a_dense_network_of_as_many_parameters(name):
+    file = read_study(name)
+    for picked in product(*file.choices.values()):
+        arms = file.arms_of(dict(zip(file.choices, picked, strict=True)))
+        dense = [arm.words for arm in arms.values() if "baseline=dense_total" in arm.words]
+        assert len(dense) == ("test_error_rate" in file.metrics)
 
 
 @pytest.mark.parametrize("name", open_sources().options("study"))

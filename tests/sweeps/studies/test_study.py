@@ -29,9 +29,9 @@ def test_the_papers_study_has_its_arms(own):
         grid: sum(map(len, published_settings(open_study("krishnamurthy2023", [f"grid={grid}"])).values()))
         for grid in ("published", "full")
     }
-    # one setting an arm; four arms without settings, three with 5 weights each, three with 2 * 6 betas
-    assert counts == {"published": 10, "full": 4 + 3 * 5 + 3 * 12}
-    assert set(asked.rows) == set(asked.arms) - {"gate as classifier"}
+    # one setting an arm; five arms without settings, three with 5 weights each, three with 2 * 6 betas
+    assert counts == {"published": 11, "full": 5 + 3 * 5 + 3 * 12}
+    assert set(asked.rows) == set(asked.arms) - {"gate as classifier", "dense"}
     fashion = open_study("krishnamurthy2023", ["dataset=fashion_mnist"])
     assert published_settings(fashion)["attentive + importance"] == [("regularizers.importance.weight=0.8",)]
 
@@ -39,7 +39,7 @@ def test_the_papers_study_has_its_arms(own):
 @pytest.mark.parametrize(
     "dataset, arms",
     [
-        ("mnist", ["single", "gate as classifier", "original", "attentive + importance"]),
+        ("mnist", ["single", "gate as classifier", "dense", "original", "attentive + importance"]),
         ("fashion_mnist", ["original + similarity"]),
         ("cifar100", ["attentive + similarity"]),
     ],
@@ -57,10 +57,10 @@ def test_arms_of_the_paper_compose(dataset, arms):
 def test_the_later_table_has_arms_of_its_own(table, single):
     asked = open_study("krishnamurthy2023", [f"table={table}"])
     assert asked.folder_name == f"krishnamurthy2023-mnist-{table}-paper-published"
-    # eight arms stay, of twelve, or nine; 17 come with the table
-    assert ("single" in asked.arms) == single and len(asked.arms) == 7 + single + 17
+    # eight arms stay, of eleven, or nine; 17 come with the table
+    assert ("single" in asked.arms) == single and len(asked.arms) == 8 + single + 17
     # zero gates and dual temperatures were printed for ten experts only
-    assert set(asked.arms) - set(asked.rows) == {"peeking"} | (
+    assert set(asked.arms) - set(asked.rows) == {"peeking", "dense"} | (
         {"original, zero gate", "dual temperature", "dual temperature stochastic"} if single else set()
     )
     assert set(asked.rows) <= set(asked.arms)
