@@ -62,7 +62,7 @@ def _categories(column_N: np.ndarray) -> Labels:
     return Labels(value=number_N.reshape(-1), names=names)
 
 
-#: several metrics are of the same tables; the arrays themselves are not kept for that
+#: several metrics share a run's result; a weak key does not keep the run's arrays in memory
 _TOLD: WeakKeyDictionary[RunArrays, dict[str, Told]] = WeakKeyDictionary()
 
 
@@ -101,11 +101,10 @@ def _of_every_attribute(arrays: RunArrays) -> dict[str, Told]:
 def _null(arrays: RunArrays, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """I(E;A) and I(E;A|Y) in bits, [D, A] each, of permutations of the samples within their class.
 
-    It depends on the experts of each class, and on the attributes that samples of each class have, and not on how
-    experts or samples are numbered.
+    It does not depend on how experts or samples are numbered.
     """
     class_M, expert_M = arrays.class_N[arrays.routed_N], arrays.expert_N[arrays.routed_N]
-    # experts in an order of their own: by how many samples of each class they have
+    # experts in a canonical order: by how many samples of each class they have
     place_E = np.argsort(np.lexsort(arrays.label_counts_EC.T))
     expert_M = place_E[expert_M[np.lexsort((place_E[expert_M], class_M))]]
     order_M = np.lexsort((*columns.values(), class_M))
@@ -133,11 +132,12 @@ def _joint_bits(one_M: np.ndarray, other_M: np.ndarray) -> float:
 
 
 def p_values(found_A: np.ndarray, null_DA: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The permutation p-value of each attribute, and the same corrected over attributes, [A] each.
+    """Permutation p-values of the attributes, and the same corrected over attributes, [A] each.
 
-    p = (1 + draws that are as large) / (1 + D). Corrected: the share of the draws, and of what was found, whose largest
-    standardized value of any attribute is as large, so that some p-value is below alpha by chance with a probability of
-    alpha at most (single-step max T). Of an attribute that the class decides, no draw differs: p is 1.
+    p = (1 + draws at least as large as the observed value) / (1 + D). Corrected (single-step max T): values are
+    standardized over the draws and the observed value, and the largest of any attribute is counted in place of the
+    attribute's own. With no effect, the chance that any corrected p is below alpha is at most alpha. If the class
+    determines an attribute, all draws are equal and p is 1.
     Source: Westfall and Young 1993, Resampling-based multiple testing, sec. 2.3.
     """
     all_DA = np.vstack([found_A, null_DA])

@@ -54,20 +54,21 @@ def attribute_given_class_null_95_bits(arrays: RunArrays) -> dict[str, float]:
 
 @metric(unit="ratio", low=0, high=1, better="none", source="Phipson and Smyth 2010, (1 + b) / (1 + m)")
 def attribute_p_value(arrays: RunArrays) -> dict[str, float]:
-    """For every attribute A, the share of 199 permutations within class, and what was found, with I(E;A|Y) as large.
+    """Permutation p-value of I(E;A|Y) for every attribute A: (1 + permutations that have as much) / 200.
 
-    At least .005, and 1 where the class decides the attribute. Of the null hypothesis that among samples of one class
-    the choice of expert has nothing to do with the attribute. Where several attributes are looked at, the next one.
+    199 permutations of the samples within their class. At least .005, and 1 if the class determines the attribute. Null
+    hypothesis: among samples of one class, the choice of expert is independent of the attribute. It is not corrected
+    for the number of attributes; ``attribute_corrected_p_value`` is.
     """
     return {name: one.p for name, one in told(arrays).items()}
 
 
 @metric(unit="ratio", low=0, high=1, better="none", source="Westfall and Young 1993, single-step max T by permutation")
 def attribute_corrected_p_value(arrays: RunArrays) -> dict[str, float]:
-    """``attribute_p_value`` corrected over the attributes: any is below alpha by chance with probability alpha at most.
+    """``attribute_p_value`` corrected over the attributes: by chance, any is below alpha with probability <= alpha.
 
-    The permutations are the same ones for all attributes. Counted are those whose largest standardized I(E;A|Y) of any
-    attribute is as large as this attribute's.
+    All attributes share the permutations. Counted are those in which the largest standardized I(E;A|Y) of any attribute
+    is at least this attribute's.
     """
     return {name: one.corrected_p for name, one in told(arrays).items()}
 
