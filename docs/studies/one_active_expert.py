@@ -20,6 +20,7 @@ from moe_lab.experiment.inputs import load_data
 ARMS = {
     "(one expert, no gate)": "baseline=single",
     "(the gate's network alone)": "baseline=gate_as_classifier",
+    "(one dense network of as many parameters)": "baseline=dense_total",
     "soft": "gate=softmax",
     "soft, sample_entropy": "regularizer=[sample_entropy] regularizers.sample_entropy.weight=0.1",
     "soft, annealed": "controller=[temperature]",
