@@ -21,7 +21,8 @@ from moe_lab.experiment.building import learner_of
 from moe_lab.experiment.job import prepare
 from moe_lab.layers.noise import Noise
 from moe_lab.metrics import RunArrays, compute
-from moe_lab.training.loop import Loop, evaluate_split
+from moe_lab.training.loop import Loop
+from moe_lab.training.validation import evaluate_split
 
 SHARE = 0.1
 

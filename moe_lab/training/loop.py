@@ -3,39 +3,37 @@ processes, state that can be resumed to the bit."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from moe_lab.data.dataset import Data, Split, batches
+from moe_lab.data.dataset import Data, Split
 from moe_lab.errors import RunError
 from moe_lab.layers.noise import Noise, derived_seed, generator
 from moe_lab.layers.precision import products_in
-from moe_lab.mixture.mixture import Constrain
 from moe_lab.routing.decision import Routing
 from moe_lab.training.fitting import fit
 from moe_lab.training.learner import Learner
-from moe_lab.training.members import Member, Record
+from moe_lab.training.members import Member
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
 from moe_lab.training.recipe import Course, Recipe
+from moe_lab.training.records import Records
 from moe_lab.training.stack import Apart, state_of_run, together
 from moe_lab.training.tally import Tally
+from moe_lab.training.validation import evaluate_split
 from moe_lab.training.watch import PauseAsked, Watch
-
-#: what the history keeps of regularizers and controllers
-READINGS = ("regularizer_", "controller_")
 
 
 @dataclass
 class State:
-    """Where the runs are: ``epoch`` and ``batch`` are the next to do; a record a run of what is done."""
+    """Where the runs are: ``epoch`` and ``batch`` are the next to do, ``records`` is what is done."""
 
+    records: Records
     epoch: int = 0
     batch: int = 0
-    records: list[Record] = field(default_factory=list)
 
 
 class Loop:
@@ -58,22 +56,17 @@ class Loop:
         """Raises Apart where the members cannot be trained as one program."""
         self.members = list(members)
         self.learner = together(self.members)
-        self.state = State(records=[Record() for _ in self.members])
-        trainer = self.members[0].trainer
         self._learns = any(True for _ in self.learner.parameters())
+        self.state = State(Records(self.members, self._learns))
+        self._trainer = self.members[0].trainer
         self.batches_an_epoch = self._batches(len(data.train))
-        self.epochs = max(self._epochs_of(run) for run in range(len(self.members)))
-        self._batch_size = trainer.batch_size
-        self._precision = trainer.precision
         self._data = data
         self._watch = watch
         self._pause_asked = pause_asked
-        self._device = data.train.x_ND.device
         trainers = [member.trainer for member in self.members]
-        self._skips = trainer.skip_untouched
-        by_expert = list(self.learner.mixture.experts.parameters()) if self._skips else []
+        by_expert = list(self.learner.mixture.experts.parameters()) if self._trainer.skip_untouched else []
         self._optimizer = Optimizer(trainers, list(self.learner.parameters()), self.batches_an_epoch, by_expert)
-        self._order = Order(data, [member.seeds.order for member in self.members], trainer.batch_size)
+        self._order = Order(data, [member.seeds.order for member in self.members], self._trainer.batch_size)
         self._tally = Tally()
         self._noise = self._noises("noise/0")
         self._clock = 0.0
@@ -85,16 +78,17 @@ class Loop:
         self._begin_epoch()
 
     @property
+    def epochs(self) -> int:
+        """Of the run that has most."""
+        return self.state.records.epochs
+
+    @property
     def finished(self) -> bool:
-        return all(self.ended(run) for run in range(len(self.members)))
+        return self.state.records.all_ended(self.state.epoch)
 
     def ended(self, run: int) -> bool:
         """Whether a run has done its epochs or has diverged."""
-        return self.state.epoch >= self._epochs_of(run) or bool(self.state.records[run].diverged)
-
-    def _epochs_of(self, run: int) -> int:
-        """What has no parameters that a gradient could move is fitted once."""
-        return self.members[run].trainer.epochs if self._learns else 1
+        return self.state.records.ended(run, self.state.epoch)
 
     def epoch(self) -> bool:
         """Train to the end of the epoch, then look at the validation split. False where a pause was asked for before
@@ -109,9 +103,9 @@ class Loop:
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return False
-        fit(self.learner.mixture, self._data, self._batch_size)
+        fit(self.learner.mixture, self._data, self._trainer.batch_size)
         if not self._learns:
-            self._tally, _ = evaluate_split(self.learner, self._data.train, self._noises("noise/0"), self._batch_size)
+            self._tally, _ = self._look_at(self._data.train, "noise/0")
         self._write_down(started)
         self._recipe.after_epoch(self._course, self.state.epoch, self.state.records)
         self._next_epoch()
@@ -129,7 +123,7 @@ class Loop:
             "seconds": self._clock,
             "epoch": self.state.epoch,
             "batch": self.state.batch,
-            "records": [asdict(record) for record in self.state.records],
+            "records": self.state.records.state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -138,21 +132,21 @@ class Loop:
         self.learner.load_state_dict(state["learner"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._clock = state["seconds"]
-        self.state = State(state["epoch"], state["batch"], [Record(**record) for record in state["records"]])
+        self.state.records.restore(state["records"])
+        self.state.epoch, self.state.batch = state["epoch"], state["batch"]
         self._begin_epoch()
-        self._tally = Tally({name: one.to(self._device) for name, one in state["tally"].items()})
-        self._recipe.restore({name: one.to(self._device) for name, one in state["recipe"].items()})
+        device = self._data.train.x_ND.device
+        self._tally = Tally({name: one.to(device) for name, one in state["tally"].items()})
+        self._recipe.restore({name: one.to(device) for name, one in state["recipe"].items()})
         self._noise.restore([one.cpu() for one in state["noise"]])
         self._order.noise.restore([one.cpu() for one in state["augment_noise"]])
 
     def _check_place(self, state: dict[str, Any]) -> None:
-        """Every run that has not diverged has a row for each epoch done: otherwise a state that claims to be at the end
-        would end a training that never was."""
+        """A state that claims to be at the end of a training that never was would end it."""
         epoch, batch = state["epoch"], state["batch"]
-        rows = [None if one["diverged"] else len(one["history"]) for one in state["records"]]
-        due = [min(epoch, self._epochs_of(run)) for run in range(len(self.members))]
-        fits = len(rows) == len(due) and all(found in (None, told) for found, told in zip(rows, due, strict=True))
+        fits = self.state.records.fit(state["records"], epoch)
         if not (fits and 0 <= epoch <= self.epochs and 0 <= batch < max(1, self.batches_an_epoch)):
+            rows = [len(one["history"]) for one in state["records"]]
             raise RunError(
                 f"the checkpoint claims epoch {epoch} and batch {batch} of {self.epochs} epochs of "
                 f"{self.batches_an_epoch} batches, with {rows} epochs in its history: it was changed since it was "
@@ -171,7 +165,7 @@ class Loop:
             "noise": self._noise.state()[run : run + 1],
             "augment_noise": self._order.noise_of_run(run).state(),
             "recipe": state_of_run(self._recipe.state(), run),
-            "records": [asdict(self.state.records[run])],
+            "records": self.state.records.state()[run : run + 1],
         }
 
     def learner_of_run(self, run: int) -> Learner:
@@ -189,7 +183,7 @@ class Loop:
         self._recipe.before_step(self._course, self.state.epoch, self.state.batch)
         x_BD, y_B = self._order.batch(self.state.batch)
         mixture = self.learner.mixture
-        with products_in(self._precision):
+        with products_in(self._trainer.precision):
             output = self.learner(x_BD, self._noise, lambda routing: self._recipe.routed(self._decided(routing), y_B))
         step = mixture.step(x_BD, y_B, output, self._noise)
         step = self._recipe.seen(step, self._order.index(self.state.batch))
@@ -197,7 +191,7 @@ class Loop:
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
-        self._optimizer.step(output.routing.selected_BE.any(-2) if self._skips else None)
+        self._optimizer.step(output.routing.selected_BE.any(-2) if self._trainer.skip_untouched else None)
         self.learner.after_step(step, self._optimizer.step_sizes)
         self._recipe.after_step(self._course)
         self._tally.add(loss_B, y_B, output, {"total": losses.total, **self.learner.readings(losses)})
@@ -209,39 +203,25 @@ class Loop:
     def _progress(self, done: int) -> Tensor:
         """The share of its steps that every run has done, [...]."""
         shares = [min(done / (one.trainer.epochs * self.batches_an_epoch), 1.0) for one in self.members]
-        return torch.tensor(shares if len(shares) > 1 else shares[0], device=self._device)
+        return torch.tensor(shares if len(shares) > 1 else shares[0], device=self._data.train.x_ND.device)
 
     def _write_down(self, started: float) -> None:
         """A row of every run that has not ended, or that it has diverged."""
         train, rates = self._tally.on_cpu(), self._optimizer.rates()
-        validation, experts = self._validation()
+        validation = self._validation()
         seconds = time.perf_counter() - started
-        for run, record in enumerate(self.state.records):
-            if self.ended(run):
-                continue
-            tally, epoch = train.of_run(run), self.state.epoch + 1
-            total = tally.mean("total") if self._learns else 0.0
-            if not torch.isfinite(torch.tensor(total)):
-                record.diverged = f"the loss of epoch {epoch} is {total}: try a smaller trainer.lr"
-                continue
-            row = {"epoch": epoch, "lr": rates[run] if self._learns else None, **tally.row("train")}
-            row |= validation.of_run(run).row("validation") if validation else _without_validation(row)
-            row |= {name: tally.mean(name) for name in tally.sums if name.startswith(READINGS)}
-            record.history.append(row | tally.balance())
-            if experts is not None:
-                record.assignments.append(experts[run])
-            speed = int(tally.sums["samples"].item()) / seconds
-            record.timing.append({"epoch": epoch, "seconds": seconds, "samples_per_second": speed})
-            self._watch.epoch(record.history[-1])
+        for row in self.state.records.add(self.state.epoch + 1, train, rates, validation, seconds):
+            self._watch.epoch(row)
 
-    def _validation(self) -> tuple[Tally | None, Tensor | None]:
-        """The sums over the validation split, and each run's arg-max experts [R, N]; nothing where it is empty."""
-        split = self._data.validation
-        if len(split) == 0:
-            return None, None
-        noise = self._noises("noise/evaluation")
-        tally, experts = evaluate_split(self.learner, split, noise, self._batch_size, self._decided)
+    def _validation(self) -> tuple[Tally, Tensor] | None:
+        """The sums over the validation split, and each run's arg-max experts [R, N]; None if it is empty."""
+        if len(self._data.validation) == 0:
+            return None
+        tally, experts = self._look_at(self._data.validation, "noise/evaluation")
         return tally.on_cpu(), experts.cpu().expand(len(self.members), -1)
+
+    def _look_at(self, split: Split, noise: str) -> tuple[Tally, Tensor]:
+        return evaluate_split(self.learner, split, self._noises(noise), self._trainer.batch_size, self._decided)
 
     def _next_epoch(self) -> None:
         self.state.epoch, self.state.batch = self.state.epoch + 1, 0
@@ -258,32 +238,10 @@ class Loop:
 
     def _batches(self, samples: int) -> int:
         """An epoch's, of this many samples."""
-        trainer = self.members[0].trainer
-        whole = -(-samples // trainer.batch_size)
-        return min(whole, trainer.limit_batches or whole) if self._learns else 0
+        whole = -(-samples // self._trainer.batch_size)
+        return min(whole, self._trainer.limit_batches or whole) if self._learns else 0
 
     def _noises(self, name: str) -> Noise:
         """Of the parts; the augmentation's belongs to the order of the data."""
-        draws = [generator(member.seeds.noise, name, self._device) for member in self.members]
+        draws = [generator(member.seeds.noise, name, self._data.train.x_ND.device) for member in self.members]
         return Noise(draws, stacked=len(draws) > 1)
-
-
-def _without_validation(row: dict[str, Any]) -> dict[str, None]:
-    names = [name.removeprefix("train_") for name in row if name.startswith("train_")]
-    return dict.fromkeys(f"validation_{name}" for name in names)
-
-
-@torch.no_grad()
-def evaluate_split(
-    learner: Learner, split: Split, noise: Noise, training_batch: int, route: Constrain = lambda routing: routing
-) -> tuple[Tally, Tensor]:
-    """The sums over a split, and every sample's arg-max expert (-1 where no expert has it), [..., N]. ``route`` changes
-    what the gate decides."""
-    learner.eval()
-    tally, experts = Tally(), []
-    for x_BD, y_B in batches(split, learner.mixture.batch_dependent, training_batch, learner.mixture.numbers):
-        output = learner.mixture(x_BD, noise, route)
-        loss_B = -output.log_likelihood_B(y_B)
-        tally.add(loss_B, y_B, output)
-        experts.append(output.routing.expert_B)
-    return tally, torch.cat(experts, -1)

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from moe_lab.layers.noise import Noise, generator
-from moe_lab.training.loop import Loop, evaluate_split
+from moe_lab.training.loop import Loop
 from moe_lab.training.members import Seeds
+from moe_lab.training.validation import evaluate_split
 from moe_lab.training.watch import Watch
 
 
