@@ -10,13 +10,13 @@ from moe_lab.routing.choice import one_hot
 from moe_lab.routing.combine import combine_probabilities
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.inference import infer
-from moe_lab.routing.outputs import ExpertsOutput, MixtureOutput
+from moe_lab.routing.outputs import MixtureOutput, Predicted
 
 #: for more experts removals, and swaps of two, are left out: they take E and E^2 times as long as an evaluation
 MOST_REMOVED, MOST_SWAPPED = 64, 16
 
 
-def removals(mixture: Mixture, routing: Routing, said: ExpertsOutput, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
+def removals(mixture: Mixture, routing: Routing, said: Predicted, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
     """For each expert, what the mixture says without it: the gate selects again among the others (``Gate.without``).
 
     ``routing`` is what the gate decided of the batch, ``said`` what the experts say of it.

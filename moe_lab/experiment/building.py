@@ -14,7 +14,7 @@ from moe_lab.mixture import dispatch
 from moe_lab.mixture.dispatchers import Sparse
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.parts.baseline import Alone
-from moe_lab.parts.checks import check, check_task
+from moe_lab.parts.checks import check, check_k, check_predicting, check_task, chosen_k
 from moe_lab.parts.reasons import Unfit
 from moe_lab.parts.roles import Config, Objective, Regularizer, Sizes
 from moe_lab.training.learner import Learner
@@ -79,6 +79,7 @@ def _check_dispatch(
 
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
     """The mixture of a checked config, whether or not a baseline is to stand in for it."""
+    check_predicting(config)
     sizes = sizes_of(config, shape, classes)
     check_task(config, sizes)
     expert_shape = class_of(config["gate"]).expert_shape(config["gate"], shape)
@@ -87,8 +88,7 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
     sizes = replace(sizes, hidden=experts.hidden_features)
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)
-    if sizes.k not in gate.usable_k:
-        raise ConfigError(f"this gate cannot use k={sizes.k}: take {_values(gate.usable_k)}")
+    check_k(gate)
     dispatcher = Sparse() if config["trainer"]["dispatch"] == "sparse" else None
     try:
         return Mixture(experts, gate, config["inference"], dispatcher)
@@ -98,13 +98,4 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
     """The sizes that parts are built with; k is the config's, else the gate's, else E. Raises ConfigError if k > E."""
-    experts = config["experts"]["count"]
-    k = config["k"] or config["gate"].get("k") or experts
-    if k > experts:
-        where = f"k={k}" if config["k"] else f"the gate's k={k}"
-        raise ConfigError(f"{where} selects more experts than there are: take k of at most experts.count={experts}")
-    return Sizes(shape, classes, experts, k)
-
-
-def _values(values: range) -> str:
-    return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"
+    return Sizes(shape, classes, config["experts"]["count"], chosen_k(config))

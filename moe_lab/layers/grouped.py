@@ -4,6 +4,7 @@ Legend beside routing.py's: **P** rows (pairs of a sample and an expert that it 
 the experts of all runs of a stack).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -50,7 +51,11 @@ class GroupedRows:
         self.groups = groups
 
     def relu(self) -> "GroupedRows":
-        return GroupedRows(self.rows_PI.relu(), self.groups)
+        return self.map(torch.relu)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "GroupedRows":
+        """``function`` of the rows, which acts on each row by itself."""
+        return GroupedRows(function(self.rows_PI), self.groups)
 
     def linear(self, weight_GIO: Tensor, bias_G1O: Tensor | None) -> "GroupedRows":
         """y_p = x_p W_g + b_g, g the group of row p; whatever axes stand before I and O are groups."""

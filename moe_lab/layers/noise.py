@@ -72,3 +72,24 @@ class Noise:
         if not self._stacked:
             return draw(like.shape, generator=self.generators[0], **options)
         return torch.stack([draw(like.shape[1:], generator=one, **options) for one in self.generators])
+
+
+class DefaultNoise(Noise):
+    """Random numbers from torch's own generator of the device, as ``torch.nn.Dropout`` draws them: for parts inside a
+    network of somebody else, whose seeds, checkpoints and recomputed activations rest on that generator."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def _draw(self, draw: Callable[..., Tensor], like: Tensor) -> Tensor:
+        return draw(like.shape, dtype=like.dtype, device=like.device)
+
+
+def noise_by_layer(
+    seeds: Sequence[int], layers: Sequence[str], device: str | torch.device = "cpu", *, stacked: bool = False
+) -> dict[str, Noise]:
+    """For each layer a noise under its own name, so that what one layer draws shifts nothing in another; ``seeds`` are
+    those of the runs of a stack, or of one run."""
+    return {
+        layer: Noise([generator(seed, f"noise/{layer}", device) for seed in seeds], stacked=stacked) for layer in layers
+    }

@@ -1,6 +1,7 @@
 """How training runs the experts: "dense", all of them on every sample, or "sparse", the selected ones. Both give the
 same values and gradients, so only time and memory decide."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +18,9 @@ TABLE = Measured(
 )
 
 
-def why_all_learn(gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> str | None:
+def why_all_learn(gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]) -> str | None:
     """Why a step gives every expert a gradient, whoever is selected; None where an expert that no sample of the batch
-    selected has none."""
+    selected has none. A mixture layer has no objective."""
     sizes = gate.sizes
     if gate.traits.reads_experts:
         return "this gate reads what every expert computed"
@@ -27,13 +28,15 @@ def why_all_learn(gate: Gate, objective: Objective, regularizers: dict[str, Regu
         return "this gate gives every expert slots to work on"
     if gate.traits.selects_k and sizes.k == sizes.experts:
         return f"k={sizes.k} selects every expert"
-    if objective.needs_every_expert:
+    if objective is not None and objective.needs_every_expert:
         return f"objective {type(objective).__name__} reads every expert"
     reading = [name for name, regularizer in regularizers.items() if regularizer.needs_every_expert]
     return f"regularizer {reading[0]} reads every expert" if reading else None
 
 
-def why_dense(experts: Experts, gate: Gate, objective: Objective, regularizers: dict[str, Regularizer]) -> str | None:
+def why_dense(
+    experts: Experts, gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]
+) -> str | None:
     """Why all experts must run; None where the selected ones are enough."""
     reason = why_all_learn(gate, objective, regularizers)
     if reason is None and gate.traits.straight_through:

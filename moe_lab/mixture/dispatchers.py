@@ -16,6 +16,7 @@ from moe_lab.routing.combine import Rule
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput
 from moe_lab.routing.pairs import Pairs
+from moe_lab.routing.values import ValueOutput
 
 #: what a dispatcher keeps between ``dispatch`` and ``combine``
 Way = Any
@@ -89,7 +90,8 @@ class Slots(Dispatcher):
         return extras["slots_BESI"].movedim(-4, -3).flatten(-3, -2), extras["log_shares_BES"]
 
     def combine(self, experts: Experts, computed: Computed, way: Tensor) -> ExpertsOutput:
-        return expect(ExpertOutput, experts.of_all(computed)).over_slots(way)
+        output = experts.of_all(computed)
+        return (output if isinstance(output, ValueOutput) else expect(ExpertOutput, output)).over_slots(way)
 
 
 def for_every_expert(gate: Gate) -> Dispatcher:

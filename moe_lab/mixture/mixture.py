@@ -16,7 +16,7 @@ from moe_lab.parts.roles import Experts, Gate, Step
 from moe_lab.routing.combine import RULES, combine_selected
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.inference import Inference, infer
-from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput, GaussianMixtureOutput, MixtureOutput
+from moe_lab.routing.outputs import ExpertOutput, GaussianMixtureOutput, MixtureOutput, Predicted, predicted
 
 Constrain = Callable[[Routing], Routing]
 Output = MixtureOutput | GaussianMixtureOutput
@@ -74,19 +74,19 @@ class Mixture(nn.Module):
         """What objectives, regularizers and controllers may look at after the mixture has given ``output``."""
         return Step(x_BD, y_B, output, output.routing, self.gate, self.experts, noise)
 
-    def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, ExpertsOutput]:
+    def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, Predicted]:
         """What the gate decides, and what all experts predict."""
         dispatcher = self.dispatcher if self.dispatcher.every_expert else self._for_every_expert
         if dispatcher.follows_gate:
             routing = self.gate(x_BD, None, noise)
             inputs, way = dispatcher.dispatch(x_BD, routing)
-            return routing, dispatcher.combine(self.experts, self.experts.compute(inputs), way)
+            return routing, predicted(dispatcher.combine(self.experts, self.experts.compute(inputs), way))
         inputs, way = dispatcher.dispatch(x_BD, None)
         with first_layers_at_once((self.experts, expect(Tensor, inputs)), (self.gate, x_BD)):
-            experts = dispatcher.combine(self.experts, self.experts.compute(inputs), way)
+            experts = predicted(dispatcher.combine(self.experts, self.experts.compute(inputs), way))
             return self.gate(x_BD, experts if self.gate.traits.reads_experts else None, noise), experts
 
-    def answer(self, routing: Routing, experts: ExpertsOutput, noise: Noise) -> Output:
+    def answer(self, routing: Routing, experts: Predicted, noise: Noise) -> Output:
         """The mixture of what the experts predict, by the rule of combination."""
         if self.training:
             return experts.mix(routing, self.combine)

@@ -56,6 +56,7 @@ from moe_lab.routing.outputs import (
     GaussianMixtureOutput,
     MixtureOutput,
 )
+from moe_lab.routing.values import ValueOutput
 
 __all__ = [
     "ALWAYS",
@@ -105,6 +106,7 @@ __all__ = [
     "StepSizes",
     "SteppedGate",
     "Traits",
+    "ValueOutput",
     "Weigh",
     "Widths",
     "buffers_named",

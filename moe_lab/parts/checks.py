@@ -115,6 +115,36 @@ def _not_readable(gate: Gate, objective: Objective) -> Reason | None:
     return None
 
 
+def chosen_k(config: Config) -> int:
+    """k as the config has it, else the gate's, else E. Raises ConfigError if there are fewer experts."""
+    experts = config["experts"]["count"]
+    k = config["k"] or config["gate"].get("k") or experts
+    if k > experts:
+        where = f"k={k}" if config["k"] else f"the gate's k={k}"
+        raise ConfigError(f"{where} selects more experts than there are: take k of at most experts.count={experts}")
+    return k
+
+
+def check_k(gate: Gate) -> None:
+    """Raise ConfigError if the gate cannot use the k that it was built with."""
+    if gate.sizes.k not in gate.usable_k:
+        raise ConfigError(f"this gate cannot use k={gate.sizes.k}: take {_values(gate.usable_k)}")
+
+
+def _values(values: range) -> str:
+    return f"k={values[0]}" if len(values) == 1 else f"k from {values[0]} to {values[-1]}"
+
+
+def check_predicting(config: Config) -> None:
+    """Raise ConfigError if the experts cannot be a mixture that stands alone, because they predict nothing."""
+    experts = class_of(config["experts"])
+    if not experts.predicts:
+        raise ConfigError(
+            f"experts {experts.__name__} give values and predict nothing by themselves: they are for mixture layers "
+            "inside a network (moe_lab.MixtureLayer); take experts=mlp"
+        )
+
+
 def check_task(config: Config, sizes: Sizes) -> None:
     """Raise ConfigError if the data set's targets are not what a part of the config is for."""
     parts = {role: config[role] for role in ("experts", "objective", "baseline", "gate")}

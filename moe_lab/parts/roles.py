@@ -22,6 +22,7 @@ from moe_lab.parts.sizes import Sizes as Sizes
 from moe_lab.parts.traits import LearnsFrom, Traits
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput, GaussianMixtureOutput, MixtureOutput
+from moe_lab.routing.values import LayerOutput
 from moe_lab.tasks import Task
 
 Combine = Literal["probabilities", "logits"]
@@ -55,6 +56,8 @@ class Experts(nn.Module):
     task: ClassVar[Task] = "classification"
     #: the network is made of ``layers.Linear`` and ``relu`` alone, so that it can run on selected samples only
     runs_sparse: ClassVar[bool] = False
+    #: they predict the target by themselves; else they give values, and serve as the experts of a mixture layer
+    predicts: ClassVar[bool] = True
     #: they are fitted (``fit``) after every epoch; those without parameters have one epoch, without steps
     needs_fitting: ClassVar[bool] = False
 
@@ -81,6 +84,11 @@ class Experts(nn.Module):
     def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertsOutput:
         """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
         return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
+
+    @classmethod
+    def fineness(cls, options: Config) -> int:
+        """How many experts the bank makes of each of ``count``: what E and k of a layer are multiplied by."""
+        return 1
 
     @property
     def parameter_count(self) -> int:
@@ -188,6 +196,26 @@ class Step:
     @property
     def hidden_BEH(self) -> Tensor:
         """The last hidden layer of every expert, before its ReLU."""
+        return self.output.expert_hidden_BEH
+
+
+@dataclass(frozen=True)
+class LayerStep:
+    """What regularizers may read of a mixture layer during one training step: as ``Step``, but without a target."""
+
+    x_BD: Tensor
+    output: LayerOutput
+    gate: Gate
+    experts: Experts
+    noise: Noise
+
+    @property
+    def routing(self) -> Routing:
+        return self.output.routing
+
+    @property
+    def hidden_BEH(self) -> Tensor:
+        """The hidden layer of every expert, before its activation."""
         return self.output.expert_hidden_BEH
 
 

@@ -58,6 +58,7 @@ class SteppedGate(Gate):
             normalized=self.score.normalized,
             extras=select.extras,
             still=weigh.still | select.extras,
+            hashes_input=self.score.hashes_input,
             batch_dependent=select.batch_dependent,
         )
 

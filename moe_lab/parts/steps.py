@@ -22,6 +22,8 @@ class Score(nn.Module):
     normalized: ClassVar[bool] = False
     #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
     linear_in_input: ClassVar[bool] = False
+    #: as the gate's trait: a fixed hash of the sample's values
+    hashes_input: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor: ...

@@ -30,8 +30,13 @@ def combine_logits(routing: Routing, log_probs_BEC: Tensor) -> Tensor:
     Log-probabilities serve as logits: they differ by a constant in c, which log_softmax takes out again. A row
     without any weight predicts every class alike (loss log C).
     """
+    return weighted_sum(routing.weights_BE, log_probs_BEC).log_softmax(-1)
+
+
+def weighted_sum(weights_BE: Tensor, values_BEO: Tensor) -> Tensor:
+    """sum_e w_e values_e, [..., B, O]."""
     # a product and a sum: many small matrix products take two and a half times as long on a CPU
-    return (routing.weights_BE.unsqueeze(-1) * log_probs_BEC).sum(-2).log_softmax(-1)
+    return (weights_BE.unsqueeze(-1) * values_BEO).sum(-2)
 
 
 #: how a mixture combines its experts

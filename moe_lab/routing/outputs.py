@@ -8,6 +8,7 @@ from torch import Tensor
 
 from moe_lab.errors import given
 from moe_lab.routing.decision import Routing
+from moe_lab.routing.values import ValueOutput
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -125,8 +126,17 @@ class GaussianExpertOutput:
         return GaussianMixtureOutput(routing, self)
 
 
-#: what a bank of experts predicts
-ExpertsOutput = ExpertOutput | GaussianExpertOutput
+#: what experts predict by themselves
+Predicted = ExpertOutput | GaussianExpertOutput
+#: what a bank of experts gives: predictions, or values of a layer
+ExpertsOutput = Predicted | ValueOutput
+
+
+def predicted(output: ExpertsOutput) -> Predicted:
+    """The output of experts that predict. Raises TypeError for values."""
+    if isinstance(output, ValueOutput):
+        raise TypeError("predictions are read here, and these experts give values")
+    return output
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class Case:
     dense_forms: further forms that this holds for, where it does not hold for the option.
     selecting:   the word by which experts are selected, where the form has none: none if the gate decides how many.
     of_numbers:  targets are numbers.
+    of_layers:   experts of mixture layers, which no mixture that stands alone has: test_layers.py tests them.
     structure:   words each of which sets a run apart from the option as it comes: no stack has both.
     numbers:     words each of which does not.
     """
@@ -52,6 +53,7 @@ class Case:
     dense_forms: Sequence[Words] = ()
     selecting: Words = ("k=2",)
     of_numbers: bool = False
+    of_layers: bool = False
     structure: Words = ()
     numbers: Words = ()
 
@@ -73,6 +75,7 @@ class GateCase(Case):
     signed:           modes in which the loss's derivative by an expert's logit has the sign of whether it was right.
     settle:           brings its learner's objective to where that sign is due.
     grows:            experts can be added to its score.
+    no_layer:         words of the reason why it cannot be in a mixture layer; None if it can.
     """
 
     small: Words = ()
@@ -87,6 +90,7 @@ class GateCase(Case):
     signed: Sequence[Mode] = ("training", "evaluation")
     settle: Callable[[Learner], None] | None = None
     grows: bool = False
+    no_layer: str | None = None
 
     def usable(self, *among: int) -> list[int]:
         """Which of these k it can use with the objective that it chooses."""
@@ -132,8 +136,10 @@ def case_of(group: str, name: str) -> Any:
 
 
 def plain(group: str) -> list[Form]:
-    """Every option of a group as it comes. Paper-sized networks are left out: their classes are here in small."""
-    return [_plain(group, name, case_of(group, name)) for name in options(group) if not name.startswith("paper_")]
+    """Every option of a group as it comes, of those that a mixture can have that stands alone. Paper-sized networks are
+    left out: their classes are here in small."""
+    cases = {name: case_of(group, name) for name in options(group) if not name.startswith("paper_")}
+    return [_plain(group, name, case) for name, case in cases.items() if not case.of_layers]
 
 
 def forms(group: str) -> Iterator[Form]:

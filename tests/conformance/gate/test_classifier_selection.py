@@ -5,7 +5,9 @@ from sklearn.neighbors import NearestNeighbors
 from moe_lab.layers.noise import Noise
 from tests.conformance.cases import GateCase
 
-CASE = GateCase(selects_k=False, mixes="always", dense=True, steps=False, learns_from="nothing")
+CASE = GateCase(
+    selects_k=False, mixes="always", dense=True, steps=False, learns_from="nothing", no_layer="fitted to which experts"
+)
 
 
 @pytest.fixture

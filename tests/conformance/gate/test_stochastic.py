@@ -12,7 +12,9 @@ def settle(learner):
     learner.objective.norm.fill_(1.0)
 
 
-CASE = GateCase(k_with_objective=[1], draws=True, learns_from="draw", settle=settle)
+CASE = GateCase(
+    k_with_objective=[1], draws=True, learns_from="draw", settle=settle, no_layer="has weights without gradient"
+)
 
 
 def test_one_expert_drawn_in_training_the_likeliest_at_test(gate_of, draw, noise):

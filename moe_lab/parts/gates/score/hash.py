@@ -21,6 +21,8 @@ class Hash(Score):
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426 (random hash).
     """
 
+    hashes_input = True
+
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.table_ME = nn.Buffer(torch.rand(BUCKETS, sizes.experts))
@@ -38,6 +40,8 @@ class Random(Hash):
     So a sample meets all experts in training, and evaluation gives the same numbers every time. No gradient.
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426, where it is a baseline.
     """
+
+    hashes_input = False
 
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         if not self.training:

@@ -1,0 +1,76 @@
+"""From words or a config to the parts of a mixture layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+
+from moe_lab.config.build import build, class_of
+from moe_lab.config.check import check
+from moe_lab.config.compose import choices, compose, parse
+from moe_lab.config.plugins import loaded_plugins
+from moe_lab.config.ranges import Count
+from moe_lab.errors import ConfigError
+from moe_lab.mixture.dispatch import why_dense
+from moe_lab.mixture.dispatchers import Sparse, for_every_expert
+from moe_lab.mixture.routed import RoutedExperts
+from moe_lab.parts.checks import check_k, chosen_k
+from moe_lab.parts.layer_checks import check_experts, check_layer
+from moe_lab.parts.roles import Config, Experts, Gate, Regularizer
+from moe_lab.parts.sizes import Sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerOptions:
+    """The groups and keys of a config that a mixture layer has."""
+
+    experts: Experts
+    gate: Gate
+    regularizers: dict[str, Regularizer] = field(default_factory=dict)
+    k: Count | None = None
+
+
+_KEYS = tuple(one.name for one in fields(LayerOptions))
+#: what the words of a layer may begin with
+_GROUPS = (*_KEYS, "regularizer")
+
+
+def layer_config(words: Sequence[str]) -> Config:
+    """The part of a composed config that a mixture layer has: experts, gate, k and regularizers, every value checked.
+
+    The experts are ``ffn`` if no word says otherwise. A gate whose own score is ``network`` takes ``linear``, unless a
+    word is about the score: a layer inside a network sees features already. Raises ConfigError for words that cannot be
+    used, or that are about something else.
+    """
+    keys = [parse(word).key for word in words]
+    for key in keys:
+        if key.partition(".")[0].partition("/")[0] not in _GROUPS:
+            raise ConfigError(f"{key}: a mixture layer takes words that begin with {', '.join(sorted(_GROUPS))}")
+    words = words if "experts" in keys else ["experts=ffn", *words]
+    typed = any(key.startswith(("gate/score", "gate.score")) for key in keys)
+    if not typed and choices(words).get("gate/score") == "network":
+        words = [*words, "gate/score=linear"]
+    composed = compose(words)
+    config = {key: composed[key] for key in _KEYS}
+    check(config, LayerOptions, loaded_plugins())
+    return config
+
+
+def routed_experts(config: Config, width: int) -> tuple[RoutedExperts, dict[str, Regularizer]]:
+    """The mixture layer of a config, and its regularizers, from numbers of torch's generator (moe_lab.layers.noise's
+    ``seeded`` names one). Rows reach the selected experts alone, if every part allows it.
+
+    config: ``layer_config``'s, or a whole one.
+    width:  D, of the layer's inputs and outputs.
+    Raises ConfigError if parts do not fit a layer, or each other.
+    """
+    family = class_of(config["experts"])
+    check_experts(family)
+    m = family.fineness(config["experts"])
+    sizes = Sizes((width,), 0, m * config["experts"]["count"], m * chosen_k(config))
+    experts = build(config["experts"], sizes)
+    sizes = replace(sizes, hidden=experts.hidden_features)
+    gate = build(config["gate"], sizes)
+    check_k(gate)
+    regularizers = {name: build(node, sizes) for name, node in config["regularizers"].items()}
+    check_layer(gate, regularizers)
+    sparse = why_dense(experts, gate, None, regularizers) is None
+    return RoutedExperts(experts, gate, Sparse() if sparse else for_every_expert(gate)), regularizers

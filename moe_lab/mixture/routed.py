@@ -1,0 +1,50 @@
+"""Gate and experts inside a network: a mixture layer."""
+
+from torch import Tensor, nn
+
+from moe_lab.layers.noise import Noise
+from moe_lab.mixture.dispatchers import Dispatcher
+from moe_lab.mixture.mixture import Constrain
+from moe_lab.parts.roles import Experts, Gate, LayerStep
+from moe_lab.routing.outputs import ExpertsOutput
+from moe_lab.routing.values import LayerOutput, ValueOutput
+
+
+class RoutedExperts(nn.Module):
+    """x_TD -> LayerOutput: y_t = sum_e w_te f_e(x_t), the values of the experts weighted by the gate.
+
+    T are the rows of all sequences together. There is no rule of combination: what is added up are values, and rows of
+    weights need not sum to one. A row that no expert has (dropped, where capacity is short) gets zeros; the residual
+    connection around the layer carries it.
+
+    ``dispatcher`` is how rows reach the experts, in training and in evaluation alike; values and gradients do not
+    depend on it.
+    """
+
+    def __init__(self, experts: Experts, gate: Gate, dispatcher: Dispatcher) -> None:
+        super().__init__()
+        self.experts = experts
+        self.gate = gate
+        self.dispatcher = dispatcher
+
+    def forward(self, x_TD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> LayerOutput:
+        """``noise`` is the layer's own. ``constrain`` may change what the gate has decided, as controllers do."""
+        follows = self.dispatcher.follows_gate
+        routing = constrain(self.gate(x_TD, None, noise)) if follows else None
+        inputs, way = self.dispatcher.dispatch(x_TD, routing)
+        output = values(self.dispatcher.combine(self.experts, self.experts.compute(inputs), way))
+        if routing is None:
+            routing = constrain(self.gate(x_TD, output if self.gate.traits.reads_experts else None, noise))
+        y_TD = output.mix(self.dispatcher.weights(routing, way, "logits").weights_BE)
+        return LayerOutput(y_TD, routing, output if self.dispatcher.every_expert else None)
+
+    def step(self, x_TD: Tensor, output: LayerOutput, noise: Noise) -> LayerStep:
+        """What regularizers may read after the layer has given ``output``."""
+        return LayerStep(x_TD, output, self.gate, self.experts, noise)
+
+
+def values(output: ExpertsOutput) -> ValueOutput:
+    """The output of experts that give values. Raises TypeError for predictions."""
+    if not isinstance(output, ValueOutput):
+        raise TypeError("values are read here, and these experts predict")
+    return output

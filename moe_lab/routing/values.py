@@ -1,0 +1,67 @@
+"""What experts, mixture layers and whole networks give where the experts predict nothing by themselves.
+
+Beside the legend of moe_lab/routing/decision.py: **T** rows of a layer, the tokens of all sequences of a batch. They
+are what samples are elsewhere, so a layer's routing has the axes [..., T, E] in the fields that end in ``_BE``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from moe_lab.errors import given
+from moe_lab.routing.combine import weighted_sum
+from moe_lab.routing.decision import Routing
+
+
+@dataclass(frozen=True)
+class ValueOutput:
+    """What experts give inside a network: values, and their hidden layer *before* its activation."""
+
+    values_BEO: Tensor
+    hidden_BEH: Tensor | None
+
+    def over_slots(self, log_shares_BES: Tensor) -> "ValueOutput":
+        """The mean of every expert's values, and of its hidden features, over its S slots, of which these are the
+        outputs [..., B S, E, O].
+
+        log_shares_BES: logarithms of weights that sum to one over an expert's slots.
+        """
+        samples, _, slots = log_shares_BES.shape[-3:]
+        shares_BSE1 = log_shares_BES.exp().mT.unsqueeze(-1)
+        values_BEO, hidden_BEH = (
+            None if one is None else (shares_BSE1 * one.unflatten(-3, (samples, slots))).sum(-3)
+            for one in (self.values_BEO, self.hidden_BEH)
+        )
+        return ValueOutput(given(values_BEO, "values"), hidden_BEH)
+
+    def mix(self, weights_BE: Tensor) -> Tensor:
+        """y_BO = sum_e w_e values_e. A row without any weight gives zeros."""
+        return weighted_sum(weights_BE, self.values_BEO)
+
+
+@dataclass(frozen=True)
+class LayerOutput:
+    """What a mixture layer gives for the rows of a batch.
+
+    y_TD:    the weighted sum of its experts' values; zero for a row that no expert has.
+    experts: what every expert gives for every row; None if only the selected experts ran.
+    """
+
+    y_TD: Tensor
+    routing: Routing
+    experts: ValueOutput | None
+
+    @property
+    def expert_hidden_BEH(self) -> Tensor:
+        """The hidden layer of every expert, before its activation."""
+        return given(given(self.experts, "the experts' output").hidden_BEH, "hidden_BEH")
+
+
+@dataclass(frozen=True)
+class NetworkOutput:
+    """What a network of mixture layers gives for a batch: log-probabilities of the classes in nats, and what each of
+    its mixture layers gave, by the layer's name in the order of the network."""
+
+    log_probs_BC: Tensor
+    layers: Mapping[str, LayerOutput]
