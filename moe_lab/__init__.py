@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from moe_lab.errors import ConfigError, DataError, RunError, UserError
     from moe_lab.experiment.loading import LoadedRun
     from moe_lab.experiment.traces import Trace
+    from moe_lab.mixture.layer import MixtureLayer
     from moe_lab.mixture.mixture import Mixture
     from moe_lab.routing.decision import Routing
     from moe_lab.store.run import Run
@@ -25,6 +26,7 @@ __all__ = [
     "DataError",
     "LoadedRun",
     "Mixture",
+    "MixtureLayer",
     "Routing",
     "Run",
     "RunError",
@@ -39,6 +41,7 @@ _HOMES = {
     "DataError": "moe_lab.errors",
     "LoadedRun": "moe_lab.experiment.loading",
     "Mixture": "moe_lab.mixture.mixture",
+    "MixtureLayer": "moe_lab.mixture.layer",
     "Routing": "moe_lab.routing.decision",
     "Run": "moe_lab.store.run",
     "RunError": "moe_lab.errors",

@@ -137,12 +137,11 @@ def _over_layers(entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def trace_of(arrays: RunArrays) -> Trace:
     """The trace of a run of one mixture: one layer, whose documents are the test samples.
 
-    Its labels are what I(E;Y) takes for Y, and the attributes of the samples. Slots stand by weight, the largest first,
-    of equal ones the lowest index; an expert that was selected with the weight zero has a slot, too.
+    Its labels are what I(E;Y) takes for Y, and the attributes of the samples.
     """
     target = {_target_of(arrays): Labels(value=arrays.class_N, names=arrays.class_names)}
     return Trace(
-        layers=(_layer_of(arrays),),
+        layers=(layer_trace(MIXTURE, arrays.probs_NE, arrays.weights_NE, arrays.selected_NE),),
         document_T=np.arange(arrays.samples),
         # the class is an attribute, too
         document_labels=target | {name: one for name, one in _attributes(arrays).items() if name not in target},
@@ -163,19 +162,21 @@ def _target_of(arrays: RunArrays) -> str:
     return "tenth" if arrays.component_N is None else "component"
 
 
-def _layer_of(arrays: RunArrays) -> LayerTrace:
-    selected_NE = arrays.selected_NE | (arrays.weights_NE > 0)
-    slots = max(1, int(selected_NE.sum(1).max()))
+def layer_trace(name: str, probs_TE: np.ndarray, weights_TE: np.ndarray, selected_TE: np.ndarray) -> LayerTrace:
+    """The trace of a layer from what its gate decided. Slots stand by weight, the largest first, of equal ones the
+    lowest index; an expert that was selected with the weight zero has a slot, too."""
+    selected_TE = selected_TE | (weights_TE > 0)
+    slots = max(1, int(selected_TE.sum(1).max()))
     # selected experts before all others, by weight; sorting is stable, so equal ones keep their order
-    order_NE = np.lexsort((-arrays.weights_NE, ~selected_NE), axis=1)[:, :slots]
-    filled_NK = np.take_along_axis(selected_NE, order_NE, 1)
-    weights_NK = np.where(filled_NK, np.take_along_axis(arrays.weights_NE, order_NE, 1), 0)
+    order_TE = np.lexsort((-weights_TE, ~selected_TE), axis=1)[:, :slots]
+    filled_TK = np.take_along_axis(selected_TE, order_TE, 1)
+    weights_TK = np.where(filled_TK, np.take_along_axis(weights_TE, order_TE, 1), 0)
     return LayerTrace(
-        name=MIXTURE,
-        experts=arrays.experts,
-        experts_TK=np.where(filled_NK, order_NE, NONE),
-        weights_TK=weights_NK.astype(arrays.weights_NE.dtype),
-        **distributions(arrays.probs_NE),
+        name=name,
+        experts=weights_TE.shape[1],
+        experts_TK=np.where(filled_TK, order_TE, NONE),
+        weights_TK=weights_TK.astype(weights_TE.dtype),
+        **distributions(probs_TE),
     )
 
 
