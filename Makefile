@@ -1,13 +1,14 @@
 # Two commands: `make train` and `make test`. Both make .venv and install what they need, once.
 # `make test` checks style (ruff) and types (mypy), which `make lint` does alone, and runs the tests.
 # `make test-extras` tests launchers, sweepers and loggers that need packages of their own.
+# `make test-hf` compares mixture layers with those of transformers.
 # `make soak` kills runs and sweeps N times (200) at moments that the dice choose, and trains a thousand runs in a row.
 # `make bench` measures what benchmarks/README.md claims, in about a quarter of an hour; `make bench-quick` roughly.
 PYTHON ?= python3
 N ?= 200
 BIN := .venv/bin
 
-.PHONY: train test test-extras soak bench bench-quick lint clean
+.PHONY: train test test-extras test-hf soak bench bench-quick lint clean
 
 train: .venv/installed
 	$(BIN)/moe-lab train
@@ -17,6 +18,9 @@ test: lint
 
 test-extras: .venv/installed-extras
 	$(BIN)/python -m pytest -m extras tests/extras
+
+test-hf: .venv/installed-hf
+	$(BIN)/python -m pytest -m hf tests/hf
 
 soak: .venv/installed-dev
 	N=$(N) $(BIN)/python -m pytest -m soak tests/reliability
@@ -54,6 +58,11 @@ lint: .venv/installed-dev
 # and the packages that some launchers, sweepers and loggers need
 .venv/installed-extras: .venv/installed-dev
 	$(BIN)/python -m pip install -c constraints.txt -e ".[slurm,ray,optuna,tensorboard,mlflow]"
+	touch $@
+
+# and the library whose layers ours are compared with
+.venv/installed-hf: .venv/installed-dev
+	$(BIN)/python -m pip install -c constraints.txt -e ".[hf]"
 	touch $@
 
 clean:
