@@ -20,11 +20,12 @@ class Place(NamedTuple):
 
 #: where each room stands; a module imports from floors below its own, and from its own room
 PLACES = {
-    "__main__": Place(10, 0, 3),
-    "cli": Place(9, 0, 3),
-    "sweeps": Place(8, 0, 3),
-    "experiment": Place(7, 0, 3),
-    "training": Place(6, 0, 0), "evaluation": Place(6, 1, 1),
+    "__main__": Place(11, 0, 3),
+    "cli": Place(10, 0, 3),
+    "sweeps": Place(9, 0, 3),
+    "experiment": Place(8, 0, 3),
+    "training": Place(7, 0, 0), "evaluation": Place(7, 1, 1),
+    "models": Place(6, 2, 2),
     "mixture": Place(5, 1, 1), "reports": Place(5, 3, 3),
     "data": Place(4, 0, 0), "parts": Place(4, 1, 1), "loggers": Place(4, 2, 2), "metrics": Place(4, 3, 3),
     "routing": Place(3, 1, 1), "config": Place(3, 2, 2),

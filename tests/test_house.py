@@ -29,7 +29,8 @@ def test_there_is_no_circle():
 def test_the_rooms_are_the_floors_and_at_most_ten_high():
     entries = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert entries - {"__init__"} == FLOORS.keys()
-    assert max(FLOORS.values()) <= 10
+    # the file by which Python starts the command line stands on top of it
+    assert max(floor for name, floor in FLOORS.items() if name != "__main__") <= 10
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -53,6 +54,7 @@ def test_the_engine_imports_without_the_runners_packages():
         "import moe_lab.parts.gates.composed, moe_lab.parts.gates.score.attentive, moe_lab.parts.experts.mlp\n"
         "import moe_lab.parts.regularizers.lasso, moe_lab.parts.controllers.temperature\n"
         "import moe_lab.parts.regularizers.sample_similarity, moe_lab.parts.objectives.mixture\n"
+        "import moe_lab.mixture.layer, moe_lab.models.vision_transformer, moe_lab.parts.experts.ffn\n"
         "import moe_lab.metrics, moe_lab.statistics\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

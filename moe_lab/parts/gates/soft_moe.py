@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from moe_lab.layers.patches import patches
 from moe_lab.parts import Combine, ConfigError, Count, ExpertsOutput, Gate, Noise, Routing, Sizes, Traits, log_softmax
 
 
@@ -74,10 +75,8 @@ class SoftMoE(Gate):
         return channels, patch, patch
 
     def tokens(self, x_BD: Tensor) -> Tensor:
-        """The patches of every image in rows from the top left, [..., B, T, I], each flattened by channel."""
-        image = x_BD.unflatten(-1, self._image)
-        windows = image.unfold(-2, self._patch, self._patch).unfold(-2, self._patch, self._patch)
-        tokens_BTI = windows.movedim(-5, -3).flatten(-3).flatten(-3, -2)
+        """The patches of every image, [..., B, T, I], with their places."""
+        tokens_BTI = patches(x_BD, self._image, self._patch)
         return tokens_BTI if self.position_TI is None else tokens_BTI + self.position_TI.unsqueeze(-3)
 
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:

@@ -1,0 +1,45 @@
+"""Layers of a transformer's block, over trailing axes. **S** places of a sequence, **T** rows of all sequences."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from moe_lab.layers.linear import Linear
+
+
+class LayerNorm(nn.Module):
+    """y = (x - mean) / sqrt(variance + 1e-5) * w + b over the features of a row.
+
+    Source: Ba, Kiros and Hinton 2016, Layer normalization, arXiv:1607.06450.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight_1D = nn.Parameter(torch.ones(1, features))
+        self.bias_1D = nn.Parameter(torch.zeros(1, features))
+
+    def forward(self, x_TD: Tensor) -> Tensor:
+        return functional.layer_norm(x_TD, x_TD.shape[-1:]) * self.weight_1D + self.bias_1D
+
+
+class SelfAttention(nn.Module):
+    """softmax(q k' / sqrt(D / heads)) v within each sequence, of several heads, and a linear layer on top.
+
+    Source: Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762, section 3.2.
+
+    heads: divides the number of features.
+    """
+
+    def __init__(self, features: int, heads: int) -> None:
+        super().__init__()
+        self._heads = heads
+        self.inner = Linear(features, 3 * features)
+        self.outer = Linear(features, features)
+
+    def forward(self, x_TD: Tensor, places: int) -> Tensor:
+        """``places``: S; the rows are those of one sequence after the other."""
+        parts = self.inner(x_TD).unflatten(-2, (-1, places)).unflatten(-1, (3, self._heads, -1))
+        # [..., B, S, 3, heads, d] -> three of [..., B, heads, S, d]
+        query, key, value = parts.movedim(-4, -2).unbind(-4)
+        found = functional.scaled_dot_product_attention(query, key, value)
+        return self.outer(found.transpose(-3, -2).flatten(-2).flatten(-3, -2))

@@ -1,0 +1,1 @@
+"""Networks whose blocks hold mixture layers."""

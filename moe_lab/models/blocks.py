@@ -1,0 +1,63 @@
+"""The feed-forward place of a block: a plain network, or a mixture layer with or without shared experts."""
+
+from torch import Tensor, nn
+
+from moe_lab.errors import expect, given
+from moe_lab.layers.noise import Noise
+from moe_lab.layers.transformer import LayerNorm, SelfAttention
+from moe_lab.mixture.routed import RoutedExperts
+from moe_lab.parts.experts.ffn import Ffn
+from moe_lab.parts.networks.feed_forward import FeedForward
+from moe_lab.routing.values import LayerOutput
+
+
+class Plain(nn.Module):
+    """One feed-forward network, with the activation and biases of an expert of ``like``."""
+
+    def __init__(self, width: int, hidden: int, like: RoutedExperts) -> None:
+        super().__init__()
+        experts = expect(Ffn, like.experts)
+        self.network = FeedForward(width, hidden, experts.activation, experts.bias)
+
+    def forward(self, x_TD: Tensor, noise: Noise | None) -> tuple[Tensor, None]:
+        _, y_TD = self.network(x_TD)
+        return y_TD, None
+
+
+class Mixed(nn.Module):
+    """A mixture layer, and what shared experts add to every row: ``shared_experts`` of an expert's width, as one
+    network.
+
+    Shared experts are no part of the routing. Source: Dai et al. 2024 (DeepSeekMoE), arXiv:2401.06066, section 3.2.
+    """
+
+    def __init__(self, width: int, routed: RoutedExperts, shared_experts: int) -> None:
+        super().__init__()
+        self.routed = routed
+        hidden = shared_experts * given(routed.experts.hidden_features, "the experts' hidden layer")
+        self.shared = Plain(width, hidden, routed) if shared_experts else None
+
+    def forward(self, x_TD: Tensor, noise: Noise | None) -> tuple[Tensor, LayerOutput]:
+        output = self.routed(x_TD, given(noise, "the layer's noise"))
+        if self.shared is None:
+            return output.y_TD, output
+        shared_TD, _ = self.shared(x_TD, None)
+        return output.y_TD + shared_TD, output
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + f(norm(x)), f ``feed_forward``.
+
+    Source: Xiong et al. 2020, On layer normalization in the transformer architecture, arXiv:2002.04745 (pre-norm).
+    """
+
+    def __init__(self, width: int, heads: int, feed_forward: Plain | Mixed) -> None:
+        super().__init__()
+        self.attention_norm, self.feed_forward_norm = LayerNorm(width), LayerNorm(width)
+        self.attention = SelfAttention(width, heads)
+        self.feed_forward = feed_forward
+
+    def forward(self, x_TD: Tensor, places: int, noise: Noise | None) -> tuple[Tensor, LayerOutput | None]:
+        x_TD = x_TD + self.attention(self.attention_norm(x_TD), places)
+        y_TD, output = self.feed_forward(self.feed_forward_norm(x_TD), noise)
+        return x_TD + y_TD, output

@@ -1,0 +1,109 @@
+"""A vision transformer whose blocks hold mixture layers."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.config.ranges import Count, NonNegativeInt
+from moe_lab.errors import ConfigError
+from moe_lab.layers.linear import Linear, log_softmax
+from moe_lab.layers.noise import Noise
+from moe_lab.layers.patches import patches
+from moe_lab.layers.stacking import by_name
+from moe_lab.layers.transformer import LayerNorm
+from moe_lab.mixture.routed import RoutedExperts
+from moe_lab.models.blocks import Block, Mixed, Plain
+from moe_lab.models.network import MakeLayer, Network, Where, block_name, numbers_of
+from moe_lab.routing.values import NetworkOutput
+
+#: sides of a patch that are tried, the largest first
+SIDES = (7, 4, 2)
+
+
+class VisionTransformer(Network):
+    """Patches of an image, embedded, through blocks of attention and feed-forward networks; classes from their mean.
+
+    Rows of its mixture layers are the patches of all images, image by image, in rows from the top left.
+    Source: Dosovitskiy et al. 2020, An image is worth 16x16 words, arXiv:2010.11929, with the mean in place of a class
+    token; mixture layers in it: Riquelme et al. 2021, Scaling vision with sparse mixture of experts, arXiv:2106.05974.
+
+    patch:  side of a patch; null: the largest of 7, 4 and 2 that divides the image.
+    width:  D, of the features of a patch.
+    depth:  how many blocks.
+    heads:  of the attention; divides the width.
+    hidden: of the feed-forward networks of blocks without a mixture layer; null: four times the width.
+    where:  blocks with a mixture layer: "all", "every_other" (1, 3, 5 ...), "last", or their numbers, from 0.
+    shared_experts: experts beside those of each mixture layer that every row has, whatever the gate decides.
+    Raises ConfigError for samples that are no images, or do not divide so.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        classes: int,
+        make_layer: MakeLayer,
+        *,
+        patch: Count | None = None,
+        width: Count = 64,
+        depth: Count = 2,
+        heads: Count = 4,
+        hidden: Count | None = None,
+        where: Where = "all",
+        shared_experts: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__()
+        self._shape, self._patch = shape, side_of(shape, patch)
+        if width % heads:
+            raise ConfigError(f"network.heads={heads} does not divide network.width={width}: take a divisor of it")
+        channels, high, wide = shape
+        self._places = high // self._patch * (wide // self._patch)
+        self.embedding = Linear(channels * self._patch**2, width)
+        self.position_SD = nn.Parameter(0.02 * torch.randn(self._places, width))
+        layers = {number: make_layer(block_name(number), width) for number in numbers_of(where, depth)}
+        like = next(iter(layers.values()))
+
+        def feed_forward(number: int) -> Plain | Mixed:
+            if number in layers:
+                return Mixed(width, layers[number], shared_experts)
+            return Plain(width, hidden or 4 * width, like)
+
+        self.blocks = by_name({block_name(one): Block(width, heads, feed_forward(one)) for one in range(depth)})
+        self.norm = LayerNorm(width)
+        self.head = Linear(width, classes)
+
+    @property
+    def routed(self) -> Mapping[str, RoutedExperts]:
+        places = {name: block.feed_forward for name, block in self.blocks.items()}
+        return {name: place.routed for name, place in places.items() if isinstance(place, Mixed)}
+
+    def forward(self, x_BD: Tensor, noise: Mapping[str, Noise]) -> NetworkOutput:
+        x_TI = patches(x_BD, self._shape, self._patch).flatten(-3, -2)
+        x_TD = self._by_place(self.embedding(x_TI)).add(self.position_SD.unsqueeze(-3)).flatten(-3, -2)
+        layers = {}
+        for name, block in self.blocks.items():
+            x_TD, output = block(x_TD, self._places, noise.get(name))
+            if output is not None:
+                layers[name] = output
+        mean_BD = self._by_place(self.norm(x_TD)).mean(-2)
+        return NetworkOutput(log_softmax(self.head(mean_BD)), layers)
+
+    def _by_place(self, x_TD: Tensor) -> Tensor:
+        """[..., B, S, D]"""
+        return x_TD.unflatten(-2, (-1, self._places))
+
+
+def side_of(shape: tuple[int, ...], patch: int | None) -> int:
+    """The side of a patch. Raises ConfigError for samples that are no images, or that it does not divide."""
+    if len(shape) != 3:
+        raise ConfigError(
+            f"network=vision_transformer cuts images, and these samples have the shape {shape}: take network=mlp"
+        )
+    sides = [side for side in (SIDES if patch is None else (patch,)) if not (shape[1] % side or shape[2] % side)]
+    if not sides:
+        given = f"network.patch={patch} does" if patch else f"none of {', '.join(map(str, SIDES))}"
+        raise ConfigError(
+            f"{given} {'not divide' if patch else 'divides'} images of {shape[1]} x {shape[2]}: "
+            "give network.patch, a divisor of both"
+        )
+    return sides[0]
