@@ -54,7 +54,8 @@ class Experts(nn.Module):
     """
 
     task: ClassVar[Task] = "classification"
-    #: the network is made of ``layers.Linear`` and ``relu`` alone, so that it can run on selected samples only
+    #: the network is made of ``layers.Linear`` and of functions of a row (``relu``, ``GroupedRows.map``) alone, so that
+    #: it can run on selected samples only
     runs_sparse: ClassVar[bool] = False
     #: they predict the target by themselves; else they give values, and serve as the experts of a mixture layer
     predicts: ClassVar[bool] = True
