@@ -42,7 +42,8 @@ class FeedForward(nn.Module):
             case "gelu":
                 return functional.gelu(inner_BX)
             case "swiglu":
-                return functional.silu(self._first(inner_BX)) * inner_BX[..., self._hidden :]
+                first_BH, second_BH = inner_BX.chunk(2, -1)
+                return functional.silu(first_BH) * second_BH
 
 
 def _by_row(function: Callable[[Tensor], Tensor], x: Rows) -> Rows:
