@@ -74,7 +74,7 @@ def _check_dispatch(
     dispatch.check(trainer["dispatch"], reason)
     reason = dispatch.why_all_learn(mixture.gate, objective, regularizers)
     if trainer["skip_untouched"] and reason is not None:
-        raise ConfigError(f"trainer.skip_untouched does not fit: {reason}, so none is untouched")
+        raise ConfigError(f"trainer.skip_untouched does not fit: {reason.lacks}, so none is untouched")
 
 
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:

@@ -8,6 +8,7 @@ from typing import Literal
 from moe_lab.errors import ConfigError
 from moe_lab.layers.measured import Measured
 from moe_lab.layers.stacking import count_parameters
+from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Experts, Gate, Objective, Regularizer
 
 Dispatch = Literal["auto", "dense", "sparse"]
@@ -18,38 +19,38 @@ TABLE = Measured(
 )
 
 
-def why_all_learn(gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]) -> str | None:
+def why_all_learn(gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]) -> Reason | None:
     """Why a step gives every expert a gradient, whoever is selected; None where an expert that no sample of the batch
     selected has none. A mixture layer has no objective."""
     sizes = gate.sizes
     if gate.traits.reads_experts:
-        return "this gate reads what every expert computed"
+        return Reason("this gate reads what every expert computed")
     if gate.traits.makes_slots:
-        return "this gate gives every expert slots to work on"
+        return Reason("this gate gives every expert slots to work on")
     if gate.traits.selects_k and sizes.k == sizes.experts:
-        return f"k={sizes.k} selects every expert"
+        return Reason(f"k={sizes.k} selects every expert")
     if objective is not None and objective.needs_every_expert:
-        return f"objective {type(objective).__name__} reads every expert"
+        return Reason(f"objective {type(objective).__name__} reads every expert")
     reading = [name for name, regularizer in regularizers.items() if regularizer.needs_every_expert]
-    return f"regularizer {reading[0]} reads every expert" if reading else None
+    return Reason(f"regularizer {reading[0]} reads every expert") if reading else None
 
 
 def why_dense(
     experts: Experts, gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]
-) -> str | None:
+) -> Reason | None:
     """Why all experts must run; None where the selected ones are enough."""
     reason = why_all_learn(gate, objective, regularizers)
     if reason is None and gate.traits.straight_through:
-        return "the gradient of this gate reads experts that are not selected"
+        return Reason("the gradient of this gate reads experts that are not selected")
     if reason is None and not experts.runs_sparse:
-        return f"experts {type(experts).__name__} have no sparse form"
+        return Reason(f"experts {type(experts).__name__} have no sparse form")
     return reason
 
 
-def check(dispatch: Dispatch, reason: str | None) -> None:
+def check(dispatch: Dispatch, reason: Reason | None) -> None:
     """Raise ConfigError where sparse dispatch is asked for and there is a reason against it."""
     if dispatch == "sparse" and reason is not None:
-        raise ConfigError(f"trainer.dispatch=sparse does not fit: {reason}; take trainer.dispatch=auto")
+        raise ConfigError(f"trainer.dispatch=sparse does not fit: {reason.lacks}; take trainer.dispatch=auto")
 
 
 def faster(device: str, batch: int, experts: Experts, k: int) -> Literal["dense", "sparse"]:

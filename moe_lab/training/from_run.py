@@ -60,9 +60,11 @@ class FromRun(Recipe):
             ("take its experts and data set",),
         )
 
-    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+    def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         if len({one.epochs for one in trainers}) > 1:
-            return "runs of one stack let their experts go in the same epoch, and these have several trainer.epochs"
+            return Reason(
+                "runs of one stack let their experts go in one epoch, and these have several trainer.epochs"
+            )
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:

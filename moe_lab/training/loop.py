@@ -72,7 +72,7 @@ class Loop:
         self._clock = 0.0
         self._recipe = recipe or Recipe()
         if reason := self._recipe.apart(trainers):
-            raise Apart(reason)
+            raise Apart(reason.text())
         steps, forget = self.batches_an_epoch, self._optimizer.forget
         self._course = Course(self.learner, trainers, data, steps, self._noises, forget)
         self._begin_epoch()

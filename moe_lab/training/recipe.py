@@ -69,7 +69,7 @@ class Recipe:
     def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
         """Why it cannot lead a learner (of one run); None if it can."""
 
-    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+    def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         """Why runs with these trainers cannot be led as one program; None where they can."""
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:

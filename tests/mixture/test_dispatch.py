@@ -287,9 +287,9 @@ def test_parts_that_read_every_expert_are_a_reason():
     class Reading(MixtureObjective):
         needs_every_expert = True
 
-    assert dispatch.why_all_learn(gate, Reading(SIZES), {}) == "objective Reading reads every expert"
+    assert dispatch.why_all_learn(gate, Reading(SIZES), {}).lacks == "objective Reading reads every expert"
     regularizers["importance"].needs_every_expert = True
-    assert dispatch.why_all_learn(gate, objective, regularizers) == "regularizer importance reads every expert"
+    assert dispatch.why_all_learn(gate, objective, regularizers).lacks == "regularizer importance reads every expert"
 
 
 def test_the_table_decides(monkeypatch, tmp_path):

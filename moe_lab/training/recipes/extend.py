@@ -90,9 +90,9 @@ class Extend(Recipe):
             or self._other_run(learner)
         )
 
-    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+    def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         if len({one.epochs for one in trainers}) > 1:
-            return "runs of one stack begin a task in the same epoch, and these have several trainer.epochs"
+            return Reason("runs of one stack begin a task in the same epoch, and these have several trainer.epochs")
         return None
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:

@@ -59,7 +59,7 @@ class Finetune(FromRun):
             return Reason(lacks, ("take its gate and experts.count",))
         return None
 
-    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+    def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         """Nothing changes on the way."""
         return None
 

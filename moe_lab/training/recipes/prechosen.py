@@ -72,9 +72,11 @@ class Prechosen(Recipe):
                 return Reason(lacks, (CHANGE,))
         return None
 
-    def apart(self, trainers: Sequence[Trainer]) -> str | None:
+    def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         if len({one.epochs for one in trainers}) > 1:
-            return "runs of one stack let gate and experts go in the same epoch, and these have several trainer.epochs"
+            return Reason(
+                "runs of one stack let their parts go in one epoch, and these have several trainer.epochs"
+            )
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
