@@ -16,7 +16,8 @@ def test_the_example_runs(capsys):
     exec(compile(example, "docs/layers.md", "exec"), found)
     # chance is .9; H(E) of eight experts is at most three bits
     assert found["error"] < 0.2
-    assert list(found["bits"]) == ["1.layer", "2.layer"] and all(0.2 < bits < 3 for bits in found["bits"].values())
+    bits = found["told"][found["told"].measure == "slot_information_bits"]
+    assert bits.layer.tolist() == ["1.layer", "2.layer"] and bits.value.between(0.2, 3).all()
     assert capsys.readouterr().out.startswith("error 0.")
 
 
