@@ -110,7 +110,7 @@ class AboveMean(Gate):
 
     traits = Traits(
         rows_sum_to_one=False,
-        selects_k=False,
+        active="learned",
         k="every",
         gives_logits=False,
         extras=frozenset({"margin_BE"}),
