@@ -11,7 +11,7 @@ from moe_lab.layers.noise import DefaultNoise
 from moe_lab.layers.stacking import by_name
 from moe_lab.mixture.layer_parts import layer_config, routed_experts
 from moe_lab.mixture.record import Record, together
-from moe_lab.parts.roles import Regularizer
+from moe_lab.parts.roles import Gate, Regularizer
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.trace import Trace
 
@@ -57,6 +57,7 @@ class MixtureLayer(nn.Module):
         config = layer_config([*plain, f"regularizer=[{','.join(regularizers)}]", *words])
         self.width = width
         self.routed, made = routed_experts(config, width)
+        _check_raw(self.routed.gate)
         _check_after_step(made)
         self.regularizers = by_name(made)
         self.record = record
@@ -127,6 +128,15 @@ class MixtureLayer(nn.Module):
 
 def _layers(network: nn.Module) -> Iterator[tuple[str, MixtureLayer]]:
     return ((name, layer) for name, layer in network.named_modules() if isinstance(layer, MixtureLayer))
+
+
+def _check_raw(gate: Gate) -> None:
+    """Raise ConfigError for a gate that needs to see what the network was given, which the layer does not."""
+    if gate.traits.hashes_input:
+        raise ConfigError(
+            "this gate hashes its input, which inside a network moves with every step, so that a row would keep no "
+            "expert: take gate=top_k"
+        )
 
 
 def _check_after_step(regularizers: dict[str, Regularizer]) -> None:

@@ -27,14 +27,24 @@ class RoutedExperts(nn.Module):
         self.gate = gate
         self.dispatcher = dispatcher
 
-    def forward(self, x_TD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> LayerOutput:
-        """``noise`` is the layer's own. ``constrain`` may change what the gate has decided, as controllers do."""
+    def forward(
+        self,
+        x_TD: Tensor,
+        noise: Noise,
+        constrain: Constrain = lambda routing: routing,
+        *,
+        raw_TI: Tensor | None = None,
+    ) -> LayerOutput:
+        """``noise`` is the layer's own. ``constrain`` may change what the gate has decided, as controllers do.
+        ``raw_TI`` is what the network has been given at each row, which a gate that hashes its input sees in place of
+        x: that of a row moves with every step. None: x itself."""
+        seen_TX = raw_TI if raw_TI is not None and self.gate.traits.hashes_input else x_TD
         follows = self.dispatcher.follows_gate
-        routing = constrain(self.gate(x_TD, None, noise)) if follows else None
+        routing = constrain(self.gate(seen_TX, None, noise)) if follows else None
         inputs, way = self.dispatcher.dispatch(x_TD, routing)
         output = values(self.dispatcher.combine(self.experts, self.experts.compute(inputs), way))
         if routing is None:
-            routing = constrain(self.gate(x_TD, output if self.gate.traits.reads_experts else None, noise))
+            routing = constrain(self.gate(seen_TX, output if self.gate.traits.reads_experts else None, noise))
         y_TD = output.mix(self.dispatcher.weights(routing, way, "logits").weights_BE)
         return LayerOutput(y_TD, routing, output if self.dispatcher.every_expert else None)
 

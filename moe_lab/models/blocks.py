@@ -19,7 +19,7 @@ class Plain(nn.Module):
         experts = expect(Ffn, like.experts)
         self.network = FeedForward(width, hidden, experts.activation, experts.bias)
 
-    def forward(self, x_TD: Tensor, noise: Noise | None) -> tuple[Tensor, None]:
+    def forward(self, x_TD: Tensor, noise: Noise | None, raw_TI: Tensor | None) -> tuple[Tensor, None]:
         _, y_TD = self.network(x_TD)
         return y_TD, None
 
@@ -37,11 +37,11 @@ class Mixed(nn.Module):
         hidden = shared_experts * given(routed.experts.hidden_features, "the experts' hidden layer")
         self.shared = Plain(width, hidden, routed) if shared_experts else None
 
-    def forward(self, x_TD: Tensor, noise: Noise | None) -> tuple[Tensor, LayerOutput]:
-        output = self.routed(x_TD, given(noise, "the layer's noise"))
+    def forward(self, x_TD: Tensor, noise: Noise | None, raw_TI: Tensor | None) -> tuple[Tensor, LayerOutput]:
+        output = self.routed(x_TD, given(noise, "the layer's noise"), raw_TI=raw_TI)
         if self.shared is None:
             return output.y_TD, output
-        shared_TD, _ = self.shared(x_TD, None)
+        shared_TD, _ = self.shared(x_TD, None, None)
         return output.y_TD + shared_TD, output
 
 
@@ -57,7 +57,10 @@ class Block(nn.Module):
         self.attention = SelfAttention(width, heads)
         self.feed_forward = feed_forward
 
-    def forward(self, x_TD: Tensor, places: int, noise: Noise | None) -> tuple[Tensor, LayerOutput | None]:
+    def forward(
+        self, x_TD: Tensor, places: int, noise: Noise | None, raw_TI: Tensor
+    ) -> tuple[Tensor, LayerOutput | None]:
+        """``places``: S. ``raw_TI``: what the network was given at each row."""
         x_TD = x_TD + self.attention(self.attention_norm(x_TD), places)
-        y_TD, output = self.feed_forward(self.feed_forward_norm(x_TD), noise)
+        y_TD, output = self.feed_forward(self.feed_forward_norm(x_TD), noise, raw_TI)
         return x_TD + y_TD, output

@@ -45,5 +45,5 @@ class Mlp(Network):
 
     def forward(self, x_BD: Tensor, noise: Mapping[str, Noise]) -> NetworkOutput:
         hidden_BD = self.embedding(x_BD).relu()
-        y_BD, output = self.block0(hidden_BD, noise[NAME])
+        y_BD, output = self.block0(hidden_BD, noise[NAME], x_BD)
         return NetworkOutput(log_softmax(self.head(hidden_BD + y_BD)), {NAME: output})

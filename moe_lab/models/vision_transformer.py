@@ -82,7 +82,7 @@ class VisionTransformer(Network):
         x_TD = self._by_place(self.embedding(x_TI)).add(self.position_SD.unsqueeze(-3)).flatten(-3, -2)
         layers = {}
         for name, block in self.blocks.items():
-            x_TD, output = block(x_TD, self._places, noise.get(name))
+            x_TD, output = block(x_TD, self._places, noise.get(name), x_TI)
             if output is not None:
                 layers[name] = output
         mean_BD = self._by_place(self.norm(x_TD)).mean(-2)

@@ -37,8 +37,6 @@ def refusal(gate: Gate) -> Reason | None:
         why = "reads what experts predict, and the experts of a layer predict nothing"
     elif gate.learns_from not in ("prediction", "nothing"):
         why = "has weights without gradient, and a mixture layer has no objective of its own that would teach it"
-    elif gate.traits.hashes_input:
-        why = "hashes its input, which inside a network moves with every step, so that a token would keep no expert"
     else:
         return None
     return Reason(why, ("take gate=top_k",), gate=lambda other: refusal(other) is None)

@@ -232,6 +232,7 @@ def test_inputs_of_another_shape(shape):
         ((), {"k": 0}, "k=0: must be greater than or equal to 1"),
         ((), {"k": 9}, "k=9 selects more experts than there are: take k of at most experts.count=8"),
         ((), {"gate": "gumbel", "k": 2}, "this gate cannot use k=2: take k=1"),
+        ((), {"gate": "hash"}, "this gate hashes its input, which inside a network moves with every step"),
         ((), {"width": 0}, "width=0: must be an integer of at least 1"),
         ((), {"regularizers": "load"}, "regularizers='load': must be a list of names: ['load']"),
         ((), {"regularizers": ["load"]}, "regularizer load needs a gate that gives load_probs_BE"),

@@ -85,6 +85,25 @@ def test_a_dropped_row_is_carried_by_the_residual(x):
     torch.testing.assert_close(network(x, noise_of(network)).log_probs_BC, expected)
 
 
+@pytest.mark.parametrize("network_of", [transformer, mlp])
+def test_hash_hashes_what_the_network_was_given(network_of, x):
+    """So a patch keeps its expert while the network learns, whatever surrounds it."""
+    network = network_of("gate=hash")
+    before = network(x, noise_of(network))
+    for parameter in network.parameters():
+        parameter.data.mul_(1.1)
+    after = network(x, noise_of(network))
+    for name, layer in before.layers.items():
+        assert torch.equal(layer.routing.selected_BE, after.layers[name].routing.selected_BE)
+        assert layer.routing.selected_BE.any(0).sum() > 1
+    if network_of is transformer:
+        other = torch.cat([x[:, :8], x[:, 8:].flip(0)], -1)
+        chosen = [network(one, noise_of(network)).layers["block1"].routing.selected_BE for one in (x, other)]
+        # the first two of six patches are the same, the others are those of other images
+        same = (chosen[0] == chosen[1]).all(-1).view(8, 6)
+        assert same[:, :2].all() and not same.all()
+
+
 @pytest.mark.parametrize(
     ("where", "numbers"),
     [("all", (0, 1, 2, 3, 4)), ("every_other", (1, 3)), ("last", (4,)), ((3, 1), (1, 3)), ((0,), (0,))],

@@ -3,7 +3,7 @@ import torch
 from moe_lab.parts.checks import combine_rule
 from tests.conformance.cases import GateCase
 
-CASE = GateCase(learns_from="nothing", no_layer="hashes its input")
+CASE = GateCase(learns_from="nothing")
 
 
 def test_one_expert_with_all_the_weight(gate_of, draw, noise):
