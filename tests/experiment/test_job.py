@@ -130,8 +130,8 @@ def test_without_words_it_is_the_same_job(stored):
         ["regularizer=[]"],
         ["regularizer=[importance,sample_similarity]", "regularizers.sample_similarity.weight=2.0"],
         ["gate.score.key=post", "k=null"],
-        ["gate=stochastic", "k=null"],
-        ["gate=matching_pursuit", "objective=expert_loss"],
+        ["gate=stochastic", "k=null", "regularizer=[]"],
+        ["gate=matching_pursuit", "objective=expert_loss", "regularizer=[]"],
     ],
     ids=str,
 )

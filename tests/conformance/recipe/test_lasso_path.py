@@ -86,8 +86,8 @@ def test_a_run_that_diverges_has_no_row_more(loop_of, recipe_of, trained):
 @pytest.mark.parametrize(
     ("words", "epochs", "reason"),
     [
-        ([], 50, "take regularizer=[lasso], or take regularizer=[l1]"),
-        (["regularizer=[z_loss]"], 50, "take regularizer=[lasso], or take regularizer=[l1]"),
+        ([], 50, "take regularizer=[l1], or take regularizer=[lasso]"),
+        (["regularizer=[z_loss]"], 50, "take regularizer=[l1], or take regularizer=[lasso]"),
         (["gate=relu", "regularizer=[l1]"], 50, "regularizers.l1.adapt=false"),
         (["gate=relu", "regularizer=[l1,lasso]"], 50, "and one only"),
         (["regularizer=[lasso]"], 9, "raise trainer.epochs, or lower recipe.lambdas"),

@@ -104,7 +104,7 @@ def test_it_steers_a_relu_gate_to_its_target(sizes, step_of, target):
 def test_what_it_cannot_steer_is_refused(learner_of, sizes):
     with pytest.raises(ConfigError, match="weights do not sum to one.*take gate=hard_concrete or gate=relu"):
         learner_of("regularizer=[l1]")
-    with pytest.raises(ConfigError, match=r"always selects k: .*regularizers\.l1\.adapt=false"):
+    with pytest.raises(ConfigError, match=r"learns how many experts are active.*: .*regularizers\.l1\.adapt=false"):
         learner_of("gate=switch", "regularizer=[l1]")
     learner_of("gate=switch", "regularizer=[l1]", "regularizers.l1.adapt=false", "regularizers.l1.weight=0.1")
     with pytest.raises(ConfigError, match="adapt=false needs weight"):

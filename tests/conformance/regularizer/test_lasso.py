@@ -50,7 +50,7 @@ def test_by_hand(learner_of, step_of, by, value, after):
 
 
 def test_by_expert_its_bias_is_in_the_group(learner_of, step_of):
-    learner = linear_gate(learner_of, "expert", weight=2.0, experts=2, gate="gate=switch")
+    learner = linear_gate(learner_of, "expert", weight=2.0, experts=2, gate="gate=relu")
     gate, regularizer = learner.mixture.gate, learner.regularizers["lasso"]
     # columns with their bias (3, 0, 4) of length 5 and (.3, .4, 0) of length .5
     gate.head.weight_IO.data, gate.head.bias_1O.data = torch.tensor([[3.0, 0.3], [0.0, 0.4]]), torch.tensor([[4.0, 0]])
