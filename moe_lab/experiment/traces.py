@@ -92,12 +92,15 @@ class Trace(routing.Trace):
         return _write(self, Path(path), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Measures:
     """What was measured of a trace."""
 
     trace: Trace
     values: "tuple[Measured, ...]"
+
+    def __repr__(self) -> str:
+        return f"<{len(self.values)} measures of {self.trace}; .frame has them as a table>"
 
     @cached_property
     def frame(self) -> "pd.DataFrame":

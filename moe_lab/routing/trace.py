@@ -41,7 +41,7 @@ class Labels:
         check_texts("the names of a label", self.names)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LayerTrace:
     """One mixture layer's routing.
 
@@ -85,6 +85,9 @@ class LayerTrace:
         self._check_once()
         self._check_weights()
         self._check_distributions()
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.rows:,} rows, {self.experts} experts, {self.slots} slots>"
 
     @property
     def rows(self) -> int:
@@ -133,7 +136,7 @@ class LayerTrace:
             check_floats(f"{self._at}: the entropies", self.entropy_T, (self.rows,), low=0.0, missing=True)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Trace:
     """Rows through mixture layers, and what is known of the rows.
 
@@ -171,6 +174,11 @@ class Trace:
         if self.loss_T is not None:
             check_floats("the losses", self.loss_T, (self.rows,), missing=True)
         self._check_labels()
+
+    def __repr__(self) -> str:
+        labels = f"labels {', '.join(self.label_names)}" if self.label_names else "no labels"
+        sizes = f"{self.rows:,} rows of {self.documents:,} documents in {len(self.layers)} layers"
+        return f"<Trace: {sizes}, {labels}>"
 
     @property
     def rows(self) -> int:

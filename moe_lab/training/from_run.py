@@ -62,9 +62,7 @@ class FromRun(Recipe):
 
     def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         if len({one.epochs for one in trainers}) > 1:
-            return Reason(
-                "runs of one stack let their experts go in one epoch, and these have several trainer.epochs"
-            )
+            return Reason("runs of one stack let their experts go in one epoch, and these have several trainer.epochs")
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:

@@ -144,3 +144,11 @@ def test_a_trace_that_cannot_be(change, said):
 def test_labels_that_cannot_be(value, names, said):
     with pytest.raises(RunError, match=said):
         Labels(value=value, names=names)
+
+
+def test_a_trace_shows_its_sizes():
+    layer = LayerTrace(name="block0", experts=4, experts_TK=np.array([[0, 1], [3, -1], [2, 0]]))
+    domain = Labels(value=np.array([0, 1], np.int32), names=("code", "prose"))
+    trace = Trace(layers=(layer,), document_T=np.array([0, 0, 1]), document_labels={"domain": domain})
+    assert repr(layer) == "<block0: 3 rows, 4 experts, 2 slots>"
+    assert repr(trace) == "<Trace: 3 rows of 2 documents in 1 layers, labels domain>"

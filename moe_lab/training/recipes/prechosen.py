@@ -74,9 +74,7 @@ class Prechosen(Recipe):
 
     def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         if len({one.epochs for one in trainers}) > 1:
-            return Reason(
-                "runs of one stack let their parts go in one epoch, and these have several trainer.epochs"
-            )
+            return Reason("runs of one stack let their parts go in one epoch, and these have several trainer.epochs")
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
