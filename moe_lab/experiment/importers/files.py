@@ -1,0 +1,151 @@
+"""The files that a trace is imported from: what kind each is, and its content, of which nothing is believed."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from moe_lab.errors import DataError, cut
+from moe_lab.store.untrusted import Unusable, array_header, check_cells, check_fits, open_zip, opened, read_json
+
+#: bytes of a line of JSON, and of a CSV file; a response or a chunk of documents has a few megabytes
+MOST_LINE = 256 * 2**20
+#: times its size that a text may take once it is read
+_READ = 4
+_MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz"}
+
+
+class Source:
+    """A file. Raises DataError, which names it, for whatever is wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def kind(self) -> str:
+        """npy, npz, json (one value, or one a line) or csv."""
+        with self._reading() as file:
+            start = file.read(4096)
+        for magic, kind in _MAGIC.items():
+            if start.startswith(magic):
+                return kind
+        text = start.lstrip()
+        if not text:
+            raise self.error("is empty")
+        return "json" if text[:1] in b"[{" else "csv"
+
+    @cached_property
+    def headers(self) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+        """Shape and type of each array of an .npz file; the one of an .npy file has no name. Python objects are
+        refused."""
+        with self._reading() as file:
+            found = dict(self._npz_headers()) if self.kind == "npz" else {"": array_header(file, _size(file))}
+            for name, (_, dtype) in found.items():
+                if dtype.hasobject:
+                    raise Unusable(
+                        f"has Python objects in {cut(name) or 'its array'}, which can hide code; save integers"
+                    )
+        return found
+
+    def array(self, name: str) -> np.ndarray:
+        """An array of numbers or texts, of which there is a header."""
+        if name not in self.headers:
+            raise KeyError(name)
+        with self._reading() as file:
+            if self.kind == "npy":
+                check_fits(_size(file))
+                return np.lib.format.read_array(file, allow_pickle=False)
+            with open_zip(self.path) as archive, archive.open(f"{name}.npy") as entry:
+                return np.lib.format.read_array(entry, allow_pickle=False)
+
+    @cached_property
+    def first(self) -> Any:
+        """The first record of a JSON file."""
+        return next(self.records(), None)
+
+    def records(self) -> Iterator[Any]:
+        """The values of a JSON file: of its lines, the objects of its one list, or its one value."""
+        with self._reading() as file:
+            check_fits(_READ * _size(file))
+            first = _line(file)
+            try:
+                value = read_json(first)
+            except Unusable:
+                # a value that is spread over lines
+                value = read_json(first + _text(file.read(MOST_LINE + 1)))
+            yield from value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]
+            while line := _line(file):
+                yield read_json(line)
+
+    def cells(self) -> list[list[str]]:
+        """The rows of a CSV file that are not empty."""
+        with self._reading() as file:
+            text = _text(file.read(MOST_LINE + 1))
+            check_cells(text, ",\n")
+            try:
+                return [row for row in csv.reader(io.StringIO(text), strict=True) if row]
+            except csv.Error as error:
+                raise Unusable(f"is no CSV file: {error}") from None
+
+    def error(self, text: str) -> DataError:
+        return DataError(f"{cut(str(self.path), 200)} {text}")
+
+    def _npz_headers(self) -> Iterator[tuple[str, tuple[tuple[int, ...], np.dtype]]]:
+        with open_zip(self.path) as archive:
+            members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+            if not members:
+                raise Unusable("is an archive without arrays; expected one of `numpy.savez`")
+            for member in members:
+                with archive.open(member) as entry:
+                    yield member.filename.removesuffix(".npy"), array_header(entry, member.file_size)
+
+    @contextmanager
+    def _reading(self) -> Iterator[IO[bytes]]:
+        try:
+            with opened(self.path) as file:
+                yield file
+        except FileNotFoundError:
+            raise self.error("is not there: expected a file with the routing of a model") from None
+        except DataError:
+            raise
+        except (OSError, ValueError, EOFError, SyntaxError, TypeError, MemoryError) as error:
+            raise self.error(str(error) if isinstance(error, Unusable) else f"is damaged ({cut(str(error))})") from None
+
+
+def sources(paths: list[Path]) -> list[Source]:
+    """The files at these paths; of a folder the files in it, by name. Raises DataError if a folder has none."""
+    found: list[Source] = []
+    for path in paths:
+        is_folder = os.path.isdir(path)
+        inside = sorted(one for one in path.iterdir() if not one.name.startswith(".")) if is_folder else [path]
+        if not inside:
+            raise DataError(f"{path} is an empty folder: expected files with the routing of a model")
+        found += map(Source, inside)
+    return found
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _line(file: IO[bytes]) -> str:
+    """The next line that is not blank; empty at the end."""
+    while line := file.readline(MOST_LINE + 1):
+        if text := _text(line).strip():
+            return text
+    return ""
+
+
+def _text(content: bytes) -> str:
+    if len(content) > MOST_LINE:
+        raise Unusable(f"has a line or table of more than {MOST_LINE} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Unusable(f"is no UTF-8 text ({error.reason} at byte {error.start})") from None

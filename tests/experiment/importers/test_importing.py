@@ -1,0 +1,203 @@
+"""Each format's file becomes the routing that it was made of, by its name and by its content, in memory and on disk."""
+
+import json
+
+import numpy as np
+import pytest
+
+import moe_lab
+from moe_lab.errors import DataError, UserError
+from moe_lab.experiment.importers.formats import FORMATS
+from moe_lab.experiment.importers.found import Asked
+from moe_lab.experiment.importers.importing import import_trace
+from tests.experiment.importers.files import (
+    DOCUMENTS,
+    FIRST,
+    LAYERS,
+    MADE,
+    SECOND,
+    base64_buffer,
+    json_lines,
+    sglang,
+    vllm_choices,
+)
+from tests.routing.traces import same
+
+CASES = pytest.mark.parametrize("case", MADE)
+
+
+def made(case, folder, guess=False):
+    name, make, asked = MADE[case]
+    documents = folder / "documents.npy"
+    np.save(documents, DOCUMENTS)
+    given = {"documents": documents} if name == "megatron" else {}
+    return import_trace([make(folder)], None if guess else name, asked=Asked(**asked), **given)
+
+
+@CASES
+def test_the_rows_are_those_of_the_model(tmp_path, case):
+    trace = made(case, tmp_path)
+    sort = case == "megatron"
+    # the first layer of a stack, which is dense, is none; OLMoE's scripts count the layers that route
+    names = ["decoder1", "decoder2"] if sort else ["layer0", "layer1"] if case == "olmoe" else [*LAYERS]
+    assert [layer.name for layer in trace.layers] == names
+    for layer, expected in zip(trace.layers, LAYERS.values(), strict=True):
+        assert np.array_equal(layer.experts_TK, np.sort(expected, axis=1) if sort else expected)
+        assert layer.experts == 4 and layer.ranked == (case not in ("megatron", "llama_cpp"))
+        assert layer.weights_TK is None
+    assert trace.document_T.tolist() == DOCUMENTS
+    assert trace.missing["weights"] and trace.checksum.startswith("sha256:")
+
+
+@CASES
+def test_the_format_is_guessed_from_the_content(tmp_path, case):
+    assert made(case, tmp_path, guess=True).source.startswith(f"{MADE[case][0]}: ")
+
+
+@CASES
+def test_the_trace_comes_back_from_its_folder(tmp_path, case):
+    trace = made(case, tmp_path)
+    again = moe_lab.Trace.read(trace.write(tmp_path / "runs" / "one"))
+    assert all(map(same, again.layers, trace.layers)) and same(again.document_T, trace.document_T)
+    assert {name: again.missing[name] for name in trace.missing} == trace.missing
+    assert json.loads((tmp_path / "runs" / "one" / "trace.json").read_text())["source"] == trace.source
+
+
+def test_every_format_has_a_file():
+    assert {name for name, _, _ in MADE.values()} | {"router_logits"} == FORMATS.keys()
+
+
+@pytest.mark.parametrize(
+    ("case", "ids", "positions"),
+    [
+        ("vllm, lists", None, [0, 1, 2, 0, 1]),
+        ("vllm, base64", [5, 6, 7, 5, 9], [0, 1, 2, 0, 1]),
+        ("olmoe", [5, 6, 7, 5, 9], [0, 1, 2, 0, 1]),
+        ("sglang", None, [0, 1, 2, 0, 1]),
+        ("llama_cpp", None, [0, 1, 2, 0, 1]),
+        ("megatron", None, None),
+    ],
+)
+def test_tokens_and_positions(tmp_path, case, ids, positions):
+    trace = made(case, tmp_path)
+    assert (None if trace.token_id_T is None else trace.token_id_T.tolist()) == ids
+    assert (None if trace.position_T is None else trace.position_T.tolist()) == positions
+    assert ("token_id" in trace.missing) == (ids is None)
+
+
+def test_what_the_formats_do_not_say_is_said(tmp_path):
+    missing = made("vllm, base64", tmp_path).missing
+    assert missing["dense layers"] == "layers 0 of 0 to 2 hold 0 alone, as dense layers do, and are left out"
+    assert "never fed" in missing["last token"]
+    assert "sorts" in made("megatron", tmp_path).missing["order of choice"]
+    assert "shared expert" in made("sglang", tmp_path).missing["shared experts"]
+
+
+def test_missing_tokens_of_vllm_have_no_expert(tmp_path):
+    """Of three rows x two layers that route, one row was in the prefix cache and a third one of a layer is blank."""
+    cached = FIRST.copy()
+    cached[0, 1:] = -1
+    cached[1, 2] = 0
+    trace = import_trace([json_lines(tmp_path / "a", [cached.tolist()])], asked=Asked(experts=4))
+    assert trace.layers[0].experts_TK.tolist() == [[-1, -1], [1, 2], [2, 0]]
+    assert trace.layers[1].experts_TK.tolist() == [[-1, -1], [-1, -1], [1, 0]]
+    assert trace.missing["rows without routing"].startswith("50.0% of rows and layers")
+    # one of nine rows and layers of the file
+    assert trace.missing["rows of 0"].startswith("11.1% of rows and layers")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "experts", "expected"), [(np.uint8, 255, -1), (np.uint8, 256, 255), (np.int16, 256, 255)]
+)
+def test_the_largest_number_without_a_sign_is_none_unless_an_expert_has_it(tmp_path, dtype, experts, expected):
+    np.save(tmp_path / "a.npy", np.array([[[255, 1]], [[2, 3]]], dtype=dtype))
+    np.save(tmp_path / "documents.npy", [0, 1])
+    trace = import_trace([tmp_path / "a.npy"], asked=Asked(experts=experts), documents=tmp_path / "documents.npy")
+    assert trace.layers[0].experts_TK.tolist() == [[expected, 1], [2, 3]]
+
+
+def test_several_outputs_of_a_prompt_are_one_document(tmp_path):
+    """The prompt's two tokens are counted once: 3 rows of the first output, 1 more of the second."""
+    response = json.loads(vllm_choices(tmp_path).read_text())[0]
+    response["choices"] *= 2
+    trace = import_trace([json_lines(tmp_path / "a", [response])], asked=Asked(experts=4))
+    assert trace.rows == 4 and trace.documents == 1
+    assert trace.position_T.tolist() == [0, 1, 2, 2] and trace.token_id_T.tolist() == [5, 6, 7, 7]
+    assert trace.layers[0].experts_TK.tolist() == [*FIRST[:, 1].tolist(), FIRST[2, 1].tolist()]
+
+
+def test_arrays_by_layer_with_what_belongs_to_them(tmp_path):
+    weights = np.full((5, 2, 2), 0.5)
+    np.savez(
+        tmp_path / "a.npz",
+        block3=LAYERS["layer1"],
+        block5=LAYERS["layer2"],
+        weights=weights,
+        documents=np.array(["x", "x", "x", "y", "y"]),
+        token_ids=[5, 6, 7, 8, 9],
+        positions=[0, 1, 2, 0, 1],
+    )
+    trace = import_trace([tmp_path / "a.npz"], asked=Asked(experts=4))
+    assert [layer.name for layer in trace.layers] == ["block3", "block5"]
+    assert trace.document_T.tolist() == DOCUMENTS and trace.token_id_T.tolist() == [5, 6, 7, 8, 9]
+    assert trace.layers[1].weights_TK.tolist() == weights[:, 1].tolist()
+    assert np.array_equal(trace.layers[1].experts_TK, LAYERS["layer2"])
+
+
+def test_ranks_of_megatron_are_one_after_the_other(tmp_path):
+    np.save(tmp_path / "documents.npy", [0, 0, 1, 1])
+    line = {"step": 0, "block": "decoder", "layer": 0, "num_tokens": 1, "topk": 1}
+    paths = [
+        json_lines(
+            tmp_path / f"rank{rank}",
+            [{**line, "rank": rank, "step": step, "top_indices": [[2 * rank + step]]} for step in (1, 0)],
+        )
+        for rank in (1, 0)
+    ]
+    trace = import_trace(paths, asked=Asked(experts=4), documents=tmp_path / "documents.npy")
+    assert trace.layers[0].experts_TK.tolist() == [[0], [1], [2], [3]]
+
+
+def test_labels_of_documents_and_of_rows(tmp_path):
+    (tmp_path / "domains.csv").write_text("document,domain\n1,prose\n0,code\n")
+    (tmp_path / "kinds.csv").write_text("kind,row\nname,4\n,2\nsign,0\n")
+    path = MADE["olmoe"][1](tmp_path)
+    trace = import_trace([path], asked=Asked(experts=4), labels=tmp_path / "domains.csv")
+    assert trace.document_labels["domain"].names == ("code", "prose")
+    assert trace.document_labels["domain"].value.tolist() == [0, 1]
+    trace = import_trace([path], asked=Asked(experts=4), labels=tmp_path / "kinds.csv")
+    assert trace.row_labels["kind"].names == ("name", "sign")
+    assert trace.row_labels["kind"].value.tolist() == [1, -1, -1, -1, 0]
+
+
+def test_the_users_documents_and_tokens_take_the_place_of_the_files(tmp_path):
+    np.save(tmp_path / "documents.npy", [7, 7, 3, 3, 3])
+    np.save(tmp_path / "tokens.npy", [1, 2, 3, 4, 5])
+    trace = import_trace(
+        [MADE["vllm, lists"][1](tmp_path)],
+        asked=Asked(experts=4),
+        tokens=tmp_path / "tokens.npy",
+        documents=tmp_path / "documents.npy",
+    )
+    assert trace.document_T.tolist() == [0, 0, 1, 1, 1] and trace.position_T is None
+    assert trace.token_id_T.tolist() == [1, 2, 3, 4, 5] and "token_id" not in trace.missing
+
+
+def test_a_shared_expert_of_eight_bits_is_255(tmp_path):
+    """The filler of a table in uint8."""
+    response = json.loads(sglang(tmp_path).read_text().splitlines()[1])
+    table = np.concatenate([SECOND, np.full((2, 3, 1), 255)], axis=2).astype(np.uint8)
+    response["meta_info"] |= {"routed_experts": base64_buffer(table), "routed_experts_dtype": "uint8"}
+    trace = import_trace([json_lines(tmp_path / "a", [response])], asked=Asked(experts=4, layers=3, k=3))
+    assert [layer.name for layer in trace.layers] == ["layer1", "layer2"]
+    assert trace.layers[0].experts_TK.tolist() == SECOND[:, 1].tolist()
+
+
+def test_an_expert_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match="layer0 holds expert 3, and --experts 3 are 0 to 2"):
+        import_trace([MADE["olmoe"][1](tmp_path)], asked=Asked(experts=3))
+
+
+def test_an_expert_twice_in_a_row(tmp_path):
+    with pytest.raises(UserError, match="selects an expert twice"):
+        import_trace([json_lines(tmp_path / "a", [[[[1, 1]]]])], asked=Asked(experts=3))
