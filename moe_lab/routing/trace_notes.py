@@ -1,0 +1,144 @@
+"""What a reader has to know of a trace before its measures are believed: what it lacks, and what looks odd.
+
+None of it makes a trace unusable. What does, such as an expert outside 0 .. E - 1 or twice in a row, is refused when
+the trace is made or read.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+
+import numpy as np
+
+from moe_lab.errors import cut
+from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
+
+#: labels of fewer documents have wide intervals
+FEW_DOCUMENTS = 20
+#: how far the weights of a row in half precision may sum to another number than 1
+_ROUNDED = 0.02
+#: names that are written out
+_MOST_NAMES = 5
+
+
+def notes(trace: Trace) -> list[str]:
+    """A sentence for each thing that is missing or looks odd."""
+    return [*_of_documents(trace), *_of_labels(trace), *_of_layers(trace), *_lacks(trace.missing)]
+
+
+def _of_documents(trace: Trace) -> Iterator[str]:
+    if trace.documents == 1:
+        yield "documents: all rows are of one document, so nothing can be tested and there are no intervals"
+    elif trace.documents < FEW_DOCUMENTS:
+        yield f"documents: {trace.documents} are few for tests and intervals; {FEW_DOCUMENTS} or more are better"
+    if trace.documents == trace.rows > 1:
+        yield "documents: each row is one of its own; rows of one text are not independent and belong to one document"
+
+
+def _of_labels(trace: Trace) -> Iterator[str]:
+    if not trace.label_names:
+        yield "labels: there are none, so nothing says what experts specialize in; import the files again with --labels"
+    for name in trace.label_names:
+        label = trace.label(name)
+        has_T = label.value != NONE
+        if not has_T.all():
+            yield f"label {cut(name)}: missing for {1 - has_T.mean():.1%} of rows, which are left out where it is used"
+        few = [
+            f"{cut(value)} ({count})"
+            for value, count in zip(label.names, _documents_of(trace, label), strict=True)
+            if count < FEW_DOCUMENTS
+        ]
+        if few:
+            yield f"label {cut(name)}: fewer than {FEW_DOCUMENTS} documents have {_listed(few)}"
+
+
+def _documents_of(trace: Trace, label: Labels) -> np.ndarray:
+    """[values]: documents with a row of each value."""
+    has_T = label.value != NONE
+    pairs = np.unique(label.value[has_T].astype(np.int64) * trace.documents + trace.document_T[has_T])
+    return np.bincount(pairs // trace.documents, minlength=len(label.names))
+
+
+def _of_layers(trace: Trace) -> Iterator[str]:
+    """A sentence for all layers of which the same is to be said."""
+    for of_layer in _OF_LAYER:
+        said = [(text, layer.name) for layer in trace.layers if (text := of_layer(layer))]
+        for text, group in groupby(sorted(said, key=lambda one: one[0]), key=lambda one: one[0]):
+            names = [cut(name) for _, name in group]
+            yield f"{'all layers' if len(names) == len(trace.layers) > 1 else _listed(names)}: {text}"
+
+
+def _empty(layer: LayerTrace) -> str:
+    share = float((layer.experts_TK == NONE).all(1).mean())
+    if share == 0:
+        return ""
+    return (
+        f"{share:.1%} of rows have no expert: they were dropped, or their routing is missing (such as tokens from a "
+        "prefix cache), which cannot be told apart"
+    )
+
+
+def _varies(layer: LayerTrace) -> str:
+    selected_T = (layer.experts_TK != NONE).sum(1)
+    selected_T = selected_T[selected_T > 0]
+    if not len(selected_T) or selected_T.min() == selected_T.max():
+        return ""
+    return (
+        f"rows select {selected_T.min()} to {selected_T.max()} experts: with top-p, or small weights pruned, an expert "
+        "may look dead that the router wants"
+    )
+
+
+def _never(layer: LayerTrace) -> str:
+    used = len(np.unique(layer.experts_TK[layer.experts_TK != NONE]))
+    if used == 0:
+        return "no row has an expert"
+    if used == 1:
+        return "every row selects one and the same expert, as in a dense layer that is written as zeros"
+    return f"{layer.experts - used} of {layer.experts} experts are never selected" if used < layer.experts else ""
+
+
+def _physical(layer: LayerTrace) -> str:
+    most = int(layer.experts_TK.max())
+    if most == NONE or most >= layer.experts / 2:
+        return ""
+    return f"the largest selected number is {most} of 0 to {layer.experts - 1}; is the number of experts right?"
+
+
+def _order(layer: LayerTrace) -> str:
+    if not layer.ranked:
+        return "the order of choice is not known, so there is no first choice without weights"
+    if layer.slots == 1:
+        return ""
+    first, second = layer.experts_TK[:, :-1], layer.experts_TK[:, 1:]
+    both = (first != NONE) & (second != NONE)
+    # by chance rows of two are in order half the time, and a hundred rows never
+    if both.any(1).sum() >= 100 and (first < second)[both].all():
+        return "experts stand in rising order in every row, so they are sorted, and slot 0 is hardly the first choice"
+    if layer.weights_TK is not None and (layer.weights_TK[:, :-1] < layer.weights_TK[:, 1:])[both].any():
+        return "weights do not fall from slot to slot, so slot 0 is not the first choice in every row"
+    return ""
+
+
+def _sums(layer: LayerTrace) -> str:
+    if layer.weights_TK is None:
+        return ""
+    sum_T = layer.weights_TK.sum(1, dtype=np.float64)[(layer.experts_TK != NONE).any(1)]
+    if not len(sum_T) or (np.abs(sum_T - 1) < _ROUNDED).all():
+        return ""
+    return (
+        f"weights of a row sum to {sum_T.min():.3g} to {sum_T.max():.3g} (mean {sum_T.mean():.3g}), not to 1: the "
+        "model does not divide them by their sum, or scales them; measures divide them"
+    )
+
+
+_OF_LAYER: tuple[Callable[[LayerTrace], str], ...] = (_empty, _varies, _never, _physical, _order, _sums)
+
+
+def _lacks(missing: Mapping[str, str]) -> Iterator[str]:
+    for name, why in missing.items():
+        yield f"{cut(name)}: {cut(why, 300)}"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
