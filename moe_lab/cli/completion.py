@@ -95,10 +95,20 @@ def complete_dataset(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 @_silent
+def complete_format(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the formats that traces are imported from."""
+    from moe_lab.experiment.importers.formats import FORMATS
+
+    return sorted(FORMATS)
+
+
+@_silent
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     """Run folders beside what is typed; before a folder is typed, those of --runs as well."""
+    from moe_lab.cli.words import RUNS
+
     head = incomplete[: incomplete.rfind("/") + 1]
-    heads = [head] if head else ["", f"{_folder(ctx, 'runs')}/"]
+    heads = [head] if head else ["", f"{_folder(ctx, 'runs') or RUNS}/"]
     found = [f"{one}{file.parent.name}" for one in heads for file in sorted(Path(one).glob("*/status.json"))]
     given = {str(path) for path in ctx.params.get("paths") or []}
     return [path for path in found if path not in given]
@@ -106,7 +116,7 @@ def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def _folder(ctx: typer.Context, name: str) -> Path | None:
     """A folder's option as it stands in the prompt: ``~`` is not yet the home folder, bash splits ``--runs=DIR``."""
-    folder = ctx.params[name]
+    folder = ctx.params.get(name)
     if str(folder) == "=":
         typed = os.environ["COMP_WORDS"].split("\n")
         folder = typed[typed.index(f"--{name.replace('_', '-')}") + 2]

@@ -118,6 +118,8 @@ def _array(given: Any) -> np.ndarray:
 _MAKERS: dict[str, Callable[[Path, Any], Any]] = {
     "set": _set,
     "npz": _npz,
+    # as an array of "npz"; Python objects are pickled
+    "npy": lambda path, given: np.save(path, _array(given)),
     "hex": lambda path, digits: path.write_bytes(bytes.fromhex(digits)),
     "gzip": lambda path, digits: path.write_bytes(gzip.compress(bytes.fromhex(digits), mtime=0)),
     "cut": lambda path, count: path.write_bytes(path.read_bytes()[:count]),

@@ -182,6 +182,11 @@ def test_run_folders(tab, run_folders):
     assert tab("report --runs=elsewhere ", "bash") == ["elsewhere/a", "elsewhere/b"]
 
 
+def test_traces(tab, run_folders):
+    assert tab("trace ch") == ["check"] and tab("trace check ") == ["runs/a", "runs/b"]
+    assert {"vllm", "megatron"} <= set(tab("trace import --format "))
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_torch_and_hydra_are_not_imported(tmp_path, shell):
     asked = request(shell, "moe-lab train gate=top_k trainer.l")

@@ -7,15 +7,31 @@ import moe_lab
 def test_help_has_titled_groups_and_examples(cli):
     result = cli("--help")
     assert result.code == 0
-    for text in ("Experiments", "Results", "What there is", "train", "report", "runs", "list", "config", "data"):
+    for text in (
+        "Experiments",
+        "Results",
+        "What there is",
+        "train",
+        "report",
+        "runs",
+        "trace",
+        "list",
+        "config",
+        "data",
+    ):
         assert text in result.out
     for command in ("train", "report", "runs", "list", "config"):
         assert "Examples:" in cli(command, "--help").out, command
-    assert "Examples:" in cli("data", "--help").out
+    for words in (["data"], ["trace"], ["trace", "import"], ["trace", "check"]):
+        assert "Examples:" in cli(*words, "--help").out, words
 
 
 def test_no_arguments_is_help(cli):
-    for words, usage in (([], "Usage: moe-lab"), (["data"], "Usage: moe-lab data")):
+    for words, usage in (
+        ([], "Usage: moe-lab"),
+        (["data"], "Usage: moe-lab data"),
+        (["trace"], "Usage: moe-lab trace"),
+    ):
         result = cli(*words)
         assert usage in result.out and result.err == "" and result.code == 2
 
@@ -34,7 +50,7 @@ def test_help_and_listings_import_no_torch():
     code = (
         "import sys\n"
         "from moe_lab.cli.main import app\n"
-        "for words in (['--help'], ['list'], ['list', 'metric'], ['data', 'list'], ['runs']):\n"
+        "for words in (['-h'], ['list'], ['list', 'metric'], ['data', 'list'], ['runs'], ['trace', 'import', '-h']):\n"
         "    app(words, standalone_mode=False)\n"
         "print('loaded', [name for name in ('torch', 'pandas', 'torchvision', 'sklearn') if name in sys.modules])\n"
     )

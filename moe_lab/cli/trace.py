@@ -1,0 +1,104 @@
+"""`moe-lab trace`: the routing of a model that was trained elsewhere, from the files of other stacks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moe_lab.cli.completion import complete_format, complete_run
+from moe_lab.cli.terminal import echo
+from moe_lab.cli.words import RUNS, RunsFolder, named
+
+if TYPE_CHECKING:
+    from moe_lab.routing.trace import Trace
+
+EXAMPLES = """
+Examples:
+
+    moe-lab trace import answers.jsonl --experts 64 --labels domains.csv --name served
+
+    moe-lab trace import router_trace_rank0.jsonl --experts 64 --documents documents.npy --name pretrained
+
+    moe-lab trace check runs/served
+"""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Routing of any model: import what serving and training stacks record, and see what it lacks.",
+    epilog=EXAMPLES,
+)
+
+
+@app.command("import", epilog=EXAMPLES)
+def import_files(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Files of one format, or folders of them.", parser=named),
+    ],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the run folder is called.")],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="arrays, llama_cpp, megatron, olmoe, router_logits, sglang or vllm; left out, the first file tells.",
+            autocompletion=complete_format,
+        ),
+    ] = None,
+    experts: Annotated[int | None, typer.Option(min=1, metavar="E", help="Experts of a layer.")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, metavar="L", help="Hidden layers (sglang).")] = None,
+    k: Annotated[
+        int | None,
+        typer.Option("--k", min=1, metavar="K", help="Selected experts of a row (sglang, llama_cpp, router_logits)."),
+    ] = None,
+    tokens: Annotated[
+        Path | None, typer.Option("--tokens", metavar="FILE.npy", help="The token id of each row.", parser=named)
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            metavar="FILE.csv",
+            help="A column document (or row), and a column a label.",
+            parser=named,
+        ),
+    ] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option("--documents", metavar="FILE.npy", help="The number of each row's document.", parser=named),
+    ] = None,
+    runs: RunsFolder = RUNS,
+) -> None:
+    """Write the routing in files of another stack into a run folder, and say what the files do not."""
+    from moe_lab.experiment.importers.found import Asked
+    from moe_lab.experiment.importers.importing import import_trace
+    from moe_lab.store.folders import check_name
+
+    check_name(name, runs)
+    asked = Asked(experts=experts, layers=layers, k=k)
+    trace = import_trace(files, form, asked=asked, tokens=tokens, documents=documents, labels=labels)
+    _say(trace)
+    echo(f"trace   {trace.write(runs / name)}")
+
+
+@app.command(epilog=EXAMPLES)
+def check(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", help="The run folder of a trace.", autocompletion=complete_run, parser=named),
+    ],
+) -> None:
+    """Say what a trace lacks, and what looks odd in it. A folder that is no trace, or a damaged one, is refused."""
+    from moe_lab.experiment.traces import trace_of_run
+    from moe_lab.store.run import Run
+
+    _say(trace_of_run(Run(path)))
+
+
+def _say(trace: "Trace") -> None:
+    """Its size, and what to know of it, a sentence a line."""
+    from moe_lab.routing.trace_notes import notes
+
+    echo(f"{trace.rows:,} rows of {trace.documents:,} documents, {len(trace.layers)} layers: {trace.source}")
+    for note in notes(trace):
+        echo(f"- {note}")

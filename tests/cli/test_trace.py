@@ -1,0 +1,56 @@
+"""`moe-lab trace`: what it prints, and that what is wrong writes nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moe_lab.experiment.importers.formats import FORMATS
+from tests.experiment.importers.files import MADE
+
+VLLM = MADE["vllm, base64"][1]
+
+
+def test_a_file_is_imported_and_what_it_lacks_is_said(cli):
+    Path("domains.csv").write_text("document,domain\n0,code\n1,prose\n")
+    words = ("trace", "import", VLLM(Path()), "--experts", "4", "--labels", "domains.csv", "--name", "served")
+    result = cli(*words)
+    assert result.code == 0 and result.err == "", result
+    lines = result.out.splitlines()
+    assert lines[0] == "5 rows of 2 documents, 2 layers: vllm: choices.json" and lines[-1] == "trace   runs/served"
+    for text in (
+        "- documents: 2 are few for tests and intervals; 20 or more are better",
+        "- label domain: fewer than 20 documents have code (1), prose (1)",
+        "- weights: the format has the selected experts alone",
+        "- dense layers: layers 0 of 0 to 2 hold 0 alone, as dense layers do, and are left out",
+    ):
+        assert text in lines
+    header = json.loads(Path("runs/served/trace.json").read_text())
+    assert header["missing"]["dense layers"] in result.out and header["documents"] == 2
+    again = cli(*words)
+    assert again.code == 2 and "runs/served" in again.err and again.err.count("\n") == 1
+
+
+def test_check_says_the_same_of_the_folder(cli):
+    imported = cli("trace", "import", VLLM(Path()), "--experts", "4", "--name", "served")
+    checked = cli("trace", "check", "runs/served")
+    assert checked.code == 0 and checked.err == ""
+    assert set(imported.out.splitlines()[:-1]) <= set(checked.out.splitlines())
+    assert "- labels: there are none" in checked.out
+
+
+def test_check_refuses_what_is_no_trace_or_is_damaged(cli):
+    cli("trace", "import", VLLM(Path()), "--experts", "4", "--name", "served")
+    folder = Path("runs/served")
+    arrays = dict(np.load(folder / "layers.npz"))
+    arrays["00/experts"][0] = 1
+    np.savez(folder / "layers.npz", **arrays)
+    for path, said in (("runs/served", "row 0 selects an expert twice"), ("nowhere", "nowhere")):
+        result = cli("trace", "check", path)
+        assert result.code == 2 and result.out == "" and said in result.err and result.err.count("\n") == 1, result
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_help_and_completion_name_every_format(cli, name):
+    assert name in cli("trace", "import", "--help").out
