@@ -1,7 +1,12 @@
-"""Every `moe-lab ...` line of README and docs is run, in its order, shortened by appended words; a study is planned."""
+"""Every `moe-lab ...` line of README and docs is run, in its order, shortened by appended words; a study is planned.
+
+Lines `python make_NAME.py` run a file that the page shows.
+"""
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SHORT = ["trainer.epochs=1", "trainer.limit_batches=2"]
-LINE = re.compile(r"^(?:\$ )?moe-lab .*$", re.MULTILINE)
+LINE = re.compile(r"^(?:\$ )?(?:moe-lab .*|python make_\w+\.py)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"<!-- file: (\S+) -->\n```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -59,5 +64,8 @@ def run_lines(cli, folder, document, changed):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     for line in map(changed, lines(text)):
+        if line.startswith("python "):
+            subprocess.run([sys.executable, line.split()[1]], cwd=folder, check=True)
+            continue
         result = cli(*shortened(line))
         assert result.code == 0, f"{line}\n{result.out}{result.err}"
