@@ -48,14 +48,14 @@ def report(
     """
     from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.errors import RunError
-    from moe_lab.reports import ArmsReport, write_run_report
+    from moe_lab.reports import ArmsReport, write_run_report, write_trace_report
     from moe_lab.store.folders import claim_report
 
     opened = _runs(paths)
     if len(paths) == len(opened) == 1 and opened[0].path == paths[0]:
         if out is not None or against is not None:
             raise RunError("the report of one run goes into its own folder and compares nothing: give several runs")
-        page = write_run_report(opened[0])
+        page = (write_trace_report if opened[0].kind == "trace" else write_run_report)(opened[0])
     else:
         of_arms = ArmsReport(opened, against)
         sweep = paths[0] if len(paths) == 1 and _is_sweep(paths[0]) and out is None else None

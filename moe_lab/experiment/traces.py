@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from moe_lab.metrics.traces import Measured
 
-#: written beside a trace that was measured
-MEASURES = "measures.csv"
-
 
 class Trace(routing.Trace):
     """Routing of any model: which experts each row (token, sample) selected in each mixture layer.
@@ -109,17 +106,15 @@ class Measures:
         share of rows left out, and in ``notes`` why a number is missing and what to be careful of."""
         import pandas as pd
 
-        return pd.DataFrame(list(map(_row, self.values)), columns=list(_COLUMNS))
+        from moe_lab.metrics.traces.written import COLUMNS, row_of
+
+        return pd.DataFrame(list(map(row_of, self.values)), columns=list(COLUMNS))
 
     def write(self, path: str | Path) -> Path:
         """Write the trace, and the frame as measures.csv, into a new run folder. Raises as Trace.write does."""
-        return _write(self.trace, Path(path), list(map(_row, self.values)))
+        from moe_lab.metrics.traces.written import row_of
 
-
-_COLUMNS = (
-    *("layer", "label", "measure", "value", "unit", "null_mean", "corrected", "estimate", "low", "high"),
-    *("p", "adjusted_p", "documents", "left_out", "notes"),
-)
+        return _write(self.trace, Path(path), list(map(row_of, self.values)))
 
 
 def trace_of_run(run: Run) -> routing.Trace:
@@ -131,12 +126,8 @@ def trace_of_run(run: Run) -> routing.Trace:
     return trace_of(RunArrays.from_run(run)) if run.kind == "mixture" else read_trace(run)
 
 
-def _row(one: "Measured") -> dict[str, Any]:
-    notes = dict.fromkeys(text for text in (one.reason, one.p_reason, one.interval_reason, *one.warnings) if text)
-    return {name: "; ".join(notes) if name == "notes" else getattr(one, name) for name in _COLUMNS}
-
-
 def _write(trace: routing.Trace, path: Path, rows: list[dict[str, Any]] | None) -> Path:
+    from moe_lab.metrics.traces.written import FILE
     from moe_lab.routing.trace_files import to_files
     from moe_lab.store.atomic import write_csv
     from moe_lab.store.folders import claim
@@ -146,6 +137,6 @@ def _write(trace: routing.Trace, path: Path, rows: list[dict[str, Any]] | None) 
     files = to_files(trace)
     folder = claim(path.parent, path.name)
     if rows is not None:
-        write_csv(folder / MEASURES, rows)
+        write_csv(folder / FILE, rows)
     write_trace_run(folder, files)
     return folder

@@ -14,16 +14,16 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?(inf|nan)", re.IG
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A header and a line a row: None is an empty cell, floats in the shortest form that reads back, text as ``_cell``
+    """A header and a line a row: None is an empty cell, floats in the shortest form that reads back, text as ``cell``
     has it. Raises ValueError if a row has another key than ``names``."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, names, lineterminator="\n")
-    writer.writerow({name: _cell(name) for name in names})
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    writer.writerow({name: cell(name) for name in names})
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
     return buffer.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """A value that no spreadsheet takes for a formula and no terminal obeys: text is printable, and where it begins as
     a formula does, and is no number, an apostrophe stands before it."""
     if not isinstance(value, str):

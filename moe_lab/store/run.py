@@ -1,13 +1,14 @@
 """Reading a run folder. Files are read when they are asked for; nothing of a folder is ever executed."""
 
 import csv
+import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from moe_lab.store.facts import Status
     from moe_lab.store.status import Kind
     from moe_lab.store.trace_header import Header
+
+T = TypeVar("T")
 
 #: bytes of those files of which a listing or a page reads many, or that people read
 _MOST = dict.fromkeys(("status.json", "environment.json", "config.yaml"), 2**20)
@@ -82,12 +85,10 @@ class Run:
         return self.status.get("kind", "mixture")
 
     def require_mixture(self) -> None:
-        """Raises Unreadable if the folder holds something else, of which there is no report yet."""
+        """Raises Unreadable if the folder holds something else."""
         if self.kind != "mixture":
-            raise self._broken(
-                f"{self.path} is a run of kind {self.kind}, and reports are of mixtures so far: measure it in Python, "
-                f"moe_lab.Trace.read({str(self.path)!r}).measure().frame"
-            )
+            advice = f"; `moe-lab report {self.path}` makes its own" if self.kind == "trace" else ""
+            raise self._broken(f"{self.path} is a run of kind {self.kind}, and this report is of mixtures{advice}")
 
     @cached_property
     def trace_header(self) -> "Header":
@@ -182,16 +183,19 @@ class Run:
             raise self._broken(f"{self.path / name} holds no object")
         return value
 
-    def _csv(self, name: str) -> list[dict[str, float | None]]:
+    def table(self, name: str, parse: "Callable[[Iterable[dict[str, str]]], T]") -> T:
+        """What ``parse`` makes of the rows of a CSV file. Raises Unreadable if the file is missing or broken."""
         text = self._text(name)
         if text and not text.endswith("\n"):
             raise self._broken(f"{self.path / name} is truncated: its last line has no end")
         try:
             check_cells(text)
-            rows = csv.DictReader(text.splitlines(), strict=True)
-            return [{key: _measured(value) for key, value in row.items()} for row in rows]
-        except (ValueError, TypeError, csv.Error) as error:
+            return parse(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        except (LookupError, ValueError, TypeError, csv.Error) as error:
             raise self._broken(f"{self.path / name} is no table of numbers: {error}") from None
+
+    def _csv(self, name: str) -> list[dict[str, float | None]]:
+        return self.table(name, lambda rows: [{key: _measured(value) for key, value in row.items()} for row in rows])
 
 
 def _measured(cell: str) -> float | None:

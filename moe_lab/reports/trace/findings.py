@@ -1,0 +1,125 @@
+"""The sentences that answer: what the experts follow, by how much and how surely, or that nothing does."""
+
+from collections.abc import Mapping
+
+from moe_lab.metrics.traces.written import Written
+from moe_lab.reports.kit.heat import shortened
+from moe_lab.reports.kit.numbers import quantity
+from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, MAIN, Values, ends, size, sure, told
+
+#: labels that get a sentence; more are in the tables
+MOST = 6
+
+
+def findings(values: Values, experts: Mapping[str, int]) -> list[str]:
+    """A sentence a label, the surest and largest first, and one on how the experts are used.
+
+    Args:
+        experts: layer -> E.
+    """
+    about = ranked(values)
+    sentences = [sentence for label in about[:MOST] for sentence in _of_label(values, label)]
+    if len(about) > MOST:
+        sentences.append(f"{len(about) - MOST} more labels are in the tables.")
+    if not about:
+        sentences.append("The trace has no labels, so nothing can be said of what its experts follow.")
+    return [*sentences, *_usage(values, experts)]
+
+
+def ranked(values: Values) -> list[str]:
+    """The labels, those that experts follow first, and of these the one that they follow most."""
+    return sorted(values.labels, key=lambda label: _rank(values, label))
+
+
+def _rank(values: Values, label: str) -> tuple[bool, float]:
+    known = values.known(MAIN, label).values()
+    return not any(map(sure, known)), -max(map(size, known), default=0.0)
+
+
+def _of_label(values: Values, label: str) -> list[str]:
+    known, name = values.known(MAIN, label), shortened(label)
+    if not known:
+        reason = next((row.notes for row in values.by_layer(MAIN, label) if row is not None and row.notes), "no value")
+        return [f"What the experts have to do with {name} cannot be measured: {reason}."]
+    if all(row.adjusted_p is None for row in known.values()):
+        reason = next(row.notes for row in known.values())
+        return [f"Whether experts follow {name} cannot be tested: {reason}."]
+    if any(map(sure, known.values())):
+        return [_followed(values, label, known), *_given_token(values, label), *_documents(values, label)]
+    layer, row = _largest(known)
+    most = f"the largest I(E;{name})/H(E) is {told(row)}{_in(values, layer)}"
+    return [f"Nothing shows that experts follow {name}: {most}, {_p(values, MAIN, row)}."]
+
+
+def _followed(values: Values, label: str, known: Mapping[str, Written]) -> str:
+    beyond, name = {layer: row for layer, row in known.items() if sure(row)}, shortened(label)
+    layer, row = _largest(beyond)
+    who = f"Experts{_of(values, beyond, layer)} follow the label {name}"
+    text = f"{who}: I(E;{name})/H(E) = {told(row)}{_in(values, layer)}, {_p(values, MAIN, row)}"
+    if len(known) > 1:
+        least = min(known, key=lambda one: size(known[one]))
+        text += f"; least in {shortened(least)}, {quantity(size(known[least]), row.unit)}"
+    return f"{text}."
+
+
+def _of(values: Values, beyond: Mapping[str, Written], layer: str) -> str:
+    if len(values.layers) == 1:
+        return ""
+    if len(beyond) == 1:
+        return f" of layer {shortened(layer)}"
+    every = len(beyond) == len(values.layers)
+    return f" of {'all' if every else len(beyond)} {'' if every else 'of '}{len(values.layers)} layers"
+
+
+def _given_token(values: Values, label: str) -> list[str]:
+    known, name = values.known(GIVEN_TOKEN, label), shortened(label)
+    beyond = {layer: row for layer, row in known.items() if sure(row)}
+    if beyond:
+        layer, row = _largest(beyond)
+        what = f"I(E;{name} | token id)/H(E) = {told(row)}{_in(values, layer)}"
+        return [f"It is more than the tokens alone explain: {what}, {_p(values, GIVEN_TOKEN, row)}."]
+    tested = any(row.adjusted_p is not None for row in known.values())
+    return [f"Given the token id, no layer tells {name} beyond chance."] if tested else []
+
+
+def _documents(values: Values, label: str) -> list[str]:
+    beyond = {layer: row for layer, row in values.known(ACCURACY, label).items() if sure(row)}
+    if not beyond:
+        return []
+    layer, row = _largest(beyond)
+    chance = "" if row.null_mean is None else f", where chance is {quantity(row.null_mean, row.unit)}"
+    right = f"{quantity(row.value, row.unit)}{ends(row)} of the documents{chance}"
+    return [f"The counts of experts{_in(values, layer)} tell {shortened(label)} of {right}."]
+
+
+def _usage(values: Values, experts: Mapping[str, int]) -> list[str]:
+    """How evenly experts are used."""
+    violation = values.known("slot_max_violation_global")
+    if not violation:
+        return []
+    layer, row = _largest(violation)
+    times = quantity(1 + size(row), "ratio")
+    text = f"The most used expert{_in(values, layer)} has {times} times the mean load"
+    if len(violation) > 1:
+        text += ", the most of all layers"
+    dead = {layer: row for layer, row in values.known("never_selected_experts").items() if row.value}
+    if not dead:
+        return [f"{text}; every expert is selected by some row."]
+    worst, row = _largest(dead)
+    number = quantity(row.value, "count")
+    return [f"{text}; {number} of {experts[worst]} experts{_in(values, worst)} are never selected."]
+
+
+def _largest(rows: Mapping[str, Written]) -> tuple[str, Written]:
+    return max(rows.items(), key=lambda pair: size(pair[1]))
+
+
+def _in(values: Values, layer: str) -> str:
+    return f" in {shortened(layer)}" if len(values.layers) > 1 else ""
+
+
+def _p(values: Values, measure: str, row: Written) -> str:
+    if row.adjusted_p is None:
+        return "without a test"
+    family = values.family(measure)
+    return f"p = {row.adjusted_p:.2g}" + (f" corrected over {family} values" if family > 1 else "")

@@ -1,0 +1,99 @@
+"""The chapters of a trace's report."""
+
+from math import log2
+
+from moe_lab.reports.kit.heat import shortened
+from moe_lab.reports.kit.picture import Picture
+from moe_lab.reports.kit.section import Section
+from moe_lab.reports.kit.style import ACCENT, OKABE_ITO, WARM
+from moe_lab.reports.trace.findings import ranked
+from moe_lab.reports.trace.lines import Line, Panel, line_picture, tested
+from moe_lab.reports.trace.map import layer_map
+from moe_lab.reports.trace.tables import LABELS, LAYERS, paper_table
+from moe_lab.reports.trace.token_view import token_picture
+from moe_lab.reports.trace.values import ACCURACY, FIRST, GIVEN_TOKEN, MAIN, Values
+from moe_lab.routing.trace import Trace
+
+#: measure -> what its panel is called
+PANELS = {
+    MAIN: "I(E;label)/H(E), all slots",
+    FIRST: "first choices",
+    GIVEN_TOKEN: "given the token id",
+    ACCURACY: "documents whose label is told",
+}
+SCOPES = {"document": WARM, "batch": OKABE_ITO[2], "global": ACCENT}
+
+
+def sections(trace: Trace, values: Values) -> list[Section]:
+    found = [_label(values, label, place) for place, label in enumerate(ranked(values)[:LABELS])]
+    found += [_balance(trace, values)]
+    tokens = token_picture(trace)
+    if tokens:
+        found.append(Section("Tokens", (tokens,)))
+    table = paper_table(values, LAYERS)
+    if table:
+        found.append(Section("Table for a paper", tables=(table,)))
+    return [one for one in found if one.pictures or one.notes or one.tables]
+
+
+def _label(values: Values, label: str, place: int) -> Section:
+    title = f"What follows the label {shortened(label)}"
+    if not values.known(MAIN, label):
+        reason = next((row.notes for row in values.by_layer(MAIN, label) if row is not None), "")
+        return Section(title, notes=(f"Not measured: {reason}.",))
+    pictures = [layer_map(values, label, f"map_{place}")]
+    panels = [
+        Panel(name, "fraction", tested(values.by_layer(measure, label)))
+        for measure, name in PANELS.items()
+        if values.known(measure, label)
+    ]
+    caption = (
+        "Estimates over the layers, with 95 % intervals over documents as bars. Dashed: what the plug-in value is on "
+        "average if labels are permuted over documents; the estimate has that bias taken off. Filled: beyond chance "
+        "after correction."
+    )
+    pictures.append(
+        line_picture(f"lines_{place}", f"Over the layers: {shortened(label)}", caption, values.layers, panels)
+    )
+    return Section(title, tuple(pictures))
+
+
+def _balance(trace: Trace, values: Values) -> Section:
+    pictures: list[Picture] = []
+    violation = [line for scope in SCOPES for line in _violation(values, scope)]
+    if violation:
+        panels = [Panel("largest load over the mean load, less 1", "ratio", tuple(violation))]
+        usage = values.by_layer("slot_entropy_bits")
+        most = [
+            _share_of_most(row.value if row else None, layer.experts)
+            for row, layer in zip(usage, trace.layers, strict=True)
+        ]
+        panels.append(Panel("H(E) of slots, of log2 E", "fraction", (Line("H(E)", most, ACCENT),)))
+        panels += [
+            Panel(name, "fraction", tested(values.by_layer(measure)))
+            for measure, name in (
+                ("repeat_rate", "first choice is that of the row before"),
+                ("coactivation_highest", "most often selected together"),
+            )
+            if values.known(measure)
+        ]
+        caption = (
+            "MaxVio within a document, within 32 documents, and over all rows; dashed where few rows would have it by "
+            "chance. H(E) at 100 %: all experts of the layer are used evenly. The repeat rate's chance is dashed."
+        )
+        pictures.append(line_picture("balance", "How evenly experts are used", caption, values.layers, panels))
+    return Section("Balance", tuple(pictures))
+
+
+def _violation(values: Values, scope: str) -> list[Line]:
+    rows = values.by_layer(f"slot_max_violation_{scope}")
+    value = [None if row is None else row.value for row in rows]
+    if all(one is None for one in value):
+        return []
+    chance = [None if row is None else row.null_mean for row in rows]
+    lines = [Line(scope, value, SCOPES[scope])]
+    return lines + ([Line("", chance, SCOPES[scope], "--")] if any(one is not None for one in chance) else [])
+
+
+def _share_of_most(bits: float | None, experts: int) -> float | None:
+    return None if bits is None or experts == 1 else bits / log2(experts)

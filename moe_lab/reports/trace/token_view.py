@@ -1,0 +1,134 @@
+"""Some documents token by token: a line a layer, each cell the first expert of a token. SVG, written by hand.
+
+Lengths are CSS pixels. Token ids stand as numbers, for a trace does not know their names.
+"""
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from moe_lab.errors import printable
+from moe_lab.metrics.traces.rows import Rows
+from moe_lab.reports.kit.heat import every_nth, shortened
+from moe_lab.reports.kit.picture import FULL, PIXELS_PER_INCH, Picture
+from moe_lab.reports.kit.style import INK, MUTED, colours, ink_on
+from moe_lab.routing.trace import LayerTrace, Trace
+
+#: documents, tokens of each, tokens in a line, and layers that are drawn
+DOCUMENTS, TOKENS, LINE, LAYERS = 4, 48, 24, 24
+WIDTH, LEFT, ROW = round(FULL * PIXELS_PER_INCH), 86, 15
+CELL = (WIDTH - LEFT) / LINE
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One document: its number, what it is labelled, and its rows in order."""
+
+    document: int
+    told: str
+    row_t: np.ndarray
+
+
+def token_picture(trace: Trace) -> Picture | None:
+    """None if no layer has a first choice."""
+    ranked = [layer for layer in trace.layers if layer.ranked or layer.slots == 1]
+    if not ranked:
+        return None
+    layers = [ranked[at] for at in every_nth(len(ranked), LAYERS)]
+    documents = _documents(trace)
+    parts, height = [], 6.0
+    for one in documents:
+        drawn, height = _document(trace, layers, one, height)
+        parts += drawn
+    size = f'width="{WIDTH}" height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}"'
+    font = 'font-family="system-ui,DejaVu Sans,sans-serif" font-size="9" text-anchor="middle"'
+    svg = "".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>', *parts, "</svg>\n"]).encode()
+    ids = (
+        "token ids"
+        if trace.token_id_T is not None
+        else "numbers of the tokens in the document, for token ids are not known"
+    )
+    few = "" if len(layers) == len(ranked) else f" {len(layers)} of {len(ranked)} layers are shown."
+    return Picture(
+        "tokens",
+        "Token by token",
+        f"{len(documents)} documents, a cell for each of their first {TOKENS} tokens in {len(layers)} layers, with the "
+        "number of the expert that is the first choice.",
+        f"The first {TOKENS} tokens of {len(documents)} of {trace.documents:,} documents. A line is a layer, a cell "
+        f"the expert that the token ranks first, by number and colour; above stand the {ids}.{few} Colours of one "
+        "layer say nothing about another. These are examples: what holds on average is in the figures above.",
+        svg,
+        tuple(_rows(trace, layers, documents)),
+        FULL,
+    )
+
+
+def _documents(trace: Trace) -> list[Shown]:
+    """One of each value of the first label of documents, or the first ones."""
+    rows = Rows.of(trace)
+    name, label = next(iter(trace.document_labels.items()), ("", None))
+    if label is None:
+        chosen = [(document, "") for document in range(min(DOCUMENTS, trace.documents))]
+    else:
+        values, first = np.unique(label.value, return_index=True)
+        pairs = [pair for pair in zip(first.tolist(), values.tolist(), strict=True) if pair[1] >= 0]
+        chosen = [
+            (document, f"{shortened(name)} = {shortened(label.names[one])}") for document, one in pairs[:DOCUMENTS]
+        ]
+    found = []
+    for document, told in chosen:
+        start = rows.start_D[document]
+        places = np.arange(start, start + min(TOKENS, rows.length_D[document]))
+        found.append(Shown(document, told, places if rows.order_T is None else rows.order_T[places]))
+    return found
+
+
+def _document(trace: Trace, layers: list[LayerTrace], one: Shown, top: float) -> tuple[list[str], float]:
+    title = f"document {one.document}{f', {one.told}' if one.told else ''}"
+    parts, y = [_text(0, top + 12, title, INK, "start", 11)], top + 18
+    for start in range(0, len(one.row_t), LINE):
+        here = one.row_t[start : start + LINE]
+        heads = range(start, start + len(here)) if trace.token_id_T is None else trace.token_id_T[here].tolist()
+        parts += [_text(LEFT + CELL * (at + 0.5), y + 11, str(head), MUTED) for at, head in enumerate(heads)]
+        y += 15
+        for layer in layers:
+            parts.append(_text(LEFT - 6, y + 11, shortened(layer.name, 12), MUTED, "end"))
+            parts += _cells(layer, here, y)
+            y += ROW
+        y += 7
+    return parts, y + 10
+
+
+def _cells(layer: LayerTrace, here: np.ndarray, y: float) -> list[str]:
+    palette = colours(layer.experts)
+    parts = []
+    for at, expert in enumerate(layer.experts_TK[here, 0].tolist()):
+        if expert < 0:
+            continue
+        x = LEFT + CELL * at
+        parts.append(
+            f'<path fill="{palette[expert]}" d="M{_short(x)} {_short(y)}h{_short(CELL - 1)}v{ROW - 1}H{_short(x)}"/>'
+        )
+        parts.append(_text(x + CELL / 2, y + 11, str(expert), ink_on(palette[expert])))
+    return parts
+
+
+def _text(x: float, y: float, text: str, fill: str, anchor: str = "", size: int = 0) -> str:
+    anchored = f' text-anchor="{anchor}"' if anchor else ""
+    sized = f' font-size="{size}"' if size else ""
+    return f'<text x="{_short(x)}" y="{_short(y)}" fill="{fill}"{anchored}{sized}>{escape(printable(text))}</text>'
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _rows(trace: Trace, layers: list[LayerTrace], documents: list[Shown]) -> list[dict[str, object]]:
+    return [
+        {"document": one.document, "row": row}
+        | ({} if trace.token_id_T is None else {"token_id": int(trace.token_id_T[row])})
+        | {layer.name: int(layer.experts_TK[row, 0]) for layer in layers}
+        for one in documents
+        for row in one.row_t.tolist()
+    ]

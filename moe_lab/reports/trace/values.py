@@ -1,0 +1,88 @@
+"""What was measured of a trace, as its report looks it up: by measure, layer and label."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from moe_lab.errors import RunError
+from moe_lab.metrics.traces import measure
+from moe_lab.metrics.traces.written import FILE, Written, read_measures, row_of
+from moe_lab.reports.kit.numbers import digits, quantity
+from moe_lab.routing.trace import Trace
+from moe_lab.statistics.paired import LEVEL
+from moe_lab.store.atomic import write_csv
+from moe_lab.store.cells import cell
+from moe_lab.store.run import Run
+
+#: the share of the experts' usage that follows a label, and the same beyond what the token itself tells
+MAIN, GIVEN_TOKEN = "slot_information_per_usage", "information_given_token_per_usage"
+FIRST, ACCURACY = "first_choice_information_per_usage", "document_accuracy"
+
+
+@dataclass(frozen=True)
+class Values:
+    """The rows of measures.csv. ``layers`` and ``labels`` are those of the trace, in its order."""
+
+    rows: tuple[Written, ...]
+    layers: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    def of(self, measure: str, layer: str, label: str = "") -> Written | None:
+        """One value, or None if it was not measured."""
+        return self._found.get((measure, cell(layer), cell(label)))
+
+    def by_layer(self, measure: str, label: str = "") -> list[Written | None]:
+        """A measure in every layer."""
+        return [self.of(measure, layer, label) for layer in self.layers]
+
+    def known(self, measure: str, label: str = "") -> dict[str, Written]:
+        """Layer -> a measure, where it has a value."""
+        pairs = zip(self.layers, self.by_layer(measure, label), strict=True)
+        return {layer: row for layer, row in pairs if row is not None and row.value is not None}
+
+    def family(self, measure: str) -> int:
+        """Over how many values the p of a measure was adjusted."""
+        return sum(row.measure == measure and row.adjusted_p is not None for row in self.rows)
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str, str], Written]:
+        return {(row.measure, row.layer, row.label): row for row in self.rows}
+
+
+def values_of(run: Run, trace: Trace) -> Values:
+    """From measures.csv; without that file the trace is measured, and the file written.
+
+    Raises RunError if the file is broken, or is of other layers or labels than the trace.
+    """
+    path = run.path / FILE
+    if not path.is_file():
+        write_csv(path, list(map(row_of, measure(trace))))
+    layers, labels = tuple(layer.name for layer in trace.layers), trace.label_names
+    values = Values(read_measures(run), layers, labels)
+    lacking = [label for label in labels if any(row is None for row in values.by_layer(MAIN, label))]
+    if lacking or any(row is None for row in values.by_layer("slot_entropy_bits")):
+        raise RunError(
+            f"{path} is not of this trace: it lacks a layer{f' or the label {lacking[0]!r}' if lacking else ''}; "
+            "remove the file, and the report measures the trace again"
+        )
+    return values
+
+
+def sure(row: Written | None) -> bool:
+    """Whether a value is beyond chance after correction."""
+    return row is not None and row.adjusted_p is not None and row.adjusted_p <= LEVEL
+
+
+def size(row: Written) -> float:
+    """What compares layers: the value without its bias, or less its chance, or plain, whichever is known first."""
+    return next(one for one in (row.estimate, row.corrected, row.value, 0.0) if one is not None)
+
+
+def told(row: Written) -> str:
+    """``6.9 % (4.1 to 9.7)``."""
+    return f"{quantity(size(row), row.unit)}{ends(row)}"
+
+
+def ends(row: Written) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    return f" ({digits(row.low, row.unit)} to {digits(row.high, row.unit)})"
