@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.numbers import quantity
-from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, MAIN, Values, ends, size, sure, told
+from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, MAIN, Values, ends, size, sure, told, with_unit
 
 #: labels that get a sentence; more are in the tables
 MOST = 6
@@ -58,7 +58,7 @@ def _followed(values: Values, label: str, known: Mapping[str, Written]) -> str:
     text = f"{who}: I(E;{name})/H(E) = {told(row)}{_in(values, layer)}, {_p(values, MAIN, row)}"
     if len(known) > 1:
         least = min(known, key=lambda one: size(known[one]))
-        text += f"; least in {shortened(least)}, {quantity(size(known[least]), row.unit)}"
+        text += f"; least in {shortened(least)}, {with_unit(size(known[least]), row.unit)}"
     return f"{text}."
 
 

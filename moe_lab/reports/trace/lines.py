@@ -50,18 +50,25 @@ class Panel:
 
 
 def tested(rows: Sequence[Written | None], colour: str = ACCENT, label: str = "estimate") -> tuple[Line, ...]:
-    """The estimates with their intervals; if these are the plug-in values, their chance."""
+    """The estimates with their intervals, the plug-in values if they differ, and what chance gives of these."""
+    known = [row for row in rows if row is not None and row.value is not None]
+    null = [None if row is None else row.null_mean for row in rows]
+    tests = any(row.adjusted_p is not None for row in known)
     estimate = Line(
-        label,
+        label if tests else "value",
         [None if row is None or row.value is None else size(row) for row in rows],
         colour,
         "-",
         [None if row is None else row.low for row in rows],
         [None if row is None else row.high for row in rows],
-        [sure(row) for row in rows],
+        [sure(row) for row in rows] if tests else (),
     )
-    null = [None if row is None else row.null_mean for row in rows]
-    return (estimate, Line("null", null, MUTED, "--")) if any(one is not None for one in null) else (estimate,)
+    lines = [estimate]
+    if any(row.value != size(row) for row in known):
+        lines.append(Line("plug-in", [None if row is None else row.value for row in rows], colour, ":"))
+    if any(one is not None for one in null):
+        lines.append(Line("null", null, MUTED, "--"))
+    return tuple(lines)
 
 
 def line_picture(stem: str, title: str, caption: str, layers: Sequence[str], panels: Sequence[Panel]) -> Picture:
@@ -72,6 +79,7 @@ def line_picture(stem: str, title: str, caption: str, layers: Sequence[str], pan
 
     def paint(figure: "Figure", axes: "Axes") -> None:
         axes.remove()
+        figure.get_layout_engine().set(hspace=0.1)  # type: ignore[union-attr, call-arg]
         grid = figure.subplots(lines, columns, squeeze=False).flatten()
         for place, axis in enumerate(grid):
             if place >= len(panels):
@@ -118,7 +126,7 @@ def _paint(axes: "Axes", panel: Panel, shown: range) -> None:
     axes.set_title(f"{panel.title}{f' ({unit})' if unit else ''}")
     axes.grid(axis="y")
     low, high = axes.get_ylim()
-    axes.set_ylim(min(0.0, low), high if high > 0 else 1.0)
+    axes.set_ylim(min(0.0, low), 1.04 * high if high > 0 else 1.0)
     label_ends(axes, ends)
 
 

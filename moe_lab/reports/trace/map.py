@@ -7,11 +7,11 @@ import numpy as np
 
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
-from moe_lab.reports.kit.numbers import NONE, digits
+from moe_lab.reports.kit.numbers import NONE
 from moe_lab.reports.kit.picture import FULL, Picture, draw
 from moe_lab.reports.kit.style import INK, MUTED
 from moe_lab.reports.trace.lines import DRAWN, tick_names
-from moe_lab.reports.trace.values import ACCURACY, FIRST, GIVEN_TOKEN, MAIN, Values, sure
+from moe_lab.reports.trace.values import ACCURACY, FIRST, GIVEN_TOKEN, MAIN, Values, exact, sure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,8 +77,8 @@ def layer_map(values: Values, label: str, stem: str) -> Picture:
     caption = (
         f"A row a measure of the label {name}, a column a layer, in the order of the model; in percent. Blue "
         "cells are beyond chance, p at most .05 after correction over all layers and labels; each row has its own "
-        "scale of colour, up to its largest value. Estimates are without the bias of few documents; rows with * are values "
-        "less what chance gives."
+        "scale of colour, up to its largest value. Estimates are without the bias of few documents; rows with * are "
+        "values less what chance gives."
     )
     csv = tuple(
         {"layer": layer} | {measure: shown_of(values.of(measure, layer, label)) for measure in rows}
@@ -96,7 +96,7 @@ def layer_map(values: Values, label: str, stem: str) -> Picture:
 def _write(axes: "Axes", value_ML: np.ndarray, share_ML: np.ndarray, sure_ML: np.ndarray) -> None:
     for row, column in np.ndindex(*value_ML.shape):
         value = float(value_ML[row, column])
-        text = digits(value, "fraction") if math.isfinite(value) else NONE
+        text = exact(value, "fraction") if math.isfinite(value) else NONE
         axes.text(
             column, row, text, ha="center", va="center", fontsize=8,
             

@@ -48,9 +48,9 @@ def _label(values: Values, label: str, place: int) -> Section:
         if values.known(measure, label)
     ]
     caption = (
-        "Estimates over the layers, with 95 % intervals over documents as bars. Dashed: what the plug-in value is on "
-        "average if labels are permuted over documents; the estimate has that bias taken off. Filled: beyond chance "
-        "after correction."
+        "Estimates over the layers, with 95 % intervals over documents as bars; filled: beyond chance after "
+        "correction. The test compares the plug-in value (dotted) with the null (dashed), its mean if labels are "
+        "permuted over documents. The estimate is without the bias that both have: chance is 0 there."
     )
     pictures.append(
         line_picture(f"lines_{place}", f"Over the layers: {shortened(label)}", caption, values.layers, panels)

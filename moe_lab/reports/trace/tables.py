@@ -7,11 +7,11 @@ from typing import Any
 from moe_lab.metrics.traces.measured import MEASURES
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
-from moe_lab.reports.kit.numbers import NBSP, NONE, digits, quantity
+from moe_lab.reports.kit.numbers import NBSP, NONE, quantity
 from moe_lab.reports.kit.table import Table
 from moe_lab.reports.trace.excess import LEAST_DOCUMENTS, TOKEN, Counted, Gets, Over, gets
 from moe_lab.reports.trace.findings import ranked
-from moe_lab.reports.trace.values import GIVEN_TOKEN, MAIN, Values, ends, size
+from moe_lab.reports.trace.values import GIVEN_TOKEN, MAIN, Values, ends, exact, size, with_unit
 from moe_lab.routing.trace import LayerTrace, Trace
 
 #: layers that have a chapter of their own, experts that are named in it, labels in a table, layers in a table
@@ -48,10 +48,10 @@ def layer_parts(trace: Trace, values: Values) -> tuple[list[LayerPart], list[dic
 
 def _brief(values: Values, layer: LayerTrace) -> str:
     found = [(label, values.of(MAIN, layer.name, label)) for label in ranked(values)[:LABELS]]
-    told = [
-        f"{shortened(label)} {quantity(size(row), row.unit)}" for label, row in found if row and row.value is not None
+    follows = [
+        f"{shortened(label)} {with_unit(size(row), row.unit)}" for label, row in found if row and row.value is not None
     ]
-    return ", ".join([f"{layer.experts} experts, {layer.slots} a row", *told])
+    return ", ".join([f"{layer.experts} experts, {layer.slots} a row", *follows])
 
 
 def _measures(values: Values, layer: LayerTrace) -> Table:
@@ -71,9 +71,9 @@ def _measures(values: Values, layer: LayerTrace) -> Table:
 
 
 def _measure_row(label: str, row: Written) -> tuple[str, ...]:
-    estimate = NONE if row.estimate is None else f"{digits(row.estimate, row.unit)}{ends(row)}"
-    note = row.notes if row.value is None or (label and row.adjusted_p is None) else ""
-    value = NONE if row.value is None else quantity(row.value, row.unit)
+    estimate = NONE if row.estimate is None else f"{exact(row.estimate, row.unit)}{ends(row)}"
+    note = row.notes if row.value is None or (label and row.adjusted_p is None and row.null_mean is not None) else ""
+    value = NONE if row.value is None else with_unit(row.value, row.unit)
     return (
         row.measure,
         shortened(label),
@@ -90,7 +90,7 @@ def p_text(row: Written | None) -> str:
 
 
 def _digits(value: float | None, unit: str) -> str:
-    return NONE if value is None else digits(value, unit)
+    return NONE if value is None else exact(value, unit)
 
 
 def _experts(counted: Counted, got: Sequence[Gets]) -> Iterator[Table]:
@@ -169,7 +169,7 @@ def paper_table(values: Values, most: int | None = None) -> Table | None:
 
 def _paper_cells(row: Written | None) -> tuple[str, str]:
     known = row is not None and row.value is not None
-    return (f"{digits(size(row), row.unit)}{ends(row)}" if row is not None and known else NONE, p_text(row))
+    return (f"{exact(size(row), row.unit)}{ends(row)}" if row is not None and known else NONE, p_text(row))
 
 
 def paper_rows(values: Values) -> list[Mapping[str, Any]]:

@@ -13,11 +13,12 @@ from moe_lab.metrics.traces.rows import Rows
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.picture import FULL, PIXELS_PER_INCH, Picture
 from moe_lab.reports.kit.style import INK, MUTED, colours, ink_on
+from moe_lab.reports.trace.lines import tick_names
 from moe_lab.routing.trace import LayerTrace, Trace
 
 #: documents, tokens of each, tokens in a line, and layers that are drawn
 DOCUMENTS, TOKENS, LINE, LAYERS = 4, 48, 24, 24
-WIDTH, LEFT, ROW = round(FULL * PIXELS_PER_INCH), 86, 15
+WIDTH, LEFT, ROW = round(FULL * PIXELS_PER_INCH), 66, 15
 CELL = (WIDTH - LEFT) / LINE
 
 
@@ -38,8 +39,9 @@ def token_picture(trace: Trace) -> Picture | None:
     layers = [ranked[at] for at in every_nth(len(ranked), LAYERS)]
     documents = _documents(trace)
     parts, height = [], 6.0
+    names = tick_names([layer.name for layer in layers])
     for one in documents:
-        drawn, height = _document(trace, layers, one, height)
+        drawn, height = _document(trace, dict(zip(names, layers, strict=True)), one, height)
         parts += drawn
     size = f'width="{WIDTH}" height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}"'
     font = 'font-family="system-ui,DejaVu Sans,sans-serif" font-size="9" text-anchor="middle"'
@@ -84,7 +86,7 @@ def _documents(trace: Trace) -> list[Shown]:
     return found
 
 
-def _document(trace: Trace, layers: list[LayerTrace], one: Shown, top: float) -> tuple[list[str], float]:
+def _document(trace: Trace, layers: dict[str, LayerTrace], one: Shown, top: float) -> tuple[list[str], float]:
     title = f"document {one.document}{f', {one.told}' if one.told else ''}"
     parts, y = [_text(0, top + 12, title, INK, "start", 11)], top + 18
     for start in range(0, len(one.row_t), LINE):
@@ -92,8 +94,8 @@ def _document(trace: Trace, layers: list[LayerTrace], one: Shown, top: float) ->
         heads = range(start, start + len(here)) if trace.token_id_T is None else trace.token_id_T[here].tolist()
         parts += [_text(LEFT + CELL * (at + 0.5), y + 11, str(head), MUTED) for at, head in enumerate(heads)]
         y += 15
-        for layer in layers:
-            parts.append(_text(LEFT - 6, y + 11, shortened(layer.name, 12), MUTED, "end"))
+        for name, layer in layers.items():
+            parts.append(_text(LEFT - 6, y + 11, name, MUTED, "end"))
             parts += _cells(layer, here, y)
             y += ROW
         y += 7

@@ -6,7 +6,7 @@ from functools import cached_property
 from moe_lab.errors import RunError
 from moe_lab.metrics.traces import measure
 from moe_lab.metrics.traces.written import FILE, Written, read_measures, row_of
-from moe_lab.reports.kit.numbers import digits, quantity
+from moe_lab.reports.kit.numbers import NBSP, UNITS, digits, signed
 from moe_lab.routing.trace import Trace
 from moe_lab.statistics.paired import LEVEL
 from moe_lab.store.atomic import write_csv
@@ -77,12 +77,22 @@ def size(row: Written) -> float:
     return next(one for one in (row.estimate, row.corrected, row.value, 0.0) if one is not None)
 
 
+def exact(value: float, unit: str) -> str:
+    """The digits of a value; a share below 1 % has two decimals, for much that is measured is that small."""
+    return signed(f"{100 * value:.2f}") if unit == "fraction" and abs(value) < 0.01 else digits(value, unit)
+
+
 def told(row: Written) -> str:
     """``6.9 % (4.1 to 9.7)``."""
-    return f"{quantity(size(row), row.unit)}{ends(row)}"
+    return f"{with_unit(size(row), row.unit)}{ends(row)}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    name = UNITS.get(unit, unit)
+    return exact(value, unit) + (f"{NBSP}{name}" if name else "")
 
 
 def ends(row: Written) -> str:
     if row.low is None or row.high is None:
         return ""
-    return f" ({digits(row.low, row.unit)} to {digits(row.high, row.unit)})"
+    return f" ({exact(row.low, row.unit)} to {exact(row.high, row.unit)})"
