@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+import tokenize
 import zipfile
 import zlib
 from collections import Counter
@@ -40,9 +41,9 @@ _ADVICE = re.compile(
     r"allow_pickle|weights.only|safe_globals|max_header_size|trust|unsafe|arbitrary code", re.IGNORECASE
 )
 #: what the readers of zip files, arrays and tensors raise for bytes that are none
-_BROKEN = (
+BROKEN = (
     *(OSError, ValueError, LookupError, EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError),
-    *(AttributeError, AssertionError, zipfile.BadZipFile, zlib.error),
+    *(AttributeError, AssertionError, zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 
 
@@ -208,7 +209,7 @@ def _zip(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
             if not all(member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
                 raise Unusable("is packed as neither NumPy nor torch do")
             yield archive
-    except _BROKEN as error:
+    except BROKEN as error:
         raise error if isinstance(error, Unusable) else Unusable(f"is damaged ({_words(error)})") from None
 
 
@@ -293,7 +294,7 @@ def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
         file.seek(0)
         try:
             state = torch.load(file, map_location=device, weights_only=True)
-        except (*_BROKEN, pickle.UnpicklingError) as error:
+        except (*BROKEN, pickle.UnpicklingError) as error:
             raise Unusable(f"is no checkpoint ({_words(error)})") from None
     if not isinstance(state, dict):
         raise Unusable("is no checkpoint of a run")

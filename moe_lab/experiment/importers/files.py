@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from moe_lab.errors import DataError, cut
-from moe_lab.store.untrusted import Unusable, array_header, check_cells, check_fits, open_zip, opened, read_json
+from moe_lab.store.untrusted import BROKEN, Unusable, array_header, check_cells, check_fits, open_zip, opened, read_json
 
 #: bytes of a line of JSON, and of a CSV file; a response or a chunk of documents has a few megabytes
 MOST_LINE = 256 * 2**20
@@ -89,9 +89,12 @@ class Source:
             text = _text(file.read(MOST_LINE + 1))
             check_cells(text, ",\n")
             try:
-                return [row for row in csv.reader(io.StringIO(text), strict=True) if row]
+                rows = [row for row in csv.reader(io.StringIO(text), strict=True) if row]
             except csv.Error as error:
                 raise Unusable(f"is no CSV file: {error}") from None
+            if not rows:
+                raise Unusable("is empty")
+            return rows
 
     def error(self, text: str) -> DataError:
         return DataError(f"{cut(str(self.path), 200)} {text}")
@@ -112,10 +115,10 @@ class Source:
                 yield file
         except FileNotFoundError:
             raise self.error("is not there: expected a file with the routing of a model") from None
-        except DataError:
-            raise
-        except (OSError, ValueError, EOFError, SyntaxError, TypeError, MemoryError) as error:
-            raise self.error(str(error) if isinstance(error, Unusable) else f"is damaged ({cut(str(error))})") from None
+        except BROKEN as error:
+            raise self.error(
+                cut(str(error), 200) if isinstance(error, Unusable) else f"is damaged ({cut(str(error))})"
+            ) from None
 
 
 def sources(paths: list[Path]) -> list[Source]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moe_lab.experiment.importers.files import Source
-from moe_lab.experiment.importers.found import LAST_TOKEN, NO_WEIGHTS, Found, stacked
+from moe_lab.experiment.importers.found import LAST_TOKEN, NO_WEIGHTS, Found, integers, stacked
 from moe_lab.routing.trace import NONE
 
 
@@ -49,7 +49,4 @@ def ids_of(source: Source, value: Any, rows: int) -> np.ndarray | None:
     (the last one, which was not fed)."""
     if not isinstance(value, list) or not rows <= len(value) <= rows + 1:
         return None
-    ids = np.array(value[:rows])
-    if ids.ndim != 1 or ids.dtype.kind not in "iu":
-        raise source.error("has token ids that are no integers")
-    return ids
+    return integers(source, "token ids", value[:rows], 1)

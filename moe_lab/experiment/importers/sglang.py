@@ -58,7 +58,7 @@ def _part(number: int, source: Source, response: Any, sizes: tuple[int, int]) ->
     if not facts:
         raise source.error(f"has a response {number} without routed_experts in its meta_info")
     dtype = facts.get("routed_experts_dtype", "int32")
-    if dtype not in _TYPES:
+    if not isinstance(dtype, str) or dtype not in _TYPES:
         raise source.error(f"has routed experts of type {cut(repr(dtype))}; expected one of {', '.join(_TYPES)}")
     content = decoded(source, facts["routed_experts"])
     bytes_a_token = sizes[0] * sizes[1] * np.dtype(_TYPES[dtype]).itemsize

@@ -20,7 +20,7 @@ from moe_lab.errors import cut
 from moe_lab.experiment.importers.files import Source
 from moe_lab.experiment.importers.found import Asked, Format, Found, integers, required
 from moe_lab.experiment.importers.served import Part, found_in, ids_of
-from moe_lab.store.untrusted import array_header
+from moe_lab.store.untrusted import BROKEN, array_header
 
 _OF_PROMPT, _OF_OUTPUT = "prompt_routed_experts", "routed_experts"
 _TYPES = ("uint8", "uint16", "int8", "int16", "int32", "int64")
@@ -47,7 +47,9 @@ def _parts(number: int, source: Source, response: Any) -> Iterator[Part]:
         return
     outputs = _outputs(response) if isinstance(response, dict) else []
     if not outputs:
-        raise source.error(f"has a response {number} without {_OF_OUTPUT}; expected it in each output")
+        raise source.error(
+            f"has a response {number} without {_OF_OUTPUT}; run the server with --enable-return-routed-experts"
+        )
     prompt = response.get(_OF_PROMPT, outputs[0].get(_OF_PROMPT))
     prompt_ids = response.get("prompt_token_ids", outputs[0].get("prompt_token_ids"))
     known = len(prompt_ids) if isinstance(prompt_ids, list) else 0
@@ -74,10 +76,12 @@ def _outputs(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     added = response.get("nvext")
     data = added.get("engine_data") if isinstance(added, dict) else None
     candidates = [*_list(response.get("outputs")), *_list(response.get("choices")), data, response]
-    found: list[Mapping[str, Any]] = [
-        one for one in candidates if isinstance(one, dict) and (_OF_OUTPUT in one or _OF_PROMPT in one)
-    ]
-    return found if found[-1:] != [response] or len(found) == 1 else found[:-1]
+    found: list[Mapping[str, Any]] = [one for one in candidates if isinstance(one, dict) and _has(one)]
+    return found[:-1] if len(found) > 1 and found[-1] is response else found
+
+
+def _has(one: Mapping[str, Any]) -> bool:
+    return any(one.get(name) is not None for name in (_OF_OUTPUT, _OF_PROMPT))
 
 
 def _list(value: Any) -> list[Any]:
@@ -108,13 +112,18 @@ def _npy(source: Source, content: bytes) -> np.ndarray:
             raise source.error("has routed experts that are Python objects, which can hide code")
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, SyntaxError, TypeError, EOFError, LookupError) as error:
-        raise source.error(f"has routed experts that are no .npy file in base64 ({cut(str(error))})") from None
+    except BROKEN as error:
+        raise source.error(f"has routed experts that are no .npy file in base64 ({cut(str(error), 200)})") from None
 
 
 def _buffer(source: Source, value: Mapping[str, Any]) -> np.ndarray:
     shape, dtype, content = value.get("shape"), value.get("dtype"), decoded(source, value.get("data"))
-    if dtype not in _TYPES or not isinstance(shape, list) or not all(isinstance(one, int) for one in shape):
+    if (
+        not isinstance(dtype, str)
+        or dtype not in _TYPES
+        or not isinstance(shape, list)
+        or not all(isinstance(one, int) for one in shape)
+    ):
         raise source.error(
             f"has routed experts of shape {cut(repr(shape))} and dtype {cut(repr(dtype))}; expected tokens, layers and "
             f"slots, and one of {', '.join(_TYPES)}"
