@@ -30,12 +30,10 @@ MOST_YAML, MOST_VALUES, MOST_DEEP = 2**18, 20_000, 50
 MOST_DIGITS = 21
 #: the end of an archive without a comment: its length, how it begins, and where it says how many entries there are
 _END, _MARK, _COUNT = 22, b"PK\x05\x06", slice(10, 12)
-#: bytes of a directory, some 100 an entry
-MOST_DIRECTORY = 8 * 2**20
+#: bytes of a directory, some 100 an entry, and of the header of an array, of which NumPy reads none that is longer
+MOST_DIRECTORY, _HEADER = 8 * 2**20, 10_000 + 12
 #: bytes that the arrays of a run may unpack to, however small their archive; beyond that, so many times its size
 MOST_ARRAYS, MOST_RATIO = 768 * 2**20, 50
-#: bytes of the header of an array: NumPy reads none that is longer
-_HEADER = 10_000 + 12
 #: what the libraries' advice to trust a file has in it
 _ADVICE = re.compile(
     r"allow_pickle|weights.only|safe_globals|max_header_size|trust|unsafe|arbitrary code", re.IGNORECASE
