@@ -41,7 +41,8 @@ def import_files(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="arrays, llama_cpp, megatron, olmoe, router_logits, sglang or vllm; left out, the first file tells.",
+            help="arrays, llama_cpp, megatron, olmoe, router_logits, sglang, sglang_recorder or vllm; "
+            "guessed if left out.",
             autocompletion=complete_format,
         ),
     ] = None,

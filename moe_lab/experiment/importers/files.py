@@ -12,7 +12,17 @@ from typing import IO, Any
 import numpy as np
 
 from moe_lab.errors import DataError, cut
-from moe_lab.store.untrusted import BROKEN, Unusable, array_header, check_cells, check_fits, open_zip, opened, read_json
+from moe_lab.store.untrusted import (
+    BROKEN,
+    Unusable,
+    array_header,
+    check_cells,
+    check_fits,
+    open_zip,
+    opened,
+    read_json,
+    read_tensors,
+)
 
 #: bytes of a line of JSON, and of a CSV file; a response or a chunk of documents has a few megabytes
 MOST_LINE = 256 * 2**20
@@ -29,12 +39,12 @@ class Source:
 
     @cached_property
     def kind(self) -> str:
-        """npy, npz, json (one value, or one a line) or csv."""
+        """npy, npz, pt (of torch.save), json (one value, or one a line) or csv."""
         with self._reading() as file:
             start = file.read(4096)
-        for magic, kind in _MAGIC.items():
-            if start.startswith(magic):
-                return kind
+            for magic, kind in _MAGIC.items():
+                if start.startswith(magic):
+                    return "pt" if kind == "npz" and self._of_torch() else kind
         text = start.lstrip()
         if not text:
             raise self.error("is empty")
@@ -63,6 +73,11 @@ class Source:
                 return np.lib.format.read_array(file, allow_pickle=False)
             with open_zip(self.path) as archive, archive.open(f"{name}.npy") as entry:
                 return np.lib.format.read_array(entry, allow_pickle=False)
+
+    def tensors(self) -> dict[str, Any]:
+        """What a file of ``torch.save`` holds, of which nothing is run."""
+        with self._reading():
+            return read_tensors(self.path)
 
     @cached_property
     def first(self) -> Any:
@@ -98,6 +113,10 @@ class Source:
 
     def error(self, text: str) -> DataError:
         return DataError(f"{cut(str(self.path), 200)} {text}")
+
+    def _of_torch(self) -> bool:
+        with open_zip(self.path) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
 
     def _npz_headers(self) -> Iterator[tuple[str, tuple[tuple[int, ...], np.dtype]]]:
         with open_zip(self.path) as archive:

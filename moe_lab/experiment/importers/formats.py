@@ -1,11 +1,20 @@
 """The formats, in the order in which they are tried on a file whose format is not given."""
 
 from moe_lab.errors import DataError, did_you_mean
-from moe_lab.experiment.importers import arrays, llama_cpp, megatron, olmoe, router_logits, sglang, vllm
+from moe_lab.experiment.importers import (
+    arrays,
+    llama_cpp,
+    megatron,
+    olmoe,
+    router_logits,
+    sglang,
+    sglang_recorder,
+    vllm,
+)
 from moe_lab.experiment.importers.files import Source
 from moe_lab.experiment.importers.found import Asked, Format
 
-_MODULES = (router_logits, arrays, megatron, olmoe, sglang, vllm, llama_cpp)
+_MODULES = (sglang_recorder, router_logits, arrays, megatron, olmoe, sglang, vllm, llama_cpp)
 FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 
 

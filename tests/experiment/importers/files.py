@@ -80,6 +80,34 @@ def sglang(folder: Path) -> Path:
     return json_lines(folder / "sglang.jsonl", [response(FIRST), response(SECOND)])
 
 
+def sglang_recorder(folder: Path) -> Path:
+    """Two prefills of one sequence; physical expert 4 is a second copy of 3, and two slots of four are used."""
+    import torch
+
+    def record(array: np.ndarray, ids: list[int]) -> dict[str, Any]:
+        physical = np.where(array == 3, 4, array)
+        physical[:, 0] = -1
+        padded = np.concatenate([physical, np.full((*array.shape[:2], 2), -1)], axis=2).swapaxes(0, 1)
+        rows = len(array)
+        return {
+            "forward_pass_id": 0,
+            "rank": 0,
+            "gatherer_key": "primary",
+            "input_ids": ids,
+            "positions": list(range(rows)),
+            "extend_seq_lens": [rows],
+            "forward_mode": 1,
+            "topk_ids_of_layer": torch.tensor(padded.copy(), dtype=torch.int32),
+            "misc_objects": [],
+        }
+
+    logical = torch.tensor([[0, 1, 2, 3, 3]] * 3)
+    path = folder / "expert_distribution_recorder_0_0.pt"
+    records = [record(FIRST, [5, 6, 7]), record(SECOND, [5, 9])]
+    torch.save({"records": records, "last_physical_to_logical_map": logical}, path)
+    return path
+
+
 def megatron(folder: Path) -> Path:
     """Two steps of one rank, written layer by layer; the ids are sorted."""
     lines = [
@@ -131,6 +159,7 @@ MADE: dict[str, tuple[str, Callable[[Path], Path], dict[str, int]]] = {
     "vllm, base64": ("vllm", vllm_choices, {"experts": 4}),
     "vllm, dynamo": ("vllm", dynamo, {"experts": 4}),
     "sglang": ("sglang", sglang, {"experts": 4, "layers": 3, "k": 3}),
+    "sglang_recorder": ("sglang_recorder", sglang_recorder, {}),
     "megatron": ("megatron", megatron, {"experts": 4}),
     "olmoe": ("olmoe", olmoe, {"experts": 4}),
     "llama_cpp": ("llama_cpp", llama_cpp, {"experts": 4, "k": 2}),

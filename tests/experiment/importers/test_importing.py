@@ -74,6 +74,7 @@ def test_every_format_has_a_file():
         ("vllm, base64", [5, 6, 7, 5, 9], [0, 1, 2, 0, 1]),
         ("olmoe", [5, 6, 7, 5, 9], [0, 1, 2, 0, 1]),
         ("sglang", None, [0, 1, 2, 0, 1]),
+        ("sglang_recorder", [5, 6, 7, 5, 9], [0, 1, 2, 0, 1]),
         ("llama_cpp", None, [0, 1, 2, 0, 1]),
         ("megatron", None, None),
     ],
