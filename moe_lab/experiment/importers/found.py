@@ -103,8 +103,8 @@ def stacked(
         raise arrays[0][0].error("holds 0 alone: nothing was recorded")
     if dense:
         missing["dense layers"] = (
-            f"layers {', '.join(map(str, dense))} of 0 to {first.shape[1] - 1} hold 0 alone, as dense layers do, and "
-            "are left out"
+            f"of layers 0 to {first.shape[1] - 1} of the file these hold 0 alone, as dense layers do, and are left "
+            f"out: {', '.join(map(str, dense))}"
         )
     if first.shape[2] > 1:
         blank_TL = np.equal(whole_TLK, 0).all(axis=2) & ~np.isin(np.arange(first.shape[1]), dense)

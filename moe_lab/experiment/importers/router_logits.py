@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from moe_lab.errors import DataError
 from moe_lab.experiment.importers.files import Source
 from moe_lab.experiment.importers.found import Asked, Format, Found, required
 
@@ -75,6 +76,8 @@ _WHY_K = (
 
 
 def _largest(layers: Mapping[str, np.ndarray], k: int) -> Found:
+    if k > (fewest := min(array.shape[1] for array in layers.values())):
+        raise DataError(f"--k {k}: a layer has {fewest} experts, and a row selects no more than these")
     selected = {name: np.argsort(-array, axis=1, kind="stable")[:, :k] for name, array in layers.items()}
     are_probabilities = all(map(_are_probabilities, layers.values()))
     return Found(

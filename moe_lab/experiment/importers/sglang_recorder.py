@@ -35,7 +35,7 @@ def _read(sources: Sequence[Source], asked: Asked) -> Found:
         raise sources[0].error("holds -1 alone: nothing was recorded")
     missing = {"weights": NO_WEIGHTS}
     if dense := sorted(set(range(whole_TLK.shape[1])) - set(routed)):
-        missing["dense layers"] = f"layers {', '.join(map(str, dense))} hold -1 alone, and are left out"
+        missing["dense layers"] = f"these layers hold -1 alone, and are left out: {', '.join(map(str, dense))}"
     lengths = [one.lengths for one in passes]
     if known := all(lengths):
         missing["documents"] = "the sequences of each prefill are taken for documents; a prompt in chunks is several"

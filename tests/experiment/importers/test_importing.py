@@ -88,7 +88,10 @@ def test_tokens_and_positions(tmp_path, case, ids, positions):
 
 def test_what_the_formats_do_not_say_is_said(tmp_path):
     missing = made("vllm, base64", tmp_path).missing
-    assert missing["dense layers"] == "layers 0 of 0 to 2 hold 0 alone, as dense layers do, and are left out"
+    assert (
+        missing["dense layers"]
+        == "of layers 0 to 2 of the file these hold 0 alone, as dense layers do, and are left out: 0"
+    )
     assert "never fed" in missing["last token"]
     assert "sorts" in made("megatron", tmp_path).missing["order of choice"]
     assert "shared expert" in made("sglang", tmp_path).missing["shared experts"]
