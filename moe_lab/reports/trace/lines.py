@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: layers that are drawn: of more, every nth
-DRAWN = 128
+DRAWN = 64
 #: layers whose names stand below a panel
 NAMED = 8
 #: letters of such a name
@@ -64,7 +64,7 @@ def tested(rows: Sequence[Written | None], colour: str = ACCENT, label: str = "e
         [sure(row) for row in rows] if tests else (),
     )
     lines = [estimate]
-    if any(row.value != size(row) for row in known):
+    if tests and any(row.value != size(row) for row in known):
         lines.append(Line("plug-in", [None if row is None else row.value for row in rows], colour, ":"))
     if any(one is not None for one in null):
         lines.append(Line("null", null, MUTED, "--"))
@@ -118,7 +118,7 @@ def _paint(axes: "Axes", panel: Panel, shown: range) -> None:
         if line.low_L:
             low_L, high_L = _numbers(line.low_L, shown) * scale, _numbers(line.high_L, shown) * scale
             axes.vlines(list(shown), low_L, high_L, color=line.colour, linewidth=2.4, alpha=0.35)
-        if line.sure_L and len(shown) <= DRAWN // 2:
+        if line.sure_L:
             filled = [line.colour if line.sure_L[at] else "white" for at in shown]
             axes.scatter(list(shown), value_L, c=filled, edgecolors=line.colour, s=20, linewidths=1.1, zorder=3)
         ends.append((float(value_L[np.flatnonzero(np.isfinite(value_L))[-1]]), line.label, line.colour))

@@ -63,7 +63,7 @@ def layer_map(values: Values, label: str, stem: str) -> Picture:
         axes.imshow(beyond_ML, cmap="Blues", vmin=-0.15, vmax=1.1, aspect="auto", interpolation="nearest")
         axes.set_xticks(np.arange(1, len(shown)) - 0.5, minor=True)
         axes.set_yticks(np.arange(1, len(rows)) - 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=1.0 if len(shown) <= 64 else 0.4)
+        axes.grid(which="minor", color="white", linewidth=0.8)
         axes.tick_params(which="minor", length=0)
         axes.set_yticks(range(len(rows)), [MAPPED[measure] for measure in rows], fontsize=8.5)
         named = list(range(len(shown)))[:: math.ceil(len(shown) / 12)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from moe_lab.errors import printable
 from moe_lab.metrics.traces.measured import MEASURES
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
@@ -15,7 +16,7 @@ from moe_lab.reports.trace.values import GIVEN_TOKEN, MAIN, Values, ends, exact,
 from moe_lab.routing.trace import LayerTrace, Trace
 
 #: layers that have a chapter of their own, experts that are named in it, labels in a table, layers in a table
-CHAPTERS, EXPERTS, LABELS, LAYERS = 24, 16, 4, 64
+CHAPTERS, EXPERTS, LABELS, LAYERS = 16, 16, 4, 64
 #: measures of the table for a paper
 PAPER = (MAIN, GIVEN_TOKEN)
 EXCESS = (
@@ -118,7 +119,9 @@ def _experts(counted: Counted, got: Sequence[Gets]) -> Iterator[Table]:
 
 def _overs(overs: Sequence[Over]) -> str:
     return (
-        "; ".join(f"{shortened(one.name)} x{NBSP}{one.times:.3g} ({one.documents:,}{NBSP}doc.)" for one in overs)
+        "; ".join(
+            f"{shortened(printable(one.name))} x{NBSP}{one.times:.3g} ({one.documents:,}{NBSP}doc.)" for one in overs
+        )
         or NONE
     )
 

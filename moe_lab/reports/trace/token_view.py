@@ -16,8 +16,8 @@ from moe_lab.reports.kit.style import INK, MUTED, colours, ink_on
 from moe_lab.reports.trace.lines import tick_names
 from moe_lab.routing.trace import LayerTrace, Trace
 
-#: documents, tokens of each, tokens in a line, and layers that are drawn
-DOCUMENTS, TOKENS, LINE, LAYERS = 4, 48, 24, 24
+#: documents, tokens of each, tokens in a line, and layers that are drawn; of more than 8 layers a line of tokens
+DOCUMENTS, TOKENS, LINE, LAYERS = 4, 48, 24, 16
 WIDTH, LEFT, ROW = round(FULL * PIXELS_PER_INCH), 66, 15
 CELL = (WIDTH - LEFT) / LINE
 
@@ -37,7 +37,8 @@ def token_picture(trace: Trace) -> Picture | None:
     if not ranked:
         return None
     layers = [ranked[at] for at in every_nth(len(ranked), LAYERS)]
-    documents = _documents(trace)
+    tokens = TOKENS if len(layers) <= LAYERS // 2 else LINE
+    documents = _documents(trace, tokens)
     parts, height = [], 6.0
     names = tick_names([layer.name for layer in layers])
     for one in documents:
@@ -55,9 +56,9 @@ def token_picture(trace: Trace) -> Picture | None:
     return Picture(
         "tokens",
         "Token by token",
-        f"{len(documents)} documents, a cell for each of their first {TOKENS} tokens in {len(layers)} layers, with the "
+        f"{len(documents)} documents, a cell for each of their first {tokens} tokens in {len(layers)} layers, with the "
         "number of the expert that is the first choice.",
-        f"The first {TOKENS} tokens of {len(documents)} of {trace.documents:,} documents. A line is a layer, a cell "
+        f"The first {tokens} tokens of {len(documents)} of {trace.documents:,} documents. A line is a layer, a cell "
         f"the expert that the token ranks first, by number and colour; above stand the {ids}.{few} Colours of one "
         "layer say nothing about another. These are examples: what holds on average is in the figures above.",
         svg,
@@ -66,7 +67,7 @@ def token_picture(trace: Trace) -> Picture | None:
     )
 
 
-def _documents(trace: Trace) -> list[Shown]:
+def _documents(trace: Trace, tokens: int) -> list[Shown]:
     """One of each value of the first label of documents, or the first ones."""
     rows = Rows.of(trace)
     name, label = next(iter(trace.document_labels.items()), ("", None))
@@ -81,7 +82,7 @@ def _documents(trace: Trace) -> list[Shown]:
     found = []
     for document, told in chosen:
         start = rows.start_D[document]
-        places = np.arange(start, start + min(TOKENS, rows.length_D[document]))
+        places = np.arange(start, start + min(tokens, rows.length_D[document]))
         found.append(Shown(document, told, places if rows.order_T is None else rows.order_T[places]))
     return found
 

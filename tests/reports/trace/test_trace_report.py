@@ -1,0 +1,177 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from moe_lab.errors import RunError
+from moe_lab.metrics.traces import MEASURES
+from moe_lab.metrics.traces.written import COLUMNS
+from moe_lab.reports import write_trace_report
+from moe_lab.routing.trace import Labels, LayerTrace, Trace
+from moe_lab.store.cells import csv_text
+
+TWO_MB = 2_000_000
+
+
+def page_of(run):
+    return write_trace_report(run).read_text()
+
+
+def test_the_report_answers_and_keeps_what_it_measured(folder_of, make_trace, open_page):
+    run = folder_of(make_trace())
+    page = open_page(write_trace_report(run))
+    text = " ".join(page.text.split())
+    assert "Experts of layer block1 follow the label domain: I(E;domain)/H(E) = " in text
+    # 2 layers of one label
+    assert "p = 0.005 corrected over 2 values; least in block0" in text
+    assert not page.all("script")
+    links = [link["href"] for link in page.all("a")]
+    assert links and all((run.path / str(link)).is_file() for link in links)
+    markdown = (run.path / "report.md").read_text()
+    assert "Experts of layer block1 follow the label domain" in markdown
+    with (run.path / "measures.csv").open() as file:
+        measured = {(row["measure"], row["layer"]): row for row in csv.DictReader(file)}
+    with (run.path / "table.csv").open() as file:
+        table = {(row["measure"], row["layer"]): row for row in csv.DictReader(file)}
+    main = ("slot_information_per_usage", "block1")
+    assert table[main]["estimate"] == measured[main]["estimate"] and table[main]["p"] == measured[main]["p"] != ""
+    assert [line[:8] for line in (run.path / "table.md").read_text().splitlines()[2:4]] == ["| block0", "| block1"]
+    with (run.path / "experts.csv").open() as file:
+        planted = next(row for row in csv.DictReader(file) if row["layer"] == "block1" and row["column"] == "domain")
+    # expert 0 follows code in all of its 12 documents
+    assert (planted["expert"], planted["value"], planted["documents"]) == ("0", "code", "12")
+
+
+def test_the_same_input_gives_the_same_bytes(folder_of, make_trace):
+    one, other = folder_of(make_trace(), "trace-a"), folder_of(make_trace(), "trace-b")
+    pages = [write_trace_report(run).read_bytes() for run in (one, other)]
+    assert pages[0].replace(b"trace-a", b"trace-b") == pages[1]
+    assert write_trace_report(one).read_bytes() == pages[0]
+
+
+def test_what_was_measured_is_taken_as_it_stands(folder_of, make_trace):
+    run = folder_of(make_trace())
+    write_trace_report(run)
+    path = run.path / "measures.csv"
+    rows = path.read_text().splitlines()
+    at = next(n for n, row in enumerate(rows) if row.startswith("block1,domain,slot_information_per_usage"))
+    cells = rows[at].split(",")
+    cells[rows[0].split(",").index("estimate")] = "0.4321"
+    path.write_text("\n".join([*rows[:at], ",".join(cells), *rows[at + 1 :], ""]))
+    assert "43.2" in page_of(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("layer,label\n", "is not of this trace: it lacks a layer or the label 'domain'; remove"),
+        ("layer,label\nblock0,domain\n", "measures.csv is no table of numbers: 'measure'"),
+        ("layer,label", "measures.csv is truncated"),
+    ],
+)
+def test_measures_of_something_else_are_refused_in_one_line(folder_of, make_trace, text, said):
+    run = folder_of(make_trace())
+    (run.path / "measures.csv").write_text(text)
+    with pytest.raises(RunError) as refused:
+        write_trace_report(run)
+    assert said in str(refused.value) and "\n" not in str(refused.value)
+    assert not (run.path / "report.html").exists()
+
+
+def test_nothing_is_claimed_of_too_few_documents(folder_of, make_trace):
+    """Four documents, two of each label: 4! / (2! 2!) = 6 arrangements, of which each has the value of the one with the
+    two labels exchanged, so that no p is below 2 / 6."""
+    text = " ".join(page_of(folder_of(make_trace(documents=4, tokens=200, follow=9.0))).split())
+    assert "Whether experts follow domain cannot be tested: too few documents: 4 allow no p below 0.33" in text
+    assert "follow the label" not in text.split("What follows")[0]
+
+
+def test_what_a_trace_lacks_is_said(folder_of):
+    layer = LayerTrace(name="mlp", experts=4, experts_TK=np.array([[0, 1], [2, 3], [1, 0], [2, 0]]), ranked=False)
+    trace = Trace(layers=(layer,), document_T=np.arange(4), missing={"weights": "the server does not return them"})
+    text = " ".join(page_of(folder_of(trace)).split())
+    for said in (
+        "The trace has no labels, so nothing can be said",
+        "Every row is a document of its own.",
+        "Token ids are not known",
+        "In the layer the order of the selected experts is not known",
+        "Routing weights are not known in the layer",
+        "weights: the server does not return them",
+    ):
+        assert said in text
+    assert "Token by token" not in text
+    lone = Trace(layers=(layer,), document_T=np.zeros(4, dtype=int))
+    assert "All rows are of one document" in page_of(folder_of(lone, "lone"))
+
+
+def test_names_of_strangers_are_text(folder_of, make_trace, nasty, open_page):
+    trace = make_trace(names=(f"{nasty}../../x", "=1+1\x1b[31m"), source=nasty, missing={nasty: nasty})
+    layers = tuple(
+        LayerTrace(name=f"=../{nasty}{number}", experts=layer.experts, experts_TK=layer.experts_TK)
+        for number, layer in enumerate(trace.layers)
+    )
+    run = folder_of(
+        Trace(
+            layers=layers,
+            document_T=trace.document_T,
+            token_id_T=trace.token_id_T,
+            document_labels=trace.document_labels,
+            source=trace.source,
+            missing=trace.missing,
+        )
+    )
+    before = set(run.path.parent.rglob("*"))
+    page = open_page(write_trace_report(run))
+    assert not page.all("script") and "<script" not in (run.path / "report.md").read_text()
+    for path in set(run.path.parent.rglob("*")) - before:
+        assert path.is_relative_to(run.path) and path.name.replace("_", "").replace(".", "").isalnum()
+        assert path.is_dir() or b"<script" not in path.read_bytes() or path.suffix == ".csv"
+        assert path.is_dir() or b"\x1b" not in path.read_bytes()
+    # a layer that a spreadsheet would take for a formula is found again in measures.csv
+    assert "follow the label domain" in page.text
+
+
+def measures_of(trace):
+    """Every measure of every label and layer, without measuring: that takes minutes."""
+    one = {"value": 0.0717, "null_mean": 0.0123, "corrected": 0.0594, "estimate": 0.0642, "low": 0.0311, "high": 0.0987}
+    rest = {"p": 0.005, "adjusted_p": 0.0149, "documents": 40, "left_out": 0.0, "notes": "fewer than 20 " * 40}
+    rows = [
+        {"layer": layer.name, "label": label, "measure": name, "unit": measure.unit, **one, **rest}
+        for layer in trace.layers
+        for name, measure in MEASURES.items()
+        for label in (trace.label_names if measure.scope == "label" else [""])
+        if measure.scope in ("label", "layer")
+    ]
+    return csv_text(list(COLUMNS), rows)
+
+
+def test_no_trace_makes_a_large_page(folder_of, nasty):
+    """Far more layers, experts, labels and values than a page can show, all with long names that need escapes."""
+    rng = np.random.default_rng(0)
+    T, D, L, E = 4_000, 40, 120, 1_000
+    document_T = np.repeat(np.arange(D), T // D)
+    layers = tuple(
+        LayerTrace(
+            name=f"{nasty * 6}{number}", experts=E, experts_TK=np.argsort(rng.random((T, 12)), 1)[:, :4] * 80 + number
+        )
+        for number in range(L)
+    )
+    values = rng.integers(0, 6, (7, D)).astype(np.int32)
+    labels = {
+        f"label {number} {'x' * 80}": Labels(value=value, names=tuple(f"{nasty * 9}{n}" for n in range(6)))
+        for number, value in enumerate(values)
+    }
+    trace = Trace(
+        layers=layers,
+        document_T=document_T,
+        token_id_T=(rng.integers(0, 50, T) + 2_000_000_000).astype(np.int32),
+        document_labels=labels,
+        source=nasty * 500,
+        missing={f"{nasty}{n}": nasty * 500 for n in range(50)},
+    )
+    run = folder_of(trace)
+    (run.path / "measures.csv").write_text(measures_of(trace))
+    size = len(page_of(run).encode())
+    assert size < TWO_MB
+    assert json.loads((run.path / "status.json").read_text())["kind"] == "trace"
