@@ -21,6 +21,8 @@ Examples:
     moe-lab report runs/softmax-1 runs/attentive-1 --out compared
 
     moe-lab report runs/gates-by-seeds --against gate=softmax
+
+    moe-lab report runs/step-1000 runs/step-2000 --out steps
 """
 
 
@@ -44,25 +46,63 @@ def report(
 ) -> None:
     """Write the report of one run, or of many by arms: runs that were told the same but for their seeds.
 
-    The report of one run or one sweep goes into its folder, that of other runs into a fresh folder of --runs.
+    The report of one run or one sweep goes into its folder, that of other runs into a fresh folder of --runs. Traces
+    have a report of their own: one by itself, several side by side, compared with the first.
     """
-    from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.errors import RunError
-    from moe_lab.reports import ArmsReport, write_run_report, write_trace_report
-    from moe_lab.store.folders import claim_report
+    from moe_lab.reports import write_run_report, write_trace_report
 
     opened = _runs(paths)
+    kinds = {run.kind for run in opened}
     if len(paths) == len(opened) == 1 and opened[0].path == paths[0]:
         if out is not None or against is not None:
             raise RunError("the report of one run goes into its own folder and compares nothing: give several runs")
-        page = (write_trace_report if opened[0].kind == "trace" else write_run_report)(opened[0])
+        page = (write_trace_report if kinds == {"trace"} else write_run_report)(opened[0])
+    elif kinds == {"trace"}:
+        page = _of_traces(opened, out, against, runs)
     else:
-        of_arms = ArmsReport(opened, against)
-        sweep = paths[0] if len(paths) == 1 and _is_sweep(paths[0]) and out is None else None
-        page = of_arms.write(lambda: sweep or claim_report(out, runs))
-        show_arms(of_arms, form)
-        say_left_out(of_arms)
+        _refuse_mixed(opened, paths)
+        page = _of_arms(opened, paths, out, against, runs, form)
     echo(page, err=form is not Format.table)
+
+
+def _of_traces(opened: "list[Run]", out: Path | None, against: str | None, runs: Path) -> Path:
+    from moe_lab.errors import RunError
+    from moe_lab.reports import write_traces_report
+    from moe_lab.store.folders import claim_report
+
+    if against is not None:
+        raise RunError("--against names an arm of mixtures; traces are compared with the first of them")
+    return write_traces_report(opened, lambda: claim_report(out, runs))
+
+
+def _of_arms(
+    opened: "list[Run]", paths: Sequence[Path], out: Path | None, against: str | None, runs: Path, form: Format
+) -> Path:
+    from moe_lab.cli.arms import say_left_out, show_arms
+    from moe_lab.reports import ArmsReport
+    from moe_lab.store.folders import claim_report
+
+    of_arms = ArmsReport(opened, against)
+    sweep = paths[0] if len(paths) == 1 and _is_sweep(paths[0]) and out is None else None
+    page = of_arms.write(lambda: sweep or claim_report(out, runs))
+    show_arms(of_arms, form)
+    say_left_out(of_arms)
+    return page
+
+
+def _refuse_mixed(opened: "list[Run]", paths: Sequence[Path]) -> None:
+    """A trace that was found in a folder is left out of the report by arms; one that was named is not."""
+    from moe_lab.errors import RunError
+
+    named = {run.path: run.kind for run in opened if run.path in paths}
+    trace = next((path for path, kind in named.items() if kind == "trace"), None)
+    other = next((run for run in opened if run.kind != "trace"), None)
+    if trace and other:
+        raise RunError(
+            f"{trace} is a trace and {other.path} a {other.kind}, which have no report together: report the traces by "
+            "themselves, and the others by themselves"
+        )
 
 
 def _runs(paths: Sequence[Path]) -> "list[Run]":

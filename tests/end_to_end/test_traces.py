@@ -52,6 +52,24 @@ def test_a_report_by_arms_leaves_a_trace_out_and_says_so(cli, trace):
     assert "The trace has no labels" in (trace / "report.html").read_text()
 
 
+def test_traces_are_reported_side_by_side(cli, trace):
+    other = Path("runs/other")
+    other.mkdir()
+    write_trace(other, moe_lab.Trace.read(trace))
+    made = cli("report", "runs/recorded", "runs/other", "--out", "both")
+    assert (made.code, made.out, made.err) == (0, "both/report.html\n", "")
+    assert "2 traces" in Path("both/report.html").read_text()
+    refused = cli("report", "runs", "--against", "A", "--out", "again")
+    assert refused.code == 2 and "--against names an arm of mixtures" in refused.err and not Path("again").exists()
+
+
+def test_a_trace_and_a_mixture_have_no_report_together(cli, trace):
+    assert cli("train", "--name", "trained", *SHORT).code == 0
+    refused = cli("report", "runs/recorded", "runs/trained", "--out", "both")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1) and not Path("both").exists()
+    assert "runs/recorded is a trace and runs/trained a mixture, which have no report together" in refused.err
+
+
 def test_a_trained_run_is_a_trace_with_the_same_metrics(cli):
     """Of the stored run, whose metrics.json was computed from its own arrays."""
     for number, words in enumerate(

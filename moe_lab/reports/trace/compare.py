@@ -1,0 +1,210 @@
+"""The report of several traces side by side: their common measures by layer, and, of the same rows, how they differ."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moe_lab.errors import RunError
+from moe_lab.metrics.traces import Measured, compare_models, compare_steps
+from moe_lab.metrics.traces.written import FILE, Written, row_of
+from moe_lab.reports.kit.heat import every_nth, shortened
+from moe_lab.reports.kit.numbers import NONE
+from moe_lab.reports.kit.page import render_html, render_markdown
+from moe_lab.reports.kit.picture import Picture
+from moe_lab.reports.kit.section import Section
+from moe_lab.reports.kit.style import OKABE_ITO
+from moe_lab.reports.kit.table import Table
+from moe_lab.reports.trace.findings import findings, ranked
+from moe_lab.reports.trace.lines import Line, Panel, line_picture
+from moe_lab.reports.trace.sections import PANELS
+from moe_lab.reports.trace.tables import LABELS, LAYERS, p_text
+from moe_lab.reports.trace.values import MAIN, Values, ends, size, sure, told, values_of, with_unit
+from moe_lab.routing.trace import Trace
+from moe_lab.routing.trace_files import read_trace
+from moe_lab.store.atomic import clear_leftovers, write_csv, write_text
+from moe_lab.store.run import Run, as_written
+
+#: traces that one page compares: each has a colour and a column
+MOST = len(OKABE_ITO) - 1
+#: measures of no label that stand side by side
+USE = {
+    "slot_max_violation_global": "largest load over the mean load, less 1",
+    "repeat_rate": "first choice is that of the row before",
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the traces. ``key`` is a letter, for two folders may have one name."""
+
+    key: str
+    run: Run
+    trace: Trace
+    values: Values
+
+
+def write_traces_report(runs: Sequence[Run], claim: Callable[[], Path]) -> Path:
+    """Write report.md, report.html, figures/ and measures.csv into the folder that ``claim`` makes.
+
+    Returns: the path of report.html.
+    Raises: RunError if there are too many traces, or a file of one is broken; no folder is made then.
+    """
+    if len(runs) > MOST:
+        raise RunError(f"{len(runs)} traces; one report compares {MOST} at most: give fewer")
+    members = [_member(chr(ord("A") + place), run) for place, run in enumerate(runs)]
+    changed = [_changed(members[0], other) for other in members[1:]]
+    sections = [*_same_rows(members, changed), *_sections(members)]
+    context = {
+        "title": f"{len(members)} traces",
+        "members": [_member_row(one) for one in members],
+        "findings": [f"{one.key}: {findings(one.values, _experts(one))[0]}" for one in members],
+        "sections": sections,
+        "measures": FILE,
+    }
+    pages = render_markdown("traces.md", context), render_html("traces.html", context)
+    out = claim()
+    clear_leftovers(out)
+    for section in sections:
+        for picture in section.pictures:
+            picture.save(out)
+    write_csv(out / FILE, list(_rows(members, changed)))
+    for name, text in zip(("report.md", "report.html"), pages, strict=True):
+        write_text(out / name, text)
+    return out / "report.html"
+
+
+def _member(key: str, run: Run) -> Member:
+    trace = read_trace(run)
+    with as_written(run.path):
+        return Member(key, run, trace, values_of(run, trace))
+
+
+def _experts(one: Member) -> dict[str, int]:
+    return {layer.name: layer.experts for layer in one.trace.layers}
+
+
+def _member_row(one: Member) -> tuple[str, ...]:
+    trace = one.trace
+    return one.key, one.run.name, f"{trace.rows:,}", f"{trace.documents:,}", f"{len(trace.layers):,}"
+
+
+def _changed(first: Member, other: Member) -> list[Measured] | str:
+    """Saturation and drift if both have the same layers, or else agreement; or why there is neither."""
+    try:
+        return compare_steps(first.trace, other.trace)
+    except RunError:
+        try:
+            return compare_models(first.trace, other.trace)
+        except RunError as error:
+            return str(error)
+
+
+def _same_rows(members: Sequence[Member], changed: Sequence[list[Measured] | str]) -> Iterator[Section]:
+    notes, tables = [], []
+    for other, found in zip(members[1:], changed, strict=True):
+        pair = f"{members[0].key} and {other.key}"
+        if isinstance(found, str):
+            notes.append(f"{pair}: {found}.")
+        else:
+            tables.append(_change_table(pair, found))
+    yield Section("On the same rows", notes=tuple(notes), tables=tuple(tables))
+
+
+def _change_table(pair: str, found: Sequence[Measured]) -> Table:
+    rows = [
+        (shortened(row.layer, 40), row.measure, _plain(row), p_text(row))
+        for row in (Written(**row_of(one)) for one in found)
+    ]
+    return Table(
+        pair,
+        ("layer", "measure", "value (95 % interval)", "p"),
+        "llrr",
+        tuple(rows[at] for at in every_nth(len(rows), LAYERS)),
+        "Two steps of one model, which have the same layers: saturation is the share of a row's experts in the first "
+        "trace that the second selects for it too, usage drift the Jensen-Shannon divergence of the two usages; "
+        "neither means anything of two models. Two models with other layers: the share of rows with the same first "
+        "choice after experts were matched.",
+    )
+
+
+def _plain(row: Written) -> str:
+    """The plug-in value, whose chance is not taken off, and its interval."""
+    return NONE if row.value is None else f"{with_unit(row.value, row.unit)}{ends(row)}"
+
+
+def _sections(members: Sequence[Member]) -> Iterator[Section]:
+    """Of each label that all traces have, and of what needs no label."""
+    common = [label for label in ranked(members[0].values) if all(label in one.values.labels for one in members)]
+    if not common:
+        yield Section("Labels", notes=("The traces have no label in common.",))
+    for place, label in enumerate(common[:LABELS]):
+        pictures = _lines(members, PANELS, label, f"label_{place}")
+        yield Section(f"What follows the label {shortened(label)}", pictures, tables=(_table(members, label),))
+    pictures = _lines(members, USE, "", "use")
+    if pictures:
+        yield Section("How experts are used", pictures)
+
+
+def _lines(members: Sequence[Member], panels: dict[str, str], label: str, stem: str) -> tuple[Picture, ...]:
+    """Layers stand by their number, for two models need not call them alike."""
+    most = max(len(one.values.layers) for one in members)
+    drawn = [
+        Panel(name, _unit(members, measure, label), tuple(_line(one, measure, label, most) for one in members))
+        for measure, name in panels.items()
+        if all(one.values.known(measure, label) for one in members)
+    ]
+    caption = (
+        "The x axis is the number of the layer in its model. Bars: 95 % intervals over documents. Filled: beyond "
+        "chance after correction within the trace."
+    )
+    title = f"Side by side: {shortened(label)}" if label else "Side by side"
+    return (line_picture(stem, title, caption, [str(at) for at in range(most)], drawn),) if drawn else ()
+
+
+def _unit(members: Sequence[Member], measure: str, label: str) -> str:
+    return next(iter(members[0].values.known(measure, label).values())).unit
+
+
+def _line(one: Member, measure: str, label: str, most: int) -> Line:
+    rows = one.values.by_layer(measure, label)
+    rows += [None] * (most - len(rows))
+    tests = any(row is not None and row.adjusted_p is not None for row in rows)
+    return Line(
+        one.key,
+        [None if row is None or row.value is None else size(row) for row in rows],
+        OKABE_ITO[ord(one.key) - ord("A")],
+        "-",
+        [None if row is None else row.low for row in rows],
+        [None if row is None else row.high for row in rows],
+        [sure(row) for row in rows] if tests else (),
+    )
+
+
+def _table(members: Sequence[Member], label: str) -> Table:
+    """I(E;label)/H(E), a row a place of a layer, two columns a trace."""
+    most = max(len(one.values.layers) for one in members)
+    rows = tuple(
+        (str(at), *(cell for one in members for cell in _cells(one, at, label))) for at in every_nth(most, LAYERS)
+    )
+    header = ("layer", *(text for one in members for text in (f"{one.key}: I(E;{shortened(label)})/H(E)", "p")))
+    caption = (
+        "Estimates and their 95 % intervals over documents. p is of each trace by itself, against its own null: "
+        "whether the traces differ is not tested."
+    )
+    return Table(f"By layer: {shortened(label)}", header, "l" + "rr" * len(members), rows, caption)
+
+
+def _cells(one: Member, at: int, label: str) -> tuple[str, str]:
+    row = one.values.of(MAIN, one.values.layers[at], label) if at < len(one.values.layers) else None
+    return (told(row) if row is not None and row.value is not None else NONE), p_text(row)
+
+
+def _rows(members: Sequence[Member], changed: Sequence[list[Measured] | str]) -> Iterator[dict[str, Any]]:
+    """measures.csv: every measure of every trace, and what compares two."""
+    for one in members:
+        for row in one.values.rows:
+            yield {"trace": one.run.name, "other": ""} | vars(row)
+    for other, found in zip(members[1:], changed, strict=True):
+        for measured in found if isinstance(found, list) else []:
+            yield {"trace": members[0].run.name, "other": other.run.name} | row_of(measured)

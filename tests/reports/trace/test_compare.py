@@ -1,0 +1,69 @@
+import csv
+
+import pytest
+
+from moe_lab.errors import RunError
+from moe_lab.reports import write_traces_report
+from moe_lab.reports.trace.compare import MOST
+from moe_lab.routing.trace import LayerTrace, Trace
+
+
+def text_of(page):
+    return " ".join(page.read_text().replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+@pytest.fixture
+def out(tmp_path):
+    def claim():
+        folder = tmp_path / "compared"
+        folder.mkdir()
+        return folder
+
+    return claim
+
+
+def test_two_steps_of_a_model(folder_of, make_trace, out):
+    runs = [folder_of(make_trace(follow=follow), name) for name, follow in (("early", 0.0), ("late", 3.0))]
+    page = write_traces_report(runs, out)
+    text = text_of(page)
+    assert "A: Nothing shows that experts follow domain" in text and "B: Experts of layer block1 follow" in text
+    # in layer 0 nothing depends on ``follow``, so that both select the same
+    assert text.count("100.0 %") == 1 and "usage_drift_bits" in text and "not tested" in text
+    with (page.parent / "measures.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    saturation = {row["layer"]: float(row["value"]) for row in rows if row["measure"] == "saturation"}
+    assert saturation["block0"] == 1 > saturation["block1"] > 1 / 3
+    assert {(row["trace"], row["other"]) for row in rows} == {("early", ""), ("late", ""), ("early", "late")}
+    # each is measured once, and keeps what was measured
+    assert all((run.path / "measures.csv").is_file() and not (run.path / "report.html").exists() for run in runs)
+
+
+def test_two_models_on_the_same_rows(folder_of, make_trace, out):
+    one = make_trace()
+    renamed = tuple(
+        LayerTrace(name=f"mlp{n}", experts=layer.experts, experts_TK=5 - layer.experts_TK)
+        for n, layer in enumerate(one.layers)
+    )
+    other = Trace(
+        layers=renamed,
+        document_T=one.document_T,
+        token_id_T=one.token_id_T,
+        document_labels=one.document_labels,
+    )
+    text = text_of(write_traces_report([folder_of(one, "one"), folder_of(other, "other")], out))
+    # the experts of the other are numbered from the end, so that all rows agree once they are matched
+    assert text.count("matched_agreement") == 2 and text.count("100.0 %") >= 2
+
+
+def test_other_rows_and_other_labels_are_said(folder_of, make_trace, out):
+    one, other = make_trace(), make_trace(documents=26, document_labels={})
+    text = text_of(write_traces_report([folder_of(one, "one"), folder_of(other, "other")], out))
+    assert "A and B: the two traces are not of the same rows (960 and 1040, or other documents or tokens)" in text
+    assert "The traces have no label in common." in text
+
+
+def test_more_than_there_are_colours_are_refused(folder_of, make_trace, tmp_path):
+    run = folder_of(make_trace(documents=4, tokens=3))
+    with pytest.raises(RunError, match=f"{MOST + 1} traces; one report compares {MOST} at most"):
+        write_traces_report([run] * (MOST + 1), lambda: tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
