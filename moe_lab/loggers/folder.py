@@ -9,7 +9,7 @@ FILES = ("config.yaml", "report.md", "report.html")
 
 
 def history(run: Run) -> list[dict[str, float | None]]:
-    return run.history if (run.path / "history.csv").is_file() else []
+    return run.history_rows if (run.path / "history.csv").is_file() else []
 
 
 def scalars(run: Run) -> dict[str, float]:

@@ -68,7 +68,7 @@ class InFolder(Stored):
 
     @property
     def history(self) -> History:
-        return self._run.history if (self._run.path / "history.csv").is_file() else []
+        return self._run.history_rows if (self._run.path / "history.csv").is_file() else []
 
     def _find(self, name: str) -> Arrays | None:
         if name not in self._read:

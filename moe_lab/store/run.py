@@ -49,7 +49,7 @@ class Unreadable(RunError):
 
 
 class Run:
-    """A run folder: ``.status .config .metrics .history .timing .routing`` and the other arrays, read on first use.
+    """A run folder: ``.status .config .metrics .history_rows .timing .routing`` and other arrays, read on first use.
 
     Raises RunError where the path is no run folder, and Unreadable where a file that is asked for is missing or broken.
     """
@@ -126,7 +126,7 @@ class Run:
         return metrics
 
     @cached_property
-    def history(self) -> list[dict[str, float | None]]:
+    def history_rows(self) -> list[dict[str, float | None]]:
         """history.csv, a row an epoch; an empty cell is None."""
         return self._csv("history.csv")
 

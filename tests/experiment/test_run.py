@@ -51,7 +51,7 @@ def test_a_finished_folder_has_every_file(run):
     assert set(opened.status["headline"]) == set(HEADLINE["classification"])
     assert opened.arrays("assignments")["expert"].shape == (3, 144)
     assert np.array_equal(opened.arrays("attributes")["class"], opened.routing["label"])
-    assert len(opened.history) == 3 and "seconds" not in opened.history[0] and "seconds" in opened.timing[0]
+    assert len(opened.history_rows) == 3 and "seconds" not in opened.history_rows[0] and "seconds" in opened.timing[0]
 
 
 def test_the_stored_config_is_whole_and_plain(run):
@@ -75,7 +75,7 @@ def test_equal_seeds_give_equal_bytes(run, same_bytes):
 def test_without_a_validation_split(run):
     opened = run("dataset.validation_share=0")
     assert not opened.has("assignments") and opened.finished
-    assert opened.history[0]["validation_loss_nats"] is None
+    assert opened.history_rows[0]["validation_loss_nats"] is None
     # 1797 images less the 360 of the test split
     assert len(load_data(opened.config).train) == 1437
 
@@ -108,7 +108,7 @@ def test_a_stopped_run_has_saved_its_state(run):
     assert run.opened.status["status"] == "interrupted"
     state = checkpoint.load(run.opened.path)
     assert (state["epoch"], state["batch"]) == (1, 2) and len(state["records"][0]["history"]) == 1
-    assert len(run.opened.history) == 1
+    assert len(run.opened.history_rows) == 1
 
 
 def test_checkpoints_come_within_an_epoch_too(run, monkeypatch):
@@ -133,7 +133,7 @@ def test_a_run_that_breaks_later_keeps_the_epochs_before(run, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         run(watch=Break())
-    assert run.opened.status["status"] == "interrupted" and len(run.opened.history) == 2
+    assert run.opened.status["status"] == "interrupted" and len(run.opened.history_rows) == 2
 
 
 def test_a_failure_is_recorded_with_its_reason(run, monkeypatch):
@@ -191,7 +191,7 @@ def test_status_names_this_process(run):
 def test_mixed_precision_leaves_float32_on_disk(run):
     """Half a digit of loss apart; no bfloat16 in the checkpoint, the routing table or the predictions."""
     plain, mixed = run(name="plain"), run("trainer.precision=bf16", name="mixed")
-    losses = [one.history[-1]["train_loss_nats"] for one in (plain, mixed)]
+    losses = [one.history_rows[-1]["train_loss_nats"] for one in (plain, mixed)]
     assert losses[0] != losses[1] and losses[1] == pytest.approx(losses[0], rel=0.05)
     state = torch.load(mixed.path / "checkpoint.pt", weights_only=True)
     kinds = {one.dtype for one in tree_leaves(state) if isinstance(one, torch.Tensor)}

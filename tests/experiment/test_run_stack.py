@@ -56,14 +56,14 @@ def test_each_folder_is_what_a_run_alone_leaves(start, tmp_path):
         assert {path.name for path in run.path.iterdir()} == {path.name for path in solo.path.iterdir()}
         assert run.finished and run.config == solo.config and run.environment["stacked_runs"] == 3
         assert run.status["key"] == solo.status["key"] and run.status["differs"] == solo.status["differs"]
-        for ours, theirs in zip(run.history, solo.history, strict=True):
+        for ours, theirs in zip(run.history_rows, solo.history_rows, strict=True):
             assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)
         for name in ("weights", "log_probs", "expert_log_prob_true"):
             np.testing.assert_allclose(run.routing[name], solo.routing[name], rtol=1e-3, atol=1e-4)
         assert run.arrays("assignments")["expert"].shape == solo.arrays("assignments")["expert"].shape
         first, second = (next(iter(moe_lab.load(one.path).model().parameters())) for one in (run, solo))
         np.testing.assert_allclose(first.detach(), second.detach(), rtol=1e-3, atol=1e-4)
-    assert len(runs[2].history) == 2
+    assert len(runs[2].history_rows) == 2
     # what held the stack's state is gone
     assert not list(start.home.glob("*.pt"))
 
@@ -168,7 +168,7 @@ def test_a_break_leaves_every_history_and_status(start):
     with pytest.raises(KeyboardInterrupt):
         start(*ARMS_PLAIN, watch=Break())
     for folder in start.folders:
-        assert Run(folder).status["status"] == "interrupted" and len(Run(folder).history) == 2
+        assert Run(folder).status["status"] == "interrupted" and len(Run(folder).history_rows) == 2
 
 
 def test_the_checkpoint_of_other_jobs_is_refused(start):
@@ -187,7 +187,7 @@ def test_runs_that_predict_numbers_train_together_too(start, tmp_path):
     arms = [[*numbers, "seed=0"], [*numbers, "seed=1", "experts.least_sd=0.1", "trainer.lr=3e-3"]]
     for run, arm in zip(start(*arms), arms, strict=True):
         solo = alone(tmp_path, arm)
-        for ours, theirs in zip(run.history, solo.history, strict=True):
+        for ours, theirs in zip(run.history_rows, solo.history_rows, strict=True):
             assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)
         for name in ("label", "prediction", "log_density", "expert_variance"):
             np.testing.assert_allclose(run.routing[name], solo.routing[name], rtol=1e-3, atol=1e-4)

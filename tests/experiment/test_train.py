@@ -41,7 +41,7 @@ def test_a_new_run_is_trained_in_a_folder_that_it_holds(job, tmp_path):
         with pytest.raises(Held, match=f"process {os.getpid()}"), claimed(training.folder / CLAIM):
             pass
         run = training.run()
-    assert run.path == runs / "first" and run.finished and len(run.history) == 2
+    assert run.path == runs / "first" and run.finished and len(run.history_rows) == 2
     with claimed(run.path / CLAIM):
         assert not (run.path / "report.html").exists()
 

@@ -120,13 +120,13 @@ def test_a_loss_may_be_infinite_and_nothing_is_astronomic(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "run")
     (tmp_path / "run/status.json").write_text('{"status": "finished"}')
     (tmp_path / "run/history.csv").write_text("epoch,validation_loss_nats\n1,inf\n2,\n")
-    assert Run(tmp_path / "run").history == [
+    assert Run(tmp_path / "run").history_rows == [
         {"epoch": 1.0, "validation_loss_nats": float("inf")},
         {"epoch": 2.0, "validation_loss_nats": None},
     ]
     (tmp_path / "run/history.csv").write_text("epoch,validation_loss_nats\n1,1e101\n")
     with pytest.raises(Unreadable, match=r"history\.csv is no table of numbers: 1e\+101 is beyond 1e\+100"):
-        _ = Run(tmp_path / "run").history
+        _ = Run(tmp_path / "run").history_rows
     (tmp_path / "run/metrics.json").write_text('{"x": {"value": [0.5, {"a": -1e101}], "unit": ""}}')
     with pytest.raises(Unreadable, match=r"metrics\.json: x has no number"):
         _ = Run(tmp_path / "run").metrics

@@ -76,7 +76,7 @@ def test_a_table_or_json_of_too_many_values_is_not_parsed(run, monkeypatch):
     assert len(read_json("[" + "0," * 990 + "0]")) == 991
     (run.path / "history.csv").write_text("a,b\n" + "1,2\n" * 1001)
     with pytest.raises(RunError, match=r"history\.csv .*1002 values, and 1000 at most are read"):
-        _ = run.history
+        _ = run.history_rows
 
 
 @pytest.mark.parametrize("name", ["status.json", "environment.json", "config.yaml"])

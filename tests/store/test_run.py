@@ -25,7 +25,7 @@ def test_files_are_read_as_they_were_written(folder):
     write_text(folder / "config.yaml", "k: 2\nname: ${oc.env:HOME}\n")
     run = Run(folder)
     assert run.name == "one" and run.finished
-    assert run.history == [{"epoch": 1.0, "loss": 0.5}, {"epoch": 2.0, "loss": None}]
+    assert run.history_rows == [{"epoch": 1.0, "loss": 0.5}, {"epoch": 2.0, "loss": None}]
     assert run.routing["weights"].dtype == np.float32 and run.has("routing") and not run.has("assignments")
     # nothing is resolved: a stranger's config cannot read the environment
     assert run.config == {"k": 2, "name": "${oc.env:HOME}"}

@@ -45,7 +45,7 @@ def _history(member: Member) -> History:
     """Of a run that trained and is not a repetition, also where it did not finish."""
     if member.run is None or member.repeats is not None or not (member.run.path / "history.csv").is_file():
         return []
-    return member.run.history
+    return member.run.history_rows
 
 
 def _lines(arm_histories: Sequence[History], quantity: str, show: Shown) -> tuple[np.ndarray, bool]:

@@ -183,7 +183,7 @@ def sorted_usage_TE(member: Member) -> np.ndarray | None:
     """Shares of the routing weight in each epoch, the largest first; None where the history has none."""
     if not (member.stored.path / "history.csv").is_file():
         return None
-    history = member.stored.history
+    history = member.stored.history_rows
     experts = expert_count(history)
     if experts < 2:
         return None

@@ -84,7 +84,7 @@ def _untested(arrays: ClassArrays | NumberArrays, target: Target) -> list[str]:
 
 
 def _unfinished(run: Run) -> dict[str, Any]:
-    history = run.history if _there(run, "history.csv") else []
+    history = run.history_rows if _there(run, "history.csv") else []
     error = run.status.get("error")
     epochs = run.config.get("trainer", {}).get("epochs") if _there(run, "config.yaml") else None
     done = f"{len(history)} of {epochs}" if epochs else f"{len(history)}"

@@ -56,7 +56,7 @@ def history_sections(history: curves.History) -> list[Section]:
 
 def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]:
     """All chapters of a finished run: the curves, and what the routing of the test split shows."""
-    sections = history_sections(run.history)
+    sections = history_sections(run.history_rows)
     path = [*_path(run), *_tasks(arrays)]
     if arrays.routed_count == 0:
         return [*sections, *path, Section("Specialization", notes=(NONE_ROUTED,))]

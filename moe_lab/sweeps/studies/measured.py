@@ -19,7 +19,7 @@ class StoredRun:
     """A run of which study-runs.csv alone is left."""
 
     metrics: dict[str, Any] = field(default_factory=dict)
-    history: list[dict[str, float | None]] = field(default_factory=list)
+    history_rows: list[dict[str, float | None]] = field(default_factory=list)
 
 
 class Measured:
@@ -48,14 +48,14 @@ class Measured:
             place = (tuple(row["setting"].split()), int(row["seed"]))
             run = made._runs.setdefault(row["arm"], {}).setdefault(place, StoredRun())
             run.metrics[row["name"]] = {"value": float(row["value"]) if row["value"] else None}
-            if not run.history:
-                run.history.append({by: float(row[by]) if row.get(by) else None for by in SELECTED_BY})
+            if not run.history_rows:
+                run.history_rows.append({by: float(row[by]) if row.get(by) else None for by in SELECTED_BY})
         return made
 
     def _whole(self, run: Run) -> bool:
         """Whether it has finished, and what is read of it can be."""
         try:
-            return run.finished and run.metrics is not None and run.history is not None
+            return run.finished and run.metrics is not None and run.history_rows is not None
         except Unreadable as error:
             self.left_out.append(str(error))
             return False
@@ -93,5 +93,5 @@ class Measured:
 
     def selections(self, arm: str, by: str) -> dict[Place, float]:
         """Training or validation error of the last epoch, by which what was printed was chosen."""
-        found = {key: run.history[-1].get(by) for key, run in self._runs.get(arm, {}).items()}
+        found = {key: run.history_rows[-1].get(by) for key, run in self._runs.get(arm, {}).items()}
         return {key: value for key, value in found.items() if value is not None}

@@ -189,7 +189,7 @@ def tuned_settings(trials: Sequence[Trial], runs: Mapping[str, Run]) -> dict[str
     errors: dict[str, dict[tuple[str, ...], list[float | None]]] = {}
     for trial in trials:
         run = runs[trial.job.name]
-        value = run.history[-1].get(VALIDATION_ERROR) if run.finished else None
+        value = run.history_rows[-1].get(VALIDATION_ERROR) if run.finished else None
         errors.setdefault(trial.arm, {}).setdefault(trial.setting, []).append(value)
     best = {}
     for arm, of_settings in errors.items():

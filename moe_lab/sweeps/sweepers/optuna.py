@@ -88,7 +88,7 @@ class Optuna(Sweeper):
         return mean(self._measured(Run(sweep.job(planned.name))) for planned in made.jobs)
 
     def _measured(self, run: Run) -> float:
-        value = run.history[-1].get(self._metric) if run.history else None
+        value = run.history_rows[-1].get(self._metric) if run.history_rows else None
         if value is None:
             raise RunError(f"{run.path} has no {self._metric} to choose by: is there validation data?")
         return value

@@ -112,9 +112,9 @@ def test_the_draw_of_the_test_samples(inverse):
 
 
 def test_curves_know_what_was_predicted(inverse, make_run):
-    assert quality_curve(inverse.history) == rmse_curve(inverse.history)
-    assert quality_curve(make_run("classes").history).stem == "accuracy"
-    assert "1.42 nats" in loss_curve(inverse.history).caption
+    assert quality_curve(inverse.history_rows) == rmse_curve(inverse.history_rows)
+    assert quality_curve(make_run("classes").history_rows).stem == "accuracy"
+    assert "1.42 nats" in loss_curve(inverse.history_rows).caption
     # a Gaussian with the mean and the sd of y costs log(2 pi e) / 2
     assert round(np.log(2 * np.pi * np.e) / 2, 2) == 1.42
 

@@ -272,7 +272,7 @@ def test_a_finished_run_without_its_routing_is_refused(make_run):
 
 def test_infinite_losses_leave_a_gap(make_run, open_page):
     run = make_run("spike", status="diverged")
-    run.history[-1]["train_loss_nats"] = math.inf
+    run.history_rows[-1]["train_loss_nats"] = math.inf
     page = open_page(write_run_report(run))
     assert len(page.all("img")) == 4
 

@@ -54,7 +54,7 @@ class FakeRun:
 
     def __init__(self, error: float, usage: float | None, train: float = 0.0, validation: float = 0.0) -> None:
         self.metrics = {"test_error_rate": {"value": error}, "usage_entropy_bits": {"value": usage}}
-        self.history = [{"train_error_rate": train, "validation_error_rate": validation}]
+        self.history_rows = [{"train_error_rate": train, "validation_error_rate": validation}]
 
 
 @pytest.fixture(scope="session")

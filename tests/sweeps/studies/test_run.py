@@ -89,7 +89,7 @@ def test_a_fair_comparison_trains_its_settings_then_its_arms_then_the_students(r
     assert [len(names) for names in watch.todo] == [4, 2, 2]
     errors: dict[str, list[float]] = {}
     for trial in ready.first:
-        history = Run(ready.folder / "jobs" / trial.job.name).history
+        history = Run(ready.folder / "jobs" / trial.job.name).history_rows
         errors.setdefault(" ".join(trial.setting), []).append(history[-1]["validation_error_rate"])
     best = min(errors, key=lambda setting: mean(errors[setting]))
     facts = json.loads((ready.folder / "study.json").read_text())
