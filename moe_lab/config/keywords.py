@@ -1,0 +1,48 @@
+"""Words of the command line from Python's keywords."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+
+def as_words(words: Iterable[str], keywords: Mapping[str, Any]) -> list[str]:
+    """``words`` as they are, then a word for each keyword: ``["k=2"], {"trainer": {"lr": 0.1}}`` gives k=2
+    trainer.lr=0.1.
+
+    A text is what one types behind the ``=``. True, False, None, numbers, paths and lists become the words for them. A
+    mapping holds keys below its own. A tuple or a range holds several values, for a sweep.
+    """
+    return [*words, *_words("", keywords)]
+
+
+def _words(above: str, keywords: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    for key, value in keywords.items():
+        found += _words(f"{above}{key}.", value) if isinstance(value, Mapping) else [f"{above}{key}={_typed(value)}"]
+    return found
+
+
+def _typed(value: Any) -> str:
+    """A value as it is typed behind ``=``."""
+    match value:
+        case tuple() | range():
+            return ",".join(map(_typed, value))
+        case list():
+            return "[" + ",".join(map(_typed, value)) + "]"
+        case None:
+            return "null"
+        case PurePath():
+            return _quoted(str(value))
+        case _ if hasattr(value, "tolist"):
+            # a number or an array of NumPy
+            return _typed(value.tolist())
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def _quoted(text: str) -> str:
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    return str(QuotedString(text, Quote.double).with_quotes())
