@@ -1,15 +1,12 @@
 """`moe-lab runs`: what there is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, Format, FormatOption, named
-
-if TYPE_CHECKING:
-    from moe_lab.store.run import Run
 
 EXAMPLES = """
 Examples:
@@ -39,8 +36,6 @@ LABELS = {
 WIDE = 100
 #: the kind of most runs
 MIXTURE = "mixture"
-#: of a run whose status cannot be read
-UNREADABLE = "unreadable"
 
 
 def runs(
@@ -57,61 +52,33 @@ def runs(
     """List runs, those of sweeps too: status, choices that differ from the defaults, headline metrics."""
     from moe_lab.cli.select import chosen, ordered
     from moe_lab.cli.tables import show
+    from moe_lab.store.listing import columns, run_row
     from moe_lab.store.run import find_runs
 
     path, filters = _split(words or [])
     found = {str(run.path.relative_to(path)): run for run in find_runs(path)}
-    rows = chosen([_row(run, name) for name, run in found.items()], filters)
+    rows = chosen([run_row(run, name, _say) for name, run in found.items()], filters)
     if sort is not None:
         rows = ordered(rows, sort)
+    choices = ["choices"]
     if form is Format.table:
         _say_once(rows)
     else:
-        _complete(rows, found)
+        from moe_lab.reports.listing import complete, spread_choices
+
+        complete(rows, found)
+        if form is Format.csv:
+            choices = spread_choices(rows)
     for row in rows:
         del row["options"]
-    choices = _as_columns(rows) if form is Format.csv else ["choices"]
-    metrics = [name for name in (*LABELS, *(name for row in rows for name in row)) if name != "choices"]
-    columns = list(dict.fromkeys(["run", "status", *choices, *metrics]))
+    shown = columns(rows, choices)
     which = f" with {' '.join(filters)}" if filters else ""
     empty = f"no runs in {path}{which}" + ("" if filters else ": start one with `moe-lab train`")
-    show(rows, columns, form, empty=empty, labels=_labels(rows))
+    show(rows, shown, form, empty=empty, labels=_labels(rows))
 
 
-def _complete(rows: list[dict[str, Any]], found: dict[str, "Run"]) -> None:
-    """Give every row its value of each choice in which one of them is not the default."""
-    from moe_lab.reports.arms.naming import choice
-    from moe_lab.reports.kit.choices import ABSENT
-
-    keys = list(dict.fromkeys(key for row in rows for key in row["choices"]))
-    for row in rows:
-        status = {"differs": row["choices"], "choices": row["options"]}
-        known = row["status"] == UNREADABLE or all(key in row["choices"] or key in row["options"] for key in keys)
-        config = {} if known else _config(found[row["run"]])
-        values = {key: choice(key, status, config) for key in keys}
-        row["choices"] = {key: value for key, value in values.items() if value != ABSENT}
-
-
-def _config(run: "Run") -> dict[str, Any]:
-    """Its config; empty if it cannot be read, which is no reason not to list the run."""
-    from moe_lab.errors import RunError
-
-    try:
-        return run.config
-    except RunError:
-        return {}
-
-
-def _as_columns(rows: list[dict[str, Any]]) -> list[str]:
-    """Give each choice a column of its own, in place of one column for all; returns their names."""
-    from moe_lab.reports.arms.naming import cell
-    from moe_lab.reports.kit.choices import ABSENT
-
-    keys = list(dict.fromkeys(key for row in rows for key in row["choices"]))
-    for row in rows:
-        made = row.pop("choices")
-        row |= {key: cell(made[key]) if key in made else ABSENT for key in keys if key not in row}
-    return keys
+def _say(reason: str) -> None:
+    echo(f"moe-lab: {reason}", err=True)
 
 
 def _say_once(rows: list[dict[str, Any]]) -> None:
@@ -163,21 +130,3 @@ def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
         same = all(row["status"] == "finished" for row in rows)
         left_out |= {"usage_entropy_bits", *(["status"] if same else [])}
     return {name: label for name, label in LABELS.items() if name not in left_out}
-
-
-def _row(run: "Run", name: str) -> dict[str, Any]:
-    from moe_lab.errors import RunError
-
-    try:
-        status = run.status
-    except RunError as error:
-        echo(f"moe-lab: {error}", err=True)
-        return {"run": name, "status": UNREADABLE, "choices": {}, "options": {}}
-    return {
-        "run": name,
-        "status": status["status"],
-        "kind": run.kind,
-        "choices": status.get("differs") or {},
-        "options": status.get("choices") or {},
-        **(status.get("headline") or {}),
-    }
