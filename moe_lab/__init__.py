@@ -1,8 +1,9 @@
 """moe-lab: do the experts of a mixture of experts specialize, in what, and what made them do so?
 
-``moe_lab.load(path)`` opens a run folder: ``.config .metrics .routing .history .model()``. ``moe_lab.Trace(...)`` takes
-the routing of any model: ``.measure() .write(path)``. Public names are imported when they are first asked for, so that
-``import moe_lab`` alone brings neither torch nor NumPy.
+``moe_lab.train(...)`` trains a run and ``moe_lab.sweep(...)`` many, as the commands do. ``moe_lab.load(path)`` opens a
+run folder: ``.config .metrics .routing .history .model()``; ``moe_lab.load_sweep(path)`` a sweep's: ``.frame .runs``.
+``moe_lab.Trace(...)`` takes the routing of any model: ``.measure() .write(path)``. Public names are imported when they
+are first asked for, so that ``import moe_lab`` alone brings neither torch nor NumPy.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from moe_lab.cli.python import sweep, train
     from moe_lab.errors import ConfigError, DataError, RunError, UserError
     from moe_lab.experiment.loading import LoadedRun
     from moe_lab.experiment.traces import Trace
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from moe_lab.mixture.mixture import Mixture
     from moe_lab.routing.decision import Routing
     from moe_lab.store.run import Run
+    from moe_lab.sweeps.loading import LoadedSweep
 
 __version__ = "0.1.0"
 
@@ -25,6 +28,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "LoadedRun",
+    "LoadedSweep",
     "Mixture",
     "MixtureLayer",
     "Routing",
@@ -33,6 +37,9 @@ __all__ = [
     "Trace",
     "UserError",
     "load",
+    "load_sweep",
+    "sweep",
+    "train",
 ]
 
 #: public name -> the module that it comes from
@@ -40,6 +47,7 @@ _HOMES = {
     "ConfigError": "moe_lab.errors",
     "DataError": "moe_lab.errors",
     "LoadedRun": "moe_lab.experiment.loading",
+    "LoadedSweep": "moe_lab.sweeps.loading",
     "Mixture": "moe_lab.mixture.mixture",
     "MixtureLayer": "moe_lab.mixture.layer",
     "Routing": "moe_lab.routing.decision",
@@ -47,6 +55,8 @@ _HOMES = {
     "RunError": "moe_lab.errors",
     "Trace": "moe_lab.experiment.traces",
     "UserError": "moe_lab.errors",
+    "sweep": "moe_lab.cli.python",
+    "train": "moe_lab.cli.python",
 }
 
 
@@ -56,6 +66,14 @@ def load(path: str | Path, plugins: Sequence[str | Path] = ()) -> "LoadedRun":
     from moe_lab.experiment.loading import LoadedRun
 
     return LoadedRun(path, plugins)
+
+
+def load_sweep(path: str | Path, plugins: Sequence[str | Path] = ()) -> "LoadedSweep":
+    """The sweep's folder at ``path`` as a ``LoadedSweep``; ``plugins`` as for ``load``. Raises RunError if it is no
+    sweep's folder."""
+    from moe_lab.sweeps.loading import LoadedSweep
+
+    return LoadedSweep(path, plugins)
 
 
 def __getattr__(name: str) -> Any:

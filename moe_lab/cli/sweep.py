@@ -65,7 +65,7 @@ def sweep(
         made = new_sweep(
             typed, runs, name, again=again, strict=strict, config_dir=config_dir, plugins=plugins, follow=follow
         )
-    _say_what_is_left_out(made.plan, quiet)
+    say_what_is_left_out(made.plan, quiet)
     if dry_run:
         _list(made.plan, made.there, form)
         return
@@ -95,7 +95,7 @@ def _run(made: "Sweep", folder: Path, quiet: bool, fail_fast: bool) -> "tuple[li
     return outcomes, said
 
 
-def _say_what_is_left_out(made: "Plan", quiet: bool) -> None:
+def say_what_is_left_out(made: "Plan", quiet: bool) -> None:
     """On stderr: combinations that were refused, words that were set aside, and combinations that mean the same."""
     from collections import Counter
 
@@ -139,7 +139,6 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
 
     found = ArmsReport(find_runs(folder))
     page = None if no_report else found.write(lambda: folder)
-    bad = [one for one in outcomes if not one.ended]
     if quiet:
         echo(folder)
     else:
@@ -148,8 +147,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
         if page is not None:
             echo(f"report  {page}", err=form is not Format.table)
     say_left_out(found)
-    for one in (one for one in bad if one.state != "planned"):
-        echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
+    bad = say_unfinished(outcomes)
     if bad:
         echo(
             f"moe-lab: {len(bad)} of {len(outcomes)} jobs have not finished; "
@@ -157,3 +155,11 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
             err=True,
         )
         raise typer.Exit(1)
+
+
+def say_unfinished(outcomes: "list[Outcome]") -> "list[Outcome]":
+    """The jobs that have not ended, of which each that has begun is said on stderr."""
+    bad = [one for one in outcomes if not one.ended]
+    for one in (one for one in bad if one.state != "planned"):
+        echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
+    return bad

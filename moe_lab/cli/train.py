@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from moe_lab.cli.signals import Stop
     from moe_lab.experiment.job import Job
 
+RESUME_TAKES_NO_WORDS = "--resume goes on with the run's own config: leave words, --name and --from away"
+
 EXAMPLES = """
 Examples:
 
@@ -55,12 +57,12 @@ def train(
     from moe_lab.experiment.train import new_training, resumed_training
 
     if resume is not None and (words or name or from_):
-        raise ConfigError("--resume goes on with the run's own config: leave words, --name and --from away")
+        raise ConfigError(RESUME_TAKES_NO_WORDS)
     plugins = load_plugins(plugin)
     if resume is not None:
         beginning = resumed_training(resume, plugins)
     else:
-        beginning = new_training(_job(words or [], from_, config_dir, plugins), runs, name)
+        beginning = new_training(job_of(words or [], from_, config_dir, plugins), runs, name)
     with beginning as training, stop_asked() as stop, _exits(training.folder, stop), progress(quiet) as watch:
         run = training.run(watch=watch, stop_asked=stop)
     page = None if no_report else training.report()
@@ -70,7 +72,8 @@ def train(
         print_summary(run, page)
 
 
-def _job(words: list[str], from_: Path | None, config_dir: Path | None, plugins: list[str]) -> "Job":
+def job_of(words: list[str], from_: Path | None, config_dir: Path | None, plugins: list[str]) -> "Job":
+    """The job of the words, or of the run ``from_`` as they vary it. Raises as ``prepare`` and ``prepare_from`` do."""
     from moe_lab.experiment.job import prepare, prepare_from
     from moe_lab.store.run import Run
 

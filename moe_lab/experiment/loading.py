@@ -1,15 +1,18 @@
 """A run folder opened from Python."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moe_lab.config.plugins import load_plugin
-from moe_lab.errors import RunError
+from moe_lab.errors import RunError, printable
 from moe_lab.store.run import Run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from moe_lab.mixture.mixture import Mixture
 
 
@@ -20,6 +23,41 @@ class LoadedRun(Run):
     def __init__(self, path: str | Path, plugins: Sequence[str | Path] = ()) -> None:
         super().__init__(path)
         self._plugins = [load_plugin(Path(file)).__name__ for file in plugins]
+
+    def __repr__(self) -> str:
+        said = f"{self.name}: {', '.join([self._state(), *(f'{name} {value}' for name, value in self._shown())])}"
+        return f"<run {said}; {printable(str(self.path))}>"
+
+    def _repr_html_(self) -> str:
+        """The same as a small table, for notebooks."""
+        lines = [("run", self.name), ("status", self._state()), *self._shown(), ("folder", printable(str(self.path)))]
+        rows = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in lines)
+        return f"<table>{''.join(rows)}</table>"
+
+    def _state(self) -> str:
+        try:
+            return self.status["status"]
+        except RunError:
+            return "unreadable"
+
+    def _shown(self) -> list[tuple[str, str]]:
+        """The choices that are not the default, and the headline metrics, in words; none if they cannot be read."""
+        from moe_lab.reports.arms.naming import word
+
+        try:
+            status = self.status
+        except RunError:
+            return []
+        choices = [(key, printable(word(value))) for key, value in (status.get("differs") or {}).items()]
+        headline = (status.get("headline") or {}).items()
+        return choices + [(name, f"{value:.4g}") for name, value in headline if isinstance(value, int | float)]
+
+    @cached_property
+    def history(self) -> "pd.DataFrame":
+        """history.csv as a frame, a row an epoch; NaN where a cell is empty. ``history_rows`` has it without pandas."""
+        import pandas as pd
+
+        return pd.DataFrame(self.history_rows, dtype=float).astype({"epoch": int})
 
     def model(self) -> "Mixture":
         """The trained mixture in evaluation mode, on the CPU. Its data need not be there.

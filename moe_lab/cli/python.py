@@ -1,0 +1,162 @@
+"""The commands as functions, for Python and notebooks: each does what its command does, with the same errors."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from moe_lab.cli.terminal import echo
+from moe_lab.cli.words import load_plugins
+from moe_lab.config.keywords import as_words
+from moe_lab.experiment.loading import LoadedRun
+from moe_lab.sweeps.loading import LoadedSweep
+from moe_lab.training.watch import StopAsked
+
+
+def train(
+    *words: str,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    from_: str | Path | None = None,
+    resume: str | Path | None = None,
+    report: bool = True,
+    quiet: bool = False,
+    config_dir: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    **keywords: Any,
+) -> LoadedRun:
+    """Train one mixture, evaluate it once on the test split, and write a report: `moe-lab train`.
+
+    >>> import moe_lab
+    >>> run = moe_lab.train("gate=attentive", "trainer.epochs=2", seed=1, name="first", quiet=True)
+    >>> run
+    <run first: finished, gate attentive, trainer.epochs 2, seed 1, test_error_rate ...; runs/first>
+    >>> run.history.epoch.tolist()
+    [1, 2]
+    >>> moe_lab.train("gate=atentive")
+    Traceback (most recent call last):
+    ...
+    moe_lab.errors.ConfigError: no gate named 'atentive'. Did you mean attentive? There are: ...
+
+    Args:
+        words: those of the command line.
+        keywords: the same as keywords: ``gate="attentive", trainer={"epochs": 2}``, ``**{"trainer.epochs": 2}``. A text
+            is what one types behind the ``=``; lists, numbers, None and paths are Python's.
+        runs, name: the run's folder is ``runs/name``, by default named by the time.
+        from_: a run to repeat; words vary it.
+        resume: a run that was stopped or lost, to go on with; it takes no words and no name.
+        report: whether report.html and its figures are written.
+        quiet: whether no progress is printed.
+        config_dir, plugins: a folder of your own options, and files of your own parts.
+
+    Raises ConfigError, DataError and RunError for what the command line prints with exit code 2, Diverged if the loss
+    is not finite, KeyboardInterrupt with the state saved if it is interrupted.
+    """
+    from moe_lab.cli.progress import progress
+    from moe_lab.cli.train import RESUME_TAKES_NO_WORDS, job_of
+    from moe_lab.errors import ConfigError
+    from moe_lab.experiment.train import new_training, resumed_training
+
+    typed, loaded = as_words(words, keywords), load_plugins(list(map(Path, plugins)))
+    if resume is not None:
+        if typed or name or from_:
+            raise ConfigError(RESUME_TAKES_NO_WORDS)
+        beginning = resumed_training(Path(resume), loaded)
+    else:
+        job = job_of(typed, _path(from_), _path(config_dir), loaded)
+        beginning = new_training(job, Path(runs), name)
+    with beginning as training, _interruptible("train", training.folder) as stop, progress(quiet) as watch:
+        run = training.run(watch=watch, stop_asked=stop)
+    if report:
+        training.report()
+    return LoadedRun(run.path, plugins)
+
+
+def sweep(
+    *words: str,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    resume: str | Path | None = None,
+    again: bool = False,
+    strict: bool = False,
+    fail_fast: bool = False,
+    report: bool = True,
+    quiet: bool = False,
+    config_dir: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    **keywords: Any,
+) -> LoadedSweep:
+    """Train every combination of words that hold several values, and compare the runs: `moe-lab sweep`.
+
+    >>> import moe_lab
+    >>> short = {"trainer.epochs": 1, "trainer.limit_batches": 2, "launcher": "serial"}
+    >>> gates = moe_lab.sweep("gate=softmax,attentive", seed=range(2), **short, name="gates", quiet=True)
+    >>> gates
+    <sweep gates: 4 finished; runs/gates>
+    >>> gates.frame.groupby("gate").seed.count().to_dict()
+    {'attentive': 2, 'softmax': 2}
+
+    A tuple or a range holds several values, a list is one value: ``seed=range(10), regularizer=([], ["importance"])``.
+    What is left out of the grid is printed on stderr, and so is each job that has not finished; its row in ``.frame``
+    has its status. A sweep ``runs/name`` that is there is extended.
+
+    Args:
+        words, keywords, runs, name, report, quiet, config_dir, plugins: as for ``train``.
+        resume: a sweep, to do what has not finished; takes launcher words.
+        again: every job is trained anew, in a new folder.
+        strict: a word set aside or a refused combination is an error.
+        fail_fast: the first job that fails stops the others.
+
+    Raises ConfigError, DataError and RunError as the command does, KeyboardInterrupt with the state saved if it is
+    interrupted.
+    """
+    from moe_lab.cli.sweep import say_unfinished, say_what_is_left_out
+    from moe_lab.cli.sweep_progress import planning, sweep_watch
+    from moe_lab.errors import ConfigError
+    from moe_lab.sweeps.sweep import OWN_PLAN, new_sweep, resumed_sweep
+
+    if resume is not None and name is not None:
+        raise ConfigError(OWN_PLAN)
+    typed, loaded, own = as_words(words, keywords), load_plugins(list(map(Path, plugins))), _path(config_dir)
+    common: dict[str, Any] = {"again": again, "config_dir": own, "plugins": loaded, "follow": planning(quiet)}
+    if resume is not None:
+        made = resumed_sweep(Path(resume), typed, Path(runs), **common)
+    else:
+        made = new_sweep(typed, Path(runs), name, strict=strict, **common)
+    say_what_is_left_out(made.plan, quiet)
+    folder = made.claim()
+    with _interruptible("sweep", folder) as stop:
+        outcomes, said = made.run(folder, watch=sweep_watch(quiet), stop_asked=stop, fail_fast=fail_fast)
+    if said and not quiet:
+        echo(said)
+    say_unfinished(outcomes)
+    done = LoadedSweep(folder, plugins)
+    if report:
+        done.report()
+    return done
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+@contextmanager
+def _interruptible(function: str, folder: Path) -> Iterator[StopAsked]:
+    """Ctrl-C, or a notebook's interruption, saves the state first; raises KeyboardInterrupt that says how to go on.
+    Only Python's main thread hears of them."""
+    from moe_lab.cli.signals import stop_asked
+    from moe_lab.experiment.run import never
+    from moe_lab.training.watch import Stopped
+
+    if threading.current_thread() is not threading.main_thread():
+        yield never
+        return
+    go_on = f"go on with moe_lab.{function}(resume={str(folder)!r})"
+    with stop_asked() as stop:
+        try:
+            yield stop
+        except Stopped as error:
+            raise KeyboardInterrupt(f"{error}; {go_on}") from None
+        if stop():
+            raise KeyboardInterrupt(f"stopped; {go_on}")
