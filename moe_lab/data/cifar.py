@@ -14,6 +14,7 @@ from moe_lab.data.augment import flip_and_crop
 from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
 from moe_lab.data.strokes import image_columns
+from moe_lab.data.units import Units
 from moe_lab.layers.noise import Noise
 
 
@@ -60,6 +61,9 @@ class CifarImages(Dataset):
             return self.shape, tuple(map(str, range(self.classes)))
         return self.shape, self._class_names()
 
+    def units(self) -> Units:
+        return Units(255, self.mean, self.sd)
+
     def load(self) -> Data:
         self.source.prepare_if_absent()
         image_ND, labels = self._part(self.train_files)
@@ -73,6 +77,7 @@ class CifarImages(Dataset):
             test=split(test_ND, y_test_N, np.arange(len(y_test_N))),
             shape=self.shape,
             class_names=self._class_names(),
+            units=self.units(),
             attributes=test_labels | image_columns(test_ND.reshape(-1, *self.shape), 255),
             augment=self.flip_and_crop if self.augment else None,
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from moe_lab.config.ranges import Seed, Share
 from moe_lab.data.split import stratified
+from moe_lab.data.units import Units
 from moe_lab.layers.noise import Noise
 
 
@@ -61,6 +62,7 @@ class Data:
     Where the targets are numbers there are no class names, and ``target`` says what the number is. ``input`` says what
     a sample is that is one number. ``augment`` changes a batch x_BD of the training split, at random, each time that
     it is used. ``truth`` names the attribute that is known to be the right way to share the samples among experts.
+    ``units`` are those that samples and numbers had before they were normalised.
     """
 
     train: Split
@@ -73,6 +75,7 @@ class Data:
     target: Target | None = None
     input: Scale | None = None
     truth: str | None = None
+    units: Units = Units()
 
     @property
     def features(self) -> int:
@@ -120,6 +123,11 @@ class Dataset(ABC):
     @abstractmethod
     def load(self) -> Data:
         """Read, check, split and normalise. Raises DataError where a file is missing or not what it should be."""
+
+    def units(self) -> Units:
+        """How samples in their own units become what ``load`` gives, so that a model can be asked about others. A data
+        set whose numbers are fixed says them here without reading anything. Raises DataError as load does."""
+        return self.load().units
 
     @abstractmethod
     def check(self) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
 from moe_lab.data.split import stratified
 from moe_lab.data.strokes import image_columns
+from moe_lab.data.units import Units
 from moe_lab.errors import DataError
 
 MD5 = "7696c07daa6d85010f8268703ab8b067"
@@ -37,6 +38,9 @@ class Digits(Dataset):
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         return self.shape, self.class_names
 
+    def units(self) -> Units:
+        return Units(LARGEST_PIXEL, self.mean, self.sd)
+
     def load(self) -> Data:
         image_NHW, y_N = self._read()
         rest, test = stratified(y_N, TEST_SHARE, 0, "digits/test")
@@ -48,6 +52,7 @@ class Digits(Dataset):
             test=split(image_NHW, y_N, test),
             shape=self.shape,
             class_names=self.class_names,
+            units=self.units(),
             attributes={"class": y_N[test].astype(np.int64), **image_columns(image_NHW[test], LARGEST_PIXEL)},
         )
 

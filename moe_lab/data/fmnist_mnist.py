@@ -10,6 +10,7 @@ from moe_lab.data.first import even_counts, first_rows
 from moe_lab.data.images import image_split
 from moe_lab.data.mnist import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, FashionMnist, IdxImages, Mnist
 from moe_lab.data.strokes import image_columns
+from moe_lab.data.units import Units
 
 TRAIN_SAMPLES, TEST_SAMPLES = 10_000, 2_000
 #: classes of each source: its labels in the order of the set's own
@@ -46,6 +47,9 @@ class FmnistMnist(Dataset):
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         return self.shape, self.class_names
 
+    def units(self) -> Units:
+        return Units(255, self.mean, self.sd)
+
     def load(self) -> Data:
         for images in (self.fashion, self.digits):
             images.source.prepare_if_absent()
@@ -59,6 +63,7 @@ class FmnistMnist(Dataset):
             test=test,
             shape=self.shape,
             class_names=self.class_names,
+            units=self.units(),
             attributes={
                 "class": y_N,
                 "source": (y_N >= len(FASHION_LABELS)).astype(np.int64),

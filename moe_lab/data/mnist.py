@@ -12,6 +12,7 @@ from moe_lab.data.dataset import Data, Dataset
 from moe_lab.data.images import image_split
 from moe_lab.data.source import IdxSource
 from moe_lab.data.strokes import image_columns
+from moe_lab.data.units import Units
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -48,6 +49,9 @@ class IdxImages(Dataset):
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         return self.shape, self.class_names
 
+    def units(self) -> Units:
+        return Units(255, self.mean, self.sd)
+
     def load(self) -> Data:
         source = self.source
         source.prepare_if_absent()
@@ -63,6 +67,7 @@ class IdxImages(Dataset):
             test=split(test_NHW, y_test_N, test),
             shape=self.shape,
             class_names=self.class_names,
+            units=self.units(),
             attributes={"class": y_test_N[test].astype(np.int64), **image_columns(test_NHW[test], 255)},
         )
 

@@ -17,6 +17,7 @@ from moe_lab.data.npz_remedies import finite_x, for_the_other_task, save
 from moe_lab.data.split import stratified
 from moe_lab.data.standardize import standardize_by, standardize_target_by
 from moe_lab.data.strokes import image_columns
+from moe_lab.data.units import Units
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -63,8 +64,7 @@ class Npz(Dataset):
         layout = read_layout(file)
         train, validation, test, attributes = self._read(file, layout)
         attributes |= _of_images(test.x_ND.numpy(), layout.shape)
-        if self.standardize:
-            standardize_by(train, [train, validation, test])
+        mean_D, sd_D = standardize_by(train, [train, validation, test]) if self.standardize else (0.0, 1.0)
         target = None if layout.class_names else self._target(file, train, [train, validation, test])
         return Data(
             train=in_float32(file, train),
@@ -74,6 +74,7 @@ class Npz(Dataset):
             class_names=layout.class_names,
             attributes={"class": test.y_N.numpy(), **attributes} if target is None else attributes,
             target=target,
+            units=Units(largest(file), mean_D, sd_D, *((target.mean, target.sd) if target else ())),
         )
 
     def _read(self, file: NpzFile, layout: Layout) -> tuple[Split, Split, Split, dict[str, np.ndarray]]:
@@ -161,6 +162,11 @@ def read_features(file: NpzFile, key: str) -> np.ndarray:
     if x_N.dtype == np.uint8:
         x_ND /= 255
     return x_ND
+
+
+def largest(file: NpzFile) -> float:
+    """What x is divided by as it is read: 255 if it is bytes."""
+    return 255.0 if file.header("x_train")[1] == np.uint8 else 1.0
 
 
 def take(x_ND: np.ndarray, y_N: np.ndarray, rows: np.ndarray) -> Split:
