@@ -13,7 +13,7 @@ from moe_lab.store.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from moe_lab.mixture.mixture import Mixture
+    from moe_lab.experiment.predicting import TrainedMixture
 
 
 class LoadedRun(Run):
@@ -59,8 +59,10 @@ class LoadedRun(Run):
 
         return pd.DataFrame(self.history_rows, dtype=float).astype({"epoch": int})
 
-    def model(self) -> "Mixture":
-        """The trained mixture in evaluation mode, on the CPU. Its data need not be there.
+    def model(self) -> "TrainedMixture":
+        """The trained mixture in evaluation mode, on the CPU: ``.predict(x) .predict_proba(x) .route(x)`` of arrays in
+        the data set's own units, or called as ``model(x_BD, noise)`` with normalised tensors. Its data need not be
+        there to load it.
 
         Raises RunError where the checkpoint is missing or does not belong to the config, ConfigError where the config
         names what moe-lab does not have.
@@ -68,6 +70,7 @@ class LoadedRun(Run):
         from moe_lab.config.build import build
         from moe_lab.experiment.building import build_learner
         from moe_lab.experiment.job import stored_job
+        from moe_lab.experiment.predicting import TrainedMixture
         from moe_lab.store import checkpoint
 
         @cache
@@ -88,4 +91,4 @@ class LoadedRun(Run):
             learner.load_state_dict(state()["learner"])
         except (KeyError, RuntimeError) as error:
             raise RunError(f"{self.path}: the checkpoint does not belong to the config ({error})") from None
-        return learner.mixture.eval()
+        return TrainedMixture.of(learner.mixture.eval(), self.config, shape)

@@ -58,7 +58,7 @@ def _check_files(folder: Path) -> None:
     assert found["test_r2"] == pytest.approx(r2_score(label, routing["prediction"]))
     rmse = mean_squared_error(label, routing["prediction"]) ** 0.5
     assert (found["test_rmse_sd"], found["test_rmse"]) == pytest.approx((rmse, facts["target_sd"] * rmse))
-    assert run.history[-1]["validation_rmse_sd"] == pytest.approx(rmse, rel=0.3)
+    assert run.history_rows[-1]["validation_rmse_sd"] == pytest.approx(rmse, rel=0.3)
     # t and x in their own units: a sample lies within .1 of the forward function
     t, x = facts["target_mean"] + facts["target_sd"] * label, run.arrays("inputs")["x"]
     assert np.abs(x - t - 0.3 * np.sin(2 * np.pi * t)).max() < 0.1 + 1e-4

@@ -1,0 +1,97 @@
+"""A trained mixture that answers in NumPy arrays, in the units of its data set."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from moe_lab.config.build import build
+from moe_lab.data.dataset import Split
+from moe_lab.data.units import Units
+from moe_lab.errors import RunError
+from moe_lab.evaluation.evaluate import evaluation_noise
+from moe_lab.evaluation.samples import outputs
+from moe_lab.experiment.inputs import seeds_of
+from moe_lab.mixture.mixture import Mixture, Output
+from moe_lab.parts.roles import Config
+from moe_lab.routing.outputs import MixtureOutput
+
+
+class TrainedMixture(Mixture):
+    """The mixture of a run, with ``predict``, ``predict_proba`` and ``route`` of arrays in the data set's own units.
+
+    x is [N, *shape] or [N, D], as the data set has it before anything is normalised: grey values 0 to 16 of digits, 0
+    to 255 of other images, the numbers of x_train of your own arrays. Images that these hold as bytes are bytes here
+    too. A data set of your own class that does not say its units takes x as its ``load`` gives it.
+
+    Data that were standardized by their training split (npz, toy_inverse, toy_piecewise, diabetes) are read once to
+    know its mean and sd, and so have to be there. With gates or networks whose answers depend on the other samples of a
+    batch, samples are taken in batches as large as in training, in their order.
+
+    All three raise DataError for x of another shape, for values that are no finite numbers, and if data that have to be
+    read cannot be.
+    """
+
+    _config: Config
+    _shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, mixture: Mixture, config: Config, shape: tuple[int, ...]) -> "TrainedMixture":
+        """The same mixture, its parameters shared, with what this class can do."""
+        made = cls.__new__(cls)
+        made.__dict__.update(vars(mixture))
+        made._config, made._shape = config, shape
+        return made
+
+    def predict(self, x: Any) -> np.ndarray:
+        """The likeliest class of each sample, [N] int64, as the data set numbers them; or the expected number, [N]
+        float64, in its own unit.
+
+        >>> import moe_lab
+        >>> from sklearn.datasets import load_digits
+        >>> model = moe_lab.train("trainer.epochs=5", report=False, quiet=True).model()
+        >>> images = load_digits().images
+        >>> images.shape, images.max()
+        ((1797, 8, 8), np.float64(16.0))
+        >>> bool((model.predict(images) == load_digits().target).mean() > 0.8)
+        True
+        >>> model.predict_proba(images).shape, model.route(images)["weights"].shape
+        ((1797, 10), (1797, 5))
+        """
+        predicted = torch.cat([output.prediction_B for output in self._outputs(x)])
+        return predicted.cpu().numpy() if self.gate.sizes.classes else self._units.targets(predicted)
+
+    def predict_proba(self, x: Any) -> np.ndarray:
+        """The probability of each class, [N, C] float32. Raises RunError if the mixture predicts numbers."""
+        rows = []
+        for output in self._outputs(x):
+            if not isinstance(output, MixtureOutput):
+                raise RunError("this mixture predicts numbers, which have no classes: model.predict(x) gives the mean")
+            rows.append(output.log_probs_BC.exp())
+        return torch.cat(rows).cpu().numpy()
+
+    def route(self, x: Any) -> dict[str, np.ndarray]:
+        """What the gate decides, as ``LoadedRun.routing`` has it for the test split: ``probs`` and ``weights`` [N, E]
+        float32, ``selected`` [N, E] bool."""
+        routings = [output.routing for output in self._outputs(x)]
+        names = ("probs", "weights", "selected")
+        return {name: torch.cat([getattr(one, f"{name}_BE") for one in routings]).cpu().numpy() for name in names}
+
+    @cached_property
+    def _units(self) -> Units:
+        return build(self._config["dataset"]).units()
+
+    @torch.no_grad()
+    def _outputs(self, x: Any) -> Iterator[Output]:
+        device, training = next(self.parameters()).device, self.training
+        x_ND = self._units.inputs(x, self._shape).to(device)
+        rows_N = torch.arange(len(x_ND), device=device)
+        noise = evaluation_noise(seeds_of(self._config).noise, device)
+        self.eval()
+        try:
+            for _, output in outputs(self, Split(x_ND, rows_N, rows_N), noise, self._config["trainer"]["batch_size"]):
+                yield output
+        finally:
+            self.train(training)
