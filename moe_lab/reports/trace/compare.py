@@ -56,7 +56,7 @@ def write_traces_report(runs: Sequence[Run], claim: Callable[[], Path]) -> Path:
     changed = [_changed(members[0], other) for other in members[1:]]
     sections = [*_same_rows(members, changed), *_sections(members)]
     context = {
-        "title": f"{len(members)} traces",
+        "title": f"{len(members)} trace{'s' if len(members) != 1 else ''}",
         "members": [_member_row(one) for one in members],
         "findings": [f"{one.key}: {findings(one.values, _experts(one))[0]}" for one in members],
         "sections": sections,
@@ -108,7 +108,8 @@ def _same_rows(members: Sequence[Member], changed: Sequence[list[Measured] | str
             notes.append(f"{pair}: {found}.")
         else:
             tables.append(_change_table(pair, found))
-    yield Section("On the same rows", notes=tuple(notes), tables=tuple(tables))
+    if changed:
+        yield Section("On the same rows", notes=tuple(notes), tables=tuple(tables))
 
 
 def _change_table(pair: str, found: Sequence[Measured]) -> Table:

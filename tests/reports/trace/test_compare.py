@@ -52,7 +52,7 @@ def test_two_models_on_the_same_rows(folder_of, make_trace, out):
     )
     text = text_of(write_traces_report([folder_of(one, "one"), folder_of(other, "other")], out))
     # the experts of the other are numbered from the end, so that all rows agree once they are matched
-    assert text.count("matched_agreement") == 2 and text.count("100.0 %") >= 2
+    assert text.count("<td>matched_agreement</td>") == 2 and text.count('<td class="number">100.0 %</td>') == 2
 
 
 def test_other_rows_and_other_labels_are_said(folder_of, make_trace, out):
@@ -60,6 +60,11 @@ def test_other_rows_and_other_labels_are_said(folder_of, make_trace, out):
     text = text_of(write_traces_report([folder_of(one, "one"), folder_of(other, "other")], out))
     assert "A and B: the two traces are not of the same rows (960 and 1040, or other documents or tokens)" in text
     assert "The traces have no label in common." in text
+
+
+def test_a_folder_of_one_trace(folder_of, make_trace, out):
+    text = text_of(write_traces_report([folder_of(make_trace(), "one")], out))
+    assert "<h1>1 trace</h1>" in text and "On the same rows" not in text
 
 
 def test_more_than_there_are_colours_are_refused(folder_of, make_trace, tmp_path):

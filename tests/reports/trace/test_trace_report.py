@@ -105,6 +105,19 @@ def test_what_a_trace_lacks_is_said(folder_of):
     assert "All rows are of one document" in page_of(folder_of(lone, "lone"))
 
 
+def test_odd_layers(folder_of):
+    """One expert, an expert that all rows select, and a layer without any routing."""
+    one, same, none = np.zeros((30, 1), int), np.full((30, 1), 2), np.full((30, 1), -1)
+    layers = tuple(
+        LayerTrace(name=name, experts=experts, experts_TK=experts_TK)
+        for name, experts, experts_TK in (("one", 1, one), ("same", 4, same), ("none", 4, none))
+    )
+    labels = {"domain": Labels(value=np.arange(30) % 2, names=("code", "prose"))}
+    text = page_of(folder_of(Trace(layers=layers, document_T=np.arange(30), document_labels=labels)))
+    assert "What the experts have to do with domain cannot be measured: there is only one expert" in text
+    assert "No row selects an expert in 1 of 3 layers (none)." in text
+
+
 def test_names_of_strangers_are_text(folder_of, make_trace, nasty, open_page):
     trace = make_trace(names=(f"{nasty}../../x", "=1+1\x1b[31m"), source=nasty, missing={nasty: nasty})
     layers = tuple(
