@@ -27,6 +27,8 @@ from moe_lab.store.run import Run, as_written
 
 #: traces that one page compares: each has a colour and a column
 MOST = len(OKABE_ITO) - 1
+#: labels that have lines, of those that have a table: with seven traces a picture takes half a megabyte
+DRAWN_LABELS = 2
 #: measures of no label that stand side by side
 USE = {
     "slot_max_violation_global": "largest load over the mean load, less 1",
@@ -140,7 +142,7 @@ def _sections(members: Sequence[Member]) -> Iterator[Section]:
     if not common:
         yield Section("Labels", notes=("The traces have no label in common.",))
     for place, label in enumerate(common[:LABELS]):
-        pictures = _lines(members, PANELS, label, f"label_{place}")
+        pictures = _lines(members, PANELS, label, f"label_{place}") if place < DRAWN_LABELS else ()
         yield Section(f"What follows the label {shortened(label)}", pictures, tables=(_table(members, label),))
     pictures = _lines(members, USE, "", "use")
     if pictures:

@@ -67,6 +67,16 @@ def test_a_folder_of_one_trace(folder_of, make_trace, out):
     assert "<h1>1 trace</h1>" in text and "On the same rows" not in text
 
 
+def test_many_traces_with_many_layers_make_no_large_page(folder_of, make_trace, measures_of, out):
+    one = make_trace(layers=100, documents=24, tokens=2)
+    labels = {f"label {n} {'x' * 80}": one.document_labels["domain"] for n in range(6)}
+    trace = Trace(layers=one.layers, document_T=one.document_T, document_labels=labels)
+    runs = [folder_of(trace, f"trace{n}") for n in range(MOST)]
+    for run in runs:
+        (run.path / "measures.csv").write_text(measures_of(trace))
+    assert write_traces_report(runs, out).stat().st_size < 2_000_000
+
+
 def test_more_than_there_are_colours_are_refused(folder_of, make_trace, tmp_path):
     run = folder_of(make_trace(documents=4, tokens=3))
     with pytest.raises(RunError, match=f"{MOST + 1} traces; one report compares {MOST} at most"):

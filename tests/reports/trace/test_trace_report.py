@@ -5,11 +5,8 @@ import numpy as np
 import pytest
 
 from moe_lab.errors import RunError
-from moe_lab.metrics.traces import MEASURES
-from moe_lab.metrics.traces.written import COLUMNS
 from moe_lab.reports import write_trace_report
 from moe_lab.routing.trace import Labels, LayerTrace, Trace
-from moe_lab.store.cells import csv_text
 
 TWO_MB = 2_000_000
 
@@ -145,21 +142,7 @@ def test_names_of_strangers_are_text(folder_of, make_trace, nasty, open_page):
     assert "follow the label domain" in page.text
 
 
-def measures_of(trace):
-    """Every measure of every label and layer, without measuring: that takes minutes."""
-    one = {"value": 0.0717, "null_mean": 0.0123, "corrected": 0.0594, "estimate": 0.0642, "low": 0.0311, "high": 0.0987}
-    rest = {"p": 0.005, "adjusted_p": 0.0149, "documents": 40, "left_out": 0.0, "notes": "fewer than 20 " * 40}
-    rows = [
-        {"layer": layer.name, "label": label, "measure": name, "unit": measure.unit, **one, **rest}
-        for layer in trace.layers
-        for name, measure in MEASURES.items()
-        for label in (trace.label_names if measure.scope == "label" else [""])
-        if measure.scope in ("label", "layer")
-    ]
-    return csv_text(list(COLUMNS), rows)
-
-
-def test_no_trace_makes_a_large_page(folder_of, nasty):
+def test_no_trace_makes_a_large_page(folder_of, nasty, measures_of):
     """Far more layers, experts, labels and values than a page can show, all with long names that need escapes."""
     rng = np.random.default_rng(0)
     T, D, L, E = 4_000, 40, 120, 1_000
