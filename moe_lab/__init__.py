@@ -1,9 +1,10 @@
 """moe-lab: do the experts of a mixture of experts specialize, in what, and what made them do so?
 
-``moe_lab.train(...)`` trains a run and ``moe_lab.sweep(...)`` many, as the commands do. ``moe_lab.load(path)`` opens a
-run folder: ``.config .metrics .routing .history .model()``; ``moe_lab.load_sweep(path)`` a sweep's: ``.frame .runs``.
-``moe_lab.Trace(...)`` takes the routing of any model: ``.measure() .write(path)``. Public names are imported when they
-are first asked for, so that ``import moe_lab`` alone brings neither torch nor NumPy.
+``moe_lab.train(...)`` trains a run, ``moe_lab.sweep(...)`` many and ``moe_lab.study(...)`` a published table, as the
+commands do. ``moe_lab.load(path)`` opens a run folder: ``.config .metrics .routing .history .model()``;
+``moe_lab.load_sweep(path)`` a sweep's: ``.frame .runs``. ``moe_lab.Trace(...)`` takes the routing of any model:
+``.measure() .write(path)``. Public names are imported when they are first asked for, so that ``import moe_lab`` alone
+brings neither torch nor NumPy.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moe_lab.cli.python import sweep, train
+    from moe_lab.cli.python import study, sweep, train
     from moe_lab.errors import ConfigError, DataError, RunError, UserError
     from moe_lab.experiment.loading import LoadedRun
     from moe_lab.experiment.traces import Trace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from moe_lab.routing.decision import Routing
     from moe_lab.store.run import Run
     from moe_lab.sweeps.loading import LoadedSweep
+    from moe_lab.sweeps.studies.loading import LoadedStudy
 
 __version__ = "0.1.0"
 
@@ -28,6 +30,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "LoadedRun",
+    "LoadedStudy",
     "LoadedSweep",
     "Mixture",
     "MixtureLayer",
@@ -38,6 +41,7 @@ __all__ = [
     "UserError",
     "load",
     "load_sweep",
+    "study",
     "sweep",
     "train",
 ]
@@ -47,6 +51,7 @@ _HOMES = {
     "ConfigError": "moe_lab.errors",
     "DataError": "moe_lab.errors",
     "LoadedRun": "moe_lab.experiment.loading",
+    "LoadedStudy": "moe_lab.sweeps.studies.loading",
     "LoadedSweep": "moe_lab.sweeps.loading",
     "Mixture": "moe_lab.mixture.mixture",
     "MixtureLayer": "moe_lab.mixture.layer",
@@ -55,6 +60,7 @@ _HOMES = {
     "RunError": "moe_lab.errors",
     "Trace": "moe_lab.experiment.traces",
     "UserError": "moe_lab.errors",
+    "study": "moe_lab.cli.python",
     "sweep": "moe_lab.cli.python",
     "train": "moe_lab.cli.python",
 }

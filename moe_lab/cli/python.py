@@ -11,6 +11,7 @@ from moe_lab.cli.words import load_plugins
 from moe_lab.config.keywords import as_words
 from moe_lab.experiment.loading import LoadedRun
 from moe_lab.sweeps.loading import LoadedSweep
+from moe_lab.sweeps.studies.loading import LoadedStudy
 from moe_lab.training.watch import StopAsked
 
 
@@ -66,7 +67,7 @@ def train(
     else:
         job = job_of(typed, _path(from_), _path(config_dir), loaded)
         beginning = new_training(job, Path(runs), name)
-    with beginning as training, _interruptible("train", training.folder) as stop, progress(quiet) as watch:
+    with beginning as training, _interruptible(_resume("train", training.folder)) as stop, progress(quiet) as watch:
         run = training.run(watch=watch, stop_asked=stop)
     if report:
         training.report()
@@ -126,7 +127,7 @@ def sweep(
         made = new_sweep(typed, Path(runs), name, strict=strict, **common)
     say_what_is_left_out(made.plan, quiet)
     folder = made.claim()
-    with _interruptible("sweep", folder) as stop:
+    with _interruptible(_resume("sweep", folder)) as stop:
         outcomes, said = made.run(folder, watch=sweep_watch(quiet), stop_asked=stop, fail_fast=fail_fast)
     if said and not quiet:
         echo(said)
@@ -137,13 +138,55 @@ def sweep(
     return done
 
 
+def study(
+    name: str,
+    *words: str,
+    runs: str | Path = "runs",
+    folder_name: str | None = None,
+    quick: bool = False,
+    quiet: bool = False,
+    config_dir: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    **keywords: Any,
+) -> LoadedStudy:
+    """Train the arms of a published table, and put what was published beside what came out: `moe-lab study`.
+
+    ``moe_lab.study("krishnamurthy2023", dataset="mnist").levels`` has a row an arm and metric, ``.differences`` a row a
+    difference between arms. The same call goes on where an earlier one was stopped.
+
+    Args:
+        name: one of those that `moe-lab list study` shows.
+        words, keywords, runs, quiet, config_dir, plugins: as for ``train``.
+        folder_name: of the study's folder in ``runs``, by default made of its words.
+        quick: fewer seeds and epochs, for a first look.
+
+    Raises ConfigError, DataError and RunError as the command does, KeyboardInterrupt with the state saved if it is
+    interrupted.
+    """
+    from moe_lab.cli.study import say_left_out, say_unfinished
+    from moe_lab.cli.sweep_progress import planning, sweep_watch
+    from moe_lab.sweeps.studies.run import ready_study, run_study
+    from moe_lab.sweeps.studies.study import Parts
+
+    parts = Parts(_path(config_dir), load_plugins(list(map(Path, plugins))), planning(quiet))
+    ready = ready_study(name, as_words(words, keywords), Path(runs), folder_name, quick=quick, parts=parts)
+    with _interruptible("the same call") as stop:
+        findings = run_study(ready, watch=sweep_watch(quiet), stop_asked=stop, unfinished=say_unfinished)
+    say_left_out(findings)
+    return LoadedStudy(ready.folder, findings)
+
+
 def _path(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
 
 
+def _resume(function: str, folder: Path) -> str:
+    return f"moe_lab.{function}(resume={str(folder)!r})"
+
+
 @contextmanager
-def _interruptible(function: str, folder: Path) -> Iterator[StopAsked]:
-    """Ctrl-C, or a notebook's interruption, saves the state first; raises KeyboardInterrupt that says how to go on.
+def _interruptible(how: str) -> Iterator[StopAsked]:
+    """Ctrl-C, or a notebook's interruption, saves the state first; raises KeyboardInterrupt that says ``how`` to go on.
     Only Python's main thread hears of them."""
     from moe_lab.cli.signals import stop_asked
     from moe_lab.experiment.run import never
@@ -152,11 +195,10 @@ def _interruptible(function: str, folder: Path) -> Iterator[StopAsked]:
     if threading.current_thread() is not threading.main_thread():
         yield never
         return
-    go_on = f"go on with moe_lab.{function}(resume={str(folder)!r})"
     with stop_asked() as stop:
         try:
             yield stop
         except Stopped as error:
-            raise KeyboardInterrupt(f"{error}; {go_on}") from None
+            raise KeyboardInterrupt(f"{error}; go on with {how}") from None
         if stop():
-            raise KeyboardInterrupt(f"stopped; {go_on}")
+            raise KeyboardInterrupt(f"stopped; go on with {how}")

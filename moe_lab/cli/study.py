@@ -56,8 +56,7 @@ def study(
         _list(ready, form)
         return
     findings = _run(ready, quiet)
-    for reason in findings.left_out:
-        echo(f"moe-lab: left out: {reason}", err=True)
+    say_left_out(findings)
     if quiet:
         echo(ready.folder)
     else:
@@ -75,13 +74,20 @@ def _run(ready: "ReadyStudy", quiet: bool) -> "Findings":
 
     with stop_asked() as stop:
         try:
-            return run_study(ready, watch=sweep_watch(quiet), stop_asked=stop, unfinished=_say_unfinished)
+            return run_study(ready, watch=sweep_watch(quiet), stop_asked=stop, unfinished=say_unfinished)
         except Stopped:
             echo("moe-lab: stopped; the same command goes on", err=True)
             raise typer.Exit(stop.exit_code) from None
 
 
-def _say_unfinished(one: "Outcome") -> None:
+def say_left_out(findings: "Findings") -> None:
+    """On stderr: the runs that were left out, and why."""
+    for reason in findings.left_out:
+        echo(f"moe-lab: left out: {reason}", err=True)
+
+
+def say_unfinished(one: "Outcome") -> None:
+    """On stderr: a job that failed, and why."""
     echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
 
 

@@ -134,3 +134,32 @@ def test_what_is_no_sweep():
     for path in ("nowhere", "runs/a"):
         with pytest.raises(moe_lab.RunError, match="is no sweep's folder"):
             moe_lab.load_sweep(path)
+
+
+STUDY = """
+title: Two gates
+source: nobody 2026
+seeds: 2
+against: plain
+metrics: {test_error_rate: test error}
+arms:
+  plain: {words: [gate=softmax, trainer.epochs=1, trainer.limit_batches=2]}
+  attentive: {words: [gate=attentive, trainer.epochs=1, trainer.limit_batches=2]}
+"""
+
+
+def test_a_study_is_that_of_the_command(cli, tmp_path):
+    (tmp_path / "conf" / "study").mkdir(parents=True)
+    (tmp_path / "conf" / "study" / "two.yaml").write_text(STUDY)
+    found = moe_lab.study("two", launcher="serial", config_dir=tmp_path / "conf", quiet=True)
+    assert repr(found) == "<study two: complete; runs/two>"
+    stored = pd.read_csv("runs/two/study.csv").dropna(axis="columns", how="all")
+    assert {"arm", "mean", "n"} <= {*stored.columns}
+    pd.testing.assert_frame_equal(found.levels[stored.columns], stored, check_dtype=False)
+    assert found.levels.arm.tolist() == ["plain", "attentive"] and found.differences.arm.tolist() == ["attentive"]
+    assert found._repr_html_().startswith("<table")
+    # the command finds everything done
+    result = cli("study", "two", "launcher=serial", "--config-dir", str(tmp_path / "conf"), "-f", "csv")
+    assert result.code == 0 and "4 of 4 jobs are done already" in result.out
+    with pytest.raises(moe_lab.ConfigError, match="Did you mean two"):
+        moe_lab.study("tow", config_dir=tmp_path / "conf")
