@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from moe_lab.config.plugins import load_plugin
 from moe_lab.errors import RunError, printable
+from moe_lab.store.listing import METRICS
 from moe_lab.store.run import Run
 
 if TYPE_CHECKING:
@@ -25,12 +26,15 @@ class LoadedRun(Run):
         self._plugins = [load_plugin(Path(file)).__name__ for file in plugins]
 
     def __repr__(self) -> str:
-        said = f"{self.name}: {', '.join([self._state(), *(f'{name} {value}' for name, value in self._shown())])}"
-        return f"<run {said}; {printable(str(self.path))}>"
+        choices, headline = self._shown()
+        short = [f"{name} {value}" for name, value in [*choices, *(one for one in headline if one[0] in METRICS)]]
+        return f"<run {self.name}: {', '.join([self._state(), *short])}; {printable(str(self.path))}>"
 
     def _repr_html_(self) -> str:
-        """The same as a small table, for notebooks."""
-        lines = [("run", self.name), ("status", self._state()), *self._shown(), ("folder", printable(str(self.path)))]
+        """A small table of choices and headline metrics, for notebooks."""
+        choices, headline = self._shown()
+        lines = [("run", self.name), ("status", self._state()), *choices, *headline]
+        lines.append(("folder", printable(str(self.path))))
         rows = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in lines)
         return f"<table>{''.join(rows)}</table>"
 
@@ -40,17 +44,17 @@ class LoadedRun(Run):
         except RunError:
             return "unreadable"
 
-    def _shown(self) -> list[tuple[str, str]]:
+    def _shown(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """The choices that are not the default, and the headline metrics, in words; none if they cannot be read."""
         from moe_lab.reports.arms.naming import word
 
         try:
             status = self.status
         except RunError:
-            return []
+            return [], []
         choices = [(key, printable(word(value))) for key, value in (status.get("differs") or {}).items()]
         headline = (status.get("headline") or {}).items()
-        return choices + [(name, f"{value:.4g}") for name, value in headline if isinstance(value, int | float)]
+        return choices, [(name, f"{value:.4g}") for name, value in headline if isinstance(value, int | float)]
 
     @cached_property
     def history(self) -> "pd.DataFrame":

@@ -97,6 +97,7 @@ def test_a_repr_is_short_and_shows_odd_text_harmlessly():
         text.startswith("<run <b>a: finished, gate attentive, ") and text.endswith("; runs/<b>a>") and len(text) < 500
     )
     assert "<td>&lt;b&gt;a</td>" in page and "<b>" not in page and "<th>gate</th><td>attentive</td>" in page
+    assert "test_error_rate" in text and "dead_experts" not in text and "<th>dead_experts</th>" in page
     error = run.metrics["test_error_rate"]["value"]
     assert f"<th>test_error_rate</th><td>{error:.4g}</td>" in page
     (run.path / "status.json").write_text("{")
