@@ -8,7 +8,7 @@ import moe_lab
 from moe_lab.experiment.loading import LoadedRun
 
 COLUMNS = {
-    "train error": lambda run: run.history[-1]["train_error_rate"],
+    "train error": lambda run: run.history_rows[-1]["train_error_rate"],
     "test error": lambda run: run.metrics["test_error_rate"]["value"],
     "I(E; own prediction)": lambda run: run.metrics["mutual_information_expert_prediction_bits"]["value"],
     "I(E; Y)": lambda run: run.metrics["mutual_information_expert_label_bits"]["value"],
