@@ -53,7 +53,7 @@ def report(
     from moe_lab.reports import write_run_report, write_trace_report
 
     opened = _runs(paths)
-    kinds = {run.kind for run in opened}
+    kinds = {_kind(run) for run in opened}
     if len(paths) == len(opened) == 1 and opened[0].path == paths[0]:
         if out is not None or against is not None:
             raise RunError("the report of one run goes into its own folder and compares nothing: give several runs")
@@ -95,14 +95,24 @@ def _refuse_mixed(opened: "list[Run]", paths: Sequence[Path]) -> None:
     """A trace that was found in a folder is left out of the report by arms; one that was named is not."""
     from moe_lab.errors import RunError
 
-    named = {run.path: run.kind for run in opened if run.path in paths}
+    named = {run.path: _kind(run) for run in opened if run.path in paths}
     trace = next((path for path, kind in named.items() if kind == "trace"), None)
-    other = next((run for run in opened if run.kind != "trace"), None)
+    other = next((run for run in opened if _kind(run) != "trace"), None)
     if trace and other:
         raise RunError(
-            f"{trace} is a trace and {other.path} a {other.kind}, which have no report together: report the traces by "
+            f"{trace} is a trace and {other.path} a {_kind(other)}, which have no report together: report the traces by "
             "themselves, and the others by themselves"
         )
+
+
+def _kind(run: "Run") -> str:
+    """What a run is of. One whose status cannot be read is left to the report of mixtures, which names it."""
+    from moe_lab.errors import RunError
+
+    try:
+        return run.kind
+    except RunError:
+        return "mixture"
 
 
 def _runs(paths: Sequence[Path]) -> "list[Run]":

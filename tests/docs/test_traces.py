@@ -1,6 +1,8 @@
 """The example of docs/traces.md is run from its first block to its last, and what the page says of it holds."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,13 @@ def test_the_example(tmp_path, monkeypatch, capsys):
     # half precision leaves the selected experts as they were
     assert (names["again"].layers[1].experts_TK == names["trace"].layers[1].experts_TK).all()
     assert "no documents to permute" in capsys.readouterr().out
+    for step in ("step-1000", "step-2000"):
+        names["trace"].write(f"runs/{step}")
+    commands = re.findall(r"^    moe-lab (.*)$", PAGE.read_text(), re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        subprocess.run([sys.executable, "-m", "moe_lab", *command.split()], check=True, capture_output=True)
+    assert (tmp_path / "runs/two-layers/report.html").is_file() and list(tmp_path.rglob("steps/report.html"))
     for name in re.findall(r"^\| `(\w+)`", PAGE.read_text().split("## In a folder")[0], re.MULTILINE):
         argument = name in names["moe_lab"].Trace.__init__.__annotations__
         assert argument or name in names["frame"].columns, name

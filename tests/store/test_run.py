@@ -51,14 +51,14 @@ def test_what_is_no_run_folder(tmp_path):
 )
 def test_broken_files_are_named(folder, name, content, message):
     (folder / name).write_text(content)
-    attribute = name.partition(".")[0]
+    attribute = {"history.csv": "history_rows"}.get(name, name.partition(".")[0])
     with pytest.raises(RunError, match=message):
         getattr(Run(folder), attribute)
 
 
 def test_missing_files_are_named(folder):
     run = Run(folder)
-    for attribute in ("metrics", "config", "history", "routing", "environment"):
+    for attribute in ("metrics", "config", "history_rows", "routing", "environment"):
         with pytest.raises(RunError, match="is missing"):
             getattr(run, attribute)
 
