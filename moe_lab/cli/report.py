@@ -100,8 +100,8 @@ def _refuse_mixed(opened: "list[Run]", paths: Sequence[Path]) -> None:
     other = next((run for run in opened if _kind(run) != "trace"), None)
     if trace and other:
         raise RunError(
-            f"{trace} is a trace and {other.path} a {_kind(other)}, which have no report together: report the traces by "
-            "themselves, and the others by themselves"
+            f"{trace} is a trace and {other.path} a {_kind(other)}, which have no report together: report the traces "
+            "by themselves, and the others by themselves"
         )
 
 

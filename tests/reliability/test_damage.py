@@ -109,7 +109,7 @@ def test_a_text_file_of_a_finished_run_that_is_not_what_was_written_is_named(cop
         if (folder / name).read_bytes() == whole:
             flip(folder / name, draw)
         with pytest.raises(Unreadable, match=name) as error:
-            getattr(Run(folder), name.partition(".")[0])
+            getattr(Run(folder), {"history.csv": "history_rows"}.get(name, name.partition(".")[0]))
         assert str(folder / name) in str(error.value) and "\n" not in str(error.value)
 
 
