@@ -6,7 +6,7 @@ to benchmarks/results/quick/).
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -102,15 +102,20 @@ def draw(costs: Sequence[Cost], path: Path, across: Mapping[str, str], title: st
         figure.savefig(path, metadata={"Date": None})
 
 
-def main(quick: bool) -> None:
+def measure(costs: Iterable[Cost], name: str, axes: Mapping[str, str], title: str, quick: bool) -> None:
+    """Print each cost when it is measured, and keep all of them as NAME.csv and NAME.svg."""
     folder = RESULTS / "quick" if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     measured = []
-    for cost in costs(quick):
+    for cost in costs:
         measured.append(cost)
-        print(f"  {cost.axis}={cost.value:<5} {cost.model:<30} {cost.milliseconds:8.2f} ms", flush=True)
-    write_csv(folder / "growth.csv", [asdict(cost) for cost in measured])
-    draw(measured, folder / "growth.svg", AXES, "milliseconds a step")
+        print(f"  {cost.axis}={cost.value:<8} {cost.model:<30} {cost.milliseconds:10.2f} ms", flush=True)
+    write_csv(folder / f"{name}.csv", [asdict(cost) for cost in measured])
+    draw(measured, folder / f"{name}.svg", axes, title)
+
+
+def main(quick: bool) -> None:
+    measure(costs(quick), "growth", AXES, "milliseconds a step", quick)
 
 
 if __name__ == "__main__":

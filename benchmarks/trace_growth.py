@@ -7,12 +7,10 @@ benchmarks/traces.py. No target: the numbers go to benchmarks/results/trace_grow
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from benchmarks.__main__ import RESULTS
-from benchmarks.growth import Cost, draw
+from benchmarks.growth import Cost, measure
 from benchmarks.traces import Size, measured_alone
-from moe_lab.store.atomic import write_csv
 
 BASE = Size(rows=160_000, layers=4, k=2)
 LINES = {"all measures": BASE, "without token ids": replace(BASE, tokens=0)}
@@ -44,14 +42,7 @@ def sizes(base: Size, quick: bool) -> Iterator[tuple[str, int, Size]]:
 
 
 def main(quick: bool) -> None:
-    folder = RESULTS / "quick" if quick else RESULTS
-    folder.mkdir(parents=True, exist_ok=True)
-    measured = []
-    for cost in costs(quick):
-        measured.append(cost)
-        print(f"  {cost.axis}={cost.value:<8} {cost.model:<20} {cost.milliseconds:10.0f} ms", flush=True)
-    write_csv(folder / "trace_growth.csv", [asdict(cost) for cost in measured])
-    draw(measured, folder / "trace_growth.svg", AXES, "milliseconds a trace")
+    measure(costs(quick), "trace_growth", AXES, "milliseconds a trace", quick)
 
 
 if __name__ == "__main__":

@@ -117,8 +117,8 @@ def _split(words: list[str]) -> tuple[Path, list[str]]:
 
 def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
     """In a narrow terminal the status only where it tells runs apart, and one metric less: choices need the room. The
-    kind only if one is no mixture. The error of classes or of numbers only where a run has it, that of classes where
-    none has either."""
+    kind only if one is no mixture. The error of classification or of regression only if a run has it, that of
+    classification if none has either."""
     from rich.console import Console
 
     left_out = set() if any("test_rmse_sd" in row for row in rows) else {"test_rmse_sd"}

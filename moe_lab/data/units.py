@@ -14,7 +14,7 @@ Numbers = float | Sequence[float] | np.ndarray
 
 @dataclass(frozen=True)
 class Units:
-    """x = (own / largest - mean) / sd of inputs, y = (own - target_mean) / target_sd of numbers to predict.
+    """Inputs x = (own / largest - mean) / sd; regression targets y = (own - target_mean) / target_sd.
 
     The defaults change nothing. mean and sd are one number, or one a channel (features stand channel after channel), or
     one a feature.

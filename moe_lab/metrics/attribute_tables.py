@@ -2,7 +2,7 @@
 
 Attributes are the columns of attributes.npz and the clusters of k-means on the inputs; numbers in floating point are
 cut into tenths. The null permutes samples within their class, so it keeps all that attribute and expert both owe to the
-class: what exceeds it is told beyond the class. One permutation serves all attributes, so that p-values can be
+class: what exceeds it is information beyond the class. One permutation serves all attributes, so that p-values can be
 corrected over them.
 
 Axes: M routed samples, A attributes, D permutations of the null.

@@ -7,8 +7,8 @@ A metric is one decorated function in a module that ``moe_lab.metrics`` imports:
         '''Share of test samples whose class the mixture gets wrong.'''
 
 What it needs is the class of its argument: ``RoutingArrays`` what every trace has, too; ``RunArrays`` what only a run
-that predicts has, ``ClassArrays`` or ``NumberArrays`` one of classes or of numbers. A bound is a number, None, or a
-function in ``moe_lab.metrics.bounds``.
+that predicts has, ``ClassArrays`` one of classification, ``NumberArrays`` one of regression. A bound is a number, None,
+or a function in ``moe_lab.metrics.bounds``.
 """
 
 import inspect
@@ -82,7 +82,7 @@ class Metric:
         tested: float | None = None,
         task: Task = "classification",
     ) -> tuple[float | None, float | None]:
-        """The least and greatest value that the metric can take with E experts and C classes (of numbers: known
+        """The least and greatest value that the metric can take with E experts and C classes (in regression: known
         components or bins), any number unless given, of which the test split has ``tested``, by default all; None is no
         bound."""
         sizes = bounds.Sizes(experts, classes, classes if tested is None else tested, task)

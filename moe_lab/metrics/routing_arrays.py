@@ -31,12 +31,12 @@ class RoutingArrays(ABC):
     @property
     @abstractmethod
     def classes(self) -> int:
-        """C, also where the samples lack some of them; of numbers: known components, or else bins."""
+        """C, even if the samples lack some of them; in regression the known components, or else bins."""
 
     @property
     @abstractmethod
     def class_N(self) -> np.ndarray:
-        """The true class, in 0 .. C-1; of numbers: the known component, or else the bin."""
+        """The true class, in 0 .. C-1; in regression the known component, or else the bin."""
 
     @property
     @abstractmethod

@@ -64,7 +64,7 @@ class Source:
         return found
 
     def array(self, name: str) -> np.ndarray:
-        """An array of numbers or texts, of which there is a header."""
+        """An array with a header, whose values are numbers or texts."""
         if name not in self.headers:
             raise KeyError(name)
         with self._reading() as file:

@@ -30,8 +30,8 @@ def document_accuracy(label: DocumentLabel, counts_DE: np.ndarray) -> Statistic:
     """Balanced accuracy of multinomial naive Bayes on the documents' counts of slots, in 10-fold cross-validation.
 
     log p(g|d) = sum_e n_de log((n_ge + 1) / (n_g + E)) with counts n_g of the training documents, add-one smoothing
-    and equal prior probabilities; the mean over labels of the share of documents that is told right, so that chance is
-    near 1 / G whatever the labels' sizes. Folds are drawn once and hold under every permutation of the null. The
+    and equal prior probabilities; the mean over labels of the share of documents that are classified correctly, so that
+    chance is near 1 / G whatever the labels' sizes. Folds are drawn once and hold under every permutation of the null. The
     interval takes documents that were tested for independent; those that were trained on are shared, so that it is a
     little too narrow near chance.
 
@@ -77,7 +77,7 @@ def told_right(label_pd: np.ndarray, labels: int, counts_dE: np.ndarray, fold_d:
 
 
 def balanced(label_pd: np.ndarray, right_pd: np.ndarray, labels: int) -> np.ndarray:
-    """``[p]``: the mean, over the labels that there are, of the share of their documents that is told right."""
+    """``[p]``: the mean over the labels of the share of their documents that are classified correctly."""
     is_pGd = label_pd[:, None] == np.arange(labels)[:, None]
     size_pG, hit_pG = is_pGd.sum(-1), (is_pGd & right_pd[:, None]).sum(-1)
     return np.divide(hit_pG, size_pG, out=np.zeros(size_pG.shape), where=size_pG > 0).sum(-1) / (size_pG > 0).sum(-1)

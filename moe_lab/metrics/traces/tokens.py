@@ -151,7 +151,7 @@ def given_token(label: Labelled, chosen: Chosen, kept: Kept) -> Statistic:
 
     Few slots have both a token id and a label, so that the plug-in value is far too large and the jackknife alone does
     not mend it. The estimate is the difference between two extrapolations (``Share.extrapolated``): of the labels, and
-    the mean of those in which nothing is told beyond the token. For these a label of documents is permuted, for each
+    the mean of those without information beyond the token. For these a label of documents is permuted, for each
     token id by itself, over the documents that have it, which keeps how often each label has the token. As a null that
     would be too narrow: what a document does to several tokens is torn apart. A label of rows takes its null for it.
 

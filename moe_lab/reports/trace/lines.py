@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moe_lab.errors import expect
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.numbers import UNITS
@@ -78,8 +79,10 @@ def line_picture(stem: str, title: str, caption: str, layers: Sequence[str], pan
     width, lines = FULL if columns == 2 else HALF, -(-len(panels) // columns)
 
     def paint(figure: "Figure", axes: "Axes") -> None:
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
         axes.remove()
-        figure.get_layout_engine().set(hspace=0.1)  # type: ignore[union-attr, call-arg]
+        expect(ConstrainedLayoutEngine, figure.get_layout_engine()).set(hspace=0.1)
         grid = figure.subplots(lines, columns, squeeze=False).flatten()
         for place, axis in enumerate(grid):
             if place >= len(panels):

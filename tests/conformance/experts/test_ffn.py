@@ -49,7 +49,9 @@ def test_rows_sorted_by_expert_give_the_same(sizes, draw, activation):
 
 
 def test_parameter_counts(sizes):
-    count = lambda **options: Ffn(sizes(), count=5, hidden=6, **options).parameter_count  # noqa: E731
+    def count(**options):
+        return Ffn(sizes(), count=5, hidden=6, **options).parameter_count
+
     # 12 * 6 + 6 and 6 * 12 + 12, five times
     assert count() == 5 * (78 + 84)
     assert count(bias=False) == 5 * (72 + 72)
