@@ -19,8 +19,8 @@ docs.metrics > docs/metrics.md`); a test keeps it up to date.
 
 - **Letters.** N test samples, E experts, C classes, C_test of them with test samples. Y is the true class; in
   regression, the known component that a sample comes from, or else which tenth of the test targets it is. Y' is a
-  prediction of it: the arg-max expert's own, or the mixture's where the definition says so. q is what the mixture predicts, P_e what
-  expert e does.
+  prediction of it: the arg-max expert's own, or the mixture's where the definition says so. q is what the mixture
+  predicts, P_e what expert e does.
 - **Weights and rows.** *Usage* is of the gate's weights: each sample's row is divided by its sum, so that a sample
   counts once. *Load* is of counts: each sample belongs to its arg-max expert. Names with `soft`, and `usage_...`, are
   of weights; `load_...` and all other information, `information_per_usage` too, are of counts. Ties of arg-max go to
