@@ -32,8 +32,8 @@ def document_accuracy(label: DocumentLabel, counts_DE: np.ndarray) -> Statistic:
     log p(g|d) = sum_e n_de log((n_ge + 1) / (n_g + E)) with counts n_g of the training documents, add-one smoothing
     and equal prior probabilities; the mean over labels of the share of documents that are classified correctly, so that
     chance is near 1 / G whatever the labels' sizes. Folds are drawn once and hold under every permutation of the
-    null. The interval takes documents that were tested for independent; those that were trained on are shared, so that it is a
-    little too narrow near chance.
+    null. The interval takes documents that were tested for independent; those that were trained on are shared, so
+    that it is a little too narrow near chance.
 
     Args:
         counts_DE: slots by document. Documents without a slot or a label are left out.
