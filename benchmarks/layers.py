@@ -22,7 +22,7 @@ from moe_lab.layers.noise import noise_by_layer
 from moe_lab.mixture.layer import MixtureLayer
 from moe_lab.mixture.layer_parts import layer_config
 from moe_lab.models.blocks import Plain
-from moe_lab.models.network import layers_from
+from moe_lab.models.network import Layers
 from moe_lab.models.vision_transformer import VisionTransformer
 from moe_lab.parts.regularizers.switch_balance import SwitchBalance
 
@@ -72,7 +72,7 @@ def networks(experts: int, k: int, batch: int) -> dict[str, Call]:
     x_BD = torch.randn(batch, math.prod(SHAPE), generator=draw)
     y_B = torch.randint(CLASSES, (batch,), generator=draw)
     words = [f"gate={'switch' if k == 1 else 'top_k'}", f"experts.count={experts}", f"k={k}"]
-    make_layer = layers_from(layer_config([*words, f"experts.hidden={HIDDEN}"]), 0)
+    make_layer = Layers(layer_config([*words, f"experts.hidden={HIDDEN}"]), 0)
     own, plain = (VisionTransformer(SHAPE, CLASSES, make_layer, width=WIDTH) for _ in range(2))
     for name, layer in plain.routed.items():
         plain.blocks[name].feed_forward = Plain(WIDTH, k * HIDDEN, layer)
@@ -90,7 +90,7 @@ def _step(network: VisionTransformer, x_BD: Tensor, y_B: Tensor) -> Call:
         output = network(x_BD, noise)
         loss = nn.functional.nll_loss(output.log_probs_BC, y_B)
         for name, layer in network.routed.items():
-            step = layer.step(x_BD, output.layers[name], noise[name])
+            step = layer.step(output.layers[name], noise[name])
             loss = loss + balance[name].weight * balance[name](step)
         loss.backward()
         optimizer.step()

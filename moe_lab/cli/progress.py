@@ -83,7 +83,9 @@ class Lines(Watch):
 def _numbers(row: dict[str, Any]) -> str:
     split = "train" if row["validation_loss_nats"] is None else "validation"
     short = {"train": "train", "validation": "val"}[split]
-    loss, entropy = (row[f"{split}_{name}"] for name in ("loss_nats", "sample_entropy_bits"))
+    # of a network's mixture layers the last, whose column comes last
+    entropy = [value for name, value in row.items() if name.endswith(f"{split}_sample_entropy_bits")][-1]
+    loss = row[f"{split}_loss_nats"]
     return f"{short} loss {loss:.3f}  {_quality(row, split)}  gate entropy {entropy:.2f} bits"
 
 

@@ -50,14 +50,14 @@ def report(
     have a report of their own: one by itself, several side by side, compared with the first.
     """
     from moe_lab.errors import RunError
-    from moe_lab.reports import write_run_report, write_trace_report
+    from moe_lab.reports import write_report
 
     opened = _runs(paths)
     kinds = {_kind(run) for run in opened}
     if len(paths) == len(opened) == 1 and opened[0].path == paths[0]:
         if out is not None or against is not None:
             raise RunError("the report of one run goes into its own folder and compares nothing: give several runs")
-        page = (write_trace_report if kinds == {"trace"} else write_run_report)(opened[0])
+        page = write_report(opened[0])
     elif kinds == {"trace"}:
         page = _of_traces(opened, out, against, runs)
     else:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 MISSING = "???"
+#: the group whose option decides whether gate and experts are those of mixture layers
+NETWORK = "network"
 #: values of one word of a sweep, and combinations: the plan of more jobs would be larger than a file that is read back
 MOST_VALUES = 50_000
 
@@ -64,7 +66,9 @@ def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Con
     for word in parsed:
         vet(word, sources)
     try:
-        return _load(words, sources, stamp)
+        composed = _load(words, sources, stamp)
+        fitting = words if composed[0].get(NETWORK) is None else linear_score(words, composed[1])
+        return composed if fitting == words else _load(fitting, sources, stamp)
     except Exception as error:
         # Hydra's and OmegaConf's own, and what their parsers and mergers raise besides
         if _wants_full_error():
@@ -76,6 +80,13 @@ def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Con
     except Exception:
         text = None
     raise ConfigError(text or reason)
+
+
+def linear_score(words: tuple[str, ...], chosen: Choices) -> tuple[str, ...]:
+    """The words of a mixture layer: a gate whose own score is ``network`` takes ``linear``, unless a word chooses
+    another, because a layer inside a network sees features already."""
+    typed = any(parse(word).key.startswith("gate/score") for word in words)
+    return words if typed or chosen.get("gate/score") != "network" else (*words, "gate/score=linear")
 
 
 def parse(text: str) -> Word:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from moe_lab.config.compose import compose_leniently
+from moe_lab.config.compose import NETWORK, compose_leniently
 from moe_lab.config.explain import Config, leaves
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError, joined
@@ -70,8 +70,16 @@ class Comparison:
         self._sources = open_sources(config_dir)
 
     def differences(self, config: Config, chosen: dict[str, Any]) -> Config:
-        """As the function ``differences``."""
-        return dict(_Walk(chosen, self._config_dir, self._sources).nodes(config, self._defaults, "", ()))
+        """As the function ``differences``. A network's choices of other groups are its defaults, and are not named."""
+        walk = _Walk(chosen, self._config_dir, self._sources)
+        option = chosen.get(NETWORK)
+        if config.get(NETWORK) is None or option not in self._sources.options(NETWORK):
+            return dict(walk.nodes(config, self._defaults, "", ()))
+        words = (f"{NETWORK}={option}",)
+        base, _ = _composed(words, self._config_dir)
+        own = walk.nodes(config[NETWORK], base[NETWORK], NETWORK, words)
+        ours, theirs = ({key: value for key, value in one.items() if key != NETWORK} for one in (config, base))
+        return {NETWORK: option, **dict(own), **dict(walk.nodes(ours, theirs, "", words))}
 
 
 class _Walk:

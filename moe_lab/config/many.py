@@ -5,7 +5,7 @@ import copy
 from collections.abc import Sequence
 from pathlib import Path
 
-from moe_lab.config.compose import MISSING, compose_leniently, expand, parse
+from moe_lab.config.compose import MISSING, NETWORK, compose_leniently, expand, parse
 from moe_lab.config.explain import Choices, Config, leaves
 from moe_lab.config.sources import open_sources
 from moe_lab.config.words import Word, vet
@@ -82,12 +82,13 @@ class Composer:
     def _together(self, chosen: tuple[str, ...]) -> tuple[Config, Choices] | None:
         """What each group composes alone, put together: hundreds of pairs of options take no more time than the
         options. An option that chooses for another group (a gate its objective) yields to a word. None for one group,
-        and where groups cannot be composed alone or choose for the same one.
+        for networks, on which the defaults of other groups depend, and if groups cannot be composed alone or choose
+        for the same one.
         """
         groups: dict[str, list[str]] = {}
         for text in chosen:
             groups.setdefault(text.partition("=")[0].partition("/")[0], []).append(text)
-        if len(groups) < 2 or not groups.keys() <= set(self.sources.groups):
+        if len(groups) < 2 or NETWORK in groups or not groups.keys() <= set(self.sources.groups):
             return None
         config, choices = self._base(())
         config, choices = {**config}, {**choices}

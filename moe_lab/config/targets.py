@@ -17,6 +17,7 @@ PACKAGES = (
     "moe_lab.parts.objectives",
     "moe_lab.parts.regularizers",
     "moe_lab.parts.controllers",
+    "moe_lab.models",
     "moe_lab.data",
     "moe_lab.training",
     "moe_lab.loggers",

@@ -141,7 +141,7 @@ def _log_likelihood(routing: Arrays) -> np.ndarray:
 
 def _shown(routing: Arrays, data: Data, chosen: np.ndarray, expert_N: np.ndarray) -> Arrays:
     of_each = {name: routing[name][chosen] for name in ("sample_index", "label", "prediction")}
-    return {"image": _pixels(data, chosen), "expert": expert_N[chosen], **of_each}
+    return {"image": pixels(data, chosen), "expert": expert_N[chosen], **of_each}
 
 
 def _margin(logits_NE: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def _margin(logits_NE: np.ndarray) -> np.ndarray:
     return top2[:, 1] - top2[:, 0]
 
 
-def _pixels(data: Data, chosen: np.ndarray) -> np.ndarray:
+def pixels(data: Data, chosen: np.ndarray) -> np.ndarray:
     """The chosen inputs as bytes, scaled from the test split's smallest to its largest value."""
     low, high = data.test.x_ND.min().item(), data.test.x_ND.max().item()
     scale = 255 / (high - low) if high > low else 0.0

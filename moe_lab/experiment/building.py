@@ -4,9 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from moe_lab.config.build import build, class_of
-from moe_lab.data.dataset import Data
 from moe_lab.errors import ConfigError
-from moe_lab.experiment.inputs import seeds_of
 from moe_lab.experiment.remedies import remedied
 from moe_lab.layers.noise import seeded
 from moe_lab.layers.stacking import keep_buffers
@@ -17,16 +15,10 @@ from moe_lab.parts.baseline import Alone
 from moe_lab.parts.checks import check, check_k, check_predicting, check_task, chosen_k
 from moe_lab.parts.reasons import Unfit
 from moe_lab.parts.roles import Config, Objective, Regularizer, Sizes
-from moe_lab.training.learner import Learner
+from moe_lab.training.mixture_learner import MixtureLearner
 
 
-def learner_of(config: Config, data: Data) -> Learner:
-    """A freshly initialized learner on the data's device."""
-    learner = build_learner(config, data.shape, data.classes, seeds_of(config).init)
-    return learner.to(data.train.x_ND.device)
-
-
-def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Learner:
+def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> MixtureLearner:
     """The parts that a checked config names, initialized on the CPU, each from its own named generator; a baseline
     in place of the mixture where the config has one. ``classes`` is 0 where the targets are numbers.
 
@@ -35,7 +27,7 @@ def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
     return complete(build_mixture(config, shape, classes, seed_init), config, seed_init)
 
 
-def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learner:
+def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> MixtureLearner:
     """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
     with seeded(seed_init, "baseline"):
         baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
@@ -54,7 +46,7 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Learne
     for controller in controllers.values():
         if controller.steers:
             keep_buffers(mixture.gate, controller.steers)
-    return Learner(mixture, objective, regularizers, controllers)
+    return MixtureLearner(mixture, objective, regularizers, controllers)
 
 
 def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) -> dict[str, Any]:

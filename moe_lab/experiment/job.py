@@ -7,27 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from moe_lab.config.build import build, class_of
+from moe_lab.config.build import build
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import Comparison, config_key, differences, is_undeciding, of_earlier_format
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
 from moe_lab.errors import ConfigError, TaskError, one_line
-from moe_lab.experiment.building import build_mixture, complete
 from moe_lab.experiment.key import canonical
 from moe_lab.experiment.machine import device_of
+from moe_lab.experiment.models import model_facts
 from moe_lab.experiment.options import AUTO, Experiment
-from moe_lab.experiment.remedies import remedied
 from moe_lab.layers.stacking import alike
-from moe_lab.mixture.dispatch import faster, why_dense
-from moe_lab.parts.checks import combine_rule
-from moe_lab.parts.reasons import Unfit
 from moe_lab.parts.roles import Config
 from moe_lab.store.facts import JobFacts
 from moe_lab.store.run import Run
-from moe_lab.training.learner import Learner
-from moe_lab.training.recipe import Recipe
 
 #: the shape of one sample and the names of the classes
 Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...]]]
@@ -158,38 +152,22 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
     device_of(config)
     try:
         with alike():
-            mixture = build_mixture(config, shape, len(class_names), seed_init=0)
-            learner = complete(mixture, config, seed_init=0)
+            model = model_facts(config, shape, len(class_names))
     except TaskError as error:
         raise TaskError(f"{error}{dataset.for_the_other_task()}") from None
     except (RuntimeError, OverflowError, MemoryError) as error:
         reason = one_line(str(error)).rpartition("err == 0. ")[2]
         raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None
-    recipe = build(config["recipe"])
-    if reason := recipe.lack(learner, build(config["trainer"])):
-        raise remedied(Unfit(f"recipe {class_of(config['recipe']).__name__}", reason), config, mixture.gate.sizes)
     for node in config.get("loggers", {}).values():
         # raises where its package is missing
         build(node)
-    gate = mixture.gate
     resolved = {
         **config,
         "dataset": {**config["dataset"], **dataset.lasting()},
-        "k": gate.sizes.k,
-        "classes": resolved_classes(config.get("classes"), recipe.classes, len(class_names)),
-        "gate": {**config["gate"], "combine": combine_rule(gate)},
-        "trainer": {**config["trainer"], "dispatch": _dispatch(config, learner, recipe)},
+        "k": model.k,
+        "classes": resolved_classes(config.get("classes"), build(config["recipe"]).classes, len(class_names)),
+        "gate": {**config["gate"], "combine": model.combine},
+        "trainer": {**config["trainer"], "dispatch": model.dispatch},
     }
     auto_filled = [key for key, value in AUTO.items() if _value(config, key) == value != _value(resolved, key)]
-    return Job(resolved, chosen, differs, auto_filled, config_key(canonical(resolved, gate, learner.objective)))
-
-
-def _dispatch(config: Config, learner: Learner, recipe: Recipe) -> str:
-    """The trainer's dispatch, and in place of "auto" the faster one that fits."""
-    trainer, mixture = config["trainer"], learner.mixture
-    if trainer["dispatch"] != "auto":
-        return trainer["dispatch"]
-    parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
-    if recipe.needs_every_expert or why_dense(*parts) is not None:
-        return "dense"
-    return faster(device_of(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)
+    return Job(resolved, chosen, differs, auto_filled, config_key(canonical(resolved, model.gate, model.objective)))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from moe_lab.config.ranges import Classes, Count, Seed
 from moe_lab.data.dataset import Dataset
 from moe_lab.loggers.base import Logger
+from moe_lab.models.network import Network
 from moe_lab.parts.baseline import Baseline
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import Experts, Gate, Objective, Regularizer
@@ -18,7 +19,9 @@ from moe_lab.training.recipe import Recipe
 class Experiment:
     """The root of a config: a group each, and what concerns them all.
 
-    k:          experts selected for a sample; null: what the gate takes.
+    network:    a network whose mixture layers are made of gate, experts, k, regularizers and controllers; null: one
+                mixture is the model.
+    k:          experts selected for a sample, or for a row of a mixture layer; null: what the gate takes.
     seed:       of initialization, order of samples and noise.
     seed_init:  of initialization alone; null: seed.
     seed_order: of the order of samples alone; null: seed.
@@ -38,6 +41,7 @@ class Experiment:
     experts: Experts
     gate: Gate
     objective: Objective
+    network: Network | None = None
     baseline: Baseline
     recipe: Recipe
     trainer: Trainer

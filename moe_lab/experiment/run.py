@@ -7,18 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data
 from moe_lab.errors import ConfigError, Diverged, RunError
-from moe_lab.evaluation.closer import look_closer
-from moe_lab.evaluation.evaluate import evaluate, evaluation_noise
-from moe_lab.experiment.building import learner_of
 from moe_lab.experiment.inputs import seeds_of
 from moe_lab.experiment.job import Job
 from moe_lab.experiment.machine import settle
+from moe_lab.experiment.models import learner_of
+from moe_lab.experiment.results import results_of
 from moe_lab.experiment.writer import RunWriter
 from moe_lab.store import checkpoint
 from moe_lab.store.atomic import clear_leftovers
@@ -216,7 +212,7 @@ class _Session:
                 raise Diverged(record.diverged)
             if writer.folder != self._home:
                 checkpoint.save(writer.folder, {"keys": [writer.job.key], **self._of_data, **loop.state_of_run(run)})
-            writer.results(self._files(loop, run), record)
+            writer.results(results_of(loop, run, writer.job.config, self._recipe, self._data))
         except Diverged as error:
             writer.diverged(error)
             return error
@@ -224,25 +220,6 @@ class _Session:
             writer.failed(error)
             return error
         return None
-
-    def _files(self, loop: Loop, run: int) -> dict[str, dict[str, Any]]:
-        member, data = loop.members[run], self._data
-        mixture, batch = loop.learner_of_run(run).mixture, member.trainer.batch_size
-        noises = [
-            evaluation_noise(member.seeds.noise, data.train.x_ND.device, look) for look in ("evaluation", "looks")
-        ]
-        files = evaluate(mixture, data, noises[0], batch)
-        untrained = learner_of(self._writers[run].job.config, data).mixture
-        for name, arrays in look_closer(mixture, untrained, data, noises[1], batch).items():
-            files[name] = files.get(name, {}) | arrays
-        if (experts := self._recipe.expert_of_class) is not None:
-            files["evaluation"]["expert_of_class"] = np.array(experts)
-        if assignments := loop.state.records[run].assignments:
-            expert = torch.stack(assignments).numpy()
-            files["assignments"] = {"sample_index": data.validation.index_N.cpu().numpy(), "expert": expert}
-        if stages := loop.state.records[run].stage_arrays:
-            files["stages"] = {name: torch.stack([one[name] for one in stages]).numpy() for name in stages[0]}
-        return files
 
 
 @contextmanager

@@ -41,9 +41,9 @@ class Training:
     def report(self) -> Path:
         """Write the report of the finished run, tell its loggers, and return the page."""
         # the reports' packages take longer to import than a wrong word should wait for its message
-        from moe_lab.reports import write_run_report
+        from moe_lab.reports import write_report
 
-        page = write_run_report(Run(self.folder))
+        page = write_report(Run(self.folder))
         if self.job.config.get("loggers"):
             RunWriter(self.job, self.folder).tell_loggers()
         return page

@@ -3,43 +3,24 @@
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import yaml
 
 from moe_lab.config.build import build
 from moe_lab.experiment.environment import environment
 from moe_lab.experiment.job import Job
+from moe_lab.experiment.models import is_network
+from moe_lab.experiment.results import Results
 from moe_lab.loggers.base import Logger
-from moe_lab.metrics import RunArrays, compute
 from moe_lab.store.atomic import checksum, clear_leftovers, settle, write_csv, write_json, write_npz, write_text
 from moe_lab.store.facts import Facts
 from moe_lab.store.folders import refuse_odd_file
-from moe_lab.store.schema import check_written
 from moe_lab.store.status import State, StatusFile
-from moe_lab.tasks import Task
+from moe_lab.store.trace import HEADER
 from moe_lab.training.members import Record
 
-_OF_THE_ROUTING = (
-    "mutual_information_expert_label_bits",
-    "information_per_usage",
-    "sample_entropy_bits",
-    "usage_entropy_bits",
-    "dead_experts",
-)
-#: the metrics that status.json repeats, so that a listing of many runs reads one small file each
-HEADLINE: dict[Task, tuple[str, ...]] = {
-    "classification": (
-        "test_error_rate",
-        "worst_class_error_rate",
-        "classes_never_answered",
-        *_OF_THE_ROUTING,
-        "expert_answer_information_bits",
-    ),
-    "regression": ("test_rmse_sd", "test_r2", "test_loss_nats", *_OF_THE_ROUTING),
-}
-
-_CHECKED = ("config.yaml", "environment.json", "history.csv", "timing.csv", "stages.csv", "metrics.json")
+_CHECKED = ("config.yaml", HEADER, "environment.json", "history.csv", "timing.csv", "stages.csv", "metrics.json")
 
 
 class _LogFile(logging.FileHandler):
@@ -65,7 +46,12 @@ class RunWriter:
         self.folder = folder
         self.open = False
         self.log = logging.Logger(f"moe_lab.{folder.name}")
-        self._status = StatusFile(folder, **job.facts, headline={})
+        # a run that does not say its kind is a mixture's
+        self._status = (
+            StatusFile(folder, kind="network", **job.facts, headline={})
+            if is_network(job.config)
+            else StatusFile(folder, **job.facts, headline={})
+        )
         refuse_odd_file(folder / "train.log")
         handler = _LogFile(self.folder / "train.log", encoding="utf-8", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -102,19 +88,16 @@ class RunWriter:
         if record.stages:
             write_csv(self.folder / "stages.csv", record.stages)
 
-    def results(self, files: dict[str, dict[str, Any]], record: Record) -> None:
-        """The arrays of the look at the test split, the metrics that follow from them and from the history, and the
-        status of success."""
-        check_written(files["routing"], files["evaluation"])
-        for name, arrays in files.items():
-            write_npz(self.folder / f"{name}.npz", arrays)
-        measured = RunArrays.from_files(files, record.history)
-        metrics = compute(measured)
-        write_json(self.folder / "metrics.json", metrics)
-        headline = {name: metrics[name]["value"] for name in HEADLINE[measured.task]}
+    def results(self, results: Results) -> None:
+        """What the look at the test split has found, the metrics, and the status of success."""
+        for name, arrays in results.files.items():
+            write_npz(self.folder / f"{name}.npz", dict(arrays))
+        for name, document in results.documents.items():
+            write_json(self.folder / name, document)
+        write_json(self.folder / "metrics.json", results.metrics)
         # nobody is to read that it has finished before what it has found is on the disk
         settle(self.folder)
-        self._end("finished", headline=headline, checksums=self._checksums())
+        self._end("finished", headline=results.headline, checksums=self._checksums())
         self.log.info("finished")
         self.close()
 

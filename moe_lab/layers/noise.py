@@ -85,11 +85,29 @@ class DefaultNoise(Noise):
         return draw(like.shape, dtype=like.dtype, device=like.device)
 
 
+class NoiseByLayer(dict[str, Noise]):
+    """A noise for each mixture layer of a network, by the layer's name."""
+
+    def state(self) -> list[Tensor]:
+        """The generators' states, for checkpoints: a run's layers stacked."""
+        return [torch.stack(run) for run in zip(*(noise.state() for noise in self.values()), strict=True)]
+
+    def restore(self, states: Sequence[Tensor]) -> None:
+        for number, noise in enumerate(self.values()):
+            noise.restore([run[number] for run in states])
+
+
 def noise_by_layer(
-    seeds: Sequence[int], layers: Sequence[str], device: str | torch.device = "cpu", *, stacked: bool = False
-) -> dict[str, Noise]:
+    seeds: Sequence[int],
+    layers: Sequence[str],
+    device: str | torch.device = "cpu",
+    *,
+    name: str = "noise",
+    stacked: bool = False,
+) -> NoiseByLayer:
     """For each layer a noise under its own name, so that what one layer draws shifts nothing in another; ``seeds`` are
     those of the runs of a stack, or of one run."""
-    return {
-        layer: Noise([generator(seed, f"noise/{layer}", device) for seed in seeds], stacked=stacked) for layer in layers
-    }
+    return NoiseByLayer(
+        (layer, Noise([generator(seed, f"{name}/{layer}", device) for seed in seeds], stacked=stacked))
+        for layer in layers
+    )

@@ -47,6 +47,12 @@ def by_name(modules: Mapping[str, Module]) -> Mapping[str, Module]:
     return cast(Mapping[str, Module], nn.ModuleDict(modules))
 
 
+def by_layer(modules: Mapping[str, Mapping[str, Module]]) -> Mapping[str, Mapping[str, Module]]:
+    """Modules as parts of another one, by the name of a layer and their own."""
+    named = {layer: nn.ModuleDict(several) for layer, several in modules.items()}
+    return cast(Mapping[str, Mapping[str, Module]], nn.ModuleDict(named))
+
+
 def in_order(modules: Iterable[Module]) -> Sequence[Module]:
     """Modules as parts of another one, by number, as ``by_name`` does."""
     return cast(Sequence[Module], nn.ModuleList(modules))

@@ -52,10 +52,11 @@ def attribute_labels(arrays: RunArrays) -> dict[str, Labels]:
         stored[CLUSTERS] = clusters_N
     if not stored:
         raise Undefined("nothing is known of the test samples besides their target")
-    return {name: _categories(column_N) for name, column_N in stored.items()}
+    return {name: categories(column_N) for name, column_N in stored.items()}
 
 
-def _categories(column_N: np.ndarray) -> Labels:
+def categories(column_N: np.ndarray) -> Labels:
+    """A column as categories, and what these are called: numbers in floating point are cut into tenths."""
     is_number = column_N.dtype.kind == "f"
     found, number_N = np.unique(bins(column_N) if is_number else column_N, return_inverse=True)
     names = tuple(f"tenth {one + 1}" if is_number else str(one) for one in found)

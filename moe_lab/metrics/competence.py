@@ -8,24 +8,25 @@ import numpy as np
 
 from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import ClassArrays, RunArrays
+from moe_lab.metrics.predictions import Predictions
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_routed, require_several_experts
 
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="0-1 loss", task="classification")
-def test_error_rate(arrays: RunArrays) -> float:
+def test_error_rate(arrays: Predictions) -> float:
     """Share of test samples whose class the mixture gets wrong."""
     return (arrays.prediction_N != arrays.label_N).mean()
 
 
 @metric(unit="count", low=0, high=bounds.C_test, better="lower", source="moe-lab", task="classification")
-def classes_never_answered(arrays: ClassArrays) -> int:
+def classes_never_answered(arrays: Predictions) -> int:
     """Number of the classes with test samples that the mixture predicts for none of the test samples."""
     predicted_C = np.bincount(arrays.prediction_N, minlength=arrays.classes) > 0
     return int(np.count_nonzero(arrays.tested_C & ~predicted_C))
 
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="moe-lab", task="classification")
-def worst_class_error_rate(arrays: ClassArrays) -> float:
+def worst_class_error_rate(arrays: Predictions) -> float:
     """The highest error rate of the mixture on the test samples of one class, of the classes that have some."""
     count_C = np.bincount(arrays.label_N, minlength=arrays.classes)
     wrong_C = np.bincount(arrays.label_N[_wrong_N(arrays)], minlength=arrays.classes)
@@ -33,7 +34,7 @@ def worst_class_error_rate(arrays: ClassArrays) -> float:
 
 
 @metric(unit="nats", low=bounds.zero_for_classes, high=None, better="lower", source="Good 1952, logarithmic score")
-def test_loss_nats(arrays: RunArrays) -> float:
+def test_loss_nats(arrays: Predictions) -> float:
     """-mean log q(y) of the mixture over the test split, without regularizers; of numbers in sd, q is a density."""
     log_q_N = arrays.log_likelihood_N
     impossible = np.count_nonzero(log_q_N == -np.inf)
@@ -195,7 +196,7 @@ def between_groups_error_rate(arrays: ClassArrays) -> float:
     return (_wrong_N(arrays) & ~_same_group_N(arrays)).mean()
 
 
-def _wrong_N(arrays: ClassArrays) -> np.ndarray:
+def _wrong_N(arrays: Predictions) -> np.ndarray:
     return arrays.prediction_N != arrays.label_N
 
 

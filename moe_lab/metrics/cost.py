@@ -1,17 +1,18 @@
 """What the mixture costs in parameters and in multiply-adds, gate included."""
 
 from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.predictions import Predictions
 from moe_lab.metrics.registry import metric
 
 
 @metric(unit="count", low=0, high=None, better="lower", source="moe-lab")
-def parameters_total(arrays: RunArrays) -> int:
+def parameters_total(arrays: Predictions) -> int:
     """Number of parameters of the gate and all experts."""
     return arrays.parameters_total
 
 
 @metric(unit="count", low=0, high=None, better="lower", source="Fedus et al. 2021, arXiv:2101.03961")
-def parameters_active(arrays: RunArrays) -> int:
+def parameters_active(arrays: Predictions) -> int:
     """Number of parameters that one sample's prediction uses: the gate and the experts selected for it."""
     return arrays.parameters_active
 

@@ -23,6 +23,7 @@ from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.bounds import Bound
 from moe_lab.metrics.formulas import entropy_bits
+from moe_lab.metrics.predictions import Predictions
 from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.stored import Undefined as Undefined
 from moe_lab.tasks import TARGETS, Task
@@ -33,7 +34,7 @@ Better = Literal["lower", "higher", "none"]
 #: a number; a list, one an expert; or numbers by name, as by attribute or by pair of experts
 Value = float | Sequence[float | None] | Mapping[str, float | None]
 #: what a metric is registered with is what its module calls it with
-Arrays = TypeVar("Arrays", bound=RoutingArrays)
+Arrays = TypeVar("Arrays", bound=RoutingArrays | Predictions)
 Found = TypeVar("Found", bound=Value)
 
 
@@ -93,7 +94,7 @@ class Metric:
         """Whether the metric can have a value for this task."""
         return self.task in (None, task)
 
-    def entry(self, arrays: RoutingArrays) -> dict[str, Any]:
+    def entry(self, arrays: RoutingArrays | Predictions) -> dict[str, Any]:
         """{"value", "unit"} in plain Python, and "reason" where the value, or an element of it, is null."""
         if self.task is not None and self.task != arrays.task:
             reason = f"the targets are {TARGETS[arrays.task]}, not {TARGETS[self.task]}"

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import count_parameters
 from moe_lab.mixture.mixture import Mixture
+from moe_lab.mixture.routed import RoutedExperts
 
 MATRIX_PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
 #: samples that are counted on: two, for batch normalization has no variance of one
@@ -80,7 +81,19 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
     return {"parameters_total": gate + experts, "parameters_active": gate + active}
 
 
-def running_experts(mixture: Mixture) -> int:
+def network_parameter_counts(network: nn.Module) -> dict[str, int]:
+    """Parameters of a network in all, and those that act on one sample: all but those of the experts that a row of a
+    mixture layer does not select."""
+    total = count_parameters(network)
+    idle = sum(
+        layer.experts.parameter_count // layer.experts.count * (layer.experts.count - running_experts(layer))
+        for layer in network.modules()
+        if isinstance(layer, RoutedExperts)
+    )
+    return {"parameters_total": total, "parameters_active": total - idle}
+
+
+def running_experts(mixture: Mixture | RoutedExperts) -> int:
     """How many experts act on one sample: k, or all of them where the gate reads the experts' features."""
     sizes = mixture.gate.sizes
     return sizes.experts if mixture.gate.traits.reads_experts else sizes.k

@@ -77,7 +77,7 @@ class MixtureLayer(nn.Module):
         output = self.routed(x_TD, self._noise)
         self._routing, self._auxiliary_loss = output.routing, None
         if self.training:
-            step = self.routed.step(x_TD, output, self._noise)
+            step = self.routed.step(output, self._noise)
             weighted = [regularizer.weight * regularizer(step) for regularizer in self.regularizers.values()]
             self._auxiliary_loss = torch.stack(weighted).sum() if weighted else None
         elif self.record:

@@ -5,15 +5,19 @@ from dataclasses import dataclass, field, fields, replace
 
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
-from moe_lab.config.compose import choices, compose, parse
+from moe_lab.config.compose import choices, compose, linear_score, parse
 from moe_lab.config.plugins import loaded_plugins
 from moe_lab.config.ranges import Count
 from moe_lab.errors import ConfigError
-from moe_lab.mixture.dispatch import why_dense
+from moe_lab.layers.stacking import keep_buffers
+from moe_lab.mixture.dispatch import Dispatch, why_dense
+from moe_lab.mixture.dispatch import check as check_dispatch
 from moe_lab.mixture.dispatchers import Sparse, for_every_expert
 from moe_lab.mixture.routed import RoutedExperts
-from moe_lab.parts.checks import check_k, chosen_k
+from moe_lab.parts.checks import check_k, chosen_k, lack
+from moe_lab.parts.controller import Controller
 from moe_lab.parts.layer_checks import check_experts, check_layer
+from moe_lab.parts.reasons import Unfit
 from moe_lab.parts.roles import Config, Experts, Gate, Regularizer
 from moe_lab.parts.sizes import Sizes
 
@@ -44,22 +48,22 @@ def layer_config(words: Sequence[str]) -> Config:
     for key in keys:
         if key.partition(".")[0].partition("/")[0] not in _GROUPS:
             raise ConfigError(f"{key}: a mixture layer takes words that begin with {', '.join(sorted(_GROUPS))}")
-    words = words if "experts" in keys else ["experts=ffn", *words]
-    typed = any(key.startswith(("gate/score", "gate.score")) for key in keys)
-    if not typed and choices(words).get("gate/score") == "network":
-        words = [*words, "gate/score=linear"]
-    composed = compose(words)
+    words = tuple(words) if "experts" in keys else ("experts=ffn", *words)
+    composed = compose(linear_score(words, choices(words)))
     config = {key: composed[key] for key in _KEYS}
     check(config, LayerOptions, loaded_plugins())
     return config
 
 
-def routed_experts(config: Config, width: int) -> tuple[RoutedExperts, dict[str, Regularizer]]:
+def routed_experts(
+    config: Config, width: int, dispatch: Dispatch = "auto"
+) -> tuple[RoutedExperts, dict[str, Regularizer]]:
     """The mixture layer of a config, and its regularizers, from numbers of torch's generator (moe_lab.layers.noise's
-    ``seeded`` names one). Rows reach the selected experts alone, if every part allows it.
+    ``seeded`` names one).
 
-    config: ``layer_config``'s, or a whole one.
-    width:  D, of the layer's inputs and outputs.
+    config:   ``layer_config``'s, or a whole one.
+    width:    D, of the layer's inputs and outputs.
+    dispatch: how rows reach the experts; "auto": the selected ones alone, if every part allows it.
     Raises ConfigError if parts do not fit a layer, or each other.
     """
     family = class_of(config["experts"])
@@ -72,5 +76,18 @@ def routed_experts(config: Config, width: int) -> tuple[RoutedExperts, dict[str,
     check_k(gate)
     regularizers = {name: build(node, sizes) for name, node in config["regularizers"].items()}
     check_layer(gate, regularizers)
-    sparse = why_dense(experts, gate, None, regularizers) is None
+    reason = why_dense(experts, gate, None, regularizers)
+    check_dispatch(dispatch, reason)
+    sparse = reason is None and dispatch != "dense"
     return RoutedExperts(experts, gate, Sparse() if sparse else for_every_expert(gate)), regularizers
+
+
+def controllers_of(config: Config, gate: Gate) -> dict[str, Controller]:
+    """The controllers of a whole config for the gate of one layer. Raises ConfigError if one does not fit it."""
+    controllers = {name: build(node, gate.sizes) for name, node in config.get("controllers", {}).items()}
+    for name, controller in controllers.items():
+        if reason := lack(controller, gate):
+            raise Unfit(f"controller {name}", reason, f"leave {name} out")
+        if controller.steers:
+            keep_buffers(gate, controller.steers)
+    return controllers

@@ -46,11 +46,11 @@ class RoutedExperts(nn.Module):
         if routing is None:
             routing = constrain(self.gate(seen_TX, output if self.gate.traits.reads_experts else None, noise))
         y_TD = output.mix(self.dispatcher.weights(routing, way, "logits").weights_BE)
-        return LayerOutput(y_TD, routing, output if self.dispatcher.every_expert else None)
+        return LayerOutput(x_TD, y_TD, routing, output if self.dispatcher.every_expert else None)
 
-    def step(self, x_TD: Tensor, output: LayerOutput, noise: Noise) -> LayerStep:
+    def step(self, output: LayerOutput, noise: Noise) -> LayerStep:
         """What regularizers may read after the layer has given ``output``."""
-        return LayerStep(x_TD, output, self.gate, self.experts, noise)
+        return LayerStep(output.x_TD, output, self.gate, self.experts, noise)
 
 
 def values(output: ExpertsOutput) -> ValueOutput:

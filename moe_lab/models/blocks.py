@@ -1,14 +1,25 @@
 """The feed-forward place of a block: a plain network, or a mixture layer with or without shared experts."""
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
 from moe_lab.errors import expect, given
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.transformer import LayerNorm, SelfAttention
+from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.parts.experts.ffn import Ffn
 from moe_lab.parts.networks.feed_forward import FeedForward
 from moe_lab.routing.values import LayerOutput
+
+
+@dataclass(frozen=True)
+class Within:
+    """What a mixture layer is given besides its rows: its own noise, and what may change its gate's decision."""
+
+    noise: Noise
+    constrain: Constrain
 
 
 class Plain(nn.Module):
@@ -19,7 +30,7 @@ class Plain(nn.Module):
         experts = expect(Ffn, like.experts)
         self.network = FeedForward(width, hidden, experts.activation, experts.bias)
 
-    def forward(self, x_TD: Tensor, noise: Noise | None, raw_TI: Tensor | None) -> tuple[Tensor, None]:
+    def forward(self, x_TD: Tensor, layer: Within | None, raw_TI: Tensor | None) -> tuple[Tensor, None]:
         _, y_TD = self.network(x_TD)
         return y_TD, None
 
@@ -37,8 +48,9 @@ class Mixed(nn.Module):
         hidden = shared_experts * given(routed.experts.hidden_features, "the experts' hidden layer")
         self.shared = Plain(width, hidden, routed) if shared_experts else None
 
-    def forward(self, x_TD: Tensor, noise: Noise | None, raw_TI: Tensor | None) -> tuple[Tensor, LayerOutput]:
-        output = self.routed(x_TD, given(noise, "the layer's noise"), raw_TI=raw_TI)
+    def forward(self, x_TD: Tensor, layer: Within | None, raw_TI: Tensor | None) -> tuple[Tensor, LayerOutput]:
+        within = given(layer, "what the layer draws from")
+        output = self.routed(x_TD, within.noise, within.constrain, raw_TI=raw_TI)
         if self.shared is None:
             return output.y_TD, output
         shared_TD, _ = self.shared(x_TD, None, None)
@@ -58,9 +70,9 @@ class Block(nn.Module):
         self.feed_forward = feed_forward
 
     def forward(
-        self, x_TD: Tensor, places: int, noise: Noise | None, raw_TI: Tensor
+        self, x_TD: Tensor, places: int, layer: Within | None, raw_TI: Tensor
     ) -> tuple[Tensor, LayerOutput | None]:
         """``places``: S. ``raw_TI``: what the network was given at each row."""
         x_TD = x_TD + self.attention(self.attention_norm(x_TD), places)
-        y_TD, output = self.feed_forward(self.feed_forward_norm(x_TD), noise, raw_TI)
+        y_TD, output = self.feed_forward(self.feed_forward_norm(x_TD), layer, raw_TI)
         return x_TD + y_TD, output

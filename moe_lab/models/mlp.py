@@ -8,9 +8,10 @@ from torch import Tensor
 from moe_lab.config.ranges import Count, NonNegativeInt
 from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
+from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.models.blocks import Mixed
-from moe_lab.models.network import MakeLayer, Network, block_name
+from moe_lab.models.network import MakeLayer, Network, block_name, within
 from moe_lab.routing.values import NetworkOutput
 
 NAME = block_name(0)
@@ -43,7 +44,13 @@ class Mlp(Network):
     def routed(self) -> Mapping[str, RoutedExperts]:
         return {NAME: self.block0.routed}
 
-    def forward(self, x_BD: Tensor, noise: Mapping[str, Noise]) -> NetworkOutput:
+    @property
+    def places(self) -> int:
+        return 1
+
+    def forward(
+        self, x_BD: Tensor, noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None = None
+    ) -> NetworkOutput:
         hidden_BD = self.embedding(x_BD).relu()
-        y_BD, output = self.block0(hidden_BD, noise[NAME], x_BD)
+        y_BD, output = self.block0(hidden_BD, within([NAME], noise, constrain)[NAME], x_BD)
         return NetworkOutput(log_softmax(self.head(hidden_BD + y_BD)), {NAME: output})

@@ -1,7 +1,7 @@
 """What networks of mixture layers share: where the layers stand, what makes them, and what a network gives."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, Union
 
 from torch import Tensor, nn
@@ -9,9 +9,13 @@ from torch import Tensor, nn
 from moe_lab.config.ranges import NonNegativeInt
 from moe_lab.errors import ConfigError
 from moe_lab.layers.noise import Noise, seeded
-from moe_lab.mixture.layer_parts import routed_experts
+from moe_lab.mixture.layer_parts import controllers_of, routed_experts
+from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
-from moe_lab.parts.roles import Config
+from moe_lab.models.blocks import Within
+from moe_lab.parts.controller import Controller
+from moe_lab.parts.roles import Config, Gate, Regularizer
+from moe_lab.routing.decision import Routing
 from moe_lab.routing.values import NetworkOutput
 
 #: the name of a block and the width of its features -> its mixture layer
@@ -28,25 +32,74 @@ class Network(nn.Module):
     def routed(self) -> Mapping[str, RoutedExperts]:
         """The mixture layers by the names of their blocks, in order."""
 
+    @property
     @abstractmethod
-    def forward(self, x_BD: Tensor, noise: Mapping[str, Noise]) -> NetworkOutput:
-        """``noise`` has one for each mixture layer, by its name (moe_lab.layers.noise.noise_by_layer)."""
+    def places(self) -> int:
+        """S, the rows of a mixture layer that belong to one sample; they stand side by side."""
+
+    def attributes(self, x_BD: Tensor) -> Mapping[str, Tensor]:
+        """What is known of the rows of samples besides their sample, by name, [B, S]: whole numbers, or numbers."""
+        return {}
+
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether a prediction depends on its batch-mates, as the network stands: in training, or in evaluation."""
+        return any(layer.gate.batch_dependent for layer in self.routed.values())
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in the largest tensor that the experts of a layer make of one sample."""
+        layers = self.routed.values()
+        sizes = [max(one.gate.sizes.features, one.experts.hidden_features or 0) for one in layers]
+        experts = [one.experts.count if one.dispatcher.every_expert else one.gate.sizes.k for one in layers]
+        return self.places * max(size * count for size, count in zip(sizes, experts, strict=True))
+
+    @abstractmethod
+    def forward(
+        self, x_BD: Tensor, noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None = None
+    ) -> NetworkOutput:
+        """``noise`` has one for each mixture layer, by its name (moe_lab.layers.noise.noise_by_layer); ``constrain``
+        changes what some of their gates have decided."""
 
 
 def block_name(number: int) -> str:
     return f"block{number}"
 
 
-def layers_from(config: Config, seed: int) -> MakeLayer:
-    """Makes the mixture layers of a config (moe_lab.mixture.layer_parts.layer_config), each from the generator of its
-    own name: whether another block has one changes none of its numbers."""
+def within(
+    layers: Iterable[str], noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None
+) -> dict[str, Within]:
+    """What each mixture layer is given besides its rows."""
+    return {name: Within(noise[name], (constrain or {}).get(name, unchanged)) for name in layers}
 
-    def make(name: str, width: int) -> RoutedExperts:
-        with seeded(seed, name):
-            layer, _ = routed_experts(config, width)
+
+def unchanged(routing: Routing) -> Routing:
+    """As the gate has decided."""
+    return routing
+
+
+class Layers:
+    """Makes the mixture layers of a config, each from the generator of its own name: whether another block has one
+    changes none of its numbers. It keeps the ``regularizers`` and ``controllers`` of each layer, and the last ``gate``.
+
+    config: moe_lab.mixture.layer_parts.layer_config's, or a whole one.
+    """
+
+    def __init__(self, config: Config, seed: int) -> None:
+        self._config = config
+        self._seed = seed
+        self.gate: Gate
+        self.regularizers: dict[str, dict[str, Regularizer]] = {}
+        self.controllers: dict[str, dict[str, Controller]] = {}
+
+    def __call__(self, name: str, width: int) -> RoutedExperts:
+        """Raises ConfigError if parts do not fit a layer, or each other."""
+        dispatch = self._config.get("trainer", {}).get("dispatch", "auto")
+        with seeded(self._seed, name):
+            layer, self.regularizers[name] = routed_experts(self._config, width, dispatch)
+            self.controllers[name] = controllers_of(self._config, layer.gate)
+        self.gate = layer.gate
         return layer
-
-    return make
 
 
 def numbers_of(where: Where, depth: int) -> tuple[int, ...]:

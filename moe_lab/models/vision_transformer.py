@@ -12,9 +12,10 @@ from moe_lab.layers.noise import Noise
 from moe_lab.layers.patches import patches
 from moe_lab.layers.stacking import by_name
 from moe_lab.layers.transformer import LayerNorm
+from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.models.blocks import Block, Mixed, Plain
-from moe_lab.models.network import MakeLayer, Network, Where, block_name, numbers_of
+from moe_lab.models.network import MakeLayer, Network, Where, block_name, numbers_of, within
 from moe_lab.routing.values import NetworkOutput
 
 #: sides of a patch that are tried, the largest first
@@ -77,16 +78,28 @@ class VisionTransformer(Network):
         places = {name: block.feed_forward for name, block in self.blocks.items()}
         return {name: place.routed for name, place in places.items() if isinstance(place, Mixed)}
 
-    def forward(self, x_BD: Tensor, noise: Mapping[str, Noise]) -> NetworkOutput:
+    @property
+    def places(self) -> int:
+        return self._places
+
+    def forward(
+        self, x_BD: Tensor, noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None = None
+    ) -> NetworkOutput:
         x_TI = patches(x_BD, self._shape, self._patch).flatten(-3, -2)
         x_TD = self._by_place(self.embedding(x_TI)).add(self.position_SD.unsqueeze(-3)).flatten(-3, -2)
-        layers = {}
+        layers, given_to = {}, within(self.routed, noise, constrain)
         for name, block in self.blocks.items():
-            x_TD, output = block(x_TD, self._places, noise.get(name), x_TI)
+            x_TD, output = block(x_TD, self._places, given_to.get(name), x_TI)
             if output is not None:
                 layers[name] = output
         mean_BD = self._by_place(self.norm(x_TD)).mean(-2)
         return NetworkOutput(log_softmax(self.head(mean_BD)), layers)
+
+    def attributes(self, x_BD: Tensor) -> Mapping[str, Tensor]:
+        """``position``: the number of the patch, in rows from the top left. ``patch_ink``: the mean of its pixels."""
+        x_BSI = patches(x_BD, self._shape, self._patch)
+        position_BS = torch.arange(self._places, device=x_BD.device).expand(x_BSI.shape[:-1])
+        return {"position": position_BS, "patch_ink": x_BSI.mean(-1)}
 
     def _by_place(self, x_TD: Tensor) -> Tensor:
         """[..., B, S, D]"""

@@ -30,6 +30,7 @@ from moe_lab.parts.controller import Controller
 from moe_lab.parts.projection import Projection
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import (
+    AnyStep,
     Body,
     Combine,
     Computed,
@@ -102,6 +103,7 @@ __all__ = [
     "Select",
     "Share",
     "Sizes",
+    "AnyStep",
     "Step",
     "StepSizes",
     "SteppedGate",

@@ -141,7 +141,7 @@ def check_predicting(config: Config) -> None:
     if not experts.predicts:
         raise ConfigError(
             f"experts {experts.__name__} give values and predict nothing by themselves: they are for mixture layers "
-            "inside a network (moe_lab.MixtureLayer); take experts=mlp"
+            "inside a network; take experts=mlp, or network=vision_transformer or mlp"
         )
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from moe_lab.parts.reasons import Reason
-from moe_lab.parts.roles import Gate, Step
+from moe_lab.parts.roles import AnyStep, Gate
 from moe_lab.routing.decision import Routing
 
 
@@ -38,7 +38,7 @@ class Controller(nn.Module):
         """What becomes of the gate's decision in training."""
         return routing
 
-    def after_step(self, step: Step) -> None:
+    def after_step(self, step: AnyStep) -> None:
         """After the optimizer's step."""
 
     def readings(self) -> dict[str, Tensor]:

@@ -220,6 +220,10 @@ class LayerStep:
         return self.output.expert_hidden_BEH
 
 
+#: of one mixture, or of a mixture layer
+AnyStep = Step | LayerStep
+
+
 class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
@@ -272,7 +276,7 @@ class Regularizer(nn.Module):
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
 
-    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+    def after_step(self, step: AnyStep, step_sizes: StepSizes) -> None:
         """Called without gradient after the optimizer's step: proximal maps, numbers that are steered."""
 
     def readings(self) -> dict[str, Tensor]:

@@ -44,10 +44,12 @@ class ValueOutput:
 class LayerOutput:
     """What a mixture layer gives for the rows of a batch.
 
+    x_TD:    its input.
     y_TD:    the weighted sum of its experts' values; zero for a row that no expert has.
     experts: what every expert gives for every row; None if only the selected experts ran.
     """
 
+    x_TD: Tensor
     y_TD: Tensor
     routing: Routing
     experts: ValueOutput | None
@@ -65,3 +67,16 @@ class NetworkOutput:
 
     log_probs_BC: Tensor
     layers: Mapping[str, LayerOutput]
+
+    def log_likelihood_B(self, y_B: Tensor) -> Tensor:
+        """log q(y|x) of the class y, in nats."""
+        return self.log_probs_BC.gather(-1, y_B.expand(self.log_probs_BC.shape[:-1]).unsqueeze(-1)).squeeze(-1)
+
+    @property
+    def prediction_B(self) -> Tensor:
+        """The likeliest class."""
+        return self.log_probs_BC.argmax(-1)
+
+    def scores(self, y_B: Tensor) -> dict[str, Tensor]:
+        """What a sample adds to the sums of an epoch, besides its loss: whether its class is wrong."""
+        return {"errors": self.prediction_B != y_B}

@@ -84,11 +84,13 @@ class Run:
         """What the folder holds; folders that do not say so hold a mixture."""
         return self.status.get("kind", "mixture")
 
-    def require_mixture(self) -> None:
-        """Raises Unreadable if the folder holds something else."""
-        if self.kind != "mixture":
-            advice = f"; `moe-lab report {self.path}` makes its own" if self.kind == "trace" else ""
-            raise self._broken(f"{self.path} is a run of kind {self.kind}, and this report is of mixtures{advice}")
+    def require_trained(self) -> None:
+        """Raises Unreadable if the folder holds a trace, which nothing here has trained."""
+        if self.kind == "trace":
+            raise self._broken(
+                f"{self.path} is a run of kind {self.kind}, and this report is of runs that were trained; "
+                f"`moe-lab report {self.path}` makes its own"
+            )
 
     @cached_property
     def trace_header(self) -> "Header":

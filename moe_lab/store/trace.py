@@ -123,7 +123,7 @@ def write_trace_run(folder: Path, files: TraceFiles) -> None:
 
 def read_trace_run(run: Run) -> TraceFiles:
     """The trace in a run folder; nothing of it is believed. Raises RunError, which names the folder and the file."""
-    if run.kind != "trace":
+    if run.kind == "mixture":
         raise RunError(f"{run.path} is a run of kind {run.kind}, not a trace")
     header = run.trace_header
     layers = [name for number, layer in enumerate(header["layers"]) for name in layer_layout(number, layer)]

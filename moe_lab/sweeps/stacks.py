@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from moe_lab.config.build import build
-from moe_lab.experiment.building import build_learner
 from moe_lab.experiment.inputs import seeds_of
+from moe_lab.experiment.models import build_model
 from moe_lab.layers.measured import Measured
 from moe_lab.layers.stacking import count_parameters
 from moe_lab.parts.roles import Config
@@ -117,7 +117,7 @@ def _without_numbers(value: Any) -> Any:
 def _member(config: Config) -> Member:
     shape, class_names = build(config["dataset"]).describe()
     seeds = seeds_of(config)
-    return Member(build_learner(config, shape, len(class_names), seeds.init), build(config["trainer"]), seeds)
+    return Member(build_model(config, shape, len(class_names), seeds.init), build(config["trainer"]), seeds)
 
 
 def _fit(one: Member, other: Member) -> bool:

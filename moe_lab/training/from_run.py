@@ -12,8 +12,8 @@ from moe_lab.layers.stacking import count_parameters
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Gate
 from moe_lab.store.learned import read_run
-from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe, hold
 
@@ -37,7 +37,7 @@ class FromRun(Recipe):
         """Whether the experts stand still in an epoch, from 0."""
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
-        take_over(course.learner.mixture.experts, self.state_of_run, EXPERTS)
+        take_over(course.mixture.experts, self.state_of_run, EXPERTS)
 
     @property
     def state_of_run(self) -> dict[str, Tensor]:
@@ -46,12 +46,12 @@ class FromRun(Recipe):
             _, self._state = read_run(Path(self._run).expanduser())
         return self._state
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         if not learns(learner.mixture.gate):
             return Reason("needs a gate that learns, while the experts stand still", gate=learns)
         return self._other_experts(learner)
 
-    def _other_experts(self, learner: Learner) -> Reason | None:
+    def _other_experts(self, learner: MixtureLearner) -> Reason | None:
         """How the experts are not those of the run."""
         if fits(learner.mixture.experts, self.state_of_run, EXPERTS):
             return None
@@ -66,7 +66,7 @@ class FromRun(Recipe):
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
-        hold(course.learner.mixture.experts, self.holds_experts(course.trainers[0], epoch))
+        hold(course.mixture.experts, self.holds_experts(course.trainers[0], epoch))
 
 
 def learns(gate: Gate) -> bool:
@@ -74,7 +74,7 @@ def learns(gate: Gate) -> bool:
     return count_parameters(gate) > 0
 
 
-def idle(learner: Learner, still: Literal["gate", "experts"]) -> Reason | None:
+def idle(learner: MixtureLearner, still: Literal["gate", "experts"]) -> Reason | None:
     """A regularizer of what stands still for the whole run would move nothing. That of a gate also moves the experts
     if the gate reads what they compute."""
     if still == "gate" and learner.mixture.gate.traits.reads_experts:

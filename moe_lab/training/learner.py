@@ -1,16 +1,24 @@
-"""A mixture with everything that trains it: objective, regularizers and controllers."""
+"""What a loop trains: a model with everything that trains it."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers.noise import Noise
-from moe_lab.layers.stacking import by_name
-from moe_lab.mixture.mixture import Constrain, Mixture, Output
+from moe_lab.data.dataset import Data
+from moe_lab.mixture.mixture import Constrain
 from moe_lab.parts.controller import Controller
-from moe_lab.parts.roles import Objective, Regularizer, Step, StepSizes
+from moe_lab.parts.roles import LayerStep, Regularizer, Step, StepSizes
 from moe_lab.routing.decision import Routing
+
+NoiseT = TypeVar("NoiseT")
+OutputT = TypeVar("OutputT")
+StepT = TypeVar("StepT")
+#: raw and weighted values of regularizers, by name
+Regularized = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -26,66 +34,117 @@ class Losses:
         return sum(self.weighted.values(), self.objective)
 
 
-class Learner(nn.Module):
-    """A mixture with its objective, regularizers and controllers: everything that training moves or asks."""
+class Learner(nn.Module, ABC, Generic[NoiseT, OutputT, StepT]):
+    """A model with its regularizers and controllers: everything that training moves or asks.
 
-    def __init__(
-        self,
-        mixture: Mixture,
-        objective: Objective,
-        regularizers: dict[str, Regularizer],
-        controllers: dict[str, Controller],
-    ) -> None:
-        super().__init__()
-        self.mixture = mixture
-        self.objective = objective
-        self.regularizers = by_name(regularizers)
-        self.controllers = by_name(controllers)
+    ``NoiseT`` is what it draws from, ``OutputT`` what it gives for a batch, and ``StepT`` what its parts may look at
+    during one training step.
+    """
 
-    @torch.no_grad()
+    #: axes of what ``joined`` gives of one run
+    assigned_axes: int
+
+    @property
+    @abstractmethod
+    def steered(self) -> bool:
+        """Whether it has a controller."""
+
+    @property
+    @abstractmethod
+    def batch_dependent(self) -> bool:
+        """Whether a prediction depends on its batch-mates, as the model stands: in training, or in evaluation."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """Numbers in the largest tensor that is made of one sample."""
+
+    @property
+    @abstractmethod
+    def by_expert(self) -> list[nn.Parameter]:
+        """Parameters with an axis of experts, of which a step may leave out those that no sample selected."""
+
+    @abstractmethod
+    def noise(self, seeds: Sequence[int], name: str, device: torch.device, *, stacked: bool = False) -> NoiseT:
+        """What the model draws from, under a name: of the runs of a stack, or of one run."""
+
+    @abstractmethod
     def before_step(self, progress: Tensor) -> None:
         """Controllers before a training step; ``progress`` [...] is the share of all steps that are done."""
-        for controller in self.controllers.values():
-            controller.before_step(self.mixture.gate, progress)
 
-    def forward(self, x_BD: Tensor, noise: Noise, route: Constrain = lambda routing: routing) -> Output:
-        """The mixture as it is in training, constrained by its controllers, and then by ``route``."""
-        return self.mixture(x_BD, noise, lambda routing: route(self._constrain(routing)))
+    @abstractmethod
+    def forward(self, x_BD: Tensor, noise: NoiseT, route: Constrain = lambda routing: routing) -> OutputT:
+        """The model as it is in training, constrained by its controllers, and then by ``route``."""
 
-    @torch.no_grad()
-    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+    @abstractmethod
+    def predict(self, x_BD: Tensor, noise: NoiseT, route: Constrain = lambda routing: routing) -> OutputT:
+        """The model without its controllers."""
+
+    @abstractmethod
+    def step(self, x_BD: Tensor, y_B: Tensor, output: OutputT, noise: NoiseT) -> StepT:
+        """What objective, regularizers and controllers may look at after the model has given ``output``."""
+
+    @abstractmethod
+    def losses(self, step: StepT) -> tuple[Tensor, Losses]:
+        """The objective's loss of every sample [..., B], and the parts of the training loss."""
+
+    @abstractmethod
+    def after_step(self, step: StepT, step_sizes: StepSizes) -> None:
         """Regularizers and controllers after the optimizer's step."""
-        for regularizer in self.regularizers.values():
-            regularizer.after_step(step, step_sizes)
-        for controller in self.controllers.values():
-            controller.after_step(step)
 
+    @abstractmethod
     def readings(self, losses: Losses) -> dict[str, Tensor]:
         """What the history keeps of a step's regularizers and controllers, each [...]."""
-        readings = {f"regularizer_{name}": value for name, value in losses.raw.items()}
-        readings |= {f"regularizer_{name}_weighted": value for name, value in losses.weighted.items()}
-        for role, parts in (("regularizer", self.regularizers), ("controller", self.controllers)):
-            for name, part in parts.items():
-                readings |= {f"{role}_{name}_{key}": value.clone() for key, value in part.readings().items()}
-        return readings
 
-    def _constrain(self, routing: Routing) -> Routing:
-        for controller in self.controllers.values():
-            routing = controller.constrain(routing)
-        return routing
+    @abstractmethod
+    def routings(self, output: OutputT) -> Mapping[str, Routing]:
+        """What the gates have decided, by layer; that of a mixture has no name."""
 
-    def losses(self, step: Step) -> tuple[Tensor, Losses]:
-        """The objective's loss of every sample [..., B], and the parts of the training loss."""
-        loss_B = self.objective(step)
-        _check_shape("objective", self.objective, loss_B, step.y_B.shape)
-        raw = {name: regularizer(step) for name, regularizer in self.regularizers.items()}
-        for name, value in raw.items():
-            _check_shape(f"regularizer {name}", self.regularizers[name], value, loss_B.shape[:-1])
-        weighted = {name: self.regularizers[name].weight * value for name, value in raw.items()}
-        return loss_B, Losses(loss_B.mean(-1), raw, weighted)
+    @abstractmethod
+    def assigned(self, output: OutputT, y_B: Tensor) -> Tensor:
+        """What is kept of a batch of the validation split to see which experts have what."""
+
+    @abstractmethod
+    def joined(self, assigned: Sequence[Tensor]) -> Tensor:
+        """The same of all batches."""
+
+    def fit(self, data: Data, training_batch: int) -> None:
+        """Fit what is fitted beside the gradient, after every epoch."""
 
 
-def _check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:
+#: whatever it draws from and gives
+AnyLearner = Learner[Any, Any, Any]
+
+
+def regularized(regularizers: Mapping[str, Regularizer], step: Step | LayerStep, shape: torch.Size) -> Regularized:
+    """The raw and the weighted value of each regularizer. Raises TypeError if one has not ``shape``, that of runs."""
+    raw = {name: regularizer(step) for name, regularizer in regularizers.items()}
+    for name, value in raw.items():
+        check_shape(f"regularizer {name}", regularizers[name], value, shape)
+    return raw, {name: regularizers[name].weight * value for name, value in raw.items()}
+
+
+def readings(
+    raw: Mapping[str, Tensor],
+    weighted: Mapping[str, Tensor],
+    regularizers: Mapping[str, Regularizer],
+    controllers: Mapping[str, Controller],
+) -> dict[str, Tensor]:
+    """The columns of the history of regularizers and controllers, each [...]."""
+    found = {f"regularizer_{name}": value for name, value in raw.items()}
+    found |= {f"regularizer_{name}_weighted": value for name, value in weighted.items()}
+    parts: Mapping[str, Mapping[str, Regularizer | Controller]] = {
+        "regularizer": regularizers,
+        "controller": controllers,
+    }
+    for role, several in parts.items():
+        for name, part in several.items():
+            found |= {f"{role}_{name}_{key}": value.clone() for key, value in part.readings().items()}
+    return found
+
+
+def check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:
+    """Raise TypeError if what a part gives has another shape."""
     if value.shape != shape:
         raise TypeError(
             f"{role} ({type(part).__name__}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}"

@@ -11,11 +11,9 @@ from torch import Tensor
 
 from moe_lab.data.dataset import Data, Split
 from moe_lab.errors import RunError
-from moe_lab.layers.noise import Noise, derived_seed, generator
 from moe_lab.layers.precision import products_in
 from moe_lab.routing.decision import Routing
-from moe_lab.training.fitting import fit
-from moe_lab.training.learner import Learner
+from moe_lab.training.learner import AnyLearner
 from moe_lab.training.members import Member
 from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
@@ -64,11 +62,10 @@ class Loop:
         self._watch = watch
         self._pause_asked = pause_asked
         trainers = [member.trainer for member in self.members]
-        by_expert = list(self.learner.mixture.experts.parameters()) if self._trainer.skip_untouched else []
+        by_expert = self.learner.by_expert if self._trainer.skip_untouched else []
         self._optimizer = Optimizer(trainers, list(self.learner.parameters()), self.batches_an_epoch, by_expert)
         self._order = Order(data, [member.seeds.order for member in self.members], self._trainer.batch_size)
         self._tally = Tally()
-        self._noise = self._noises("noise/0")
         self._clock = 0.0
         self._recipe = recipe or Recipe()
         if reason := self._recipe.apart(trainers):
@@ -103,7 +100,7 @@ class Loop:
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return False
-        fit(self.learner.mixture, self._data, self._trainer.batch_size)
+        self.learner.fit(self._data, self._trainer.batch_size)
         if not self._learns:
             self._tally, _ = self._look_at(self._data.train, "noise/0")
         self._write_down(started)
@@ -168,7 +165,7 @@ class Loop:
             "records": self.state.records.state()[run : run + 1],
         }
 
-    def learner_of_run(self, run: int) -> Learner:
+    def learner_of_run(self, run: int) -> AnyLearner:
         """The learner of one run as it is now, on its own."""
         learner = self.members[run].learner
         if len(self.members) > 1:
@@ -178,23 +175,24 @@ class Loop:
     def _step(self) -> None:
         done = self.state.epoch * self.batches_an_epoch + self.state.batch
         self._optimizer.set_rates(done)
-        if self.learner.controllers:
+        if self.learner.steered:
             self.learner.before_step(self._progress(done))
         self._recipe.before_step(self._course, self.state.epoch, self.state.batch)
         x_BD, y_B = self._order.batch(self.state.batch)
-        mixture = self.learner.mixture
         with products_in(self._trainer.precision):
             output = self.learner(x_BD, self._noise, lambda routing: self._recipe.routed(self._decided(routing), y_B))
-        step = mixture.step(x_BD, y_B, output, self._noise)
+        step = self.learner.step(x_BD, y_B, output, self._noise)
         step = self._recipe.seen(step, self._order.index(self.state.batch))
         loss_B, losses = self._recipe.losses(self.learner, step)
         self._optimizer.zero_grad()
         # a run's loss reaches no other run's parameters
         losses.total.sum().backward()
-        self._optimizer.step(output.routing.selected_BE.any(-2) if self._trainer.skip_untouched else None)
+        routings = self.learner.routings(output)
+        self._optimizer.step(routings[""].selected_BE.any(-2) if self._trainer.skip_untouched else None)
         self.learner.after_step(step, self._optimizer.step_sizes)
         self._recipe.after_step(self._course)
-        self._tally.add(loss_B, y_B, output, {"total": losses.total, **self.learner.readings(losses)})
+        extras = {"total": losses.total, **self.learner.readings(losses)}
+        self._tally.add(loss_B, output.scores(y_B), routings, extras)
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)
 
     def _decided(self, routing: Routing) -> Routing:
@@ -214,11 +212,12 @@ class Loop:
             self._watch.epoch(row)
 
     def _validation(self) -> tuple[Tally, Tensor] | None:
-        """The sums over the validation split, and each run's arg-max experts [R, N]; None if it is empty."""
+        """The sums over the validation split, and what each run keeps of it, [R, ...]; None if it is empty."""
         if len(self._data.validation) == 0:
             return None
         tally, experts = self._look_at(self._data.validation, "noise/evaluation")
-        return tally.on_cpu(), experts.cpu().expand(len(self.members), -1)
+        of_run = experts.shape[experts.ndim - self.learner.assigned_axes :]
+        return tally.on_cpu(), experts.cpu().expand(len(self.members), *of_run)
 
     def _look_at(self, split: Split, noise: str) -> tuple[Tally, Tensor]:
         return evaluate_split(self.learner, split, self._noises(noise), self._trainer.batch_size, self._decided)
@@ -231,7 +230,7 @@ class Loop:
         epoch = self.state.epoch
         self._tally.clear()
         self._clock = 0.0
-        self._noise.reseed([derived_seed(member.seeds.noise, f"noise/{epoch}") for member in self.members])
+        self._noise = self._noises(f"noise/{epoch}")
         row_M = self._recipe.rows(self._course, epoch)
         self._order.begin(epoch, row_M)
         self.batches_an_epoch = self._batches(len(self._data.train if row_M is None else row_M))
@@ -241,7 +240,7 @@ class Loop:
         whole = -(-samples // self._trainer.batch_size)
         return min(whole, self._trainer.limit_batches or whole) if self._learns else 0
 
-    def _noises(self, name: str) -> Noise:
+    def _noises(self, name: str) -> Any:
         """Of the parts; the augmentation's belongs to the order of the data."""
-        draws = [generator(member.seeds.noise, name, self._data.train.x_ND.device) for member in self.members]
-        return Noise(draws, stacked=len(draws) > 1)
+        seeds = [member.seeds.noise for member in self.members]
+        return self.learner.noise(seeds, name, self._data.train.x_ND.device, stacked=len(seeds) > 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from moe_lab.training.learner import Learner
+from moe_lab.training.learner import AnyLearner
 from moe_lab.training.options import Trainer
 
 
@@ -22,7 +22,7 @@ class Seeds:
 class Member:
     """One run: its learner as it was initialized, how it is trained, and its seeds."""
 
-    learner: Learner
+    learner: AnyLearner
     trainer: Trainer
     seeds: Seeds
 

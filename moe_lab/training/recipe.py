@@ -3,18 +3,22 @@ moe_lab/parts/roles.py have the rules for all parts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
 from moe_lab.data.dataset import Data
+from moe_lab.errors import expect
 from moe_lab.layers.convolution import BatchNorm2d
 from moe_lab.layers.noise import Noise
+from moe_lab.mixture.mixture import Mixture
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Step
 from moe_lab.routing.decision import Routing
-from moe_lab.training.learner import Learner, Losses
+from moe_lab.training.learner import AnyLearner, Losses
 from moe_lab.training.members import Record
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 
 
@@ -28,12 +32,17 @@ class Course:
     forget:   lets the optimizer begin anew, without momentum and with no steps counted.
     """
 
-    learner: Learner
+    learner: AnyLearner
     trainers: Sequence[Trainer]
     data: Data
     steps: int
     noise: Callable[[str], Noise]
     forget: Callable[[], None]
+
+    @property
+    def mixture(self) -> Mixture:
+        """Of a learner that is one. Raises TypeError for networks."""
+        return expect(MixtureLearner, self.learner).mixture
 
     def split_in(self, stages: int, epoch: int) -> list[int]:
         """Which of ``stages`` equal parts of its epochs every run is in, from 0; beyond its end the last."""
@@ -49,6 +58,8 @@ class Recipe:
     from them is its state.
     """
 
+    #: it can lead networks of mixture layers, too
+    leads_networks: ClassVar[bool] = False
     #: training runs all experts on every sample, also on those that did not select them
     needs_every_expert: bool = False
 
@@ -66,7 +77,7 @@ class Recipe:
         """Columns of the test samples that it knows of, to stand beside the data's own."""
         return {}
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         """Why it cannot lead a learner (of one run); None if it can."""
 
     def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
@@ -98,7 +109,7 @@ class Recipe:
     def after_step(self, course: Course) -> None:
         """After everything that a step changes has been changed."""
 
-    def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
+    def losses(self, learner: Any, step: Any) -> tuple[Tensor, Losses]:
         """The objective's loss of every sample [..., B], and the training loss, whose gradient is taken."""
         return learner.losses(step)
 

@@ -47,7 +47,7 @@ class TaskSequence:
         """Of every test sample, [..., N]: the ``prediction``; the ``prediction_within_task``, which is among the
         classes of the sample's own task alone; and the arg-max ``expert`` (-1 where it has none). ``route`` changes
         what the gate decides."""
-        data, mixture = course.data, course.learner.mixture.eval()
+        data, mixture = course.data, course.mixture.eval()
         task_C = self.by_class(data.classes)
         others_CC = (task_C.unsqueeze(-1) != task_C).to(data.test.y_N.device)
         found, noise = [], course.noise("noise/evaluation")
@@ -63,7 +63,7 @@ class TaskSequence:
     def usage(self, course: Course, task: int, route: Constrain) -> Tensor:
         """Each expert's share of the normalized weights of a task's training samples, [..., E], once ``route`` has
         changed what the gate decides."""
-        train, mixture = course.data.train, course.learner.mixture
+        train, mixture = course.data.train, course.mixture
         rows = self.rows(course.data, task).to(train.y_N.device)
         split, noise = Split(train.x_ND[rows], train.y_N[rows], train.index_N[rows]), course.noise("noise/evaluation")
         with as_trained(mixture):
@@ -76,5 +76,5 @@ class TaskSequence:
 
 
 def _batches(course: Course, split: Split) -> Iterable[tuple[Tensor, Tensor]]:
-    mixture = course.learner.mixture
+    mixture = course.mixture
     return batches(split, mixture.batch_dependent, course.trainers[0].batch_size, mixture.numbers)

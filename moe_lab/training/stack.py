@@ -11,7 +11,7 @@ from dataclasses import asdict
 from torch import Tensor
 
 from moe_lab.layers.stacking import stack
-from moe_lab.training.learner import Learner
+from moe_lab.training.learner import AnyLearner
 from moe_lab.training.members import Member
 
 
@@ -27,7 +27,7 @@ SEEDS = ("seed", "seed_init", "seed_order")
 OWN = frozenset({"epochs", "lr", "weight_decay", "momentum", "schedule", "warmup_steps", "checkpoint_seconds"})
 
 
-def together(members: Sequence[Member]) -> Learner:
+def together(members: Sequence[Member]) -> AnyLearner:
     """The one learner that trains all ``members``: that of a single one, or all of them stacked along axis R.
 
     Raises Apart where they cannot be one program.

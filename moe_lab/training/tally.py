@@ -1,12 +1,12 @@
 """Sums over the samples of an epoch, kept as tensors on the device, so that a step never waits for a number."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-from moe_lab.routing.outputs import GaussianMixtureOutput, MixtureOutput
+from moe_lab.routing.decision import Routing
 
 LN2 = math.log(2)
 
@@ -15,6 +15,11 @@ SCORES: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "errors": ("error_rate", torch.clone),
     "squared_errors": ("rmse_sd", torch.sqrt),
 }
+
+
+def of_layer(layer: str) -> str:
+    """What the columns of a layer begin with; those of a mixture, which has no name, stand alone."""
+    return f"{layer}_" if layer else ""
 
 
 class Tally:
@@ -31,29 +36,35 @@ class Tally:
     def add(
         self,
         loss_B: Tensor,
-        y_B: Tensor,
-        output: MixtureOutput | GaussianMixtureOutput,
-        extras: dict[str, Tensor] | None = None,
+        scores: Mapping[str, Tensor],
+        routings: Mapping[str, Routing],
+        extras: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Add a batch; ``extras`` are values of the whole batch, averaged over batches."""
-        shares_BE, routed_B = normalized(output.routing.weights_BE)
-        usage_E = shares_BE.sum(-2)
-        self._count("samples", y_B.shape[-1], loss_B.device)
+        """Add a batch: the loss and the ``scores`` of its samples, each [..., B]; what was routed, by layer (that of a
+        mixture has no name); and ``extras``, values of the whole batch, which are averaged over batches."""
+        self._count("samples", loss_B.shape[-1], loss_B.device)
         self._count("batches", 1, loss_B.device)
         self._add("loss_nats", loss_B.sum(-1))
-        for name, score_B in output.scores(y_B).items():
+        for name, score_B in scores.items():
             self._add(name, score_B.sum(-1))
-        self._add("entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
-        load_E, routed = load(output.routing.weights_BE, routed_B), routed_B.sum(-1)
-        self._add("usage_E", usage_E)
-        self._add("load_E", load_E)
-        self._add("selected_E", output.routing.selected_BE.sum(-2))
-        self._add("routed", routed)
-        self._add("largest_share", load_E.amax(-1) / routed.clamp(min=1))
-        if "overflow_B" in output.routing.extras:
-            self._add("overflow", output.routing.extras["overflow_B"].sum(-1))
+        for layer, routing in routings.items():
+            self._add_routing(of_layer(layer), routing)
         for name, value in (extras or {}).items():
             self._add(name, value)
+
+    def _add_routing(self, layer: str, routing: Routing) -> None:
+        shares_BE, routed_B = normalized(routing.weights_BE)
+        if layer:
+            self._count(f"{layer}rows", shares_BE.shape[-2], shares_BE.device)
+        self._add(f"{layer}entropy_bits", entropy_of_shares_bits(shares_BE).sum(-1))
+        load_E, routed = load(routing.weights_BE, routed_B), routed_B.sum(-1)
+        self._add(f"{layer}usage_E", shares_BE.sum(-2))
+        self._add(f"{layer}load_E", load_E)
+        self._add(f"{layer}selected_E", routing.selected_BE.sum(-2))
+        self._add(f"{layer}routed", routed)
+        self._add(f"{layer}largest_share", load_E.amax(-1) / routed.clamp(min=1))
+        if "overflow_B" in routing.extras:
+            self._add(f"{layer}overflow", routing.extras["overflow_B"].sum(-1))
 
     def clear(self) -> None:
         """All sums zero again, in the memory that they have."""
@@ -70,18 +81,30 @@ class Tally:
         return Tally({name: one.cpu() for name, one in self.sums.items()})
 
     def row(self, prefix: str) -> dict[str, float]:
-        """The means: loss, error rate (of numbers: root mean squared error in sd of y), mean entropy of a sample's
-        weights, entropy of the mean weights; and of a gate with capacity the share of its choices that was dropped."""
-        samples, routed = self.sums["samples"], self.sums["routed"].clamp(min=1)
-        values = {
-            "loss_nats": self.sums["loss_nats"] / samples,
-            **{name: of(self.sums[score] / samples) for score, (name, of) in SCORES.items() if score in self.sums},
-            "sample_entropy_bits": self.sums["entropy_bits"] / routed,
-            "usage_entropy_bits": entropy_of_shares_bits(self.sums["usage_E"] / routed),
+        """The means: loss, error rate (in regression root mean squared error in sd of y), and of each layer the mean
+        entropy of a row's weights, the entropy of the mean weights, and of a gate with capacity the share of its
+        choices that was dropped. The columns of a layer begin with its name."""
+        samples = self.sums["samples"]
+        values = {f"{prefix}_loss_nats": self.sums["loss_nats"] / samples}
+        values |= {
+            f"{prefix}_{name}": of(self.sums[score] / samples)
+            for score, (name, of) in SCORES.items()
+            if score in self.sums
         }
-        if "overflow" in self.sums:
-            values["overflow_share"] = self.sums["overflow"] / samples
-        return {f"{prefix}_{name}": value.item() for name, value in values.items()}
+        for layer in self._layers:
+            routed = self.sums[f"{layer}routed"].clamp(min=1)
+            values[f"{layer}{prefix}_sample_entropy_bits"] = self.sums[f"{layer}entropy_bits"] / routed
+            values[f"{layer}{prefix}_usage_entropy_bits"] = entropy_of_shares_bits(
+                self.sums[f"{layer}usage_E"] / routed
+            )
+            if f"{layer}overflow" in self.sums:
+                rows = self.sums[f"{layer}rows"] if layer else samples
+                values[f"{layer}{prefix}_overflow_share"] = self.sums[f"{layer}overflow"] / rows
+        return {name: value.item() for name, value in values.items()}
+
+    @property
+    def _layers(self) -> list[str]:
+        return [name.removesuffix("usage_E") for name in self.sums if name.endswith("usage_E")]
 
     def mean(self, name: str) -> float:
         """The mean over batches of one of the extras."""
@@ -89,16 +112,20 @@ class Tally:
 
     def balance(self) -> dict[str, float]:
         """Each expert's share of the summed weights, and of the samples whose arg-max expert it is; how many samples of
-        a batch select it; and how far the largest load of a batch exceeds the mean load. Means over batches."""
-        routed = self.sums["routed"].clamp(min=1)
-        usage, load_ = (self.sums[name] / routed for name in ("usage_E", "load_E"))
-        selected = self.sums["selected_E"] / self.sums["batches"]
+        a batch select it; and how far the largest load of a batch exceeds the mean load. Means over batches. The
+        columns of a layer begin with its name."""
+        return {name: value for layer in self._layers for name, value in self._balance_of(layer).items()}
+
+    def _balance_of(self, layer: str) -> dict[str, float]:
+        routed = self.sums[f"{layer}routed"].clamp(min=1)
+        usage, load_ = (self.sums[f"{layer}{name}"] / routed for name in ("usage_E", "load_E"))
+        selected = self.sums[f"{layer}selected_E"] / self.sums["batches"]
         return {
-            **{f"usage_share_{e}": share for e, share in enumerate(usage.tolist())},
-            **{f"load_share_{e}": share for e, share in enumerate(load_.tolist())},
-            **{f"samples_a_step_{e}": count for e, count in enumerate(selected.tolist())},
+            **{f"{layer}usage_share_{e}": share for e, share in enumerate(usage.tolist())},
+            **{f"{layer}load_share_{e}": share for e, share in enumerate(load_.tolist())},
+            **{f"{layer}samples_a_step_{e}": count for e, count in enumerate(selected.tolist())},
             # (largest - mean) / mean = E largest / samples - 1
-            "batch_max_violation": max(0.0, len(load_) * self.mean("largest_share") - 1),
+            f"{layer}batch_max_violation": max(0.0, len(load_) * self.mean(f"{layer}largest_share") - 1),
         }
 
     def _count(self, name: str, number: int, device: torch.device) -> None:

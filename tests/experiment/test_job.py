@@ -9,7 +9,7 @@ import yaml
 
 import moe_lab
 from moe_lab.errors import ConfigError, RunError
-from moe_lab.experiment import job
+from moe_lab.experiment import job, models
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data, seeds_of
 from moe_lab.store.run import Run
@@ -197,7 +197,7 @@ SPARSE = ["gate=top_k", "experts.count=16", "dataset=mnist", "experts.hidden=64"
 def test_dispatch_is_decided_and_written_down(monkeypatch):
     """By the table where it may be sparse, and dense where it may not, whatever the table says."""
     for way in ("sparse", "dense"):
-        monkeypatch.setattr(job, "faster", lambda *shape, way=way: way)
+        monkeypatch.setattr(models, "faster", lambda *shape, way=way: way)
         assert job.prepare(["gate=top_k"]).config["trainer"]["dispatch"] == way
         assert job.prepare(["gate=softmax"]).config["trainer"]["dispatch"] == "dense"
         assert job.prepare(["gate=top_k", "baseline=single"]).config["trainer"]["dispatch"] == "dense"
@@ -228,7 +228,7 @@ def test_dispatch_does_not_decide_the_result_and_skipping_does():
 
 def test_dispatch_is_left_to_the_new_parts(stored, monkeypatch):
     """Where it was auto it is filled in anew; where it was given it is kept, and refused where it does not fit."""
-    monkeypatch.setattr(job, "faster", lambda *shape: "sparse")
+    monkeypatch.setattr(models, "faster", lambda *shape: "sparse")
     run = stored("gate=top_k")
     assert run.config["trainer"]["dispatch"] == "sparse" and "trainer.dispatch" in run.status["auto_filled"]
     assert job.prepare_from(run, ["gate=softmax"]).config["trainer"]["dispatch"] == "dense"

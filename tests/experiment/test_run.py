@@ -14,7 +14,7 @@ from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
 from moe_lab.experiment.options import Experiment
-from moe_lab.experiment.writer import HEADLINE
+from moe_lab.experiment.results import HEADLINE
 from moe_lab.store import checkpoint
 from moe_lab.store.run import Run
 from moe_lab.training.watch import Stopped, Watch

@@ -12,7 +12,7 @@ from moe_lab.layers.noise import noise_by_layer, seeded
 from moe_lab.layers.stacking import count_parameters, stack
 from moe_lab.mixture.layer_parts import layer_config
 from moe_lab.models.mlp import Mlp
-from moe_lab.models.network import layers_from, numbers_of
+from moe_lab.models.network import Layers, numbers_of
 from moe_lab.models.vision_transformer import VisionTransformer, side_of
 
 SHAPE, CLASSES = (1, 6, 4), 3
@@ -26,12 +26,12 @@ def config(*words):
 def transformer(*words, seed=0, **options):
     small = {"width": 12, "heads": 3, "depth": 2} | options
     with seeded(seed, "network"):
-        return VisionTransformer(SHAPE, CLASSES, layers_from(config(*words), seed), **small)
+        return VisionTransformer(SHAPE, CLASSES, Layers(config(*words), seed), **small)
 
 
 def mlp(*words, seed=0, **options):
     with seeded(seed, "network"):
-        return Mlp(SHAPE, CLASSES, layers_from(config(*words), seed), **{"width": 12} | options)
+        return Mlp(SHAPE, CLASSES, Layers(config(*words), seed), **{"width": 12} | options)
 
 
 def noise_of(network, *seeds, stacked=False):

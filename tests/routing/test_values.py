@@ -28,9 +28,11 @@ def test_slots_are_averaged_by_their_shares():
 
 def test_hidden_features_are_asked_of_experts_that_all_ran():
     routing = Routing(torch.ones(2, 2), torch.ones(2, 2), torch.ones(2, 2) > 0)
-    assert LayerOutput(VALUES[0], routing, ValueOutput(VALUES, 10 * VALUES)).expert_hidden_BEH.equal(10 * VALUES)
+    assert LayerOutput(VALUES[0], VALUES[0], routing, ValueOutput(VALUES, 10 * VALUES)).expert_hidden_BEH.equal(
+        10 * VALUES
+    )
     with pytest.raises(TypeError, match="the experts' output"):
-        _ = LayerOutput(VALUES[0], routing, None).expert_hidden_BEH
+        _ = LayerOutput(VALUES[0], VALUES[0], routing, None).expert_hidden_BEH
 
 
 def test_values_are_no_predictions():

@@ -12,6 +12,10 @@ def output(weights, log_probs):
     return MixtureOutput(Routing(weights, weights, weights > 0), ExpertOutput(None, None), log_probs)
 
 
+def add(tally, loss, y, mixture, extras=None):
+    tally.add(loss, mixture.scores(y), {"": mixture.routing}, extras)
+
+
 def test_rows_against_numpy_over_two_uneven_batches():
     draw = torch.Generator().manual_seed(0)
     weights = torch.rand(12, 5, generator=draw)
@@ -20,7 +24,7 @@ def test_rows_against_numpy_over_two_uneven_batches():
     y, loss = torch.arange(12) % 4, torch.rand(12, generator=draw)
     tally = Tally()
     for part in (slice(0, 8), slice(8, 12)):
-        tally.add(loss[part], y[part], output(weights[part], log_probs[part]), {"total": loss[part].mean()})
+        add(tally, loss[part], y[part], output(weights[part], log_probs[part]), {"total": loss[part].mean()})
     kept = np.delete(weights.numpy(), 3, axis=0).astype(float)
     shares = kept / kept.sum(1, keepdims=True)
     row = tally.row("train")
@@ -42,7 +46,7 @@ def test_numbers_have_a_root_mean_squared_error_in_the_place_of_an_error_rate():
     experts = GaussianExpertOutput(torch.tensor([[0.0, 2.0], [3.0, 9.0]]), torch.zeros(2, 2), None)
     mixture = GaussianMixtureOutput(Routing(weights, weights, weights > 0), experts)
     tally = Tally()
-    tally.add(torch.zeros(2), torch.tensor([4.0, 3.0]), mixture)
+    add(tally, torch.zeros(2), torch.tensor([4.0, 3.0]), mixture)
     # means 1 and 3 against 4 and 3: sqrt((9 + 0) / 2)
     row = tally.row("validation")
     assert row["validation_rmse_sd"] == pytest.approx(4.5**0.5) and "validation_error_rate" not in row
@@ -53,7 +57,7 @@ def test_overflow_is_a_mean_over_samples():
     tally, zeros = Tally(), torch.zeros(3, 4)
     for overflow in ([0.0, 0.5, 1.0], [0.0, 0.0, 0.0]):
         routing = Routing(zeros, zeros, zeros > 0, extras={"overflow_B": torch.tensor(overflow)})
-        tally.add(torch.ones(3), torch.zeros(3, dtype=torch.int64), MixtureOutput(routing, None, zeros))
+        add(tally, torch.ones(3), torch.zeros(3, dtype=torch.int64), MixtureOutput(routing, None, zeros))
     assert tally.row("train")["train_overflow_share"] == 1.5 / 6
 
 
@@ -63,7 +67,7 @@ def test_balance_of_two_batches_by_hand():
     first = torch.tensor([[1.0, 0, 0], [0.75, 0.25, 0], [1.0, 0, 0], [0, 1.0, 0]])
     for weights in (first, torch.tensor([[0.25, 0, 0.75], [0, 0, 0]])):
         B = len(weights)
-        tally.add(torch.ones(B), torch.zeros(B, dtype=torch.int64), output(weights, torch.zeros(B, 4)))
+        add(tally, torch.ones(B), torch.zeros(B, dtype=torch.int64), output(weights, torch.zeros(B, 4)))
     balance = tally.balance()
     # 3 of a mean of 4/3: 5/4; 1 of a mean of 1/3: 2
     assert balance["batch_max_violation"] == pytest.approx((5 / 4 + 2) / 2)
@@ -74,7 +78,7 @@ def test_balance_of_two_batches_by_hand():
 
 def test_no_sample_routed():
     tally = Tally()
-    tally.add(torch.ones(2), torch.zeros(2, dtype=torch.int64), output(torch.zeros(2, 3), torch.zeros(2, 4)))
+    add(tally, torch.ones(2), torch.zeros(2, dtype=torch.int64), output(torch.zeros(2, 3), torch.zeros(2, 4)))
     assert tally.row("train")["train_sample_entropy_bits"] == 0
     assert set(tally.balance().values()) == {0.0}
 
@@ -116,5 +120,23 @@ def test_a_run_of_a_stack_has_the_numbers_of_its_solo_run(runs, experts):
 
 def test_sums_are_kept_in_double_precision():
     tally = Tally()
-    tally.add(torch.ones(2), torch.zeros(2, dtype=torch.int64), output(torch.ones(2, 3), torch.zeros(2, 4)))
+    add(tally, torch.ones(2), torch.zeros(2, dtype=torch.int64), output(torch.ones(2, 3), torch.zeros(2, 4)))
     assert {one.dtype for one in tally.sums.values()} == {torch.float64}
+
+
+def test_columns_of_layers_have_their_names_and_count_rows():
+    """Four rows of two samples; a row without an expert counts for the overflow alone."""
+    tally, weights = Tally(), torch.tensor([[1.0, 0], [0.5, 0.5], [0, 1.0], [0, 0]])
+    routing = Routing(weights, weights, weights > 0, extras={"overflow_B": torch.tensor([0.0, 0.0, 0.0, 1.0])})
+    other = Routing(weights[:3], weights[:3], weights[:3] > 0)
+    tally.add(torch.tensor([1.0, 3.0]), {"errors": torch.tensor([1, 0])}, {"block0": routing, "block1": other})
+    row = tally.row("train")
+    assert (row["train_loss_nats"], row["train_error_rate"]) == (2, 0.5)
+    # one bit of the three routed rows, and 1.5 of 3 to each expert
+    assert row["block0_train_sample_entropy_bits"] == pytest.approx(1 / 3)
+    assert row["block0_train_usage_entropy_bits"] == row["block1_train_usage_entropy_bits"] == pytest.approx(1)
+    # one of four rows, not of two samples
+    assert row["block0_train_overflow_share"] == 0.25 and "block1_train_overflow_share" not in row
+    balance = tally.balance()
+    assert balance["block0_usage_share_0"] == 0.5 and balance["block1_samples_a_step_1"] == 2
+    assert balance["block0_load_share_0"] == pytest.approx(2 / 3) and "usage_share_0" not in balance

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Controller, Gate, Positive, Routing, Share, Sizes, Step, hyper
+from moe_lab.parts import AnyStep, Controller, Gate, Positive, Routing, Share, Sizes, hyper
 
 
 class HardConstraint(Controller):
@@ -59,7 +59,7 @@ class HardConstraint(Controller):
         weights_BE = torch.where(touched_B1, rescaled_BE.exp(), routing.weights_BE)
         return replace(routing, weights_BE=weights_BE, log_weights_BE=log_weights_BE, selected_BE=selected_BE)
 
-    def after_step(self, step: Step) -> None:
+    def after_step(self, step: AnyStep) -> None:
         weights_BE = step.routing.weights_BE
         sum_B1 = weights_BE.sum(-1, keepdim=True)
         share_BE = weights_BE / torch.where(sum_B1 > 0, sum_B1, 1.0)

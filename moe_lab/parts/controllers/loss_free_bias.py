@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Controller, Gate, Positive, Reason, Sizes, Step, buffers_named, hyper
+from moe_lab.parts import AnyStep, Controller, Gate, Positive, Reason, Sizes, buffers_named, hyper
 
 
 class LossFreeBias(Controller):
@@ -35,7 +35,7 @@ class LossFreeBias(Controller):
             return Reason(lacks, ("lower k",))
         return None
 
-    def after_step(self, step: Step) -> None:
+    def after_step(self, step: AnyStep) -> None:
         count_1E = step.routing.chosen_BE.sum(-2, keepdim=True).to(self.bias_1E.dtype)
         move_1E = (count_1E.mean(-1, keepdim=True) - count_1E).sign()
         if self._recentre:

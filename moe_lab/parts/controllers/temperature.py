@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.parts import (
+    AnyStep,
     ConfigError,
     Controller,
     Gate,
     Positive,
     Range,
     Sizes,
-    Step,
     buffers_named,
     entropy_nats,
     hyper,
@@ -88,7 +88,7 @@ class Temperature(Controller):
         for temperature_11 in buffers_named(gate, self.steers):
             temperature_11.copy_(self.temperature[..., None, None])
 
-    def after_step(self, step: Step) -> None:
+    def after_step(self, step: AnyStep) -> None:
         if self._schedule == "dual":
             bits = entropy_nats(step.routing.probs_BE).mean(-1) / math.log(2)
             self.temperature.mul_((self.rate * (self.target_bits - bits)).exp())

@@ -5,7 +5,19 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import ConfigError, Gate, NonNegative, Positive, Reason, Regularizer, Sizes, Step, StepSizes, hyper
+from moe_lab.parts import (
+    AnyStep,
+    ConfigError,
+    Gate,
+    NonNegative,
+    Positive,
+    Reason,
+    Regularizer,
+    Sizes,
+    Step,
+    StepSizes,
+    hyper,
+)
 
 #: lambda where it starts, as Wang et al. have it, and beyond which it does not go: the way back would be long
 LEAST_LAMBDA, LARGEST_LAMBDA = 1e-8, 1e8
@@ -81,7 +93,7 @@ class L1(Regularizer):
         users_E = (weights_BE > 0).sum(-2)
         return experts / (self.target_active * samples**2) * (weights_BE.sum(-2) * users_E).sum(-1)
 
-    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+    def after_step(self, step: AnyStep, step_sizes: StepSizes) -> None:
         self.active.copy_((step.routing.weights_BE > 0).sum(-1).to(self.active.dtype).mean(-1))
         if self._adapt:
             self.weight.mul_(self.factor ** (self.active - self.target_active).sign())

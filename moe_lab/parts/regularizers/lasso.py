@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Gate, Linear, NonNegative, Reason, Regularizer, Sizes, Step, StepSizes, given
+from moe_lab.parts import AnyStep, Gate, Linear, NonNegative, Reason, Regularizer, Sizes, Step, StepSizes, given
 
 #: halvings of the interval in which the length of a group is sought, enough for single precision
 HALVINGS = 32
@@ -54,7 +54,7 @@ class Lasso(Regularizer):
     def forward(self, step: Step) -> Tensor:
         return self._sizes(self._penalized(step.gate).detach()).sum(-1)
 
-    def after_step(self, step: Step, step_sizes: StepSizes) -> None:
+    def after_step(self, step: AnyStep, step_sizes: StepSizes) -> None:
         head, bias_1E, penalized_IE = _head(step.gate), self._bias(step.gate), self._penalized(step.gate)
         if not head.weight_IO.requires_grad:
             # the gate stands still

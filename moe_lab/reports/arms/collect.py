@@ -170,7 +170,7 @@ def _keys(count: int) -> list[str]:
 
 
 def _member(run: Run) -> Member:
-    run.require_mixture()
+    run.require_trained()
     status = run.status
     differs = status.get("differs") or {}
     error = status.get("error")

@@ -14,12 +14,16 @@ import numpy as np
 from moe_lab.metrics.balance import COLLAPSE_SHARE
 from moe_lab.metrics.bins import bins
 from moe_lab.metrics.formulas import arg_max
+from moe_lab.metrics.networks import LABEL
+from moe_lab.metrics.trace_arrays import TraceArrays
 from moe_lab.reports.arms.collect import Arm, Member
+from moe_lab.reports.network.history import last_layer
 from moe_lab.reports.run.curves import column, expert_count
 from moe_lab.reports.run.target import printable
+from moe_lab.routing.trace_files import read_trace
 from moe_lab.statistics import Agreement, Summary, agreement, crossed_seeds, match_experts, mean_over_pairs
 from moe_lab.statistics.partitions import table_of
-from moe_lab.store.run import Unreadable
+from moe_lab.store.run import Run, Unreadable
 
 #: of each arm so many runs are matched and compared with each other: pairs grow with the square
 COMPARED = 20
@@ -57,8 +61,10 @@ class Routed:
 
 
 def routed(member: Member) -> Routed:
-    """Raises Unreadable where routing.npz or evaluation.npz is missing or broken."""
+    """Of a network the rows of its last mixture layer. Raises Unreadable if a file is missing or broken."""
     folder = member.stored.path
+    if member.stored.kind == "network":
+        return _of_last_layer(member.stored)
     try:
         arrays = member.stored.arrays("routing", only=("label", "weights", "component"))
         label_N, weights_NE, component_N = arrays["label"], arrays["weights"], arrays.get("component")
@@ -70,6 +76,12 @@ def routed(member: Member) -> Routed:
         raise Unreadable(f"{folder / 'routing.npz'} cannot be read: {error}", folder) from None
     small = np.int16 if weights_NE.shape[1] < 2**15 else np.int64
     return Routed(expert_N.astype(small), class_N, weights_NE.shape[1], names, one)
+
+
+def _of_last_layer(run: Run) -> Routed:
+    trace = read_trace(run)
+    arrays = TraceArrays(trace, trace.layers[-1].name, LABEL)
+    return Routed(arrays.expert_N, arrays.class_N, arrays.experts, arrays.class_names, LABEL)
 
 
 def _classes(
@@ -183,7 +195,7 @@ def sorted_usage_TE(member: Member) -> np.ndarray | None:
     """Shares of the routing weight in each epoch, the largest first; None where the history has none."""
     if not (member.stored.path / "history.csv").is_file():
         return None
-    history = member.stored.history_rows
+    history = last_layer(member.stored)
     experts = expert_count(history)
     if experts < 2:
         return None

@@ -63,7 +63,7 @@ def _how_to_add(measured: Measured, arm: Arm) -> list[str]:
         return []
     if measured.quality == ERROR and isinstance(objective, Mapping) and "objective" not in arm.told:
         # the gate may bring an objective that one expert cannot have
-        own = not str(objective.get("_target_")).endswith(".Mixture")
+        own = not str(objective.get("_target_")).endswith((".Mixture", ".CrossEntropy"))
         words |= {"objective": "mixture"} if own else {}
     words |= {"baseline": DENSE, "seed": _in_words([seed for *_, seed in seeds])}
     folder = _folder(measured.collection.members)

@@ -169,13 +169,15 @@ class Measured:
 
 
 def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
-    """A metric by its entry in metrics.json and what the register knows of it."""
-    metric = METRICS.get(name.partition(": ")[0])
+    """A metric by its entry in metrics.json and what the register knows of it; that of a layer begins with its name,
+    ``block0.``"""
+    layer, dot, bare = name.rpartition(".")
+    metric = METRICS.get(bare.partition(": ")[0])
     unit = str(entry.get("unit") or "")
-    label = LABELS["classification"].get(name) or LABELS["regression"].get(name) or _plain(name)
+    label = LABELS["classification"].get(bare) or LABELS["regression"].get(bare) or _plain(bare)
     return Quantity(
         name,
-        label,
+        f"{layer}: {label}" if dot else label,
         unit,
         metric.better if metric else "none",
         " ".join(metric.definition.split()) if metric else "not a metric of this version of moe-lab",

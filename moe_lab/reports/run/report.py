@@ -36,7 +36,6 @@ def write_run_report(run: Run) -> Path:
     Returns: the path of report.html.
     Raises: RunError where a finished run lacks a file, a file is broken, or the run is of another kind.
     """
-    run.require_mixture()
     with as_written(run.path):
         context = _finished(run) if run.finished else _unfinished(run)
         pages = render_markdown("run.md", context), render_html("run.html", context)

@@ -6,8 +6,8 @@ from moe_lab.errors import given
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Body, Gate
 from moe_lab.training.from_run import FromRun, fits, idle, take_over
-from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course
 
@@ -32,7 +32,7 @@ class Distillation(FromRun):
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
         return True
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         body = _body(learner.mixture.gate)
         if body is None:
             return Reason("needs a gate with a body of its own", gate=lambda other: _body(other) is not None)
@@ -43,7 +43,7 @@ class Distillation(FromRun):
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
         super().begin(course, records)
-        take_over(given(_body(course.learner.mixture.gate), "the gate's body"), self.state_of_run, BODY)
+        take_over(given(_body(course.mixture.gate), "the gate's body"), self.state_of_run, BODY)
 
 
 def _body(gate: Gate) -> Body | None:

@@ -9,7 +9,8 @@ from moe_lab.errors import given
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Gate, Step
 from moe_lab.routing.decision import Routing
-from moe_lab.training.learner import Learner, Losses
+from moe_lab.training.learner import Losses
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe
 
@@ -41,7 +42,7 @@ class DualTemperature(Recipe):
         self._decay = decay
         self._now = temperature
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         gate = learner.mixture.gate
         if not _learns_a_distribution(gate):
             return Reason("needs a gate that learns a distribution over at least 2 experts", gate=_is_led)
@@ -64,7 +65,7 @@ class DualTemperature(Recipe):
             temperature = max(temperature / (1 + self._decay * done), LEAST)
         return temperature
 
-    def losses(self, learner: Learner, step: Step) -> tuple[Tensor, Losses]:
+    def losses(self, learner: MixtureLearner, step: Step) -> tuple[Tensor, Losses]:
         routing, mixture = step.routing, learner.mixture
         experts = step.output.experts
         if experts is None:

@@ -12,7 +12,7 @@ from moe_lab.mixture.mixture import as_trained
 from moe_lab.parts.objectives.em import Em
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Gate, Step
-from moe_lab.training.learner import Learner
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.order import rows
 from moe_lab.training.recipe import Course, Recipe
@@ -36,7 +36,7 @@ class ExpectationMaximization(Recipe):
         self._m_steps = m_steps
         self._responsibilities_NE: Tensor | None = None
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         gate = learner.mixture.gate
         if not isinstance(learner.objective, Em):
             return Reason("needs the objective whose E step it takes", ("take objective=em",))
@@ -79,7 +79,7 @@ def _weighs_all(gate: Gate) -> bool:
 @torch.no_grad()
 def e_step(course: Course) -> Tensor:
     """[..., N, E] of the training split, in its order."""
-    mixture, objective = course.learner.mixture, expect(Em, course.learner.objective)
+    mixture, objective = course.mixture, expect(Em, course.learner.objective)
     noise = course.noise("e_step")
     held = []
     with as_trained(mixture):

@@ -5,3 +5,5 @@ from moe_lab.training.recipe import Recipe
 
 class EndToEnd(Recipe):
     """Gate and experts are trained together, by gradient, from the first step to the last."""
+
+    leads_networks = True

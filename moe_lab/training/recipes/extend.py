@@ -19,8 +19,8 @@ from moe_lab.routing.decision import Routing
 from moe_lab.store.learned import read_run
 from moe_lab.training.from_run import EXPERTS, GATE, fits, take_over
 from moe_lab.training.growth import Still, among_first, columns
-from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe, hold
 from moe_lab.training.sequence import TaskSequence
@@ -81,7 +81,7 @@ class Extend(Recipe):
     def attributes(self, data: Data) -> dict[str, np.ndarray]:
         return {"task": self._tasks.by_class(data.classes)[data.test.y_N].numpy()}
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         return (
             self._no_tasks(learner)
             or self._not_growing(learner)
@@ -99,15 +99,15 @@ class Extend(Recipe):
         self._write(course, records, None, 0)
         if self._run is not None:
             _, state = read_run(Path(self._run).expanduser())
-            take_over(course.learner.mixture.experts, state, EXPERTS)
-            take_over(course.learner.mixture.gate, state, GATE)
+            take_over(course.mixture.experts, state, EXPERTS)
+            take_over(course.mixture.gate, state, GATE)
             self._write(course, records, 0, 0)
 
     def rows(self, course: Course, epoch: int) -> Tensor | None:
         return self._tasks.rows(course.data, self._task(course, epoch), self._memory)
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
-        task, mixture = self._task(course, epoch), course.learner.mixture
+        task, mixture = self._task(course, epoch), course.mixture
         if batch == 0 and (epoch == 0 or self._task(course, epoch - 1) != task):
             course.forget()
             if task and self._shares:
@@ -122,7 +122,7 @@ class Extend(Recipe):
         self._still = Still(mixture, experts=(absent, frozen), outputs=absent, stacked=len(course.trainers) > 1)
 
     def decided(self, course: Course, epoch: int, routing: Routing) -> Routing:
-        return among_first(course.learner.mixture.gate, routing, self._there(course, self._task(course, epoch)))
+        return among_first(course.mixture.gate, routing, self._there(course, self._task(course, epoch)))
 
     def after_step(self, course: Course) -> None:
         given(self._still, "the first step").restore()
@@ -137,7 +137,7 @@ class Extend(Recipe):
         """Before the experts of a task are let in: their outputs become the mean of those that are there, weighted by
         how much each is used."""
         old, there = self._there(course, task - 1), self._there(course, task)
-        gate = course.learner.mixture.gate
+        gate = course.mixture.gate
         usage_E = self._tasks.usage(course, task, lambda routing: among_first(gate, routing, old))
         usage_1E = usage_E.unsqueeze(-2)
         for column_E in given(columns(gate), "a gate that grows"):
@@ -149,11 +149,11 @@ class Extend(Recipe):
 
     def _there(self, course: Course, task: int) -> int:
         """How many experts there are while a task is learned."""
-        return course.learner.mixture.experts.count - self._new * (len(self._tasks) - 1 - task)
+        return course.mixture.experts.count - self._new * (len(self._tasks) - 1 - task)
 
     def _write(self, course: Course, records: Sequence[Record], task: int | None, epoch: int) -> None:
         """Test on all tasks after ``task`` (None: before the first), for the runs that have come so far."""
-        there, gate = self._there(course, task or 0), course.learner.mixture.gate
+        there, gate = self._there(course, task or 0), course.mixture.gate
         tested = self._tasks.test(course, lambda routing: among_first(gate, routing, there))
         said = {name: one.reshape(len(records), -1).cpu() for name, one in tested.items()}
         y_N = course.data.test.y_N.cpu()
@@ -171,7 +171,7 @@ class Extend(Recipe):
             record.stages.append(row)
             record.stage_arrays.append({"experts": torch.tensor(there), "task_of_class": task_C, **arrays})
 
-    def _no_tasks(self, learner: Learner) -> Reason | None:
+    def _no_tasks(self, learner: MixtureLearner) -> Reason | None:
         count = learner.mixture.gate.sizes.classes
         every = self._tasks.classes
         if len(self._tasks) < 2 or not all(self._tasks.tasks):
@@ -186,7 +186,7 @@ class Extend(Recipe):
             return Reason(f"needs tasks that share no class, and class {twice[0]} is in two", (CHANGE,))
         return None
 
-    def _not_growing(self, learner: Learner) -> Reason | None:
+    def _not_growing(self, learner: MixtureLearner) -> Reason | None:
         mixture = learner.mixture
         if columns(mixture.gate) is None:
             return Reason("needs a gate to which outputs can be added", gate=lambda other: columns(other) is not None)
@@ -203,7 +203,7 @@ class Extend(Recipe):
             return Reason(lacks, (f"leave {name} out",))
         return None
 
-    def _wrong_sizes(self, learner: Learner) -> Reason | None:
+    def _wrong_sizes(self, learner: MixtureLearner) -> Reason | None:
         sizes, later = learner.mixture.gate.sizes, len(self._tasks) - 1
         first = sizes.experts - self._new * later
         if first < 1:
@@ -225,7 +225,7 @@ class Extend(Recipe):
             return Reason("needs the same steps for every task", (words,))
         return None
 
-    def _other_run(self, learner: Learner) -> Reason | None:
+    def _other_run(self, learner: MixtureLearner) -> Reason | None:
         if self._run is None:
             return None
         parts, state = read_run(Path(self._run).expanduser())

@@ -11,8 +11,8 @@ from moe_lab.layers.noise import Noise
 from moe_lab.parts.networks.classifier import Classifier
 from moe_lab.parts.reasons import Reason
 from moe_lab.training.from_run import GATE, FromRun, fits, idle, take_over
-from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, hold
 
@@ -47,7 +47,7 @@ class Finetune(FromRun):
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
         return self._freeze == "experts"
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         if self._rate and (reason := self._no_dropout(learner)):
             return replace(reason, instead=(*reason.instead, "take recipe.expert_dropout=0"))
         if reason := super().lack(learner, trainer) if self._holds else self._other_experts(learner):
@@ -65,11 +65,11 @@ class Finetune(FromRun):
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
         super().begin(course, records)
-        take_over(course.learner.mixture.gate, self.state_of_run, GATE)
+        take_over(course.mixture.gate, self.state_of_run, GATE)
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
         super().before_step(course, epoch, batch)
-        mixture = course.learner.mixture
+        mixture = course.mixture
         if self._freeze == "gate":
             hold(mixture.gate, True, drawing=True)
         if self._rate:
@@ -79,7 +79,7 @@ class Finetune(FromRun):
     def _holds(self) -> bool:
         return self._freeze == "experts"
 
-    def _no_dropout(self, learner: Learner) -> Reason | None:
+    def _no_dropout(self, learner: MixtureLearner) -> Reason | None:
         if self._holds:
             lacks = "needs experts that learn where some of what they compute is dropped"
             return Reason(lacks, ("take recipe.freeze=none",))

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from moe_lab.config.ranges import Count, Positive
 from moe_lab.data.dataset import batches
+from moe_lab.errors import expect
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Gate, Regularizer
-from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe
 
@@ -41,7 +42,7 @@ class LassoPath(Recipe):
         self._lambdas = [float(f"{first ** (1 - ratio) * last**ratio:.12g}") for ratio in ratios]
         self._stages: list[int] | None = None
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         there = [name for name in OF if name in learner.regularizers]
         if len(there) != 1:
             lacks = "needs a regularizer whose weight it moves, and one only"
@@ -63,7 +64,7 @@ class LassoPath(Recipe):
         if stages == self._stages:
             return
         self._stages = stages
-        weight = _moved(course.learner).weight
+        weight = _moved(expect(MixtureLearner, course.learner)).weight
         weight.copy_(torch.tensor([self._lambdas[stage] for stage in stages]).reshape(weight.shape))
 
     def after_epoch(self, course: Course, epoch: int, records: Sequence[Record]) -> None:
@@ -79,7 +80,7 @@ class LassoPath(Recipe):
             return
         active = active_experts(course).reshape(len(records)).tolist()
         for run in ending:
-            weights_IE = _weights_of_run(course.learner.mixture.gate, run, stacked=len(records) > 1)
+            weights_IE = _weights_of_run(course.mixture.gate, run, stacked=len(records) > 1)
             row = {"lambda": self._lambdas[here[run]], "epoch": epoch + 1, "active_experts": active[run]}
             if weights_IE is not None:
                 used_E = (weights_IE != 0).any(-2)
@@ -94,7 +95,7 @@ class LassoPath(Recipe):
 def active_experts(course: Course) -> Tensor:
     """Experts of a weight above zero, a sample of the validation split (of the training split where that is empty) on
     average; [...]."""
-    mixture, noise = course.learner.mixture.eval(), course.noise("noise/evaluation")
+    mixture, noise = course.mixture.eval(), course.noise("noise/evaluation")
     split = course.data.validation if len(course.data.validation) else course.data.train
     counts = [
         (mixture(x_BD, noise).routing.weights_BE > 0).sum((-2, -1))
@@ -103,7 +104,7 @@ def active_experts(course: Course) -> Tensor:
     return sum(counts) / len(split)
 
 
-def _moved(learner: Learner) -> Regularizer:
+def _moved(learner: MixtureLearner) -> Regularizer:
     return next(learner.regularizers[name] for name in OF if name in learner.regularizers)
 
 

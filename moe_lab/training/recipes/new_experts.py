@@ -6,8 +6,8 @@ from pathlib import Path
 from moe_lab.parts.reasons import Reason
 from moe_lab.store.run import Run
 from moe_lab.training.from_run import GATE, FromRun, fits, idle, learns, take_over
-from moe_lab.training.learner import Learner
 from moe_lab.training.members import Record
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, hold
 
@@ -41,7 +41,7 @@ class NewExperts(FromRun):
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
         return False
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         gate = learner.mixture.gate
         if not learns(gate):
             return Reason("needs a gate that has learned, as that of its run", gate=learns)
@@ -61,8 +61,8 @@ class NewExperts(FromRun):
         return None
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
-        take_over(course.learner.mixture.gate, self.state_of_run, GATE)
+        take_over(course.mixture.gate, self.state_of_run, GATE)
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
         super().before_step(course, epoch, batch)
-        hold(course.learner.mixture.gate, True)
+        hold(course.mixture.gate, True)

@@ -11,7 +11,7 @@ from moe_lab.layers.stacking import count_parameters
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import Gate
 from moe_lab.routing.decision import Routing
-from moe_lab.training.learner import Learner
+from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe, hold
 
@@ -54,7 +54,7 @@ class Prechosen(Recipe):
         places = {label: expert for expert, group in enumerate(self._groups) for label in group}
         return [places[label] for label in sorted(places)]
 
-    def lack(self, learner: Learner, trainer: Trainer) -> Reason | None:
+    def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         gate, groups = learner.mixture.gate, self._groups
         sizes = gate.sizes
         if sizes.task != "classification":
@@ -78,7 +78,7 @@ class Prechosen(Recipe):
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
-        epochs, mixture = course.trainers[0].epochs, course.learner.mixture
+        epochs, mixture = course.trainers[0].epochs, course.mixture
         experts_alone = epoch < self._expert_share * epochs
         gate_until = (self._expert_share + self._gate_share * (1 - self._expert_share)) * epochs
         hold(mixture.gate, experts_alone)

@@ -1,0 +1,94 @@
+"""The look at the test split of a network of mixture layers, once, at the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moe_lab.data.dataset import Data, batches
+from moe_lab.errors import Diverged
+from moe_lab.evaluation.evaluate import pixels
+from moe_lab.layers.noise import Noise
+from moe_lab.metrics.attribute_tables import categories
+from moe_lab.mixture.costs import network_parameter_counts
+from moe_lab.mixture.record import Record, together
+from moe_lab.models.network import Network
+from moe_lab.routing.trace import Trace
+
+Arrays = dict[str, np.ndarray]
+
+#: test samples that the report shows, of all classes
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Examined:
+    """trace: of the test split, whose documents are the samples. files: name (without .npz) -> arrays.
+
+    test:     of each sample ``document``, its number in the trace; ``sample_index``; ``label``; ``prediction``;
+              ``loss``, -log q(y) in nats; and the ``class_names``.
+    costs:    parameters in all, and those that act on one sample.
+    examples: ``document``, ``image`` as bytes and ``label`` of some samples of each class.
+    """
+
+    trace: Trace
+    files: Mapping[str, Arrays]
+
+
+@torch.no_grad()
+def examine(network: Network, data: Data, noise: Mapping[str, Noise], training_batch: int) -> Examined:
+    """``training_batch`` is the size of the batches if a prediction depends on its batch-mates. Raises Diverged if the
+    last update has made predictions that are no numbers."""
+    network.eval()
+    records = {name: Record() for name in network.routed}
+    losses, predictions, attributes = [], [], []
+    for x_BD, y_B in batches(data.test, network.batch_dependent, training_batch, network.numbers):
+        output = network(x_BD, noise)
+        for name, layer in output.layers.items():
+            records[name].add(layer.routing, (len(y_B), network.places))
+        losses.append(-output.log_likelihood_B(y_B))
+        predictions.append(output.prediction_B)
+        attributes.append({name: one.flatten() for name, one in network.attributes(x_BD).items()})
+    loss_N = torch.cat(losses).cpu().numpy()
+    if np.isnan(loss_N).any():
+        raise Diverged("the last update made the network's predictions NaN: try a smaller trainer.lr")
+    label_N = data.test.y_N.cpu().numpy()
+    test = {
+        "document": np.arange(len(label_N), dtype=np.int32),
+        "sample_index": data.test.index_N.cpu().numpy(),
+        "label": label_N,
+        "prediction": torch.cat(predictions).cpu().numpy(),
+        "loss": loss_N,
+        "class_names": np.array(data.class_names),
+    }
+    costs = {name: np.array(count, np.int64) for name, count in network_parameter_counts(network).items()}
+    files = {"test": test, "costs": costs, "examples": _examples(data, label_N)}
+    return Examined(_labelled(together(records), data, attributes), files)
+
+
+def _labelled(trace: Trace, data: Data, attributes: list[dict[str, Tensor]]) -> Trace:
+    """With the attributes of samples as labels of documents, and those of patches as labels of rows."""
+    of_rows = {name: torch.cat([one[name] for one in attributes]).cpu().numpy() for name in attributes[0]}
+    documents = {name: categories(column_N) for name, column_N in data.attributes.items()}
+    documents["class"] = replace(categories(data.test.y_N.cpu().numpy()), names=_tested(data))
+    return replace(
+        trace,
+        document_labels=documents,
+        row_labels={name: categories(column_T) for name, column_T in of_rows.items()},
+        source="the test split of a network of mixture layers",
+    )
+
+
+def _tested(data: Data) -> tuple[str, ...]:
+    """The names of the classes that the test split has, in the order of their numbers."""
+    return tuple(data.class_names[one] for one in np.unique(data.test.y_N.cpu().numpy()))
+
+
+def _examples(data: Data, label_N: np.ndarray) -> Arrays:
+    """The first samples of each class, as many of each."""
+    classes = np.unique(label_N)
+    each = max(1, SHOWN // len(classes))
+    chosen = np.sort(np.concatenate([np.flatnonzero(label_N == one)[:each] for one in classes])[:SHOWN])
+    return {"document": chosen.astype(np.int32), "image": pixels(data, chosen), "label": label_N[chosen]}

@@ -1,0 +1,80 @@
+"""From a checked config to the model that it describes, a mixture or a network, with what trains it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from moe_lab.config.build import build, class_of
+from moe_lab.data.dataset import Data
+from moe_lab.experiment.building import build_learner, build_mixture, complete
+from moe_lab.experiment.inputs import seeds_of
+from moe_lab.experiment.machine import device_of
+from moe_lab.experiment.networks import build_network_learner
+from moe_lab.experiment.remedies import remedied
+from moe_lab.mixture.dispatch import faster, why_dense
+from moe_lab.parts.checks import chosen_k, combine_rule
+from moe_lab.parts.reasons import Unfit
+from moe_lab.parts.roles import Combine, Config, Gate, Objective
+from moe_lab.training.learner import AnyLearner
+from moe_lab.training.mixture_learner import MixtureLearner
+from moe_lab.training.recipe import Recipe
+
+
+def is_network(config: Config) -> bool:
+    """Whether mixtures are layers of a network; else one mixture is the model."""
+    return config.get("network") is not None
+
+
+def build_model(config: Config, shape: tuple[int, ...], classes: int, seed_init: int) -> AnyLearner:
+    """A freshly initialized learner on the CPU. Raises ConfigError if parts do not fit each other."""
+    if is_network(config):
+        return build_network_learner(config, shape, classes, seed_init)[0]
+    return build_learner(config, shape, classes, seed_init)
+
+
+def learner_of(config: Config, data: Data) -> AnyLearner:
+    """The same on the data's device."""
+    learner = build_model(config, data.shape, data.classes, seeds_of(config).init)
+    return learner.to(data.train.x_ND.device)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What building a config's model tells: values of keys that were null or auto, and parts that its key is made of.
+
+    k:       as ``k`` of the config counts, before experts are divided into finer ones.
+    combine: the rule of combination; None in a network, whose layers add up values.
+    """
+
+    gate: Gate
+    objective: Objective
+    k: int
+    combine: Combine | None
+    dispatch: Literal["dense", "sparse"]
+
+
+def model_facts(config: Config, shape: tuple[int, ...], classes: int) -> ModelFacts:
+    """Build the model of a checked config, to see whether its parts fit. Raises ConfigError if they do not."""
+    if is_network(config):
+        learner, gate = build_network_learner(config, shape, classes, seed_init=0)
+        dense = any(layer.dispatcher.every_expert for layer in learner.network.routed.values())
+        objective = build(config["objective"], gate.sizes)
+        return ModelFacts(gate, objective, chosen_k(config), None, "dense" if dense else "sparse")
+    mixture = build_mixture(config, shape, classes, seed_init=0)
+    trained = complete(mixture, config, seed_init=0)
+    recipe = build(config["recipe"])
+    if reason := recipe.lack(trained, build(config["trainer"])):
+        raise remedied(Unfit(f"recipe {class_of(config['recipe']).__name__}", reason), config, mixture.gate.sizes)
+    gate = mixture.gate
+    dispatch = _dispatch(config, trained, recipe)
+    return ModelFacts(gate, trained.objective, gate.sizes.k, combine_rule(gate), dispatch)
+
+
+def _dispatch(config: Config, learner: MixtureLearner, recipe: Recipe) -> Literal["dense", "sparse"]:
+    """The trainer's dispatch, and in place of "auto" the faster one that fits."""
+    trainer, mixture = config["trainer"], learner.mixture
+    if trainer["dispatch"] != "auto":
+        return trainer["dispatch"]
+    parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
+    if recipe.needs_every_expert or why_dense(*parts) is not None:
+        return "dense"
+    return faster(device_of(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)

@@ -1,0 +1,75 @@
+"""From a checked config to a network of mixture layers and what trains it; and what a config of one may have."""
+
+from dataclasses import replace
+
+from moe_lab.config.build import build, class_of
+from moe_lab.errors import ConfigError, TaskError
+from moe_lab.layers.noise import seeded
+from moe_lab.mixture.dispatchers import for_every_expert
+from moe_lab.mixture.routed import RoutedExperts
+from moe_lab.models.network import Layers
+from moe_lab.parts.baseline import Alone
+from moe_lab.parts.baselines.dense import Dense
+from moe_lab.parts.baselines.none import Unchanged
+from moe_lab.parts.layer_checks import check_layer
+from moe_lab.parts.objectives.cross_entropy import CrossEntropy
+from moe_lab.parts.roles import Config, Gate
+from moe_lab.tasks import TARGETS
+from moe_lab.training.network_learner import NetworkLearner
+
+
+def build_network_learner(
+    config: Config, shape: tuple[int, ...], classes: int, seed_init: int
+) -> tuple[NetworkLearner, Gate]:
+    """The network that a checked config names, initialized on the CPU: each mixture layer from the generator of its own
+    name, all else from that of ``network``; and the gate of a layer.
+
+    Raises ConfigError if parts do not fit a network, or each other.
+    """
+    _check(config, classes)
+    layers = Layers(config, seed_init) if class_of(config["baseline"]) is Unchanged else _Twins(config, seed_init)
+    with seeded(seed_init, "network"):
+        network = build(config["network"], shape, classes, layers)
+    return NetworkLearner(network, classes, layers.regularizers, layers.controllers), layers.gate
+
+
+class _Twins(Layers):
+    """In place of each mixture layer one dense network, as wide as the config's baseline says."""
+
+    def __call__(self, name: str, width: int) -> RoutedExperts:
+        layer = super().__call__(name, width)
+        hidden = layer.experts.hidden_features
+        config = {**self._config, "experts": {**self._config["experts"], "hidden": hidden, "fine_grained": 1}}
+        with seeded(self._seed, f"{name}/baseline"):
+            dense = build(config["baseline"]).replace(config, layer.experts, layer.gate)
+        alone = Alone(replace(layer.gate.sizes, experts=1, k=1, hidden=dense.hidden_features))
+        check_layer(alone, self.regularizers[name])
+        return RoutedExperts(dense, alone, for_every_expert(alone))
+
+
+def _check(config: Config, classes: int) -> None:
+    """Raise ConfigError for what has no meaning in a network of mixture layers."""
+    if not classes:
+        raise TaskError(
+            f"networks are for {TARGETS['classification']}, and this data set's targets are {TARGETS['regression']}"
+        )
+    if class_of(config["objective"]) is not CrossEntropy:
+        raise ConfigError(
+            f"objective {class_of(config['objective']).__name__} trains one mixture, and a network learns from the "
+            "cross entropy of its prediction: take objective=cross_entropy, and gate=top_k if the gate brings another"
+        )
+    if config["inference"] != "mixture":
+        raise ConfigError(f"inference={config['inference']} is for one mixture: take inference=mixture")
+    if not issubclass(class_of(config["baseline"]), (Unchanged, Dense)):
+        raise ConfigError(
+            f"baseline {class_of(config['baseline']).__name__} stands in for one mixture: take baseline=dense_active "
+            "or dense_total, which put a dense network in place of each mixture layer"
+        )
+    if class_of(config["baseline"]) is not Unchanged and config["network"].get("shared_experts"):
+        raise ConfigError("a dense baseline has no shared experts: take network.shared_experts=0")
+    if not class_of(config["recipe"]).leads_networks:
+        raise ConfigError(
+            f"recipe {class_of(config['recipe']).__name__} leads the training of one mixture: take recipe=end_to_end"
+        )
+    if config["trainer"]["skip_untouched"]:
+        raise ConfigError("trainer.skip_untouched is for one mixture: take trainer.skip_untouched=false")
