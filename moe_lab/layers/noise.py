@@ -94,7 +94,8 @@ class NoiseByLayer(dict[str, Noise]):
 
     def restore(self, states: Sequence[Tensor]) -> None:
         for number, noise in enumerate(self.values()):
-            noise.restore([run[number] for run in states])
+            # torch reads a state from the beginning of its memory
+            noise.restore([run[number].clone() for run in states])
 
 
 def noise_by_layer(

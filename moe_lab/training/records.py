@@ -10,8 +10,8 @@ from torch import Tensor
 from moe_lab.training.members import Member, Record
 from moe_lab.training.tally import Tally
 
-#: what the history keeps of regularizers and controllers
-READINGS = ("regularizer_", "controller_")
+#: in the names of what the history keeps of regularizers and controllers, behind that of a layer if there is one
+READINGS = ("_regularizer_", "_controller_")
 
 
 class Records(Sequence[Record]):
@@ -68,7 +68,7 @@ class Records(Sequence[Record]):
                 continue
             row = {"epoch": epoch, "lr": rates[run] if self._learns else None, **tally.row("train")}
             row |= validation[0].of_run(run).row("validation") if validation else _without_validation(row)
-            row |= {name: tally.mean(name) for name in tally.sums if name.startswith(READINGS)}
+            row |= {name: tally.mean(name) for name in tally.sums if any(one in f"_{name}" for one in READINGS)}
             record.history.append(row | tally.balance())
             if validation:
                 record.assignments.append(validation[1][run])

@@ -208,7 +208,7 @@ def test_dispatch_is_decided_and_written_down(monkeypatch):
 def test_the_table_is_asked_for_the_jobs_shape(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        job, "faster", lambda device, batch, experts, k: asked.append((batch, experts.count, k)) or "dense"
+        models, "faster", lambda device, batch, experts, k: asked.append((batch, experts.count, k)) or "dense"
     )
     job.prepare(["gate=top_k", "k=3", "experts.count=7", "trainer.batch_size=96"])
     assert asked == [(96, 7, 3)]

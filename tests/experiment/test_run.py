@@ -10,7 +10,7 @@ import yaml
 from torch.utils._pytree import tree_leaves
 
 from moe_lab.errors import Diverged, RunError
-from moe_lab.experiment import job
+from moe_lab.experiment import job, results
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
 from moe_lab.experiment.options import Experiment
@@ -137,7 +137,7 @@ def test_a_run_that_breaks_later_keeps_the_epochs_before(run, monkeypatch):
 
 
 def test_a_failure_is_recorded_with_its_reason(run, monkeypatch):
-    monkeypatch.setattr(experiment, "evaluate", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+    monkeypatch.setattr(results, "evaluate", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
     with pytest.raises(OSError, match="No space"):
         run()
     assert run.opened.status["status"] == "failed" and "No space left" in run.opened.status["error"]

@@ -7,7 +7,7 @@ import pytest
 
 import moe_lab
 from moe_lab.errors import ConfigError, Diverged, RunError
-from moe_lab.experiment import job
+from moe_lab.experiment import job, results
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
 from moe_lab.store import checkpoint
@@ -145,7 +145,7 @@ def test_jobs_of_several_data_sets_are_no_stack(start, name, words):
 
 
 def test_a_run_whose_evaluation_fails_does_not_take_the_others_along(start, monkeypatch):
-    evaluate, calls = experiment.evaluate, []
+    evaluate, calls = results.evaluate, []
 
     def second_fails(*arguments):
         calls.append(1)
@@ -153,7 +153,7 @@ def test_a_run_whose_evaluation_fails_does_not_take_the_others_along(start, monk
             raise OSError("No space left on device")
         return evaluate(*arguments)
 
-    monkeypatch.setattr(experiment, "evaluate", second_fails)
+    monkeypatch.setattr(results, "evaluate", second_fails)
     runs = start(*[[f"seed={seed}"] for seed in range(3)])
     assert [run.status["status"] for run in runs] == ["finished", "failed", "finished"]
     assert isinstance(start.outcomes[1], OSError) and "No space" in runs[1].status["error"]

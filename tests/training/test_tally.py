@@ -108,10 +108,10 @@ def test_a_run_of_a_stack_has_the_numbers_of_its_solo_run(runs, experts):
     log_probs = torch.randn(runs, 6, 4, generator=draw).log_softmax(-1)
     loss, y = torch.rand(runs, 6, generator=draw), torch.arange(6 * runs).reshape(runs, 6) % 4
     together = Tally()
-    together.add(loss, y, output(weights, log_probs), {"total": loss.mean(-1)})
+    add(together, loss, y, output(weights, log_probs), {"total": loss.mean(-1)})
     for run in range(runs):
         alone = Tally()
-        alone.add(loss[run], y[run], output(weights[run], log_probs[run]), {"total": loss[run].mean()})
+        add(alone, loss[run], y[run], output(weights[run], log_probs[run]), {"total": loss[run].mean()})
         of_run = together.of_run(run)
         assert of_run.row("train") == pytest.approx(alone.row("train"))
         assert of_run.balance() == pytest.approx(alone.balance())
