@@ -4,8 +4,8 @@ None of it makes a trace unusable. What does, such as an expert outside 0 .. E -
 the trace is made or read.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import groupby
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,80 +58,100 @@ def _documents_of(trace: Trace, label: Labels) -> np.ndarray:
     return np.bincount(pairs // trace.documents, minlength=len(label.names))
 
 
+class _Said(NamedTuple):
+    """What is to be said of a layer, with {} where its numbers stand: the least and the largest of all layers of which
+    the same is said."""
+
+    text: str
+    numbers: tuple[float, ...] = ()
+    form: str = "{:.3g}"
+
+    def over(self, numbers: Sequence[float]) -> str:
+        ends = [self.form.format(one) for one in (min(numbers), max(numbers))] if self.numbers else []
+        return self.text.format(" to ".join(dict.fromkeys(ends)))
+
+
 def _of_layers(trace: Trace) -> Iterator[str]:
     """A sentence for all layers of which the same is to be said."""
     for of_layer in _OF_LAYER:
-        said = [(text, layer.name) for layer in trace.layers if (text := of_layer(layer))]
-        for text, group in groupby(sorted(said, key=lambda one: one[0]), key=lambda one: one[0]):
-            names = [cut(name) for _, name in group]
-            yield f"{'all layers' if len(names) == len(trace.layers) > 1 else _listed(names)}: {text}"
+        groups: dict[str, dict[str, _Said]] = {}
+        for layer in trace.layers:
+            if (said := of_layer(layer)) is not None:
+                groups.setdefault(said.text, {})[cut(layer.name)] = said
+        for group in groups.values():
+            names = "all layers" if len(group) == len(trace.layers) > 1 else _listed(list(group))
+            first = next(iter(group.values()))
+            yield f"{names}: {first.over([number for said in group.values() for number in said.numbers])}"
 
 
-def _empty(layer: LayerTrace) -> str:
+def _empty(layer: LayerTrace) -> _Said | None:
     share = float((layer.experts_TK == NONE).all(1).mean())
-    if share == 0:
-        return ""
-    return (
-        f"{share:.1%} of rows have no expert: they were dropped, or their routing is missing (such as tokens from a "
-        "prefix cache), which cannot be told apart"
+    text = (
+        "{} of rows have no expert: they were dropped, or their routing is missing (such as tokens from a prefix "
+        "cache), which cannot be told apart"
     )
+    return _Said(text, (share,), "{:.1%}") if share else None
 
 
-def _varies(layer: LayerTrace) -> str:
+def _varies(layer: LayerTrace) -> _Said | None:
     selected_T = (layer.experts_TK != NONE).sum(1)
     selected_T = selected_T[selected_T > 0]
     if not len(selected_T) or selected_T.min() == selected_T.max():
-        return ""
-    return (
-        f"rows select {selected_T.min()} to {selected_T.max()} experts: with top-p, or small weights pruned, an expert "
-        "may look dead that the router wants"
+        return None
+    text = "rows select {} experts: with top-p, or small weights pruned, an expert may look dead that the router wants"
+    return _Said(text, (selected_T.min(), selected_T.max()))
+
+
+def _never(layer: LayerTrace) -> _Said | None:
+    used = len(np.unique(layer.experts_TK[layer.experts_TK != NONE]))
+    if used == 0:
+        return _Said("no row has an expert")
+    if used == 1:
+        return _Said("every row selects one and the same expert, as in a dense layer that is written as zeros")
+    never = layer.experts - used
+    return _Said(f"{{}} of {layer.experts} experts are never selected", (never,)) if never else None
+
+
+def _physical(layer: LayerTrace) -> _Said | None:
+    most = int(layer.experts_TK.max())
+    if most == NONE or most >= layer.experts / 2:
+        return None
+    return _Said(
+        f"the largest selected number is {{}} of 0 to {layer.experts - 1}; is the number of experts right?", (most,)
     )
 
 
-def _never(layer: LayerTrace) -> str:
-    used = len(np.unique(layer.experts_TK[layer.experts_TK != NONE]))
-    if used == 0:
-        return "no row has an expert"
-    if used == 1:
-        return "every row selects one and the same expert, as in a dense layer that is written as zeros"
-    return f"{layer.experts - used} of {layer.experts} experts are never selected" if used < layer.experts else ""
-
-
-def _physical(layer: LayerTrace) -> str:
-    most = int(layer.experts_TK.max())
-    if most == NONE or most >= layer.experts / 2:
-        return ""
-    return f"the largest selected number is {most} of 0 to {layer.experts - 1}; is the number of experts right?"
-
-
-def _order(layer: LayerTrace) -> str:
+def _order(layer: LayerTrace) -> _Said | None:
     if not layer.ranked:
-        return "the order of choice is not known, so there is no first choice without weights"
+        return _Said("the order of choice is not known, so there is no first choice without weights")
     if layer.slots == 1:
-        return ""
+        return None
     first, second = layer.experts_TK[:, :-1], layer.experts_TK[:, 1:]
     both = (first != NONE) & (second != NONE)
     # by chance rows of two are in order half the time, and a hundred rows never
     if both.any(1).sum() >= 100 and (first < second)[both].all():
-        return "experts stand in rising order in every row, so they are sorted, and slot 0 is hardly the first choice"
+        return _Said(
+            "experts stand in rising order in every row, so they are sorted, and slot 0 is hardly the first choice"
+        )
     if layer.weights_TK is not None and (layer.weights_TK[:, :-1] < layer.weights_TK[:, 1:])[both].any():
-        return "weights do not fall from slot to slot, so slot 0 is not the first choice in every row"
-    return ""
+        return _Said("weights do not fall from slot to slot, so slot 0 is not the first choice in every row")
+    return None
 
 
-def _sums(layer: LayerTrace) -> str:
+def _sums(layer: LayerTrace) -> _Said | None:
     if layer.weights_TK is None:
-        return ""
+        return None
     sum_T = layer.weights_TK.sum(1, dtype=np.float64)[(layer.experts_TK != NONE).any(1)]
     if not len(sum_T) or (np.abs(sum_T - 1) < _ROUNDED).all():
-        return ""
-    return (
-        f"weights of a row sum to {sum_T.min():.3g} to {sum_T.max():.3g} (mean {sum_T.mean():.3g}), not to 1: the "
-        "model does not divide them by their sum, or scales them; measures divide them"
+        return None
+    text = (
+        "weights of a row sum to {}, not to 1: the model does not divide them by their sum, or scales them; measures "
+        "divide them"
     )
+    return _Said(text, (float(sum_T.min()), float(sum_T.max())))
 
 
-_OF_LAYER: tuple[Callable[[LayerTrace], str], ...] = (_empty, _varies, _never, _physical, _order, _sums)
+_OF_LAYER: tuple[Callable[[LayerTrace], _Said | None], ...] = (_empty, _varies, _never, _physical, _order, _sums)
 
 
 def _lacks(missing: Mapping[str, str]) -> Iterator[str]:

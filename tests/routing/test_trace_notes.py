@@ -70,7 +70,7 @@ def test_nothing_is_said_of_a_trace_that_has_all():
         (trace(layer(experts_TK=np.sort(layer().experts_TK, axis=1))), "experts stand in rising order"),
         (trace(layer(weights_TK=np.tile([0.25, 0.75], (ROWS, 1)))), "weights do not fall from slot to slot"),
         # 0.75 + 0.25, times DeepSeek-V3's routed_scaling_factor of 2.5
-        (trace(layer(weights_TK=2.5 * layer().weights_TK)), r"sum to 2\.5 to 2\.5 \(mean 2\.5\), not to 1"),
+        (trace(layer(weights_TK=2.5 * layer().weights_TK)), r"sum to 2\.5, not to 1"),
         (trace(missing={"token_id": "the server has none"}), "token_id: the server has none"),
     ],
 )
@@ -84,3 +84,13 @@ def test_what_is_the_same_for_all_layers_is_said_once():
     both = trace(one, replace(one, name="block1"))
     assert notes(both) == ["all layers: the order of choice is not known, so there is no first choice without weights"]
     assert notes(trace(one, layer(name="block1")))[0].startswith("block0: ")
+
+
+def test_the_numbers_of_layers_of_which_the_same_is_said_are_a_range():
+    """Sums of 1 x 2 and of 1 x 2.5; 60 and 120 of 240 rows are empty."""
+    scaled = [layer(name=name, weights_TK=by * layer().weights_TK) for name, by in (("block0", 2.5), ("block1", 2.0))]
+    assert [note.partition(", not")[0] for note in notes(trace(*scaled))] == [
+        "all layers: weights of a row sum to 2 to 2.5"
+    ]
+    some = trace(layer(), replace(emptied(60), name="block1"), replace(emptied(120), name="block2"))
+    assert notes(some)[0].startswith("block1, block2: 25.0% to 50.0% of rows have no expert")
