@@ -1,7 +1,7 @@
 # Two commands: `make train` and `make test`. Both make .venv and install what they need, once.
 # `make test` checks style (ruff) and types (mypy), which `make lint` does alone, and runs the tests.
 # `make test-extras` tests launchers, sweepers and loggers that need packages of their own.
-# `make test-hf` compares mixture layers with those of transformers.
+# `make test-hf` compares mixture layers with those of transformers, and records its models.
 # `make soak` kills runs and sweeps N times (200) at moments that the dice choose, and trains a thousand runs in a row.
 # `make bench` measures what benchmarks/README.md claims, in about a quarter of an hour; `make bench-quick` roughly.
 PYTHON ?= python3
@@ -60,7 +60,7 @@ lint: .venv/installed-dev
 	$(BIN)/python -m pip install -c constraints.txt -e ".[slurm,ray,optuna,tensorboard,mlflow]"
 	touch $@
 
-# and the library whose layers ours are compared with
+# and the library whose models are recorded, and whose layers ours are compared with
 .venv/installed-hf: .venv/installed-dev
 	$(BIN)/python -m pip install -c constraints.txt -e ".[hf]"
 	touch $@

@@ -1,7 +1,9 @@
-"""`moe-lab trace`: the routing of a model that was trained elsewhere, from the files of other stacks."""
+"""`moe-lab trace`: the routing of a model that was trained elsewhere, from files or while it runs."""
 
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -19,12 +21,17 @@ Examples:
 
     moe-lab trace import router_trace_rank0.jsonl --experts 64 --documents documents.npy --name pretrained
 
+    moe-lab trace record allenai/OLMoE-1B-7B-0924 --texts texts --name olmoe
+
     moe-lab trace check runs/served
 """
 
+T = TypeVar("T")
+
 app = typer.Typer(
     no_args_is_help=True,
-    help="Routing of any model: import what serving and training stacks record, and see what it lacks.",
+    help="Routing of any model: import what serving and training stacks record, or record a model of transformers, and "
+    "see what the trace lacks.",
     epilog=EXAMPLES,
 )
 
@@ -83,6 +90,33 @@ def import_files(
 
 
 @app.command(epilog=EXAMPLES)
+def record(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A folder of save_pretrained, or a name on the hub (extra hf).")
+    ],
+    texts: Annotated[
+        Path,
+        typer.Option(
+            "--texts", metavar="FOLDER", help="Files of text, a document each; their folders are a label.", parser=named
+        ),
+    ],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the run folder is called.")],
+    length: Annotated[
+        int, typer.Option(min=2, metavar="TOKENS", help="The most tokens of a document; the rest is left out.")
+    ] = 512,
+    runs: RunsFolder = RUNS,
+) -> None:
+    """Run a model of transformers on texts, and write which experts each token selected into a run folder."""
+    from moe_lab.experiment.recording.record import record_trace
+    from moe_lab.store.folders import check_name
+
+    check_name(name, runs)
+    trace = record_trace(model, texts, length, _watched)
+    _say(trace)
+    echo(f"trace   {trace.write(runs / name)}")
+
+
+@app.command(epilog=EXAMPLES)
 def check(
     path: Annotated[
         Path,
@@ -94,6 +128,15 @@ def check(
     from moe_lab.store.run import Run
 
     _say(trace_of_run(Run(path)))
+
+
+def _watched(documents: Sequence[T]) -> Iterable[T]:
+    """A bar in a terminal, while they are gone through."""
+    from rich.console import Console
+    from rich.progress import track
+
+    is_hidden = not sys.stderr.isatty()
+    return track(documents, "recording", console=Console(stderr=True), transient=True, disable=is_hidden)
 
 
 def _say(trace: "Trace") -> None:

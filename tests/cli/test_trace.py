@@ -1,6 +1,7 @@
 """`moe-lab trace`: what it prints, and that what is wrong writes nothing."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,12 @@ def test_check_refuses_what_is_no_trace_or_is_damaged(cli):
 @pytest.mark.parametrize("name", FORMATS)
 def test_help_and_completion_name_every_format(cli, name):
     assert name in cli("trace", "import", "--help").out
+
+
+def test_recording_without_transformers_says_what_to_install(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    Path("texts").mkdir()
+    Path("texts/a.txt").write_text("a")
+    result = cli("trace", "record", "model", "--texts", "texts", "--name", "a")
+    assert result.code == 2 and "pip install -c constraints.txt -e '.[hf]'" in result.err, result
+    assert result.err.count("\n") == 1 and not Path("runs").exists()

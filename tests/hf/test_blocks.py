@@ -4,17 +4,9 @@ import pytest
 import torch
 
 from moe_lab import MixtureLayer
-from moe_lab.data.vision import import_torchvision
 
 pytestmark = pytest.mark.hf
 D, H, E = 16, 24, 6
-
-
-@pytest.fixture(autouse=True)
-def imports():
-    pytest.importorskip("transformers", exc_type=ModuleNotFoundError)
-    # its models import torchvision, which over a CPU-only torch has to be imported by this door first
-    import_torchvision()
 
 
 def outcomes(layer, block, x):

@@ -79,11 +79,11 @@ def _largest(layers: Mapping[str, np.ndarray], k: int) -> Found:
     if k > (fewest := min(array.shape[1] for array in layers.values())):
         raise DataError(f"--k {k}: a layer has {fewest} experts, and a row selects no more than these")
     selected = {name: np.argsort(-array, axis=1, kind="stable")[:, :k] for name, array in layers.items()}
-    are_probabilities = all(map(_are_probabilities, layers.values()))
+    known = all(map(are_probabilities, layers.values()))
     return Found(
         selected=selected,
-        probabilities=layers if are_probabilities else None,
-        logits=None if are_probabilities else layers,
+        probabilities=layers if known else None,
+        logits=None if known else layers,
         missing={
             "selection": f"the {k} largest of router_logits are taken for the selected experts; the model may differ",
             "weights": "router_logits do not say what the model makes of them",
@@ -101,7 +101,8 @@ def _of_scores(layers: Mapping[str, np.ndarray]) -> Found:
     )
 
 
-def _are_probabilities(array: np.ndarray) -> bool:
+def are_probabilities(array: np.ndarray) -> bool:
+    """Whether every row is a distribution, whatever the file or model calls it."""
     return bool((array >= 0).all() and (np.abs(array.sum(1, dtype=np.float64) - 1) < _ROUNDED).all())
 
 
