@@ -11,7 +11,7 @@ from torch import Tensor
 
 from moe_lab.data.archive import ArchiveSource
 from moe_lab.data.augment import flip_and_crop
-from moe_lab.data.dataset import Data, Dataset
+from moe_lab.data.dataset import Data, InDataFolder
 from moe_lab.data.images import image_split
 from moe_lab.data.strokes import image_columns
 from moe_lab.data.units import Units
@@ -19,7 +19,7 @@ from moe_lab.layers.noise import Noise
 
 
 @dataclass(kw_only=True)
-class CifarImages(Dataset):
+class CifarImages(InDataFolder):
     """Colour images in pickled batches, with a training and a test part; x = (pixel / 255 - mean) / sd by channel.
 
     ``root`` is the data folder; the batches lie in ``root/FOLDER`` as torchvision has it. Where there are none at all,
@@ -42,7 +42,6 @@ class CifarImages(Dataset):
     sd: ClassVar[tuple[float, float, float]]
     shape: ClassVar[tuple[int, int, int]] = (3, 32, 32)
 
-    root: str = "data"
     augment: bool = True
 
     @property
@@ -52,8 +51,9 @@ class CifarImages(Dataset):
 
     @property
     def source(self) -> ArchiveSource:
-        root = Path(self.root).expanduser()
-        return ArchiveSource(self.name, self.torchvision_name, self.md5s, root, self.folder_name, self.archive_name)
+        return ArchiveSource(
+            self.name, self.torchvision_name, self.md5s, self.data_folder, self.folder_name, self.archive_name
+        )
 
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """The names are those of the meta file; before it is there, the numbers of the labels."""

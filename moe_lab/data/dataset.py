@@ -1,5 +1,6 @@
 """What a data set is to the rest of moe-lab. Legend: N samples, D input features, C classes."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -141,6 +142,25 @@ class Dataset(ABC):
         """Rows of the training and of the validation split, given the labels of the training part, or what else of
         whole numbers is to be shared out evenly."""
         return stratified(y_N, self.validation_share, self.split_seed, "validation")
+
+
+@dataclass(kw_only=True)
+class InDataFolder(Dataset):
+    """A data set whose files lie in the data folder ``root``, each checked by its checksum.
+
+    A run stores the absolute folder. On a machine that has no such folder, the one that is configured there
+    (``MOE_LAB_DATA``, else ``data``) is taken.
+    """
+
+    root: str = "data"
+
+    def lasting(self) -> dict[str, str]:
+        return {"root": os.path.abspath(os.path.expanduser(self.root))}
+
+    @property
+    def data_folder(self) -> Path:
+        given, here = Path(self.root).expanduser(), Path(os.environ.get("MOE_LAB_DATA", "data")).expanduser()
+        return here if given.is_absolute() and not given.exists() and here.is_dir() else given
 
 
 #: samples a batch at most where nothing is learned, and none depends on another; and numbers in the largest tensor that

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from moe_lab.data.dataset import Data, Dataset, Split
+from moe_lab.data.dataset import Data, InDataFolder, Split
 from moe_lab.data.first import even_counts, first_rows
 from moe_lab.data.images import image_split
 from moe_lab.data.mnist import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, FashionMnist, IdxImages, Mnist
@@ -18,7 +18,7 @@ FASHION_LABELS, DIGIT_LABELS = (0, 1, 2, 3, 4, 5), (4, 5, 6, 7, 8, 9)
 
 
 @dataclass(kw_only=True)
-class FmnistMnist(Dataset):
+class FmnistMnist(InDataFolder):
     """Clothes and digits in one set: 6 classes of Fashion-MNIST and 6 of MNIST, 10,000 training and 2,000 test images.
 
     Fashion-MNIST's labels 0-5 stay, the digits 4-9 become 6-11; x = (pixel / 255 - .5) / .5. Each source gives half of
@@ -32,8 +32,6 @@ class FmnistMnist(Dataset):
 
     shape = (1, 28, 28)
     mean, sd = 0.5, 0.5
-
-    root: str = "data"
 
     def __post_init__(self) -> None:
         self.fashion = FashionMnist(root=self.root)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from moe_lab.data.dataset import Data, Dataset
+from moe_lab.data.dataset import Data, InDataFolder
 from moe_lab.data.images import image_split
 from moe_lab.data.source import IdxSource
 from moe_lab.data.strokes import image_columns
@@ -19,7 +19,7 @@ TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 
 @dataclass(kw_only=True)
-class IdxImages(Dataset):
+class IdxImages(InDataFolder):
     """Grey images in four IDX files, with a training and a test part; x = (pixel / 255 - mean) / sd.
 
     ``root`` is the data folder; the files lie in ``root/NAME/raw`` as torchvision has it, or in ``system_folder``.
@@ -34,8 +34,6 @@ class IdxImages(Dataset):
     shape: ClassVar[tuple[int, int, int]] = (1, 28, 28)
     system_folder: ClassVar[Path | None] = None
 
-    root: str = "data"
-
     @property
     @abstractmethod
     def name(self) -> str:
@@ -43,8 +41,7 @@ class IdxImages(Dataset):
 
     @property
     def source(self) -> IdxSource:
-        root = Path(self.root).expanduser()
-        return IdxSource(self.name, self.torchvision_name, self.md5s, root, self.system_folder)
+        return IdxSource(self.name, self.torchvision_name, self.md5s, self.data_folder, self.system_folder)
 
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         return self.shape, self.class_names

@@ -15,6 +15,7 @@ from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
 from moe_lab.errors import ConfigError, TaskError, one_line
 from moe_lab.experiment.key import canonical
+from moe_lab.experiment.lasting import with_lasting_runs
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.models import model_facts
 from moe_lab.experiment.options import AUTO, Experiment
@@ -162,7 +163,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         # raises where its package is missing
         build(node)
     resolved = {
-        **config,
+        **with_lasting_runs(config),
         "dataset": {**config["dataset"], **dataset.lasting()},
         "k": model.k,
         "classes": resolved_classes(config.get("classes"), build(config["recipe"]).classes, len(class_names)),
