@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from moe_lab.errors import DataError
 
+#: the numbers of which there is one
+_SINGLE = ("largest", "target_mean", "target_sd")
 Numbers = float | Sequence[float] | np.ndarray
 
 
@@ -34,9 +37,33 @@ class Units:
         x_ND = ((own_ND / self.largest - mean_D) / sd_D).astype(np.float32)
         return torch.from_numpy(x_ND)
 
+    def stored(self) -> dict[str, Any]:
+        """These units as plain numbers and tensors, for a checkpoint; ``units_of`` reads them."""
+        numbers = {name: torch.as_tensor(getattr(self, name), dtype=torch.float64) for name in ("mean", "sd")}
+        return {name: float(getattr(self, name)) for name in _SINGLE} | numbers
+
     def targets(self, y_N: Tensor) -> np.ndarray:
         """Predicted numbers in their own unit, float64."""
         return y_N.double().cpu().numpy() * self.target_sd + self.target_mean
+
+
+def units_of(stored: object, features: int) -> Units | None:
+    """The units that a checkpoint keeps of a data set of so many features; None if it keeps none, or no such."""
+    if not isinstance(stored, dict):
+        return None
+    largest, target_mean, target_sd = (stored.get(name) for name in _SINGLE)
+    mean, sd = (_numbers(stored.get(name), features) for name in ("mean", "sd"))
+    if not (isinstance(largest, float) and isinstance(target_mean, float) and isinstance(target_sd, float)):
+        return None
+    return None if mean is None or sd is None else Units(largest, mean, sd, target_mean, target_sd)
+
+
+def _numbers(stored: object, features: int) -> np.ndarray | None:
+    """One number, or as many as divide the features evenly."""
+    if not isinstance(stored, Tensor) or stored.dtype != torch.float64 or not stored.isfinite().all():
+        return None
+    fitting = stored.ndim == 0 or (stored.ndim == 1 and len(stored) > 0 and features % len(stored) == 0)
+    return stored.numpy() if fitting else None
 
 
 def _flat(own: object, shape: tuple[int, ...]) -> np.ndarray:

@@ -14,7 +14,7 @@ def with_lasting_runs(config: Config) -> Config:
     learned.
     """
     several = {name: _with_run(node) for name, node in config["regularizers"].items()}
-    changed = {"recipe": _with_run(config["recipe"]), "regularizers": several}
+    changed: Config = {"recipe": _with_run(config["recipe"]), "regularizers": several}
     if isinstance(config.get("difficulty_from"), str):
         changed["difficulty_from"] = _absolute(config["difficulty_from"])
     return {**config, **changed}

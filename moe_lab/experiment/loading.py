@@ -66,12 +66,15 @@ class LoadedRun(Run):
     def model(self) -> "TrainedMixture":
         """The trained mixture in evaluation mode, on the CPU: ``.predict(x) .predict_proba(x) .route(x)`` of arrays in
         the data set's own units, or called as ``model(x_BD, noise)`` with normalised tensors. Its data need not be
-        there to load it.
+        there.
 
         Raises RunError where the checkpoint is missing or does not belong to the config, ConfigError where the config
         names what moe-lab does not have.
         """
+        from math import prod
+
         from moe_lab.config.build import build
+        from moe_lab.data.units import units_of
         from moe_lab.experiment.building import build_learner
         from moe_lab.experiment.job import stored_job
         from moe_lab.experiment.predicting import TrainedMixture
@@ -95,4 +98,5 @@ class LoadedRun(Run):
             learner.load_state_dict(state()["learner"])
         except (KeyError, RuntimeError) as error:
             raise RunError(f"{self.path}: the checkpoint does not belong to the config ({error})") from None
-        return TrainedMixture.of(learner.mixture.eval(), self.config, shape)
+        units = units_of(state().get("units"), prod(shape))
+        return TrainedMixture.of(learner.mixture.eval(), self.config, shape, class_names, units)

@@ -26,23 +26,32 @@ class TrainedMixture(Mixture):
     to 255 of other images, the numbers of x_train of your own arrays. Images that these hold as bytes are bytes here
     too. A data set of your own class that does not say its units takes x as its ``load`` gives it.
 
-    Data that were standardized by their training split (npz, toy_inverse, toy_piecewise, diabetes) are read once to
-    know its mean and sd, and so have to be there. With gates or networks whose answers depend on the other samples of a
-    batch, samples are taken in batches as large as in training, in their order.
+    The data need not be there: mean and sd of the training split stand in the checkpoint. With gates or networks whose
+    answers depend on the other samples of a batch, samples are taken in batches as large as in training, in their
+    order. ``class_names`` are the names of the classes, () if the mixture predicts numbers.
 
-    All three raise DataError for x of another shape, for values that are no finite numbers, and if data that have to be
-    read cannot be.
+    All three raise DataError for x of another shape and for values that are no finite numbers. Checkpoints of earlier
+    versions keep no units: the data are read then, and DataError is raised if they cannot be.
     """
 
+    class_names: tuple[str, ...]
     _config: Config
     _shape: tuple[int, ...]
+    _stored: Units | None
 
     @classmethod
-    def of(cls, mixture: Mixture, config: Config, shape: tuple[int, ...]) -> "TrainedMixture":
+    def of(
+        cls,
+        mixture: Mixture,
+        config: Config,
+        shape: tuple[int, ...],
+        class_names: tuple[str, ...],
+        units: Units | None,
+    ) -> "TrainedMixture":
         """The same mixture, its parameters shared, with what this class can do."""
         made = cls.__new__(cls)
         made.__dict__.update(vars(mixture))
-        made._config, made._shape = config, shape
+        made._config, made._shape, made.class_names, made._stored = config, shape, class_names, units
         return made
 
     def predict(self, x: Any) -> np.ndarray:
@@ -81,7 +90,7 @@ class TrainedMixture(Mixture):
 
     @cached_property
     def _units(self) -> Units:
-        return build(self._config["dataset"]).units()
+        return build(self._config["dataset"]).units() if self._stored is None else self._stored
 
     @torch.no_grad()
     def _outputs(self, x: Any) -> Iterator[Output]:

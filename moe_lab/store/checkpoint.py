@@ -58,18 +58,23 @@ def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], l
     )
 
 
-def of_data(shape: Sequence[int], classes: int) -> dict[str, Any]:
-    """What a state keeps of the data, so that its model can be built without them."""
-    return {"shape": list(shape), "classes": classes}
+def of_data(shape: Sequence[int], class_names: Sequence[str], units: dict[str, Any]) -> dict[str, Any]:
+    """What a state keeps of the data, so that its model can be built and asked without them; ``units`` as
+    ``Units.stored`` gives them."""
+    return {"shape": list(shape), "classes": len(class_names), "class_names": list(class_names), "units": units}
 
 
 def described(state: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
-    """The shape of one sample and a name for each class, as ``of_data`` keeps them; None where it has not."""
+    """The shape of one sample and the names of the classes, as ``of_data`` keeps them; None if they are not there.
+    States of earlier versions have no names: their classes are called by their numbers."""
     shape, classes = state.get("shape"), state.get("classes")
     if not isinstance(shape, list) or not isinstance(classes, int) or not 0 <= classes <= MOST_CLASSES:
         return None
     if not shape or not all(isinstance(size, int) and size >= 1 for size in shape):
         return None
+    names = state.get("class_names")
+    if isinstance(names, list) and len(names) == classes and all(isinstance(name, str) for name in names):
+        return tuple(shape), tuple(names)
     return tuple(shape), tuple(map(str, range(classes)))
 
 

@@ -10,7 +10,7 @@ from moe_lab.data.digits import Digits
 from moe_lab.data.npz import Npz
 from moe_lab.data.toy_regression import ToyInverse
 from moe_lab.data.toy_sets import ToyClusters
-from moe_lab.data.units import Units
+from moe_lab.data.units import Units, units_of
 from moe_lab.errors import DataError
 
 
@@ -80,6 +80,37 @@ class Own(Dataset):
 
     def prepare(self):
         return "nothing"
+
+
+@pytest.mark.parametrize(
+    "units", [Units(), Units(255, (0.5, 0.25), (0.1, 0.2)), Units(16, np.arange(4.0), np.ones(4), 152.1, 77.0)]
+)
+def test_a_checkpoint_keeps_them(units):
+    again = units_of(units.stored(), 4)
+    x = np.arange(8.0).reshape(2, 4)
+    assert torch.equal(again.inputs(x, (4,)), units.inputs(x, (4,)))
+    assert (again.targets(torch.ones(1)) == units.targets(torch.ones(1))).all()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"mean": torch.zeros(3, dtype=torch.float64)},
+        {"mean": torch.zeros(2, 2, dtype=torch.float64)},
+        {"sd": torch.zeros(4)},
+        {"sd": torch.zeros(0, dtype=torch.float64)},
+        {"mean": torch.full((4,), torch.nan, dtype=torch.float64)},
+        {"sd": [1.0]},
+        {"largest": "255"},
+        {"target_sd": None},
+    ],
+    ids=str,
+)
+def test_what_a_stranger_wrote_is_no_units(changed):
+    stored = Units().stored()
+    assert units_of(stored, 4) is not None
+    assert units_of({**stored, **changed}, 4) is None
+    assert units_of(None, 4) is None and units_of({}, 4) is None
 
 
 def test_without_units_nothing_is_changed():

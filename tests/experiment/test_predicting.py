@@ -11,6 +11,7 @@ from moe_lab.data.digits import Digits
 from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
+from moe_lab.store import checkpoint
 
 SHORT = ["trainer.epochs=1", "trainer.limit_batches=3"]
 
@@ -91,7 +92,27 @@ def test_samples_of_another_shape_are_refused(tmp_path, images):
     assert model.training
 
 
-def test_a_set_of_images_is_not_read(tmp_path, images, monkeypatch):
+@pytest.mark.parametrize("numbers", [False, True])
+def test_it_answers_without_its_data(tmp_path, numbers):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(50, 9, size=(60, 4)), rng.integers(0, 3, size=60)
+    own, names = tmp_path / "own.npz", {} if numbers else {"class_names": np.array(["ant", "bee", "cow"])}
+    np.savez(own, x_train=x, y_train=100.0 + y if numbers else y, **names)
+    words = ["experts=gaussian", "objective=mixture_density"] if numbers else []
+    run = trained(tmp_path / "run", "dataset=npz", f"dataset.path={own}", *words)
+    before = run.model().predict(x)
+    own.unlink()
+    model = moe_lab.load(run.path).model()
+    assert (model.predict(x) == before).all()
+    assert model.class_names == (() if numbers else ("ant", "bee", "cow"))
+
+
+def test_a_checkpoint_of_an_earlier_version_has_its_data_read(tmp_path, images, monkeypatch):
     run = trained(tmp_path / "run")
-    monkeypatch.setattr(Digits, "load", lambda self: pytest.fail("it was read"))
-    assert len(run.model().predict(images)) == len(images)
+    before = run.model().predict(images)
+    state = checkpoint.load(run.path)
+    del state["units"], state["class_names"]
+    checkpoint.save(run.path, state)
+    (run.path / "checkpoint.previous.pt").unlink()
+    model = moe_lab.load(run.path).model()
+    assert (model.predict(images) == before).all() and model.class_names == tuple("0123456789")

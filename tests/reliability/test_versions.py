@@ -16,7 +16,10 @@ from moe_lab.training.watch import Stopped
 
 WORDS = ["trainer.epochs=4", "trainer.limit_batches=2", "trainer.checkpoint_seconds=0"]
 #: keys of later versions in what the first ones wrote
-LATER_FACTS, LATER_STATE = ("auto_filled", "checksums", "choices"), ("shape", "classes")
+LATER_FACTS, LATER_STATE = (
+    ("auto_filled", "checksums", "choices"),
+    ("shape", "classes", "class_names", "units"),
+)
 
 
 def edit(path: Path, change) -> None:
