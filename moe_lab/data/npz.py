@@ -27,9 +27,11 @@ class Npz(Dataset):
     """Your own arrays from an .npz file (`dataset=npz dataset.path=FILE`).
 
     ``x_train`` holds features (N, D) or images (N, height, width) or (N, channels, height, width); bytes are divided
-    by 255. ``y_train`` holds labels 0..C-1, whole numbers, or in floating point numbers to predict, which are always
-    standardized by the training split. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
-    of the training part is, always the same rows (of each class). ``class_names`` (text) is optional.
+    by 255. ``y_train`` holds labels: whole numbers, booleans or text, or a row of zeros with a 1 for the class; or in
+    floating point numbers to predict, which are always standardized by the training split. The classes are the labels
+    that occur there, in rising order. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
+    of the training part is, always the same rows (of each class). ``class_names`` (text) is optional:
+    a name for each label that occurs, or for each number from 0 on; of labels in text the order of the classes.
     standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 where it is
     constant there).
     ``attribute_NAME`` is a column of your own, a value for each test sample (for each of x_train where there is no

@@ -6,6 +6,7 @@ import numpy as np
 
 from moe_lab.data import npz_remedies as remedies
 from moe_lab.data.npz_file import NpzFile
+from moe_lab.data.npz_labels import check_column, is_one_hot, read_labels
 from moe_lab.data.npz_remedies import save
 
 #: axes of x -> how its samples are laid out
@@ -31,19 +32,19 @@ def read_layout(file: NpzFile) -> Layout:
     if has_test:
         file.require("x_train", "y_train", "x_test", "y_test")
     shape = _sample_shape(file, "x_train")
-    if file.header("y_train")[1].kind == "f":
+    if file.header("y_train")[1].kind == "f" and not is_one_hot(file, "train"):
         return _layout_of_numbers(file, shape, has_test)
-    y_train_N = _labels(file, "train")
-    class_names = _class_names(file, _count_classes(file, y_train_N))
-    y_test_N = _test_labels(file, shape, len(class_names)) if has_test else None
-    return Layout(shape, class_names, y_train_N, y_test_N)
+    labels = read_labels(file, has_test)
+    if has_test:
+        _check_test_shape(file, shape)
+    return Layout(shape, labels.class_names, labels.train_N, labels.test_N)
 
 
 def _layout_of_numbers(file: NpzFile, shape: tuple[int, ...], has_test: bool) -> Layout:
     if "class_names" in file.keys:
         found = file.header("y_train")[1]
         raise file.error(
-            f"expected whole numbers 0..C-1 in y_train beside class_names, found {found}; "
+            f"expected labels in y_train beside class_names, found {found}; "
             f"{save(remedies.as_whole_numbers(file), 'leave class_names out to predict numbers')}"
         )
     y_train_N = _numbers(file, "train")
@@ -55,13 +56,13 @@ def _layout_of_numbers(file: NpzFile, shape: tuple[int, ...], has_test: bool) ->
 def _numbers(file: NpzFile, part: str) -> np.ndarray:
     """A number a sample, in float64."""
     key = f"y_{part}"
-    dtype = _check_column(file, part)
+    dtype = check_column(file, part)
     if dtype.kind not in "iuf":
         raise file.error(
             f"expected real numbers in {key} as in y_train, found {dtype}; "
             f"{save(remedies.as_numbers(file, key), 'give it numbers')}"
         )
-    y_N = file.read(key).astype(np.float64)
+    y_N = file.read(key).reshape(-1).astype(np.float64)
     if not np.isfinite(y_N).all():
         raise file.error(
             f"expected finite numbers in {key}, found NaN or infinities in {(~np.isfinite(y_N)).sum()} of {len(y_N)} "
@@ -89,69 +90,6 @@ def _sample_shape(file: NpzFile, key: str) -> tuple[int, ...]:
             f"save {key} as `{key}.transpose(0, 3, 1, 2)`"
         )
     return (1, *shape[1:]) if len(shape) == 3 else shape[1:]
-
-
-def _labels(file: NpzFile, part: str) -> np.ndarray:
-    key = f"y_{part}"
-    dtype = _check_column(file, part)
-    if dtype.kind not in "iu":
-        remedy = save(remedies.of_targets(file, part), "give each sample the number of its class, as in y_train")
-        raise file.error(f"expected whole numbers 0..C-1 in {key}, found {dtype}; {remedy}")
-    y_N = file.read(key)
-    if y_N.min() < 0:
-        remedy = save(remedies.of_labels(file) if part == "train" else remedies.known_classes(file), "give others")
-        raise file.error(f"expected labels 0..C-1 in {key}, found {y_N.min()}; {remedy}")
-    return y_N
-
-
-def _check_column(file: NpzFile, part: str) -> np.dtype:
-    """The type of y, once it is one value a sample."""
-    key, count = f"y_{part}", file.header(f"x_{part}")[0][0]
-    shape, dtype = file.header(key)
-    if shape != (count,):
-        raise file.error(
-            f"expected a label or number in {key} for each of the {count} samples of x_{part}, shape ({count},), "
-            f"found the shape {shape}; {save(remedies.as_one_column(file, part), 'save arrays of equal length')}"
-        )
-    return dtype
-
-
-def _count_classes(file: NpzFile, y_N: np.ndarray) -> int:
-    """C: the labels must be 0..C-1 without a gap, C >= 2."""
-    found = np.unique(y_N)
-    classes = len(found)
-    if classes < 2:
-        raise file.error(f"expected two classes or more in y_train, found only label {found[0]}; add samples of others")
-    if found[-1] != classes - 1:
-        missing = next(c for c, label in enumerate(found.tolist()) if c != label)
-        raise file.error(
-            f"expected each of the labels 0..C-1 in y_train, found labels up to {found[-1]} but no sample of class "
-            f"{missing}; {save(remedies.of_labels(file), 'renumber them')}"
-        )
-    return classes
-
-
-def _class_names(file: NpzFile, classes: int) -> tuple[str, ...]:
-    if "class_names" not in file.keys:
-        return tuple(map(str, range(classes)))
-    shape, dtype = file.header("class_names")
-    if dtype.kind != "U" or shape != (classes,):
-        raise file.error(
-            f"expected the names of the {classes} classes of y_train in class_names, found {dtype} of shape {shape}; "
-            f"{save(remedies.as_names(file, classes), 'give a text for each class, or leave class_names out')}"
-        )
-    return tuple(file.read("class_names").tolist())
-
-
-def _test_labels(file: NpzFile, shape: tuple[int, ...], classes: int) -> np.ndarray:
-    _check_test_shape(file, shape)
-    y_N = _labels(file, "test")
-    if y_N.max() >= classes:
-        raise file.error(
-            f"expected the labels 0..{classes - 1} of y_train in y_test, found {y_N.max()}; add samples of "
-            f"that class to the training part, or {save(remedies.known_classes(file), 'give other samples')}"
-        )
-    return y_N
 
 
 def _check_test_shape(file: NpzFile, shape: tuple[int, ...]) -> None:

@@ -21,38 +21,18 @@ def save(remedy: Remedy, otherwise: str) -> str:
     return "save " + ", ".join(f"{key} as `{text}`" for key, text in remedy.items()) if remedy else otherwise
 
 
-def of_labels(file: NpzFile) -> Remedy:
-    """Labels of any kind as 0..C-1, in both parts, with the names of the classes beside them. Test samples of classes
-    that the training part lacks are left out."""
-    found = np.unique(file.read("y_train"))
-    of_test = _test_labels(file, found) if "y_test" in file.keys else {}
-    return _names_of(file, found) | of_test | {"y_train": "numpy.unique(y_train, return_inverse=True)[1]"}
-
-
-def _test_labels(file: NpzFile, found: np.ndarray) -> Remedy:
-    """y_test numbered as y_train is; none where it has labels of another kind."""
-    y_test = file.read("y_test")
-    known = np.isin(y_test, found)
-    if (y_test.dtype.kind in _TEXT) != (found.dtype.kind in _TEXT) or y_test.ndim != 1 or not known.any():
-        return {}
-    remedy = {} if known.all() else _rows_kept(file, "test", "[numpy.isin(y_test, y_train)]")
-    return remedy | {"y_test": f"numpy.searchsorted(numpy.unique(y_train), {remedy.get('y_test', 'y_test')})"}
-
-
 def of_targets(file: NpzFile, part: str) -> Remedy:
-    """What is no whole number a sample as labels, or as numbers to predict where it is text or dates that are none."""
+    """Numbers to predict from dates and from text that says fractions; else labels from what is none."""
     key = f"y_{part}"
     y_N = file.read(key)
-    if y_N.dtype.kind in _TIMES or (_says_numbers(y_N) and not _says_whole_numbers(y_N)):
+    if y_N.dtype.kind in _TIMES or says_fractions(y_N):
         return {one: f"{one}.astype('float64')" for one in _targets(file)}
-    if y_N.dtype.kind in _TEXT and part == "train":
-        return of_labels(file)
-    return {key: f"{key}.astype('int64')"} if _says_whole_numbers(y_N) else as_numbers(file, key)
+    return {key: f"{key}.astype('int64')"} if says_whole_numbers(y_N) else as_numbers(file, key)
 
 
 def as_whole_numbers(file: NpzFile) -> Remedy:
     """Labels in floating point that are whole numbers, in both parts."""
-    whole = _says_whole_numbers(file.read("y_train"))
+    whole = says_whole_numbers(file.read("y_train"))
     return {key: f"{key}.astype('int64')" for key in _targets(file)} if whole else {}
 
 
@@ -60,17 +40,12 @@ def _targets(file: NpzFile) -> list[str]:
     return [key for key in ("y_train", "y_test") if key in file.keys]
 
 
-def _names_of(file: NpzFile, found: np.ndarray) -> Remedy:
-    """The names of the classes where the labels are text, and those of the labels that occur where names are given."""
-    if "class_names" in file.keys:
-        shape, _ = file.header("class_names")
-        used = found.dtype.kind in "iu" and found[0] >= 0 and len(shape) == 1 and found[-1] < shape[0] > len(found)
-        return {"class_names": "class_names[numpy.unique(y_train)]"} if used else {}
-    if found.dtype.kind == "U":
-        return {"class_names": "numpy.unique(y_train)"}
-    if found.dtype.kind == "S":
-        return {"class_names": f"numpy.char.decode(numpy.unique(y_train), '{_encoding(found)}')"}
-    return {}
+def as_in_training(file: NpzFile, label_C: np.ndarray) -> Remedy:
+    """Labels of the test part in the kind that the training part has: text or whole numbers."""
+    y_test = file.read("y_test")
+    if label_C.dtype.kind == "U":
+        return {"y_test": "y_test.astype(str)"} if np.isin(y_test.astype(str), label_C).all() else {}
+    return {"y_test": "y_test.astype('int64')"} if says_whole_numbers(y_test) else {}
 
 
 def as_one_column(file: NpzFile, part: str) -> Remedy:
@@ -124,8 +99,13 @@ def _says_numbers(array: np.ndarray) -> bool:
         return False
 
 
-def _says_whole_numbers(array: np.ndarray) -> bool:
+def says_whole_numbers(array: np.ndarray) -> bool:
     return _says_numbers(array) and bool((np.rint(array.astype(np.float64)) == array.astype(np.float64)).all())
+
+
+def says_fractions(array: np.ndarray) -> bool:
+    """Whether it is text that says numbers, not all of them whole."""
+    return array.dtype.kind in _TEXT and _says_numbers(array) and not says_whole_numbers(array)
 
 
 def _codes(key: str, array: np.ndarray) -> Remedy:
@@ -172,7 +152,8 @@ def finite_x(file: NpzFile, part: str) -> Remedy:
 def finite_y(file: NpzFile, part: str) -> Remedy:
     """The samples whose number to predict is finite."""
     key = f"y_{part}"
-    return _rows_kept(file, part, f"[numpy.isfinite({key})]") if np.isfinite(file.read(key)).any() else {}
+    column = key if len(file.header(key)[0]) == 1 else f"{key}.reshape(-1)"
+    return _rows_kept(file, part, f"[numpy.isfinite({column})]") if np.isfinite(file.read(key)).any() else {}
 
 
 def _rows_kept(file: NpzFile, part: str, rows: str) -> Remedy:
@@ -185,11 +166,13 @@ def _rows_kept(file: NpzFile, part: str, rows: str) -> Remedy:
 
 def known_classes(file: NpzFile) -> Remedy:
     """The test samples whose class the training part has."""
+    if not len(file.header("y_train")[0]) == len(file.header("y_test")[0]) == 1:
+        return {}
     known = np.isin(file.read("y_test"), file.read("y_train")).any()
     return _rows_kept(file, "test", "[numpy.isin(y_test, y_train)]") if known else {}
 
 
-def as_names(file: NpzFile, classes: int) -> Remedy:
+def as_names(file: NpzFile, label_C: np.ndarray) -> Remedy:
     """class_names as a text a class, without those behind the last class."""
     array = file.read("class_names")
     text, flat = "class_names", array.reshape(-1)
@@ -199,6 +182,9 @@ def as_names(file: NpzFile, classes: int) -> Remedy:
         text = "class_names.astype(str)"
     if array.ndim != 1:
         text += ".reshape(-1)"
+    if label_C.dtype.kind == "U":
+        return {"class_names": "numpy.unique(y_train)"}
+    classes = len(label_C)
     return {} if len(flat) < classes else {"class_names": text if len(flat) == classes else f"{text}[:{classes}]"}
 
 
@@ -214,6 +200,11 @@ def as_attribute(file: NpzFile, key: str, count: int) -> Remedy:
     return {key: f"{key}[:, 0]"} if len(shape) == 2 and shape[0] == count and shape[1] else {}
 
 
+def decoded(array: np.ndarray) -> np.ndarray:
+    """Bytes as text."""
+    return np.char.decode(array, _encoding(array))
+
+
 def _encoding(array: np.ndarray) -> str:
     """UTF-8, or the one in which every byte is a character."""
     try:
@@ -224,10 +215,12 @@ def _encoding(array: np.ndarray) -> str:
 
 
 def for_the_other_task(file: NpzFile) -> str:
-    """What to save where the targets are to be read in the other way; to be appended to a message."""
-    if file.header("y_train")[1].kind != "f":
-        remedy = {key: f"{key}.astype('float64')" for key in _targets(file)}
-        without = ", and leave class_names out" if "class_names" in file.keys else ""
-        return f"; to predict numbers, {save(remedy, '')}{without}"
-    whole = _says_whole_numbers(file.read("y_train"))
-    return f"; if these whole numbers are labels, {save(of_labels(file), '')}" if whole else ""
+    """What to save if the targets are to be read in the other way; to be appended to a message."""
+    whole = says_whole_numbers(file.read("y_train"))
+    if file.header("y_train")[1].kind == "f":
+        return f"; if these whole numbers are labels, {save(as_whole_numbers(file), '')}" if whole else ""
+    if not whole or len(file.header("y_train")[0]) > 1:
+        return ""
+    remedy = {key: f"{key}.astype('float64')" for key in _targets(file)}
+    without = ", and leave class_names out" if "class_names" in file.keys else ""
+    return f"; to predict numbers, {save(remedy, '')}{without}"

@@ -49,7 +49,7 @@ def test_a_test_split_of_your_own_and_targets_beyond_float32(save):
             "expected numbers that differ in y_train, found only 2.5 in the training split",
         ),
         ({"y_train": np.where(X[:, 0] > 1, np.nan, Y)}, "expected finite numbers in y_train, found NaN"),
-        ({"y_train": Y[:, None]}, r"shape \(50,\), found the shape \(50, 1\)"),
+        ({"y_train": Y[None]}, r"shape \(50,\), found the shape \(1, 50\)"),
         ({"y_train": Y[:5]}, r"each of the 50 samples of x_train"),
         ({"class_names": np.array(["a", "b"])}, "beside class_names, found float64; leave class_names out to predict"),
         ({"x_test": X[:4, :2], "y_test": Y[:4]}, r"expected samples of shape \(3,\) in x_test"),
