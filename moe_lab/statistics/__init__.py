@@ -12,6 +12,7 @@ from moe_lab.statistics.matched import matched_pairs
 from moe_lab.statistics.matching import match_experts
 from moe_lab.statistics.paired import (
     Comparison,
+    all_pairs,
     compare,
     difference_summary,
     holm,
@@ -39,6 +40,7 @@ __all__ = [
     "Summary",
     "Verdict",
     "agreement",
+    "all_pairs",
     "best_of",
     "compare",
     "crossed_seeds",

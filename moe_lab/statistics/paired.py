@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
@@ -61,7 +62,7 @@ def compare(values: Values[Seed], against: str, metrics: Sequence[str]) -> list[
     base = values[against]
     pairs = [(arm, metric) for arm in values if arm != against for metric in metrics]
     differences = [_differences(values[arm].get(metric, {}), base.get(metric, {})) for arm, metric in pairs]
-    ps = [sign_flip_p(one) if len(one) else None for one in differences]
+    ps = [_p(one) for one in differences]
     family, needed = len(pairs), seeds_needed(max(1, len(pairs)))
     return [
         Comparison(
@@ -77,6 +78,22 @@ def compare(values: Values[Seed], against: str, metrics: Sequence[str]) -> list[
         )
         for (arm, metric), one, p, adjusted in zip(pairs, differences, ps, holm(ps), strict=True)
     ]
+
+
+def all_pairs(values: Sequence[Values[Seed]], metrics: Sequence[str]) -> dict[tuple[str, str, str], float | None]:
+    """(arm, other, metric) -> p of the sign-flip test after Holm over all of them, for every pair of arms in each group
+    of ``values``; None if the two share no seed.
+
+    For comparisons that are chosen after the numbers were seen, such as those with the best arm: every pair could have
+    been chosen, so every pair is in the family.
+    """
+    pairs = [(group, *two, metric) for group in values for two in combinations(group, 2) for metric in metrics]
+    ps = [_p(_differences(group[one].get(metric, {}), group[two].get(metric, {}))) for group, one, two, metric in pairs]
+    return {(one, two, metric): p for (_, one, two, metric), p in zip(pairs, holm(ps), strict=True)}
+
+
+def _p(differences: Sequence[float]) -> float | None:
+    return sign_flip_p(differences) if len(differences) else None
 
 
 def _differences(ours: Mapping[Seed, float], base: Mapping[Seed, float]) -> list[float]:

@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from moe_lab.statistics import compare, difference_summary, holm, seeds_needed, sign_flip_interval, sign_flip_p
+from moe_lab.statistics import (
+    all_pairs,
+    compare,
+    difference_summary,
+    holm,
+    seeds_needed,
+    sign_flip_interval,
+    sign_flip_p,
+)
 
 
 def test_by_hand():
@@ -130,3 +138,17 @@ def test_a_metric_that_an_arm_lacks_stays_in_the_family():
 def test_an_unknown_baseline():
     with pytest.raises(KeyError):
         compare({"a": arm(0, range(3))}, "b", ["error"])
+
+
+def test_all_pairs_are_one_family():
+    """Three arms make three pairs, of which Holm takes the smallest p three times."""
+    one = dict.fromkeys(range(6), 0.0)
+    values = {"a": {"m": one}, "b": {"m": {seed: 1.0 + seed for seed in one}}, "c": {"m": {0: 1.0, 1: -1.0}}}
+    adjusted = all_pairs([values], ["m"])
+    # a and b differ in one direction on six seeds: p = 2 / 64, times 3 pairs. a - c is -1 and 1: p = 1. b - c is 0 and
+    # 3, of which all patterns of signs reach the sum: p = 1
+    assert adjusted == {("a", "b", "m"): 3 * 2 / 64, ("a", "c", "m"): 1.0, ("b", "c", "m"): 1.0}
+    # pairs of other groups are none, and yet all pairs are in one family
+    others = {"d": {"m": one}, "e": {"m": {9: 1.0}}}
+    adjusted = all_pairs([values, others], ["m"])
+    assert adjusted["a", "b", "m"] == 4 * 2 / 64 and adjusted["d", "e", "m"] is None and len(adjusted) == 4
