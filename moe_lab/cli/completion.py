@@ -95,6 +95,16 @@ def complete_dataset(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 @_silent
+def complete_metrics(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of metrics behind the last comma."""
+    from moe_lab.metrics import METRICS
+
+    head, comma, last = incomplete.rpartition(",")
+    given = head.split(",")
+    return [f"{head}{comma}{name}" for name in METRICS if name.startswith(last) and name not in given]
+
+
+@_silent
 def complete_format(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of the formats that traces are imported from."""
     from moe_lab.experiment.importers.formats import FORMATS

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moe_lab.cli.completion import complete_run
+from moe_lab.cli.completion import complete_metrics, complete_run
+from moe_lab.cli.paper import PANEL, FigureForm, ReportFormat, Wanted
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, Format, FormatOption, RunsFolder, named
+from moe_lab.cli.words import RUNS, Format, RunsFolder, named
 
 if TYPE_CHECKING:
     from moe_lab.store.run import Run
@@ -21,6 +22,10 @@ Examples:
     moe-lab report runs/softmax-1 runs/attentive-1 --out compared
 
     moe-lab report runs/gates-by-seeds --against gate=softmax
+
+    moe-lab report runs/gates-by-seeds --format latex --figures pdf
+
+    moe-lab report runs/gates-by-seeds --format md --columns test_error_rate,load_entropy_bits --external theirs.csv
 
     moe-lab report runs/step-1000 runs/step-2000 --out steps
 """
@@ -42,28 +47,68 @@ def report(
         typer.Option("--against", metavar="ARM", help="The arm that others are compared with, as gate=softmax or B."),
     ] = None,
     runs: RunsFolder = RUNS,
-    form: FormatOption = Format.table,
+    form: Annotated[
+        ReportFormat,
+        typer.Option(
+            "--format", "-f", help="How arms are printed; latex, md: a table for a paper; csv, json: a row a run."
+        ),
+    ] = ReportFormat.table,
+    figures: Annotated[
+        FigureForm | None,
+        typer.Option("--figures", help="Write figures at a column's width.", rich_help_panel=PANEL),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="METRIC,...",
+            help="The metrics of the table.",
+            rich_help_panel=PANEL,
+            autocompletion=complete_metrics,
+        ),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option("--rows", metavar="ARM,...", help="Its arms, as gate=softmax,B.", rich_help_panel=PANEL),
+    ] = None,
+    external: Annotated[
+        Path | None,
+        typer.Option(
+            "--external",
+            metavar="FILE.csv",
+            help="Published numbers to stand below: name,metric,mean,sd,n,source.",
+            rich_help_panel=PANEL,
+            parser=named,
+        ),
+    ] = None,
 ) -> None:
     """Write the report of one run, or of many by arms: runs that were told the same but for their seeds.
 
     The report of one run or one sweep goes into its folder, that of other runs into a fresh folder of --runs. Traces
-    have a report of their own: one by itself, several side by side, compared with the first.
+    have a report of their own: one by itself, several side by side, compared with the first. For a paper, the folder
+    paper beside the report gets the table, the methods, the references and the figures.
     """
     from moe_lab.errors import RunError
     from moe_lab.reports import write_report
 
+    wanted = Wanted(form, figures, columns, rows, external)
+    wanted.check()
     opened = _runs(paths)
     kinds = {_kind(run) for run in opened}
     if len(paths) == len(opened) == 1 and opened[0].path == paths[0]:
         if out is not None or against is not None:
             raise RunError("the report of one run goes into its own folder and compares nothing: give several runs")
+        if wanted.any:
+            raise RunError("a table or figures of arms need several runs: give a sweep, or more runs")
         page = write_report(opened[0])
     elif kinds == {"trace"}:
+        if wanted.any:
+            raise RunError("a table or figures of arms are made from mixtures, and these are traces")
         page = _of_traces(opened, out, against, runs)
     else:
         _refuse_mixed(opened, paths)
-        page = _of_arms(opened, paths, out, against, runs, form)
-    echo(page, err=form is not Format.table)
+        page = _of_arms(opened, paths, out, against, runs, wanted)
+    echo(page, err=form is not ReportFormat.table)
 
 
 def _of_traces(opened: "list[Run]", out: Path | None, against: str | None, runs: Path) -> Path:
@@ -77,16 +122,22 @@ def _of_traces(opened: "list[Run]", out: Path | None, against: str | None, runs:
 
 
 def _of_arms(
-    opened: "list[Run]", paths: Sequence[Path], out: Path | None, against: str | None, runs: Path, form: Format
+    opened: "list[Run]", paths: Sequence[Path], out: Path | None, against: str | None, runs: Path, wanted: Wanted
 ) -> Path:
     from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.reports import ArmsReport
     from moe_lab.store.folders import claim_report
 
     of_arms = ArmsReport(opened, against)
+    paper = wanted.of(of_arms) if wanted.any else None
     sweep = paths[0] if len(paths) == 1 and _is_sweep(paths[0]) and out is None else None
     page = of_arms.write(lambda: sweep or claim_report(out, runs))
-    show_arms(of_arms, form)
+    if paper is not None:
+        echo(paper.write(page.parent), err=wanted.form is not ReportFormat.table)
+    if paper is not None and paper.table:
+        echo(paper.table, nl=False)
+    else:
+        show_arms(of_arms, Format(wanted.form))
     say_left_out(of_arms)
     return page
 

@@ -182,6 +182,12 @@ def test_run_folders(tab, run_folders):
     assert tab("report --runs=elsewhere ", "bash") == ["elsewhere/a", "elsewhere/b"]
 
 
+def test_metrics_of_a_table(tab):
+    assert "test_error_rate" in tab("report runs --columns ")
+    assert tab("report runs --columns test_error_rate,load_entropy_b") == ["test_error_rate,load_entropy_bits"]
+    assert tab("report runs --columns load_entropy_bits,load_entropy_b") == []
+
+
 def test_traces(tab, run_folders):
     assert tab("trace ch") == ["check"] and tab("trace check ") == ["runs/a", "runs/b"]
     assert {"vllm", "megatron"} <= set(tab("trace import --format "))

@@ -108,7 +108,7 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
     )
     told = "; ".join(f"{key} {test:.4g}" for key, test in tests.items() if test is not None)
     alt = f"{title} of {len(arms)} arms over the epochs. On the test split: {told or 'none finished'}."
-    return Picture(stem, title, alt, caption, draw(HALF, 3.1, paint), rows, HALF)
+    return Picture(stem, title, alt, caption, draw(HALF, 3.1, paint), rows, HALF, paint)
 
 
 def _test(arm: Arm, metric: str, show: Shown) -> float | None:

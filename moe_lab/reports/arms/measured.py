@@ -207,14 +207,19 @@ def find_arm(arms: Sequence[Arm], against: str) -> Arm:
     for arm in arms:
         if arm.key == against:
             return arm
-    wanted = typed(against.split())
-    fitting = [arm for arm in arms if all(_has(arm, key, value) for key, value in wanted.items())] if wanted else []
+    fitting = fitting_arms(arms, against)
     fitting = [arm for arm in fitting if len(arm.told) == min(len(one.told) for one in fitting)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
         raise RunError(f"--against {against}: no arm is that. There are: {_listed(arms)}")
     raise RunError(f"--against {against} fits several arms equally well: {_listed(fitting)}")
+
+
+def fitting_arms(arms: Sequence[Arm], words: str) -> list[Arm]:
+    """The arms that were told all of ``gate=softmax k=2``, or chose it where they differ."""
+    wanted = typed(words.split())
+    return [arm for arm in arms if all(_has(arm, key, value) for key, value in wanted.items())] if wanted else []
 
 
 def _has(arm: Arm, key: str, value: str) -> bool:

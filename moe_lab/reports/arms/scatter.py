@@ -160,4 +160,4 @@ def _picture(
     )
     told = "; ".join(f"{one.arm.key} {one.mean[0]:.3g}, {one.mean[1]:.3g}" for one in clouds)
     alt = f"Scatter of {len(clouds)} arms: {x.axis} to the right, {y.axis} upwards. Means: {told}."
-    return Picture(stem, title, alt, caption, draw(HALF, 3.3, paint), rows, HALF)
+    return Picture(stem, title, alt, caption, draw(HALF, 3.3, paint), rows, HALF, paint)

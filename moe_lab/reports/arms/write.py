@@ -27,8 +27,9 @@ from moe_lab.reports.arms.scatter import information, trade_off
 from moe_lab.reports.arms.usage_table import USAGE_NOTE, usage_table
 from moe_lab.reports.arms.words import shown, with_unit
 from moe_lab.reports.kit.page import render_html, render_markdown
-from moe_lab.reports.kit.picture import Picture
+from moe_lab.reports.kit.picture import Form, Picture
 from moe_lab.reports.kit.section import Section
+from moe_lab.reports.paper.write import Markup, Paper
 from moe_lab.store.atomic import clear_leftovers, write_csv, write_json, write_text
 from moe_lab.store.run import Run, Unreadable, as_written
 
@@ -83,6 +84,10 @@ class ArmsReport:
     def overview(self, width: int) -> list[tuple[dict[str, str], list[dict[str, str]]]]:
         """Tables for a terminal of this width: (column -> heading, rows)."""
         return self._of_what_can_be_read(lambda measured: overview(measured, width))
+
+    def paper(self, markup: Markup | None, form: Form | None, **chosen: Any) -> Paper:
+        """What goes into a paper; ``chosen`` are the options of Paper. Raises RunError as it does."""
+        return self._of_what_can_be_read(lambda measured: Paper(measured, markup, form, **chosen))
 
     def write(self, claim: Callable[[], Path]) -> Path:
         """Write all files into the folder that ``claim`` makes once everything has been read; the path of report.html.

@@ -4,12 +4,13 @@ import base64
 import io
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from moe_lab.reports.kit.style import RC
+from moe_lab.reports.kit.style import LIVE, RC
 from moe_lab.reports.kit.svg import compact
 from moe_lab.store.atomic import write_csv, write_with
 from moe_lab.store.folders import make_inside
@@ -17,18 +18,24 @@ from moe_lab.store.folders import make_inside
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 Row = Mapping[str, Any]
+Paint = Callable[["Figure", "Axes"], None]
+#: what a picture can be drawn as for a paper
+Form = Literal["pdf", "png", "svg"]
 
 #: width of a figure that stands beside another, and of one that takes the whole column, in inches
 HALF, FULL = 4.6, 9.4
+#: width of a column of a paper of two columns, in inches, and dots an inch of a PNG
+COLUMN, DOTS = 3.25, 300
 PIXELS_PER_INCH = 96
 
 
 @dataclass(frozen=True)
 class Picture:
     """``stem`` names the files; ``rows`` are the CSV; ``alt`` says what is seen; ``caption`` how to read it;
-    ``width`` is in inches."""
+    ``width`` is in inches. ``paint`` draws it on the axes of matplotlib; None for one that is written by hand."""
 
     stem: str
     title: str
@@ -37,6 +44,7 @@ class Picture:
     svg: bytes
     rows: tuple[Row, ...]
     width: float
+    paint: Paint | None = None
 
     @property
     def data_uri(self) -> str:
@@ -57,20 +65,37 @@ class Picture:
         write_csv(figures / f"{self.stem}.csv", self.rows)
 
 
-def draw(width: float, height: float, paint: "Callable[[Figure, Axes], None]") -> bytes:
+def draw(width: float, height: float, paint: Paint) -> bytes:
     """The SVG that ``paint`` makes, of a size in inches: no date, no version, fixed ids, glyphs as paths."""
+    with _painted(width, height, paint, RC) as figure:
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        buffer = io.BytesIO()
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    return compact(buffer.getvalue().decode()).encode()
+
+
+def draw_live(width: float, height: float, paint: Paint, form: Form) -> bytes:
+    """The file that ``paint`` makes for a paper: text stays text, that of a PDF in an embedded TrueType font."""
+    dates = {"pdf": "CreationDate", "svg": "Date"}
+    metadata = {dates[form]: None} if form in dates else {}
+    with _painted(width, height, paint, RC | LIVE) as figure:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=form, metadata=metadata, dpi=DOTS)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _painted(width: float, height: float, paint: Paint, style: "dict[RcKeyType, Any]") -> "Iterator[Figure]":
+    """The figure, while its style holds."""
     # where the home folder cannot be written, a font cache in a temporary folder is as good, and nothing to tell of
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(RC), warnings.catch_warnings():
+    with matplotlib.rc_context(style), warnings.catch_warnings():
         # a class name in a script that the font lacks shows as boxes; the CSV beside the figure has it right
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(width, height), layout="constrained")
-        canvas = FigureCanvasSVG(figure)
         paint(figure, figure.add_subplot())
-        buffer = io.BytesIO()
-        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
-    return compact(buffer.getvalue().decode()).encode()
+        yield figure

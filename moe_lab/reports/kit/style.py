@@ -42,6 +42,21 @@ RC: "dict[RcKeyType, Any]" = {
     "lines.solid_capstyle": "round",
 }
 
+#: what differs in a paper: text that can be selected and edited, black on white, a little smaller
+LIVE: "dict[RcKeyType, Any]" = {
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "font.size": 8.0,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.labelsize": 8.0,
+    "axes.titlesize": 8.0,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+}
+
 
 def colours(count: int) -> list[str]:
     """A colour each for ``count`` experts or runs: Okabe-Ito up to eight, an even walk along viridis above."""

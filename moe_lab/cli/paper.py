@@ -1,0 +1,72 @@
+"""What `moe-lab report` writes for a paper: its options, and what they ask for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moe_lab.reports import ArmsReport
+    from moe_lab.reports.paper.write import Markup, Paper
+
+PANEL = "For a paper"
+
+
+class ReportFormat(StrEnum):
+    """How the arms are printed: latex and md are the table for a paper, csv and json have a row a run."""
+
+    table = "table"
+    latex = "latex"
+    md = "md"
+    csv = "csv"
+    json = "json"
+
+
+class FigureForm(StrEnum):
+    """What figures are written as."""
+
+    pdf = "pdf"
+    svg = "svg"
+    png = "png"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of a paper was asked for."""
+
+    form: ReportFormat
+    figures: FigureForm | None
+    columns: str | None
+    rows: str | None
+    external: Path | None
+
+    @property
+    def markup(self) -> "Markup | None":
+        """Of the table."""
+        return "latex" if self.form is ReportFormat.latex else "md" if self.form is ReportFormat.md else None
+
+    def check(self) -> None:
+        """Raises RunError for an option of a table or of figures that were not asked for."""
+        from moe_lab.errors import RunError
+
+        given = {"--columns": self.columns, "--rows": self.rows, "--external": self.external}
+        idle = next((name for name, value in given.items() if value is not None), None)
+        if idle and self.markup is None and (self.figures is None or idle == "--external"):
+            raise RunError(f"{idle} is for the table of a paper: add --format latex or --format md")
+
+    def of(self, arms: "ArmsReport") -> "Paper":
+        """Made from these arms."""
+        from moe_lab.reports.paper.external import read_external
+
+        return arms.paper(
+            self.markup,
+            None if self.figures is None else self.figures.value,
+            columns=self.columns,
+            rows=self.rows,
+            external=read_external(self.external) if self.external else (),
+        )
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was."""
+        return self.markup is not None or self.figures is not None

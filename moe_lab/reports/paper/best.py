@@ -1,0 +1,76 @@
+"""Which arms are best in a metric, and which have not been shown to differ from the best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moe_lab.reports.arms.collect import Arm
+from moe_lab.reports.arms.measured import Measured
+from moe_lab.statistics import all_pairs, seeds_needed
+from moe_lab.statistics.paired import LEVEL
+
+#: key of an arm, and metric
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Best:
+    """``best`` has the best mean of its metric, ``alike`` was not shown to differ from the best. ``tested`` are the
+    metrics of the family of ``comparisons``, in which no test can reach the level with fewer than ``needed`` seeds;
+    ``too_few`` says that no arm has as many."""
+
+    best: frozenset[Place]
+    alike: frozenset[Place]
+    tested: tuple[str, ...]
+    comparisons: int
+    needed: int
+    too_few: bool
+
+    @property
+    def family(self) -> str:
+        """How many comparisons there are, in words."""
+        return f"{self.comparisons} comparison{'' if self.comparisons == 1 else 's'}"
+
+
+def blocks(arms: Sequence[Arm]) -> list[list[Arm]]:
+    """The arms by data set, since error and information cannot be compared between data sets."""
+    found: dict[str | None, list[Arm]] = {}
+    for arm in arms:
+        found.setdefault(arm.levels.get("dataset"), []).append(arm)
+    return list(found.values())
+
+
+def find_best(measured: Measured, arms: Sequence[Arm], metrics: Sequence[str]) -> Best:
+    """The best of each metric that has a better end, on each data set, and what differs from it.
+
+    The test is the exact paired sign-flip test over shared seeds, after Holm over every pair of arms in every such
+    metric: the best is chosen by the same numbers, so any pair could have been compared. An arm of which some runs have
+    no value is not the best, and is not shown to differ. Arms of one run each have no best.
+    """
+    tested = tuple(name for name in metrics if measured.quantities[name].better != "none")
+    if all(arm.n < 2 for arm in arms):
+        return Best(frozenset(), frozenset(), (), 0, 0, False)
+    groups = [{arm.key: {name: _values(measured, arm, name) for name in tested} for arm in one} for one in blocks(arms)]
+    adjusted = all_pairs(groups, tested)
+    best, alike = set(), set()
+    for group in groups:
+        for name in tested:
+            sign = 1 if measured.quantities[name].better == "lower" else -1
+            means = {key: sign * sum(by[name].values()) / len(by[name]) for key, by in group.items() if by[name]}
+            if len(means) < 2:
+                continue
+            first = min(means, key=means.__getitem__)
+            best |= {(key, name) for key, mean in means.items() if mean == means[first]}
+            others = [key for key in group if (key, name) not in best]
+            alike |= {(key, name) for key in others if not _differ(adjusted, key, first, name)}
+    needed = seeds_needed(max(1, len(adjusted)))
+    too_few = bool(adjusted) and max(arm.n for arm in arms) < needed
+    return Best(frozenset(best), frozenset(alike), tested, len(adjusted), needed, too_few)
+
+
+def _values(measured: Measured, arm: Arm, name: str) -> dict[tuple[str, str, str], float]:
+    return {} if measured.undefined(arm, name) else arm.values(name)
+
+
+def _differ(adjusted: dict[tuple[str, str, str], float | None], one: str, other: str, name: str) -> bool:
+    p = adjusted.get((one, other, name), adjusted.get((other, one, name)))
+    return p is not None and p <= LEVEL

@@ -1,0 +1,90 @@
+"""Which arms and metrics a paper shows, and which stand out among them."""
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from moe_lab.errors import RunError, did_you_mean
+from moe_lab.metrics import METRICS
+from moe_lab.reports.arms.collect import Arm
+from moe_lab.reports.arms.measured import USAGE, Measured, Quantity, fitting_arms
+from moe_lab.reports.paper.best import Best, find_best
+from moe_lab.statistics import Summary
+
+#: a comma that parts two names; those inside brackets belong to a value
+_BETWEEN = re.compile(r",(?![^\[]*\])")
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The arms and the names of the metrics, in the order in which they are shown."""
+
+    #: of these arms alone
+    measured: Measured
+    arms: tuple[Arm, ...]
+    names: tuple[str, ...]
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        return tuple(self.measured.quantities[name] for name in self.names)
+
+    @cached_property
+    def best(self) -> Best:
+        return find_best(self.measured, self.arms, self.names)
+
+    @property
+    def varying(self) -> list[str]:
+        """The choices in which these arms differ."""
+        keys = self.measured.collection.varying
+        return [key for key in keys if len({arm.levels[key] for arm in self.arms}) > 1]
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """Of every arm and metric that has one."""
+        by_metric = [self.measured.summaries[name] for name in self.names]
+        return [found[arm.key] for found in by_metric for arm in self.arms if arm.key in found]
+
+    @property
+    def methods(self) -> list[str]:
+        """The names of the intervals."""
+        return sorted({one.method for one in self.summaries if one.ends})
+
+
+def choose(measured: Measured, columns: str | None = None, rows: str | None = None) -> Chosen:
+    """These metrics (by default the primary ones and the entropy of the load) of these arms (by default all that have a
+    finished run). Raises RunError where one is not there."""
+    arms = tuple(chosen_rows(measured, rows))
+    of_these = Measured(replace(measured.collection, arms=arms))
+    return Chosen(of_these, arms, tuple(chosen_columns(of_these, columns)))
+
+
+def chosen_columns(measured: Measured, columns: str | None) -> list[str]:
+    """The metrics that ``--columns A,B`` names, in that order. Raises RunError where a run has no such number."""
+    if columns is None:
+        return [name for name in (*measured.primary, USAGE) if name in measured.quantities]
+    names = list(dict.fromkeys(one.strip() for one in columns.split(",") if one.strip()))
+    for name in names:
+        if name not in measured.quantities:
+            several = " is not one number in these runs." if name in METRICS else " is no metric of these runs."
+            raise RunError(f"--columns: {name}{several}{did_you_mean(name, measured.quantities)}")
+    if not names:
+        raise RunError("--columns is empty: name metrics, such as test_error_rate,load_entropy_bits")
+    return names
+
+
+def chosen_rows(measured: Measured, rows: str | None) -> list[Arm]:
+    """The arms that ``--rows A,gate=softmax`` names, in that order: by their key, or every arm that was told the words.
+    Raises RunError where none was, or has no finished run."""
+    arms = measured.shown
+    if rows is not None:
+        found: dict[str, Arm] = {}
+        for one in _BETWEEN.split(rows):
+            fitting = [arm for arm in arms if one.strip() in (arm.key, arm.name)] or fitting_arms(arms, one)
+            if not fitting:
+                names = ", ".join(arm.name for arm in arms)
+                raise RunError(f"--rows {one.strip()}: no arm with a finished run is that. There are: {names}")
+            found |= {arm.key: arm for arm in fitting}
+        arms = tuple(found.values())
+    if not arms:
+        raise RunError("no run has finished, so there is no table of arms")
+    return list(arms)

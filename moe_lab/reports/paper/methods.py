@@ -1,0 +1,189 @@
+"""The paragraph on methods: what was trained, how often, and how it was compared, from the configs of the runs."""
+
+from dataclasses import dataclass
+
+from moe_lab.errors import RunError
+from moe_lab.reports.arms.collect import Arm
+from moe_lab.reports.arms.findings import states
+from moe_lab.reports.kit.choices import PARTS, VALUES, described, lookup
+from moe_lab.reports.kit.numbers import NBSP
+from moe_lab.reports.paper.chosen import Chosen
+from moe_lab.reports.paper.references import cited
+from moe_lab.reports.paper.sources import (
+    FLIPS,
+    HOLM,
+    OPTIMIZERS,
+    OURS,
+    Sources,
+    config_of,
+    interval_sources,
+    metric_source,
+    options_of,
+)
+from moe_lab.reports.paper.table import choice_word, listing
+
+#: options that a sentence leaves out: nothing was added
+PLAIN = ("none", "end_to_end")
+#: label of a part -> how a sentence says it
+SAID = {
+    "data set": "the data set {}",
+    "expert": "experts of the kind {}",
+    "gate": "the gate {}",
+    "objective": "the objective {}",
+    "baseline": "the baseline {}",
+    "regularizers": "the regularizer {}",
+    "controllers": "the controller {}",
+    "recipe": "the recipe {}",
+}
+
+
+@dataclass(frozen=True)
+class Cite:
+    """The papers behind what stands before."""
+
+    sources: tuple[str, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of the entries in the BibTeX file."""
+        return tuple(dict.fromkeys(key for source in self.sources for key in cited(source)))
+
+
+Sentence = list[str | Cite]
+
+
+def methods(chosen: Chosen) -> list[Sentence]:
+    """The sentences, with the papers that they rest on."""
+    sources = Sources()
+    found = [_differing(chosen, sources), _shared(chosen, sources), _training(chosen), _seeds(chosen)]
+    found += [*_measures(chosen), _intervals(chosen), _compared(chosen), _machine(chosen)]
+    return [sentence for sentence in found if sentence]
+
+
+def _differing(chosen: Chosen, sources: Sources) -> Sentence:
+    """The arms, by what they differ in."""
+    if len(chosen.arms) == 1:
+        return [f"We trained one arm, {chosen.arms[0].name}."]
+    said: Sentence = [f"We trained {len(chosen.arms)} arms, which differ in "]
+    for place, key in enumerate(chosen.varying):
+        levels = dict.fromkeys(arm.levels[key] for arm in chosen.arms)
+        said += [" and " if place else "", f"{key} ("]
+        for at, level in enumerate(levels):
+            parts = [sources.of(key, one.strip()) for one in choice_word(level).split(",")]
+            said += [", " if at else "", choice_word(level), Cite(tuple(parts))]
+        said.append(")")
+    return [*said, "."]
+
+
+def _shared(chosen: Chosen, sources: Sources) -> Sentence:
+    """The parts that all arms have."""
+    options = [options_of(arm) for arm in chosen.arms]
+    said: list[Sentence] = []
+    for label, (group, _) in PARTS.items():
+        first = [one for one in options[0].get(group, []) if one not in PLAIN]
+        if first and all(one.get(group) == options[0][group] for one in options):
+            said.append([SAID[label].format(", ".join(first)), Cite(tuple(sources.of(group, one) for one in first))])
+    count, k = _same(chosen, VALUES["experts (E)"]), _same(chosen, VALUES["selected experts (k)"])
+    said += [[f"E = {count} experts"]] if count else []
+    said += [[f"k = {k} selected experts"]] if k else []
+    if not said:
+        return []
+    joined: Sentence = []
+    for place, one in enumerate(said):
+        joined += ["" if place == 0 else " and " if place == len(said) - 1 else ", ", *one]
+    return ["All have " if len(chosen.arms) > 1 else "It has ", *joined, "."]
+
+
+def _training(chosen: Chosen) -> Sentence:
+    """Epochs, batches, optimizer and the validation split, as far as all arms have the same."""
+    same = {label: _same(chosen, VALUES[label]) for label in VALUES}
+    said: Sentence = ["Training"]
+    if same["epochs"]:
+        said.append(f" took {same['epochs']} epoch{'' if same['epochs'] == '1' else 's'}")
+    if same["batch size"]:
+        said.append(f" in batches of {same['batch size']}")
+    if same["optimizer"]:
+        said += [f" with {same['optimizer']}", Cite((OPTIMIZERS.get(same["optimizer"], ""),))]
+    if same["learning rate"]:
+        said.append(f" at learning rate {same['learning rate']}")
+    if same["weight decay"]:
+        said.append(f", weight decay {same['weight decay']}")
+    if same["validation share"]:
+        share = 100 * float(same["validation share"])
+        said.append(f"; {share:g}{NBSP}% of the training split, drawn by class, were held out for validation")
+    return [*said, "."] if len(said) > 1 else []
+
+
+def _same(chosen: Chosen, key: str) -> str:
+    """The value of a key that all arms have; empty where they differ."""
+    values = {described(lookup(config_of(arm), key)) for arm in chosen.arms}
+    return values.pop() if len(values) == 1 else ""
+
+
+def _seeds(chosen: Chosen) -> Sentence:
+    ns = sorted({arm.n for arm in chosen.arms})
+    times = f"{ns[0]}" if len(ns) == 1 else f"{ns[0]} to {ns[-1]}"
+    seeds = {tuple(one.seed_word for one in arm.counted) for arm in chosen.arms}
+    which = f" (seeds {', '.join(next(iter(seeds)))})" if len(seeds) == 1 and len(next(iter(seeds))) <= 20 else ""
+    return [
+        f"Each arm has {times} finished run{'' if ns == [1] else 's'}{which}; a seed decides the initialization, the "
+        f"order of the data and the noise. Of all that were planned, {states(chosen.measured.collection)}. The test "
+        f"split{_tested(chosen)} was evaluated once, after training."
+    ]
+
+
+def _tested(chosen: Chosen) -> str:
+    try:
+        counts = {len(arm.counted[0].stored.arrays("routing", ["label"])["label"]) for arm in chosen.arms}
+    except RunError:
+        return ""
+    return f" of {counts.pop():,} samples" if len(counts) == 1 else ""
+
+
+def _measures(chosen: Chosen) -> list[Sentence]:
+    return [
+        [f"{one.label}: {one.definition.rstrip('.')}", Cite((metric_source(one.name),)), "."]
+        for one in chosen.quantities
+    ]
+
+
+def _intervals(chosen: Chosen) -> Sentence:
+    if not chosen.methods:
+        return []
+    cite = Cite(tuple(interval_sources(chosen.methods)))
+    text = f"Intervals are 95{NBSP}% intervals of the mean over seeds ({', '.join(chosen.methods)}"
+    return [text, cite, "): what training again would give on the same test set."]
+
+
+def _compared(chosen: Chosen) -> Sentence:
+    found = chosen.best
+    if not found.comparisons:
+        return []
+    return [
+        "Arms were compared by their shared seeds with the exact paired sign-flip test of the mean difference",
+        Cite((FLIPS,)),
+        ", corrected by Holm's procedure",
+        Cite((HOLM,)),
+        f" over a family of {found.family} (every two arms, {len(found.tested)} "
+        f"metric{'s' if len(found.tested) > 1 else ''}) at 5{NBSP}%, in which a difference needs at least "
+        f"{found.needed} seeds.",
+    ]
+
+
+def _machine(chosen: Chosen) -> Sentence:
+    """Versions and processors, each once."""
+    found = [_environment(arm) for arm in chosen.arms]
+    versions, machines = (list(dict.fromkeys(one for one in column if one)) for column in zip(*found, strict=True))
+    where = f", on {listing(machines)}" if machines else ""
+    return ["Everything was computed with ", listing(versions), Cite((OURS,)), f"{where}."] if versions else []
+
+
+def _environment(arm: Arm) -> tuple[str, str]:
+    """``moe-lab 0.1.0 and torch 2.13.0``, and the processor; empty where it is not known."""
+    try:
+        environment = arm.counted[0].stored.environment
+    except RunError:
+        return "", ""
+    known = environment.get("versions") or {}
+    versions = [f"{name} {known[name]}" for name in ("moe-lab", "torch") if name in known]
+    return listing(versions) if versions else "", str(environment.get("gpu") or environment.get("cpu") or "")

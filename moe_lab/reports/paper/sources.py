@@ -1,0 +1,73 @@
+"""What the arms of a table rest on: parts, optimizers, metrics and statistics, each with its source."""
+
+from typing import Any
+
+from moe_lab.config.catalog import catalog
+from moe_lab.errors import ConfigError
+from moe_lab.metrics import METRICS
+from moe_lab.reports.arms.collect import Arm
+from moe_lab.reports.kit.choices import VALUES, lookup
+from moe_lab.reports.paper.chosen import Chosen
+
+OURS = "The moe-lab developers"
+FLIPS, HOLM = "Fisher 1935", "Holm 1979"
+#: how the name of an interval begins -> its source
+INTERVALS = {
+    "Student t": "Student 1908",
+    "Student t of the log": "Oehlert 1992",
+    "BCa bootstrap": "Efron 1987",
+}
+OPTIMIZERS = {"adam": "Kingma and Ba 2015, arXiv:1412.6980", "adamw": "Loshchilov and Hutter 2019, arXiv:1711.05101"}
+
+
+class Sources:
+    """The sources of options, read from the files of the parts once a group."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, str]] = {}
+
+    def of(self, group: str, option: str) -> str:
+        """Empty for an option of a folder of one's own, and where none is named."""
+        if group not in self._known:
+            try:
+                self._known[group] = {row["name"]: row["source"] for row in catalog(group)}
+            except ConfigError:
+                self._known[group] = {}
+        return self._known[group].get(option, "")
+
+
+def config_of(arm: Arm) -> dict[str, Any]:
+    """The config of one of its runs; they differ in their seeds alone."""
+    return arm.counted[0].stored.config
+
+
+def options_of(arm: Arm) -> dict[str, list[str]]:
+    """group -> the options that it chose."""
+    chosen = arm.counted[0].stored.status.get("choices") or {}
+    return {group: [str(one) for one in (of if isinstance(of, list) else [of])] for group, of in chosen.items()}
+
+
+def metric_source(name: str) -> str:
+    metric = METRICS.get(name.partition(": ")[0])
+    return metric.source if metric else ""
+
+
+def interval_sources(methods: list[str]) -> list[str]:
+    """The sources of these intervals."""
+    return [source for start, source in INTERVALS.items() if any(one.startswith(start) for one in methods)]
+
+
+def sources_used(chosen: Chosen) -> list[tuple[str, str]]:
+    """(what was used, its source), moe-lab first."""
+    sources = Sources()
+    parts: dict[str, str] = {}
+    optimizers: dict[str, str] = {}
+    for arm in chosen.arms:
+        for group, options in options_of(arm).items():
+            parts |= {f"{group}={one}": sources.of(group, one) for one in options}
+        optimizer = str(lookup(config_of(arm), VALUES["optimizer"]))
+        optimizers[f"trainer.optimizer={optimizer}"] = OPTIMIZERS.get(optimizer, "")
+    tests = {"the paired test": FLIPS, "the correction for several comparisons": HOLM}
+    named = {"moe-lab": OURS} | parts | optimizers | {name: metric_source(name) for name in chosen.names}
+    named |= tests if chosen.best.comparisons else {}
+    return [*named.items(), *(("the intervals", source) for source in interval_sources(chosen.methods))]

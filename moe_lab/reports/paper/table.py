@@ -1,0 +1,138 @@
+"""The table of arms as plain values, and the sentences that say how to read it; markup.py writes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moe_lab.errors import RunError
+from moe_lab.reports.arms.collect import Arm
+from moe_lab.reports.arms.measured import Quantity
+from moe_lab.reports.arms.words import lowered, shown
+from moe_lab.reports.kit.choices import ABSENT
+from moe_lab.reports.kit.numbers import NBSP, NONE, digits
+from moe_lab.reports.paper.best import blocks
+from moe_lab.reports.paper.chosen import Chosen
+from moe_lab.reports.paper.external import External, Printed
+
+SINGLE = "Each arm is one run, so there is no interval and no best: another seed may turn a difference round."
+ALIKE = "\N{DAGGER}"
+PUBLISHED = (
+    "Published numbers are other people's, as printed (mean \N{PLUS-MINUS SIGN} sd): not from the same seeds, so they "
+    "are neither tested nor marked."
+)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A cell of a metric: the mean, beside it what is in brackets, and whether it stands out."""
+
+    text: str
+    beside: str = ""
+    best: bool = False
+    alike: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row: what tells the arm apart, n, a value a metric; ``source`` of other people's numbers, whose one name stands
+    in place of the choices."""
+
+    names: tuple[str, ...]
+    n: str
+    values: tuple[Value, ...]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ArmTable:
+    """``choices`` are the keys in which arms differ, ``quantities`` the metrics; ``groups`` are rows that belong
+    together, ``external`` other people's; ``notes`` say how to read it."""
+
+    choices: tuple[str, ...]
+    quantities: tuple[Quantity, ...]
+    groups: tuple[tuple[Line, ...], ...]
+    external: tuple[Line, ...]
+    notes: tuple[str, ...]
+
+
+def arm_table(chosen: Chosen, external: Sequence[External] = ()) -> ArmTable:
+    """The table. Raises RunError where an external number has no column."""
+    return ArmTable(
+        tuple(chosen.varying) or ("arm",),
+        chosen.quantities,
+        tuple(tuple(_line(chosen, arm) for arm in block) for block in blocks(chosen.arms)),
+        tuple(_external(chosen, one) for one in external),
+        tuple(_notes(chosen, bool(external))),
+    )
+
+
+def _line(chosen: Chosen, arm: Arm) -> Line:
+    choices = tuple(choice_word(arm.levels[key]) for key in chosen.varying) or (arm.name,)
+    return Line(choices, str(arm.n), tuple(_value(chosen, arm, name) for name in chosen.names))
+
+
+def choice_word(level: str) -> str:
+    """``[importance,z_loss]`` without its brackets."""
+    if level in ("[]", ABSENT):
+        return "none" if level == "[]" else NONE
+    whole = level.startswith("[") and level.endswith("]") and "[" not in level[1:]
+    return level[1:-1].replace(",", ", ") if whole else level
+
+
+def _value(chosen: Chosen, arm: Arm, name: str) -> Value:
+    measured, place = chosen.measured, (arm.key, name)
+    summary, quantity = measured.summaries[name].get(arm.key), measured.quantities[name]
+    if summary is None:
+        return Value(NONE)
+    beside = [", ".join(shown(quantity, end) for end in summary.ends)] if summary.ends else []
+    beside += [one for one in [measured.undefined(arm, name)] if one]
+    best, alike = place in chosen.best.best, place in chosen.best.alike
+    return Value(shown(quantity, summary.mean), "; ".join(beside), best, alike)
+
+
+def _external(chosen: Chosen, row: External) -> Line:
+    for name in row.values:
+        if name not in chosen.names:
+            raise RunError(f"--external: {row.name} has {name}, which is no column: add it with --columns")
+    ns = sorted({one.n for one in row.values.values() if one.n is not None})
+    cells = tuple(_printed(quantity, row.values.get(quantity.name)) for quantity in chosen.quantities)
+    return Line((row.name,), "/".join(map(str, ns)) or NONE, cells, row.source)
+
+
+def _printed(quantity: Quantity, number: Printed | None) -> Value:
+    if number is None:
+        return Value(NONE)
+    spread = "" if number.sd is None else f" \N{PLUS-MINUS SIGN} {digits(number.sd, quantity.unit)}"
+    return Value(shown(quantity, number.mean) + spread)
+
+
+def _notes(chosen: Chosen, external: bool) -> list[str]:
+    found = chosen.best
+    notes = [_means(chosen.methods) if chosen.methods else SINGLE]
+    if found.comparisons:
+        labels = [lowered(chosen.measured.quantities[name].label) for name in found.tested]
+        notes.append(
+            f"Bold: the best mean. {ALIKE}: not shown to differ from the best (exact paired sign-flip test over shared "
+            f"seeds, 5{NBSP}% after Holm over {found.family}: every two arms in "
+            f"{listing(labels)})."
+        )
+    if found.too_few:
+        notes.append(f"Too few seeds: with fewer than {found.needed}, no difference in this table can be shown.")
+    if len(blocks(chosen.arms)) > 1:
+        notes.append("Each data set has its own best; numbers are not compared between data sets.")
+    if any(one.warning for one in chosen.summaries):
+        notes.append(
+            "Some means mix two kinds of run (collapsed, or two groups of seeds), where no interval holds well."
+        )
+    return [*notes, PUBLISHED] if external else notes
+
+
+def _means(methods: Sequence[str]) -> str:
+    return (
+        f"Means over n runs that differ in their seed, with the 95{NBSP}% interval of the mean ({', '.join(methods)}): "
+        "what training again would give on the same test set."
+    )
+
+
+def listing(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,93 @@
+"""The methods of a paper, from whole run folders."""
+
+import re
+
+import pytest
+import yaml
+
+from moe_lab.reports.arms.collect import collect
+from moe_lab.reports.arms.measured import Measured
+from moe_lab.reports.paper.chosen import choose
+from moe_lab.reports.paper.markup import latex_methods, markdown_methods
+from moe_lab.reports.paper.methods import methods
+from moe_lab.reports.paper.sources import sources_used
+
+
+@pytest.fixture(scope="module")
+def runs(make_run):
+    """Two gates on the same three seeds."""
+    return [
+        make_run(f"{gate}-{seed}", gate=gate, seed=seed, epochs=4, differs={"gate": gate, "seed": seed})
+        for gate in ("attentive", "softmax")
+        for seed in (1, 2, 3)
+    ]
+
+
+@pytest.fixture
+def said(runs):
+    return markdown_methods(methods(choose(Measured(collect(runs))))).splitlines()
+
+
+def test_every_number_of_the_config_is_there(said):
+    text = "\n".join(said)
+    assert "We trained 2 arms, which differ in gate (attentive [@krishnamurthy2023], softmax [@jacobs1991])." in text
+    assert "All have the data set digits [@alpaydin1998], experts of the kind mlp [@jacobs1991], " in text
+    assert "E = 5 experts and k = 5 selected experts." in text
+    assert (
+        "Training took 4 epochs in batches of 128 with adam [@kingma2015] at learning rate 0.001, weight decay 0; 10"
+        in text
+    )
+    assert "Each arm has 3 finished runs (seeds 1, 2, 3); " in text and "6 of 6 runs finished" in text
+    assert "The test split of 360 samples was evaluated once" in text
+    assert "Test error: Share of test samples whose class the mixture gets wrong." in text
+    # 1 pair in 2 metrics: log2(40 * 2) = 6.3
+    assert "over a family of 2 comparisons (every two arms, 2 metrics) at 5" in text and "at least 7 seeds" in text
+    assert "Student t of the logit [@student1908; @oehlert1992]): what" in text
+    assert "moe-lab 0.1.0 and torch 2.13.0 [@moelab], on a plain CPU." in text
+
+
+def test_latex_says_the_same(runs, said):
+    text = latex_methods(methods(choose(Measured(collect(runs)))))
+    assert re.findall(r"\\cite\{([^}]*)\}", text) == [
+        keys.replace("@", "").replace("; ", ",") for keys in re.findall(r"\[(@[^]]*)\]", "\n".join(said))
+    ]
+    assert len(text.splitlines()) == len(said) + 1
+
+
+def test_what_arms_do_not_share_is_left_out(make_run):
+    """The epochs differ and are said once, as what the arms differ in."""
+    few = make_run("few", epochs=3, differs={"trainer.epochs": 3, "seed": 1})
+    many = make_run("many", epochs=4, differs={"seed": 1})
+    text = markdown_methods(methods(choose(Measured(collect([few, many])))))
+    assert "which differ in trainer.epochs (3, 4)." in text and "Training in batches of 128" in text
+    # one run an arm: nothing is compared, and there is no interval
+    assert "sign-flip" not in text and "Intervals" not in text
+
+
+def test_one_arm(make_run):
+    text = markdown_methods(methods(choose(Measured(collect([make_run("one")])))))
+    assert text.startswith("We trained one arm, gate=attentive.\nIt has the data set digits")
+
+
+def test_a_part_of_one_s_own_has_no_source(make_run):
+    run = make_run("own", differs={"gate": "mine"})
+    (run.path / "environment.json").unlink()
+    chosen = choose(Measured(collect([run])))
+    assert ("gate=mine", "") in sources_used(chosen)
+    # nothing is known of the machine, and nothing is said of it
+    assert "computed" not in markdown_methods(methods(chosen))
+
+
+def test_the_sources(runs):
+    used = dict(sources_used(choose(Measured(collect(runs)))))
+    assert used["gate=softmax"].startswith("Jacobs, Jordan, Nowlan and Hinton 1991")
+    assert used["trainer.optimizer=adam"].endswith("arXiv:1412.6980") and used["load_entropy_bits"] == "Shannon 1948"
+    assert used["the paired test"] == "Fisher 1935" and list(used)[0] == "moe-lab"
+
+
+def test_the_config_is_what_the_words_say(runs):
+    """Else the tests above would compare with nothing."""
+    config = yaml.safe_load((runs[0].path / "config.yaml").read_text())
+    assert (
+        config["trainer"]["epochs"] == 4 and config["trainer"]["batch_size"] == 128 and config["experts"]["count"] == 5
+    )
