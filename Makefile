@@ -1,6 +1,6 @@
 # Two commands: `make train` and `make test`. Both make .venv and install what they need, once.
 # `make test` checks style (ruff) and types (mypy), which `make lint` does alone, and runs the tests.
-# `make test-extras` tests launchers, sweepers and loggers that need packages of their own.
+# `make test-extras` tests launchers, sweepers, loggers and files that need packages of their own.
 # `make test-hf` compares mixture layers with those of transformers, and records its models.
 # `make soak` kills runs and sweeps N times (200) at moments that the dice choose, and trains a thousand runs in a row.
 # `make bench` measures what benchmarks/README.md claims, in about a quarter of an hour; `make bench-quick` roughly.
@@ -55,9 +55,9 @@ lint: .venv/installed-dev
 	$(BIN)/python -m pip install -c constraints.txt -e ".[bench]"
 	touch $@
 
-# and the packages that some launchers, sweepers and loggers need
+# and the packages that some launchers, sweepers, loggers and files need
 .venv/installed-extras: .venv/installed-dev
-	$(BIN)/python -m pip install -c constraints.txt -e ".[slurm,ray,optuna,tensorboard,mlflow]"
+	$(BIN)/python -m pip install -c constraints.txt -e ".[slurm,ray,optuna,tensorboard,mlflow,parquet]"
 	touch $@
 
 # and the library whose models are recorded, and whose layers ours are compared with

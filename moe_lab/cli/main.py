@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn, cast
 import typer
 
 from moe_lab import __version__
-from moe_lab.cli import config, data, listing, report, runs, study, sweep, trace, train
+from moe_lab.cli import config, data, export, listing, report, runs, study, sweep, trace, train
 from moe_lab.cli.streams import unfailing_streams
 from moe_lab.cli.terminal import echo
 from moe_lab.errors import UserError, one_line
@@ -50,6 +50,7 @@ app.command("train", rich_help_panel="Experiments", epilog=train.EXAMPLES)(train
 app.command("sweep", rich_help_panel="Experiments", epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command("study", rich_help_panel="Experiments", epilog=study.EXAMPLES)(study.study)
 app.command("report", rich_help_panel="Results", epilog=report.EXAMPLES)(report.report)
+app.command("export", rich_help_panel="Results", epilog=export.EXAMPLES)(export.export)
 app.command("runs", rich_help_panel="Results", epilog=runs.EXAMPLES)(runs.runs)
 app.add_typer(trace.app, name="trace", rich_help_panel="Results")
 app.command("list", rich_help_panel="What there is", epilog=listing.EXAMPLES)(listing.list_parts)

@@ -90,10 +90,11 @@ def report(
     """
     from moe_lab.errors import RunError
     from moe_lab.reports import write_report
+    from moe_lab.store.run import runs_at
 
     wanted = Wanted(form, figures, columns, rows, external)
     wanted.check()
-    opened = _runs(paths)
+    opened = runs_at(paths)
     kinds = {_kind(run) for run in opened}
     if len(paths) == len(opened) == 1 and opened[0].path == paths[0]:
         if out is not None or against is not None:
@@ -164,20 +165,6 @@ def _kind(run: "Run") -> str:
         return run.kind
     except RunError:
         return "mixture"
-
-
-def _runs(paths: Sequence[Path]) -> "list[Run]":
-    """The runs at these paths, each once. Raises RunError where a path holds none."""
-    from moe_lab.errors import RunError
-    from moe_lab.store.run import find_runs
-
-    found: dict[Path, Run] = {}
-    for path in paths:
-        here = find_runs(path)
-        if not here:
-            raise RunError(f"{path} is no run folder and holds none; `moe-lab runs` lists what there is")
-        found |= {run.path.resolve(): run for run in here}
-    return list(found.values())
 
 
 def _is_sweep(path: Path) -> bool:

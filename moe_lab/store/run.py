@@ -236,6 +236,17 @@ def find_runs(root: Path) -> list[Run]:
     return [Run(path) for path in sorted(_run_folders(root))]
 
 
+def runs_at(paths: Sequence[Path]) -> list[Run]:
+    """The runs at or below these paths, each once. Raises RunError for a path that holds none."""
+    found: dict[Path, Run] = {}
+    for path in paths:
+        here = find_runs(path)
+        if not here:
+            raise RunError(f"{path} is no run folder and holds none; `moe-lab runs` lists what there is")
+        found |= {run.path.resolve(): run for run in here}
+    return list(found.values())
+
+
 def _run_folders(root: Path) -> Iterator[Path]:
     """The folders with a ``status.json``. One whose status.json is an ordinary file is not looked into, for a run holds
     no other run; what else has that name hides no run."""

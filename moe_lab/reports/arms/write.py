@@ -24,6 +24,7 @@ from moe_lab.reports.arms.look import Look
 from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.arms.overview import overview
 from moe_lab.reports.arms.scatter import information, trade_off
+from moe_lab.reports.arms.tidy import tidy_columns, tidy_rows
 from moe_lab.reports.arms.usage_table import USAGE_NOTE, usage_table
 from moe_lab.reports.arms.words import shown, with_unit
 from moe_lab.reports.kit.page import render_html, render_markdown
@@ -75,6 +76,11 @@ class ArmsReport:
     def rows(self) -> list[dict[str, Any]]:
         """A row a run."""
         return self._of_what_can_be_read(lambda measured: run_rows(measured.collection, measured))
+
+    @property
+    def values(self) -> tuple[list[str], list[dict[str, Any]]]:
+        """Columns and rows, a row a value."""
+        return self._of_what_can_be_read(lambda one: (tidy_columns(one.collection), tidy_rows(one.collection)))
 
     @property
     def sentences(self) -> list[str]:
