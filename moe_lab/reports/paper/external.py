@@ -73,21 +73,22 @@ def _given(cells: Mapping[str, str], name: str, where: str) -> str:
 
 
 def _number_of(cells: Mapping[str, str], where: str) -> tuple[str, Printed]:
-    metric = cells["metric"]
-    if metric not in METRICS:
+    name = cells["metric"]
+    metric = METRICS.get(name.rpartition(".")[2])
+    if metric is None:
         raise RunError(
-            f"{where}: no metric named '{cut(metric)}'.{did_you_mean(metric, METRICS)} `moe-lab list metric` has all"
+            f"{where}: no metric named '{cut(name)}'.{did_you_mean(name, METRICS)} `moe-lab list metric` has all"
         )
     mean, sd = _number(cells["mean"], "mean", where), _number(cells["sd"], "sd", where) if cells["sd"] else None
-    low, high = METRICS[metric].bounds()
+    low, high = metric.bounds()
     if (low is not None and mean < low) or (high is not None and mean > high):
-        hint = f"; in percent that is {mean / 100:g}" if METRICS[metric].unit == "fraction" else ""
-        raise RunError(f"{where}: {metric} is {mean:g}, and lies between {low} and {high}{hint}")
+        hint = f"; in percent that is {mean / 100:g}" if metric.unit == "fraction" else ""
+        raise RunError(f"{where}: {name} is {mean:g}, and lies between {low} and {high}{hint}")
     if sd is not None and sd < 0:
         raise RunError(f"{where}: sd is {sd:g}, and is never negative")
     if cells["n"] and not (cells["n"].isascii() and cells["n"].isdigit() and 0 < int(cells["n"]) < 10**9):
         raise RunError(f"{where}: n is '{cut(cells['n'])}', expected the number of runs, or nothing")
-    return metric, Printed(mean, sd, int(cells["n"]) if cells["n"] else None)
+    return name, Printed(mean, sd, int(cells["n"]) if cells["n"] else None)
 
 
 def _number(text: str, name: str, where: str) -> float:

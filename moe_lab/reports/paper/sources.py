@@ -48,7 +48,8 @@ def options_of(arm: Arm) -> dict[str, list[str]]:
 
 
 def metric_source(name: str) -> str:
-    metric = METRICS.get(name.partition(": ")[0])
+    """Also of a metric of one layer, ``block0.load_entropy_bits``."""
+    metric = METRICS.get(name.rpartition(".")[2].partition(": ")[0])
     return metric.source if metric else ""
 
 
