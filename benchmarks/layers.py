@@ -90,7 +90,7 @@ def _step(network: VisionTransformer, x_BD: Tensor, y_B: Tensor) -> Call:
         output = network(x_BD, noise)
         loss = nn.functional.nll_loss(output.log_probs_BC, y_B)
         for name, layer in network.routed.items():
-            step = layer.step(output.layers[name], noise[name])
+            step = layer.step(output.layers[name], noise[name], {})
             loss = loss + balance[name].weight * balance[name](step)
         loss.backward()
         optimizer.step()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from moe_lab.config.build import class_of
 from moe_lab.config.compose import NETWORK, compose_leniently
 from moe_lab.config.explain import Config, leaves
 from moe_lab.config.sources import Sources, open_sources
@@ -61,6 +62,15 @@ def is_undeciding(key: str) -> bool:
     return key in UNDECIDING or key.partition(".")[0] in ("logger", "loggers")
 
 
+def is_absent(node: Config, option: str, value: Any) -> bool:
+    """Whether a part's class takes a node without an option as one that has this value of it, as of before there was
+    the option."""
+    if "_target_" not in node:
+        return False
+    absent = getattr(class_of(node), "absent", {})
+    return option in absent and absent[option] == value
+
+
 class Comparison:
     """Compares many configs with one: the folders that options come from are read once."""
 
@@ -94,7 +104,7 @@ class _Walk:
         """``words`` are the choices under which ``base`` was composed."""
         for key in [*node, *(key for key in base if key not in node)]:
             ours, theirs, place = node.get(key), base.get(key), joined(where, key)
-            if ours == theirs:
+            if ours == theirs or (key not in node and is_absent(node, key, theirs)):
                 continue
             if place in self._sources.mappings and isinstance(ours, dict):
                 yield from self._several(self._sources.mappings[place], ours, theirs or {})

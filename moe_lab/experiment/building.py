@@ -12,6 +12,7 @@ from moe_lab.mixture import dispatch
 from moe_lab.mixture.dispatchers import Sparse
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.parts.baseline import Alone
+from moe_lab.parts.batch_statistics import check_scopes
 from moe_lab.parts.checks import check, check_k, check_predicting, check_task, chosen_k
 from moe_lab.parts.reasons import Unfit
 from moe_lab.parts.roles import Config, Objective, Regularizer, Sizes
@@ -42,6 +43,7 @@ def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> Mixtur
         check(mixture.gate, objective, regularizers, controllers)
     except Unfit as error:
         raise remedied(error, config, sizes) from None
+    check_scopes(regularizers, mixture.scopes)
     _check_dispatch(mixture, objective, regularizers, config["trainer"])
     for controller in controllers.values():
         if controller.steers:

@@ -11,6 +11,7 @@ from moe_lab.models.network import Layers
 from moe_lab.parts.baseline import Alone
 from moe_lab.parts.baselines.dense import Dense
 from moe_lab.parts.baselines.none import Unchanged
+from moe_lab.parts.batch_statistics import check_scopes
 from moe_lab.parts.layer_checks import check_layer
 from moe_lab.parts.objectives.cross_entropy import CrossEntropy
 from moe_lab.parts.roles import Config, Gate
@@ -30,6 +31,8 @@ def build_network_learner(
     layers = Layers(config, seed_init) if class_of(config["baseline"]) is Unchanged else _Twins(config, seed_init)
     with seeded(seed_init, "network"):
         network = build(config["network"], shape, classes, layers)
+    for regularizers in layers.regularizers.values():
+        check_scopes(regularizers, network.scopes)
     return NetworkLearner(network, classes, layers.regularizers, layers.controllers), layers.gate
 
 

@@ -1,6 +1,7 @@
 """A mixture layer for anybody's torch network."""
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ from moe_lab.layers.noise import DefaultNoise
 from moe_lab.layers.stacking import by_name
 from moe_lab.mixture.layer_parts import layer_config, routed_experts
 from moe_lab.mixture.record import Record, together
+from moe_lab.parts.batch_statistics import check_scopes
 from moe_lab.parts.roles import Gate, Regularizer
 from moe_lab.routing.decision import Routing
+from moe_lab.routing.groups import DOCUMENT, documents
 from moe_lab.routing.trace import Trace
 
 
@@ -59,6 +62,7 @@ class MixtureLayer(nn.Module):
         self.routed, made = routed_experts(config, width)
         _check_raw(self.routed.gate)
         _check_after_step(made)
+        check_scopes(made, (DOCUMENT,))
         self.regularizers = by_name(made)
         self.record = record
         self._noise = DefaultNoise()
@@ -77,7 +81,9 @@ class MixtureLayer(nn.Module):
         output = self.routed(x_TD, self._noise)
         self._routing, self._auxiliary_loss = output.routing, None
         if self.training:
-            step = self.routed.step(output, self._noise)
+            *lead, places = x.shape[:-1] if x.ndim > 2 else (*x.shape[:-1], 1)
+            groups = {DOCUMENT: documents(prod(lead), places, x.device)}
+            step = self.routed.step(output, self._noise, groups)
             weighted = [regularizer.weight * regularizer(step) for regularizer in self.regularizers.values()]
             self._auxiliary_loss = torch.stack(weighted).sum() if weighted else None
         elif self.record:

@@ -15,6 +15,7 @@ from moe_lab.parts.networks.conv import first_layers_at_once
 from moe_lab.parts.roles import Experts, Gate, Step
 from moe_lab.routing.combine import RULES, combine_selected
 from moe_lab.routing.decision import Routing
+from moe_lab.routing.groups import Groups
 from moe_lab.routing.inference import Inference, infer
 from moe_lab.routing.outputs import ExpertOutput, GaussianMixtureOutput, MixtureOutput, Predicted, predicted
 
@@ -72,7 +73,13 @@ class Mixture(nn.Module):
 
     def step(self, x_BD: Tensor, y_B: Tensor, output: Output, noise: Noise) -> Step:
         """What objectives, regularizers and controllers may look at after the mixture has given ``output``."""
-        return Step(x_BD, y_B, output, output.routing, self.gate, self.experts, noise)
+        groups = {name: Groups(y_B, self.gate.sizes.classes) for name in self.scopes}
+        return Step(x_BD, y_B, output, output.routing, self.gate, self.experts, noise, groups=groups)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Attributes in whose groups a regularizer may be taken."""
+        return ("class",) if self.gate.sizes.classes else ()
 
     def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, Predicted]:
         """What the gate decides, and what all experts predict."""

@@ -1,11 +1,14 @@
 """Gate and experts inside a network: a mixture layer."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.dispatchers import Dispatcher
 from moe_lab.mixture.mixture import Constrain
 from moe_lab.parts.roles import Experts, Gate, LayerStep
+from moe_lab.routing.groups import Groups
 from moe_lab.routing.outputs import ExpertsOutput
 from moe_lab.routing.values import LayerOutput, ValueOutput
 
@@ -48,9 +51,9 @@ class RoutedExperts(nn.Module):
         y_TD = output.mix(self.dispatcher.weights(routing, way, "logits").weights_BE)
         return LayerOutput(x_TD, y_TD, routing, output if self.dispatcher.every_expert else None)
 
-    def step(self, output: LayerOutput, noise: Noise) -> LayerStep:
+    def step(self, output: LayerOutput, noise: Noise, groups: Mapping[str, Groups]) -> LayerStep:
         """What regularizers may read after the layer has given ``output``."""
-        return LayerStep(output.x_TD, output, self.gate, self.experts, noise)
+        return LayerStep(output.x_TD, output, self.gate, self.experts, noise, groups)
 
 
 def values(output: ExpertsOutput) -> ValueOutput:

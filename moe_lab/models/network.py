@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, Union
 
+import torch
 from torch import Tensor, nn
 
 from moe_lab.config.ranges import NonNegativeInt
@@ -16,6 +17,7 @@ from moe_lab.models.blocks import Within
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import Config, Gate, Regularizer
 from moe_lab.routing.decision import Routing
+from moe_lab.routing.groups import DOCUMENT, Groups, documents
 from moe_lab.routing.values import NetworkOutput
 
 #: the name of a block and the width of its features -> its mixture layer
@@ -40,6 +42,21 @@ class Network(nn.Module):
     def attributes(self, x_BD: Tensor) -> Mapping[str, Tensor]:
         """What is known of the rows of samples besides their sample, by name, [B, S]: whole numbers, or numbers."""
         return {}
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Attributes of rows in whose groups a regularizer may be taken."""
+        return ("class",) if self.places == 1 else (DOCUMENT, "class", "position")
+
+    def groups(self, y_B: Tensor, classes: int) -> dict[str, Groups]:
+        """The rows of the samples of these targets, by each of ``scopes``."""
+        samples, places = y_B.shape[-1], self.places
+        found = {
+            DOCUMENT: documents(samples, places, y_B.device),
+            "class": Groups(y_B.repeat_interleave(places, -1), classes),
+            "position": Groups(torch.arange(places, device=y_B.device).repeat(samples), places),
+        }
+        return {name: found[name] for name in self.scopes}
 
     @property
     def batch_dependent(self) -> bool:

@@ -21,6 +21,7 @@ from moe_lab.parts.reasons import Reason
 from moe_lab.parts.sizes import Sizes as Sizes
 from moe_lab.parts.traits import LearnsFrom, Traits
 from moe_lab.routing.decision import Routing
+from moe_lab.routing.groups import Groups
 from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput, GaussianMixtureOutput, MixtureOutput
 from moe_lab.routing.values import LayerOutput
 from moe_lab.tasks import Task
@@ -193,6 +194,8 @@ class Step:
     noise: Noise
     #: what a recipe adds for its objective, by name
     added: Mapping[str, Tensor] = field(default_factory=dict)
+    #: attributes of the samples, in whose groups a regularizer may be taken
+    groups: Mapping[str, Groups] = field(default_factory=dict)
 
     @property
     def hidden_BEH(self) -> Tensor:
@@ -209,6 +212,8 @@ class LayerStep:
     gate: Gate
     experts: Experts
     noise: Noise
+    #: attributes of the rows, in whose groups a regularizer may be taken
+    groups: Mapping[str, Groups] = field(default_factory=dict)
 
     @property
     def routing(self) -> Routing:

@@ -87,7 +87,8 @@ class NetworkLearner(Learner[NoiseByLayer, NetworkOutput, NetworkStep]):
 
     def step(self, x_BD: Tensor, y_B: Tensor, output: NetworkOutput, noise: NoiseByLayer) -> NetworkStep:
         routed = self.network.routed
-        layers = {name: routed[name].step(of_layer, noise[name]) for name, of_layer in output.layers.items()}
+        groups = self.network.groups(y_B, self._classes)
+        layers = {name: routed[name].step(one, noise[name], groups) for name, one in output.layers.items()}
         return NetworkStep(y_B, output, layers)
 
     def losses(self, step: NetworkStep) -> tuple[Tensor, Losses]:

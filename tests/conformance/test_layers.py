@@ -122,7 +122,7 @@ def test_regularizers_read_the_routing_of_a_layer(draw, name):
 def check_regularizer(layer, regularizer, x, case):
     noise = noise_of()
     output = layer.train()(x, noise)
-    value = regularizer(layer.step(output, noise))
+    value = regularizer(layer.step(output, noise, {}))
     assert value.shape == () and value.isfinite(), case
     if case[1] == "lasso" or not count_parameters(layer.gate):
         return
@@ -154,7 +154,7 @@ def test_stacked_runs_equal_solo_runs(draw, gate, shared):
 
 def outcome(layer, x, noise):
     output = layer.train()(x, noise)
-    entropy = SampleEntropy(layer.gate.sizes)(layer.step(output, noise))
+    entropy = SampleEntropy(layer.gate.sizes)(layer.step(output, noise, {}))
     loss = (output.y_TD.square().sum((-2, -1)) + entropy).sum()
     parameters = dict(layer.named_parameters())
     gradients = torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True)

@@ -4,10 +4,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from moe_lab.parts import Gate, NonNegative, Reason, Regularizer, Sizes, Step
+from moe_lab.parts import AnyStep, Gate, NonNegative, Reason, Sizes
+from moe_lab.parts.batch_statistics import BATCH, BatchStatistic, Sums
 
 
-class Load(Regularizer):
+class Load(BatchStatistic):
     """CV^2(L) = var_e(L) / mean_e(L)^2 of the smooth loads L_e = sum_i P_ie, P_ie the probability that e is among the
     k experts of sample i under its noise; the variance is divided by E.
 
@@ -15,19 +16,23 @@ class Load(Regularizer):
     Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 8 to 11.
 
     weight: what multiplies it; Shazeer et al. take 0.1.
+    scope:  of the sums: moe_lab.parts.batch_statistics.
     """
 
     least_experts: ClassVar[int] = 2
     reads = frozenset({"load_probs_BE"})
 
-    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.1) -> None:
-        super().__init__(weight)
+    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.1, scope: str = BATCH) -> None:
+        super().__init__(weight, scope)
 
     def misfit(self, gate: Gate) -> Reason | None:
         if gate.sizes.k == gate.sizes.experts:
             return Reason("needs a gate that selects, for with k equal to experts.count every load is 1", ("lower k",))
         return None
 
-    def forward(self, step: Step) -> Tensor:
-        load_E = step.routing.extras["load_probs_BE"].sum(-2)
+    def rows(self, step: AnyStep) -> dict[str, Tensor]:
+        return {"load": step.routing.extras["load_probs_BE"]}
+
+    def value(self, sums: Sums, count_1: Tensor) -> Tensor:
+        load_E = sums["load"]
         return load_E.var(-1, correction=0) / load_E.mean(-1).square()

@@ -4,25 +4,30 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from moe_lab.parts import NonNegative, Regularizer, Sizes, Step, entropy_nats
+from moe_lab.parts import AnyStep, NonNegative, Sizes, entropy_nats
+from moe_lab.parts.batch_statistics import BATCH, BatchStatistic, Sums
 
 
-class MutualInformation(Regularizer):
+class MutualInformation(BatchStatistic):
     """-I(E; X) = mean_i H(p_i) - H(mean_i p_i), nats, of the full distribution before selection.
 
     Between -log E and 0. Less the constant log E it is usage_kl + sample_entropy with equal weights.
     Source: Bridle, Heading and MacKay 1991, Unsupervised classifiers, mutual information and phantom targets.
 
     weight: what multiplies it; there is no published value for gates.
+    scope:  of the means: moe_lab.parts.batch_statistics.
     Needs at least two experts.
     """
 
     least_experts: ClassVar[int] = 2
     reads = frozenset({"probs_BE"})
 
-    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.05) -> None:
-        super().__init__(weight)
+    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.05, scope: str = BATCH) -> None:
+        super().__init__(weight, scope)
 
-    def forward(self, step: Step) -> Tensor:
+    def rows(self, step: AnyStep) -> dict[str, Tensor]:
         probs_BE = step.routing.probs_BE
-        return entropy_nats(probs_BE).mean(-1) - entropy_nats(probs_BE.mean(-2))
+        return {"entropy": entropy_nats(probs_BE).unsqueeze(-1), "probs": probs_BE}
+
+    def value(self, sums: Sums, count_1: Tensor) -> Tensor:
+        return (sums["entropy"] / count_1).squeeze(-1) - entropy_nats(sums["probs"] / count_1)

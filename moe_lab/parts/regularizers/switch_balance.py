@@ -5,12 +5,13 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torch.nn import functional
 
-from moe_lab.parts import Gate, NonNegative, Reason, Regularizer, Sizes, Step
+from moe_lab.parts import AnyStep, Gate, NonNegative, Reason, Sizes
+from moe_lab.parts.batch_statistics import BATCH, BatchStatistic, Sums
 
 FIRST = "take regularizers.switch_balance.share=first"
 
 
-class SwitchBalance(Regularizer):
+class SwitchBalance(BatchStatistic):
     """E sum_e F_e P_e, F_e the share of the batch that chose expert e, P_e its mean probability.
 
     F counts choices before capacity. P is the mean of the full distribution before selection; the gradient flows
@@ -22,6 +23,7 @@ class SwitchBalance(Regularizer):
     share:  what F_e is for k > 1: "assignments", c_e / sum_e c_e with c_e the samples that chose e (MegaBlocks,
             Megatron-LM); "samples", c_e / B, which makes the value k at balance (Flaxformer, Transformers); "first",
             only each sample's most probable expert counts (ST-MoE, V-MoE). The three are one for k = 1.
+    scope:  of shares and means: moe_lab.parts.batch_statistics.
     Needs at least two experts; for shares other than "first" a gate that neither gives every sample every expert
     nor loads all experts alike by construction.
     """
@@ -35,8 +37,9 @@ class SwitchBalance(Regularizer):
         *,
         weight: NonNegative = 0.01,
         share: Literal["assignments", "samples", "first"] = "assignments",
+        scope: str = BATCH,
     ) -> None:
-        super().__init__(weight)
+        super().__init__(weight, scope)
         self._share = share
 
     def misfit(self, gate: Gate) -> Reason | None:
@@ -53,14 +56,17 @@ class SwitchBalance(Regularizer):
             )
         return None
 
-    def forward(self, step: Step) -> Tensor:
+    def rows(self, step: AnyStep) -> dict[str, Tensor]:
         probs_BE, chosen_BE = step.routing.probs_BE, step.routing.chosen_BE
         if self._share == "first":
             chosen_BE = functional.one_hot(probs_BE.argmax(-1), probs_BE.shape[-1])
-        count_E = chosen_BE.to(probs_BE.dtype).sum(-2)
+        return {"chosen": chosen_BE.to(probs_BE.dtype), "probs": probs_BE}
+
+    def value(self, sums: Sums, count_1: Tensor) -> Tensor:
+        chosen_E, mean_E = sums["chosen"], sums["probs"] / count_1
         if self._share == "assignments":
             # a batch that no expert got has no shares: nothing to even out
-            share_E = count_E / count_E.sum(-1, keepdim=True).clamp(min=1)
+            share_E = chosen_E / chosen_E.sum(-1, keepdim=True).clamp(min=1)
         else:
-            share_E = count_E / probs_BE.shape[-2]
-        return probs_BE.shape[-1] * (share_E * probs_BE.mean(-2)).sum(-1)
+            share_E = chosen_E / count_1
+        return mean_E.shape[-1] * (share_E * mean_E).sum(-1)

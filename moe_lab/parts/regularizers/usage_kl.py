@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from moe_lab.parts import NonNegative, Regularizer, Sizes, Step, entropy_nats
+from moe_lab.parts import AnyStep, NonNegative, Sizes, entropy_nats
+from moe_lab.parts.batch_statistics import BATCH, BatchStatistic, Sums
 
 
-class UsageKl(Regularizer):
+class UsageKl(BatchStatistic):
     """KL(mean_i p_i || uniform) = log E - H(mean_i p_i), nats, of the full distribution before selection.
 
     0 where the mean is even, log E where one expert has everything.
@@ -16,15 +17,19 @@ class UsageKl(Regularizer):
     arXiv:2310.10837, up to the constant log E.
 
     weight: what multiplies it; published values lie between 0.01 and 0.1.
+    scope:  of the mean: moe_lab.parts.batch_statistics.
     Needs at least two experts.
     """
 
     least_experts: ClassVar[int] = 2
     reads = frozenset({"probs_BE"})
 
-    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.05) -> None:
-        super().__init__(weight)
+    def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.05, scope: str = BATCH) -> None:
+        super().__init__(weight, scope)
 
-    def forward(self, step: Step) -> Tensor:
-        probs_BE = step.routing.probs_BE
-        return math.log(probs_BE.shape[-1]) - entropy_nats(probs_BE.mean(-2))
+    def rows(self, step: AnyStep) -> dict[str, Tensor]:
+        return {"probs": step.routing.probs_BE}
+
+    def value(self, sums: Sums, count_1: Tensor) -> Tensor:
+        mean_E = sums["probs"] / count_1
+        return math.log(mean_E.shape[-1]) - entropy_nats(mean_E)
