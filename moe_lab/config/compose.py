@@ -4,12 +4,13 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from moe_lab.config.explain import Choices, Config, explain, leaves
+from moe_lab.config.layered import LAYERS, NETWORK, layer_and_word, split, with_layers
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.config.words import EXAMPLE, LONGEST, Kind, Word, unreadable, vet
 from moe_lab.errors import ConfigError, cut
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 MISSING = "???"
-#: the group whose option decides whether gate and experts are those of mixture layers
-NETWORK = "network"
 #: values of one word of a sweep, and combinations: the plan of more jobs would be larger than a file that is read back
 MOST_VALUES = 50_000
 
@@ -62,24 +61,35 @@ def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> t
 @lru_cache(maxsize=512)
 def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
     """Composed once as long as no file of the sources changes: Hydra takes a tenth of a second."""
-    parsed = [parse(word) for word in words]
-    for word in parsed:
+    every = [parse(word) for word in words]
+    for word in every:
         vet(word, sources)
+    plain, layered = split(words)
+    words, parsed = tuple(plain), [word for word in every if word.text in plain]
     try:
-        composed = _load(words, sources, stamp)
-        fitting = words if composed[0].get(NETWORK) is None else linear_score(words, composed[1])
-        return composed if fitting == words else _load(fitting, sources, stamp)
+        composed = _fitting(words, sources, stamp)
     except Exception as error:
         # Hydra's and OmegaConf's own, and what their parsers and mergers raise besides
         if _wants_full_error():
             raise
         too_deep = f"{cut(max(words, key=len))}: too deep to be a value"
         reason = too_deep if isinstance(error, RecursionError) else _reason(error)
+    else:
+        return (
+            with_layers(composed, words, layered, lambda some: _composed(some, sources, stamp)) if layered else composed
+        )
     try:
         text = explain(parsed, sources, lambda some: _load(tuple(word.text for word in some), sources, stamp))
     except Exception:
         text = None
     raise ConfigError(text or reason)
+
+
+def _fitting(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
+    """Composed, with the score that fits a mixture layer if gates are those of one."""
+    composed = _load(words, sources, stamp)
+    fitting = words if composed[0].get(NETWORK) is None else linear_score(words, composed[1])
+    return composed if fitting == words else _load(fitting, sources, stamp)
 
 
 def linear_score(words: tuple[str, ...], chosen: Choices) -> tuple[str, ...]:
@@ -93,6 +103,9 @@ def parse(text: str) -> Word:
     """A word as Hydra's grammar reads it. Raises ConfigError where it cannot be read."""
     from hydra.core.override_parser.types import OverrideType, ValueType
 
+    if found := layer_and_word(text):
+        word = parse(found[1])
+        return replace(word, text=text, key=f"{LAYERS}.{found[0]}.{word.key}")
     override = _override(text)
     kinds: dict[OverrideType | None, Kind] = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}
     kind = kinds.get(override.type, "add")
@@ -110,6 +123,8 @@ def expand(text: str, sources: Sources) -> list[str]:
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+    if found := layer_and_word(text):
+        return [f"{LAYERS}.{found[0]}.{one}" for one in expand(found[1], sources)]
     override = _override(text, _Options(sources))
     if not override.is_sweep_override():
         return [text]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from moe_lab.config.build import class_of
-from moe_lab.config.compose import NETWORK, compose_leniently
+from moe_lab.config.compose import compose_leniently
 from moe_lab.config.explain import Config, leaves
+from moe_lab.config.layered import LAYERS, NETWORK, OWN, prefixed
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError, joined
 
@@ -88,8 +89,11 @@ class Comparison:
         words = (f"{NETWORK}={option}",)
         base, _ = _composed(words, self._config_dir)
         own = walk.nodes(config[NETWORK], base[NETWORK], NETWORK, words)
-        ours, theirs = ({key: value for key, value in one.items() if key != NETWORK} for one in (config, base))
-        return {NETWORK: option, **dict(own), **dict(walk.nodes(ours, theirs, "", words))}
+        ours, theirs = ({k: v for k, v in one.items() if k not in (NETWORK, LAYERS)} for one in (config, base))
+        found = {NETWORK: option, **dict(own), **dict(walk.nodes(ours, theirs, "", words))}
+        for layer, node in (config.get(LAYERS) or {}).items():
+            found |= prefixed(layer, walk.layer(layer, node, words))
+        return found
 
 
 class _Walk:
@@ -115,24 +119,46 @@ class _Walk:
             else:
                 yield place, ours
 
+    def layer(self, layer: str, node: Config, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        """What one layer has of its own. The option of a part is always named, because it is composed alone."""
+        for name in OWN:
+            if node.get(name) is None:
+                continue
+            if name not in self._sources.groups:
+                yield name, node[name]
+                continue
+            option, own, chosen = self._best(
+                name, node[name], name, words, self._chosen.get(f"{LAYERS}.{layer}.{name}")
+            )
+            yield name, option
+            yield from self.nodes(node[name], own, name, chosen)
+
     def _single(self, group: str, node: Config, place: str, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         default = _composed(words, self._config_dir)[1].get(group)
-        ranked = []
-        for option in self._candidates(group, node):
-            chosen = (*words, f"{group}={option}")
-            own = self._node_at(place, chosen)
-            ranked.append((_distance(node, own), option != default, option, own, chosen))
-        *_, option, own, chosen = min(ranked, key=lambda one: one[:3])
+        option, own, chosen = self._best(group, node, place, words, self._chosen.get(group))
         if option != default:
             yield group, option
         yield from self.nodes(node, own, place, chosen)
 
-    def _candidates(self, group: str, node: Config) -> list[str]:
-        """The option that was chosen; else those of the node's class, all of them where there is none. Each costs a
+    def _best(
+        self, group: str, node: Config, place: str, words: tuple[str, ...], taken: Any
+    ) -> tuple[str, Config, tuple[str, ...]]:
+        """The option that a node was made of, what that composes at ``place``, and the words that compose it."""
+        default = _composed(words, self._config_dir)[1].get(group)
+        ranked = []
+        for option in self._candidates(group, node, taken):
+            chosen = (*words, f"{group}={option}")
+            own = self._node_at(place, chosen)
+            ranked.append((_distance(node, own), option != default, option, own, chosen))
+        *_, option, own, chosen = min(ranked, key=lambda one: one[:3])
+        return option, own, chosen
+
+    def _candidates(self, group: str, node: Config, taken: Any) -> list[str]:
+        """The option that was ``taken``; else those of the node's class, all of them where there is none. Each costs a
         composition."""
         options = self._sources.options(group)
-        if self._chosen.get(group) in options:
-            return [self._chosen[group]]
+        if taken in options:
+            return [taken]
         alike = [one for one in options if self._sources.node(group, one).get("_target_") == node.get("_target_")]
         return alike or options
 

@@ -5,8 +5,9 @@ import copy
 from collections.abc import Sequence
 from pathlib import Path
 
-from moe_lab.config.compose import MISSING, NETWORK, compose_leniently, expand, parse
+from moe_lab.config.compose import MISSING, compose_leniently, expand, parse
 from moe_lab.config.explain import Choices, Config, leaves
+from moe_lab.config.layered import LAYERS, NETWORK
 from moe_lab.config.sources import open_sources
 from moe_lab.config.words import Word, vet
 from moe_lab.errors import ConfigError
@@ -42,7 +43,7 @@ class Composer:
             if word.key in self._base(tuple(one.text for one in chosen))[1]:
                 chosen.append(word)
         base = self._base(tuple(word.text for word in chosen))[0]
-        used = [word for word in words if word in chosen or (not self._is_choice(word) and _has(base, word.key))]
+        used = [word for word in words if word in chosen or (not self._is_choice(word) and _takes(base, word))]
         return used, [word for word in words if word not in used]
 
     def compose(self, words: Sequence[Word]) -> tuple[Config, Choices]:
@@ -116,6 +117,15 @@ class Composer:
         return self._is_choice(word) and "/" in word.key
 
 
+def _takes(config: Config, word: Word) -> bool:
+    """Whether a config has a place for a word; words of single layers have one in every network."""
+    return config.get(NETWORK) is not None if is_layered(word) else _has(config, word.key)
+
+
+def is_layered(word: Word) -> bool:
+    return word.key.startswith(f"{LAYERS}.")
+
+
 def _has(config: Config, key: str) -> bool:
     node = config
     for step in key.split("."):
@@ -127,8 +137,10 @@ def _has(config: Config, key: str) -> bool:
 
 def _is_plain(base: Config, word: Word) -> bool:
     """Whether Hydra would do no more than put the word's value in the place of another single value."""
-    if isinstance(word.value, _CONTAINERS) or (
-        isinstance(word.value, str) and ("$" in word.value or "?" in word.value)
+    if (
+        is_layered(word)
+        or isinstance(word.value, _CONTAINERS)
+        or (isinstance(word.value, str) and ("$" in word.value or "?" in word.value))
     ):
         return False
     node = base

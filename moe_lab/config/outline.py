@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from moe_lab.config.compose import NETWORK
 from moe_lab.config.explain import leaves
+from moe_lab.config.layered import LAYERS, NETWORK, OWN, head
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import joined
 
@@ -36,17 +36,22 @@ class Outline:
     groups: frozenset[str]
     #: dotted key -> default value and the class that it is an option of, "" where there is none
     defaults: dict[str, tuple[Any, str]]
+    #: of a network, which may have mixture layers
+    blocks: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> list[str]:
         """Sorted names of the groups and dotted keys, all that can stand before a ``=``."""
-        return sorted([*self.groups, *self.defaults])
+        run = [*self.groups, *self.defaults]
+        own = [f"{LAYERS}.{block}.{key}" for block in self.blocks for key in run if head(key) in OWN]
+        return sorted([*run, *own])
 
     def values(self, key: str, typed: str = "") -> list[str]:
         """What may stand behind ``key=``: every value where they are known, the default otherwise; [] for no such key.
 
         ``typed`` is what stands there so far; of a list, what comes before the last comma is kept.
         """
+        key = key.removeprefix(f"{LAYERS}.{key.split('.')[1]}.") if key.startswith(f"{LAYERS}.") else key
         if key in self.groups:
             options = self.sources.options(key)
             return _lists(options, typed) if key in self.sources.several else options
@@ -65,7 +70,16 @@ def outline(words: Sequence[str], config_dir: Path | None = None) -> Outline:
     while new := {group: option for group, option in along.items() if group not in chosen}:
         chosen |= new
         defaults, groups, along = _read(sources, chosen)
-    return Outline(sources, groups, defaults)
+    return Outline(sources, groups, defaults, _blocks(defaults, {key: value for key, _, value in split}))
+
+
+def _blocks(defaults: dict[str, tuple[Any, str]], typed: dict[str, str]) -> tuple[str, ...]:
+    """The names of a network's blocks: as many as its depth says, or one."""
+    if not any(key.startswith(f"{NETWORK}.") for key in defaults):
+        return ()
+    default, _ = defaults.get(f"{NETWORK}.depth", (1, ""))
+    depth = typed.get(f"{NETWORK}.depth", str(default))
+    return tuple(f"block{number}" for number in range(int(depth) if depth.isdecimal() else 1))
 
 
 def _read(

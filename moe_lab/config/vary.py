@@ -7,6 +7,7 @@ from typing import Any
 
 from moe_lab.config.compose import compose_leniently, parse
 from moe_lab.config.explain import Choices, Config
+from moe_lab.config.layered import LAYERS, NETWORK, OWN, TARGET, about, split
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.config.words import Word, vet
 from moe_lab.errors import ConfigError, did_you_mean, joined
@@ -22,31 +23,59 @@ def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -
     Raises ConfigError for a word that cannot be used.
     """
     sources = open_sources(config_dir)
-    parsed = [parse(text) for text in words]
-    for word in parsed:
-        vet(word, sources)
+    for text in words:
+        vet(parse(text), sources)
+    plain, layered = split(words)
+    parsed = [parse(text) for text in plain]
     chosen = [word for word in parsed if word.key in sources.groups]
-    composed, options = compose_leniently([word.text for word in chosen], config_dir)
+    base = _base(stored, chosen)
+    composed, options = compose_leniently([*base, *(word.text for word in chosen)], config_dir)
     config = copy.deepcopy(stored)
     for word in chosen:
         _choose(config, composed, word, sources)
     keys = [word.key for word in chosen]
-    for group in _chosen_along(options, keys, config_dir):
+    for group in _chosen_along(options, keys, base, config_dir):
         config[group] = copy.deepcopy(composed[group])
         keys.append(group)
     for word in parsed:
         if word not in chosen:
             _set(config, word.key, word.value, word.text)
-    return config, {
+    own = _vary_layers(config, layered, config_dir)
+    return config, own | {
         group: option
         for group, option in options.items()
         if any(group == key or group.startswith(f"{key}/") for key in keys)
     }
 
 
-def _chosen_along(options: Choices, keys: Sequence[str], config_dir: Path | None) -> list[str]:
+def _vary_layers(config: Config, layered: dict[str, list[str]], config_dir: Path | None) -> Choices:
+    """Apply the words of single layers: to what the layer has of its own, or else to what all layers have."""
+    chosen: Choices = {}
+    for layer, words in layered.items():
+        if config.get(NETWORK) is None:
+            raise ConfigError(f"{LAYERS}.{layer}.{words[0]}: the earlier run has no network, whose layers these are")
+        node = config.setdefault(LAYERS, {}).setdefault(layer, {"_target_": TARGET})
+        for name in OWN:
+            if not (mine := about(name, words)):
+                continue
+            # varied as if it were a run's
+            there = {NETWORK: config[NETWORK], name: node.get(name) or config.get(name)}
+            varied, options = vary(there, mine, config_dir)
+            node[name] = varied[name]
+            if name in options:
+                chosen[f"{LAYERS}.{layer}.{name}"] = options[name]
+    return chosen
+
+
+def _base(stored: Config, chosen: Sequence[Word]) -> list[str]:
+    """The word of any network if the earlier run has one and no word chooses another: its gates fit layers then."""
+    goes_on = stored.get(NETWORK) is not None and all(word.key != NETWORK for word in chosen)
+    return [f"{NETWORK}=mlp"] if goes_on else []
+
+
+def _chosen_along(options: Choices, keys: Sequence[str], base: Sequence[str], config_dir: Path | None) -> list[str]:
     """The groups whose options follow from those that were chosen."""
-    _, defaults = compose_leniently([], config_dir)
+    _, defaults = compose_leniently(base, config_dir)
     tops = [group for group in options if "/" not in group and group not in keys]
     return [group for group in tops if options[group] != defaults[group]]
 
@@ -56,6 +85,11 @@ def _choose(config: Config, composed: Config, word: Word, sources: Sources) -> N
         mapping = f"{word.key}s"
         there = config.get(mapping, {})
         config[mapping] = {name: there.get(name, node) for name, node in composed[mapping].items()}
+        return
+    if word.key == NETWORK:
+        # without a network there is no node
+        config.pop(NETWORK, None)
+        config |= {key: copy.deepcopy(value) for key, value in composed.items() if key == NETWORK}
         return
     place = word.key.replace("/", ".")
     node: Any = composed

@@ -2,9 +2,10 @@
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from moe_lab.config.layered import LAYERS, layer_and_word, vet_head
 from moe_lab.config.sources import OF_A_SWEEP, OF_NO_RUN, Sources
 from moe_lab.errors import ConfigError, cut, did_you_mean, shown, there_are
 
@@ -62,6 +63,11 @@ def _quoted(key: str, value: str) -> str:
 
 def vet(word: Word, sources: Sources) -> None:
     """Raises ConfigError, one line, where the word cannot be used. Values are checked later, against signatures."""
+    if found := layer_and_word(word.text):
+        of_layer = replace(word, text=found[1], key=word.key.removeprefix(f"{LAYERS}.{found[0]}."))
+        vet_head(word.text, of_layer.key)
+        vet(of_layer, sources)
+        return
     _vet_form(word, sources)
     if word.key in sources.groups:
         vet_choice(word, sources)

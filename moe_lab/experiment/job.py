@@ -11,6 +11,7 @@ from moe_lab.config.build import build
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
 from moe_lab.config.differences import Comparison, config_key, differences, is_undeciding, of_earlier_format
+from moe_lab.config.layered import LAYERS
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
 from moe_lab.errors import ConfigError, TaskError, one_line
@@ -20,6 +21,8 @@ from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.models import model_facts
 from moe_lab.experiment.options import AUTO, Experiment
 from moe_lab.layers.stacking import alike
+from moe_lab.models.network import config_of_layer
+from moe_lab.parts.checks import chosen_k
 from moe_lab.parts.roles import Config
 from moe_lab.store.facts import JobFacts
 from moe_lab.store.run import Run
@@ -146,6 +149,13 @@ def _value(config: Config, key: str) -> Any:
     return node.get(name)
 
 
+def _layers(config: Config) -> Config:
+    """What single layers have of their own, with their k: of a resumed run that of the whole run is known."""
+    layers = config.get(LAYERS) or {}
+    own = {name: {**node, "k": chosen_k(config_of_layer(config, name))} for name, node in layers.items()}
+    return {LAYERS: own} if own else {}
+
+
 def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Describe | None = None) -> Job:
     """The job of a checked config: how its parts fit each other is checked by building them."""
     dataset = build(config["dataset"])
@@ -166,6 +176,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         **with_lasting_runs(config),
         "dataset": {**config["dataset"], **dataset.lasting()},
         "k": model.k,
+        **_layers(config),
         "classes": resolved_classes(config.get("classes"), build(config["recipe"]).classes, len(class_names)),
         "gate": {**config["gate"], "combine": model.combine},
         "trainer": {**config["trainer"], "dispatch": model.dispatch},

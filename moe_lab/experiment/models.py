@@ -10,7 +10,7 @@ from moe_lab.experiment.inputs import seeds_of
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.networks import build_network_learner
 from moe_lab.experiment.remedies import remedied
-from moe_lab.mixture.dispatch import faster, why_dense
+from moe_lab.mixture.dispatch import Dispatch, faster, why_dense
 from moe_lab.parts.checks import chosen_k, combine_rule
 from moe_lab.parts.reasons import Unfit
 from moe_lab.parts.roles import Combine, Config, Gate, Objective
@@ -43,30 +43,30 @@ class ModelFacts:
 
     k:       as ``k`` of the config counts, before experts are divided into finer ones.
     combine: the rule of combination; None in a network, whose layers add up values.
+    dispatch: "auto" if layers of a network differ in it.
     """
 
     gate: Gate
     objective: Objective
     k: int
     combine: Combine | None
-    dispatch: Literal["dense", "sparse"]
+    dispatch: Dispatch
 
 
 def model_facts(config: Config, shape: tuple[int, ...], classes: int) -> ModelFacts:
     """Build the model of a checked config, to see whether its parts fit. Raises ConfigError if they do not."""
     if is_network(config):
         learner, gate = build_network_learner(config, shape, classes, seed_init=0)
-        dense = any(layer.dispatcher.every_expert for layer in learner.network.routed.values())
-        objective = build(config["objective"], gate.sizes)
-        return ModelFacts(gate, objective, chosen_k(config), None, "dense" if dense else "sparse")
+        ways = {layer.dispatcher.every_expert for layer in learner.network.routed.values()}
+        dispatch: Dispatch = "auto" if len(ways) > 1 else "dense" if True in ways else "sparse"
+        return ModelFacts(gate, build(config["objective"], gate.sizes), chosen_k(config), None, dispatch)
     mixture = build_mixture(config, shape, classes, seed_init=0)
     trained = complete(mixture, config, seed_init=0)
     recipe = build(config["recipe"])
     if reason := recipe.lack(trained, build(config["trainer"])):
         raise remedied(Unfit(f"recipe {class_of(config['recipe']).__name__}", reason), config, mixture.gate.sizes)
     gate = mixture.gate
-    dispatch = _dispatch(config, trained, recipe)
-    return ModelFacts(gate, trained.objective, gate.sizes.k, combine_rule(gate), dispatch)
+    return ModelFacts(gate, trained.objective, gate.sizes.k, combine_rule(gate), _dispatch(config, trained, recipe))
 
 
 def _dispatch(config: Config, learner: MixtureLearner, recipe: Recipe) -> Literal["dense", "sparse"]:

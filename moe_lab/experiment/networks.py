@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from moe_lab.config.build import build, class_of
-from moe_lab.errors import ConfigError, TaskError
+from moe_lab.config.layered import LAYERS
+from moe_lab.errors import ConfigError, TaskError, there_are
 from moe_lab.layers.noise import seeded
 from moe_lab.mixture.dispatchers import for_every_expert
 from moe_lab.mixture.routed import RoutedExperts
-from moe_lab.models.network import Layers
+from moe_lab.models.network import Layers, config_of_layer
 from moe_lab.parts.baseline import Alone
 from moe_lab.parts.baselines.dense import Dense
 from moe_lab.parts.baselines.none import Unchanged
@@ -31,6 +32,9 @@ def build_network_learner(
     layers = Layers(config, seed_init) if class_of(config["baseline"]) is Unchanged else _Twins(config, seed_init)
     with seeded(seed_init, "network"):
         network = build(config["network"], shape, classes, layers)
+    if unknown := config.get(LAYERS, {}).keys() - network.routed.keys():
+        there = there_are(network.routed)
+        raise ConfigError(f"layers.{min(unknown)}: the network has no such mixture layer.{there}")
     for regularizers in layers.regularizers.values():
         check_scopes(regularizers, network.scopes)
     return NetworkLearner(network, classes, layers.regularizers, layers.controllers), layers.gate
@@ -40,9 +44,9 @@ class _Twins(Layers):
     """In place of each mixture layer one dense network, as wide as the config's baseline says."""
 
     def __call__(self, name: str, width: int) -> RoutedExperts:
-        layer = super().__call__(name, width)
+        layer, own = super().__call__(name, width), config_of_layer(self._config, name)
         hidden = layer.experts.hidden_features
-        config = {**self._config, "experts": {**self._config["experts"], "hidden": hidden, "fine_grained": 1}}
+        config = {**own, "experts": {**own["experts"], "hidden": hidden, "fine_grained": 1}}
         with seeded(self._seed, f"{name}/baseline"):
             dense = build(config["baseline"]).replace(config, layer.experts, layer.gate)
         alone = Alone(replace(layer.gate.sizes, experts=1, k=1, hidden=dense.hidden_features))

@@ -8,6 +8,7 @@ from moe_lab.config.ranges import Classes, Count, Seed
 from moe_lab.data.dataset import Dataset
 from moe_lab.loggers.base import Logger
 from moe_lab.models.network import Network
+from moe_lab.models.own import OwnParts
 from moe_lab.parts.baseline import Baseline
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import Experts, Gate, Objective, Regularizer
@@ -21,6 +22,7 @@ class Experiment:
 
     network:    a network whose mixture layers are made of gate, experts, k, regularizers and controllers; null: one
                 mixture is the model.
+    layers:     of single mixture layers of the network, by block, what they have of their own.
     k:          experts selected for a sample, or for a row of a mixture layer; null: what the gate takes.
     seed:       of initialization, order of samples and noise.
     seed_init:  of initialization alone; null: seed.
@@ -42,6 +44,7 @@ class Experiment:
     gate: Gate
     objective: Objective
     network: Network | None = None
+    layers: dict[str, OwnParts] = field(default_factory=dict)
     baseline: Baseline
     recipe: Recipe
     trainer: Trainer

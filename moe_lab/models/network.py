@@ -7,6 +7,7 @@ from typing import Literal, Union
 import torch
 from torch import Tensor, nn
 
+from moe_lab.config.layered import LAYERS, OWN
 from moe_lab.config.ranges import NonNegativeInt
 from moe_lab.errors import ConfigError
 from moe_lab.layers.noise import Noise, seeded
@@ -111,12 +112,19 @@ class Layers:
 
     def __call__(self, name: str, width: int) -> RoutedExperts:
         """Raises ConfigError if parts do not fit a layer, or each other."""
-        dispatch = self._config.get("trainer", {}).get("dispatch", "auto")
+        config = config_of_layer(self._config, name)
+        dispatch = config.get("trainer", {}).get("dispatch", "auto")
         with seeded(self._seed, name):
-            layer, self.regularizers[name] = routed_experts(self._config, width, dispatch)
-            self.controllers[name] = controllers_of(self._config, layer.gate)
+            layer, self.regularizers[name] = routed_experts(config, width, dispatch)
+            self.controllers[name] = controllers_of(config, layer.gate)
         self.gate = layer.gate
         return layer
+
+
+def config_of_layer(config: Config, name: str) -> Config:
+    """The config with what one layer has of its own in place of what all have."""
+    own = config.get(LAYERS, {}).get(name, {})
+    return config | {key: value for key, value in own.items() if key in OWN and value is not None}
 
 
 def numbers_of(where: Where, depth: int) -> tuple[int, ...]:

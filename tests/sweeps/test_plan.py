@@ -182,6 +182,6 @@ def test_a_stored_plan_says_the_same_when_the_tables_of_speed_have_changed(tmp_p
     made = plan(["gate=top_k", "k=1,2"])
     SweepFolder(tmp_path).write_plan(made)
     [dispatch] = {one.job.config["trainer"]["dispatch"] for one in made.jobs}
-    monkeypatch.setattr("moe_lab.experiment.job.faster", lambda *_: {"dense": "sparse", "sparse": "dense"}[dispatch])
+    monkeypatch.setattr("moe_lab.experiment.models.faster", lambda *_: {"dense": "sparse", "sparse": "dense"}[dispatch])
     assert SweepFolder(tmp_path).read_plan() == made
     assert {one.job.config["trainer"]["dispatch"] for one in plan(["gate=top_k", "k=1,2"]).jobs} != {dispatch}

@@ -1,0 +1,94 @@
+"""Words about one mixture layer of a network: ``layers.block1.gate=switch`` is the word ``gate=switch`` of block1."""
+
+import copy
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from moe_lab.errors import ConfigError, did_you_mean, there_are
+
+Config = dict[str, Any]
+Choices = dict[str, str | list[str]]
+Compose = Callable[[tuple[str, ...]], tuple[Config, Choices]]
+
+#: the group whose option decides whether gate and experts are those of mixture layers
+NETWORK = "network"
+LAYERS = "layers"
+#: what a layer may have of its own
+OWN = ("gate", "experts", "k")
+#: the class of a layer's node in a config
+TARGET = "moe_lab.models.own.OwnParts"
+_WORD = re.compile(r"layers\.(?P<layer>[A-Za-z_]\w*)\.(?P<word>.+)", re.ASCII | re.DOTALL)
+
+
+def layer_and_word(text: str) -> tuple[str, str] | None:
+    """The layer and its word; None if the text is no word about one layer. Raises ConfigError for another form."""
+    if not re.match(r"[+~]*layers\b", text):
+        return None
+    if found := _WORD.fullmatch(text):
+        return found["layer"], found["word"]
+    raise ConfigError(f"'{text}': write layers.BLOCK.KEY=VALUE, such as layers.block1.gate=switch")
+
+
+def split(words: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """The words of the run, and those of each layer."""
+    plain: list[str] = []
+    layered: dict[str, list[str]] = {}
+    for text in words:
+        if found := layer_and_word(text):
+            layered.setdefault(found[0], []).append(found[1])
+        else:
+            plain.append(text)
+    return plain, layered
+
+
+def head(key: str) -> str:
+    """What of a layer a key is about: ``gate`` for ``gate/score`` and ``gate.k``."""
+    return re.split(r"[./]", key, maxsplit=1)[0]
+
+
+def vet_head(text: str, key: str) -> None:
+    """Raise ConfigError if a layer cannot have this of its own."""
+    if head(key) not in OWN:
+        hint = did_you_mean(head(key), OWN) or there_are(OWN)
+        raise ConfigError(f"{text}: a layer has no {head(key)} of its own.{hint}")
+
+
+def about(name: str, words: Iterable[str]) -> list[str]:
+    """Those of a layer's words that are about ``name``."""
+    return [word for word in words if head(word.partition("=")[0]) == name]
+
+
+def with_layers(
+    composed: tuple[Config, Choices], words: Sequence[str], layered: Mapping[str, list[str]], compose: Compose
+) -> tuple[Config, Choices]:
+    """A composed config with what single layers have of their own. An option that a layer chooses is composed alone, so
+    that what it chooses in other groups, a gate its objective, is not applied; other words of a layer change the run's
+    own part. ``words`` are the run's. Raises ConfigError if there is no network."""
+    config, choices = copy.deepcopy(composed)
+    if config.get(NETWORK) is None:
+        layer, (word, *_) = next(iter(layered.items()))
+        raise ConfigError(f"{LAYERS}.{layer}.{word}: layers are those of a network: add network=vision_transformer")
+    alone = f"{NETWORK}={choices[NETWORK]}"
+    config[LAYERS] = {}
+    for layer in sorted(layered):
+        own: Config = {"_target_": TARGET}
+        for name in OWN:
+            if not (mine := about(name, layered[layer])):
+                continue
+            typed = {word.partition("=")[0] for word in mine}
+            others = [alone] if name in typed else [word for word in words if word.partition("=")[0] not in typed]
+            try:
+                node, its_choices = compose((*others, *mine))
+            except ConfigError as error:
+                raise ConfigError(f"{LAYERS}.{layer}: {error}") from None
+            own[name] = node[name]
+            if name in its_choices:
+                choices[f"{LAYERS}.{layer}.{name}"] = its_choices[name]
+        config[LAYERS][layer] = own
+    return config, choices
+
+
+def prefixed(layer: str, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Words of a layer as they are typed, with their values."""
+    return {f"{LAYERS}.{layer}.{word}": value for word, value in values}
