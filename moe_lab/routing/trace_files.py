@@ -16,6 +16,7 @@ from moe_lab.store.run import Run
 from moe_lab.store.trace import (
     FORMAT,
     LAYER,
+    NOT_GIVEN,
     ROWS,
     Arrays,
     Layout,
@@ -40,7 +41,6 @@ _OF_LAYER = {
     "entropy": "entropy_T",
 }
 _OF_ROWS = {"position": "position_T", "token_id": "token_id_T", "loss": "loss_T"}
-NOT_GIVEN = "not given"
 
 
 def write_trace(folder: Path, trace: Trace) -> None:

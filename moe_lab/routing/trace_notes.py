@@ -11,6 +11,7 @@ import numpy as np
 
 from moe_lab.errors import cut
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
+from moe_lab.store.trace import NOT_GIVEN
 
 #: labels of fewer documents have wide intervals
 FEW_DOCUMENTS = 20
@@ -20,35 +21,48 @@ _ROUNDED = 0.02
 _MOST_NAMES = 5
 
 
-def notes(trace: Trace) -> list[str]:
-    """A sentence for each thing that is missing or looks odd."""
-    return [*_of_documents(trace), *_of_labels(trace), *_of_layers(trace), *_lacks(trace.missing)]
+class Note(NamedTuple):
+    """What it is about, in a word or two, and what is to be known of that."""
+
+    about: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.text}"
 
 
-def _of_documents(trace: Trace) -> Iterator[str]:
+def notes(trace: Trace) -> list[Note]:
+    """What is missing or looks odd, one after the other."""
+    return [*_of_documents(trace), *_of_labels(trace), *_of_layers(trace), *_lacks(trace)]
+
+
+def _of_documents(trace: Trace) -> Iterator[Note]:
     if trace.documents == 1:
-        yield "documents: all rows are of one document, so nothing can be tested and there are no intervals"
+        yield Note("documents", "all rows are of one document, so nothing can be tested and there are no intervals")
     elif trace.documents < FEW_DOCUMENTS:
-        yield f"documents: {trace.documents} are few for tests and intervals; {FEW_DOCUMENTS} or more are better"
+        text = f"{trace.documents} are few for tests and intervals; {FEW_DOCUMENTS} or more are better"
+        yield Note("documents", text)
     if trace.documents == trace.rows > 1:
-        yield "documents: each row is one of its own; rows of one text are not independent and belong to one document"
+        text = "each row is one of its own; rows of one text are not independent and belong to one document"
+        yield Note("documents", text)
 
 
-def _of_labels(trace: Trace) -> Iterator[str]:
+def _of_labels(trace: Trace) -> Iterator[Note]:
     if not trace.label_names:
-        yield "labels: there are none, so nothing says what experts specialize in; import the files again with --labels"
+        text = "there are none (domain, language, part of speech), so nothing says what experts specialize in"
+        yield Note("labels", text)
     for name in trace.label_names:
-        label = trace.label(name)
+        label, about = trace.label(name), f"label {cut(name)}"
         has_T = label.value != NONE
         if not has_T.all():
-            yield f"label {cut(name)}: missing for {1 - has_T.mean():.1%} of rows, which are left out where it is used"
+            yield Note(about, f"missing for {1 - has_T.mean():.1%} of rows, which are left out where it is used")
         few = [
             f"{cut(value)} ({count})"
             for value, count in zip(label.names, _documents_of(trace, label), strict=True)
             if count < FEW_DOCUMENTS
         ]
         if few:
-            yield f"label {cut(name)}: fewer than {FEW_DOCUMENTS} documents have {_listed(few)}"
+            yield Note(about, f"fewer than {FEW_DOCUMENTS} documents have {_listed(few)}")
 
 
 def _documents_of(trace: Trace, label: Labels) -> np.ndarray:
@@ -71,17 +85,17 @@ class _Said(NamedTuple):
         return self.text.format(" to ".join(dict.fromkeys(ends)))
 
 
-def _of_layers(trace: Trace) -> Iterator[str]:
-    """A sentence for all layers of which the same is to be said."""
+def _of_layers(trace: Trace) -> Iterator[Note]:
+    """One for all layers of which the same is to be said."""
     for of_layer in _OF_LAYER:
         groups: dict[str, dict[str, _Said]] = {}
         for layer in trace.layers:
             if (said := of_layer(layer)) is not None:
                 groups.setdefault(said.text, {})[cut(layer.name)] = said
         for group in groups.values():
-            names = "all layers" if len(group) == len(trace.layers) > 1 else _listed(list(group))
             first = next(iter(group.values()))
-            yield f"{names}: {first.over([number for said in group.values() for number in said.numbers])}"
+            text = first.over([number for said in group.values() for number in said.numbers])
+            yield Note(_names(list(group), trace), text)
 
 
 def _empty(layer: LayerTrace) -> _Said | None:
@@ -145,8 +159,8 @@ def _sums(layer: LayerTrace) -> _Said | None:
     if not len(sum_T) or (np.abs(sum_T - 1) < _ROUNDED).all():
         return None
     text = (
-        "weights of a row sum to {}, not to 1: the model does not divide them by their sum, or scales them; measures "
-        "divide them"
+        "weights of a row do not all sum to 1 ({}): the model does not divide them by their sum, or scales them; "
+        "measures divide them"
     )
     return _Said(text, (float(sum_T.min()), float(sum_T.max())))
 
@@ -154,9 +168,29 @@ def _sums(layer: LayerTrace) -> _Said | None:
 _OF_LAYER: tuple[Callable[[LayerTrace], _Said | None], ...] = (_empty, _varies, _never, _physical, _order, _sums)
 
 
-def _lacks(missing: Mapping[str, str]) -> Iterator[str]:
-    for name, why in missing.items():
-        yield f"{cut(name)}: {cut(why, 300)}"
+#: what is said with what follows from it
+_WITH_CONSEQUENCES = ("token_id", "weights")
+
+
+def _lacks(trace: Trace) -> Iterator[Note]:
+    """What the trace lacks, what follows from it, and why, if whoever made the trace has said so."""
+    why = {name: cut(reason, 300) for name, reason in trace.missing.items() if reason != NOT_GIVEN}
+    if trace.token_id_T is None:
+        follows = "so neither what a label tells beyond the token nor which tokens an expert gets is measured"
+        yield Note("token ids", f"not known, {follows}{_because(why, 'token_id')}")
+    unweighted = [cut(layer.name) for layer in trace.layers if layer.weights_TK is None]
+    if unweighted:
+        where = "" if len(unweighted) == len(trace.layers) else f" in {_listed(unweighted)}"
+        yield Note("weights", f"not known{where}, so every slot counts the same{_because(why, 'weights')}")
+    yield from (Note(cut(name), reason) for name, reason in why.items() if name not in _WITH_CONSEQUENCES)
+
+
+def _because(why: Mapping[str, str], name: str) -> str:
+    return f" ({why[name]})" if name in why else ""
+
+
+def _names(layers: list[str], trace: Trace) -> str:
+    return "all layers" if len(layers) == len(trace.layers) > 1 else _listed(layers)
 
 
 def _listed(names: list[str]) -> str:

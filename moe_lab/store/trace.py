@@ -27,6 +27,8 @@ Layout = Mapping[str, tuple[str, str]]
 
 HEADER = "trace.json"
 FORMAT: Final = 1
+#: the reason in ``missing`` where nobody has given one
+NOT_GIVEN = "not given"
 #: the most rows of a layer whose full distributions are kept
 SAMPLE = 20_000
 ROWS: Layout = {

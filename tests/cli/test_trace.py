@@ -23,7 +23,7 @@ def test_a_file_is_imported_and_what_it_lacks_is_said(cli):
     for text in (
         "- documents: 2 are few for tests and intervals; 20 or more are better",
         "- label domain: fewer than 20 documents have code (1), prose (1)",
-        "- weights: the format has the selected experts alone",
+        "- weights: not known, so every slot counts the same (the format has the selected experts alone)",
         "- dense layers: of layers 0 to 2 of the file these hold 0 alone, as dense layers do, and are left out: 0",
     ):
         assert text in lines

@@ -6,10 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from moe_lab.routing import trace_notes
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
-from moe_lab.routing.trace_notes import notes
 
 ROWS, DOCUMENTS = 240, 40
+
+
+def notes(one):
+    return list(map(str, trace_notes.notes(one)))
 
 
 def layer(**changes):
@@ -28,6 +32,7 @@ def layer(**changes):
 def trace(*layers, **changes):
     facts = {
         "document_T": np.arange(ROWS) % DOCUMENTS,
+        "token_id_T": np.arange(ROWS),
         "document_labels": {"domain": Labels(value=np.arange(DOCUMENTS) % 2, names=("code", "prose"))},
     }
     return Trace(layers=layers or (layer(),), **(facts | changes))
@@ -70,13 +75,22 @@ def test_nothing_is_said_of_a_trace_that_has_all():
         (trace(layer(experts_TK=np.sort(layer().experts_TK, axis=1))), "experts stand in rising order"),
         (trace(layer(weights_TK=np.tile([0.25, 0.75], (ROWS, 1)))), "weights do not fall from slot to slot"),
         # 0.75 + 0.25, times DeepSeek-V3's routed_scaling_factor of 2.5
-        (trace(layer(weights_TK=2.5 * layer().weights_TK)), r"sum to 2\.5, not to 1"),
-        (trace(missing={"token_id": "the server has none"}), "token_id: the server has none"),
+        (trace(layer(weights_TK=2.5 * layer().weights_TK)), r"do not all sum to 1 \(2\.5\)"),
+        (trace(token_id_T=None), "^token ids: not known, so neither .* is measured$"),
+        (trace(token_id_T=None, missing={"token_id": "no server has them"}), r"is measured \(no server has them\)$"),
+        (trace(emptied(0)), "^weights: not known, so every slot counts the same$"),
+        (trace(emptied(0), layer(name="b")), "^weights: not known in block0, so every slot counts the same$"),
+        (trace(missing={"last token": "it was not fed"}), "^last token: it was not fed$"),
     ],
 )
 def test_a_note(one, said):
     found = notes(one)
     assert any(re.search(said, note) for note in found), found
+
+
+def test_what_nobody_gave_a_reason_for_and_nothing_follows_from_is_not_said():
+    """A folder names all that a trace lacks."""
+    assert notes(trace(missing={"position": "not given", "loss": "not given"})) == []
 
 
 def test_what_is_the_same_for_all_layers_is_said_once():
@@ -89,8 +103,7 @@ def test_what_is_the_same_for_all_layers_is_said_once():
 def test_the_numbers_of_layers_of_which_the_same_is_said_are_a_range():
     """Sums of 1 x 2 and of 1 x 2.5; 60 and 120 of 240 rows are empty."""
     scaled = [layer(name=name, weights_TK=by * layer().weights_TK) for name, by in (("block0", 2.5), ("block1", 2.0))]
-    assert [note.partition(", not")[0] for note in notes(trace(*scaled))] == [
-        "all layers: weights of a row sum to 2 to 2.5"
-    ]
+    (note,) = notes(trace(*scaled))
+    assert note.startswith("all layers: weights of a row do not all sum to 1 (2 to 2.5): ")
     some = trace(layer(), replace(emptied(60), name="block1"), replace(emptied(120), name="block2"))
     assert notes(some)[0].startswith("block1, block2: 25.0% to 50.0% of rows have no expert")

@@ -6,17 +6,19 @@ from typing import Any
 from moe_lab.metrics.traces.written import FILE
 from moe_lab.reports.kit.page import render_html, render_markdown
 from moe_lab.reports.trace.findings import findings
-from moe_lab.reports.trace.notes import notes
 from moe_lab.reports.trace.sections import sections
 from moe_lab.reports.trace.tables import CHAPTERS, layer_parts, paper_rows, paper_table
 from moe_lab.reports.trace.values import values_of
 from moe_lab.routing.trace import Trace
 from moe_lab.routing.trace_files import read_trace
+from moe_lab.routing.trace_notes import notes
 from moe_lab.store.atomic import clear_leftovers, write_csv, write_text
 from moe_lab.store.run import Run, as_written
 
 #: of a source's description
 LONG = 300
+#: things to know of a trace that are listed
+MOST = 16
 
 
 def write_trace_report(run: Run) -> Path:
@@ -31,9 +33,11 @@ def write_trace_report(run: Run) -> Path:
         chapters = sections(trace, values)
         parts, experts = layer_parts(trace, values)
         paper = paper_table(values)
+        told = notes(trace)
         context = _context(run, trace) | {
             "findings": findings(values, {layer.name: layer.experts for layer in trace.layers}),
-            "notes": notes(trace, values),
+            "notes": told[:MOST],
+            "more_notes": len(told[MOST:]),
             "sections": chapters,
             "parts": parts,
             "more": len(trace.layers) - len(parts),

@@ -87,19 +87,22 @@ def test_nothing_is_claimed_of_too_few_documents(folder_of, make_trace):
 def test_what_a_trace_lacks_is_said(folder_of):
     layer = LayerTrace(name="mlp", experts=4, experts_TK=np.array([[0, 1], [2, 3], [1, 0], [2, 0]]), ranked=False)
     trace = Trace(layers=(layer,), document_T=np.arange(4), missing={"weights": "the server does not return them"})
-    text = " ".join(page_of(folder_of(trace)).split())
+    run = folder_of(trace)
+    text = " ".join(page_of(run).split())
     for said in (
         "The trace has no labels, so nothing can be said",
-        "Every row is a document of its own.",
-        "Token ids are not known",
-        "In the layer the order of the selected experts is not known",
-        "Routing weights are not known in the layer",
-        "weights: the server does not return them",
+        "<strong>documents</strong>: each row is one of its own",
+        "<strong>token ids</strong>: not known, so neither",
+        "<strong>mlp</strong>: the order of choice is not known",
+        "<strong>weights</strong>: not known, so every slot counts the same (the server does not return them)",
     ):
         assert said in text
     assert "Token by token" not in text
+    listed = (run.path / "report.md").read_text().partition("What to know of the trace:\n")[2].partition("\n\n")[0]
+    abouts = [line[4:].partition("**")[0] for line in listed.splitlines()]
+    assert abouts == ["documents", "documents", "labels", "mlp", "token ids", "weights"]
     lone = Trace(layers=(layer,), document_T=np.zeros(4, dtype=int))
-    assert "All rows are of one document" in page_of(folder_of(lone, "lone"))
+    assert "all rows are of one document" in page_of(folder_of(lone, "lone"))
 
 
 def test_odd_layers(folder_of):
@@ -112,7 +115,7 @@ def test_odd_layers(folder_of):
     labels = {"domain": Labels(value=np.arange(30) % 2, names=("code", "prose"))}
     text = page_of(folder_of(Trace(layers=layers, document_T=np.arange(30), document_labels=labels)))
     assert "What the experts have to do with domain cannot be measured: there is only one expert" in text
-    assert "No row selects an expert in 1 of 3 layers (none)." in text
+    assert "<strong>none</strong>: no row has an expert" in text
 
 
 def test_names_of_strangers_are_text(folder_of, make_trace, nasty, open_page):
