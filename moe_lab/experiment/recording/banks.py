@@ -68,7 +68,7 @@ def decision(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Decision 
     values = [*arguments, *keywords.values()]
     if len(values) < 3 or not all(isinstance(one, Tensor) for one in values[:3]):
         return None
-    experts_TK, weights_TK = values[1].detach(), values[2].detach()
+    experts_TK, weights_TK = values[1], values[2]
     kinds = not experts_TK.is_floating_point() and weights_TK.is_floating_point()
     return Decision(experts_TK, weights_TK) if kinds and experts_TK.ndim == 2 == weights_TK.ndim else None
 

@@ -145,28 +145,31 @@ class Recorder:
         ids_BS = given.get("input_ids")
         if ids_BS is None:
             raise DataError(f"{family(model)}: a call without input_ids cannot be recorded")
-        mask, length = given.get("attention_mask"), ids_BS.shape[1]
-        whole = torch.ones_like(ids_BS) if mask is None else mask
-        if whole.ndim != 2:
-            raise DataError(f"{family(model)}: attention_mask has {whole.ndim} axes; expected sequences x tokens")
         past = max((int(given[name].get_seq_length()) for name in _CACHES if given.get(name) is not None), default=0)
-        rows = self._sequences.place((whole[:, -length:] != 0).cpu().numpy(), past)
-        self._call = _Call(tuple(ids_BS.shape), ids_BS.reshape(-1).cpu().numpy()[rows.kept_N], rows)
+        rows = self._sequences.place(self._is_token(ids_BS, given.get("attention_mask")), past)
+        self._call = _Call(tuple(ids_BS.shape), ids_BS.cpu().numpy().reshape(-1)[rows.kept_N], rows)
+
+    def _is_token(self, ids_BS: Tensor, mask: Tensor | None) -> np.ndarray:
+        """Whether each token of a call is none of padding; a mask is of the tokens before the call, too."""
+        if mask is None:
+            return np.ones(ids_BS.shape, dtype=bool)
+        if mask.ndim != 2:
+            raise DataError(f"{family(self._model)}: attention_mask has {mask.ndim} axes; expected sequences x tokens")
+        return mask[:, -ids_BS.shape[1] :].cpu().numpy() != 0
 
     def _end(self, model: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
         call, self._call = self._call, None
         if call is None:
             return
-        kept = torch.from_numpy(call.rows.kept_N)
+        kept_N = call.rows.kept_N
         for bank in self.banks:
             made = self._whole(bank, call)
-            experts_NK = made.experts_TK.cpu()[kept]
-            weights_NK = made.weights_TK.float().cpu()[kept]
-            self._experts[bank.name].append(experts_NK.to(torch.int32).numpy())
-            self._weights[bank.name].append(weights_NK.numpy())
+            # indexing copies, and what comes later does not change it
+            self._experts[bank.name].append(made.experts_TK.to("cpu", torch.int32).numpy()[kept_N])
+            self._weights[bank.name].append(made.weights_TK.detach().to("cpu", torch.float32).numpy()[kept_N])
         self._rows.append((call.ids_N, call.rows))
-        drawn = kept[torch.from_numpy(self._sample.draw(len(kept)))]
-        self._sample.add({name: _rows_of(one, drawn) for name, one in call.logits.items()})
+        drawn_S = kept_N[self._sample.draw(len(kept_N))]
+        self._sample.add({name: _rows_of(one, drawn_S) for name, one in call.logits.items()})
 
     def _whole(self, bank: Bank, call: _Call) -> Decision:
         """The decision of every row of a call. Raises DataError."""
@@ -191,6 +194,6 @@ class Recorder:
         return one
 
 
-def _rows_of(logits: Tensor, drawn: Tensor) -> np.ndarray:
+def _rows_of(logits: Tensor, drawn_S: np.ndarray) -> np.ndarray:
     whole_TE = logits.detach().reshape(-1, logits.shape[-1])
-    return whole_TE[drawn.to(whole_TE.device)].float().cpu().numpy()
+    return whole_TE[torch.from_numpy(drawn_S).to(whole_TE.device)].to("cpu", torch.float32).numpy()
