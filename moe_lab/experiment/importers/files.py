@@ -111,6 +111,15 @@ class Source:
                 raise Unusable("is empty")
             return rows
 
+    def part(self, offset: int, size: int) -> bytes:
+        """So many bytes from a place on. Raises DataError if the file ends before."""
+        with self._reading() as file:
+            if offset + size > _size(file):
+                raise Unusable(f"has {_size(file)} bytes, and bytes {offset} to {offset + size} are to be read")
+            check_fits(_READ * size)
+            file.seek(offset)
+            return file.read(size)
+
     def error(self, text: str) -> DataError:
         return DataError(f"{cut(str(self.path), 200)} {text}")
 

@@ -127,6 +127,24 @@ def megatron(folder: Path) -> Path:
     return json_lines(folder / "router_trace_rank0.jsonl", lines)
 
 
+def megatron_logits(folder: Path) -> Path:
+    """The same with logits in bfloat16, which holds whole numbers up to 256 exactly."""
+    lines = [json.loads(line) for line in megatron(folder).read_text().splitlines()]
+    content = b""
+    for line in lines:
+        logits = logits_of(line["num_tokens"], line["layer"]).astype(np.float32)
+        halves = (logits.view(np.uint32) >> 16).astype("<u2").tobytes()
+        line |= {"logit_offset": len(content), "logit_bytes": len(halves), "logit_shape": [len(logits), 4]}
+        content += halves
+    (folder / "logits_rank0.bin").write_bytes(content)
+    return json_lines(folder / "router_trace_rank0.jsonl", lines)
+
+
+def logits_of(rows: int, layer: int) -> np.ndarray:
+    """[rows, 4]"""
+    return 50 * np.arange(rows)[:, None] + 10 * layer + np.arange(4)
+
+
 def olmoe(folder: Path) -> Path:
     """Slots stand before layers."""
     lines = [
@@ -161,6 +179,7 @@ MADE: dict[str, tuple[str, Callable[[Path], Path], dict[str, int]]] = {
     "sglang": ("sglang", sglang, {"experts": 4, "layers": 3, "k": 3}),
     "sglang_recorder": ("sglang_recorder", sglang_recorder, {}),
     "megatron": ("megatron", megatron, {"experts": 4}),
+    "megatron, logits": ("megatron", megatron_logits, {}),
     "olmoe": ("olmoe", olmoe, {"experts": 4}),
     "llama_cpp": ("llama_cpp", llama_cpp, {"experts": 4, "k": 2}),
     "arrays": ("arrays", array_folder, {"experts": 4}),

@@ -18,6 +18,8 @@ from tests.experiment.importers.files import (
     SECOND,
     base64_buffer,
     json_lines,
+    logits_of,
+    megatron_logits,
     sglang,
     vllm_choices,
 )
@@ -37,13 +39,13 @@ def made(case, folder, guess=False):
 @CASES
 def test_the_rows_are_those_of_the_model(tmp_path, case):
     trace = made(case, tmp_path)
-    sort = case == "megatron"
+    sort = case.startswith("megatron")
     # the first layer of a stack, which is dense, is none; OLMoE's scripts count the layers that route
     names = ["decoder1", "decoder2"] if sort else ["layer0", "layer1"] if case == "olmoe" else [*LAYERS]
     assert [layer.name for layer in trace.layers] == names
     for layer, expected in zip(trace.layers, LAYERS.values(), strict=True):
         assert np.array_equal(layer.experts_TK, np.sort(expected, axis=1) if sort else expected)
-        assert layer.experts == 4 and layer.ranked == (case not in ("megatron", "llama_cpp"))
+        assert layer.experts == 4 and layer.ranked == (not sort and case != "llama_cpp")
         assert layer.weights_TK is None
     assert trace.document_T.tolist() == DOCUMENTS
     assert trace.missing["weights"] and trace.checksum.startswith("sha256:")
@@ -61,6 +63,44 @@ def test_the_trace_comes_back_from_its_folder(tmp_path, case):
     assert all(map(same, again.layers, trace.layers)) and same(again.document_T, trace.document_T)
     assert {name: again.missing[name] for name in trace.missing} == trace.missing
     assert json.loads((tmp_path / "runs" / "one" / "trace.json").read_text())["source"] == trace.source
+
+
+def test_logits_beside_a_megatron_trace(tmp_path):
+    """Three rows and two; of layer 2 the lines come first."""
+    trace = made("megatron, logits", tmp_path)
+    for number, layer in enumerate(trace.layers, start=1):
+        expected = np.concatenate([logits_of(3, number), logits_of(2, number)])
+        assert layer.sample_S.tolist() == [*range(5)] and layer.logits_SE.tolist() == expected.tolist()
+    assert "distributions" not in trace.missing
+    (tmp_path / "logits_rank0.bin").unlink()
+    trace_file, documents = tmp_path / "router_trace_rank0.jsonl", tmp_path / "documents.npy"
+    with pytest.raises(DataError, match="--experts is missing"):
+        import_trace([trace_file], documents=documents)
+    without = import_trace([trace_file], asked=Asked(experts=4), documents=documents)
+    assert without.layers[0].logits_SE is None and without.missing["distributions"].startswith("the logits of all rows")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"logit_shape": [3, 5]}, "has logit_shape \\[3, 5\\] and 24 logit_bytes; expected \\[3, experts\\]"),
+        ({"logit_shape": "x"}, "has logit_shape 'x'"),
+        ({"logit_offset": -2}, "has logit_offset = -2; expected a whole number"),
+        ({"logit_offset": 99}, "logits_rank0.bin has 80 bytes, and bytes 99 to 123 are to be read"),
+        ({"logit_shape": [3, 2], "logit_bytes": 12}, "has logits of several numbers of experts in layer decoder2"),
+    ],
+)
+def test_logits_that_do_not_fit_are_refused(tmp_path, changed, said):
+    path = megatron_logits(tmp_path)
+    first, *rest = map(json.loads, path.read_text().splitlines())
+    json_lines(path, [first | changed, *rest])
+    with pytest.raises(DataError, match=said):
+        import_trace([path])
+
+
+def test_another_number_of_experts_than_that_of_the_logits_is_refused(tmp_path):
+    with pytest.raises(DataError, match="has logits of 4 experts a layer; leave --experts out"):
+        import_trace([megatron_logits(tmp_path)], asked=Asked(experts=8))
 
 
 def test_every_format_has_a_file():
