@@ -48,7 +48,7 @@ def import_files(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="arrays, llama_cpp, megatron, olmoe, router_logits, sglang, sglang_recorder or vllm; "
+            help="arrays, flame_moe, llama_cpp, megatron, olmoe, router_logits, sglang, sglang_recorder or vllm; "
             "guessed if left out.",
             autocompletion=complete_format,
         ),
@@ -58,6 +58,9 @@ def import_files(
     k: Annotated[
         int | None,
         typer.Option("--k", min=1, metavar="K", help="Selected experts of a row (sglang, llama_cpp, router_logits)."),
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, metavar="T", help="Only the first rows of each file (flame_moe).")
     ] = None,
     tokens: Annotated[
         Path | None, typer.Option("--tokens", metavar="FILE.npy", help="The token id of each row.", parser=named)
@@ -83,7 +86,7 @@ def import_files(
     from moe_lab.store.folders import check_name
 
     check_name(name, runs)
-    asked = Asked(experts=experts, layers=layers, k=k)
+    asked = Asked(experts=experts, layers=layers, k=k, rows=rows)
     trace = import_trace(files, form, asked=asked, tokens=tokens, documents=documents, labels=labels)
     _say(trace)
     echo(f"trace   {trace.write(runs / name)}")

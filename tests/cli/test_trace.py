@@ -64,3 +64,12 @@ def test_recording_without_transformers_says_what_to_install(cli, monkeypatch):
     result = cli("trace", "record", "model", "--texts", "texts", "--name", "a")
     assert result.code == 2 and "pip install -c constraints.txt -e '.[hf]'" in result.err, result
     assert result.err.count("\n") == 1 and not Path("runs").exists()
+
+
+def test_parquet_without_pyarrow_says_what_to_install(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    Path("layer_1.parquet").write_bytes(b"PAR1")
+    result = cli("trace", "import", "layer_1.parquet", "--experts", "4", "--name", "a")
+    assert result.code == 2 and "pip install -c constraints.txt -e '.[parquet]'" in result.err, result
+    assert result.err.count("\n") == 1 and not Path("runs").exists()

@@ -28,7 +28,7 @@ from moe_lab.store.untrusted import (
 MOST_LINE = 256 * 2**20
 #: times its size that a text may take once it is read
 _READ = 4
-_MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz"}
+_MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"PAR1": "parquet"}
 
 
 class Source:
@@ -39,8 +39,8 @@ class Source:
 
     @cached_property
     def kind(self) -> str:
-        """npy, npz, pt (of torch.save), json (one value, or one a line) or csv."""
-        with self._reading() as file:
+        """npy, npz, pt (of torch.save), parquet, json (one value, or one a line) or csv."""
+        with self.reading() as file:
             start = file.read(4096)
             for magic, kind in _MAGIC.items():
                 if start.startswith(magic):
@@ -54,7 +54,7 @@ class Source:
     def headers(self) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
         """Shape and type of each array of an .npz file; the one of an .npy file has no name. Python objects are
         refused."""
-        with self._reading() as file:
+        with self.reading() as file:
             found = dict(self._npz_headers()) if self.kind == "npz" else {"": array_header(file, _size(file))}
             for name, (_, dtype) in found.items():
                 if dtype.hasobject:
@@ -67,7 +67,7 @@ class Source:
         """An array with a header, whose values are numbers or texts."""
         if name not in self.headers:
             raise KeyError(name)
-        with self._reading() as file:
+        with self.reading() as file:
             if self.kind == "npy":
                 check_fits(_size(file))
                 return np.lib.format.read_array(file, allow_pickle=False)
@@ -76,7 +76,7 @@ class Source:
 
     def tensors(self) -> dict[str, Any]:
         """What a file of ``torch.save`` holds, of which nothing is run."""
-        with self._reading():
+        with self.reading():
             return read_tensors(self.path)
 
     @cached_property
@@ -86,7 +86,7 @@ class Source:
 
     def records(self) -> Iterator[Any]:
         """The values of a JSON file: of its lines, the objects of its one list, or its one value."""
-        with self._reading() as file:
+        with self.reading() as file:
             check_fits(_READ * _size(file))
             first = _line(file)
             try:
@@ -100,7 +100,7 @@ class Source:
 
     def cells(self) -> list[list[str]]:
         """The rows of a CSV file that are not empty."""
-        with self._reading() as file:
+        with self.reading() as file:
             text = _text(file.read(MOST_LINE + 1))
             check_cells(text, ",\n")
             try:
@@ -113,7 +113,7 @@ class Source:
 
     def part(self, offset: int, size: int) -> bytes:
         """So many bytes from a place on. Raises DataError if the file ends before."""
-        with self._reading() as file:
+        with self.reading() as file:
             if offset + size > _size(file):
                 raise Unusable(f"has {_size(file)} bytes, and bytes {offset} to {offset + size} are to be read")
             check_fits(_READ * size)
@@ -137,7 +137,8 @@ class Source:
                     yield member.filename.removesuffix(".npy"), array_header(entry, member.file_size)
 
     @contextmanager
-    def _reading(self) -> Iterator[IO[bytes]]:
+    def reading(self) -> Iterator[IO[bytes]]:
+        """The file, opened; whatever a reader of it raises becomes a DataError that names it."""
         try:
             with opened(self.path) as file:
                 yield file

@@ -3,6 +3,7 @@
 from moe_lab.errors import DataError, did_you_mean
 from moe_lab.experiment.importers import (
     arrays,
+    flame_moe,
     llama_cpp,
     megatron,
     olmoe,
@@ -14,7 +15,7 @@ from moe_lab.experiment.importers import (
 from moe_lab.experiment.importers.files import Source
 from moe_lab.experiment.importers.found import Asked, Format
 
-_MODULES = (sglang_recorder, router_logits, arrays, megatron, olmoe, sglang, vllm, llama_cpp)
+_MODULES = (sglang_recorder, router_logits, arrays, flame_moe, megatron, olmoe, sglang, vllm, llama_cpp)
 FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 
 
@@ -34,7 +35,8 @@ def check_asked(form: Format, asked: Asked) -> None:
     """Raises DataError if the user says what the files of this format say themselves."""
     for name, value in vars(asked).items():
         if value is not None and name not in form.takes:
-            raise DataError(f"--{name} {value}: {form.name} files say it themselves; leave --{name} out")
+            reason = "are read whole" if name == "rows" else "say it themselves"
+            raise DataError(f"--{name} {value}: {form.name} files {reason}; leave --{name} out")
 
 
 _NAMES = ", ".join(sorted(FORMATS))

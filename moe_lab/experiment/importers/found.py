@@ -16,11 +16,13 @@ from moe_lab.routing.trace import NONE
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the user says of the model: experts of a layer, layers of the file, and selected experts of a row."""
+    """What the user says: experts of a layer, layers of the file, selected experts of a row, and how many rows are
+    read."""
 
     experts: int | None = None
     layers: int | None = None
     k: int | None = None
+    rows: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

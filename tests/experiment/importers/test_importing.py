@@ -104,7 +104,8 @@ def test_another_number_of_experts_than_that_of_the_logits_is_refused(tmp_path):
 
 
 def test_every_format_has_a_file():
-    assert {name for name, _, _ in MADE.values()} | {"router_logits"} == FORMATS.keys()
+    # two have tests of their own, and one of these needs pyarrow
+    assert {name for name, _, _ in MADE.values()} | {"router_logits", "flame_moe"} == FORMATS.keys()
 
 
 @pytest.mark.parametrize(
