@@ -62,6 +62,14 @@ def config(**changed):
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
 
 
+def test_code_in_the_models_folder_is_not_run(saved):
+    Path("tiny/evil.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    config(model_type="strange", auto_map={"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"})
+    result = saved("trace", "record", "tiny", "--texts", "texts", "--name", "tiny")
+    assert result.code == 2 and result.err.count("\n") == 1, result
+    assert not Path("ran").exists()
+
+
 def other(family, **changed):
     tiny(family, **changed).save_pretrained("tiny")
 

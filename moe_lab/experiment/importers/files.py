@@ -28,7 +28,7 @@ from moe_lab.store.untrusted import (
 MOST_LINE = 256 * 2**20
 #: times its size that a text may take once it is read
 _READ = 4
-_MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"PAR1": "parquet"}
+_MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"PAR1": "parquet", b"\x80": "pickle"}
 
 
 class Source:
@@ -39,7 +39,7 @@ class Source:
 
     @cached_property
     def kind(self) -> str:
-        """npy, npz, pt (of torch.save), parquet, json (one value, or one a line) or csv."""
+        """npy, npz, pt (of torch.save), parquet, pickle, json (one value, or one a line) or csv."""
         with self.reading() as file:
             start = file.read(4096)
             for magic, kind in _MAGIC.items():

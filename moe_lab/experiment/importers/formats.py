@@ -26,6 +26,11 @@ def format_of(source: Source, name: str | None) -> Format:
             raise DataError(f"--format {name}: there is none.{did_you_mean(name, FORMATS)} There are {_NAMES}")
         return FORMATS[name]
     found = next((one for one in FORMATS.values() if one.guess(source)), None)
+    if found is None and source.kind == "pickle":
+        raise source.error(
+            "is a pickle, which can hide code and is not read; OLMoE's counters, which have no rows and are no trace, "
+            "are read by `read_counters` (docs/traces.md)"
+        )
     if found is None:
         raise source.error(f"is of no known format; the formats are {_NAMES} (`moe-lab trace import --help`)")
     return found

@@ -1,14 +1,10 @@
 """Two published models: OLMoE's counts give the shares that we took from them by hand."""
 
 import csv
-import io
-import pickle
-from collections import Counter
 
 import numpy as np
 import pytest
 
-from benchmarks.olmoe_counts import Counters
 from moe_lab.metrics.traces import measure_counts
 
 #: I(E;domain) / H(E) in layers 0, 7 and 15, five domains of equal weight
@@ -43,20 +39,3 @@ def test_olmoe_specializes_by_domain_and_mixtral_hardly(real_data):
         assert bits == pytest.approx(BITS[model], abs=5e-5)
         # every domain has the same number of slots, so that equal weights change nothing
         assert [one.value for one in found if one.measure == "slot_information_per_usage"] == pytest.approx(shares)
-
-
-def test_only_counters_are_unpickled():
-    """As NumPy 1 wrote them: its module of today has another name."""
-    pickled = pickle.dumps([Counter({np.int64(3): 7, np.int64(-1): 2})], protocol=2)
-    old = pickled.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
-    # before protocol 3 bytes are text that is encoded, by a function that is not admitted; the files have protocol 4
-    with pytest.raises(pickle.UnpicklingError, match="_codecs.encode has no place"):
-        Counters(io.BytesIO(old)).load()
-    with pytest.raises(pickle.UnpicklingError, match=r"posix.system has no place"):
-        Counters(io.BytesIO(b"cposix\nsystem\n(S'true'\ntR.")).load()
-
-
-def test_counters_of_numpys_numbers_are_read():
-    pickled = pickle.dumps([Counter({np.int64(3): 7, np.int64(-1): 2})], protocol=3)
-    old = pickled.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
-    assert Counters(io.BytesIO(old)).load() == [{3: 7, -1: 2}]
