@@ -95,6 +95,26 @@ def complete_dataset(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 @_silent
+def complete_filter(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What `moe-lab runs` takes: status and kind, headline metrics, and every key and value of a config."""
+    from moe_lab.config.outline import outline
+    from moe_lab.store.listing import METRICS, WHEN
+    from moe_lab.store.status import STATES
+
+    key, equals, value = incomplete.partition("=")
+    if equals and key == "status":
+        return [f"status={state}" for state in STATES if state.startswith(value)]
+    known = outline([])
+    if equals:
+        return [f"{key}={one}" for one in _values(known, key, value, several=True)]
+    folders = [f"{path}" for path in sorted(Path().glob(f"{incomplete}*")) if path.is_dir()] if incomplete else []
+    own = [
+        name for name in ("status=", *(f"{one}<" for one in (*METRICS[1:], *WHEN[:2]))) if name.startswith(incomplete)
+    ]
+    return [*folders, *own, *_keys(known, incomplete, set())]
+
+
+@_silent
 def complete_metrics(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of metrics behind the last comma."""
     from moe_lab.metrics import METRICS

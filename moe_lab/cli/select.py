@@ -1,7 +1,9 @@
 """Choosing and ordering runs by what status.json says of them, without reading anything else of their folders."""
 
 import json
-from collections.abc import Sequence
+import operator
+import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +11,11 @@ from moe_lab.config.outline import outline
 from moe_lab.errors import ConfigError, did_you_mean
 
 Row = dict[str, Any]
+#: the signs that order, and how
+ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_SIGN = re.compile(r"(!=|<=|>=|=|<|>)")
 #: what a row has besides its choices and metrics
 OWN = ("run", "status", "kind")
 
@@ -17,18 +24,58 @@ def chosen(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
     """The rows (``run``, ``status``, ``kind``, ``choices``, ``options`` and metrics) for which every word holds.
 
     ``KEY=VALUE,VALUE...``: one of the values is the row's status, its option of a group, one of its options of a group
-    that takes several, or its value of a key; that of a key which was not chosen is its default. Raises ConfigError
-    for a key that no run has.
+    that takes several, or its value of a key; that of a key which was not chosen is its default. ``KEY!=VALUE,...``:
+    none of them is. ``KEY<NUMBER``, and so on: the row has the number, and it is less. Raises ConfigError for a key
+    that no run has, and for a comparison with what is no number.
     """
     kept = list(rows)
     for word in words:
-        key, _, wanted = word.partition("=")
-        values = wanted.split(",") if not wanted.startswith("[") else [wanted]
+        key, sign, wanted = _parts(word)
         if rows and not any(_has(row, key) for row in rows):
             known = {*OWN, *(one for row in rows for one in (*row, *row["options"], *_defaults(row)))}
             raise ConfigError(f"{word}: no run has the key '{key}'.{did_you_mean(key, known - {'options', 'choices'})}")
-        kept = [row for row in kept if any(value in _texts(row, key) for value in values)]
+        holds = _comparison(word, key, sign, wanted) if sign in ORDER else _equality(key, sign, wanted)
+        kept = [row for row in kept if holds(row)]
     return kept
+
+
+def is_filter(word: str) -> bool:
+    """Whether a word compares something."""
+    return _SIGN.search(word) is not None
+
+
+def _parts(word: str) -> tuple[str, str, str]:
+    """Key, sign and value of a word that ``is_filter``."""
+    key, sign, wanted = _SIGN.split(word, 1)
+    return key, sign, wanted
+
+
+def _equality(key: str, sign: str, wanted: str) -> Callable[[Row], bool]:
+    values = wanted.split(",") if not wanted.startswith("[") else [wanted]
+    return lambda row: any(value in _texts(row, key) for value in values) == (sign == "=")
+
+
+def _comparison(word: str, key: str, sign: str, wanted: str) -> Callable[[Row], bool]:
+    """Numbers as such; moments, which are the texts of ISO 8601, as texts."""
+    compare, end = ORDER[sign], _number(wanted)
+    if end is None and key != "started_at":
+        raise ConfigError(f"{word}: {wanted or 'nothing'} is no number; a text is compared by = or !=")
+
+    def holds(row: Row) -> bool:
+        value = _value(row, key)
+        if key == "started_at":
+            return value is not None and compare(value, wanted)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and compare(value, end)
+
+    return holds
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def ordered(rows: Sequence[Row], key: str) -> list[Row]:

@@ -14,6 +14,10 @@ Row = dict[str, Any]
 
 #: characters of a cell in a terminal; the other forms have all of them
 LONGEST = 400
+#: blanks between two columns
+GAP = 2
+#: characters of a cell, such as a date, that is not wrapped
+SHORT = 13
 #: share of a terminal's width that the first column may take without being wrapped
 FIRST = 0.5
 
@@ -91,13 +95,13 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
     from rich.text import Text
 
     console, first = Console(), next(iter(labels))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     cells = {name: [cut(text(row.get(name)), LONGEST) for row in rows] for name in labels}
     for name, label in labels.items():
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
         widest = max(len(label), *map(len, cells[name]))
-        # numbers are never cut; a name stays whole as long as that leaves room for the rest
-        whole = numeric or (name == first and widest <= console.width * FIRST)
+        # numbers and short words are never cut; a name stays whole as long as that leaves room for the rest
+        whole = numeric or widest <= SHORT or (name == first and widest <= console.width * FIRST)
         table.add_column(
             Text(label),
             justify="right" if numeric else "left",

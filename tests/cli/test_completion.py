@@ -182,6 +182,11 @@ def test_run_folders(tab, run_folders):
     assert tab("report --runs=elsewhere ", "bash") == ["elsewhere/a", "elsewhere/b"]
 
 
+def test_filters_of_runs(tab):
+    assert {"status=finished", "status=failed"} <= set(tab("runs status="))
+    assert "gate=attentive" in tab("runs gate=att") and "test_error_rate<" in tab("runs test_err")
+
+
 def test_metrics_of_a_table(tab):
     assert "test_error_rate" in tab("report runs --columns ")
     assert tab("report runs --columns test_error_rate,load_entropy_b") == ["test_error_rate,load_entropy_bits"]

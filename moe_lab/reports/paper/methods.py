@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.findings import states
-from moe_lab.reports.kit.choices import PARTS, VALUES, described, lookup
+from moe_lab.reports.kit.choices import VALUES, described, lookup
 from moe_lab.reports.kit.numbers import NBSP
 from moe_lab.reports.paper.chosen import Chosen
 from moe_lab.reports.paper.references import cited
@@ -24,15 +24,16 @@ from moe_lab.reports.paper.table import choice_word, listing
 
 #: options that a sentence leaves out: nothing was added
 PLAIN = ("none", "end_to_end")
-#: label of a part -> how a sentence says it
+#: group of parts -> how a sentence says it
 SAID = {
-    "data set": "the data set {}",
-    "expert": "experts of the kind {}",
+    "network": "the network {}",
+    "dataset": "the data set {}",
+    "experts": "experts of the kind {}",
     "gate": "the gate {}",
     "objective": "the objective {}",
     "baseline": "the baseline {}",
-    "regularizers": "the regularizer {}",
-    "controllers": "the controller {}",
+    "regularizer": "the regularizer {}",
+    "controller": "the controller {}",
     "recipe": "the recipe {}",
 }
 
@@ -79,10 +80,10 @@ def _shared(chosen: Chosen, sources: Sources) -> Sentence:
     """The parts that all arms have."""
     options = [options_of(arm) for arm in chosen.arms]
     said: list[Sentence] = []
-    for label, (group, _) in PARTS.items():
+    for group, phrase in SAID.items():
         first = [one for one in options[0].get(group, []) if one not in PLAIN]
         if first and all(one.get(group) == options[0][group] for one in options):
-            said.append([SAID[label].format(", ".join(first)), Cite(tuple(sources.of(group, one) for one in first))])
+            said.append([phrase.format(", ".join(first)), Cite(tuple(sources.of(group, one) for one in first))])
     count, k = _same(chosen, VALUES["experts (E)"]), _same(chosen, VALUES["selected experts (k)"])
     said += [[f"E = {count} experts"]] if count else []
     said += [[f"k = {k} selected experts"]] if k else []
