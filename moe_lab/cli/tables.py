@@ -97,18 +97,21 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
     console, first = Console(), next(iter(labels))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     cells = {name: [cut(text(row.get(name)), LONGEST) for row in rows] for name in labels}
+    widest = {name: max(len(label), *map(len, cells[name])) for name, label in labels.items()}
+    numeric = {name for name in labels if any(isinstance(row.get(name), int | float) for row in rows)}
+    # numbers and short words are never cut; a name stays whole as long as that leaves room for the rest
+    whole = {name for name in labels if name in numeric or (name != first and widest[name] <= SHORT)}
+    others = sum((widest[name] if name in whole else SHORT) + GAP for name in labels if name != first)
+    if widest[first] <= min(console.width * FIRST, console.width - others - GAP):
+        whole.add(first)
     for name, label in labels.items():
-        numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        widest = max(len(label), *map(len, cells[name]))
-        # numbers and short words are never cut; a name stays whole as long as that leaves room for the rest
-        whole = numeric or widest <= SHORT or (name == first and widest <= console.width * FIRST)
         table.add_column(
             Text(label),
-            justify="right" if numeric else "left",
+            justify="right" if name in numeric else "left",
             overflow="fold",
-            no_wrap=whole,
-            min_width=widest if whole else None,
-            max_width=None if whole or name != first else round(console.width * FIRST),
+            no_wrap=name in whole,
+            min_width=widest[name] if name in whole else None,
+            max_width=None if name in whole or name != first else round(console.width * FIRST),
         )
     for line in zip(*cells.values(), strict=True):
         table.add_row(*map(Text, line))
