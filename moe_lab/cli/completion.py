@@ -79,6 +79,18 @@ def complete_group(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 @_silent
+def complete_option(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the options of the group before, or of the metrics."""
+    from moe_lab.config.sources import open_sources
+
+    if (group := ctx.params["group"]) == "metric":
+        from moe_lab.metrics import METRICS
+
+        return list(METRICS)
+    return open_sources(_folder(ctx, "config_dir")).options(group)
+
+
+@_silent
 def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of studies."""
     from moe_lab.config.sources import open_sources

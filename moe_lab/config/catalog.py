@@ -32,7 +32,7 @@ def _rows(sources: Sources, group: str, plugins: Mapping[str, Path]) -> list[dic
     shared = Counter(targets.values())
     rows = []
     for name, target in targets.items():
-        texts = [_docstring(target, plugins), _head_comment(sources.file(group, name))]
+        texts = [docstring(target, plugins), _head_comment(sources.file(group, name))]
         if shared[target] > 1:
             texts.reverse()
         summary = next(filter(None, map(_summary, texts)), "")
@@ -41,7 +41,7 @@ def _rows(sources: Sources, group: str, plugins: Mapping[str, Path]) -> list[dic
     return rows
 
 
-def _docstring(target: str, plugins: Mapping[str, Path]) -> str:
+def docstring(target: str, plugins: Mapping[str, Path]) -> str:
     """The class's docstring, read from its source file."""
     module, _, name = target.rpartition(".")
     path = _PACKAGE_ROOT.joinpath(*module.split("."))
@@ -66,6 +66,10 @@ def _head_comment(file: Path) -> str:
 
 def _summary(text: str) -> str:
     """The first line, and those after it up to one that ends a sentence."""
+    return " ".join(_first(text))
+
+
+def _first(text: str) -> list[str]:
     taken: list[str] = []
     for line in map(str.strip, text.splitlines()):
         if not line or line.startswith("Source:"):
@@ -73,7 +77,13 @@ def _summary(text: str) -> str:
         taken.append(line)
         if line.endswith((".", "?")):
             break
-    return " ".join(taken)
+    return taken
+
+
+def rest(text: str) -> str:
+    """A docstring without its summary and its source."""
+    left = "\n".join(_SOURCE.sub("", text).splitlines()[len(_first(text)) :])
+    return re.sub(r"\n{3,}", "\n\n", left).strip()
 
 
 def _source(text: str) -> str:

@@ -182,6 +182,11 @@ def test_run_folders(tab, run_folders):
     assert tab("report --runs=elsewhere ", "bash") == ["elsewhere/a", "elsewhere/b"]
 
 
+def test_options_of_a_group(tab):
+    assert {"softmax", "switch"} <= set(tab("list gate ")) and "test_error_rate" in tab("list metric ")
+    assert tab("list gate atten") == ["attentive"]
+
+
 def test_filters_of_runs(tab):
     assert {"status=finished", "status=failed"} <= set(tab("runs status="))
     assert "gate=attentive" in tab("runs gate=att") and "test_error_rate<" in tab("runs test_err")

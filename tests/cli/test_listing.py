@@ -1,12 +1,84 @@
 import json
 
+import pytest
+
 from moe_lab.config.compose import groups, options
+from moe_lab.config.details import details
+from moe_lab.config.outline import outline
+
+
+def test_groups_have_a_count_and_a_sentence(cli):
+    rows = json.loads(cli("list", "-f", "json").out)
+    assert [row["group"] for row in rows] == [*groups(), "metric"]
+    assert all(row["options"] == len(options(row["group"])) for row in rows[:-1])
+    assert rows[-1]["options"] == len(json.loads(cli("list", "metric", "-f", "json").out)) > 100
+    assert all(row["summary"].endswith(".") and row["summary"].count(". ") == 0 for row in rows)
+    shown = cli("list").out
+    assert len(shown.splitlines()) < 60 and "`moe-lab list GROUP NAME` says all about one" in shown
 
 
 def test_every_option_of_every_group_has_a_line(cli):
-    rows = json.loads(cli("list", "-f", "json").out)
-    assert {(row["group"], row["name"]) for row in rows} == {(g, o) for g in groups() for o in options(g)}
-    assert all(row["summary"].endswith((".", "?")) for row in rows)
+    for group in groups():
+        rows = json.loads(cli("list", group, "-f", "json").out)
+        assert [row["name"] for row in rows] == options(group)
+        assert all(row["summary"].endswith((".", "?")) for row in rows)
+
+
+def test_all_about_an_option(cli):
+    shown = " ".join(cli("list", "regularizer", "importance").out.split())
+    assert shown.startswith("regularizer=importance CV^2(I) = var_e(I)") and shown.count("CV^2(I)") == 1
+    assert "source: Shazeer et al. 2017, Outrageously large" in shown and shown.count("eq. 6 and 7") == 1
+    assert "regularizers.importance.weight 0.1 " in shown and "weight: what multiplies it;" in shown
+    # what it is made of, and its defaults as one types them
+    gate = " ".join(cli("list", "gate", "softmax").out.split())
+    assert "brings: gate/score=network gate/select=top_k gate/weigh=softmax" in gate
+    assert "gate.combine null" in gate and "gate.score.body.hidden [64,32]" in gate
+    assert "recipe.tasks must be given" in " ".join(cli("list", "recipe", "extend").out.split())
+    assert "launcher.runs 16" in " ".join(cli("list", "launcher", "stacked").out.split())
+
+
+def test_every_option_has_its_details(cli):
+    """The keys are those that the composed config has below the place of the option."""
+    for group in groups():
+        for option in options(group):
+            found = details(group, option)
+            assert found.summary and found.word == f"{group}={option}"
+            if group == "gate":
+                composed = outline([found.word]).defaults
+                assert found.keys == {key: composed[key][0] for key in composed if key.startswith("gate.")}
+    [row] = json.loads(cli("list", "controller", "temperature", "-f", "json").out)
+    assert row["name"] == "temperature" and all(key.startswith("controllers.temperature.") for key in row["keys"])
+
+
+def test_an_option_of_one_s_own(cli, tmp_path):
+    folder = tmp_path / "own/gate"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("# My gate.\n# Source: Me 2026.\n_target_: mine.Mine\nwidth: 3\n")
+    (tmp_path / "mine.py").write_text('class Mine:\n    """Mine.\n\n    width: how wide.\n    """\n')
+    words = ("--config-dir", tmp_path / "own", "--plugin", tmp_path / "mine.py")
+    shown = " ".join(cli("list", "gate", "mine", *words).out.split())
+    assert (
+        shown.startswith("gate=mine Mine. source: Me 2026.") and "gate.width 3" in shown and "width: how wide." in shown
+    )
+
+
+def test_one_metric(cli):
+    shown = " ".join(cli("list", "metric", "load_entropy_bits").out.split())
+    assert "load_entropy_bits bits, 0 to log2 E" in shown and "test_error_rate" not in shown
+    assert [row["name"] for row in json.loads(cli("list", "metric", "purity", "-f", "json").out)] == ["purity"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["gate", "sofmax"], "no gate named 'sofmax'. Did you mean softmax?"),
+        (["gaet", "softmax"], "no group named 'gaet'. Did you mean gate?"),
+        (["metric", "test_eror_rate"], "no metric named 'test_eror_rate'. Did you mean test_error_rate?"),
+    ],
+)
+def test_what_is_not_there(cli, words, says):
+    result = cli("list", *words)
+    assert result.code == 2 and says in result.err and result.err.count("\n") == 1 and result.out == ""
 
 
 def test_parts_from_the_literature_name_their_paper(cli):

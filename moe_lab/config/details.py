@@ -1,0 +1,97 @@
+"""Groups with a sentence each, and all that its files say of one option, without importing torch or any part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moe_lab.config.catalog import catalog, docstring, rest
+from moe_lab.config.explain import leaves
+from moe_lab.config.outline import outline
+from moe_lab.config.sources import OF_NO_RUN, Sources, open_sources
+from moe_lab.errors import joined
+
+#: what is chosen in a group
+GROUPS = {
+    "baseline": "Something plainer that is trained in place of the mixture, with the same report.",
+    "controller": "What is moved once a step or an epoch beside the gradient: a bias, a temperature, a limit.",
+    "dataset": "What is learned: images, points or numbers, built in, fetched, or your own.",
+    "experts": "The networks that the gate chooses from.",
+    "gate": "How each sample is given to experts, and how much each of their answers counts.",
+    "gate/score": "How a gate scores the experts for a sample.",
+    "gate/score/body": "The network under the scores of a gate.",
+    "gate/select": "Which experts a gate takes, given their scores.",
+    "gate/weigh": "How much each selected expert counts.",
+    "launcher": "Where the jobs of a sweep run: one after the other, side by side, as one program, on a cluster.",
+    "logger": "Where the numbers of a training go besides its folder.",
+    "network": "The network whose layers are mixtures; none: one mixture is the whole model.",
+    "objective": "The loss of a sample, which trains experts and gate.",
+    "recipe": "How a training is led: at once, in stages, task by task, from an earlier run.",
+    "regularizer": "What is added to the loss, to balance the experts, to part them, or to make the gate sparse.",
+    "study": "A question or a published table as a sweep, with its verdicts.",
+    "sweeper": "Which combinations a sweep trains: all of a grid, or those that a search proposes.",
+    "trainer": "Epochs, batches, optimizer, learning rate, precision.",
+}
+
+
+@dataclass(frozen=True)
+class Details:
+    """An option: its line, its source, the rest of its docstring, the options of other groups that it brings with it,
+    and its keys with their defaults."""
+
+    group: str
+    name: str
+    summary: str
+    source: str
+    target: str
+    text: str
+    brings: dict[str, str]
+    keys: dict[str, Any]
+
+    @property
+    def word(self) -> str:
+        """What chooses it on a command line, without the quotes of a shell."""
+        return f"{self.group}={self.name}"
+
+
+def group_rows(config_dir: Path | None = None) -> list[dict[str, Any]]:
+    """A row a group: its name, how many options it has, and what is chosen in it."""
+    sources = open_sources(config_dir)
+    return [
+        {"group": group, "options": len(sources.options(group)), "summary": GROUPS.get(group, "")}
+        for group in sources.groups
+    ]
+
+
+def details(group: str, name: str, config_dir: Path | None = None, plugins: Sequence[Path] = ()) -> Details:
+    """All of one option. Raises ConfigError where there is no such group or option."""
+    sources = open_sources(config_dir)
+    sources.options(group)
+    sources.check_option(group, name)
+    rows = catalog(group, config_dir, plugins)
+    row = next(one for one in rows if one["name"] == name)
+    # a class that several options name says little of one of them
+    alone = sum(one["target"] == row["target"] for one in rows) == 1
+    text = docstring(row["target"], {path.stem: path for path in plugins if path.is_file()}) if alone else ""
+    return Details(
+        **row, text=rest(text), brings=_brings(sources, group, name), keys=_keys(sources, group, name, config_dir)
+    )
+
+
+def _brings(sources: Sources, group: str, name: str) -> dict[str, str]:
+    """group -> option, as the defaults list of its file has them."""
+    found = {}
+    for entry in sources.node(group, name).get("defaults", []):
+        for key, option in entry.items() if isinstance(entry, dict) else ():
+            bare = key.split()[-1].partition("@")[0]
+            found[bare.removeprefix("/") if bare.startswith("/") or "override" in key else f"{group}/{bare}"] = option
+    return {key: str(option) for key, option in found.items() if option is not None}
+
+
+def _keys(sources: Sources, group: str, name: str, config_dir: Path | None) -> dict[str, Any]:
+    if group in OF_NO_RUN:
+        node = {key: one for key, one in sources.node(group, name).items() if key not in ("defaults", "_target_")}
+        return {} if group == "study" else dict(leaves(node, group) if node else ())
+    place = joined(sources.place(group, name), "")
+    word = f"{group}=[{name}]" if group in sources.several else f"{group}={name}"
+    return {key: value for key, (value, _) in outline([word], config_dir).defaults.items() if key.startswith(place)}
