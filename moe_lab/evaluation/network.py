@@ -12,8 +12,8 @@ from moe_lab.errors import Diverged
 from moe_lab.evaluation.evaluate import pixels
 from moe_lab.layers.noise import Noise
 from moe_lab.metrics.attribute_tables import categories
-from moe_lab.mixture.costs import network_parameter_counts
 from moe_lab.mixture.record import Record, together
+from moe_lab.models.costs import network_multiply_add_counts, network_parameter_counts
 from moe_lab.models.network import Network
 from moe_lab.routing.trace import Trace
 
@@ -29,7 +29,7 @@ class Examined:
 
     test:     of each sample ``document``, its number in the trace; ``sample_index``; ``label``; ``prediction``;
               ``loss``, -log q(y) in nats; and the ``class_names``.
-    costs:    parameters in all, and those that act on one sample.
+    costs:    parameters and multiply-adds in all, and those that act on one sample.
     examples: ``document``, ``image`` as bytes and ``label`` of some samples of each class.
     """
 
@@ -63,7 +63,9 @@ def examine(network: Network, data: Data, noise: Mapping[str, Noise], training_b
         "loss": loss_N,
         "class_names": np.array(data.class_names),
     }
-    costs = {name: np.array(count, np.int64) for name, count in network_parameter_counts(network).items()}
+    x_ND = data.test.x_ND
+    counts = network_parameter_counts(network) | network_multiply_add_counts(network, x_ND.shape[-1], x_ND.device)
+    costs = {name: np.array(count, np.int64) for name, count in counts.items()}
     files = {"test": test, "costs": costs, "examples": _examples(data, label_N)}
     return Examined(_labelled(together(records), data, attributes), files)
 

@@ -13,7 +13,7 @@ from moe_lab.metrics.competence import (
     test_loss_nats,
     worst_class_error_rate,
 )
-from moe_lab.metrics.cost import parameters_active, parameters_total
+from moe_lab.metrics.cost import multiply_adds_active, multiply_adds_total, parameters_active, parameters_total
 from moe_lab.metrics.registry import METRICS, compute
 from moe_lab.metrics.trace_arrays import TraceArrays
 from moe_lab.routing.trace import Trace
@@ -27,6 +27,8 @@ OF_THE_NETWORK = (
     test_loss_nats,
     parameters_total,
     parameters_active,
+    multiply_adds_total,
+    multiply_adds_active,
 )
 #: what a network's routing is measured against
 LABEL = "class"
@@ -42,6 +44,8 @@ class NetworkPredictions:
     classes: int
     parameters_total: int
     parameters_active: int
+    multiply_adds_total: int
+    multiply_adds_active: int
 
     task: ClassVar[Task] = "classification"
 
@@ -68,6 +72,8 @@ def network_metrics(trace: Trace, files: Mapping[str, Mapping[str, np.ndarray]])
         len(test["class_names"]),
         int(costs["parameters_total"]),
         int(costs["parameters_active"]),
+        int(costs["multiply_adds_total"]),
+        int(costs["multiply_adds_active"]),
     )
     metrics = {one.__name__: METRICS[one.__name__].entry(predictions) for one in OF_THE_NETWORK}
     by_layer = {layer.name: compute(TraceArrays(trace, layer.name, LABEL)) for layer in trace.layers}

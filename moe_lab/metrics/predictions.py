@@ -8,8 +8,8 @@ from moe_lab.tasks import Task
 
 
 class Predictions(Protocol):
-    """Axes: N test samples, C classes. Likelihoods are in nats, and of parameters those count as active that act on one
-    sample."""
+    """Axes: N test samples, C classes. Likelihoods are in nats, and of parameters and multiply-adds those count as active
+    that act on one sample."""
 
     @property
     def task(self) -> Task: ...
@@ -29,3 +29,7 @@ class Predictions(Protocol):
     def parameters_total(self) -> int: ...
     @property
     def parameters_active(self) -> int: ...
+    @property
+    def multiply_adds_total(self) -> int: ...
+    @property
+    def multiply_adds_active(self) -> int: ...

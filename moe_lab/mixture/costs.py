@@ -1,7 +1,7 @@
 """What one sample's prediction costs in multiply-adds: the products of linear layers, convolutions and attention."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import count_parameters
@@ -18,6 +19,8 @@ from moe_lab.mixture.routed import RoutedExperts
 MATRIX_PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
 #: samples that are counted on: two, for batch normalization has no variance of one
 SAMPLES = 2
+#: what is computed outside the parts that are told apart
+REST = ""
 
 
 def multiply_add_counts(mixture: Mixture, features: int, device: torch.device) -> dict[str, int]:
@@ -29,14 +32,14 @@ def multiply_add_counts(mixture: Mixture, features: int, device: torch.device) -
     """
     x_BD = torch.zeros(SAMPLES, features, device=device).requires_grad_()
     mixture.eval()
-    with torch.enable_grad(), _Products() as products, products.of_gate(mixture.gate):
+    with torch.enable_grad(), Products() as products, products.of({"gate": mixture.gate}):
         mixture(x_BD, Noise([torch.Generator(device)]))
-    gate, experts = (products.counts[part] // SAMPLES for part in ("gate", "experts"))
+    gate, experts = (products.counts[part] // SAMPLES for part in ("gate", REST))
     active = experts // mixture.experts.count * running_experts(mixture)
     return {"multiply_adds_total": gate + experts, "multiply_adds_active": gate + active}
 
 
-class _Products(TorchFunctionMode):
+class Products(TorchFunctionMode):
     """Counts the multiply-adds of the part that is running: of a matrix product the inner length for every number that
     comes out, of a convolution the inputs of a filter.
 
@@ -46,18 +49,21 @@ class _Products(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.counts: Counter[str] = Counter()
-        self._part = "experts"
+        self._part = REST
 
     @contextmanager
-    def of_gate(self, gate: nn.Module) -> Iterator[None]:
-        """Within, what the gate computes counts as the gate's; all else is the experts'."""
-        hooks = [
-            gate.register_forward_pre_hook(lambda *_: self._enter("gate")),
-            gate.register_forward_hook(lambda *_: self._enter("experts")),
-        ]
+    def of(self, parts: Mapping[str, nn.Module]) -> Iterator[None]:
+        """Within, what these modules compute counts under their names; all else under REST."""
+        hooks = [hook for name, part in parts.items() for hook in self._hooks(name, part)]
         yield
         for hook in hooks:
             hook.remove()
+
+    def _hooks(self, name: str, part: nn.Module) -> list[RemovableHandle]:
+        return [
+            part.register_forward_pre_hook(lambda *_: self._enter(name)),
+            part.register_forward_hook(lambda *_: self._enter(REST)),
+        ]
 
     def _enter(self, part: str) -> None:
         self._part = part
@@ -70,6 +76,10 @@ class _Products(TorchFunctionMode):
             self.counts[self._part] += found.numel() * args[0].shape[-1]
         elif func is functional.conv2d:
             self.counts[self._part] += found.numel() * args[1].shape[1:].numel()
+        elif func is functional.scaled_dot_product_attention:
+            # q k', and what it weighs of v
+            query, key, value = args
+            self.counts[self._part] += query.shape[:-1].numel() * key.shape[-2] * (key.shape[-1] + value.shape[-1])
         return found
 
 
@@ -79,18 +89,6 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
     gate, experts = count_parameters(mixture.gate), mixture.experts.parameter_count
     active = experts // mixture.gate.sizes.experts * running_experts(mixture)
     return {"parameters_total": gate + experts, "parameters_active": gate + active}
-
-
-def network_parameter_counts(network: nn.Module) -> dict[str, int]:
-    """Parameters of a network in all, and those that act on one sample: all but those of the experts that a row of a
-    mixture layer does not select."""
-    total = count_parameters(network)
-    idle = sum(
-        layer.experts.parameter_count // layer.experts.count * (layer.experts.count - running_experts(layer))
-        for layer in network.modules()
-        if isinstance(layer, RoutedExperts)
-    )
-    return {"parameters_total": total, "parameters_active": total - idle}
 
 
 def running_experts(mixture: Mixture | RoutedExperts) -> int:

@@ -23,15 +23,19 @@ def config(*words):
     return layer_config(("gate=top_k", "experts.count=5", "experts.hidden=7", *words))
 
 
-def transformer(*words, seed=0, **options):
+def layers_of(words, seed, dispatch):
+    return Layers(config(*words) | {"trainer": {"dispatch": dispatch}}, seed)
+
+
+def transformer(*words, seed=0, dispatch="auto", **options):
     small = {"width": 12, "heads": 3, "depth": 2} | options
     with seeded(seed, "network"):
-        return VisionTransformer(SHAPE, CLASSES, Layers(config(*words), seed), **small)
+        return VisionTransformer(SHAPE, CLASSES, layers_of(words, seed, dispatch), **small)
 
 
-def mlp(*words, seed=0, **options):
+def mlp(*words, seed=0, dispatch="auto", **options):
     with seeded(seed, "network"):
-        return Mlp(SHAPE, CLASSES, Layers(config(*words), seed), **{"width": 12} | options)
+        return Mlp(SHAPE, CLASSES, layers_of(words, seed, dispatch), **{"width": 12} | options)
 
 
 def noise_of(network, *seeds, stacked=False):

@@ -1,0 +1,52 @@
+"""What one sample's prediction by a network costs: parameters and multiply-adds, in all and of what acts on it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from moe_lab.layers.noise import noise_by_layer
+from moe_lab.layers.stacking import count_parameters
+from moe_lab.mixture.costs import SAMPLES, Products, running_experts
+from moe_lab.mixture.dispatchers import for_every_expert
+from moe_lab.models.network import Network
+
+
+def network_parameter_counts(network: Network) -> dict[str, int]:
+    """Parameters of a network in all, and those that act on one sample: all but those of the experts that a row of a
+    mixture layer does not select."""
+    total = count_parameters(network)
+    idle = sum(
+        layer.experts.parameter_count // layer.experts.count * (layer.experts.count - running_experts(layer))
+        for layer in network.routed.values()
+    )
+    return {"parameters_total": total, "parameters_active": total - idle}
+
+
+def network_multiply_add_counts(network: Network, features: int, device: torch.device) -> dict[str, int]:
+    """As ``multiply_add_counts``, of a network: without the experts that a row of a mixture layer does not select, and
+    with all of them."""
+    x_BD = torch.zeros(SAMPLES, features, device=device)
+    noise = noise_by_layer([0], list(network.routed), device)
+    network.eval()
+    banks = {name: layer.experts.bank for name, layer in network.routed.items()}
+    with torch.no_grad(), _all_experts(network), Products() as products, products.of(banks):
+        network(x_BD, noise)
+    total = sum(products.counts.values()) // SAMPLES
+    idle = sum(
+        products.counts[name] // SAMPLES // layer.experts.count * (layer.experts.count - running_experts(layer))
+        for name, layer in network.routed.items()
+    )
+    return {"multiply_adds_total": total, "multiply_adds_active": total - idle}
+
+
+@contextmanager
+def _all_experts(network: Network) -> Iterator[None]:
+    """Within, all experts of every mixture layer run."""
+    layers = list(network.routed.values())
+    dispatchers = [layer.dispatcher for layer in layers]
+    for layer in layers:
+        layer.dispatcher = for_every_expert(layer.gate)
+    yield
+    for layer, dispatcher in zip(layers, dispatchers, strict=True):
+        layer.dispatcher = dispatcher
