@@ -11,11 +11,20 @@ from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture, Output
 
 
+def spread_rows(split: Split, most: int) -> Tensor:
+    """The rows of at most ``most`` samples of a split, evenly spaced; always the same ones."""
+    count = min(most, len(split))
+    return torch.arange(count, device=split.y_N.device) * len(split) // max(count, 1)
+
+
+def taken(split: Split, rows_M: Tensor) -> Split:
+    """These rows of a split."""
+    return Split(split.x_ND[rows_M], split.y_N[rows_M], split.index_N[rows_M])
+
+
 def spread(split: Split, most: int) -> Split:
     """At most ``most`` samples of a split, evenly spaced over its rows; always the same ones."""
-    count = min(most, len(split))
-    rows_M = torch.arange(count, device=split.y_N.device) * len(split) // max(count, 1)
-    return Split(split.x_ND[rows_M], split.y_N[rows_M], split.index_N[rows_M])
+    return taken(split, spread_rows(split, most))
 
 
 def outputs(mixture: Mixture, split: Split, noise: Noise, training_batch: int) -> Iterator[tuple[Tensor, Output]]:

@@ -9,6 +9,7 @@ import torch
 
 from moe_lab.data.dataset import Data
 from moe_lab.errors import expect
+from moe_lab.evaluation.ablation import ablation
 from moe_lab.evaluation.closer import look_closer
 from moe_lab.evaluation.evaluate import evaluate, evaluation_noise
 from moe_lab.evaluation.network import examine
@@ -101,6 +102,8 @@ def _of_network(learner: NetworkLearner, data: Data, seed: int, batch: int, reco
     files = to_files(found.trace)
     trace: dict[str, Arrays] = {"rows": files.rows, "documents": files.documents, "layers": files.layers}
     arrays = {**trace, **found.files}
+    if ablated := ablation(learner.network, data.test, noise, found.trace):
+        arrays["ablation"] = ablated
     if record.assignments:
         arrays["counts"] = {"counts": torch.stack(record.assignments).numpy()}
     return Results(arrays, network_metrics(found.trace, arrays), documents={HEADER: files.header})

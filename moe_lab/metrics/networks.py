@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from moe_lab.metrics.ablation import ablation_metrics
 from moe_lab.metrics.competence import (
     classes_never_answered,
     test_error_rate,
@@ -78,4 +79,5 @@ def network_metrics(trace: Trace, files: Mapping[str, Mapping[str, np.ndarray]])
     metrics = {one.__name__: METRICS[one.__name__].entry(predictions) for one in OF_THE_NETWORK}
     by_layer = {layer.name: compute(TraceArrays(trace, layer.name, LABEL)) for layer in trace.layers}
     metrics |= by_layer[trace.layers[-1].name]
-    return metrics | {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
+    metrics |= {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
+    return metrics | ablation_metrics(trace, files.get("ablation"))

@@ -8,7 +8,7 @@ from moe_lab.tasks import Task
 
 
 class Predictions(Protocol):
-    """Axes: N test samples, C classes. Likelihoods are in nats, and of parameters and multiply-adds those count as active
+    """Axes: N test samples, C classes. Likelihoods are in nats; of parameters and multiply-adds those count as active
     that act on one sample."""
 
     @property

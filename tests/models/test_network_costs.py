@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from moe_lab.models.costs import network_multiply_add_counts, network_parameter_counts
-from tests.models.test_networks import mlp, noise_of, transformer
+from tests.models.conftest import mlp, noise_of, transformer
 
 #: 24 pixels to 12 features, relu, a linear gate of five experts, and 12 features to three classes
 MLP_REST, MLP_EXPERT = 24 * 12 + 12 * 5 + 12 * 3, 12 * 7 + 7 * 12

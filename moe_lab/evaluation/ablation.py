@@ -1,0 +1,152 @@
+"""What a network loses without experts of one of its mixture layers: an expert removed, only the most used kept, or
+every row sent to its second choice.
+
+Axes: L mixture layers, E experts of the layer with most of them, N samples, T rows of a batch.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moe_lab.data.dataset import Split, batches
+from moe_lab.evaluation.samples import spread_rows, taken
+from moe_lab.layers.noise import Noise, NoiseByLayer
+from moe_lab.metrics.ablation import most_used
+from moe_lab.mixture.mixture import Constrain
+from moe_lab.models.network import Network
+from moe_lab.parts.roles import Gate
+from moe_lab.routing.decision import Routing
+from moe_lab.routing.trace import NONE, Trace
+from moe_lab.routing.values import NetworkOutput
+
+Arrays = dict[str, np.ndarray]
+
+#: test samples that are evaluated again: of more, so many, evenly spaced
+MOST_SAMPLES = 2000
+#: forward passes of these samples, all layers together, in which an expert is removed, and in which some are kept
+MOST_REMOVALS, MOST_KEPT = 128, 128
+
+
+@torch.no_grad()
+def ablation(network: Network, test: Split, noise: NoiseByLayer, trace: Trace) -> Arrays:
+    """The arrays of ablation.npz. Without those experts the gate selects again among the others (``Gate.without``).
+
+    document:           [N] the samples, by their number in the trace.
+    loss:               [N] of the whole network, -log q(y) in nats, as all losses here; float32.
+    removed_loss:       [L, E, N] without an expert. With more than MOST_REMOVALS experts in all layers together, of
+                        each layer those that most rows select; NaN for the others.
+    second_choice_loss: [L, N] with every row's first choice, its expert of the largest weight, removed.
+    kept_expert:        [L, E] the experts of a layer, those first that most rows select; -1 beyond its E.
+    kept_loss:          [L, E] the mean loss with the first m = 1 .. E of these alone, float64. With more than MOST_KEPT
+                        experts in all layers together, for fewer m, spaced by equal factors; NaN for the others.
+    kept_error_rate:    [L, E] the share of samples whose class is wrong then.
+
+    Empty if a row depends on its batch-mates, for it would change with them, or no layer has several experts.
+
+    Args:
+        noise: every pass over a batch draws the same numbers.
+        trace: of the whole test split.
+    """
+    network.eval()
+    if network.batch_dependent or all(layer.experts == 1 for layer in trace.layers):
+        return {}
+    order = {layer.name: most_used(layer) for layer in trace.layers}
+    passes = {one: _constrain(one, network, noise, order) for one in _planned(order)}
+    document_N = spread_rows(test, MOST_SAMPLES)
+    found: dict[Pass | None, list[Outcome]] = {one: [] for one in (None, *passes)}
+    for x_BD, y_B in batches(taken(test, document_N), False, 0, network.numbers):
+        begin = noise.state()
+        found[None].append(_outcome(network(x_BD, noise), y_B))
+        end = noise.state()
+        for one, constrain in passes.items():
+            noise.restore(begin)
+            found[one].append(_outcome(network(x_BD, noise, {one.layer: constrain}), y_B))
+        noise.restore(end)
+    together = {
+        one: (torch.cat([loss for loss, _ in parts]), torch.cat([wrong for _, wrong in parts]))
+        for one, parts in found.items()
+    }
+    return {"document": document_N.cpu().numpy().astype(np.int32), **_arrays(order, together)}
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass in which one layer lacks experts: ``number`` is the expert that is removed, or how many are kept."""
+
+    what: Literal["removed", "kept", "second_choice"]
+    layer: str
+    number: int = 0
+
+
+#: the loss of each sample of a batch in nats, and whether its class is wrong
+Outcome = tuple[Tensor, Tensor]
+
+
+def _outcome(output: NetworkOutput, y_B: Tensor) -> Outcome:
+    return -output.log_likelihood_B(y_B), output.prediction_B != y_B
+
+
+def _planned(order: Mapping[str, np.ndarray]) -> Iterator[Pass]:
+    for layer, order_E in order.items():
+        if len(order_E) == 1:
+            continue
+        yield Pass("second_choice", layer)
+        yield from (Pass("removed", layer, e) for e in order_E[: MOST_REMOVALS // len(order)].tolist())
+        yield from (Pass("kept", layer, m) for m in kept_numbers(len(order_E), MOST_KEPT // len(order)))
+
+
+def kept_numbers(experts: int, most: int) -> list[int]:
+    """How many experts are kept: 1 .. E, or, of more than ``most``, numbers that rise by equal factors from 1 to E."""
+    if experts <= most:
+        return list(range(1, experts + 1))
+    return np.unique(np.geomspace(1, experts, max(most, 2)).round().astype(int)).tolist()
+
+
+def _constrain(one: Pass, network: Network, noise: NoiseByLayer, order: Mapping[str, np.ndarray]) -> Constrain:
+    gate, order_E = network.routed[one.layer].gate, order[one.layer]
+    if one.what == "second_choice":
+        return partial(_without_first, gate, noise[one.layer])
+    gone = [one.number] if one.what == "removed" else order_E[one.number :].tolist()
+    return partial(_without, gate, noise[one.layer], gone)
+
+
+def _without(gate: Gate, noise: Noise, gone: Sequence[int], routing: Routing) -> Routing:
+    gone_E = torch.zeros_like(routing.selected_BE[0])
+    gone_E[list(gone)] = True
+    return gate.without(routing, gone_E, noise)
+
+
+def _without_first(gate: Gate, noise: Noise, routing: Routing) -> Routing:
+    """Every row without its own first choice."""
+    expert_E = torch.arange(routing.selected_BE.shape[-1], device=routing.selected_BE.device)
+    return gate.without(routing, routing.expert_B.unsqueeze(-1) == expert_E, noise)
+
+
+def _arrays(order: Mapping[str, np.ndarray], found: Mapping[Pass | None, Outcome]) -> Arrays:
+    layers, experts, samples = len(order), max(map(len, order.values())), len(found[None][0])
+    arrays = {
+        "loss": found[None][0].cpu().numpy(),
+        "removed_loss": np.full((layers, experts, samples), np.nan, np.float32),
+        "second_choice_loss": np.full((layers, samples), np.nan, np.float32),
+        "kept_expert": np.full((layers, experts), NONE, np.int32),
+        "kept_loss": np.full((layers, experts), np.nan),
+        "kept_error_rate": np.full((layers, experts), np.nan),
+    }
+    for number, (layer, order_E) in enumerate(order.items()):
+        arrays["kept_expert"][number, : len(order_E)] = order_E
+        for one, (loss_N, wrong_N) in found.items():
+            if one is None or one.layer != layer:
+                continue
+            if one.what == "kept":
+                arrays["kept_loss"][number, one.number - 1] = loss_N.double().mean().item()
+                arrays["kept_error_rate"][number, one.number - 1] = wrong_N.double().mean().item()
+            elif one.what == "removed":
+                arrays["removed_loss"][number, one.number] = loss_N.cpu().numpy()
+            else:
+                arrays["second_choice_loss"][number] = loss_N.cpu().numpy()
+    return arrays
