@@ -1,0 +1,35 @@
+"""What the pages of studies say of contrasts is computed again from the runs that are stored beside them."""
+
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "studies" / "krishnamurthy2023.md"
+#: the sign flips of ten differences
+SIGNS = np.array(list(itertools.product((1, -1), repeat=10)))
+
+
+def errors(study, arm):
+    """Of seeds 0 to 9."""
+    with open(PAGE.with_suffix("") / study / "study-runs.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["arm"], row["name"]) == (arm, "test_error_rate")]
+    return np.array([float(row["value"]) for row in sorted(rows, key=lambda row: int(row["seed"]))])
+
+
+@pytest.mark.parametrize(
+    ("regularizer", "said"), [("importance", "+.0024 (p = .42"), ("similarity", "+.0026 (p = .39")]
+)
+def test_the_gain_of_a_regularizer_with_the_printed_rate_and_with_a_chosen_one(regularizer, said):
+    def gain_n(study):
+        return errors(study, "original") - errors(study, f"original + {regularizer}")
+
+    more_n = gain_n("mnist-published") - gain_n("mnist-fair")
+    # the exact sign-flip test of the mean
+    p = np.mean(abs(SIGNS @ more_n) >= abs(more_n.sum()) - 1e-12)
+    found = f"{more_n.mean():+.4f} (p = {p:.2f}".replace("0.", ".")
+    assert found == said
+    words = " ".join(PAGE.read_text().split())
+    assert said.split(" (p")[0] in words and said.partition("(")[2] in words
