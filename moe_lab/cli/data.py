@@ -49,8 +49,11 @@ def prepare(name: Name, words: Words = None, config_dir: ConfigDir = None) -> No
 def check(name: Name, words: Words = None, form: FormatOption = Format.table, config_dir: ConfigDir = None) -> None:
     """Read a data set's files and verify their checksums."""
     from moe_lab.cli.tables import show
+    from moe_lab.cli.train import say_odd
 
-    show(_dataset(name, words, config_dir).check(), ["file", "source", "found"], form, empty="")
+    dataset = _dataset(name, words, config_dir)
+    show(dataset.check(), ["file", "source", "found"], form, empty="")
+    say_odd(dataset.odd(dataset.load()))
 
 
 def _dataset(name: str, words: list[str] | None, config_dir: Path | None) -> "Dataset":

@@ -55,7 +55,7 @@ def train(
     is not finite, KeyboardInterrupt with the state saved if it is interrupted.
     """
     from moe_lab.cli.progress import progress
-    from moe_lab.cli.train import RESUME_TAKES_NO_WORDS, job_of
+    from moe_lab.cli.train import RESUME_TAKES_NO_WORDS, job_of, say_odd
     from moe_lab.errors import ConfigError
     from moe_lab.experiment.train import new_training, resumed_training
 
@@ -68,6 +68,7 @@ def train(
         job = job_of(typed, _path(from_), _path(config_dir), loaded)
         beginning = new_training(job, Path(runs), name)
     with beginning as training, _interruptible(_resume("train", training.folder)) as stop, progress(quiet) as watch:
+        say_odd(training.odd, quiet)
         run = training.run(watch=watch, stop_asked=stop)
     if report:
         training.report()

@@ -64,12 +64,19 @@ def train(
     else:
         beginning = new_training(job_of(words or [], from_, config_dir, plugins), runs, name)
     with beginning as training, stop_asked() as stop, _exits(training.folder, stop), progress(quiet) as watch:
+        say_odd(training.odd, quiet)
         run = training.run(watch=watch, stop_asked=stop)
     page = None if no_report else training.report()
     if quiet:
         echo(run.path)
     else:
         print_summary(run, page)
+
+
+def say_odd(sentences: list[str], quiet: bool = False) -> None:
+    """On stderr: what is odd in the data, and what mends it."""
+    for sentence in [] if quiet else sentences:
+        echo(f"odd: {sentence}", err=True)
 
 
 def job_of(words: list[str], from_: Path | None, config_dir: Path | None, plugins: list[str]) -> "Job":

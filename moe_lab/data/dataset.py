@@ -121,6 +121,10 @@ class Dataset(ABC):
         about parts that are for the other kind of targets."""
         return ""
 
+    def odd(self, data: Data) -> list[str]:
+        """What is odd in the data of this set, and what mends it, in sentences for the user."""
+        return []
+
     @abstractmethod
     def load(self) -> Data:
         """Read, check, split and normalise. Raises DataError where a file is missing or not what it should be."""

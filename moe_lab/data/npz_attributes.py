@@ -4,10 +4,9 @@ import numpy as np
 
 from moe_lab.data import npz_remedies as remedies
 from moe_lab.data.npz_file import NpzFile
+from moe_lab.data.own import TAKEN
 
 PREFIX = "attribute_"
-#: attributes that moe-lab itself makes
-TAKEN = ("class", "ink", "thickness", "difficulty", "kmeans_pixels")
 
 
 def read_attributes(file: NpzFile, held_out: np.ndarray | None) -> dict[str, np.ndarray]:

@@ -1,28 +1,16 @@
 """What a user's .npz file must hold, checked from the headers and the labels, before any large array is read."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from moe_lab.data import npz_remedies as remedies
 from moe_lab.data.npz_file import NpzFile
 from moe_lab.data.npz_labels import check_column, is_one_hot, read_labels
 from moe_lab.data.npz_remedies import save
+from moe_lab.data.own import Layout
 
 #: axes of x -> how its samples are laid out
 LAYOUTS = {2: "features (N, D)", 3: "images (N, height, width)", 4: "images (N, channels, height, width)"}
 COLOURS = (1, 3, 4)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Shape of one sample, names of the classes (none where the targets are numbers), labels or numbers of the training
-    part and, where there is one, the test part."""
-
-    shape: tuple[int, ...]
-    class_names: tuple[str, ...]
-    y_train_N: np.ndarray
-    y_test_N: np.ndarray | None
 
 
 def read_layout(file: NpzFile) -> Layout:

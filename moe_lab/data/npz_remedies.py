@@ -149,6 +149,11 @@ def finite_x(file: NpzFile, part: str) -> Remedy:
     return {}
 
 
+def without_features(file: NpzFile, features: list[int]) -> Remedy:
+    """x without some of its features, in both parts."""
+    return {key: f"numpy.delete({key}, {features}, axis=1)" for key in ("x_train", "x_test") if key in file.keys}
+
+
 def finite_y(file: NpzFile, part: str) -> Remedy:
     """The samples whose number to predict is finite."""
     key = f"y_{part}"

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from moe_lab.data.columns import Columns, columns_of, encoded
 from moe_lab.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: the numbers of which there is one
 _SINGLE = ("largest", "target_mean", "target_sd")
@@ -20,7 +24,7 @@ class Units:
     """Inputs x = (own / largest - mean) / sd; regression targets y = (own - target_mean) / target_sd.
 
     The defaults change nothing. mean and sd are one number, or one a channel (features stand channel after channel), or
-    one a feature.
+    one a feature. ``columns`` are those of a table that the features come from.
     """
 
     largest: float = 1.0
@@ -28,11 +32,13 @@ class Units:
     sd: Numbers = 1.0
     target_mean: float = 0.0
     target_sd: float = 1.0
+    columns: Columns = ()
 
     def inputs(self, own: object, shape: tuple[int, ...]) -> Tensor:
         """x_ND float32 of samples of this shape in their own units, given as [N, *shape] or [N, D]; a leading axis of
-        size 1, such as that of grey images, may be left out. Raises DataError for other arrays."""
-        own_ND = _flat(own, shape)
+        size 1, such as that of grey images, may be left out. Where the data set is a table, a frame with its columns
+        will do. Raises DataError for other arrays."""
+        own_ND = _flat(encoded(own, self.columns) if _is_frame(own) and self.columns else own, shape)
         mean_D, sd_D = (_one_a_feature(one, own_ND.shape[1]) for one in (self.mean, self.sd))
         x_ND = ((own_ND / self.largest - mean_D) / sd_D).astype(np.float32)
         return torch.from_numpy(x_ND)
@@ -40,7 +46,8 @@ class Units:
     def stored(self) -> dict[str, Any]:
         """These units as plain numbers and tensors, for a checkpoint; ``units_of`` reads them."""
         numbers = {name: torch.as_tensor(getattr(self, name), dtype=torch.float64) for name in ("mean", "sd")}
-        return {name: float(getattr(self, name)) for name in _SINGLE} | numbers
+        columns = [[name, None if values is None else list(values)] for name, values in self.columns]
+        return {name: float(getattr(self, name)) for name in _SINGLE} | numbers | {"columns": columns}
 
     def targets(self, y_N: Tensor) -> np.ndarray:
         """Predicted numbers in their own unit, float64."""
@@ -53,9 +60,12 @@ def units_of(stored: object, features: int) -> Units | None:
         return None
     largest, target_mean, target_sd = (stored.get(name) for name in _SINGLE)
     mean, sd = (_numbers(stored.get(name), features) for name in ("mean", "sd"))
+    columns = columns_of(stored.get("columns"), features)
     if not (isinstance(largest, float) and isinstance(target_mean, float) and isinstance(target_sd, float)):
         return None
-    return None if mean is None or sd is None else Units(largest, mean, sd, target_mean, target_sd)
+    if mean is None or sd is None or columns is None:
+        return None
+    return Units(largest, mean, sd, target_mean, target_sd, columns)
 
 
 def _numbers(stored: object, features: int) -> np.ndarray | None:
@@ -64,6 +74,11 @@ def _numbers(stored: object, features: int) -> np.ndarray | None:
         return None
     fitting = stored.ndim == 0 or (stored.ndim == 1 and len(stored) > 0 and features % len(stored) == 0)
     return stored.numpy() if fitting else None
+
+
+def _is_frame(own: object) -> "TypeGuard[pd.DataFrame]":
+    """Whether it is a pandas frame, without importing pandas."""
+    return hasattr(own, "columns") and hasattr(own, "dtypes")
 
 
 def _flat(own: object, shape: tuple[int, ...]) -> np.ndarray:

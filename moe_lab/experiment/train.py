@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from moe_lab.config.build import build
 from moe_lab.data.dataset import Data
 from moe_lab.errors import RunError
 from moe_lab.experiment.inputs import load_data
@@ -31,6 +32,11 @@ class Training:
     data: Data
     folder: Path
     resumed: bool = False
+
+    @property
+    def odd(self) -> list[str]:
+        """What is odd in the data, and what mends it."""
+        return build(self.job.config["dataset"]).odd(self.data)
 
     def run(self, *, watch: Watch | None = None, stop_asked: StopAsked = never) -> Run:
         """Train, evaluate and measure; the finished run. Raises what ``moe_lab.experiment.run.run`` raises: Stopped if

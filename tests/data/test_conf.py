@@ -21,6 +21,7 @@ def test_options_and_defaults_are_those_of_the_signature(path):
     cls = getattr(importlib.import_module(module), name)
     assert issubclass(cls, Dataset)
     defaults = {p.name: p.default for p in list(inspect.signature(cls.__init__).parameters.values())[1:]}
-    written = {key: WRITTEN.get(value, value) for key, value in node.items()}
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+    written = {key: WRITTEN.get(value, value) for key, value in plain.items()}
     assert written == defaults
     assert path.read_text().startswith("# ")

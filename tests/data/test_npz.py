@@ -231,7 +231,7 @@ def test_a_missing_key(save, key):
 def test_no_samples_for_a_test_split(save, share, samples):
     # two samples of two classes: each class keeps its only one
     path = save(x_train=X[:samples], y_train=Y[:samples])
-    with pytest.raises(DataError, match=f"set dataset.test_share={share} apart, found {samples} samples; save x_test"):
+    with pytest.raises(DataError, match=f"set dataset.test_share={share} apart, found {samples} samples; give x_test"):
         Npz(path=path, test_share=share).load()
 
 

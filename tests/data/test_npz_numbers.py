@@ -46,7 +46,7 @@ def test_a_test_split_of_your_own_and_targets_beyond_float32(save):
     [
         (
             {"y_train": np.full(50, 2.5)},
-            "expected numbers that differ in y_train, found only 2.5 in the training split",
+            "expected numbers that differ in y, found only 2.5 in the training split",
         ),
         ({"y_train": np.where(X[:, 0] > 1, np.nan, Y)}, "expected finite numbers in y_train, found NaN"),
         ({"y_train": Y[None]}, r"shape \(50,\), found the shape \(1, 50\)"),

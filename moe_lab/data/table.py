@@ -1,0 +1,178 @@
+"""Tables of a user's own: a row a sample, a column a feature, the target or an attribute. Legend: N rows."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from moe_lab.data.columns import Columns, encoded, names, width
+from moe_lab.data.own import TAKEN, Attributes, Layout, Own, OwnData
+from moe_lab.data.table_checks import check_cells, features_of, word
+from moe_lab.data.table_files import check_names, read_csv, read_parquet, table_error
+from moe_lab.data.table_target import Labels, labels_of, numbers_of
+from moe_lab.errors import DataError, did_you_mean, shown, there_are
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(kw_only=True)
+class Table(OwnData):
+    """A table of your own at ``path``: a row a sample.
+
+    target:     the column to predict; null: the last one. Text and whole numbers are classes, numbers with fractions
+                are predicted as numbers; ``task`` says otherwise.
+    test_path:  a table of the test split; null: ``test_share`` of the rows (of each class) are held out.
+    exclude:    columns that are left out.
+    attributes: columns that are no features, and of which a report says how much the choice of expert tells.
+    categories: columns that are categories although they hold numbers, such as codes.
+    missing:    what is done about empty cells: they are refused, or ``drop`` leaves their rows out.
+
+    Every other column is an input: numbers as they are, text and categories as a feature a value, 1 for it, else 0.
+    Raises DataError where the table does not hold this.
+    """
+
+    target: str | None = None
+    test_path: str | None = None
+    task: Literal["classification", "regression"] | None = None
+    exclude: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    missing: Literal["refuse", "drop"] = "refuse"
+
+    test_part = "a table of the test split by dataset.test_path"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.test_path = None if self.test_path is None else self.rooted(self.test_path)
+
+    @abstractmethod
+    def frame(self, path: str) -> "pd.DataFrame":
+        """The table in a file, with text in the columns that are ``categories``."""
+
+    def files(self) -> list[str]:
+        return [self.path] if self.test_path is None else [self.path, self.test_path]
+
+    def read(self) -> Own:
+        train = self._frame(self.path)
+        target = self._target_of(train)
+        used = [name for name in train.columns if name not in self.exclude]
+        train = check_cells(self._error, train, used, target, self.missing)
+        parts, columns = {"train": train}, self._columns(train, target)
+        if self.test_path is not None:
+            parts["test"] = check_cells(self._error_of_test, self._frame(self.test_path), used, target, self.missing)
+        labels = self._labels(target, parts)
+        return Own(
+            Layout((width(columns),), labels.class_names, labels.train_N, labels.test_N),
+            features=lambda part: encoded(parts[part], columns),
+            attributes=lambda rows: self._attributes(parts["test"] if rows is None else train.iloc[rows]),
+            error=self._error,
+            target_name=target,
+            columns=columns,
+            index={part: one.index.to_numpy() for part, one in parts.items()},
+        )
+
+    def check(self) -> list[dict[str, str]]:
+        self.load()
+        found = {path: self._frame(path).shape for path in self.files()}
+        return [
+            {"file": path, "source": "your table", "found": f"{rows} rows x {columns} columns"}
+            for path, (rows, columns) in found.items()
+        ]
+
+    def for_the_other_task(self) -> str:
+        train = self._frame(self.path)
+        column = train[self._target_of(train)].dropna()
+        if column.dtype.kind not in "iuf" or labels_of(column) is None:
+            return ""
+        if self.task == "regression":
+            return "; to predict classes, give dataset.task=classification"
+        return "; to predict numbers, give dataset.task=regression"
+
+    def without_features(self, features: list[int]) -> str:
+        train = self._frame(self.path)
+        columns = self._columns(train, self._target_of(train))
+        own = [name for name, values in columns for _ in values or (None,)]
+        listed = ",".join(dict.fromkeys(word(own[feature]) for feature in features))
+        told = ", ".join(names(columns)[feature] for feature in features)
+        return f"leave {told} out with 'dataset.exclude=[{listed}]'"
+
+    def _frame(self, path: str) -> "pd.DataFrame":
+        frame = self.frame(path)
+        check_names(path, frame)
+        return frame
+
+    def _columns(self, frame: "pd.DataFrame", target: str) -> Columns:
+        besides = dict.fromkeys([target, *self.exclude, *self.attributes])
+        return features_of(self._error, frame.drop(columns=list(besides)), self.categories)
+
+    def _target_of(self, frame: "pd.DataFrame") -> str:
+        """The target's column, once it is known that all columns are there that options name."""
+        found = list(frame.columns)
+        target = found[-1] if self.target is None else self.target
+        for option in ("target", "exclude", "attributes", "categories"):
+            for name in [target] if option == "target" else getattr(self, option):
+                if name not in found:
+                    raise self._error(
+                        f"dataset.{option}: expected a column of the table, found {shown(name)}."
+                        f"{did_you_mean(name, found)}{there_are(found)}"
+                    )
+        if target in (*self.exclude, *self.attributes):
+            raise self._error(f"dataset.target: {shown(target)} is to be left out or an attribute too; name another")
+        if taken := [name for name in self.attributes if name in TAKEN]:
+            raise self._error(f"dataset.attributes: {taken[0]} is a name that moe-lab gives itself; rename the column")
+        return target
+
+    def _labels(self, target: str, parts: dict[str, "pd.DataFrame"]) -> Labels:
+        errors = {"train": self._error, "test": self._error_of_test}
+        columns = [(errors[part], frame[target]) for part, frame in parts.items()]
+        if self.task == "regression" or (self.task is None and labels_of(parts["train"][target]) is None):
+            return numbers_of(columns)
+        return Labels.of(columns)
+
+    def _attributes(self, rows: "pd.DataFrame") -> Attributes:
+        return {name: _attribute(rows[name]) for name in self.attributes}
+
+    def _error(self, text: str) -> DataError:
+        return table_error(self.path, text)
+
+    def _error_of_test(self, text: str) -> DataError:
+        return table_error(str(self.test_path), text)
+
+
+def _attribute(column: "pd.Series") -> np.ndarray:
+    """Whole numbers and booleans as int64, fractions as float64, all else as text."""
+    if column.dtype.kind in "biu":
+        return column.to_numpy(dtype=np.int64)
+    if column.dtype.kind == "f":
+        return column.to_numpy(dtype=np.float64)
+    return column.astype(str).to_numpy(dtype=str)
+
+
+@dataclass(kw_only=True)
+class Csv(Table):
+    """Your own table in text: a line of column names, then a row a sample (`dataset=csv dataset.path=FILE`).
+
+    Cells are separated by commas, semicolons, tabs or ``|``, whichever the first line has most of; in UTF-8.
+    ``decimal`` is the sign before fractions: ``point`` or ``comma``. The other options are those of every table:
+    """
+
+    decimal: Literal["point", "comma"] = "point"
+
+    def frame(self, path: str) -> "pd.DataFrame":
+        return read_csv(path, {"point": ".", "comma": ","}[self.decimal], self.categories)
+
+
+@dataclass(kw_only=True)
+class Parquet(Table):
+    """Your own table in a Parquet file (`dataset=parquet dataset.path=FILE`); needs the extra ``parquet`` (pyarrow).
+
+    Options are those of `dataset=csv`.
+    """
+
+    def frame(self, path: str) -> "pd.DataFrame":
+        frame = read_parquet(path)
+        codes: Sequence[str] = [name for name in self.categories if name in frame.columns]
+        return frame.astype(dict.fromkeys(codes, str))
