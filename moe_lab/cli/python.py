@@ -43,7 +43,8 @@ def train(
     Args:
         words: those of the command line.
         keywords: the same as keywords: ``gate="attentive", trainer={"epochs": 2}``, ``**{"trainer.epochs": 2}``. A text
-            is what one types behind the ``=``; lists, numbers, None and paths are Python's.
+            is what one types behind the ``=``; lists, numbers, None and paths are Python's. ``dataset`` may be a pandas
+            frame, whose last column, or ``**{"dataset.target": NAME}``, is to be predicted.
         runs, name: the run's folder is ``runs/name``, by default named by the time.
         from_: a run to repeat; words vary it.
         resume: a run that was stopped or lost, to go on with; it takes no words and no name.
@@ -59,7 +60,7 @@ def train(
     from moe_lab.errors import ConfigError
     from moe_lab.experiment.train import new_training, resumed_training
 
-    typed, loaded = as_words(words, keywords), load_plugins(list(map(Path, plugins)))
+    typed, loaded = _words(words, keywords, Path(runs)), load_plugins(list(map(Path, plugins)))
     if resume is not None:
         if typed or name or from_:
             raise ConfigError(RESUME_TAKES_NO_WORDS)
@@ -120,7 +121,7 @@ def sweep(
 
     if resume is not None and name is not None:
         raise ConfigError(OWN_PLAN)
-    typed, loaded, own = as_words(words, keywords), load_plugins(list(map(Path, plugins))), _path(config_dir)
+    typed, loaded, own = _words(words, keywords, Path(runs)), load_plugins(list(map(Path, plugins))), _path(config_dir)
     common: dict[str, Any] = {"again": again, "config_dir": own, "plugins": loaded, "follow": planning(quiet)}
     if resume is not None:
         made = resumed_sweep(Path(resume), typed, Path(runs), **common)
@@ -175,6 +176,17 @@ def study(
         findings = run_study(ready, watch=sweep_watch(quiet), stop_asked=stop, unfinished=say_unfinished)
     say_left_out(findings)
     return LoadedStudy(ready.folder, findings)
+
+
+def _words(words: Sequence[str], keywords: dict[str, Any], runs: Path) -> list[str]:
+    """All words; a frame given as ``dataset`` becomes a table in a folder of ``runs``."""
+    frame: Any = keywords.get("dataset")
+    if hasattr(frame, "to_csv"):
+        from moe_lab.data.frames import options_of
+
+        others = {key: value for key, value in keywords.items() if key not in ("dataset", "dataset.categories")}
+        keywords = options_of(frame, runs, tuple(keywords.get("dataset.categories", ()))) | others
+    return as_words(words, keywords)
 
 
 def _path(path: str | Path | None) -> Path | None:
