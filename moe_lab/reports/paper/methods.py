@@ -1,6 +1,7 @@
 """The paragraph on methods: what was trained, how often, and how it was compared, from the configs of the runs."""
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.collect import Arm
@@ -83,7 +84,8 @@ def _shared(chosen: Chosen, sources: Sources) -> Sentence:
     for group, phrase in SAID.items():
         first = [one for one in options[0].get(group, []) if one not in PLAIN]
         if first and all(one.get(group) == options[0][group] for one in options):
-            said.append([phrase.format(", ".join(first)), Cite(tuple(sources.of(group, one) for one in first))])
+            named = ", ".join(first) + (_file(chosen) if group == "dataset" else "")
+            said.append([phrase.format(named), Cite(tuple(sources.of(group, one) for one in first))])
     count, k = _same(chosen, VALUES["experts (E)"]), _same(chosen, VALUES["selected experts (k)"])
     said += [[f"E = {count} experts"]] if count else []
     said += [[f"k = {k} selected experts"]] if k else []
@@ -93,6 +95,12 @@ def _shared(chosen: Chosen, sources: Sources) -> Sentence:
     for place, one in enumerate(said):
         joined += ["" if place == 0 else " and " if place == len(said) - 1 else ", ", *one]
     return ["All have " if len(chosen.arms) > 1 else "It has ", *joined, "."]
+
+
+def _file(chosen: Chosen) -> str:
+    """The name of the file or folder of one's own data."""
+    path = _same(chosen, "dataset.path")
+    return "" if path in ("", "none") else f" ({PurePath(path).name})"
 
 
 def _training(chosen: Chosen) -> Sentence:

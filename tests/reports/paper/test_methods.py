@@ -11,6 +11,7 @@ from moe_lab.reports.paper.chosen import choose
 from moe_lab.reports.paper.markup import latex_methods, markdown_methods
 from moe_lab.reports.paper.methods import methods
 from moe_lab.reports.paper.sources import sources_used
+from moe_lab.store.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,15 @@ def test_what_arms_do_not_share_is_left_out(make_run):
     assert "which differ in trainer.epochs (3, 4)." in text and "Training in batches of 128" in text
     # one run an arm: nothing is compared, and there is no interval
     assert "sign-flip" not in text and "Intervals" not in text
+
+
+def test_data_of_one_s_own_are_named_by_their_file(make_run):
+    run = make_run("table")
+    config = yaml.safe_load((run.path / "config.yaml").read_text())
+    config["dataset"]["path"] = "/somewhere/flowers.csv"
+    (run.path / "config.yaml").write_text(yaml.safe_dump(config))
+    text = markdown_methods(methods(choose(Measured(collect([Run(run.path)])))))
+    assert "the data set digits (flowers.csv) [" in text and "somewhere" not in text
 
 
 def test_one_arm(make_run):
