@@ -44,7 +44,7 @@ def report(
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option("--against", metavar="ARM", help="The arm that others are compared with, as gate=softmax or B."),
+        typer.Option("--against", metavar="ARM", help="The arm that others are compared with, as gate=softmax."),
     ] = None,
     runs: RunsFolder = RUNS,
     form: Annotated[

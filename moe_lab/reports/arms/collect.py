@@ -12,12 +12,15 @@ from string import ascii_uppercase
 from typing import Any, TypeGuard
 
 from moe_lab.errors import RunError
-from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, told
+from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, short_names, told
 from moe_lab.store.plan import PLAN, StoredJob, StoredPlan, read_plan
 from moe_lab.store.run import Run, Unreadable
 
+DEFAULT = "everything at its default"
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"
+#: up to so many arms are called by name; more by letters, with the name beside
+CALLED_BY_NAME = 12
 #: jobs of a plan: no sweep has as many
 MOST_JOBS = 100_000
 
@@ -81,17 +84,21 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """Runs that were told the same but for their seeds. ``levels`` are its values of what differs between arms."""
+    """Runs that were told the same but for their seeds. ``levels`` are its values of what differs between arms.
+
+    ``key`` is what figures and tables call it: its short ``name``, or a letter if there are many arms.
+    """
 
     key: str
+    name: str
     levels: dict[str, str]
     members: tuple[Member, ...]
     told: dict[str, str] = field(default_factory=dict)
 
     @property
-    def name(self) -> str:
-        """What tells it from the others; where nothing does, what it was told."""
-        return arm_name(self.levels) or arm_name(self.told) or "everything at its default"
+    def words(self) -> str:
+        """What tells it from the others, as one would type it; where nothing does, what it was told."""
+        return arm_name(self.levels) or arm_name(self.told) or DEFAULT
 
     @cached_property
     def counted(self) -> tuple[Member, ...]:
@@ -154,19 +161,26 @@ def collect(runs: Sequence[Run], without_plans: Paths[Path] = ()) -> Collection:
     groups: dict[frozenset[tuple[str, str]], list[Member]] = {}
     for member in members:
         groups.setdefault(frozenset(member.told.items()), []).append(member)
-    heads = [(group[0].told, group[0].run) for group in groups.values()]
-    arms = [
-        Arm(key, level, _without_repeats(group), group[0].told)
-        for key, level, group in zip(_keys(len(groups)), levels(heads), groups.values(), strict=False)
-    ]
+    arms = _arms(list(groups.values()))
     refused = [(" ".join(one.words), one.reason) for plan in plans.values() for one in plan.refused]
     return Collection(tuple(arms), _same(arms), tuple(refused))
 
 
-def _keys(count: int) -> list[str]:
+def _arms(groups: Sequence[Sequence[Member]]) -> list[Arm]:
+    found = levels([(group[0].told, group[0].run) for group in groups])
+    names = short_names(found) if len(groups) > 1 else [arm_name(groups[0][0].told) or DEFAULT]
+    by_name = len(groups) <= CALLED_BY_NAME and len(set(names)) == len(names)
+    keys = names if by_name else _letters(len(groups))
+    return [
+        Arm(key, name, level, _without_repeats(group), group[0].told)
+        for key, name, level, group in zip(keys, names, found, groups, strict=True)
+    ]
+
+
+def _letters(count: int) -> list[str]:
     """A .. Z, then AA, AB ..."""
     letters = list(ascii_uppercase)
-    return letters if count <= len(letters) else letters + ["".join(two) for two in product(letters, letters)]
+    return (letters if count <= len(letters) else letters + ["".join(two) for two in product(letters, letters)])[:count]
 
 
 def _member(run: Run) -> Member:

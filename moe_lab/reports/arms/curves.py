@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moe_lab.reports.arms.collect import Arm, Member
-from moe_lab.reports.arms.look import Look, seeds_told
+from moe_lab.reports.arms.look import Look, name_ends, seeds_told
 from moe_lab.reports.kit.picture import HALF, Picture, draw
-from moe_lab.reports.kit.style import INK, epoch_ticks, label_ends, name_axes
+from moe_lab.reports.kit.style import epoch_ticks, faint, name_axes
 from moe_lab.reports.run.curves import History, column
 
 if TYPE_CHECKING:
@@ -70,27 +70,27 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
     tests = {arm.key: _test(arm, metric, show) for arm in arms}
 
     def paint(figure: "Figure", axes: "Axes") -> None:
-        ends = []
+        ends: dict[Arm, float] = {}
         for arm in arms:
             lines_nT, is_validation = drawn[arm.key]
             mean_T, colour = _mean(lines_nT), look.colour[arm.key]
             epochs = np.arange(1, len(mean_T) + 1)
             dash, marker = "-" if is_validation else "--", "o" if len(mean_T) < 8 else ""
             if len(lines_nT) > 1 and len(arms) <= THIN:
-                axes.plot(epochs, lines_nT.T, color=colour, linewidth=0.5, alpha=0.35)
-            axes.plot(epochs, mean_T, color=colour, linewidth=1.6, linestyle=dash, marker=marker, markersize=4)
+                axes.plot(epochs, lines_nT.T, color=faint(colour), linewidth=0.5, zorder=1.5)
+            axes.plot(epochs, mean_T, color=colour, linewidth=2.0, linestyle=dash, marker=marker, markersize=4)
             if (test := tests[arm.key]) is not None:
                 axes.plot(
                     epochs[-1], test, look.marker[arm.key], color=colour, markersize=6.5, markeredgecolor="white",
                     markeredgewidth=0.8, zorder=3,
                 )  # fmt: skip
             finite = mean_T[np.isfinite(mean_T)]
-            ends.append((float(finite[-1]) if finite.size else np.nan, arm.key, INK))
+            ends[arm] = float(finite[-1]) if finite.size else np.nan
         axes.margins(x=0.03)
         name_axes(axes, "epoch", y)
         epoch_ticks(axes)
         if len(arms) <= 2 * THIN:
-            label_ends(axes, ends, gap=min(0.085, 1 / max(1, len(ends))))
+            name_ends(axes, look, ends)
 
     rows = tuple(
         {"arm": arm.key, "epoch": epoch, "split": "validation" if drawn[arm.key][1] else "training"}

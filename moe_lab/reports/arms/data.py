@@ -1,10 +1,10 @@
 """Everything that the report of many runs shows, as plain values: report.json and the tidy CSVs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from moe_lab.reports.arms.collect import Collection, Member
+from moe_lab.reports.arms.collect import Arm, Collection, Member
 from moe_lab.reports.arms.decomposition import Decomposition
 from moe_lab.reports.arms.findings import findings, states
 from moe_lab.reports.arms.measured import Measured
@@ -27,7 +27,8 @@ def report_data(measured: Measured, decomposed: Sequence[Decomposition]) -> dict
         "against": measured.baseline.key,
         "family": {"metrics": measured.primary, "comparisons": len(measured.comparisons)},
         "arms": [
-            {"key": arm.key, "name": arm.name, "choices": arm.levels, "finished_seeds": arm.n, "states": arm.states}
+            {"key": arm.key, "name": arm.name, "words": arm.words, "choices": arm.levels}
+            | {"finished_seeds": arm.n, "states": arm.states}
             for arm in measured.arms
         ],
         "metrics": {name: asdict(one) for name, one in measured.quantities.items()},
@@ -135,6 +136,14 @@ def agreement_rows(decomposed: Sequence[Decomposition]) -> list[Row]:
                     row |= {"excess_low": found.low if found else None, "excess_high": found.high if found else None}
             rows.append(row)
     return rows
+
+
+def with_names(rows: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[Row]:
+    """Rows of a table by arms; where an arm is called by a letter, with its name beside."""
+    names = {arm.key: arm.name for arm in arms if arm.key != arm.name}
+    return [
+        {"arm": row["arm"], "name": names[row["arm"]], **row} if row.get("arm") in names else dict(row) for row in rows
+    ]
 
 
 def pair_rows(decomposed: Sequence[Decomposition]) -> list[Row]:

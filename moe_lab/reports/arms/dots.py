@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from moe_lab.reports.arms.collect import Arm
-from moe_lab.reports.arms.look import ROWS, Look, cut, seeds_told
+from moe_lab.reports.arms.look import ROWS, Look, cut, label, seeds_told
 from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.arms.strip import Strip, strip_plot
 from moe_lab.reports.arms.words import shown, with_unit
@@ -14,32 +14,59 @@ from moe_lab.statistics import Summary
 
 #: an interval may reach so far beyond the points, in parts of their range, before it is cut
 REACH = 0.75
+#: so many arms stand on the first screen
+FIRST = 12
 
 
 def dots(measured: Measured, name: str, look: Look) -> Picture:
-    """The section of the metric ``name``."""
+    """The picture of the metric ``name``: all arms, in order of the quality."""
     quantity = measured.quantities[name]
-    arms = [arm for arm in measured.shown if arm.key in measured.summaries[name]]
+    arms = _having(measured, name)
     summaries = [measured.summaries[name][arm.key] for arm in arms]
-    rows = tuple(
-        {"arm": arm.key, "seed": one.seed_word, name: one.scalars[name], "unit": quantity.unit}
-        for arm in arms
-        for one in arm.counted
-        if name in one.scalars
-    )
-    told = "; ".join(f"{arm.key} {shown(quantity, one.mean)}" for arm, one in zip(arms, summaries, strict=True))
     definition = f"{quantity.definition.rstrip('.')}." if quantity.definition else ""
     partly = "".join(f" {arm.key}: {one}." for arm in arms for one in [measured.undefined(arm, name)] if one)
     better = f" {BETTER[quantity.better].capitalize()}." if BETTER[quantity.better] else ""
-    return Picture(
-        stem(name),
-        quantity.label,
-        f"{quantity.axis} of {len(arms)} arms. Means: {told}.",
-        f"{definition}{better} {_counts(summaries)}{partly}{_base(measured, name)}{cut(len(arms), ROWS)}",
-        _drawn(measured, name, arms[:ROWS], look),
-        rows,
-        HALF,
+    caption = f"{definition}{better} {_counts(summaries)}{partly}{_base(measured, name)}{cut(len(arms), ROWS)}"
+    return _picture(measured, name, arms[:ROWS], look, stem(name), caption)
+
+
+def forest(measured: Measured, look: Look) -> tuple[Picture, ...]:
+    """A picture for each primary metric: the arms that are best in quality, and the reference."""
+    return tuple(_best_arms(measured, name, look) for name in measured.primary)
+
+
+def _best_arms(measured: Measured, name: str, look: Look) -> Picture:
+    quantity, having = measured.quantities[name], _having(measured, name)
+    arms = [arm for arm in first_arms(measured) if arm in having]
+    summaries = [measured.summaries[name][arm.key] for arm in arms]
+    better = f"{BETTER[quantity.better].capitalize()}. " if BETTER[quantity.better] else ""
+    star = " * differs from it beyond chance." if any(one.sure for one in measured.comparisons.values()) else ""
+    cut_to = f" The best {FIRST} of {len(having)} arms." if len(arms) < len(having) else ""
+    caption = f"{better}{_counts(summaries)}{_base(measured, name)}{star}{cut_to}"
+    return _picture(measured, name, arms, look, f"best_{stem(name)}", caption)
+
+
+def first_arms(measured: Measured) -> list[Arm]:
+    """What the first screen shows: the best arms, and the reference."""
+    best = measured.ranked[:FIRST]
+    return [*best, *([] if measured.baseline in best else [measured.baseline])]
+
+
+def _having(measured: Measured, name: str) -> list[Arm]:
+    return [arm for arm in measured.ranked if arm.key in measured.summaries[name]]
+
+
+def _picture(measured: Measured, name: str, arms: Sequence[Arm], look: Look, file: str, caption: str) -> Picture:
+    quantity, summaries = measured.quantities[name], measured.summaries[name]
+    rows = tuple(
+        {"arm": arm.key, "seed": one.seed_word, name: one.scalars[name], "unit": quantity.unit}
+        for arm in _having(measured, name)
+        for one in arm.counted
+        if name in one.scalars
     )
+    told = "; ".join(f"{arm.key} {shown(quantity, summaries[arm.key].mean)}" for arm in arms)
+    alt = f"{quantity.axis} of {len(arms)} arms. Means: {told}."
+    return Picture(file, quantity.label, alt, caption, _drawn(measured, name, arms, look), rows, HALF)
 
 
 def stem(name: str) -> str:
@@ -82,7 +109,7 @@ def _strip(measured: Measured, name: str, arm: Arm, look: Look) -> Strip:
     found, scale = measured.summaries[name][arm.key], measured.quantities[name].scale
     comparison = measured.comparisons.get((arm.key, name))
     return Strip(
-        f"{arm.key} *" if comparison and comparison.sure else arm.key,
+        f"{label(arm)} *" if comparison and comparison.sure else label(arm),
         [scale * value for value in arm.values(name).values()],
         scale * found.mean,
         None if found.low is None else scale * found.low,

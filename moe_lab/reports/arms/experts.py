@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moe_lab.reports.arms.decomposition import READ_USAGE, Decomposition, sorted_usage_TE
-from moe_lab.reports.arms.look import PANELS, ROWS, cut, head, lines, panels, seeds_told, width
+from moe_lab.reports.arms.look import PANELS, ROWS, cut, head, label, lines, panels, seeds_told, width
 from moe_lab.reports.kit.heat import shortened
-from moe_lab.reports.kit.picture import HALF, Picture, draw
-from moe_lab.reports.kit.style import INK, colours, epoch_ticks, ink_on
+from moe_lab.reports.kit.numbers import signed
+from moe_lab.reports.kit.picture import Picture, draw
+from moe_lab.reports.kit.style import INK, colours, epoch_ticks, ink_on, ranks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,20 +27,18 @@ UNDEFINED = "#e3e6ea"
 
 def loads(found: Sequence[Decomposition]) -> Picture:
     """Mean share of the routed test samples of each expert, the largest first, a bar an arm."""
-    from matplotlib import colormaps
-
     shares = [100 * one.load_nE.mean(0) for one in found]
 
     def paint(figure: "Figure", axes: "Axes") -> None:
         for place, share_E in enumerate(shares[:ROWS]):
             left_E = np.concatenate([[0], np.cumsum(share_E)[:-1]])
-            tints = [colormaps["Blues"](0.92 - 0.72 * rank / max(1, len(share_E) - 1)) for rank in range(len(share_E))]
+            tints = ranks(len(share_E))
             axes.barh(place, share_E, 0.68, left_E, color=tints, edgecolor="white", linewidth=0.8)
             for left, share, tint in zip(left_E, share_E, tints, strict=True):
                 if share >= 9:
-                    ink = ink_on(tint[:3])
+                    ink = ink_on(tint)
                     axes.text(left + share / 2, place, f"{share:.0f}", color=ink, ha="center", va="center", fontsize=8)
-        axes.set_yticks(range(len(found[:ROWS])), [one.arm.key for one in found[:ROWS]])
+        axes.set_yticks(range(len(found[:ROWS])), [label(one.arm) for one in found[:ROWS]])
         axes.set_ylim(len(found[:ROWS]) - 0.5, -0.5)
         axes.set_xlim(0, 100)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -58,9 +57,9 @@ def loads(found: Sequence[Decomposition]) -> Picture:
         f"Stacked bars, one an arm, of the shares of its experts. The largest share: {told}.",
         "A bar is an arm, a piece one of its experts, the most loaded first: its share of the test samples by largest "
         f"weight, sorted in each run, then the mean over seeds. {_counts(found)}{cut(len(found), ROWS)}",
-        draw(HALF, 0.75 + (0.36 if len(found) <= 8 else 0.24) * max(3, min(ROWS, len(found))), paint),
+        draw(width(len(found)), 0.75 + (0.36 if len(found) <= 8 else 0.24) * max(3, min(ROWS, len(found))), paint),
         rows,
-        HALF,
+        width(len(found)),
     )
 
 
@@ -194,7 +193,7 @@ def agreement_maps(found: Sequence[Decomposition]) -> Picture | None:
             for (row, column), value in np.ndenumerate(excess_nn):
                 if np.isfinite(value):
                     ink = "white" if value > 0.55 else INK
-                    axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=6.5)
+                    axes.text(column, row, signed(f"{value:.2f}"), ha="center", va="center", color=ink, fontsize=6.5)
         step = max(1, len(seeds) // 6)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(range(0, len(seeds), step), seeds[::step], fontsize=6.5)
@@ -215,13 +214,14 @@ def agreement_maps(found: Sequence[Decomposition]) -> Picture | None:
         for (here, there), pair in one.pairs.items()
     )
     means = [(one.arm.key, one.over_pairs("excess")) for one in paired]
-    told = "; ".join(f"{key} {found.mean:.2f}" if found else f"{key} undefined" for key, found in means)
+    told = "; ".join(f"{key} {signed(f'{found.mean:.2f}')}" if found else f"{key} undefined" for key, found in means)
     return Picture(
         "agreement",
         "Agreement of the seeds",
         f"Matrices of seeds, one an arm. Mean excess agreement: {told}.",
         "Adjusted Rand index of two seeds less what it would be if each only followed the classes as it does (1: the "
-        "same decomposition; 0: no more alike than the classes make them). Grey: undefined, as a routing is collapsed. "
+        "same decomposition; 0: no more alike than the classes make them). Grey: a seed with itself, or undefined, as "
+        "a routing is collapsed. "
         f"{seeds_told([len(one.alike) for one in paired])}."
         f"{cut(len(paired), PANELS)}",
         draw(

@@ -1,12 +1,12 @@
 """How arms look in every figure: a colour and a marker each, and panels, one an arm."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.picture import FULL, HALF
-from moe_lab.reports.kit.style import MUTED, colours
+from moe_lab.reports.kit.style import MUTED, colours, label_ends
 from moe_lab.reports.run.target import printable
 
 if TYPE_CHECKING:
@@ -17,6 +17,22 @@ MARKERS = "osD^vPX*<>hp"
 #: figures with a row or a panel an arm show so many arms; tables and CSVs have all
 ROWS, PANELS = 60, 24
 PER_ROW = 4
+
+
+#: letters of a name in a figure
+LETTERS = 24
+
+
+def label(arm: Arm) -> str:
+    """What a figure calls an arm."""
+    return printable(shortened(arm.key, LETTERS))
+
+
+def name_ends(axes: "Axes", look: "Look", heights: Mapping[Arm, float]) -> None:
+    """The arms beside the axes, each with its marker in its colour, as high as its value where there is room."""
+    ends = [(height, label(arm), look.colour[arm.key]) for arm, height in heights.items()]
+    markers = {label(arm): look.marker[arm.key] for arm in heights}
+    label_ends(axes, ends, min(0.085, 1 / max(1, len(ends))), markers)
 
 
 class Look:
@@ -61,4 +77,5 @@ def width(count: int) -> float:
 
 def head(panel: "Axes", arm: Arm) -> None:
     """The title of an arm's panel."""
-    panel.set_title(printable(f"{arm.key}  {shortened(arm.name, 28)}"), fontsize=7.5, color=MUTED, loc="left", pad=4)
+    title = arm.name if arm.key == arm.name else f"{arm.key}  {arm.name}"
+    panel.set_title(printable(shortened(title, 32)), fontsize=7.5, color=MUTED, loc="left", pad=4)

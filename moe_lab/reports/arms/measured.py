@@ -139,6 +139,14 @@ class Measured:
         return tuple(arm for arm in self.shown if arm.levels.get("dataset") == data)
 
     @cached_property
+    def ranked(self) -> tuple[Arm, ...]:
+        """All arms, the best in quality first; behind them those of other data, or without a value of it."""
+        means = self.summaries.get(self.quality, {})
+        known = [arm for arm in self.comparable if arm.key in means and not self.undefined(arm, self.quality)]
+        first = sorted(known, key=lambda arm: means[arm.key].mean)
+        return tuple(first + [arm for arm in self.arms if arm not in first])
+
+    @cached_property
     def comparisons(self) -> dict[tuple[str, str], Comparison]:
         """(key, metric) -> the arm against the baseline, in the declared family."""
         if self.baseline not in self.comparable or self.collection.single:
@@ -199,13 +207,13 @@ def nearest_to_the_defaults(arms: Sequence[Arm]) -> Arm:
 
 
 def find_arm(arms: Sequence[Arm], against: str) -> Arm:
-    """The arm that ``against`` names: by its key (A, B ...) or by words such as ``gate=softmax k=2``; of several that
-    fit, the one that was told the least beside.
+    """The arm that ``against`` names: by what the report calls it, or by words such as ``gate=softmax k=2``; of several
+    that fit, the one that was told the least beside.
 
     Raises: RunError where none fits, or several equally well.
     """
     for arm in arms:
-        if arm.key == against:
+        if against in (arm.key, arm.name):
             return arm
     fitting = fitting_arms(arms, against)
     fitting = [arm for arm in fitting if len(arm.told) == min(len(one.told) for one in fitting)]
@@ -227,5 +235,5 @@ def _has(arm: Arm, key: str, value: str) -> bool:
 
 
 def _listed(arms: Sequence[Arm], limit: int = 8) -> str:
-    names = [f"{arm.key} ({arm.name})" for arm in arms[:limit]]
+    names = [f"{arm.key} ({arm.words})" for arm in arms[:limit]]
     return ", ".join(names) + (f" and {len(arms) - limit} more" if len(arms) > limit else "")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moe_lab.config.differences import is_undeciding
-from moe_lab.reports.kit.choices import ABSENT, lookup
+from moe_lab.reports.kit.choices import ABSENT, PARTS, lookup
 from moe_lab.store.run import Run
 
 SEEDS = ("seed", "seed_init", "seed_order")
@@ -105,3 +105,34 @@ def arm_name(level: Mapping[str, str]) -> str:
     """``gate=attentive regularizer=[importance]``, without what an arm does not have and empty lists beside others."""
     words = {key: f"{key}={value}" for key, value in level.items() if value != ABSENT}
     return " ".join(one for key, one in words.items() if level[key] != "[]") or " ".join(words.values())
+
+
+def short_names(arms: Sequence[Mapping[str, str]]) -> list[str]:
+    """A name for each arm, given by its levels: ``attentive + importance k=2``.
+
+    A part is called by its option, the number of experts E, another choice by the last two steps of its key. Where two
+    arms would be called the same, all have their whole words.
+    """
+    short = [_short_name(level) for level in arms]
+    return short if len(set(short)) == len(short) else [arm_name(level) for level in arms]
+
+
+def _short_name(level: Mapping[str, str]) -> str:
+    parts = {key: _short_part(value) for key, value in level.items() if _is_part(key)}
+    values = [f"{_short_key(key)}={value}" for key, value in level.items() if not _is_part(key)]
+    chosen = " + ".join(one for one in parts.values() if one)
+    words = [chosen, *(one for one in values if not one.endswith(f"={ABSENT}"))]
+    return " ".join(one for one in words if one) or (f"no {next(iter(parts))}" if parts else AUTO)
+
+
+def _short_key(key: str) -> str:
+    return "E" if key == "experts.count" else ".".join(key.split(".")[-2:])
+
+
+def _is_part(key: str) -> bool:
+    return "/" in key or key in {group for group, _ in PARTS.values()}
+
+
+def _short_part(value: str) -> str:
+    """``[importance,z_loss]`` -> ``importance + z_loss``; nothing for nothing."""
+    return "" if value in (ABSENT, "none", "[]") else " + ".join(value.strip("[]").split(","))

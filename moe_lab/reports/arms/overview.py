@@ -31,10 +31,8 @@ def overview(measured: Measured, width: int) -> list[Listing]:
 
 def _names(measured: Measured) -> Listing:
     """Which arm is which run."""
-    rows = [
-        {"arm": arm.key, "what": arm.name, "run": ", ".join(one.name for one in arm.members)} for arm in measured.arms
-    ]
-    return {"arm": "", "what": "arm", "run": "run"}, rows
+    rows = [{"arm": arm.key, "run": ", ".join(one.name for one in arm.members)} for arm in measured.ranked]
+    return {"arm": "arm", "run": "run"}, rows
 
 
 def _side_by_side(measured: Measured, width: int) -> list[Listing]:
@@ -50,7 +48,7 @@ def _side_by_side(measured: Measured, width: int) -> list[Listing]:
         return []
     taken = {column: max(len(row[column]) for row in rows) + GAP for column in rows[0]}
     blocks: list[list[str]] = [[]]
-    for arm in measured.shown:
+    for arm in [arm for arm in measured.ranked if arm.n]:
         if blocks[-1] and taken["metric"] + sum(taken[key] for key in [*blocks[-1], arm.key]) > width:
             blocks.append([])
         blocks[-1].append(arm.key)
@@ -60,8 +58,9 @@ def _side_by_side(measured: Measured, width: int) -> list[Listing]:
 def _arm_a_row(measured: Measured, width: int) -> Listing:
     """Arms as rows: as many as fit of the primary metrics, collapse if there is any, usage, I(E;Y)/H(E)."""
     names = [name for name in dict.fromkeys([*measured.primary, USAGE, SHARE]) if name in measured.quantities]
-    rows = [_row(measured, arm, names) for arm in measured.arms]
-    columns = {"arm": "", "what": "arm", "seeds": "seeds"}
+    rows = [_row(measured, arm, names) for arm in measured.ranked]
+    lettered = any(arm.key != arm.name for arm in measured.arms)
+    columns = {**({"arm": ""} if lettered else {}), "what": "arm", "seeds": "seeds"}
     collapsed = {COLLAPSED: COLLAPSED} if any(one.count for one in measured.collapse.values()) else {}
     first = {name: SHORT[name] for name in names if name in measured.primary}
     wanted = first | collapsed | {name: SHORT[name] for name in names}

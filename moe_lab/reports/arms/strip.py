@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from moe_lab.reports.kit.style import INK, MUTED, RULE
+from moe_lab.reports.kit.style import AXIS, INK, MUTED, RULE, faint
 
 WIDTH, ROW, TOP, BOTTOM, RIGHT = 440, 26, 8, 44, 14
-LETTER = 7.5
+LETTER, NARROW = 7.5, 6.4
 #: marker -> its outline around (0, 0); the same letters as matplotlib's
 OUTLINES = {
     "o": "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z",
@@ -45,7 +45,8 @@ class Strip:
 
 def strip_plot(rows: Sequence[Strip], limits: tuple[float, float], axis: str, dotted: float | None) -> bytes:
     """The SVG. ``dotted`` is where a line stands for the arm that others are compared with."""
-    left = 16 + LETTER * max(len(row.label) for row in rows)
+    longest = max(len(row.label) for row in rows)
+    left = 16 + (LETTER if longest < 8 else NARROW) * longest
     low, high = limits
     height = TOP + ROW * len(rows)
 
@@ -62,7 +63,7 @@ def strip_plot(rows: Sequence[Strip], limits: tuple[float, float], axis: str, do
     for tick, text in ticks(low, high):
         parts.append(f'<path d="M{x(tick)} {TOP}V{height}" stroke="{RULE}"/>')
         parts.append(f'<text x="{x(tick)}" y="{height + 17}" text-anchor="middle" fill="{MUTED}">{text}</text>')
-    parts.append(f'<path d="M{left:g} {height}H{WIDTH - RIGHT}" stroke="#aab2bb"/>')
+    parts.append(f'<path d="M{left:g} {height}H{WIDTH - RIGHT}" stroke="{AXIS}"/>')
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{height + 36}" text-anchor="end" fill="{MUTED}">{escape(axis)}</text>')
     if dotted is not None:
         parts.append(f'<path d="M{x(dotted)} {TOP}V{height}" stroke="{INK}" stroke-dasharray="1 2"/>')
@@ -78,7 +79,7 @@ def _row(row: Strip, y: float, x: Callable[[float], str]) -> list[str]:
     if len(row.values) > 1:
         # points are strokes of no length with round caps; they stand below the bar, in two lines
         dots = "".join(f"M{x(value)} {_short(y + (10.5 if at % 2 else 7.5))}h0" for at, value in enumerate(row.values))
-        style = f'stroke="{row.colour}" stroke-width="4.2" stroke-linecap="round" stroke-opacity=".7"'
+        style = f'stroke="{faint(row.colour)}" stroke-width="4.2" stroke-linecap="round"'
         parts.append(f'<path d="{dots}" {style}/>')
     place = list(OUTLINES).index(row.marker)
     at = f'x="{x(row.mean)}" y="{_short(y)}"'

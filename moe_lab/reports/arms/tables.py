@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moe_lab.metrics import METRICS
-from moe_lab.reports.arms.collect import FINISHED, Arm
+from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.data import agreement_rows
 from moe_lab.reports.arms.decomposition import Decomposition
 from moe_lab.reports.arms.measured import ERROR, SHARE, Measured, Quantity
@@ -21,6 +21,8 @@ ERRORS: dict[Task, str] = {"classification": ERROR, "regression": "test_rmse_sd"
 
 #: up to so many arms stand side by side as columns; more are rows
 COLUMNS = 5
+#: up to so many metrics stand side by side
+ACROSS = 6
 #: marks a mean over two kinds of run
 MIXED = "\N{DAGGER}"
 
@@ -96,9 +98,24 @@ def metric_table(measured: Measured, names: Sequence[str], arms: Sequence[Arm]) 
             [Cell(head), *(cell(measured, arm, name) for arm in arms), Cell(bounds(measured, name))]
             for head, name in zip(heads, names, strict=True)
         ]
-        return MetricTable(["metric", *(arm.key for arm in arms), ""], rows, keyed=False)
+        return MetricTable(["metric", *(arm.key for arm in arms), "better"], rows, keyed=False)
     rows = [[Cell(arm.key), *(cell(measured, arm, name) for name in names)] for arm in arms]
     return MetricTable(["arm", *heads], rows, keyed=True)
+
+
+def blocks(table: MetricTable) -> list[MetricTable]:
+    """A table of an arm a row, cut into several of so many metrics as a page is wide."""
+    if not table.keyed:
+        return [table]
+    parts = [range(start, min(start + ACROSS, len(table.header))) for start in range(1, len(table.header), ACROSS)]
+    return [
+        MetricTable(
+            [table.header[0], *(table.header[at] for at in part)],
+            [[row[0], *(row[at] for at in part)] for row in table.rows],
+            keyed=True,
+        )
+        for part in parts
+    ]
 
 
 def _head(quantity: Quantity) -> str:
@@ -162,20 +179,15 @@ def _times(key: str, keys: Sequence[str]) -> str:
     return key if count == 1 else f"{key}, {count} runs"
 
 
-def arm_table(measured: Measured) -> list[list[str]]:
-    """A row an arm: key, what tells it apart, how many seeds finished, what became of the others."""
-    varying, single = measured.collection.varying, measured.collection.single
-    return [
-        [arm.key, *([arm.levels[key] for key in varying] or [arm.name])]
-        + [", ".join(one.name for one in arm.members) if single else str(arm.n), _states(arm)]
-        for arm in measured.arms
-    ]
+def choice_table(measured: Measured) -> list[list[str]]:
+    """A row an arm: what it is called, and its value of every choice in which arms differ, as one would type it."""
+    varying = measured.collection.varying
+    return [[arm.key, *([arm.levels[key] for key in varying] or [arm.words])] for arm in measured.arms]
 
 
-def arm_header(measured: Measured) -> list[str]:
-    """The columns of ``arm_table``; of single runs their name in place of their number."""
-    varying = measured.collection.varying or ["what was told"]
-    return ["", *varying, "run" if measured.collection.single else "seeds finished", ""]
+def choice_header(measured: Measured) -> list[str]:
+    """The columns of ``choice_table``."""
+    return ["arm", *(measured.collection.varying or ["what was told"])]
 
 
 def seeds(measured: Measured) -> str:
@@ -185,11 +197,6 @@ def seeds(measured: Measured) -> str:
     if len(found) != 1 or len(words) > 20:
         return ""
     return f"{'Seeds' if len(words) > 1 else 'Seed'} of every arm: {', '.join(words)}."
-
-
-def _states(arm: Arm) -> str:
-    rest = [f"{count} {state}" for state, count in arm.states.items() if state != FINISHED]
-    return ", ".join(rest)
 
 
 def factorial_tables(measured: Measured) -> list[dict[str, Any]]:
@@ -275,7 +282,7 @@ def _two_range(low: float | None, high: float | None) -> str:
 def run_table(measured: Measured) -> tuple[list[str], list[list[str]]]:
     """A row a run: arm, run, seed, status, the primary metrics, and what went wrong."""
     names = [name for name in measured.primary if name in measured.quantities]
-    header = ["arm", "run", "seed", "status", *(measured.quantities[name].axis for name in names), ""]
+    header = ["arm", "run", "seed", "status", *(measured.quantities[name].axis for name in names), "note"]
     rows = [
         [arm.key, one.name, one.seed_word, one.state]
         + [shown(measured.quantities[name], one.scalars[name]) if name in one.scalars else NONE for name in names]

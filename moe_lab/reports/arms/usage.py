@@ -45,4 +45,5 @@ def matched(measured: Measured) -> dict[str, Matched]:
     base = measured.baseline
     if base not in measured.comparable or measured.collection.single or not _points(base):
         return {}
-    return {arm.key: at_matched_usage(arm, base) for arm in measured.comparable if arm is not base and _points(arm)}
+    comparable = [arm for arm in measured.comparable if arm is not base and _points(arm)]
+    return {arm.key: at_matched_usage(arm, base) for arm in measured.ranked if arm in comparable}

@@ -3,6 +3,7 @@
 from moe_lab.reports.arms.measured import BITS, Measured
 from moe_lab.reports.arms.usage import CALIPER, matched
 from moe_lab.reports.arms.words import changed, changed_ends
+from moe_lab.reports.kit.numbers import NONE
 
 USAGE_NOTE = (
     f"A more even use of the experts alone raises I(E;Y). So runs are paired, one of each arm, whose H(load) differ by "
@@ -20,8 +21,8 @@ def usage_table(measured: Measured) -> list[list[str]]:
         + (
             [changed(quantity, one.difference.mean), changed_ends(quantity, one.difference)]
             if one.difference
-            else ["", ""]
+            else [NONE, "no such pair"]
         )
-        + [changed(quantity, one.usage) if one.usage is not None else ""]
+        + [changed(quantity, one.usage) if one.usage is not None else NONE]
         for key, one in matched(measured).items()
     ]

@@ -23,7 +23,8 @@ def with_unit(quantity: Quantity, text: str) -> str:
 
 
 def called(arm: Arm) -> str:
-    return f"{arm.key} ({arm.name})"
+    """By its name, and by its letter where it has one."""
+    return arm.name if arm.key == arm.name else f"{arm.key} ({arm.name})"
 
 
 def lowered(label: str) -> str:
@@ -71,8 +72,13 @@ def surely(comparison: Comparison) -> str:
             f"but too few seeds to be sure: {_comparisons(comparison.family)} "
             f"need{'s' if comparison.family == 1 else ''} at least {comparison.needed}"
         )
-    p = f"p = {comparison.adjusted_p:.2g}{_after(comparison.family)}"
+    p = f"{p_told(comparison.adjusted_p)}{_after(comparison.family)}"
     return f"which is a difference beyond chance ({p})" if comparison.sure else f"which may be chance ({p})"
+
+
+def p_told(p: float | None) -> str:
+    """``p = 0.021``, ``p < 0.001``."""
+    return "p undefined" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def _comparisons(family: int) -> str:

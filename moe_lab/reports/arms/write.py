@@ -1,6 +1,7 @@
 """report.json, the CSVs, report.md and report.html of many runs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,18 +16,22 @@ from moe_lab.reports.arms.data import (
     report_data,
     run_rows,
     value_rows,
+    with_names,
 )
 from moe_lab.reports.arms.decomposition import Decomposition, decompositions
-from moe_lab.reports.arms.dots import dots
+from moe_lab.reports.arms.dots import FIRST, dots, forest
 from moe_lab.reports.arms.experts import agreement_maps, class_maps, loads, usage_over_time
 from moe_lab.reports.arms.findings import OVER, findings, states
+from moe_lab.reports.arms.lead import first_rows, lead_header, lead_rows
 from moe_lab.reports.arms.look import Look
 from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.arms.overview import overview
 from moe_lab.reports.arms.scatter import information, trade_off
+from moe_lab.reports.arms.tables import MetricTable, blocks, metric_table
 from moe_lab.reports.arms.tidy import tidy_columns, tidy_rows
 from moe_lab.reports.arms.usage_table import USAGE_NOTE, usage_table
-from moe_lab.reports.arms.words import shown, with_unit
+from moe_lab.reports.arms.words import shown as shown_digits
+from moe_lab.reports.arms.words import with_unit
 from moe_lab.reports.kit.page import render_html, render_markdown
 from moe_lab.reports.kit.picture import Form, Picture
 from moe_lab.reports.kit.section import Section
@@ -35,6 +40,8 @@ from moe_lab.store.atomic import clear_leftovers, write_csv, write_json, write_t
 from moe_lab.store.run import Run, Unreadable, as_written
 
 T = TypeVar("T")
+#: titles of chapters that have a place of their own on the page
+FIRST_SCREEN, AT_A_GLANCE, BY_METRIC = "Arms, the best first", "At a glance", "Metric by metric"
 #: with more arms than this the table of all metrics is left to the CSV
 ALL_METRICS_ARMS = 60
 
@@ -119,10 +126,10 @@ class ArmsReport:
             ("pairs", pair_rows(decomposed)),
         ):
             if rows:
-                write_csv(out / f"{name}.csv", rows)
+                write_csv(out / f"{name}.csv", with_names(rows, measured.arms))
         for section in sections:
             for picture in section.pictures:
-                picture.save(out)
+                replace(picture, rows=tuple(with_names(picture.rows, measured.arms))).save(out)
         for name, text in zip(("report.md", "report.html"), pages, strict=True):
             write_text(out / name, text)
         return out / "report.html"
@@ -130,30 +137,34 @@ class ArmsReport:
 
 def _all_of(measured: Measured) -> tuple[Measured, Sequence[Decomposition], dict[str, Any], list[Section]]:
     """All that is read for a report."""
-    decomposed = decompositions(measured.shown)
+    decomposed = decompositions([arm for arm in measured.ranked if arm.n])
     return measured, decomposed, report_data(measured, decomposed), _sections(measured, decomposed)
 
 
 def _sections(measured: Measured, decomposed: Sequence[Decomposition]) -> list[Section]:
     look = Look(measured.arms)
     overview = [one for one in (trade_off(measured, look), information(measured, look)) if one]
-    curves = learning_curves(measured.arms, look)
-    main = tables.main_metrics(measured)
-    rest = [name for name in measured.varying if name not in main]
-    if measured.collection.single and len(measured.shown) <= tables.COLUMNS:
-        # a point an arm says nothing that the table does not
-        main, rest = [], []
+    first = forest(measured, look) if measured.shown else ()
     return [
         section
         for section in (
-            Section("At a glance", tuple(overview)),
-            Section("Training", tuple(curves)),
+            Section(FIRST_SCREEN, first),
+            Section(AT_A_GLANCE, tuple(overview)),
+            Section("Training", tuple(learning_curves(measured.arms, look))),
             Section("Use of the experts", _use(decomposed)),
-            Section("Metric by metric", tuple(dots(measured, name, look) for name in main)),
-            Section("All other metrics", tuple(dots(measured, name, look) for name in rest)),
+            Section(BY_METRIC, tuple(dots(measured, name, look) for name in _drawn(measured))),
         )
         if section.pictures
     ]
+
+
+def _drawn(measured: Measured) -> list[str]:
+    """The metrics with a picture of their own beside those of the first screen."""
+    if measured.collection.single and len(measured.shown) <= tables.COLUMNS:
+        # a point an arm says nothing that the table does not
+        return []
+    whole = len(measured.shown) <= FIRST
+    return [name for name in tables.main_metrics(measured) if not (whole and name in measured.primary)]
 
 
 def _use(decomposed: Sequence[Decomposition]) -> tuple[Picture, ...]:
@@ -167,8 +178,10 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
     collection, look = measured.collection, Look(measured.arms)
     main = tables.main_metrics(measured)
     every = measured.varying if len(measured.shown) <= ALL_METRICS_ARMS else []
+    shown = [arm for arm in measured.ranked if arm.n]
     run_header, run_rows_ = tables.run_table(measured)
     sentences = findings(measured)
+    first = first_rows(measured)
     return {
         "title": _title(measured),
         "lead": sentences[0],
@@ -179,38 +192,47 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
         "over": OVER,
         "family": _family(measured),
         "colours": look.colour,
-        "baseline": measured.baseline.key if measured.comparisons else "",
-        "arm_header": tables.arm_header(measured),
-        "arms": tables.arm_table(measured),
+        "first": MetricTable(lead_header(measured), first, keyed=True),
+        "ranked": MetricTable(lead_header(measured), lead_rows(measured, measured.ranked), keyed=True)
+        if len(first) < len(measured.arms)
+        else None,
+        "choice_header": tables.choice_header(measured),
+        "choices": tables.choice_table(measured),
         "same": collection.same,
         "refused": collection.refused,
-        "headline": tables.metric_table(measured, main, measured.shown) if main else None,
-        "all_metrics": tables.metric_table(measured, every, measured.shown) if len(every) > len(main) else None,
+        "headline": blocks(metric_table(measured, main, shown)) if main else [],
+        "all_metrics": blocks(metric_table(measured, every, shown)) if len(every) > len(main) else [],
         "constant": {
-            one.label: with_unit(one, shown(one, value))
+            one.label: with_unit(one, shown_digits(one, value))
             for name, value in measured.constant.items()
             for one in [measured.quantities[name]]
         },
         "seeds": tables.seeds(measured),
         "mixed": tables.mixed(measured, main),
-        "names": {arm.key: arm.name for arm in measured.arms},
+        "names": {arm.key: arm.words for arm in measured.arms},
         "reasons": tables.reasons(measured, main),
-        "named": tables.named_tables(measured),
+        "named": [(title, note, blocks(one)) for title, note, one in tables.named_tables(measured)],
         "factorials": tables.factorial_tables(measured),
         "no_factorial": tables.no_factorial(measured),
         "usage": usage_table(measured),
         "usage_note": USAGE_NOTE,
+        "reference": measured.baseline.key,
         "agreement": tables.agreement_table(decomposed),
         "crossed": tables.crossed_table(decomposed),
         "run_header": run_header,
         "runs": run_rows_,
-        "sections": sections,
+        "sections": {section.title: section for section in sections},
+        "folded": len(measured.arms) > tables.COLUMNS,
     }
 
 
 def _title(measured: Measured) -> str:
+    """The sweep, if all runs are of one; how many runs and arms."""
     runs, arms = len(measured.collection.members), len(measured.arms)
-    return f"{runs} run{'s' if runs != 1 else ''}, {arms} arm{'s' if arms != 1 else ''}"
+    counted = f"{runs} run{'s' if runs != 1 else ''}, {arms} arm{'s' if arms != 1 else ''}"
+    jobs = {one.run.path.parent for one in measured.collection.members if one.run is not None}
+    sweep = next(iter(jobs)).parent.name if len(jobs) == 1 and next(iter(jobs)).name == "jobs" else ""
+    return f"{sweep}: {counted}" if sweep else counted
 
 
 def _family(measured: Measured) -> str:

@@ -1,5 +1,6 @@
 """A chapter of a report: pictures in a grid of two columns, small tables, and plain sentences where neither can be."""
 
+import re
 from dataclasses import dataclass
 
 from moe_lab.reports.kit.picture import Picture
@@ -12,6 +13,11 @@ class Section:
     pictures: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """The name of its place on the page."""
+        return anchor(self.title)
 
     @property
     def placed(self) -> list[tuple[Picture, str]]:
@@ -29,3 +35,8 @@ class Section:
             else:
                 waiting = picture
         return placed + ([(waiting, "lone")] if waiting else [])
+
+
+def anchor(title: str) -> str:
+    """``Use of the experts`` -> ``use-of-the-experts``."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

@@ -1,16 +1,23 @@
 """How every figure looks: colours that the colour-blind tell apart, quiet axes, units on every axis."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.typing import RcKeyType
 
+Colour = str | tuple[float, float, float]
+
 INK, MUTED, RULE, ACCENT, WARM = "#1b1f24", "#5c6773", "#dfe3e8", "#0072b2", "#d55e00"
-#: Okabe and Ito (2008), the eight hues that hold under the three common colour-vision deficiencies; grey for black
-OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#7f8790")
+AXIS = "#8b949e"
+#: eight colours that stand out from white by 3:1, as WCAG 2.2 asks of graphics, and are told apart (at least 10 CIELAB
+#: apart by Machado's simulations, 2009) under the three common colour-vision deficiencies
+OKABE_ITO = ("#0072b2", "#c97b00", "#117733", "#332288", "#ee3377", "#75350a", "#3f97d8", "#5b5b5b")
+#: the least contrast of a mark with the white behind it, and how far along the ramps of matplotlib it holds
+CONTRAST = 3.0
+DARK_PLASMA, DARK_BLUES = 0.63, 0.6
 
 RC: "dict[RcKeyType, Any]" = {
     "svg.hashsalt": "moe-lab",
@@ -19,7 +26,7 @@ RC: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "text.color": INK,
-    "axes.edgecolor": "#aab2bb",
+    "axes.edgecolor": AXIS,
     "axes.linewidth": 0.8,
     "axes.labelcolor": MUTED,
     "axes.labelsize": 8.5,
@@ -32,8 +39,8 @@ RC: "dict[RcKeyType, Any]" = {
     "axes.axisbelow": True,
     "grid.color": RULE,
     "grid.linewidth": 0.7,
-    "xtick.color": "#aab2bb",
-    "ytick.color": "#aab2bb",
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
     "xtick.labelcolor": MUTED,
     "ytick.labelcolor": MUTED,
     "xtick.labelsize": 8.5,
@@ -59,23 +66,50 @@ LIVE: "dict[RcKeyType, Any]" = {
 
 
 def colours(count: int) -> list[str]:
-    """A colour each for ``count`` experts or runs: Okabe-Ito up to eight, an even walk along viridis above."""
+    """A colour each for ``count`` experts or runs: fixed ones up to eight, an even walk along plasma above."""
     if count <= len(OKABE_ITO):
         return list(OKABE_ITO[:count])
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    ramp = colormaps["viridis"]
-    return [to_hex(ramp(0.04 + 0.92 * index / (count - 1))) for index in range(count)]
+    ramp = colormaps["plasma"]
+    return [to_hex(ramp(DARK_PLASMA * index / (count - 1))) for index in range(count)]
 
 
-def ink_on(colour: str | tuple[float, float, float]) -> str:
-    """Dark or white text, whichever is read better on ``colour``: by relative luminance (WCAG 2.2)."""
+def ranks(count: int) -> list[str]:
+    """A shade each for what is ranked, the first the darkest."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colormaps["Blues"](1 - (1 - DARK_BLUES) * rank / max(1, count - 1))) for rank in range(count)]
+
+
+def faint(colour: str) -> str:
+    """The palest mix of ``colour`` with white whose contrast with white is still 3:1: for what stands behind."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    red, green, blue = (1 - one for one in to_rgb(colour))
+    shares = (part / 100 for part in range(101))
+    mixes = ((1 - share * red, 1 - share * green, 1 - share * blue) for share in shares)
+    return to_hex(next((mix for mix in mixes if contrast(mix) >= CONTRAST), to_rgb(colour)))
+
+
+def contrast(colour: Colour) -> float:
+    """Of a colour with white (WCAG 2.2): 1.05 / (L + 0.05)."""
+    return 1.05 / (luminance(colour) + 0.05)
+
+
+def luminance(colour: Colour) -> float:
+    """Relative luminance (WCAG 2.2): 0 of black, 1 of white."""
     from matplotlib.colors import to_rgb
 
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "white" if luminance < 0.25 else INK
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def ink_on(colour: Colour) -> str:
+    """Dark or white text, whichever is read better on ``colour``: by relative luminance (WCAG 2.2)."""
+    return "white" if luminance(colour) < 0.25 else INK
 
 
 def name_axes(axes: "Axes", x: str, y: str) -> None:
@@ -91,13 +125,23 @@ def epoch_ticks(axes: "Axes") -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
-def label_ends(axes: "Axes", ends: Sequence[tuple[float, str, str]], gap: float = 0.085) -> None:
-    """Write (y, text, colour) right of the axes at the height of y, pushed apart by ``gap`` of the axes' height."""
+def label_ends(
+    axes: "Axes", ends: Sequence[tuple[float, str, str]], gap: float = 0.085, markers: Mapping[str, str] | None = None
+) -> None:
+    """Write (y, text, colour) right of the axes at the height of y, pushed apart by ``gap`` of the axes' height.
+
+    ``markers`` has the marker of each text, which is drawn before it.
+    """
     low, high = axes.get_ylim()
     wanted = sorted(((y - low) / (high - low), text, colour) for y, text, colour in ends if math.isfinite(y))
-    heights = spread([height for height, _, _ in wanted], gap)
+    heights = spread([height for height, *_ in wanted], gap)
+    size = min(8.5, 150 * gap)
     for height, (_, text, colour) in zip(heights, wanted, strict=True):
-        axes.text(1.02, height, text, color=colour, transform=axes.transAxes, va="center", fontsize=8.5)
+        if markers:
+            mark: dict[str, Any] = {"color": colour, "markersize": 0.6 * size, "clip_on": False}
+            axes.plot(1.04, height, markers[text], transform=axes.transAxes, **mark)
+        words: dict[str, Any] = {"color": colour, "va": "center", "fontsize": size, "transform": axes.transAxes}
+        axes.text(1.07 if markers else 1.02, height, text, **words)
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:

@@ -72,20 +72,20 @@ def test_the_page_is_whole_self_contained_and_escaped(page, nasty):
 def test_the_first_screen_answers(page):
     assert "6 runs, 2 arms" in page.text
     assert "5 of 6 runs finished; 1 diverged." in page.text
-    head = page.text.partition("Arms\n")[0]
+    head = page.text.partition("Arms, the best first\n")[0]
     assert "Lowest test error" in head and "too few seeds to be sure" in head
 
 
 def test_tables(page):
     ids = [table.get("id") for table in page.all("table")]
-    assert ids[:3] == ["arms", "runs", "metrics"] and "agreements" in ids
+    assert ids[:2] == ["ranking", "metrics"] and {"agreements", "choices", "runs"} <= set(ids)
     # mean, then the ends of its interval, without a blank between cells
     assert re.search(r"Test error \(%\)[\d.−]+ to [\d.]+", page.text.partition("Headline numbers")[2])
 
 
 def test_captions_say_n(page):
     parts = page.text.split("Numbers (CSV)")[:-1]
-    assert len(parts) == len(page.all("img")) > 20
+    assert len(parts) == len(page.all("img")) == 20
     assert all(re.search(r"n = \d", part) for part in parts)
 
 
@@ -93,11 +93,11 @@ def test_every_number_of_the_report_is_in_its_data(out, made):
     data = json.loads((out / "report.json").read_text())
     assert [arm["finished_seeds"] for arm in data["arms"]] == [3, 2]
     errors = [run.metrics["test_error_rate"]["value"] for run in made[:3]]
-    [found] = [one for one in data["summaries"] if one["arm"] == "A" and one["metric"] == "test_error_rate"]
+    [found] = [one for one in data["summaries"] if one["arm"] == "softmax" and one["metric"] == "test_error_rate"]
     assert (found["n"], found["mean"]) == (3, pytest.approx(np.mean(errors)))
     assert data["family"] == {"metrics": ["test_error_rate", "mutual_information_expert_label_bits"], "comparisons": 2}
     assert [run["status"] for run in data["runs"]] == ["finished"] * 5 + ["diverged"]
-    assert data["agreement"][0]["pairs"] == 3
+    assert {row["arm"]: row["pairs"] for row in data["agreement"]}["softmax"] == 3
 
 
 def test_csvs_are_tidy(out, made):
@@ -112,7 +112,7 @@ def test_csvs_are_tidy(out, made):
 
 def test_loads_are_sorted_and_sum_to_all(out):
     with (out / "figures" / "loads.csv").open() as file:
-        shares = [float(row["share_percent"]) for row in csv.DictReader(file) if row["arm"] == "A"]
+        shares = [float(row["share_percent"]) for row in csv.DictReader(file) if row["arm"] == "softmax"]
     assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(100)
 
 
@@ -129,10 +129,10 @@ def test_made_again_it_has_the_same_bytes(out, made):
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-def test_a_row_a_run(made):
-    rows = ArmsReport(made, "A").rows
+def test_a_row_a_run(made, nasty):
+    rows = ArmsReport(made, "softmax").rows
     assert list(rows[0])[:5] == ["arm", "run", "status", "seed", "gate"]
-    assert [row["arm"] for row in rows] == ["A"] * 3 + ["B"] * 3
+    assert [row["arm"] for row in rows] == ["softmax"] * 3 + [nasty] * 3
     assert rows[5]["status"] == "diverged" and rows[5]["test_error_rate"] is None
 
 
@@ -150,16 +150,19 @@ def test_two_single_runs(make_run, tmp_path, open_page):
     assert "sign-flip" not in page.text and not list((tmp_path / "figures").glob("metric_*"))
     assert "undefined" in page.text and "H(E) is 0" in page.text
     with (tmp_path / "figures" / "accuracy.csv").open() as file:
-        assert {row["arm"]: row["split"] for row in csv.DictReader(file)} == {"A": "validation", "B": "training"}
+        assert {row["arm"]: row["split"] for row in csv.DictReader(file)} == {
+            "softmax": "validation",
+            "attentive": "training",
+        }
     # the collapsed run has no place among I/H, and a line in the figure
-    assert "Dotted lines: arms without I(E;Y) (B)." in page.text
+    assert "Dotted lines: arms without I(E;Y) (attentive)." in page.text
 
 
 def test_only_unfinished_runs(make_run, tmp_path, open_page):
     runs = [make_run(f"stopped-{n}", status="failed", epochs=1, differs={"k": n}) for n in range(2)]
     page = open_page(ArmsReport(runs).write(claimed(tmp_path)))
     assert page.all("img") == [] and "0 of 2 runs finished; 2 failed." in page.text
-    assert [table.get("id") for table in page.all("table")] == ["arms", "runs"]
+    assert [table.get("id") for table in page.all("table")] == ["ranking", "choices", "runs"]
 
 
 def test_nothing_is_claimed_where_a_run_lacks_a_file(made, tmp_path):

@@ -6,8 +6,9 @@ import pytest
 
 from moe_lab.errors import RunError
 from moe_lab.reports.arms.collect import collect
+from moe_lab.reports.arms.data import with_names
 from moe_lab.reports.arms.findings import states
-from moe_lab.reports.arms.naming import arm_name, told, typed, word
+from moe_lab.reports.arms.naming import arm_name, short_names, told, typed, word
 from moe_lab.reports.kit.choices import ABSENT
 
 
@@ -38,11 +39,33 @@ def test_names_leave_out_what_an_arm_does_not_have():
     assert arm_name({"regularizer": "[]"}) == "regularizer=[]"
 
 
+def test_short_names():
+    softmax = {"gate": "softmax", "regularizer": "[]", "experts.count": "5", "regularizers.load.weight": ABSENT}
+    others = [
+        {"gate": "attentive", "regularizer": "[load,z_loss]", "experts.count": "5", "regularizers.load.weight": "0.1"},
+        {"gate": "softmax", "regularizer": "[]", "experts.count": "8", "regularizers.load.weight": ABSENT},
+    ]
+    assert short_names([softmax, *others]) == [
+        "softmax E=5", "attentive + load + z_loss E=5 load.weight=0.1", "softmax E=8"
+    ]  # fmt: skip
+    assert short_names([{"regularizer": "[]"}, {"regularizer": "[load]"}]) == ["no regularizer", "load"]
+    # two that would be called the same have their words
+    alike = [{"gate": "a", "recipe": "none"}, {"gate": "a", "recipe": ABSENT}, {"gate": "b", "recipe": "none"}]
+    assert short_names(alike)[0] == "gate=a recipe=none"
+
+
+def test_thirteen_arms_have_letters(grid):
+    names = [f"gate_{place}" for place in range(13)]
+    runs = grid({name: [0.1] for name in names})
+    assert [(arm.key, arm.name) for arm in collect(runs).arms][::12] == [("A", "gate_0"), ("M", "gate_12")]
+    assert [arm.key for arm in collect(runs[:12]).arms] == names[:12]
+
+
 def test_arms_are_told_by_what_varies(grid):
     found = collect(grid({"softmax": [0.1, 0.2], "attentive": [0.1, 0.3]}))
     assert [(arm.key, arm.name, arm.n) for arm in found.arms] == [
-        ("A", "gate=softmax", 2),
-        ("B", "gate=attentive", 2),
+        ("softmax", "softmax", 2),
+        ("attentive", "attentive", 2),
     ]
     assert found.varying == ["gate"] and found.same["dataset"] == "digits"
     assert not found.single
@@ -104,9 +127,9 @@ def test_the_plan_gives_order_missing_jobs_and_refusals(light, tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps({"words": [], "jobs": jobs, "refused": refused}))
     found = collect(runs)
     assert [(arm.name, dict(arm.states)) for arm in found.arms] == [
-        ("gate=softmax", {"finished": 1}),
-        ("gate=attentive", {"finished": 1, "not started": 1}),
-        ("gate=top_k", {"not started": 1}),
+        ("softmax", {"finished": 1}),
+        ("attentive", {"finished": 1, "not started": 1}),
+        ("top_k", {"not started": 1}),
     ]
     assert found.refused == (("gate=soft_moe k=2", "no k"),)
     assert states(found) == "2 of 4 runs finished; 2 not started; 1 refused"
@@ -143,3 +166,9 @@ def test_only_finite_numbers_and_known_names_are_scalars(light):
 def test_more_arms_than_letters(light):
     keys = [arm.key for arm in collect([light(str(k), {"k": k}) for k in range(28)]).arms]
     assert keys[:2] == ["A", "B"] and keys[25:] == ["Z", "AA", "AB"]
+
+
+def test_a_letter_has_its_name_beside_it_in_every_csv(grid):
+    arms = collect(grid({f"gate_{place}": [0.1] for place in range(13)})).arms
+    assert with_names([{"arm": "M", "n": 1}], arms) == [{"arm": "M", "name": "gate_12", "n": 1}]
+    assert with_names([{"arm": "gate_1", "n": 1}], arms[:0]) == [{"arm": "gate_1", "n": 1}]

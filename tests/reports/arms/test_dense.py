@@ -50,8 +50,8 @@ def test_the_best_mixture_of_its_size_stands_beside_it(arm):
         arm("dense", dense, [0.03, 0.03]),
     )
     # not the small one, which has another size
-    assert f"D (experts.count=8 baseline=dense_total), has test error 3.0{S}%" in sentence
-    assert "the best mixture of its size, C (" in sentence and f"has 4.0{S}% (" in sentence
+    assert f"dense_total E=8, has test error 3.0{S}%" in sentence
+    assert "the best mixture of its size, importance E=8," in sentence and f"has 4.0{S}% (" in sentence
 
 
 def test_a_dense_network_of_another_size_is_beside_no_mixture(arm):

@@ -25,26 +25,26 @@ def sure(grid):
 
 
 def test_the_arm_nearest_to_the_defaults_is_compared_with(sure):
-    assert sure.baseline.name == "gate=softmax"
-    assert set(sure.comparisons) == {("B", "test_error_rate"), ("B", BITS)}
+    assert sure.baseline.name == "softmax"
+    assert set(sure.comparisons) == {("attentive", "test_error_rate"), ("attentive", BITS)}
 
 
 def test_a_sure_difference(sure):
-    comparison = sure.comparisons["B", "test_error_rate"]
+    comparison = sure.comparisons["attentive", "test_error_rate"]
     assert comparison.adjusted_p == pytest.approx(2 * 2 / 256)
     error, bits = findings(sure)
     # mean .0335, sd .00245, standard error .000866, t_7(.975) = 2.365; on the logit the reach is
     # .000866 * 2.365 / (.0335 * .9665) = .0632: from .03152 to .03560
-    assert error.startswith(f"Lowest test error: B (gate=attentive) with 3.4{S}% (3.2 to 3.6, n = 8). Against A ")
+    assert error.startswith(f"Lowest test error: attentive with 3.4{S}% (3.2 to 3.6, n = 8). Against softmax ")
     assert "beyond chance (p = 0.016 after Holm over 2 comparisons)" in error
     # less a point of error is 2 * .01 bit more, on all eight seeds and in all eight pairs of equal usage
-    assert bits.startswith("Highest information I(E;Y): B (gate=attentive) with 1.53")
+    assert bits.startswith("Highest information I(E;Y): attentive with 1.53")
     assert f"At matched H(load) (8 pairs of runs within 0.1 bit) it is +0.020{S}bits (+0.0" in bits
 
 
 def test_stars_stand_in_the_family_alone(sure):
     table = metric_table(sure, main_metrics(sure), sure.shown)
-    assert table.header == ["metric", "A", "B", ""]
+    assert table.header == ["metric", "softmax", "attentive", "better"]
     names = ["Test error (%)", "Information I(E;Y) (bits)", "I(E;Y) / H(load) (%)"]
     assert [row[0].text for row in table.rows] == names
     assert [row[2].mark for row in table.rows] == ["*", "*", ""] and table.rows[0][1].mark == ""
@@ -55,7 +55,7 @@ def test_a_table_by_name_leaves_out_arms_that_have_none_of_it(light):
     runs = [light("m", {}, told), light("a", {"gate": "attentive"}, told)]
     runs.append(light("one", {"baseline": "single"}, {"test_error_rate": 0.2}))
     [(title, _, table)] = named_tables(Measured(collect(runs)))
-    assert title == "Specialized in what" and table.header == ["metric", "A", "B", ""]
+    assert title == "Specialized in what" and table.header == ["metric", "softmax", "attentive", "better"]
 
 
 def test_too_few_seeds_are_said_to_be_too_few(grid):
@@ -71,21 +71,28 @@ def test_what_may_be_chance_is_said_to_be(grid):
 
 def test_where_the_baseline_is_best_the_next_is_told(grid):
     found = Measured(collect(grid({"softmax": EIGHT[:3], "attentive": [0.1, 0.2, 0.3]})))
-    assert "A (gate=softmax) with 4.2" in findings(found)[0]
-    assert "the arm that others are compared with; next is B (gate=attentive) +15.8" in findings(found)[0]
+    assert "softmax with 4.2" in findings(found)[0]
+    assert "the arm that others are compared with; next is attentive, +15.8" in findings(found)[0]
 
 
 def test_single_runs_are_no_result(grid):
-    found = Measured(collect(grid({"softmax": [0.1], "attentive": [0.2]})))
-    assert findings(found)[0].startswith("Each arm is one seed (n = 1 an arm).")
+    found = Measured(collect(grid({"softmax": [0.129], "attentive": [0.119]})))
+    assert findings(found)[0] == f"Test error: attentive 11.9{S}%, softmax 12.9{S}%; one seed each, unproven."
     assert found.comparisons == {} and found.factorials == {}
+
+
+def test_of_many_single_runs_the_ends_are_told(grid):
+    found = Measured(collect(grid({gate: [0.1 * place] for place, gate in enumerate("abcde")})))
+    assert findings(found)[0] == (
+        f"Test error of 5 arms: lowest a 0.0{S}%, then b 10.0{S}%; highest e 40.0{S}%; one seed each, unproven."
+    )
 
 
 def test_collapse_is_told_and_marked(grid):
     errors = {"softmax": EIGHT[:5], "attentive": EIGHT[:5]}
     found = Measured(collect(grid(errors, collapsed={"attentive": 2})))
     # Clopper-Pearson of 2 of 5: 5.3 to 85.3 %
-    assert findings(found)[-1] == f"Collapsed to one expert: B in 2 of 5 seeds (5 to 85{S}%)."
+    assert findings(found)[-1] == f"Collapsed to one expert: attentive in 2 of 5 seeds (5 to 85{S}%)."
     assert metric_table(found, ["test_error_rate"], found.shown).rows[0][2].mark == "\N{DAGGER}"
     columns, _ = overview(found, 100)[0]
     assert "collapsed" in columns
@@ -114,7 +121,10 @@ def test_a_mean_with_undefined_members_says_so_and_is_not_compared(light):
 
 
 def test_arms_are_compared_at_matched_usage(light):
-    """H(load) of A 1, 1.5, 2 bits and of B 1.05, 1.44, 9: two pairs, .05 more and .06 less; I(E;Y) .1 and .3 more."""
+    """H(load) of softmax 1, 1.5, 2 bits and of b 1.05, 1.44, 9: two pairs, .05 more and .06 less.
+
+    I(E;Y) is .1 and .3 more.
+    """
     values = {"softmax": [(1.0, 0.5), (1.5, 0.6), (2.0, 0.7)], "b": [(1.44, 0.9), (9.0, 5.0), (1.05, 0.6)]}
     runs = [
         light(f"{gate}{seed}", {"gate": gate, "seed": seed}, {USAGE: h, BITS: bits})
@@ -126,7 +136,7 @@ def test_arms_are_compared_at_matched_usage(light):
     assert (one.pairs, one.possible) == (2, 3)
     assert one.difference.mean == pytest.approx(0.2) and one.usage == pytest.approx(-0.005)
     assert one.difference.ends is None and one.difference.method == "needs 6 seeds"
-    assert usage_table(found) == [["B", "2 of 3", "+0.20", "needs 6 seeds", "\N{MINUS SIGN}0.005"]]
+    assert usage_table(found) == [["b", "2 of 3", "+0.20", "needs 6 seeds", "\N{MINUS SIGN}0.005"]]
     far = Measured(collect([runs[0], runs[1], runs[4], light("b3", {"gate": "b", "seed": 3}, {USAGE: 8.0, BITS: 5.0})]))
     assert "No run of either arm uses its experts as evenly" in findings(far)[0]
 
@@ -154,10 +164,10 @@ def test_intervals_stay_within_the_bounds_of_their_metric(light):
         "load_entropy_bits": math.log2(3),
         "collapsed": 1,
     }.items():
-        one = found.summaries[name]["A"]
+        one = found.summaries[name]["everything at its default"]
         assert 0 < one.low < one.mean < one.high < top, name
     # one of two runs: Clopper-Pearson, 1 - .975^(1/2) = .0126
-    assert found.summaries["collapsed"]["A"].low == pytest.approx(1 - 0.975**0.5)
+    assert found.summaries["collapsed"]["everything at its default"].low == pytest.approx(1 - 0.975**0.5)
 
 
 def test_one_arm_of_several_seeds(grid):
@@ -199,6 +209,9 @@ def test_a_factorial_design_is_analysed(light):
     [table] = factorial_tables(found)
     assert table["levels"][0][:2] == ["gate=a", "\N{MINUS SIGN}5.0"] and table["unit"] == "points"
     assert any(sentence.startswith("Of the variance of test error, gate 9") for sentence in findings(found))
+    # 8 of 10 seeds are there, for 6 comparisons; the analysis pools all runs
+    [reconciled] = [sentence for sentence in findings(found) if sentence.startswith("These make a difference")]
+    assert "gate (p < 0.001) in test error" in reconciled.partition(". Both hold: ")[0] and "k (" not in reconciled
     missing = Measured(collect(runs[:-3]))
     [sentence] = no_factorial(missing)
     assert sentence == "No factorial analysis of Test error: not every combination was run: gate=b k=2 is missing."
@@ -208,17 +221,17 @@ def test_an_arm_is_named_by_its_key_or_its_words(grid, light):
     runs = grid({"softmax": [0.1, 0.2], "attentive": [0.1, 0.2]})
     both = light("both", {"gate": "attentive", "regularizer": ["importance"]}, {"test_error_rate": 0.1})
     collection = collect([*runs, both])
-    assert Measured(collection, "B").baseline.key == "B"
+    assert Measured(collection, "attentive").baseline.key == "attentive"
     # of the two attentive arms the one that was told less
-    assert Measured(collection, "gate=attentive").baseline.key == "B"
-    assert Measured(collection, "gate=attentive regularizer=[importance]").baseline.key == "C"
-    assert Measured(collection, "gate=softmax").baseline.key == "A"
+    assert Measured(collection, "gate=attentive").baseline.key == "attentive"
+    assert Measured(collection, "gate=attentive regularizer=[importance]").baseline.key == "attentive + importance"
+    assert Measured(collection, "gate=softmax").baseline.key == "softmax"
 
 
 @pytest.mark.parametrize(
     ("against", "text"),
     [
-        ("gate=sofmax", r"no arm is that. There are: A \(gate=softmax\), B"),
+        ("gate=sofmax", r"no arm is that. There are: softmax \(gate=softmax\), attentive"),
         ("nothing", "no arm is that"),
         ("dataset=digits", "no arm is that"),
         ("gate=later", "no run of this arm has finished"),
@@ -232,7 +245,7 @@ def test_an_arm_that_is_not_there(grid, light, against, text):
 
 def test_an_ambiguous_arm(light):
     runs = [light(str(k), {"gate": "top_k", "k": k}, {"test_error_rate": 0.1}) for k in (1, 2)]
-    with pytest.raises(RunError, match="fits several arms equally well: A"):
+    with pytest.raises(RunError, match="fits several arms equally well: k=1"):
         Measured(collect(runs), "gate=top_k")
 
 
@@ -245,15 +258,15 @@ def test_the_terminal_is_not_overrun(grid):
         taken = sum(max(len(heading), *map(len, lines[name])) + 3 for name, heading in columns.items())
         assert taken <= width
         # names are wrapped, none is cut
-        assert [row["what"].replace("\n", "") for row in rows] == [arm.name for arm in found.arms]
+        assert [row["what"].replace("\n", "") for row in rows] == [arm.name for arm in found.ranked]
 
 
 def test_few_single_runs_stand_side_by_side(grid):
     found = Measured(collect(grid({"softmax": [0.1], "attentive": [0.2]})))
     names, numbers = overview(found, 80)
     assert [row["run"] for row in names[1]] == ["softmax-0", "attentive-0"]
-    assert numbers[0] == {"metric": "", "A": "A", "B": "B"}
-    assert numbers[1][0] == {"metric": "Test error (%)", "A": "10.0", "B": "20.0"}
+    assert numbers[0] == {"metric": "", "softmax": "softmax", "attentive": "attentive"}
+    assert numbers[1][0] == {"metric": "Test error (%)", "softmax": "10.0", "attentive": "20.0"}
     assert len(overview(found, 30)) == 3
 
 

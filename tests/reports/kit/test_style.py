@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_lab.reports.kit.style import OKABE_ITO, colours, ink_on, spread
+from moe_lab.reports.kit.style import (
+    ACCENT,
+    AXIS,
+    MUTED,
+    OKABE_ITO,
+    WARM,
+    colours,
+    contrast,
+    faint,
+    ink_on,
+    ranks,
+    spread,
+)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 20, 64])
@@ -14,6 +26,22 @@ def test_every_expert_has_its_own_colour(count):
 
 def test_up_to_eight_take_the_colours_that_the_colour_blind_tell_apart():
     assert colours(8) == list(OKABE_ITO)
+
+
+def test_contrast_by_hand():
+    # white on white (1 + .05) / (1 + .05), black 1.05 / .05, pure blue of luminance .0722
+    assert contrast("#ffffff") == pytest.approx(1) and contrast("#000000") == pytest.approx(21)
+    assert contrast("#0000ff") == pytest.approx(1.05 / 0.1222)
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 40, 200])
+def test_every_mark_stands_out_from_white(count):
+    assert all(contrast(one) >= 3 for one in [*colours(count), *ranks(count), ACCENT, AXIS, MUTED, WARM])
+
+
+@pytest.mark.parametrize("colour", OKABE_ITO)
+def test_a_faint_colour_is_as_pale_as_contrast_allows(colour):
+    assert 3 <= contrast(faint(colour)) < 3.2
 
 
 def test_ink_is_dark_on_light_and_light_on_dark():
