@@ -38,7 +38,7 @@ docs.metrics > docs/metrics.md`); a test keeps it up to date.
 - **Bias.** Information from counts is a plug-in estimate, too large by about (E - 1)(C - 1) / (2 N ln 2) bits. The
   names with `mm` are corrected by Miller and Madow, and not clipped: they may be negative or exceed a bound. What
   chance alone gives is in the `null` metrics; with 199 permutations the smallest p-value is .005.
-- **What to read first.** I(E;Y) is bounded by H(E), and any balancer raises it; `information_per_usage` is the share
+- **What to read first.** I(E;Y) is bounded by H(load), and any balancer raises it; `information_per_usage` is the share
   of the usage that follows the class. An oracle's error is low also by luck: read it beside
   `oracle_by_luck_error_rate`. One run is one observation; compare seeds before comparing arms, and arms by what every
   seed has: `information_per_usage` is undefined for a collapsed one ([reports.md](reports.md)).

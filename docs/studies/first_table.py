@@ -12,7 +12,7 @@ COLUMNS = {
     "test error": lambda run: run.metrics["test_error_rate"]["value"],
     "I(E; own prediction)": lambda run: run.metrics["mutual_information_expert_prediction_bits"]["value"],
     "I(E; Y)": lambda run: run.metrics["mutual_information_expert_label_bits"]["value"],
-    "I(E; Y) / H(E)": lambda run: run.metrics["information_per_usage"]["value"],
+    "I(E;Y)/H(load)": lambda run: run.metrics["information_per_usage"]["value"],
     "H(E given X)": lambda run: run.metrics["sample_entropy_bits"]["value"],
     "H(E), usage": lambda run: run.metrics["usage_entropy_bits"]["value"],
 }

@@ -76,7 +76,7 @@ COLUMNS = {
     "active experts": lambda run: float((run.routing["weights"] > 0).sum(1).mean()),
     "H(E given X), bits": lambda run: run.metrics["sample_entropy_bits"]["value"],
     "experts used": used,
-    "I(E;Y) / H(E)": lambda run: run.metrics["information_per_usage"]["value"],
+    "I(E;Y)/H(load)": lambda run: run.metrics["information_per_usage"]["value"],
 }
 DIGITS = {"test error, %": 1, "arg-max alone, %": 1, "experts used": 1}
 

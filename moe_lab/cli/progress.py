@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from moe_lab.reports.kit.numbers import quantity
 from moe_lab.training.watch import Watch
 
 #: seconds between two looks at the loss, each of which waits for the device
@@ -86,9 +87,9 @@ def _numbers(row: dict[str, Any]) -> str:
     # of a network's mixture layers the last, whose column comes last
     entropy = [value for name, value in row.items() if name.endswith(f"{split}_sample_entropy_bits")][-1]
     loss = row[f"{split}_loss_nats"]
-    return f"{short} loss {loss:.3f}  {_quality(row, split)}  gate entropy {entropy:.2f} bits"
+    return f"{short} loss {loss:.3f}  {_quality(row, split)}  H(E|X) {entropy:.2f} bits"
 
 
 def _quality(row: dict[str, Any], split: str) -> str:
     error = row.get(f"{split}_error_rate")
-    return f"RMSE {row[f'{split}_rmse_sd']:.3f} sd" if error is None else f"accuracy {1 - error:.1%}"
+    return f"RMSE {row[f'{split}_rmse_sd']:.3f} sd" if error is None else f"accuracy {quantity(1 - error, 'fraction')}"

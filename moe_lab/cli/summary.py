@@ -1,5 +1,6 @@
-"""The short table at the end of a run."""
+"""The short table at the end of a run, and its numbers in one sentence."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -7,33 +8,35 @@ from moe_lab.cli.tables import show
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
 from moe_lab.experiment.results import HEADLINE
-from moe_lab.metrics import METRICS, RunArrays
+from moe_lab.metrics import RunArrays
 from moe_lab.metrics.networks import LABEL
-from moe_lab.metrics.registry import ONE_EXPERT
 from moe_lab.metrics.trace_arrays import TraceArrays
+from moe_lab.reports.kit.headline import numbers, verdict
 from moe_lab.routing.trace_files import read_trace
 from moe_lab.store.run import Run
 from moe_lab.tasks import Task
 
 
 def print_summary(run: Run, page: Path | None) -> None:
+    """Names, units and percentages as the report has them."""
     task, sizes = _sizes(run)
-    rows = [
-        {
-            "metric": name,
-            "value": run.metrics[name]["value"],
-            "at most": METRICS[name].bounds(**sizes)[1],
-            "unit": run.metrics[name]["unit"],
-        }
-        for name in HEADLINE[task]
-        if name in run.metrics and run.metrics[name].get("reason") != ONE_EXPERT
-    ]
+    known = {one.name: one for one in numbers(run.metrics, **sizes)}
+    found = [known[name] for name in HEADLINE[task] if name in known]
+    rows = [{"metric": one.label, "value": one.text, "bounds": one.bounds} for one in found]
     if run.kind == "network":
         echo(f"of the last mixture layer, {run.trace_header['layers'][-1]['name']}, where a metric is of routing:")
-    show(rows, ["metric", "value", "at most", "unit"], Format.table, empty="")
+    show(rows, ["metric", "value", "bounds"], Format.table, empty="")
+    if run.kind != "network":
+        _say(verdict(run.metrics, **sizes, about="class" if task == "classification" else "target"))
     echo(f"run     {run.path}")
     if page is not None:
         echo(f"report  {page}")
+
+
+def _say(sentence: str) -> None:
+    from rich.console import Console
+
+    echo(textwrap.fill(sentence, Console().width, break_on_hyphens=False) + "\n")
 
 
 def _sizes(run: Run) -> tuple[Task, dict[str, Any]]:

@@ -18,19 +18,19 @@ from moe_lab.metrics.registry import metric, require_use
 
 @metric(unit="fraction", low=0, high=1, better="none", source="Theil 1970, uncertainty coefficient")
 def attribute_information_per_usage(arrays: RunArrays) -> dict[str, float]:
-    """I(E;A) / H(E) of the arg-max expert for every attribute A: the share of the experts' use that follows it."""
+    """I(E;A)/H(load) for every attribute A: the share of the experts' use that follows it."""
     return _per_usage(arrays, {name: one.information for name, one in told(arrays).items()})
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab; permutations within strata: Good 2005")
 def attribute_information_null_per_usage(arrays: RunArrays) -> dict[str, float]:
-    """Mean I(E;A) / H(E) for every attribute A over 199 permutations of the samples within their class."""
+    """Mean I(E;A)/H(load) for every attribute A over 199 permutations of the samples within their class."""
     return _per_usage(arrays, {name: one.information_null_D.mean() for name, one in told(arrays).items()})
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab; permutations within strata: Good 2005")
 def attribute_information_null_95_per_usage(arrays: RunArrays) -> dict[str, float]:
-    """The 95 % point of I(E;A) / H(E) for every attribute A over 199 permutations within class: the 190th in order."""
+    """The 95 % point of I(E;A)/H(load) for every attribute A over 199 permutations within class: the 190th in order."""
     return _per_usage(arrays, {name: _upper(one.information_null_D) for name, one in told(arrays).items()})
 
 
@@ -74,7 +74,7 @@ def attribute_corrected_p_value(arrays: RunArrays) -> dict[str, float]:
 
 
 def _per_usage(arrays: RunArrays, values: Mapping[str, float]) -> dict[str, float]:
-    """Divided by H(E) of the arg-max expert."""
+    """Divided by H(load)."""
     usage_bits = require_use(arrays)
     return {name: value / usage_bits for name, value in values.items()}
 

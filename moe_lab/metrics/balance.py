@@ -17,7 +17,7 @@ COLLAPSE_SHARE = 0.95
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def usage_entropy_bits(arrays: RoutingArrays) -> float:
-    """H(E) of usage: entropy of the mean row of normalized routing weights, over routed samples."""
+    """Usage entropy H(E): entropy of the mean row of normalized routing weights, over routed samples."""
     require_choice(arrays)
     return float(entropy_bits(arrays.usage_E))
 
@@ -31,7 +31,7 @@ def usage_entropy_share(arrays: RoutingArrays) -> float:
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Shannon 1948")
 def load_entropy_bits(arrays: RoutingArrays) -> float:
-    """H(E) of load: entropy of the shares of routed samples whose arg-max expert each expert is."""
+    """Load entropy H(load): entropy of the shares of routed samples whose arg-max expert each expert is."""
     require_choice(arrays)
     return float(entropy_bits(arrays.load_E))
 

@@ -63,7 +63,7 @@ def sample_entropy_settled_epoch(arrays: RunArrays) -> int:
 
 @metric(unit="count", low=1, high=None, better="none", source="moe-lab")
 def usage_entropy_settled_epoch(arrays: RunArrays) -> int:
-    """The first epoch from which on H(E) of usage over the training split stays within 0.1 bit of its last value."""
+    """The first epoch from which on the usage entropy H(E) of training stays within 0.1 bit of its last value."""
     require_several_experts(arrays)
     return _settled_bits(column_T(arrays, "train_usage_entropy_bits"))
 

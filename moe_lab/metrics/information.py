@@ -143,9 +143,9 @@ def mutual_information_responsible_label_bits(arrays: NumberArrays) -> float:
 
 @metric(unit="fraction", low=0, high=1, better="higher", source="Theil 1970, uncertainty coefficient")
 def information_per_usage(arrays: RoutingArrays) -> float:
-    """I(E;Y) / H(E) of the arg-max expert: the share of the experts' usage that follows Y as I(E;Y) has it.
+    """I(E;Y)/H(load): the share of the experts' usage that follows Y as I(E;Y) has it.
 
-    Any balancer raises I(E;Y), which H(E) bounds; this ratio rises only where the use is class-specific.
+    Any balancer raises I(E;Y), which H(load) bounds; this ratio rises only where the use is class-specific.
     """
     require_choice(arrays)
     require_several_classes(arrays)

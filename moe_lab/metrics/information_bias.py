@@ -23,7 +23,7 @@ NULL = "mutual_information_expert_label"
 
 @metric(unit="bits", low=0, high=None, better="none", source="Miller 1955")
 def load_entropy_mm_bits(arrays: RunArrays) -> float:
-    """H(E) of load by Miller and Madow; not clipped, so it may exceed log2 E."""
+    """H(load) by Miller and Madow; not clipped, so it may exceed log2 E."""
     require_choice(arrays)
     return miller_madow_bits(arrays.load_E)
 
@@ -37,7 +37,7 @@ def expert_given_label_entropy_mm_bits(arrays: RunArrays) -> float:
 
 @metric(unit="bits", low=None, high=None, better="lower", source="Miller 1955")
 def label_given_expert_entropy_mm_bits(arrays: RunArrays) -> float:
-    """H(Y|E) = H(E,Y) - H(E) of the arg-max expert, each by Miller and Madow; not clipped."""
+    """H(Y|E) = H(E,Y) - H(load) of the arg-max expert, each by Miller and Madow; not clipped."""
     require_choice(arrays)
     return miller_madow_bits(arrays.label_counts_EC) - miller_madow_bits(arrays.load_E)
 
@@ -72,12 +72,12 @@ def expert_answer_information_mm_bits(arrays: ClassArrays) -> float:
 
 @metric(unit="fraction", low=None, high=None, better="higher", source="Miller 1955; Theil 1970")
 def information_per_usage_mm(arrays: RunArrays) -> float:
-    """I(E;Y) / H(E) of the arg-max expert, both by Miller and Madow; not clipped."""
+    """I(E;Y)/H(load) of the arg-max expert, both by Miller and Madow; not clipped."""
     require_choice(arrays)
     require_several_classes(arrays)
     usage_bits = miller_madow_bits(arrays.load_E)
     if usage_bits == 0:
-        raise Undefined("H(E) is 0: one expert is the arg-max of every routed test sample")
+        raise Undefined("H(load) is 0: one expert is the arg-max of every routed test sample")
     return mutual_information_miller_madow_bits(arrays.label_counts_EC) / usage_bits
 
 

@@ -44,7 +44,7 @@ def mutual_information_mixture_prediction_soft_bits(arrays: ClassArrays) -> floa
 
 @metric(unit="fraction", low=0, high=1, better="higher", source="Theil 1970, uncertainty coefficient")
 def information_per_usage_soft(arrays: RoutingArrays) -> float:
-    """I(E;Y) / H(E), both of the normalized weights."""
+    """I(E;Y)/H(E), both of the normalized weights."""
     require_choice(arrays)
     require_several_classes(arrays)
     usage_bits = float(entropy_bits(arrays.label_weights_EC.sum(1)))

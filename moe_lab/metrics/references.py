@@ -37,7 +37,7 @@ def references(arrays: RunArrays) -> Mapping[str, np.ndarray]:
     null_element="null where one expert has all samples",
 )
 def reference_information_per_usage(arrays: RunArrays) -> dict[str, float | None]:
-    """I(E;Y) / H(E) of each reference: of two that do not depend on training, and two made from the trained experts."""
+    """I(E;Y)/H(load) of each reference: two that do not depend on training, and two made from the trained experts."""
     return {name: _per_usage(arrays, expert_N) for name, expert_N in references(arrays).items()}
 
 

@@ -215,10 +215,10 @@ def require_several_experts(arrays: RoutingArrays) -> None:
 
 
 def require_use(arrays: RoutingArrays) -> float:
-    """H(E) of the arg-max expert in bits. Raise Undefined where it is zero: one expert has every sample."""
+    """H(load) in bits. Raise Undefined where it is zero: one expert has every sample."""
     usage_bits = float(entropy_bits(arrays.load_E))
     if usage_bits == 0:
-        raise Undefined("H(E) is 0: one expert is the arg-max of every routed test sample")
+        raise Undefined("H(load) is 0: one expert is the arg-max of every routed test sample")
     return usage_bits
 
 

@@ -8,6 +8,8 @@ from moe_lab.cli.progress import Bar, Lines, progress
 from moe_lab.cli.sweep_progress import planning
 from moe_lab.training.watch import Watch
 
+S = "\N{NO-BREAK SPACE}"
+
 
 def row(epoch, validation=True):
     names = ("loss_nats", "error_rate", "sample_entropy_bits")
@@ -25,14 +27,14 @@ def test_lines_are_about_ten(capsys):
         lines.epoch(row(epoch))
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 11 and printed[-1].startswith("epoch 100/100")
-    assert "val loss 0.250  accuracy 75.0%  gate entropy 0.25 bits" in printed[0]
+    assert f"val loss 0.250  accuracy 75.0{S}%  H(E|X) 0.25 bits" in printed[0]
 
 
 def test_without_validation_the_training_numbers_are_shown(capsys):
     lines = Lines()
     lines.begin(1, 1)
     lines.epoch(row(1, validation=False))
-    assert "train loss 0.500  accuracy 50.0%" in capsys.readouterr().out
+    assert f"train loss 0.500  accuracy 50.0{S}%" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -46,7 +48,7 @@ def test_the_bar_fits_the_terminal_and_tells_all(width):
         bar.epoch(row(2))
     printed = screen.getvalue().splitlines()[-1]
     assert len(printed) <= width
-    for part in ("epoch 2/2", "val loss 0.250", "accuracy 75.0%", "gate entropy 0.25 bits"):
+    for part in ("epoch 2/2", "val loss 0.250", f"accuracy 75.0{S}%", "H(E|X) 0.25 bits"):
         assert part in printed
 
 

@@ -64,7 +64,7 @@ def test_a_collapsed_gate_has_no_information_per_usage(random_arrays, run_arrays
     assert entries["information_per_usage"] == {
         "value": None,
         "unit": "fraction",
-        "reason": "H(E) is 0: one expert is the arg-max of every routed test sample",
+        "reason": "H(load) is 0: one expert is the arg-max of every routed test sample",
     }
     assert entries["mutual_information_expert_label_bits"]["value"] == 0
     assert entries["mutual_information_share"]["value"] == 0

@@ -104,7 +104,7 @@ class Measured:
 
     @property
     def primary(self) -> list[str]:
-        """The metrics of the declared family. Every run has them, also a collapsed one, which has no I(E;Y)/H(E)."""
+        """The metrics of the declared family. Every run has them, also a collapsed one, which has no I(E;Y)/H(load)."""
         return [name for name in (self.quality, BITS) if name in self.quantities]
 
     @cached_property

@@ -14,7 +14,7 @@ Listing = tuple[dict[str, str], list[dict[str, str]]]
 SHORT = {
     ERROR: "error (%)",
     LOSS: "loss (nats)",
-    SHARE: "I/H(load) (%)",
+    SHARE: "I(E;Y)/H(load) (%)",
     BITS: "I(E;Y) (bits)",
     USAGE: "H(load) (bits)",
 }
@@ -56,7 +56,7 @@ def _side_by_side(measured: Measured, width: int) -> list[Listing]:
 
 
 def _arm_a_row(measured: Measured, width: int) -> Listing:
-    """Arms as rows: as many as fit of the primary metrics, collapse if there is any, usage, I(E;Y)/H(E)."""
+    """Arms as rows: as many as fit of the primary metrics, collapse if there is any, usage, I(E;Y)/H(load)."""
     names = [name for name in dict.fromkeys([*measured.primary, USAGE, SHARE]) if name in measured.quantities]
     rows = [_row(measured, arm, names) for arm in measured.ranked]
     lettered = any(arm.key != arm.name for arm in measured.arms)

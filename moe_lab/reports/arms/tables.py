@@ -30,17 +30,17 @@ MIXED = "\N{DAGGER}"
 NAMED_TABLES = (
     (
         "Beside the reference decompositions",
-        "I(E;Y)/H(E) of the mixture, and of other ways to share the same samples. The gate before training (untrained) "
-        "and clusters of the inputs (kmeans_pixels) do not depend on training: information above these two, not above "
-        "zero, is what training has added. A nearest-neighbour gate (learnable) and clusters of hidden features "
-        "(kmeans_features) are made from the run's own trained experts: they show what these experts give with another "
-        "gate.",
+        "I(E;Y)/H(load) of the mixture, and of other ways to share the same samples. The gate before training "
+        "(untrained) and clusters of the inputs (kmeans pixels) do not depend on training: information above these "
+        "two, not above zero, is what training has added. A nearest-neighbour gate (learnable) and clusters of hidden "
+        "features (kmeans features) are made from the run's own trained experts: they show what these experts give "
+        "with another gate.",
         ("reference_information_per_usage: ",),
         (SHARE,),
     ),
     (
         "Specialized in what",
-        "I(E;A)/H(E): the share of the experts' usage that follows an attribute of the samples. Look at each beside "
+        "I(E;A)/H(load): the share of the experts' usage that follows an attribute of the samples. Look at each beside "
         "its null, and at what is left given the class, among the metrics below.",
         ("attribute_information_per_usage: ",),
         (),

@@ -1,4 +1,4 @@
-"""Information of two arms at matched usage: any balancer raises I(E;Y), because H(E) bounds it."""
+"""Information of two arms at matched usage: any balancer raises I(E;Y), because H(load) bounds it."""
 
 from dataclasses import dataclass
 

@@ -37,7 +37,7 @@ HEADLINE: dict[Task, dict[str, str]] = {
         "classes_never_answered": "Classes never answered",
         INFORMATION: "Information I(E;Y)",
         ANSWER: "Experts' own, I(Y;Y'|E)",
-        "information_per_usage": "I(E;Y) / H(load)",
+        "information_per_usage": "I(E;Y)/H(load)",
         "usage_entropy_bits": "Usage entropy H(E)",
         "sample_entropy_bits": "Sample entropy H(E|X)",
         "dead_experts": "Dead experts",
@@ -67,7 +67,7 @@ BESIDE = {
 }
 #: metrics that stand there of numbers alone
 BESIDE_NUMBERS = {
-    "information_per_usage": "I(E;Y) / H(load)",
+    "information_per_usage": "I(E;Y)/H(load)",
     "hardening_gap_nats": "Hardening gap",
     "oracle_rmse_sd": "Oracle RMSE",
 }

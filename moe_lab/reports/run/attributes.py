@@ -38,7 +38,7 @@ BAR = "#b9d6ea"
 
 @dataclass(frozen=True)
 class Attribute:
-    """A row: I(E;A)/H(E) with mean and 95 % point of its null, and I(E;A|Y) with the same, in bits, and its p-value
+    """A row: I(E;A)/H(load) with mean and 95 % point of its null, and I(E;A|Y) with the same, in bits, and its p-value
     corrected over the attributes."""
 
     name: str
@@ -90,7 +90,7 @@ def attribute_bars(rows: Sequence[Attribute], one: str, samples: int) -> Picture
         axes.set_yticks(range(len(rows)), names, fontsize=8.5, color=INK, parse_math=False)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlim(0, min(1.14 * widest, 114))
-        axes.set_xlabel("I(E;A) / H(E) (%)", loc="right")
+        axes.set_xlabel("I(E;A)/H(load) (%)", loc="right")
         axes.set_title("attribute A")
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=RULE)
@@ -114,7 +114,7 @@ def attribute_table(rows: Sequence[Attribute], one: str) -> Table:
     """The same in numbers, and what is told beyond the class in bits."""
     return Table(
         "In what, in numbers",
-        ("attribute", "I(E;A) / H(E)", f"by the {one} alone", f"beyond the {one}", "by chance", "p", "verdict"),
+        ("attribute", "I(E;A)/H(load)", f"by the {one} alone", f"beyond the {one}", "by chance", "p", "verdict"),
         "lrrrrrl",
         tuple(
             (

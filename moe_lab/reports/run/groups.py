@@ -17,7 +17,10 @@ COVER = {
     },
     "regression": {"oracle_rmse_sd": "oracle", "hardening_gap_nats": "hardening gap"},
     "information": {"expert_given_label_entropy_bits": "H(E|Y)", "choice_and_answer_information_bits": "I(Y;E,Y')"},
-    "information_soft": {"mutual_information_expert_label_soft_bits": "I(E;Y)", "information_per_usage_soft": "I / H"},
+    "information_soft": {
+        "mutual_information_expert_label_soft_bits": "I(E;Y)",
+        "information_per_usage_soft": "I(E;Y)/H(E)",
+    },
     "information_bias": {
         "mutual_information_expert_label_mm_bits": "I(E;Y) without bias",
         "expert_answer_information_mm_bits": "I(Y;Y'|E) without bias",

@@ -25,7 +25,7 @@ TRAINED = {
 
 
 def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: str) -> Table | None:
-    """I(E;Y)/H(E), agreement with the run, and the error of the expert that is chosen; None where undefined."""
+    """I(E;Y)/H(load), agreement with the run, and the error of the expert that is chosen; None where undefined."""
     told, alike = (_value(metrics, name) for name in ("reference_information_per_usage", "reference_agreement_ari"))
     if told is None:
         return None
@@ -50,7 +50,7 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
     made = f"Made from the experts that this run has trained: {trained}. " if trained else ""
     return Table(
         "Beside other ways to share the samples",
-        ("who chooses", "I(E;Y) / H(E)", "agreement", "test error" if of_classes else "test RMSE"),
+        ("who chooses", "I(E;Y)/H(load)", "agreement", "test error" if of_classes else "test RMSE"),
         "lrrr",
         shown,
         f"Clusters of the inputs and the gate before training do not depend on training, and still follow the {one} to "

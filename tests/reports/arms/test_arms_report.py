@@ -148,7 +148,7 @@ def test_two_single_runs(make_run, tmp_path, open_page):
     numbers = page.text.partition("Headline numbers")[2]
     assert re.search(r"Test error \(%\)[\d.]+lower is better", numbers)
     assert "sign-flip" not in page.text and not list((tmp_path / "figures").glob("metric_*"))
-    assert "undefined" in page.text and "H(E) is 0" in page.text
+    assert "undefined" in page.text and "H(load) is 0" in page.text
     with (tmp_path / "figures" / "accuracy.csv").open() as file:
         assert {row["arm"]: row["split"] for row in csv.DictReader(file)} == {
             "softmax": "validation",

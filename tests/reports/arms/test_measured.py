@@ -45,7 +45,7 @@ def test_a_sure_difference(sure):
 def test_stars_stand_in_the_family_alone(sure):
     table = metric_table(sure, main_metrics(sure), sure.shown)
     assert table.header == ["metric", "softmax", "attentive", "better"]
-    names = ["Test error (%)", "Information I(E;Y) (bits)", "I(E;Y) / H(load) (%)"]
+    names = ["Test error (%)", "Information I(E;Y) (bits)", "I(E;Y)/H(load) (%)"]
     assert [row[0].text for row in table.rows] == names
     assert [row[2].mark for row in table.rows] == ["*", "*", ""] and table.rows[0][1].mark == ""
 
@@ -102,7 +102,7 @@ EVEN = {USAGE: 1.0, BITS: 0.5, "load_share": [0.5, 0.5]}
 
 
 def test_a_mean_with_undefined_members_says_so_and_is_not_compared(light):
-    """One arm collapses in three of four seeds, where I(E;Y)/H(E) is 0/0: its mean is that of one survivor."""
+    """One arm collapses in three of four seeds, where I(E;Y)/H(load) is 0/0: its mean is that of one survivor."""
     runs = [light(f"a{seed}", {"seed": seed}, EVEN | {"information_per_usage": 0.5}) for seed in range(4)]
     fallen = {USAGE: 0.0, BITS: 0.0, "information_per_usage": None}
     for seed in range(4):

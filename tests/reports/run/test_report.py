@@ -67,10 +67,17 @@ def test_the_page_names_no_address(run):
 
 
 def test_every_link_leads_to_a_file_beside_the_page(run, page):
-    to_metrics, *links = [link["href"] for link in page.all("a")]
-    assert to_metrics == "#metrics" and "metrics" in [section.get("id") for section in page.all("section")]
-    assert len(links) == len(FIGURES)
-    assert all((run.path / link).is_file() for link in links)
+    hrefs = [link["href"] for link in page.all("a")]
+    files = [href for href in hrefs if not href.startswith("#")]
+    assert len(files) == len(FIGURES)
+    assert all((run.path / file).is_file() for file in files)
+
+
+def test_the_contents_lead_to_every_chapter(page):
+    """And the headline's link to the metrics, which are in the contents too."""
+    places = [section["id"] for section in page.all("section") if "id" in section]
+    inside = [link["href"].removeprefix("#") for link in page.all("a") if link["href"].startswith("#")]
+    assert sorted(inside) == sorted([*(place for place in places if place != "headline"), "metrics"])
 
 
 def test_every_image_says_what_is_seen(page):
