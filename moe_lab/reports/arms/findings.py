@@ -2,11 +2,13 @@
 
 from collections import Counter
 
-from moe_lab.reports.arms.collect import FINISHED, REFUSED, Arm, Collection
+from moe_lab.reports.arms.collect import FINISHED, REFUSED, Arm, Collection, Member
 from moe_lab.reports.arms.dense import beside_dense
-from moe_lab.reports.arms.measured import BITS, Measured
+from moe_lab.reports.arms.measured import BITS, ERROR, Measured
 from moe_lab.reports.arms.usage import CALIPER, at_matched_usage
 from moe_lab.reports.arms.words import apart, called, changed, ends, ends_in_words, lowered, p_told, shown, with_unit
+from moe_lab.reports.kit.learned import never_learned, never_learned_numbers
+from moe_lab.reports.kit.level import sizes
 from moe_lab.reports.kit.numbers import NBSP
 from moe_lab.statistics import Factorial
 from moe_lab.statistics.factorial import BLOCK, NOISE
@@ -31,11 +33,13 @@ def findings(measured: Measured) -> list[str]:
     if not measured.shown:
         return ["No run has finished, so there are no test numbers."]
     if measured.collection.single:
-        return [_singles(measured), SINGLE, *beside_dense(measured), *_other_data(measured)]
+        return [_singles(measured), *_unlearned(measured), SINGLE, *beside_dense(measured), *_other_data(measured)]
     if len(measured.shown) == 1:
-        return [_alone(measured, measured.shown[0]), *beside_dense(measured), *_collapses(measured)]
+        alone = [_alone(measured, measured.shown[0]), *_unlearned(measured)]
+        return [*alone, *beside_dense(measured), *_collapses(measured)]
     sentences = [_best(measured, name) for name in measured.primary]
-    sentences += [*_due_to(measured), *_reconciled(measured), *_collapses(measured), *_other_data(measured)]
+    sentences += [*_due_to(measured), *_reconciled(measured), *_unlearned(measured)]
+    sentences += [*_collapses(measured), *_other_data(measured)]
     return [*sentences, *beside_dense(measured)]
 
 
@@ -151,6 +155,23 @@ def _reconciled(measured: Measured) -> list[str]:
 
 def _is_sure(p: float | None) -> bool:
     return p is not None and p < SURE
+
+
+def _unlearned(measured: Measured) -> list[str]:
+    """The arms with runs that have not learned; a run of ten classes that errs in 90 % has not."""
+    told = []
+    for arm in measured.shown:
+        count = sum(_has_not_learned(one) for one in arm.counted)
+        if count:
+            told.append(called(arm) if arm.n == 1 else f"{called(arm)} in {count} of {arm.n} seeds")
+    return [f"Not learned, no better than guessing: {', '.join(told)}."] if told else []
+
+
+def _has_not_learned(run: Member) -> bool:
+    error, rmse, classes = run.scalars.get(ERROR), run.scalars.get("test_rmse_sd"), sizes(run.metrics).classes
+    if error is not None and classes is not None:
+        return never_learned(error, classes)
+    return rmse is not None and never_learned_numbers(rmse)
 
 
 def _collapses(measured: Measured) -> list[str]:

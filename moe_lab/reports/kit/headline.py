@@ -9,6 +9,7 @@ import numpy as np
 from moe_lab.metrics import METRICS
 from moe_lab.metrics.arrays import NumberArrays
 from moe_lab.metrics.registry import ONE_EXPERT
+from moe_lab.reports.kit.learned import never_learned, never_learned_numbers
 from moe_lab.reports.kit.numbers import NBSP, UNITS, digits, quantity, short
 from moe_lab.tasks import Task
 
@@ -184,9 +185,11 @@ def verdict(
 ) -> str:
     """One sentence in plain numbers: how many experts are used, the error, and what the choice of expert tells
     ``about`` the target."""
-    clauses = [_usage_clause(metrics, experts), (_error_clause if task == "classification" else _rmse_clause)(metrics)]
+    known = classes if tested is None else tested
+    error = _error_clause(metrics, known) if task == "classification" else _rmse_clause(metrics)
+    clauses = [_usage_clause(metrics, experts), error]
     if experts > 1:
-        clauses += [_information_clause(metrics, experts, classes if tested is None else tested, about)]
+        clauses += [_information_clause(metrics, experts, known, about)]
     unrouted = _value(metrics, "unrouted_share")
     if unrouted:
         clauses.append(f"{quantity(unrouted, 'fraction')} of the test samples reach no expert")
@@ -211,20 +214,23 @@ def _usage_clause(metrics: Metrics, experts: int) -> str:
     return f"{experts} experts, " + (" and ".join(clauses) or "all used")
 
 
-def _error_clause(metrics: Metrics) -> str:
+def _error_clause(metrics: Metrics, classes: int) -> str:
     error = _value(metrics, "test_error_rate")
     if error is None:
         return f"test error undefined ({_reason(metrics, 'test_error_rate')})"
     never = _value(metrics, "classes_never_answered")
     unanswered = f", {never} class{'' if never == 1 else 'es'} never answered" if never else ""
-    return f"test error {quantity(error, 'fraction')}{unanswered}"
+    guess = quantity(1 - 1 / classes, "fraction")
+    learned = f", where guessing gives {guess}: it has not learned" if never_learned(error, classes) else ""
+    return f"test error {quantity(error, 'fraction')}{learned}{unanswered}"
 
 
 def _rmse_clause(metrics: Metrics) -> str:
     rmse, loss = _value(metrics, "test_rmse_sd"), _value(metrics, "test_loss_nats")
     if rmse is None:
         return f"test RMSE undefined ({_reason(metrics, 'test_rmse_sd')})"
-    return f"test RMSE {quantity(rmse, 'sd')} of the target, NLL {quantity(loss, 'nats')}"
+    learned = ", where the mean alone gives 1: it has not learned" if never_learned_numbers(rmse) else ""
+    return f"test RMSE {quantity(rmse, 'sd')} of the target{learned}, NLL {quantity(loss, 'nats')}"
 
 
 def _information_clause(metrics: Metrics, experts: int, tested: int, about: str) -> str:

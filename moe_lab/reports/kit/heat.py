@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moe_lab.metrics.formulas import arg_max
-from moe_lab.reports.kit.numbers import share
+from moe_lab.reports.kit.numbers import share, signed
 from moe_lab.reports.kit.picture import FULL, HALF, Picture, draw
 from moe_lab.reports.kit.style import INK
 
@@ -84,7 +84,7 @@ def _write(panel: "Axes", values_EE: np.ndarray, low: float, high: float, size: 
     for e, f in np.argwhere(np.isfinite(values_EE)):
         place = (values_EE[e, f] - low) / (high - low)
         dark = abs(2 * place - 1) > 0.66 if low < 0 else place > 0.6
-        text = f"{values_EE[e, f]:{digits}}".replace("0.", ".", 1).replace("-", "\N{MINUS SIGN}")
+        text = signed(f"{values_EE[e, f]:{digits}}").replace("0.", ".", 1)
         panel.text(f, e, text, ha="center", va="center", fontsize=size, color="white" if dark else INK)
 
 

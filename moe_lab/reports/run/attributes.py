@@ -33,7 +33,7 @@ P_VALUE = "attribute_corrected_p_value"
 #: an attribute is followed beyond the class below this
 ALPHA = 0.05
 MOST = 20
-BAR = "#b9d6ea"
+BAR = "#4d9cc9"
 
 
 @dataclass(frozen=True)

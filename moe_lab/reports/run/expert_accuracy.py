@@ -10,7 +10,7 @@ import numpy as np
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
 from moe_lab.reports.kit.numbers import share
 from moe_lab.reports.kit.picture import HALF, Picture, draw
-from moe_lab.reports.kit.style import ACCENT, INK, MUTED, RULE, WARM
+from moe_lab.reports.kit.style import ACCENT, AXIS, INK, MUTED, WARM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def _dots(
 
     def paint(figure: "Figure", axes: "Axes") -> None:
         y_E = np.arange(experts)
-        axes.hlines(y_E, np.fmin(all_E, own_E), np.fmax(all_E, own_E), color=RULE, linewidth=3)
+        axes.hlines(y_E, np.fmin(all_E, own_E), np.fmax(all_E, own_E), color=AXIS, linewidth=2)
         axes.plot(all_E, y_E, "o", color="white", markeredgecolor=MUTED, markersize=6, markeredgewidth=1.4)
         axes.plot(own_E, y_E, "o", color=ACCENT, markersize=6.5)
         axes.set_xlim(*measure.ends(np.nanmin([all_E, own_E]), np.nanmax(drawn)))

@@ -8,9 +8,9 @@ import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.reports.kit.heat import heat_maps
-from moe_lab.reports.kit.numbers import share
+from moe_lab.reports.kit.numbers import share, signed
 from moe_lab.reports.kit.picture import HALF, Picture, draw
-from moe_lab.reports.kit.style import ACCENT, INK, MUTED, RULE, WARM
+from moe_lab.reports.kit.style import ACCENT, AXIS, INK, MUTED, WARM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def removal_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
         axes.axvline(0, color=INK, linewidth=1.0)
         for e in range(experts):
             drawn = [values_E[e] for values_E in lost.values() if not math.isnan(values_E[e])]
-            axes.plot([min(drawn, default=0), max(drawn, default=0)], [e, e], color=RULE, linewidth=2.5, zorder=1)
+            axes.plot([min(drawn, default=0), max(drawn, default=0)], [e, e], color=AXIS, linewidth=1.6, zorder=1)
         for name, (label, marker, colour) in wanted.items():
             axes.scatter(
                 lost[name], range(experts), s=34, marker=marker, edgecolors=colour, linewidths=1.6, zorder=3,
@@ -65,7 +65,9 @@ def removal_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
             columnspacing=0.9, borderpad=0.1,
         )  # fmt: skip
 
-    own = ", ".join(f"expert {e} {v:.1f}" for e, v in enumerate(next(iter(lost.values()))) if not math.isnan(v))
+    own = ", ".join(
+        f"expert {e} {signed(f'{v:.1f}')}" for e, v in enumerate(next(iter(lost.values()))) if not math.isnan(v)
+    )
     return Picture(
         "interventions",
         "What is lost without each expert",
@@ -98,7 +100,7 @@ def swap_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
         "What is lost if two experts are exchanged",
         {"error added (points)": (lost_EE, "RdBu_r", -most, most)},
         f"The same routing, but two experts answer in each other's place: how many points of error that adds over all "
-        f"{arrays.samples:,} test samples. White: these two are the same to the mixture.",
+        f"{arrays.samples:,} test samples. White: these two are the same to the mixture, or an expert with itself.",
         HALF,
     )
 

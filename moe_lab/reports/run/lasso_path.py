@@ -34,7 +34,7 @@ def weights_picture(stages: History, weights_SIE: np.ndarray) -> Picture:
     def paint(figure: "Figure", axes: "Axes") -> None:
         _against(axes, lambdas, "weight of the gate's last layer")
         for expert in range(experts):
-            axes.plot(lambdas, weights_SIE[:, :, expert], color=shades[expert], linewidth=0.7, alpha=0.7)
+            axes.plot(lambdas, weights_SIE[:, :, expert], color=shades[expert], linewidth=0.7)
 
     left = ", ".join(f"{(one != 0).sum()} at {value:.3g}" for one, value in zip(weights_SIE, lambdas, strict=True))
     rows = tuple(

@@ -8,7 +8,7 @@ import numpy as np
 
 from moe_lab.metrics.arrays import NumberArrays
 from moe_lab.reports.kit.picture import FULL, HALF, Picture, draw
-from moe_lab.reports.kit.style import INK, MUTED, RULE, colours, name_axes
+from moe_lab.reports.kit.style import AXIS, INK, MUTED, colours, faint, name_axes
 from moe_lab.reports.run.target import Target, printable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def predictive_picture(arrays: NumberArrays, inputs: Mapping[str, np.ndarray], t
     dots = _spread(np.arange(len(x_N)), MOST_DOTS)
 
     def paint(figure: "Figure", axes: "Axes") -> None:
-        axes.plot(x_N[dots], y_N[dots], "o", color=MUTED, alpha=0.28, markersize=2.6, markeredgewidth=0)
+        axes.plot(x_N[dots], y_N[dots], "o", color=faint(MUTED), markersize=2.2, markeredgewidth=0)
         low, high = y_N.min(), y_N.max()
         axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
         for e, colour in enumerate(palette):
@@ -81,8 +81,8 @@ def accuracy_of_means(arrays: NumberArrays, target: Target) -> Picture:
 
     def paint(figure: "Figure", axes: "Axes") -> None:
         axes.plot([low, high], [low, high], color=INK, linewidth=0.9, linestyle=":")
-        colour_N = [palette[e] if e >= 0 else RULE for e in arrays.expert_N[dots]]
-        axes.scatter(y_N[dots], mean_N[dots], c=colour_N, s=11, alpha=0.75, linewidths=0)
+        colour_N = [palette[e] if e >= 0 else AXIS for e in arrays.expert_N[dots]]
+        axes.scatter(y_N[dots], mean_N[dots], c=colour_N, s=9, linewidths=0)
         name_axes(axes, f"true {target.name}", "mean of the mixture")
 
     rows = tuple(

@@ -10,6 +10,7 @@ from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.continual import Tasks, tasks_of
 from moe_lab.metrics.stored import Undefined
 from moe_lab.reports.kit.heat import Words, heat_map
+from moe_lab.reports.kit.learned import never_learned
 from moe_lab.reports.kit.picture import FULL, Picture, draw
 from moe_lab.reports.kit.style import INK
 
@@ -45,6 +46,7 @@ def task_pictures(arrays: RunArrays) -> tuple[Picture, ...]:
         return ()
     names = _names(tasks, arrays)
     matrix = accuracy_matrix(tasks, within, names)
+    matrix = replace(matrix, caption=f"{matrix.caption}{_unlearned(within, arrays, names)}")
     if arrays.experts == 1:
         return (matrix,)
     words = replace(SERVED, caption=SERVED.caption.format(_told(tasks)))
@@ -126,6 +128,14 @@ def _names(tasks: Tasks, arrays: RunArrays) -> list[str]:
         classes = np.unique(arrays.label_N[tasks.of(task)])
         found.append(f"{task}: " + " ".join(arrays.class_names[one] for one in classes))
     return found
+
+
+def _unlearned(within: Tasks, arrays: RunArrays, names: list[str]) -> str:
+    """The tasks whose own classes are not told apart right after they were learned."""
+    errors_T = 1 - within.accuracy_TT.diagonal()
+    counts = [len(np.unique(arrays.label_N[within.of(task)])) for task in range(within.count)]
+    never = [name for name, error, count in zip(names, errors_T, counts, strict=True) if never_learned(error, count)]
+    return f" Never learned, no better than guessing within the task: {'; '.join(never)}." if never else ""
 
 
 def _told(tasks: Tasks) -> str:

@@ -14,6 +14,7 @@ from moe_lab.reports.arms.usage import matched
 from moe_lab.reports.arms.usage_table import usage_table
 from moe_lab.statistics import Factorial
 
+CLASSES = "expert_entropy_by_class_bits"
 S = "\N{NO-BREAK SPACE}"
 EIGHT = [0.040, 0.042, 0.044, 0.046, 0.041, 0.043, 0.045, 0.047]
 
@@ -96,6 +97,18 @@ def test_collapse_is_told_and_marked(grid):
     assert metric_table(found, ["test_error_rate"], found.shown).rows[0][2].mark == "\N{DAGGER}"
     columns, _ = overview(found, 100)[0]
     assert "collapsed" in columns
+
+
+def test_runs_that_did_not_learn_are_told(light):
+    """Of ten classes, which the list with one value a class tells, guessing errs in 90 %."""
+    runs = [
+        light(f"{gate}-{seed}", {"gate": gate, "seed": seed}, {"test_error_rate": error, CLASSES: [0.0] * 10})
+        for gate, errors in {"softmax": (0.1, 0.2), "hash": (0.9, 0.3)}.items()
+        for seed, error in enumerate(errors)
+    ]
+    told = "Not learned, no better than guessing: hash in 1 of 2 seeds."
+    assert told in findings(Measured(collect(runs)))
+    assert "Not learned, no better than guessing: hash." in findings(Measured(collect([runs[0], runs[2]])))
 
 
 EVEN = {USAGE: 1.0, BITS: 0.5, "load_share": [0.5, 0.5]}

@@ -1,11 +1,14 @@
 """The figures of tasks in a sequence, from stages written by hand."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from moe_lab.metrics import RunArrays
 from moe_lab.metrics.continual import Tasks
-from moe_lab.reports.run.tasks import _told, accuracy_matrix, task_pictures
+from moe_lab.reports.run.tasks import _told, _unlearned, accuracy_matrix, task_pictures
 
 
 @pytest.fixture
@@ -36,6 +39,14 @@ def test_the_matrix_has_a_row_before_the_first_task(tasks):
 def test_which_experts_came_with_which_task(tasks):
     assert _told(tasks) == "There came with task 0 expert 0, with task 1 experts 1 to 2."
     assert tasks.served(0, 1).tolist() == [2, 0] and tasks.served(1, 1).tolist() == [1]
+
+
+def test_a_task_that_was_never_learned_is_said(tasks):
+    """Task 1 is right in 3 of 4 after its own turn; with .5 of two classes it is as guessing."""
+    names, labels = ["0: a b", "1: c d"], SimpleNamespace(label_N=np.array([0, 2, 1, 3]))
+    assert _unlearned(tasks, labels, names) == ""
+    guessed = replace(tasks, accuracy_TT=np.array([[1.0, 0.0], [0.25, 0.5]]))
+    assert _unlearned(guessed, labels, names).endswith("no better than guessing within the task: 1: c d.")
 
 
 def arrays(**files) -> RunArrays:
