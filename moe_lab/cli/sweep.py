@@ -80,19 +80,25 @@ def _run(made: "Sweep", folder: Path, quiet: bool, fail_fast: bool) -> "tuple[li
     """Do the jobs. Exits with 130 or 143 if it was asked to stop."""
     from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.sweep_progress import sweep_watch
+    from moe_lab.sweeps.folder import SweepFolder
 
     go_on = f"go on with `moe-lab sweep --resume {folder}`"
     with stop_asked() as stop:
         try:
             outcomes, said = made.run(folder, watch=sweep_watch(quiet), stop_asked=stop, fail_fast=fail_fast)
         except KeyboardInterrupt:
-            echo(f"moe-lab: stopped; {go_on}", err=True)
+            there = SweepFolder(folder)
+            _say_stopped([there.outcome(one) for one in made.plan.jobs], go_on)
             raise typer.Exit(130) from None
     if stop():
-        left = sum(not one.ended for one in outcomes)
-        echo(f"moe-lab: stopped, {left} of {len(outcomes)} jobs are left; {go_on}", err=True)
+        _say_stopped(outcomes, go_on)
         raise typer.Exit(stop.exit_code)
     return outcomes, said
+
+
+def _say_stopped(outcomes: "list[Outcome]", go_on: str) -> None:
+    left = sum(not one.ended for one in outcomes)
+    echo(f"moe-lab: stopped, {left} of {len(outcomes)} jobs are left; {go_on}", err=True)
 
 
 def say_what_is_left_out(made: "Plan", quiet: bool) -> None:
@@ -138,7 +144,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
     from moe_lab.store.run import find_runs
 
     found = ArmsReport(find_runs(folder))
-    page = None if no_report else found.write(lambda: folder)
+    page = None if no_report else _standing(folder) or found.write(lambda: folder)
     if quiet:
         echo(folder)
     else:
@@ -155,6 +161,15 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
             err=True,
         )
         raise typer.Exit(1)
+
+
+def _standing(folder: Path) -> Path | None:
+    """The report that is there, if no job has changed since it was written."""
+    page = folder / "report.html"
+    if not page.is_file():
+        return None
+    written = page.stat().st_mtime_ns
+    return page if all(one.stat().st_mtime_ns <= written for one in folder.glob("jobs/*/status.json")) else None
 
 
 def say_unfinished(outcomes: "list[Outcome]") -> "list[Outcome]":

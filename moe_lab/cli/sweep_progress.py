@@ -48,6 +48,7 @@ class Lines(SweepWatch):
 
     def begin(self, outcomes: Sequence[Outcome], read: Callable[[str], Outcome]) -> None:
         self._states = {one.name: one.state for one in outcomes}
+        self._shares = self._first = {one.name: one.share for one in outcomes}
         self._read = read
         self._todo = [one.name for one in outcomes if not one.ended]
         self._ended = 0
@@ -57,31 +58,37 @@ class Lines(SweepWatch):
 
     def ended(self, outcome: Outcome) -> None:
         self._states[outcome.name] = outcome.state
+        if outcome.state == "interrupted":
+            # it goes on later, so it is not counted among those that are done
+            self._say(Text(f"{outcome.state}  {outcome.name}  {outcome.reason}".rstrip(), STYLES[outcome.state]))
+            return
+        self._shares = {**self._shares, outcome.name: 1.0}
         self._ended += 1
         found = [f"{label} {text(outcome.headline[name])}" for name, label in SHOWN.items() if name in outcome.headline]
         line = Text(f"{self._ended}/{len(self._todo)}  ")
         line.append(outcome.state, style=STYLES.get(outcome.state, ""))
         line.append(f"  {outcome.name}  {outcome.reason or '  '.join(found)}".rstrip())
-        self._say(line)
+        self._say(line, self._left())
 
     def counts(self) -> str:
         """done, running, failed and the time left, in words."""
         counted = Counter(self._states.values())
-        bad = sum(counted[state] for state in ("failed", "lost", "interrupted"))
+        bad = counted["failed"] + counted["lost"]
         parts = [f"{len(self._states) - len(self._todo) + self._ended}/{len(self._states)} done"]
         parts += [f"{counted['running']} running"] * bool(counted["running"])
         parts += [f"{bad} failed"] * bool(bad) + [f"{counted['diverged']} diverged"] * bool(counted["diverged"])
         return ", ".join([*parts, *self._left()])
 
     def _left(self) -> list[str]:
-        if not self._ended:
+        """By how much of all jobs, running ones included, is done since the beginning; nothing before any is."""
+        done = sum(self._shares[name] - self._first[name] for name in self._todo)
+        if done <= 0:
             return []
-        seconds = (time.monotonic() - self._began) / self._ended * (len(self._todo) - self._ended)
+        seconds = (time.monotonic() - self._began) / done * sum(1 - self._shares[name] for name in self._todo)
         return [f"{seconds // 3600:.0f}:{seconds // 60 % 60:02.0f}:{seconds % 60:02.0f} left"]
 
-    def _say(self, line: Text) -> None:
-        suffix = f"  ({', '.join(self._left())})" if self._ended and self._left() else ""
-        echo(f"{line.plain}{suffix}")
+    def _say(self, line: Text, left: Sequence[str] = ()) -> None:
+        echo(line.plain + (f"  ({', '.join(left)})" if left else ""))
 
 
 class Bar(Lines):
@@ -111,8 +118,11 @@ class Bar(Lines):
         while not self._over.wait(LOOK_SECONDS):
             for name in self._todo:
                 if self._states[name] in ("planned", "running"):
-                    self._states[name] = self._read(name).state
+                    found = self._read(name)
+                    self._states[name] = found.state
+                    self._shares = {**self._shares, name: found.share}
             self._bar.update(self._task, counts=self.counts())
 
-    def _say(self, line: Text) -> None:
+    def _say(self, line: Text, left: Sequence[str] = ()) -> None:
+        # the time left stands beside the bar
         self._bar.console.print(line)

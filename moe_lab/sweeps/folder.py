@@ -1,5 +1,6 @@
 """A sweep's folder: the plan, a folder a job, and what has become of each job by its recorded outcome."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +27,17 @@ ENDED: tuple[State, ...] = ("finished", "diverged")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has become of a job: its state, in a few words why, the choices that make it, and a few metrics."""
+    """What has become of a job: its state, in a few words why, the choices that make it, and a few metrics.
+
+    ``share`` is the part of its epochs that its history has.
+    """
 
     name: str
     state: State
     reason: str
     choices: dict[str, Any]
     headline: dict[str, Any]
+    share: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -136,7 +141,8 @@ class SweepFolder:
         if status["status"] in ENDED and status.get("key") != planned.job.key:
             raise RunError(f"{folder} has another config than {PLAN}: one of them has been changed since")
         reason = status.get("error") or ("its process is gone" if status["status"] == "lost" else "")
-        return Outcome(planned.name, status["status"], str(reason), choices, status.get("headline") or {})
+        share = 1.0 if status["status"] in ENDED else _share(folder, planned.job.config)
+        return Outcome(planned.name, status["status"], str(reason), choices, status.get("headline") or {}, share)
 
 
 def _planned(stored: StoredJob, plugins: list[str] | tuple[str, ...], path: Path) -> Planned:
@@ -156,3 +162,15 @@ def _texts(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise TypeError
     return value
+
+
+def _share(folder: Path, config: Mapping[str, Any]) -> float:
+    """Rows of the history so far, over the epochs; 0 without a history."""
+    epochs = config.get("trainer", {}).get("epochs")
+    if not isinstance(epochs, int) or epochs < 1:
+        return 0.0
+    try:
+        rows = read_text(inside(folder / "history.csv")).count("\n") - 1
+    except (OSError, RunError):
+        return 0.0
+    return min(1.0, max(0, rows) / epochs)
