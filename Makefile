@@ -4,11 +4,12 @@
 # `make test-hf` compares mixture layers with those of transformers, and records its models.
 # `make soak` kills runs and sweeps N times (200) at moments that the dice choose, and trains a thousand runs in a row.
 # `make bench` measures what benchmarks/README.md claims, in about a quarter of an hour; `make bench-quick` roughly.
+# `make docs-check` looks for what makes a report hard to read for some, with axe-core; needs npm and Chromium.
 PYTHON ?= python3
 N ?= 200
 BIN := .venv/bin
 
-.PHONY: train test test-extras test-hf soak bench bench-quick lint clean
+.PHONY: train test test-extras test-hf soak bench bench-quick lint docs-check clean
 
 train: .venv/installed
 	$(BIN)/moe-lab train
@@ -37,6 +38,13 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check moe_lab benchmarks tests docs
 	$(BIN)/ruff format --check moe_lab benchmarks tests docs
 	$(BIN)/mypy
+
+docs-check: .venv/installed-dev
+	npm install --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1
+	rm -rf .venv/axe/runs
+	$(BIN)/moe-lab train trainer.epochs=2 --runs .venv/axe/runs --name run -q
+	$(BIN)/moe-lab sweep gate=softmax,attentive seed=0,1 trainer.epochs=2 --runs .venv/axe/runs --name sweep -q
+	$(BIN)/python -m docs.accessible .venv/axe/runs/run/report.html .venv/axe/runs/sweep/report.html
 
 # torch, and what is needed to run experiments
 .venv/installed: pyproject.toml constraints.txt

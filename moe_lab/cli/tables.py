@@ -83,7 +83,7 @@ def _finite(value: Any) -> Any:
 
 
 def _markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    lines = [list(columns), ["---"] * len(columns)]
+    lines = [[text(name).replace("|", "\\|") for name in columns], ["---"] * len(columns)]
     lines += [[text(row.get(name)).replace("|", "\\|") for name in columns] for row in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -95,6 +95,7 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
     from rich.text import Text
 
     console, first = Console(), next(iter(labels))
+    labels = {name: cut(one_line(heading), LONGEST) for name, heading in labels.items()}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     cells = {name: [cut(text(row.get(name)), LONGEST) for row in rows] for name in labels}
     widest = {name: max(len(label), *map(len, cells[name])) for name, label in labels.items()}

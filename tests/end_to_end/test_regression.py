@@ -24,7 +24,7 @@ def test_several_gaussians_describe_an_inverse_problem_that_one_cannot(cli, metr
     for name, words in (("mixture", []), ("single", ["baseline=single"])):
         result = cli("train", *INVERSE, *words, "--name", name, "--no-report")
         assert result.code == 0, result.err
-        assert "RMSE" in result.out and "test_rmse_sd" in result.out and "accuracy" not in result.out
+        assert "RMSE" in result.out and "Test RMSE" in result.out and "accuracy" not in result.out
     mixture, single = metrics("mixture"), metrics("single")
     # seen: .23 and 1.05 nats. One Gaussian cannot fall far below 1; the three answers share the gain of the mixture
     assert mixture["test_loss_nats"]["value"] < single["test_loss_nats"]["value"] - 0.4

@@ -15,7 +15,7 @@ SHORT = ["trainer.epochs=2", "trainer.limit_batches=3"]
 def test_a_run_its_table_and_its_report(cli):
     result = cli("train", *SHORT, "--name", "first")
     assert result.code == 0, result.err
-    assert "epoch 2/2" in result.out and "test_error_rate" in result.out
+    assert "epoch 2/2" in result.out and "Test error" in result.out
     assert Path("runs/first/report.html").is_file() and "runs/first/report.html" in result.out
     metrics = json.loads(Path("runs/first/metrics.json").read_text())
     named = {
@@ -83,7 +83,7 @@ def test_runs_are_reported_by_arms(cli, monkeypatch):
     assert result.code == 0, result.err
     [made] = [path for path in Path("runs").iterdir() if path.name.startswith("report-")]
     assert (made / "report.html").is_file() and str(made / "report.html") in result.out
-    assert "gate=softmax" in result.out and "s0" in result.out and "Test error (%)" in result.out
+    assert "softmax" in result.out and "s0" in result.out and "Test error (%)" in result.out
     assert all(len(line) <= 80 for line in result.out.splitlines())
     # a folder of runs; a repeated path counts once
     words = ["runs", "runs/s1", "--against", "gate=attentive"]
@@ -147,7 +147,7 @@ def test_a_baseline_has_the_same_folder_and_no_gate_metrics(cli, baseline):
     result = cli("train", *SHORT, f"baseline={baseline}", "gate=top_k", "--name", "b")
     assert result.code == 0, result.err
     # no rows of what one expert cannot have
-    assert "-" not in result.out.split() and "test_error_rate" in result.out
+    assert "-" not in result.out.split() and "Test error" in result.out
     metrics = json.loads(Path("runs/b/metrics.json").read_text())
     assert metrics["test_error_rate"]["value"] is not None
     assert metrics["usage_entropy_bits"] == {"value": None, "unit": "bits", "reason": metrics["collapsed"]["reason"]}
