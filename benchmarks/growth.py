@@ -18,7 +18,7 @@ from matplotlib.ticker import StrMethodFormatter
 from benchmarks.__main__ import RESULTS
 from benchmarks.problems import PAPER_MNIST, images, training
 from benchmarks.timing import interleaved
-from moe_lab.reports.kit.style import OKABE_ITO, RC
+from moe_lab.reports.kit.style import HUES, RC
 from moe_lab.store.atomic import write_csv
 
 MLP = ("dataset=mnist", "experts=mlp", "experts.hidden=256", "gate/score=linear")
@@ -87,7 +87,7 @@ def draw(costs: Sequence[Cost], path: Path, across: Mapping[str, str], title: st
         figure = Figure(figsize=(12, 3.2), layout="constrained")
         panels = figure.subplots(1, len(across), sharey=True)
         for axes, (axis, label) in zip(panels, across.items(), strict=True):
-            for model, colour in zip(models, OKABE_ITO, strict=False):
+            for model, colour in zip(models, HUES, strict=False):
                 points = [(cost.value, cost.milliseconds) for cost in costs if (cost.axis, cost.model) == (axis, model)]
                 axes.loglog(*zip(*points, strict=True), "o-", color=colour, markersize=3, label=model)
             axes.set_xticks(sorted({cost.value for cost in costs if cost.axis == axis}))

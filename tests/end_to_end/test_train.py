@@ -89,11 +89,11 @@ def test_runs_are_reported_by_arms(cli, monkeypatch):
     words = ["runs", "runs/s1", "--against", "gate=attentive"]
     result = cli("report", *words, "--out", "compared", "-f", "json")
     assert [(row["arm"], row["run"], row["seed"]) for row in json.loads(result.out)] == [
-        ("A", "a", "0"),
-        ("B", "s0", "0"),
-        ("B", "s1", "1"),
+        ("attentive", "a", "0"),
+        ("softmax", "s0", "0"),
+        ("softmax", "s1", "1"),
     ]
-    assert json.loads(Path("compared/report.json").read_text())["against"] == "A"
+    assert json.loads(Path("compared/report.json").read_text())["against"] == "attentive"
     # a sweep's report goes into its folder
     Path("sweep/jobs").mkdir(parents=True)
     Path("runs/s0").rename("sweep/jobs/s0")
@@ -102,7 +102,7 @@ def test_runs_are_reported_by_arms(cli, monkeypatch):
         (["runs", "--out", "compared"], "exists already"),
         (["runs", "--against", "gate=sofmax"], "no arm is that"),
         (["runs/a", "--out", "alone"], "its own folder"),
-        (["runs/a", "--against", "A"], "its own folder"),
+        (["runs/a", "--against", "softmax"], "its own folder"),
         (["nowhere"], "holds none"),
     ):
         refused = cli("report", *wrong)

@@ -14,7 +14,7 @@ INK, MUTED, RULE, ACCENT, WARM = "#1b1f24", "#5c6773", "#dfe3e8", "#0072b2", "#d
 AXIS = "#8b949e"
 #: eight colours that stand out from white by 3:1, as WCAG 2.2 asks of graphics, and are told apart (at least 10 CIELAB
 #: apart by Machado's simulations, 2009) under the three common colour-vision deficiencies
-OKABE_ITO = ("#0072b2", "#c97b00", "#117733", "#332288", "#ee3377", "#75350a", "#3f97d8", "#5b5b5b")
+HUES = ("#0072b2", "#c97b00", "#117733", "#332288", "#ee3377", "#75350a", "#3f97d8", "#5b5b5b")
 #: the least contrast of a mark with the white behind it, and how far along the ramps of matplotlib it holds
 CONTRAST = 3.0
 DARK_PLASMA, DARK_BLUES = 0.63, 0.6
@@ -67,8 +67,8 @@ LIVE: "dict[RcKeyType, Any]" = {
 
 def colours(count: int) -> list[str]:
     """A colour each for ``count`` experts or runs: fixed ones up to eight, an even walk along plasma above."""
-    if count <= len(OKABE_ITO):
-        return list(OKABE_ITO[:count])
+    if count <= len(HUES):
+        return list(HUES[:count])
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 

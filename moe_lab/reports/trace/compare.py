@@ -13,7 +13,7 @@ from moe_lab.reports.kit.numbers import NONE
 from moe_lab.reports.kit.page import render_html, render_markdown
 from moe_lab.reports.kit.picture import Picture
 from moe_lab.reports.kit.section import Section
-from moe_lab.reports.kit.style import OKABE_ITO
+from moe_lab.reports.kit.style import HUES
 from moe_lab.reports.kit.table import Table
 from moe_lab.reports.trace.findings import findings, ranked
 from moe_lab.reports.trace.lines import Line, Panel, line_picture
@@ -26,7 +26,7 @@ from moe_lab.store.atomic import clear_leftovers, write_csv, write_text
 from moe_lab.store.run import Run, as_written
 
 #: traces that one page compares: each has a colour and a column
-MOST = len(OKABE_ITO) - 1
+MOST = len(HUES) - 1
 #: labels that have lines, of those that have a table: with seven traces a picture takes half a megabyte
 DRAWN_LABELS = 2
 #: measures of no label that stand side by side
@@ -176,7 +176,7 @@ def _line(one: Member, measure: str, label: str, most: int) -> Line:
     return Line(
         one.key,
         [None if row is None or row.value is None else size(row) for row in rows],
-        OKABE_ITO[ord(one.key) - ord("A")],
+        HUES[ord(one.key) - ord("A")],
         "-",
         [None if row is None else row.low for row in rows],
         [None if row is None else row.high for row in rows],

@@ -5,7 +5,7 @@ from math import log2
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.picture import Picture
 from moe_lab.reports.kit.section import Section
-from moe_lab.reports.kit.style import ACCENT, OKABE_ITO, WARM
+from moe_lab.reports.kit.style import ACCENT, HUES, WARM
 from moe_lab.reports.trace.findings import ranked
 from moe_lab.reports.trace.lines import Line, Panel, line_picture, tested
 from moe_lab.reports.trace.map import layer_map
@@ -21,7 +21,7 @@ PANELS = {
     GIVEN_TOKEN: "given the token id",
     ACCURACY: "documents whose label is told",
 }
-SCOPES = {"document": WARM, "batch": OKABE_ITO[2], "global": ACCENT}
+SCOPES = {"document": WARM, "batch": HUES[2], "global": ACCENT}
 
 
 def sections(trace: Trace, values: Values) -> list[Section]:

@@ -83,6 +83,12 @@ def test_tables(page):
     assert re.search(r"Test error \(%\)[\d.−]+ to [\d.]+", page.text.partition("Headline numbers")[2])
 
 
+def test_the_contents_lead_to_chapters(page):
+    places = {section.get("id") for section in page.all("section")}
+    inside = [link["href"].removeprefix("#") for link in page.all("a") if link["href"].startswith("#")]
+    assert len(inside) > 8 and set(inside) == places - {"arms"}
+
+
 def test_captions_say_n(page):
     parts = page.text.split("Numbers (CSV)")[:-1]
     assert len(parts) == len(page.all("img")) == 20

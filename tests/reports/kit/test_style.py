@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from moe_lab.reports.kit.style import (
     ACCENT,
     AXIS,
+    HUES,
     MUTED,
-    OKABE_ITO,
     WARM,
     colours,
     contrast,
@@ -25,7 +25,7 @@ def test_every_expert_has_its_own_colour(count):
 
 
 def test_up_to_eight_take_the_colours_that_the_colour_blind_tell_apart():
-    assert colours(8) == list(OKABE_ITO)
+    assert colours(8) == list(HUES)
 
 
 def test_contrast_by_hand():
@@ -39,7 +39,7 @@ def test_every_mark_stands_out_from_white(count):
     assert all(contrast(one) >= 3 for one in [*colours(count), *ranks(count), ACCENT, AXIS, MUTED, WARM])
 
 
-@pytest.mark.parametrize("colour", OKABE_ITO)
+@pytest.mark.parametrize("colour", HUES)
 def test_a_faint_colour_is_as_pale_as_contrast_allows(colour):
     assert 3 <= contrast(faint(colour)) < 3.2
 
