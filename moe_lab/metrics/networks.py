@@ -33,6 +33,8 @@ OF_THE_NETWORK = (
 )
 #: what a network's routing is measured against
 LABEL = "class"
+#: I(E;Y)/H(load), and the same by attribute
+SHARE, FOLLOWED = METRICS["information_per_usage"], "attribute_information_per_usage"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,18 @@ def network_metrics(trace: Trace, files: Mapping[str, Mapping[str, np.ndarray]])
         int(costs["multiply_adds_active"]),
     )
     metrics = {one.__name__: METRICS[one.__name__].entry(predictions) for one in OF_THE_NETWORK}
-    by_layer = {layer.name: compute(TraceArrays(trace, layer.name, LABEL)) for layer in trace.layers}
+    by_layer = {
+        layer.name: compute(TraceArrays(trace, layer.name, LABEL)) | _followed(trace, layer.name)
+        for layer in trace.layers
+    }
     metrics |= by_layer[trace.layers[-1].name]
     metrics |= {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
     return metrics | ablation_metrics(trace, files.get("ablation"))
+
+
+def _followed(trace: Trace, layer: str) -> dict[str, dict[str, Any]]:
+    """I(E;A)/H(load) of a layer for every label A of its rows and documents, as it is called in a run of one mixture."""
+    found = {label: SHARE.entry(TraceArrays(trace, layer, label)) for label in trace.label_names}
+    values = {label: entry["value"] for label, entry in found.items()}
+    reason = next((entry["reason"] for entry in found.values() if "reason" in entry), None)
+    return {FOLLOWED: {"value": values, "unit": SHARE.unit, **({"reason": reason} if reason else {})}}

@@ -200,3 +200,18 @@ def test_without_a_network_a_job_is_what_it_was(tmp_path):
     assert "network" not in made.config and made.key == job.prepare(["trainer.epochs=1"]).key
     run = trained(["trainer.epochs=1", "network=none"], tmp_path / "run")
     assert "kind" not in json.loads((run.path / "status.json").read_text())
+
+
+def test_what_each_layer_follows(finished):
+    """I(E;A)/H(load) by attribute, of rows: the class, and where a patch stands."""
+    trace = read_trace(finished)
+    for layer in ("block0", "block1"):
+        found = finished.metrics[f"{layer}.attribute_information_per_usage"]["value"]
+        assert found["class"] == finished.metrics[f"{layer}.information_per_usage"]["value"]
+        expert, position = trace.layer(layer).experts_TK[:, 0], trace.label("position").value
+        joint = np.zeros((4, 4))
+        np.add.at(joint, (expert, position), 1 / trace.rows)
+        outer = joint.sum(1, keepdims=True) * joint.sum(0)
+        shared = (joint[joint > 0] * np.log2(joint[joint > 0] / outer[joint > 0])).sum()
+        load = joint.sum(1)[joint.sum(1) > 0]
+        assert found["position"] == pytest.approx(shared / -(load * np.log2(load)).sum())
