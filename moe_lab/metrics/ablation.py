@@ -59,16 +59,12 @@ def increase_by_class(increase_EN: np.ndarray, label_N: np.ndarray, classes: int
         return increase_EN @ member_NC / member_NC.sum(0)
 
 
-def ablation_metrics(trace: Trace, arrays: Mapping[str, np.ndarray] | None) -> dict[str, Entry]:
-    """``block0.NAME`` -> {"value", "unit"} and, where there is none, "reason", of each layer and NAME of ABLATION.
+def ablation_metrics(trace: Trace, arrays: Mapping[str, np.ndarray] | None) -> dict[str, dict[str, Entry]]:
+    """Layer -> each name of ABLATION -> {"value", "unit"} and, where there is none, "reason".
 
     arrays: of ablation.npz; None if it was not made.
     """
-    return {
-        f"{layer.name}.{name}": entry
-        for number, layer in enumerate(trace.layers)
-        for name, entry in _of_layer(trace, number, arrays).items()
-    }
+    return {layer.name: _of_layer(trace, number, arrays) for number, layer in enumerate(trace.layers)}
 
 
 def _of_layer(trace: Trace, number: int, arrays: Mapping[str, np.ndarray] | None) -> dict[str, Entry]:

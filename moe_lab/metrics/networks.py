@@ -79,13 +79,12 @@ def network_metrics(trace: Trace, files: Mapping[str, Mapping[str, np.ndarray]])
         int(costs["multiply_adds_active"]),
     )
     metrics = {one.__name__: METRICS[one.__name__].entry(predictions) for one in OF_THE_NETWORK}
+    ablated = ablation_metrics(trace, files.get("ablation"))
     by_layer = {
-        layer.name: compute(TraceArrays(trace, layer.name, LABEL)) | _followed(trace, layer.name)
-        for layer in trace.layers
+        name: compute(TraceArrays(trace, name, LABEL)) | _followed(trace, name) | ablated[name] for name in ablated
     }
     metrics |= by_layer[trace.layers[-1].name]
-    metrics |= {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
-    return metrics | ablation_metrics(trace, files.get("ablation"))
+    return metrics | {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
 
 
 def _followed(trace: Trace, layer: str) -> dict[str, dict[str, Any]]:

@@ -38,13 +38,13 @@ def test_use_and_shares_of_rows():
 
 def test_increase_of_own_and_of_other_samples():
     found = ablation_metrics(TRACE, ARRAYS)
-    own = found["block0.ablation_loss_increase_nats"]
+    own = found["block0"]["ablation_loss_increase_nats"]
     # expert 0: 1.5 - 1 on its one sample; 1: (.5 * .25 + .5 * 1) / 1; 2: (.5 * 0 + .5 * .5) / 1; 3 has no row
     assert own == {"value": [0.5, 0.625, 0.25, None], "unit": "nats", "reason": GAPS}
     # expert 0: 2 - 2 on document 2; experts 1 and 2 have a row of every sample
-    assert found["block0.ablation_loss_increase_others_nats"]["value"] == [0.0, None, None, None]
+    assert found["block0"]["ablation_loss_increase_others_nats"]["value"] == [0.0, None, None, None]
     # ((1.5 - 1) + (2.25 - 2)) / 2
-    assert found["block0.second_choice_loss_increase_nats"] == {"value": 0.375, "unit": "nats"}
+    assert found["block0"]["second_choice_loss_increase_nats"] == {"value": 0.375, "unit": "nats"}
 
 
 def test_by_class():
@@ -55,10 +55,10 @@ def test_by_class():
 
 @pytest.mark.parametrize(("arrays", "reason"), [(ARRAYS, ONE_EXPERT), (None, ONE_EXPERT)])
 def test_one_expert(arrays, reason):
-    found = ablation_metrics(TRACE, arrays)["block1.ablation_loss_increase_nats"]
+    found = ablation_metrics(TRACE, arrays)["block1"]["ablation_loss_increase_nats"]
     assert found == {"value": None, "unit": "nats", "reason": reason}
 
 
 def test_rows_that_depend_on_their_batch_mates():
-    found = ablation_metrics(TRACE, None)["block0.second_choice_loss_increase_nats"]
+    found = ablation_metrics(TRACE, None)["block0"]["second_choice_loss_increase_nats"]
     assert found == {"value": None, "unit": "nats", "reason": BATCH_MATES}
