@@ -42,6 +42,10 @@ class Tables:
         return self.all_GE - self.parts_MGE
 
 
+#: why a label of rows has no null
+SAME_EVERYWHERE = "every document has the same values in the same places, so permuting documents changes nothing"
+
+
 @dataclass(frozen=True, eq=False)
 class Labelled(ABC):
     """A label with its null. ``label_T`` is in the order of ``rows``; a row without a label has G there."""
@@ -75,6 +79,11 @@ class Labelled(ABC):
     @abstractmethod
     def least_p(self) -> float:
         """The smallest p that so many documents allow."""
+
+    @property
+    def no_null(self) -> str | None:
+        """Why no permutation of documents changes what their rows are labelled; None if they do."""
+        return None
 
     @abstractmethod
     def tables(self, chosen: Sequence[Chosen]) -> Iterable[Tables]:
@@ -195,6 +204,19 @@ class RowLabel(Labelled):
     @property
     def least_p(self) -> float:
         return least_swap_p(self.stratum_D)
+
+    @cached_property
+    def no_null(self) -> str | None:
+        # each document beside the next of its stratum, and the last beside the first
+        order_D = np.argsort(self.stratum_D, kind="stable")
+        source_D = np.empty_like(order_D)
+        source_D[order_D] = np.roll(order_D, -1)
+        first_D = np.flatnonzero(np.diff(self.stratum_D[order_D], prepend=-1))
+        source_D[order_D[np.append(first_D[1:], len(order_D)) - 1]] = order_D[first_D]
+        place_T = np.arange(len(self.own_T)) - np.repeat(self.rows.start_D, self.rows.length_D)
+        both_T = place_T < np.repeat(self.rows.length_D[source_D], self.rows.length_D)
+        other_T = self.own_T[self.rows.taken_from(source_D)]
+        return SAME_EVERYWHERE if np.array_equal(self.own_T[both_T], other_T[both_T]) else None
 
     def tables(self, chosen: Sequence[Chosen]) -> Iterable[Tables]:
         null: list[list[np.ndarray]] = [[] for _ in chosen]

@@ -4,6 +4,7 @@ Slots count each selected expert of a row (set-valued); first choices count the 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -126,8 +127,18 @@ def _statistics(
             found[layer.name] = undefined
     if counted:
         for layer_name, of_layer in zip(counted, label.tables(list(counted.values())), strict=True):
-            found[layer_name] = {measure: of_tables(function, of_layer) for measure, function in measures.items()}
+            of_each = {measure: of_tables(function, of_layer) for measure, function in measures.items()}
+            if label.no_null:
+                of_each = {
+                    measure: replace(one, null_P=None, no_null=label.no_null) for measure, one in of_each.items()
+                }
+            found[layer_name] = of_each
     return found
+
+
+def _tested(label: Labelled, found: Statistic) -> Statistic:
+    """Without the null of a label that has none."""
+    return found if label.no_null is None else replace(found, null_P=None, no_null=label.no_null)
 
 
 def _found(of_layer: dict[str, Statistic] | Undefined, measure: str) -> Statistic:

@@ -31,6 +31,8 @@ class Statistic:
     bias: float | None = None
     ends: tuple[float, float] | None = None
     left_out: float | None = None
+    #: why there is no null, if there is none
+    no_null: str = "this measure has no test"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +123,7 @@ def with_p(all_sampled: Sequence[Sampled]) -> list[Measured]:
 def _why_no_p(one: Sampled) -> str | None:
     if one.statistic is None:
         return one.found.reason
-    return one.no_p if one.statistic.null_P is not None else "this measure has no test"
+    return one.no_p if one.statistic.null_P is not None else one.statistic.no_null
 
 
 def too_few(documents: int, least_p: float, permutations: int) -> str | None:

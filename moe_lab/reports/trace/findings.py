@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from moe_lab.metrics.traces.labelled import SAME_EVERYWHERE
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.numbers import quantity
@@ -43,7 +44,9 @@ def _of_label(values: Values, label: str) -> list[str]:
         return [f"What the experts have to do with {name} cannot be measured: {reason}."]
     if all(row.adjusted_p is None for row in known.values()):
         reason = next(row.notes for row in known.values())
-        return [f"Whether experts follow {name} cannot be tested: {reason}."]
+        layer, row = _largest(known)
+        value = f" I(E;{name})/H(E) is {told(row)}{_in(values, layer)}." if SAME_EVERYWHERE in reason else ""
+        return [f"Whether experts follow {name} cannot be tested: {reason}.{value}"]
     if any(map(sure, known.values())):
         return [_followed(values, label, known), *_given_token(values, label), *_documents(values, label)]
     layer, row = _largest(known)

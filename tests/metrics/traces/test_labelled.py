@@ -1,11 +1,14 @@
 """Counts, permutations and what is left out, against slow loops over rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from moe_lab.metrics.stored import Undefined
+from moe_lab.metrics.traces import measure
 from moe_lab.metrics.traces import rows as rows_module
-from moe_lab.metrics.traces.labelled import DocumentLabel, RowLabel
+from moe_lab.metrics.traces.labelled import SAME_EVERYWHERE, DocumentLabel, RowLabel
 from moe_lab.metrics.traces.rows import Chosen, Rows
 from tests.metrics.traces.conftest import labels, layer, planted
 
@@ -124,3 +127,24 @@ def test_one_label_says_nothing():
         document_label(trace, [2, 2, 2, 2]).require_two()
     assert document_label(trace, [0, 0, 2, 0]).left_out == 1 / 4
     assert labels([0, 1]).names == ("a", "b")
+
+
+@pytest.mark.parametrize(("lengths", "changed"), [((4, 5), None), ((9, 10), None), ((4, 5), 3), ((9, 10), 7)])
+def test_what_permutations_do_not_change_has_no_null(lengths, changed):
+    """Places in a document are the same in every document; one row that differs is enough for a null."""
+    trace = planted(D=12, lengths=lengths)
+    rows = Rows.of(trace)
+    place_T = np.arange(trace.rows) - np.repeat(rows.start_D, rows.length_D)
+    if changed is not None:
+        place_T[changed] = 0
+    label = RowLabel("position", tuple("abcdefghij"), rows, P, 0, place_T)
+    assert (label.no_null is None) == (changed is not None)
+
+
+def test_a_label_without_a_null_has_values_and_intervals_but_no_p():
+    trace = planted(D=30, lengths=(6, 7))
+    places = labels(trace.position_T, [f"place {place}" for place in range(6)])
+    found = measure(replace(trace, row_labels={"position": places}), permutations=19)
+    row = next(one for one in found if one.measure == "slot_information_per_usage" and one.label == "position")
+    assert row.value is not None and row.null_mean is None and row.adjusted_p is None
+    assert row.p_reason == SAME_EVERYWHERE and row.low < row.high
