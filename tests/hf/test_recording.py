@@ -178,6 +178,16 @@ def test_a_bank_that_computes_other_experts_does_not_pass():
         check_emptied(model, banks_of(model), ids(1, 60))
 
 
+def test_a_block_that_drops_rows_later_does_not_pass():
+    """As for want of capacity: half of the rows get nothing of their experts."""
+    model = tiny("olmoe")
+    block = banks_of(model)[0].block
+    as_it_was = block.forward
+    block.forward = lambda x: as_it_was(x) * (torch.arange(x.shape[1]) % 2)[None, :, None]
+    with pytest.raises(DataError, match="^olmoe .* in layer0 with expert . emptied"):
+        check_emptied(model, banks_of(model), ids(1, 60))
+
+
 def test_the_check_leaves_the_model_as_it_was():
     model = tiny("granitemoe")
     before = {name: one.clone() for name, one in model.state_dict().items()}

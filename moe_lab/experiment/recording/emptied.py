@@ -28,26 +28,31 @@ def check_emptied(model: nn.Module, banks: Sequence[Bank], input_ids: Tensor) ->
     for bank in banks:
         if bank.block not in calls:
             raise refused(model, bank, "the block of its `experts` is not called in a forward pass")
-        full_TD, made = _output(bank, calls[bank.block])
-        if made is None:
-            raise refused(model, bank, CONTRACT)
-        expert, recorded_T = _divided(bank, made)
-        with _emptied(bank.parameters_of(expert)):
-            emptied_TD, _ = _output(bank, calls[bank.block])
-        if full_TD.shape != emptied_TD.shape or len(full_TD) != len(recorded_T):
-            raise refused(model, bank, f"its output has {len(full_TD)} rows, and {len(recorded_T)} were recorded")
-        # a weight that the rounding of the largest one hides need not show
-        hidden_T = _weight(made, expert) < torch.finfo(full_TD.dtype).eps * made.weights_TK.abs().amax(1)
-        changed_T = (full_TD != emptied_TD).any(1)
-        wrong = int((changed_T != recorded_T)[~(hidden_T & ~changed_T)].sum())
-        if wrong:
-            raise refused(
-                model,
-                bank,
-                f"with expert {expert} emptied {int(changed_T.sum())} rows change, {int(recorded_T.sum())} were "
-                f"recorded for it, and {wrong} are not the same: what its `experts` are called with is not what it "
-                "computes",
-            )
+        if why := _disagreement(bank, calls[bank.block]):
+            raise refused(model, bank, why)
+
+
+def _disagreement(bank: Bank, call: _Call) -> str:
+    """What is wrong with what would be recorded of a call; empty if the rows that change are those recorded."""
+    full_TD, made = _output(bank, call)
+    if made is None:
+        return CONTRACT
+    expert, recorded_T = _divided(bank, made)
+    with _emptied(bank.parameters_of(expert)):
+        emptied_TD, _ = _output(bank, call)
+    if not len(full_TD) == len(emptied_TD) == len(recorded_T):
+        return f"its output has {len(full_TD)} rows, and {len(recorded_T)} were recorded"
+    changed_T = (full_TD != emptied_TD).any(1)
+    # a weight that the rounding of the largest one hides need not show
+    hidden_T = _weight(made, expert) < torch.finfo(full_TD.dtype).eps * made.weights_TK.abs().amax(1)
+    wrong_T = (changed_T != recorded_T) & (changed_T | ~hidden_T)
+    if not wrong_T.any():
+        return ""
+    changed, recorded, wrong = (int(one.sum()) for one in (changed_T, recorded_T, wrong_T))
+    return (
+        f"with expert {expert} emptied {changed} rows change, {recorded} were recorded for it, and {wrong} are not the "
+        "same: what its `experts` are called with is not what it computes"
+    )
 
 
 def _calls(model: nn.Module, banks: Sequence[Bank], input_ids: Tensor) -> dict[nn.Module, _Call]:
