@@ -3,8 +3,8 @@
 ``moe_lab.train(...)`` trains a run, ``moe_lab.sweep(...)`` many and ``moe_lab.study(...)`` a published table, as the
 commands do. ``moe_lab.load(path)`` opens a run folder: ``.config .metrics .routing .history .model()``;
 ``moe_lab.load_sweep(path)`` a sweep's: ``.frame .runs``. ``moe_lab.Trace(...)`` takes the routing of any model:
-``.measure() .write(path)``. Public names are imported when they are first asked for, so that ``import moe_lab`` alone
-brings neither torch nor NumPy.
+``.measure() .write(path)``. ``moe_lab.plots`` draws the reports' pictures on matplotlib's axes. Public names are
+imported when they are first asked for, so that ``import moe_lab`` alone brings neither torch nor NumPy.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from moe_lab.experiment.traces import Trace
     from moe_lab.mixture.layer import MixtureLayer
     from moe_lab.mixture.mixture import Mixture
+    from moe_lab.reports import plots as plots
     from moe_lab.routing.decision import Routing
     from moe_lab.store.run import Run
     from moe_lab.sweeps.loading import LoadedSweep
@@ -83,10 +84,12 @@ def load_sweep(path: str | Path, plugins: Sequence[str | Path] = ()) -> "LoadedS
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plots":
+        return import_module("moe_lab.reports.plots")
     if name not in _HOMES:
         raise AttributeError(f"module 'moe_lab' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "plots"})

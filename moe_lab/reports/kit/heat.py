@@ -150,16 +150,18 @@ def heat_map(counts_EC: np.ndarray, class_names: Sequence[str], order: Sequence[
         | {f"expert_{e}": int(counts_EC[e, c]) for e in range(experts)}
         for c in range(classes)
     )
-    svg = draw(width, 1.5 + cell * classes, paint)
+    height = 1.5 + cell * classes
     return Picture(
         words.stem,
         words.title,
         f"Heat map, a row a {words.one} ({classes}), a column an expert ({experts}). "
         f"{_main_classes(counts_EC, class_names)}",
         words.caption,
-        svg,
+        draw(width, height, paint),
         rows,
         width,
+        paint,
+        height,
     )
 
 

@@ -35,7 +35,8 @@ PIXELS_PER_INCH = 96
 @dataclass(frozen=True)
 class Picture:
     """``stem`` names the files; ``rows`` are the CSV; ``alt`` says what is seen; ``caption`` how to read it;
-    ``width`` is in inches. ``paint`` draws it on the axes of matplotlib; None for one that is written by hand."""
+    ``width`` and ``height`` are in inches. ``paint`` draws it on the axes of matplotlib; None for one that is written
+    by hand."""
 
     stem: str
     title: str
@@ -45,6 +46,7 @@ class Picture:
     rows: tuple[Row, ...]
     width: float
     paint: Paint | None = None
+    height: float = 2.9
 
     @property
     def data_uri(self) -> str:

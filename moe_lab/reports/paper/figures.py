@@ -44,11 +44,16 @@ def figures(chosen: Chosen, form: Form) -> list[Drawn]:
 
 
 def _forest(chosen: Chosen, quantity: Quantity, look: Look, form: Form) -> Drawn:
+    height, paint = forest_of(chosen, quantity, look)
+    return Drawn(stem(quantity.name), draw_live(COLUMN, height, paint, form))
+
+
+def forest_of(chosen: Chosen, quantity: Quantity, look: Look) -> tuple[float, Paint]:
+    """The height in inches of a metric's figure, and what draws it: a row an arm, named by its choices."""
     summaries = chosen.measured.summaries[quantity.name]
     arms = [arm for arm in chosen.arms if arm.key in summaries][:ROWS]
     names = {arm.key: ", ".join(choice_word(arm.levels[key]) for key in chosen.varying) or arm.name for arm in arms}
-    paint = forest(quantity, [(names[arm.key], arm, summaries[arm.key]) for arm in arms], look)
-    return Drawn(stem(quantity.name), draw_live(COLUMN, AROUND + ROW * len(arms), paint, form))
+    return AROUND + ROW * len(arms), forest(quantity, [(names[arm.key], arm, summaries[arm.key]) for arm in arms], look)
 
 
 def forest(quantity: Quantity, rows: Sequence[tuple[str, Arm, Summary]], look: Look) -> Paint:

@@ -49,4 +49,5 @@ def usage_bands(history: History) -> Picture:
         svg,
         rows,
         HALF,
+        paint,
     )
