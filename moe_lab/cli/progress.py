@@ -1,7 +1,9 @@
-"""How a run's progress is shown: a bar in a terminal, plain lines elsewhere, nothing when quiet."""
+"""How a run's progress is shown: a bar in a terminal, a line that moves in a notebook, plain lines elsewhere, nothing
+when quiet."""
 
 import sys
 import time
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,11 +24,19 @@ PLAIN_LINES = 10
 def progress(quiet: bool) -> Iterator[Watch]:
     if quiet:
         yield Watch()
+    elif in_notebook():
+        yield Cell()
     elif not sys.stdout.isatty():
         yield Lines()
     else:
         with make_bar() as bar:
             yield Bar(bar)
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this code; IPython is not imported for it."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell"
 
 
 def make_bar() -> Progress:
@@ -40,17 +50,24 @@ def make_bar() -> Progress:
     )
 
 
-class Bar(Watch):
-    """A bar with epoch, loss, accuracy (of numbers: RMSE), gate entropy and time left."""
+class Live(Watch):
+    """What is shown anew as it changes: epoch, loss, accuracy (of numbers: RMSE) and gate entropy."""
 
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
+    def __init__(self) -> None:
         self._looked = 0.0
         self._row: dict[str, Any] = {}
 
+    @abstractmethod
+    def show(self, completed: int, epoch: str, numbers: str) -> None:
+        """So many batches are done, in this epoch of all (``2/10``), with these numbers."""
+
     def begin(self, epochs: int, batches: int) -> None:
         self._epochs, self._batches = epochs, batches
-        self._task = self._bar.add_task("train", total=epochs * batches, epoch=f"0/{epochs}", numbers="")
+
+    @property
+    def total(self) -> int:
+        """Batches of the whole run."""
+        return self._epochs * self._batches
 
     def batch(self, epoch: int, batch: int, loss: Tensor) -> None:
         now = time.monotonic()
@@ -58,14 +75,44 @@ class Bar(Watch):
             return
         self._looked = now
         numbers = _numbers(self._row) if self._row else f"loss {loss.mean().item():.3f}"
-        self._update(epoch * self._batches + batch + 1, epoch + 1, numbers)
+        self.show(epoch * self._batches + batch + 1, f"{epoch + 1}/{self._epochs}", numbers)
 
     def epoch(self, row: dict[str, Any]) -> None:
         self._row = row
-        self._update(row["epoch"] * self._batches, row["epoch"], _numbers(row))
+        self.show(row["epoch"] * self._batches, f"{row['epoch']}/{self._epochs}", _numbers(row))
 
-    def _update(self, completed: int, epoch: int, numbers: str) -> None:
-        self._bar.update(self._task, completed=completed, epoch=f"{epoch}/{self._epochs}", numbers=numbers)
+
+class Bar(Live):
+    """A bar in a terminal, with the time left."""
+
+    def __init__(self, bar: Progress) -> None:
+        super().__init__()
+        self._bar = bar
+
+    def begin(self, epochs: int, batches: int) -> None:
+        super().begin(epochs, batches)
+        self._task = self._bar.add_task("train", total=self.total, epoch=f"0/{epochs}", numbers="")
+
+    def show(self, completed: int, epoch: str, numbers: str) -> None:
+        self._bar.update(self._task, completed=completed, epoch=epoch, numbers=numbers)
+
+
+class Cell(Live):
+    """A bar and a line below a notebook's cell."""
+
+    def begin(self, epochs: int, batches: int) -> None:
+        from IPython.display import display
+
+        super().begin(epochs, batches)
+        self._handle = display(self._shown(0, f"0/{epochs}", ""), raw=True, display_id=True)
+
+    def show(self, completed: int, epoch: str, numbers: str) -> None:
+        self._handle.update(self._shown(completed, epoch, numbers), raw=True)
+
+    def _shown(self, completed: int, epoch: str, numbers: str) -> dict[str, str]:
+        line = f"epoch {epoch}  {numbers}".strip()
+        bar = f'<progress value="{completed}" max="{self.total}" style="vertical-align:middle"></progress>'
+        return {"text/plain": line, "text/html": f"{bar} <code>{line}</code>"}
 
 
 class Lines(Watch):

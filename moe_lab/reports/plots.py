@@ -107,9 +107,9 @@ def _drawn(ax: "Axes | None", width: float, height: float, paint: Paint) -> "Axe
     import matplotlib
     from matplotlib import pyplot
 
+    # a notebook's backend sets rcParams when the first figure is made, and these are to stay
+    figure: Any = pyplot.figure(figsize=(width, height), layout="constrained") if ax is None else ax.figure
     with matplotlib.rc_context(RC):
-        axes: Any = ax
-        if axes is None:
-            axes = pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
-        paint(axes.figure, axes)
+        axes = figure.add_subplot() if ax is None else ax
+        paint(figure, axes)
     return axes
