@@ -1,4 +1,4 @@
-"""The short table at the end of a run, and its numbers in one sentence."""
+"""What a run prints besides its progress: what is trained, and at its end a short table and one sentence."""
 
 import textwrap
 from pathlib import Path
@@ -8,13 +8,25 @@ from moe_lab.cli.tables import show
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
 from moe_lab.experiment.results import HEADLINE
+from moe_lab.experiment.train import Training
 from moe_lab.metrics import RunArrays
 from moe_lab.metrics.networks import LABEL
 from moe_lab.metrics.trace_arrays import TraceArrays
+from moe_lab.reports.kit.choices import main_choices
 from moe_lab.reports.kit.headline import numbers, verdict
 from moe_lab.routing.trace_files import read_trace
 from moe_lab.store.run import Run
 from moe_lab.tasks import Task
+
+#: the choices that are said before the first epoch
+SAID = ("data set", "gate", "expert", "experts (E)", "selected experts (k)", "epochs", "seed", "device")
+
+
+def what_is_trained(training: Training) -> str:
+    """``training runs/a: data set digits, gate softmax, ...``"""
+    found = main_choices(training.job.config, {"choices": training.job.choices})
+    said = ", ".join(f"{label} {found[label].partition(' (')[0]}" for label in SAID if label in found)
+    return f"{'going on with' if training.resumed else 'training'} {training.folder}: {said}"
 
 
 def print_summary(run: Run, page: Path | None) -> None:

@@ -53,7 +53,7 @@ def train(
     """Train one mixture, evaluate it once on the test split, and write a report."""
     from moe_lab.cli.progress import progress
     from moe_lab.cli.signals import stop_asked
-    from moe_lab.cli.summary import print_summary
+    from moe_lab.cli.summary import print_summary, what_is_trained
     from moe_lab.experiment.train import new_training, resumed_training
 
     if resume is not None and (words or name or from_):
@@ -63,9 +63,12 @@ def train(
         beginning = resumed_training(resume, plugins)
     else:
         beginning = new_training(job_of(words or [], from_, config_dir, plugins), runs, name)
-    with beginning as training, stop_asked() as stop, _exits(training.folder, stop), progress(quiet) as watch:
+    with beginning as training, stop_asked() as stop, _exits(training.folder, stop):
         say_odd(training.odd, quiet)
-        run = training.run(watch=watch, stop_asked=stop)
+        if not quiet:
+            echo(what_is_trained(training))
+        with progress(quiet) as watch:
+            run = training.run(watch=watch, stop_asked=stop)
     page = None if no_report else training.report()
     if quiet:
         echo(run.path)
