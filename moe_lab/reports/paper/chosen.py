@@ -81,7 +81,7 @@ def chosen_rows(measured: Measured, rows: str | None) -> list[Arm]:
         for one in _BETWEEN.split(rows):
             fitting = [arm for arm in arms if one.strip() in (arm.key, arm.name)] or fitting_arms(arms, one)
             if not fitting:
-                names = ", ".join(arm.name for arm in arms)
+                names = ", ".join(arm.words for arm in arms)
                 raise RunError(f"--rows {one.strip()}: no arm with a finished run is that. There are: {names}")
             found |= {arm.key: arm for arm in fitting}
         arms = tuple(found.values())

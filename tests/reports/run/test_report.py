@@ -117,8 +117,8 @@ def test_all_metrics_stand_in_the_table(run, page):
 
 def test_chapters_stand_in_the_order_of_a_reader(page):
     chapters = [
-        "What was run",
         "Headline numbers",
+        "What was run",
         "Accuracy",
         "Usage of each expert",
         "Gate entropies",
