@@ -88,7 +88,7 @@ def network_metrics(trace: Trace, files: Mapping[str, Mapping[str, np.ndarray]])
 
 
 def _followed(trace: Trace, layer: str) -> dict[str, dict[str, Any]]:
-    """I(E;A)/H(load) of a layer for every label A of its rows and documents, as it is called in a run of one mixture."""
+    """I(E;A)/H(load) of a layer for every label A of its rows and documents."""
     found = {label: SHARE.entry(TraceArrays(trace, layer, label)) for label in trace.label_names}
     values = {label: entry["value"] for label, entry in found.items()}
     reason = next((entry["reason"] for entry in found.values() if "reason" in entry), None)
