@@ -162,8 +162,10 @@ def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
     for named in _named_arms(study) - _arms(study).keys():
         raise ConfigError(f"{sources.file('study', name)}: there is no arm named '{named}'")
     for metric in study.metrics:
-        if metric not in METRICS:
-            near = did_you_mean(metric, METRICS)
+        # block0.NAME is of a layer, NAME: KEY one of the numbers that a metric has by name
+        known = metric.partition(": ")[0].rpartition(".")[2]
+        if known not in METRICS:
+            near = did_you_mean(known, METRICS)
             raise ConfigError(
                 f"{sources.file('study', name)}: no metric named '{metric}'.{near} See moe-lab list metric"
             )

@@ -79,7 +79,8 @@ class Measured:
 
     def _found(self, arm: str, metric: str) -> dict[Place, float | None]:
         runs = self._runs.get(arm, {}).items()
-        return {key: run.metrics[metric].get("value") for key, run in runs if metric in run.metrics}
+        found = {key: _value(run.metrics, metric) for key, run in runs}
+        return {key: value for key, (has, value) in found.items() if has}
 
     def rows(self, lines: Sequence[Line]) -> list[Line]:
         """Every value that the lines sum up: a row a run and metric, with the errors by which a best is chosen."""
@@ -95,3 +96,12 @@ class Measured:
         """Training or validation error of the last epoch, by which what was printed was chosen."""
         found = {key: run.history_rows[-1].get(by) for key, run in self._runs.get(arm, {}).items()}
         return {key: value for key, value in found.items() if value is not None}
+
+
+def _value(metrics: Mapping[str, Any], name: str) -> tuple[bool, float | None]:
+    """Whether a run has a metric, and its value; ``NAME: KEY`` is one of the numbers that a metric has by name."""
+    whole, _, key = name.partition(": ")
+    if name in metrics:
+        return True, metrics[name].get("value")
+    by_key = metrics.get(whole, {}).get("value") if key else None
+    return (key in by_key, by_key.get(key)) if isinstance(by_key, dict) else (False, None)
