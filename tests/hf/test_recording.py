@@ -167,8 +167,12 @@ def test_shared_experts_are_said_not_to_be_there():
     assert recorded(tiny("deepseek_v3"), input_ids=ids(1, 9)).missing["shared experts"].startswith("shared_experts: ")
 
 
-def test_a_bank_that_computes_other_experts_does_not_pass():
-    model = tiny("mixtral")
+HALF = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+
+
+@HALF
+def test_a_bank_that_computes_other_experts_does_not_pass(dtype):
+    model = tiny("mixtral").to(dtype)
     bank = banks_of(model)[1]
     as_it_was = bank.module.forward
     bank.module.forward = lambda x, experts, weights: as_it_was(x, (experts + 1) % E, weights)
@@ -178,9 +182,21 @@ def test_a_bank_that_computes_other_experts_does_not_pass():
         check_emptied(model, banks_of(model), ids(1, 60))
 
 
-def test_a_block_that_drops_rows_later_does_not_pass():
+@HALF
+def test_a_bank_that_leaves_experts_out_does_not_pass(dtype):
+    """As NLLB-MoE's of transformers 5.24 does, which ran the first two."""
+    model = tiny("olmoe").to(dtype)
+    bank = banks_of(model)[0]
+    as_it_was = bank.module.forward
+    bank.module.forward = lambda x, experts, weights: as_it_was(x, experts.clamp(max=1), weights)
+    with pytest.raises(DataError, match="^olmoe .* in layer0 with expert . emptied"):
+        check_emptied(model, banks_of(model), ids(1, 60))
+
+
+@HALF
+def test_a_block_that_drops_rows_later_does_not_pass(dtype):
     """As for want of capacity: half of the rows get nothing of their experts."""
-    model = tiny("olmoe")
+    model = tiny("olmoe").to(dtype)
     block = banks_of(model)[0].block
     as_it_was = block.forward
     block.forward = lambda x: as_it_was(x) * (torch.arange(x.shape[1]) % 2)[None, :, None]
@@ -212,8 +228,16 @@ def test_a_recording_that_goes_on_from_elsewhere_is_refused():
         recorded(model, input_ids=ids(1, 1), cache=past)
 
 
-def test_half_precision_records_its_own_decisions():
-    """Of bfloat16, which other decisions come from than of float32."""
-    model = tiny("deepseek_v3").to(torch.bfloat16)
-    check_emptied(model, banks_of(model), ids(1, 60))
+@pytest.mark.parametrize(
+    ("family", "experts"),
+    [
+        *((family, way) for family in ("mixtral", "deepseek_v3") for way in ("eager", "grouped_mm", "batched_mm")),
+        ("longcat_flash", "eager"),
+    ],
+)
+def test_half_precision_and_every_way_to_multiply_pass_the_check(family, experts):
+    """In half precision rounding hides in some rows what an expert adds, in LongCat's beside identities."""
+    model = tiny(family).to(torch.bfloat16)
+    model.set_experts_implementation(experts)
+    check_emptied(model, banks_of(model), ids(1, 200))
     assert recorded(model, input_ids=ids(1, 60)).rows == 60

@@ -43,9 +43,7 @@ def _disagreement(bank: Bank, call: _Call) -> str:
     if not len(full_TD) == len(emptied_TD) == len(recorded_T):
         return f"its output has {len(full_TD)} rows, and {len(recorded_T)} were recorded"
     changed_T = (full_TD != emptied_TD).any(1)
-    # a weight that the rounding of the largest one hides need not show
-    hidden_T = _weight(made, expert) < torch.finfo(full_TD.dtype).eps * made.weights_TK.abs().amax(1)
-    wrong_T = (changed_T != recorded_T) & (changed_T | ~hidden_T)
+    wrong_T = (changed_T != recorded_T) & (changed_T | ~_hidden(full_TD, emptied_TD, _weight(made, expert)))
     if not wrong_T.any():
         return ""
     changed, recorded, wrong = (int(one.sum()) for one in (changed_T, recorded_T, wrong_T))
@@ -53,6 +51,15 @@ def _disagreement(bank: Bank, call: _Call) -> str:
         f"with expert {expert} emptied {changed} rows change, {recorded} were recorded for it, and {wrong} are not the "
         "same: what its `experts` are called with is not what it computes"
     )
+
+
+def _hidden(full_TD: Tensor, emptied_TD: Tensor, weight_T: Tensor) -> Tensor:
+    """Whether rounding may hide in a row what the expert adds to it. A weight of 1 adds at least as much as in the row
+    that changes least; without a row that changes nothing is hidden."""
+    added_T = (full_TD.float() - emptied_TD.float()).abs().amax(1) / weight_T.float()
+    seen_T = (added_T > 0) & added_T.isfinite()
+    least = added_T[seen_T].min() if seen_T.any() else torch.inf
+    return weight_T.float() * least < torch.finfo(full_TD.dtype).eps * full_TD.float().abs().amax(1)
 
 
 def _calls(model: nn.Module, banks: Sequence[Bank], input_ids: Tensor) -> dict[nn.Module, _Call]:
