@@ -28,7 +28,8 @@ class Examined:
     """trace: of the test split, whose documents are the samples. files: name (without .npz) -> arrays.
 
     test:     of each sample ``document``, its number in the trace; ``sample_index``; ``label``; ``prediction``;
-              ``loss``, -log q(y) in nats; and the ``class_names``.
+              ``loss``, -log q(y) in nats; the ``class_names``; and whether a prediction depends on its batch-mates,
+              ``batch_dependent``.
     costs:    parameters and multiply-adds in all, and those that act on one sample.
     examples: ``document``, ``image`` as bytes and ``label`` of some samples of each class.
     """
@@ -62,6 +63,7 @@ def examine(network: Network, data: Data, noise: Mapping[str, Noise], training_b
         "prediction": torch.cat(predictions).cpu().numpy(),
         "loss": loss_N,
         "class_names": np.array(data.class_names),
+        "batch_dependent": np.array(network.batch_dependent),
     }
     x_ND = data.test.x_ND
     counts = network_parameter_counts(network) | network_multiply_add_counts(network, x_ND.shape[-1], x_ND.device)

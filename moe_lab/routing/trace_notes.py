@@ -33,7 +33,7 @@ class Note(NamedTuple):
 
 def notes(trace: Trace) -> list[Note]:
     """What is missing or looks odd, one after the other."""
-    return [*_of_documents(trace), *_of_labels(trace), *_of_layers(trace), *_lacks(trace)]
+    return [*_of_documents(trace), *label_notes(trace), *_of_layers(trace), *_lacks(trace)]
 
 
 def _of_documents(trace: Trace) -> Iterator[Note]:
@@ -47,7 +47,8 @@ def _of_documents(trace: Trace) -> Iterator[Note]:
         yield Note("documents", text)
 
 
-def _of_labels(trace: Trace) -> Iterator[Note]:
+def label_notes(trace: Trace) -> Iterator[Note]:
+    """What is missing or looks odd of the labels."""
     if not trace.label_names:
         text = "there are none (domain, language, part of speech), so nothing says what experts specialize in"
         yield Note("labels", text)

@@ -6,9 +6,13 @@ from typing import Any
 Choices = dict[str, str]
 ABSENT = "\N{EN DASH}"
 
+#: the option of the group network under which one mixture is the model, which goes without saying
+NO_NETWORK = "none"
+
 #: parts, told by the option that was chosen: label -> (group, where the config has the part)
 PARTS = {
     "data set": ("dataset", "dataset"),
+    "network": ("network", "network"),
     "expert": ("experts", "experts"),
     "gate": ("gate", "gate"),
     "objective": ("objective", "objective"),
@@ -37,6 +41,8 @@ def main_choices(config: Mapping[str, Any], status: Mapping[str, Any]) -> Choice
     """label -> value of the main choices that the config has."""
     options = status.get("choices") or {}
     parts = {label: _option(group, options, lookup(config, key)) for label, (group, key) in PARTS.items()}
+    if parts["network"] == NO_NETWORK:
+        parts["network"] = None
     values = {label: lookup(config, key) for label, key in VALUES.items()}
     return {label: text for label, text in parts.items() if text is not None} | {
         label: described(value) for label, value in values.items() if value is not None

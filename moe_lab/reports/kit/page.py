@@ -42,6 +42,14 @@ def render_markdown(template: str, context: dict[str, Any]) -> str:
     return environment.get_template(template).render(context)
 
 
+def rendered(template: str, context: dict[str, Any]) -> dict[str, str]:
+    """report.md and report.html, from the templates of that name."""
+    return {
+        "report.md": render_markdown(f"{template}.md", context),
+        "report.html": render_html(f"{template}.html", context),
+    }
+
+
 def _environment(*, autoescape: bool) -> Environment:
     return Environment(
         loader=PackageLoader("moe_lab.reports"),

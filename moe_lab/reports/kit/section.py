@@ -1,10 +1,13 @@
 """A chapter of a report: pictures in a grid of two columns, small tables, and plain sentences where neither can be."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from moe_lab.reports.kit.picture import Picture
 from moe_lab.reports.kit.table import Table
+from moe_lab.store.atomic import clear_leftovers, write_text
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,14 @@ class Section:
 def anchor(title: str) -> str:
     """``Use of the experts`` -> ``use-of-the-experts``."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def write_pages(folder: Path, pages: Mapping[str, str], sections: Iterable[Section]) -> Path:
+    """Write the pages under their names, and the figures of their chapters; the path of report.html."""
+    clear_leftovers(folder)
+    for section in sections:
+        for picture in section.pictures:
+            picture.save(folder)
+    for name, text in pages.items():
+        write_text(folder / name, text)
+    return folder / "report.html"

@@ -16,3 +16,9 @@ def last_layer(run: Run) -> list[Row]:
     if run.kind == "mixture":
         return run.history_rows
     return of_layer(run.history_rows, run.trace_header["layers"][-1]["name"])
+
+
+def layers_of(rows: list[Row]) -> list[str]:
+    """The mixture layers, as the columns tell them, in their order."""
+    first = "_usage_share_0"
+    return [name.removesuffix(first) for name in (rows[0] if rows else {}) if name.endswith(first)]

@@ -1,9 +1,28 @@
 """The report of one network of mixture layers: report.md, report.html, figures/ and tables, from its folder alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from moe_lab.reports.trace.report import write_trace_report
-from moe_lab.store.run import Run
+from moe_lab.metrics.ablation import ABLATION
+from moe_lab.metrics.networks import LABEL
+from moe_lab.reports.kit.headline import BATCH_NOTE, Metrics, Sizes, headline, sampling_note
+from moe_lab.reports.kit.numbers import quantity
+from moe_lab.reports.kit.page import rendered
+from moe_lab.reports.kit.section import write_pages
+from moe_lab.reports.network.sections import finished_sections, history_sections
+from moe_lab.reports.run.groups import groups
+from moe_lab.reports.run.report import common, unfinished
+from moe_lab.reports.trace.report import TracePage
+from moe_lab.routing.trace_notes import label_notes
+from moe_lab.store.run import Run, as_written
+
+COSTS = {
+    "parameters_total": "parameters",
+    "parameters_active": "parameters that act on a sample",
+    "multiply_adds_total": "multiply-adds of a sample, all experts",
+    "multiply_adds_active": "multiply-adds of a sample, selected experts",
+}
 
 
 def write_network_report(run: Run) -> Path:
@@ -12,4 +31,74 @@ def write_network_report(run: Run) -> Path:
     Returns: the path of report.html.
     Raises: RunError if a file of the run is missing or broken.
     """
-    return write_trace_report(run)
+    if not run.finished:
+        with as_written(run.path):
+            context = unfinished(run, history_sections)
+            pages = rendered("run", context)
+        return write_pages(run.path, pages, context["sections"])
+    page = TracePage.of(run)
+    with as_written(run.path):
+        context = _finished(run, page)
+        pages = rendered("network", context) | page.pages
+    report = write_pages(run.path, pages, context["sections"])
+    page.write_tables(run.path)
+    return report
+
+
+def _finished(run: Run, page: TracePage) -> dict[str, Any]:
+    trace, metrics = page.trace, run.metrics
+    classes = run.arrays("test")["class_names"].tolist()
+    sizes: Sizes = {
+        "experts": trace.layers[-1].experts,
+        "classes": len(classes),
+        "tested": len(trace.label(LABEL).names),
+        "task": "classification",
+    }
+    last = trace.layers[-1].name
+    notes = [
+        f"Numbers of the choice of expert are of the rows of the last mixture layer, {last}.",
+        sampling_note(metrics, trace.documents),
+    ]
+    if run.arrays("test").get("batch_dependent", False):
+        notes.append(BATCH_NOTE)
+    # those of each layer have chapters of their own
+    own = {name: entry for name, entry in metrics.items() if "." not in name and name not in ABLATION}
+    return (
+        page.context
+        | common(run)
+        | {
+            "answer": answer(metrics, last),
+            "notes": list(label_notes(trace)),
+            "more_notes": 0,
+            "sampling_note": " ".join(notes),
+            "headline": headline(own, **sizes),
+            "groups": groups(own, **sizes),
+            "costs": costs(metrics),
+            "sections": finished_sections(run, trace, page.values),
+        }
+    )
+
+
+def answer(metrics: Metrics, layer: str) -> str:
+    """How well the network predicts, and what the choice of expert in its last layer has to do with the class."""
+    error = quantity(_value(metrics, "test_error_rate"), "fraction")
+    bits, share = (_value(metrics, name) for name in ("mutual_information_expert_label_bits", "information_per_usage"))
+    begin = f"Test error {error}. In the last mixture layer, {layer}, the choice of expert"
+    if bits is None:
+        reason = metrics["mutual_information_expert_label_bits"].get("reason", "no value")
+        return f"{begin} tells nothing that can be measured: {reason}."
+    told = f"{begin} tells I(E;class) = {quantity(bits, 'bits')} about the class"
+    entropy = quantity(_value(metrics, "load_entropy_bits"), "bits")
+    if share is None:
+        return f"{told}; its entropy H(E) is {entropy}."
+    return f"{told}, {quantity(share, 'fraction')} of its entropy H(E) = {entropy}."
+
+
+def costs(metrics: Metrics) -> dict[str, str]:
+    """What a prediction costs."""
+    found = {label: _value(metrics, name) for name, label in COSTS.items()}
+    return {label: f"{value:,.0f}" for label, value in found.items() if value is not None}
+
+
+def _value(metrics: Mapping[str, Mapping[str, Any]], name: str) -> Any:
+    return metrics.get(name, {}).get("value")

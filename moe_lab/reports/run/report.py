@@ -1,5 +1,6 @@
 """The report of one run: report.md, report.html and figures/, from the files of its folder alone."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ from moe_lab.metrics import RunArrays
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays
 from moe_lab.reports.kit.choices import differing_choices, main_choices
 from moe_lab.reports.kit.headline import BATCH_NOTE, headline, sampling_note, sampling_note_of_numbers, verdict
-from moe_lab.reports.kit.page import render_html, render_markdown
+from moe_lab.reports.kit.page import rendered
+from moe_lab.reports.kit.section import Section, write_pages
+from moe_lab.reports.run.curves import History
 from moe_lab.reports.run.groups import groups
 from moe_lab.reports.run.place import environment_facts, moment, speed
 from moe_lab.reports.run.sections import finished_sections, history_sections
 from moe_lab.reports.run.target import Target, target_of
-from moe_lab.store.atomic import clear_leftovers, write_text
 from moe_lab.store.run import Run, as_written
 
 STATES = {
@@ -37,15 +39,9 @@ def write_run_report(run: Run) -> Path:
     Raises: RunError where a finished run lacks a file, a file is broken, or the run is of another kind.
     """
     with as_written(run.path):
-        context = _finished(run) if run.finished else _unfinished(run)
-        pages = render_markdown("run.md", context), render_html("run.html", context)
-    clear_leftovers(run.path)
-    for section in context["sections"]:
-        for picture in section.pictures:
-            picture.save(run.path)
-    for name, text in zip(("report.md", "report.html"), pages, strict=True):
-        write_text(run.path / name, text)
-    return run.path / "report.html"
+        context = _finished(run) if run.finished else unfinished(run, history_sections)
+        pages = rendered("run", context)
+    return write_pages(run.path, pages, context["sections"])
 
 
 def _finished(run: Run) -> dict[str, Any]:
@@ -54,7 +50,7 @@ def _finished(run: Run) -> dict[str, Any]:
     notes = [_note(run, arrays, target), *_untested(arrays, target)]
     if run.arrays("evaluation").get("batch_dependent", False):
         notes.append(BATCH_NOTE)
-    return _common(run) | {
+    return common(run) | {
         "verdict": verdict(run.metrics, **arrays.sizes, about=target.one),
         "headline": headline(run.metrics, **arrays.sizes),
         "groups": groups(run.metrics, **arrays.sizes),
@@ -82,7 +78,8 @@ def _untested(arrays: ClassArrays | NumberArrays, target: Target) -> list[str]:
     ]
 
 
-def _unfinished(run: Run) -> dict[str, Any]:
+def unfinished(run: Run, sections: Callable[[History], list[Section]]) -> dict[str, Any]:
+    """What the page of a run without results says. ``sections``: chapters about its history so far."""
     history = run.history_rows if _there(run, "history.csv") else []
     error = run.status.get("error")
     epochs = run.config.get("trainer", {}).get("epochs") if _there(run, "config.yaml") else None
@@ -91,16 +88,17 @@ def _unfinished(run: Run) -> dict[str, Any]:
     if error:
         sentences.append(f"It reported: {str(error).rstrip('.')}.")
     sentences.append("The test split was not evaluated, so there are no test numbers.")
-    return _common(run) | {
+    return common(run) | {
         "verdict": " ".join(sentences),
         "headline": [],
         "groups": [],
         "sampling_note": "",
-        "sections": history_sections(history),
+        "sections": sections(history),
     }
 
 
-def _common(run: Run) -> dict[str, Any]:
+def common(run: Run) -> dict[str, Any]:
+    """What every page of a run that was trained says."""
     config = run.config if _there(run, "config.yaml") else {}
     environment = run.environment if _there(run, "environment.json") else {}
     return {

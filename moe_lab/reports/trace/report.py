@@ -1,18 +1,21 @@
 """The report of one trace: report.md, report.html, figures/ and tables, from its folder alone."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moe_lab.metrics.traces.written import FILE
-from moe_lab.reports.kit.page import render_html, render_markdown
+from moe_lab.reports.kit.page import render_markdown, rendered
+from moe_lab.reports.kit.section import write_pages
+from moe_lab.reports.kit.table import Table
 from moe_lab.reports.trace.findings import findings
 from moe_lab.reports.trace.sections import sections
 from moe_lab.reports.trace.tables import CHAPTERS, layer_parts, paper_rows, paper_table
-from moe_lab.reports.trace.values import values_of
+from moe_lab.reports.trace.values import Values, values_of
 from moe_lab.routing.trace import Trace
 from moe_lab.routing.trace_files import read_trace
 from moe_lab.routing.trace_notes import notes
-from moe_lab.store.atomic import clear_leftovers, write_csv, write_text
+from moe_lab.store.atomic import write_csv
 from moe_lab.store.run import Run, as_written
 
 #: of a source's description
@@ -21,43 +24,60 @@ LONG = 300
 MOST = 16
 
 
+@dataclass(frozen=True)
+class TracePage:
+    """What a page says of a trace besides its chapters, and what stands beside it: experts.csv, and the table for a
+    paper."""
+
+    trace: Trace
+    values: Values
+    context: dict[str, Any]
+    #: name -> text
+    pages: dict[str, str]
+    experts: list[dict[str, Any]]
+    paper: Table | None
+
+    @staticmethod
+    def of(run: Run) -> "TracePage":
+        """Measures the trace if measures.csv is missing. Raises RunError if a file is broken or of another trace."""
+        trace = read_trace(run)
+        with as_written(run.path):
+            values = values_of(run, trace)
+            parts, experts = layer_parts(trace, values)
+            paper = paper_table(values)
+            told = notes(trace)
+            context = _context(run, trace) | {
+                "findings": findings(values, {layer.name: layer.experts for layer in trace.layers}),
+                "notes": told[:MOST],
+                "more_notes": len(told[MOST:]),
+                "parts": parts,
+                "more": len(trace.layers) - len(parts),
+                "paper": paper is not None,
+                "experts": bool(experts),
+            }
+            pages = {"table.md": render_markdown("table.md", {"one": paper})} if paper else {}
+        return TracePage(trace, values, context, pages, experts, paper)
+
+    def write_tables(self, folder: Path) -> None:
+        if self.experts:
+            write_csv(folder / "experts.csv", self.experts)
+        if self.paper:
+            write_csv(folder / "table.csv", paper_rows(self.values))
+
+
 def write_trace_report(run: Run) -> Path:
     """Write the report into the trace's folder, with measures.csv if it is missing; the same files give the same bytes.
 
     Returns: the path of report.html.
     Raises: RunError if a file of the trace is missing or broken, or is of another trace.
     """
-    trace = read_trace(run)
+    page = TracePage.of(run)
     with as_written(run.path):
-        values = values_of(run, trace)
-        chapters = sections(trace, values)
-        parts, experts = layer_parts(trace, values)
-        paper = paper_table(values)
-        told = notes(trace)
-        context = _context(run, trace) | {
-            "findings": findings(values, {layer.name: layer.experts for layer in trace.layers}),
-            "notes": told[:MOST],
-            "more_notes": len(told[MOST:]),
-            "sections": chapters,
-            "parts": parts,
-            "more": len(trace.layers) - len(parts),
-            "paper": paper is not None,
-            "experts": bool(experts),
-        }
-        pages = render_markdown("trace.md", context), render_html("trace.html", context)
-        table = render_markdown("table.md", {"one": paper}) if paper else ""
-    clear_leftovers(run.path)
-    for section in chapters:
-        for picture in section.pictures:
-            picture.save(run.path)
-    if experts:
-        write_csv(run.path / "experts.csv", experts)
-    if paper:
-        write_csv(run.path / "table.csv", paper_rows(values))
-        write_text(run.path / "table.md", table)
-    for name, text in zip(("report.md", "report.html"), pages, strict=True):
-        write_text(run.path / name, text)
-    return run.path / "report.html"
+        chapters = sections(page.trace, page.values)
+        pages = rendered("trace", page.context | {"sections": chapters}) | page.pages
+    report = write_pages(run.path, pages, chapters)
+    page.write_tables(run.path)
+    return report
 
 
 def _context(run: Run, trace: Trace) -> dict[str, Any]:

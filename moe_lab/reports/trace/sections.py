@@ -25,15 +25,22 @@ SCOPES = {"document": WARM, "batch": HUES[2], "global": ACCENT}
 
 
 def sections(trace: Trace, values: Values) -> list[Section]:
-    found = [_label(values, label, place) for place, label in enumerate(ranked(values)[:LABELS])]
-    found += [_balance(trace, values)]
-    tokens = token_picture(trace)
-    if tokens:
-        found.append(Section("Tokens", (tokens,)))
+    return [*label_sections(values), *balance(trace, values), *tokens(trace), *for_a_paper(values)]
+
+
+def label_sections(values: Values) -> list[Section]:
+    """Layers and measures, a chapter a label."""
+    return [_label(values, label, place) for place, label in enumerate(ranked(values)[:LABELS])]
+
+
+def tokens(trace: Trace) -> list[Section]:
+    picture = token_picture(trace)
+    return [Section("Tokens", (picture,))] if picture else []
+
+
+def for_a_paper(values: Values) -> list[Section]:
     table = paper_table(values, LAYERS)
-    if table:
-        found.append(Section("Table for a paper", tables=(table,)))
-    return [one for one in found if one.pictures or one.notes or one.tables]
+    return [Section("Table for a paper", tables=(table,))] if table else []
 
 
 def _label(values: Values, label: str, place: int) -> Section:
@@ -58,7 +65,7 @@ def _label(values: Values, label: str, place: int) -> Section:
     return Section(title, tuple(pictures))
 
 
-def _balance(trace: Trace, values: Values) -> Section:
+def balance(trace: Trace, values: Values) -> list[Section]:
     pictures: list[Picture] = []
     violation = [line for scope in SCOPES for line in _violation(values, scope)]
     if violation:
@@ -82,7 +89,7 @@ def _balance(trace: Trace, values: Values) -> Section:
             "chance. H(E) at 100 %: all experts of the layer are used evenly. The repeat rate's chance is dashed."
         )
         pictures.append(line_picture("balance", "How evenly experts are used", caption, values.layers, panels))
-    return Section("Balance", tuple(pictures))
+    return [Section("Balance", tuple(pictures))] if pictures else []
 
 
 def _violation(values: Values, scope: str) -> list[Line]:

@@ -1,0 +1,81 @@
+"""The chapters of a network's report."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from moe_lab.metrics.ablation import BATCH_MATES
+from moe_lab.reports.kit.section import Section
+from moe_lab.reports.network.ablation import class_map, expert_table, retention_picture
+from moe_lab.reports.network.dynamics import layer_dynamics
+from moe_lab.reports.network.history import Row
+from moe_lab.reports.network.patches import Shown, patch_picture
+from moe_lab.reports.network.shown import left_out, shown_layers
+from moe_lab.reports.run.curves import loss_curve, quality_curve
+from moe_lab.reports.trace.sections import balance, for_a_paper, label_sections, tokens
+from moe_lab.reports.trace.values import Values
+from moe_lab.routing.trace import Trace
+from moe_lab.store.run import Run
+
+NEEDED = "What is lost without an expert"
+ALONE = "Each layer has one expert, so none can be removed."
+
+
+def finished_sections(run: Run, trace: Trace, values: Values) -> list[Section]:
+    """What the experts follow first, then how it came about, and what they are needed for."""
+    counts = run.arrays("counts")["counts"] if run.has("counts") else None
+    return [
+        *label_sections(values),
+        *_patches(run, trace),
+        *(tokens(trace) if trace.token_id_T is not None else ()),
+        *balance(trace, values),
+        *history_sections(run.history_rows, counts),
+        *_needed(run, trace),
+        *for_a_paper(values),
+    ]
+
+
+def history_sections(history: Sequence[Row], counts_TLEC: np.ndarray | None = None) -> list[Section]:
+    """Accuracy and loss over the epochs, and the routing of each layer."""
+    if not history:
+        return [Section("Training", notes=("No epoch was finished, so there are no curves.",))]
+    training = Section("Training", (quality_curve(history), loss_curve(history)))
+    return [*layer_dynamics(history, counts_TLEC), training]
+
+
+def _patches(run: Run, trace: Trace) -> list[Section]:
+    """Nothing if the samples are no images, or a row is a whole image."""
+    if not run.has("examples"):
+        return []
+    shown = Shown.of(trace, run.arrays("examples"), run.arrays("test")["class_names"].tolist())
+    if shown is None:
+        return []
+    names = [layer.name for layer in trace.layers]
+    pictures = tuple(patch_picture(trace, trace.layer(name), shown) for name in shown_layers(names))
+    return [Section("Patches by expert", pictures, left_out(names))]
+
+
+def _needed(run: Run, trace: Trace) -> list[Section]:
+    several = [layer.name for layer in trace.layers if layer.experts > 1]
+    if not run.has("ablation"):
+        return [Section(NEEDED, notes=(f"Not measured: {BATCH_MATES}." if several else ALONE,))]
+    arrays, test = run.arrays("ablation"), run.arrays("test")
+    class_names = test["class_names"].tolist()
+    numbers = [at for at, layer in enumerate(trace.layers) if layer.name in shown_layers(several)]
+    maps = [class_map(trace, number, arrays, test["label"], class_names) for number in numbers]
+    tables = [expert_table(trace, number, arrays, run.metrics) for number in numbers]
+    notes = (*left_out_of_ablation(trace, arrays), *left_out(several))
+    return [Section(NEEDED, (*maps, retention_picture(trace, arrays)), notes, tuple(tables))]
+
+
+def left_out_of_ablation(trace: Trace, arrays: Mapping[str, Any]) -> list[str]:
+    """What was left out of the passes without experts."""
+    said, samples = [], len(arrays["document"])
+    if samples < trace.documents:
+        said.append(f"Measured on {samples:,} of the {trace.documents:,} test samples, evenly spaced.")
+    removed = int((~np.isnan(arrays["removed_loss"]).any(2)).sum())
+    experts = sum(layer.experts for layer in trace.layers if layer.experts > 1)
+    if removed < experts:
+        said.append(f"{removed} of {experts} experts were removed, those of each layer that most rows select.")
+    return said
