@@ -17,8 +17,8 @@ from moe_lab.config.build import build
 from moe_lab.data.dataset import Data, Split
 from moe_lab.evaluation.closer import look_closer
 from moe_lab.evaluation.evaluate import evaluate
-from moe_lab.experiment.building import learner_of
 from moe_lab.experiment.job import prepare
+from moe_lab.experiment.models import learner_of
 from moe_lab.layers.noise import Noise
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.training.loop import Loop

@@ -6,10 +6,10 @@ import torch
 
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data, Split
-from moe_lab.experiment.building import learner_of
 from moe_lab.experiment.inputs import seeds_of
 from moe_lab.experiment.job import prepare
 from moe_lab.experiment.machine import settle
+from moe_lab.experiment.models import learner_of
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member
 from moe_lab.training.watch import Watch
