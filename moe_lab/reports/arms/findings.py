@@ -54,8 +54,9 @@ def _singles(measured: Measured) -> str:
     known = [arm for arm in measured.ranked if quantity and arm.key in measured.summaries[name]]
     if quantity is None or not known:
         return "No number of these runs can be compared."
-    told = [f"{called(arm)} {with_unit(quantity, _mean(measured, name, arm))}" for arm in known]
-    if len(told) <= LISTED:
+    few = len(known) <= LISTED
+    told = [f"{called(arm)}{'' if few else ' with'} {with_unit(quantity, _mean(measured, name, arm))}" for arm in known]
+    if few:
         return f"{quantity.label}: {', '.join(told)}; one seed{' each' if len(told) > 1 else ''}, unproven."
     return (
         f"{quantity.label} of {len(told)} arms: lowest {told[0]}, then {told[1]}; highest {told[-1]}; one seed each, "

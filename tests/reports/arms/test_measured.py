@@ -85,7 +85,8 @@ def test_single_runs_are_no_result(grid):
 def test_of_many_single_runs_the_ends_are_told(grid):
     found = Measured(collect(grid({gate: [0.1 * place] for place, gate in enumerate("abcde")})))
     assert findings(found)[0] == (
-        f"Test error of 5 arms: lowest a 0.0{S}%, then b 10.0{S}%; highest e 40.0{S}%; one seed each, unproven."
+        f"Test error of 5 arms: lowest a with 0.0{S}%, then b with 10.0{S}%; highest e with 40.0{S}%; one seed each, "
+        "unproven."
     )
 
 
