@@ -1,5 +1,6 @@
 import pytest
 
+from moe_lab.metrics.traces.labelled import SAME_EVERYWHERE
 from moe_lab.reports.trace.findings import findings
 
 MAIN, TOKEN, TOLD = "slot_information_per_usage", "information_given_token_per_usage", "document_accuracy"
@@ -48,6 +49,18 @@ def test_without_a_test_nothing_is_claimed_however_large_the_value(values_from, 
     why = "too few documents: 3 allow no p below 0.33"
     values = values_from(*(row(MAIN, layer, 0.9, notes=why, estimate=0.9) for layer in EXPERTS))
     assert findings(values, EXPERTS) == [f"Whether experts follow domain cannot be tested: {why}."]
+
+
+def test_what_has_no_null_is_told_with_its_value(values_from, row):
+    found = {"low": 0.3, "high": 0.5, "notes": SAME_EVERYWHERE}
+    values = values_from(
+        row(MAIN, "block0", 0.41, estimate=0.4, **found), row(MAIN, "block3", 0.2, notes=SAME_EVERYWHERE)
+    )
+    [said] = plain(findings(values, EXPERTS))
+    assert said == (
+        f"Whether experts follow domain cannot be tested: {SAME_EVERYWHERE}. I(E;domain)/H(E) is 40.0 % (30.0 to 50.0) "
+        "in block0."
+    )
 
 
 def test_what_cannot_be_measured_says_why(values_from, row):
