@@ -14,7 +14,7 @@ from moe_lab.store.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from moe_lab.experiment.predicting import TrainedMixture
+    from moe_lab.experiment.predicting import TrainedMixture, TrainedNetwork
 
 
 class LoadedRun(Run):
@@ -63,10 +63,10 @@ class LoadedRun(Run):
 
         return pd.DataFrame(self.history_rows, dtype=float).astype({"epoch": int})
 
-    def model(self) -> "TrainedMixture":
-        """The trained mixture in evaluation mode, on the CPU: ``.predict(x) .predict_proba(x) .route(x)`` of arrays in
-        the data set's own units, or called as ``model(x_BD, noise)`` with normalised tensors. Its data need not be
-        there.
+    def model(self) -> "TrainedMixture | TrainedNetwork":
+        """The trained mixture, or network of mixture layers, in evaluation mode, on the CPU: ``.predict(x)
+        .predict_proba(x) .route(x)`` of arrays in the data set's own units, or called as ``model(x_BD, noise)`` with
+        normalised tensors. Its data need not be there.
 
         Raises RunError where the checkpoint is missing or does not belong to the config, ConfigError where the config
         names what moe-lab does not have.
@@ -75,10 +75,13 @@ class LoadedRun(Run):
 
         from moe_lab.config.build import build
         from moe_lab.data.units import units_of
-        from moe_lab.experiment.building import build_learner
+        from moe_lab.errors import expect
         from moe_lab.experiment.job import stored_job
-        from moe_lab.experiment.predicting import TrainedMixture
+        from moe_lab.experiment.models import build_model
+        from moe_lab.experiment.predicting import TrainedMixture, TrainedNetwork
         from moe_lab.store import checkpoint
+        from moe_lab.training.mixture_learner import MixtureLearner
+        from moe_lab.training.network_learner import NetworkLearner
 
         @cache
         def state() -> dict[str, Any]:
@@ -91,7 +94,7 @@ class LoadedRun(Run):
 
         job = stored_job(self, self._plugins, describe)
         shape, class_names = describe()
-        learner = build_learner(self.config, shape, len(class_names), seed_init=0)
+        learner = build_model(self.config, shape, len(class_names), seed_init=0)
         if state().get("keys") != [job.key]:
             raise RunError(f"{self.path}: the checkpoint does not belong to config.yaml, which has been changed since")
         try:
@@ -99,4 +102,7 @@ class LoadedRun(Run):
         except (KeyError, RuntimeError) as error:
             raise RunError(f"{self.path}: the checkpoint does not belong to the config ({error})") from None
         units = units_of(state().get("units"), prod(shape))
-        return TrainedMixture.of(learner.mixture.eval(), self.config, shape, class_names, units)
+        if isinstance(learner, NetworkLearner):
+            return TrainedNetwork(learner.network, self.config, shape, class_names, units).eval()
+        mixture = expect(MixtureLearner, learner).mixture
+        return TrainedMixture.of(mixture.eval(), self.config, shape, class_names, units)

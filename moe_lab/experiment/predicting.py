@@ -1,4 +1,4 @@
-"""A trained mixture that answers in NumPy arrays, in the units of its data set."""
+"""A trained model, a mixture or a network, that answers in NumPy arrays, in the units of its data set."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -6,20 +6,46 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from moe_lab.config.build import build
-from moe_lab.data.dataset import Split
+from moe_lab.data.dataset import Split, batches
 from moe_lab.data.units import Units
 from moe_lab.errors import RunError
 from moe_lab.evaluation.evaluate import evaluation_noise
 from moe_lab.evaluation.samples import outputs
 from moe_lab.experiment.inputs import seeds_of
+from moe_lab.layers.noise import NoiseByLayer, noise_by_layer
 from moe_lab.mixture.mixture import Mixture, Output
+from moe_lab.models.network import Network
 from moe_lab.parts.roles import Config
 from moe_lab.routing.outputs import MixtureOutput
+from moe_lab.routing.values import NetworkOutput
 
 
-class TrainedMixture(Mixture):
+class InOwnUnits:
+    """What a trained model keeps of its run, to take arrays in the units of its data set."""
+
+    class_names: tuple[str, ...]
+    _config: Config
+    _shape: tuple[int, ...]
+    _stored: Units | None
+
+    def _keep(self, config: Config, shape: tuple[int, ...], class_names: tuple[str, ...], units: Units | None) -> None:
+        self._config, self._shape, self.class_names, self._stored = config, shape, class_names, units
+
+    @cached_property
+    def _units(self) -> Units:
+        return build(self._config["dataset"]).units() if self._stored is None else self._stored
+
+    def _split(self, x: Any, device: torch.device) -> Split:
+        """The samples, normalised. Raises DataError for x of another shape or with values that are not finite."""
+        x_ND = self._units.inputs(x, self._shape).to(device)
+        rows_N = torch.arange(len(x_ND), device=device)
+        return Split(x_ND, rows_N, rows_N)
+
+
+class TrainedMixture(InOwnUnits, Mixture):
     """The mixture of a run, with ``predict``, ``predict_proba`` and ``route`` of arrays in the data set's own units.
 
     x is [N, *shape] or [N, D], as the data set has it before anything is normalised: grey values 0 to 16 of digits, 0
@@ -34,11 +60,6 @@ class TrainedMixture(Mixture):
     versions keep no units: the data are read then, and DataError is raised if they cannot be.
     """
 
-    class_names: tuple[str, ...]
-    _config: Config
-    _shape: tuple[int, ...]
-    _stored: Units | None
-
     @classmethod
     def of(
         cls,
@@ -51,7 +72,7 @@ class TrainedMixture(Mixture):
         """The same mixture, its parameters shared, with what this class can do."""
         made = cls.__new__(cls)
         made.__dict__.update(vars(mixture))
-        made._config, made._shape, made.class_names, made._stored = config, shape, class_names, units
+        made._keep(config, shape, class_names, units)
         return made
 
     def predict(self, x: Any) -> np.ndarray:
@@ -88,19 +109,73 @@ class TrainedMixture(Mixture):
         names = ("probs", "weights", "selected")
         return {name: torch.cat([getattr(one, f"{name}_BE") for one in routings]).cpu().numpy() for name in names}
 
-    @cached_property
-    def _units(self) -> Units:
-        return build(self._config["dataset"]).units() if self._stored is None else self._stored
-
     @torch.no_grad()
     def _outputs(self, x: Any) -> Iterator[Output]:
         device, training = next(self.parameters()).device, self.training
-        x_ND = self._units.inputs(x, self._shape).to(device)
-        rows_N = torch.arange(len(x_ND), device=device)
+        split = self._split(x, device)
         noise = evaluation_noise(seeds_of(self._config).noise, device)
         self.eval()
         try:
-            for _, output in outputs(self, Split(x_ND, rows_N, rows_N), noise, self._config["trainer"]["batch_size"]):
+            for _, output in outputs(self, split, noise, self._config["trainer"]["batch_size"]):
                 yield output
+        finally:
+            self.train(training)
+
+
+class TrainedNetwork(InOwnUnits, nn.Module):
+    """The network of a run, with ``predict``, ``predict_proba`` and ``route`` as TrainedMixture has them: of arrays in
+    the data set's own units, whose data need not be there. ``network`` is the network itself, a torch module."""
+
+    def __init__(
+        self,
+        network: Network,
+        config: Config,
+        shape: tuple[int, ...],
+        class_names: tuple[str, ...],
+        units: Units | None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._keep(config, shape, class_names, units)
+
+    def forward(self, x_BD: Tensor, noise: NoiseByLayer) -> NetworkOutput:
+        """Of normalised tensors."""
+        return self.network(x_BD, noise)
+
+    def predict(self, x: Any) -> np.ndarray:
+        """The likeliest class of each sample, [N] int64, as the data set numbers them. Raises DataError as all three
+        do."""
+        return torch.cat([output.prediction_B for output in self._outputs(x)]).cpu().numpy()
+
+    def predict_proba(self, x: Any) -> np.ndarray:
+        """The probability of each class, [N, C] float32."""
+        return torch.cat([output.log_probs_BC.exp() for output in self._outputs(x)]).cpu().numpy()
+
+    def route(self, x: Any) -> dict[str, dict[str, np.ndarray]]:
+        """What the gate of each mixture layer decides, by the layer's name: ``probs`` and ``weights`` [N, S, E]
+        float32, ``selected`` [N, S, E] bool. S are the rows of a sample: its patches, or one."""
+        found: dict[str, dict[str, list[Tensor]]] = {
+            layer: {name: [] for name in ("probs", "weights", "selected")} for layer in self.network.routed
+        }
+        for output in self._outputs(x):
+            for layer, of_each in found.items():
+                for name, parts in of_each.items():
+                    part_TE = getattr(output.layers[layer].routing, f"{name}_BE")
+                    parts.append(part_TE.unflatten(0, (-1, self.network.places)))
+        return {
+            layer: {name: torch.cat(parts).cpu().numpy() for name, parts in of_each.items()}
+            for layer, of_each in found.items()
+        }
+
+    @torch.no_grad()
+    def _outputs(self, x: Any) -> Iterator[NetworkOutput]:
+        device, training, network = next(self.parameters()).device, self.training, self.network
+        split = self._split(x, device)
+        noise = noise_by_layer([seeds_of(self._config).noise], list(network.routed), device, name="noise/evaluation")
+        self.eval()
+        try:
+            batch = self._config["trainer"]["batch_size"]
+            for x_BD, _ in batches(split, network.batch_dependent, batch, network.numbers):
+                yield network(x_BD, noise)
         finally:
             self.train(training)

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+import moe_lab
 from moe_lab.config.build import build
-from moe_lab.errors import ConfigError, TaskError
+from moe_lab.data.digits import Digits
+from moe_lab.errors import ConfigError, DataError, TaskError
 from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data, seeds_of
 from moe_lab.experiment.models import build_model, learner_of
+from moe_lab.layers.noise import noise_by_layer
 from moe_lab.layers.stacking import count_parameters
 from moe_lab.routing.trace_files import read_trace
 from moe_lab.store.run import Run
@@ -215,3 +218,29 @@ def test_what_each_layer_follows(finished):
         shared = (joint[joint > 0] * np.log2(joint[joint > 0] / outer[joint > 0])).sum()
         load = joint.sum(1)[joint.sum(1) > 0]
         assert found["position"] == pytest.approx(shared / -(load * np.log2(load)).sum())
+
+
+def test_a_loaded_network_answers_as_it_was_written_down(finished):
+    """For the images of the test split, 0 to 16, as the data set has them."""
+    model = moe_lab.load(finished.path).model().train()
+    test, trace = finished.arrays("test"), read_trace(finished)
+    image_NHW, _ = Digits()._read()
+    images = image_NHW[Digits().load().test.index_N]
+    np.testing.assert_array_equal(model.predict(images), test["prediction"])
+    chances = model.predict_proba(images.reshape(len(images), -1))
+    np.testing.assert_allclose(-np.log(chances[np.arange(len(chances)), test["label"]]), test["loss"], rtol=1e-3)
+    routed = model.route(images)
+    assert list(routed) == ["block0", "block1"] and model.training
+    for name, of_layer in routed.items():
+        assert of_layer["weights"].shape == (len(images), 4, 4)
+        expert_T = trace.layer(name).experts_TK[:, 0]
+        np.testing.assert_array_equal(of_layer["selected"].reshape(-1, 4).argmax(1), expert_T)
+    assert model.class_names == tuple(map(str, range(10)))
+    x_BD = torch.zeros(2, 64)
+    noise = noise_by_layer([0], list(model.network.routed))
+    assert model(x_BD, noise).log_probs_BC.shape == (2, 10)
+
+
+def test_a_loaded_network_refuses_other_samples(finished):
+    with pytest.raises(DataError, match="8 x 8|64"):
+        moe_lab.load(finished.path).model().predict(np.zeros((3, 5)))
