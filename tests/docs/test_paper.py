@@ -36,6 +36,7 @@ def test_the_page(gone):
         assert [path for path in paper.glob(f"{name}.*") if path.suffix in (".tex", ".bib", ".pdf")], name
     for name in re.findall(r"^\| `([^`]*)` \|", text, re.MULTILINE):
         assert (paper / name).exists(), name
+    assert "Another network: Nobody 2020, made up." in table
     other = gone / "two-gates/paper"
     assert "**" in (other / "table.md").read_text() and "[@jacobs1991]" in (other / "methods.md").read_text()
     # the methods of the page, but for the numbers of their papers and of the epochs

@@ -30,14 +30,15 @@ def tex(text: str) -> str:
 
 
 def latex_table(table: ArmTable) -> str:
-    """A ``table`` with a ``tabular`` of booktabs; other people's numbers cite their source, if it has an entry."""
+    """A ``table`` with a ``tabular`` of booktabs. Published numbers cite their source; without an entry for it, the
+    caption names it."""
     choices, metrics = len(table.choices), len(table.quantities)
-    head = [*map(tex, table.choices), "$n$", *(tex(one.axis) + _LATEX_BETTER[one.better] for one in table.quantities)]
+    head = [*map(tex, table.choices), "$n$", *map(_latex_heading, table.quantities)]
     lines = [
         f"% Made by moe-lab {__version__}. Needs \\usepackage{{booktabs}}; across two columns it is table*.",
         r"\begin{table}[t]",
         r"  \centering",
-        f"  \\caption{{{' '.join(map(tex, table.notes))}}}",
+        f"  \\caption{{{' '.join(map(tex, [*table.notes, *_not_cited(table)]))}}}",
         r"  \label{tab:arms}",
         f"  \\begin{{tabular}}{{{'l' * choices}r{'l' * metrics}}}",
         r"    \toprule",
@@ -50,9 +51,22 @@ def latex_table(table: ArmTable) -> str:
         lines += [r"    \midrule", f"    \\multicolumn{{{choices + 1 + metrics}}}{{l}}{{\\emph{{{HEADING}}}}} \\\\"]
     for row in table.external:
         keys = ",".join(cited(row.source))
-        name = f"{tex(row.names[0])}~\\cite{{{keys}}}" if keys else f"{tex(row.names[0])} ({tex(row.source)})"
+        name = f"{tex(row.names[0])}~\\cite{{{keys}}}" if keys else tex(row.names[0])
         lines.append(_latex_line([f"\\multicolumn{{{choices}}}{{l}}{{{name}}}"], row))
     return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", r"\end{table}", ""])
+
+
+def _not_cited(table: ArmTable) -> list[str]:
+    """The sources of published numbers without an entry in the BibTeX file."""
+    sources = dict.fromkeys(f"{row.names[0]}: {row.source}" for row in table.external if not cited(row.source))
+    return [f"{'; '.join(sources)}."] if sources else []
+
+
+def _latex_heading(quantity: Quantity) -> str:
+    """The name above the unit."""
+    unit = f"({tex(quantity.shown_unit)})" if quantity.shown_unit else ""
+    below = f"{unit}{_LATEX_BETTER[quantity.better]}".strip()
+    return f"\\shortstack[l]{{{tex(quantity.label)}\\\\{below}}}" if below else tex(quantity.label)
 
 
 def _latex_line(names: list[str], row: Line) -> str:
