@@ -7,10 +7,10 @@ from typing import Any
 from moe_lab.cli.tables import show
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
-from moe_lab.experiment.results import HEADLINE
+from moe_lab.experiment.results import headline_of
 from moe_lab.experiment.train import Training
 from moe_lab.metrics import RunArrays
-from moe_lab.metrics.networks import LABEL
+from moe_lab.metrics.networks import label_of
 from moe_lab.metrics.trace_arrays import TraceArrays
 from moe_lab.reports.kit.choices import main_choices
 from moe_lab.reports.kit.headline import numbers, verdict
@@ -33,7 +33,7 @@ def print_summary(run: Run, page: Path | None) -> None:
     """Names, units and percentages as the report has them."""
     task, sizes = _sizes(run)
     known = {one.name: one for one in numbers(run.metrics, **sizes)}
-    found = [known[name] for name in HEADLINE[task] if name in known]
+    found = [known[name] for name in headline_of(run.metrics, task) if name in known]
     rows = [{"metric": one.label, "value": one.text, "bounds": one.bounds} for one in found]
     if run.kind == "network":
         echo(f"of the last mixture layer, {run.trace_header['layers'][-1]['name']}, where a metric is of routing:")
@@ -55,7 +55,7 @@ def _sizes(run: Run) -> tuple[Task, dict[str, Any]]:
     """The task, and what the bounds of metrics depend on."""
     if run.kind == "network":
         trace = read_trace(run)
-        arrays = TraceArrays(trace, trace.layers[-1].name, LABEL)
+        arrays = TraceArrays(trace, trace.layers[-1].name, label_of(trace))
         return arrays.task, arrays.sizes
     of_mixture = RunArrays.from_run(run)
     return of_mixture.task, of_mixture.sizes

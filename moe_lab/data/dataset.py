@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from moe_lab.config.ranges import Seed, Share
+from moe_lab.data.sequences import Sequences
 from moe_lab.data.split import stratified
 from moe_lab.data.units import Units
 from moe_lab.layers.noise import Noise
@@ -21,7 +23,7 @@ from moe_lab.layers.noise import Noise
 class Split:
     """Samples of one split: ``x_ND`` float32, flattened and normalised; ``y_N`` int64, a class a sample, or float32, a
     number a sample, standardized; ``index_N`` int64, each sample's row in the part of the original data that it was
-    taken from.
+    taken from. Windows of tokens: x and y int64, [N, S], the tokens and the token that follows each.
     """
 
     x_ND: Tensor
@@ -63,7 +65,8 @@ class Data:
     Where the targets are numbers there are no class names, and ``target`` says what the number is. ``input`` says what
     a sample is that is one number. ``augment`` changes a batch x_BD of the training split, at random, each time that
     it is used. ``truth`` names the attribute that is known to be the right way to share the samples among experts.
-    ``units`` are those that samples and numbers had before they were normalised.
+    ``units`` are those that samples and numbers had before they were normalised. ``sequences``: of windows of tokens,
+    what is known of those of the test split; classes are tokens then.
     """
 
     train: Split
@@ -77,6 +80,7 @@ class Data:
     input: Scale | None = None
     truth: str | None = None
     units: Units = Units()
+    sequences: Sequences | None = None
 
     @property
     def features(self) -> int:
@@ -103,6 +107,9 @@ class Dataset(ABC):
     ``validation_share`` of the training part, drawn by class with ``split_seed``, becomes the validation split.
     """
 
+    #: whether samples are windows of tokens, and classes the tokens that may follow
+    tokens: ClassVar[bool] = False
+
     validation_share: Share = 0.1
     split_seed: Seed = 0
 
@@ -110,6 +117,11 @@ class Dataset(ABC):
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """The shape of one sample and the names of the classes (none where the targets are numbers), without reading
         more than that takes."""
+
+    def content(self) -> dict[str, str]:
+        """What besides the options decides the samples, such as a checksum: part of a job's key and of
+        environment.json. Raises DataError as ``load`` does."""
+        return {}
 
     def lasting(self) -> dict[str, str]:
         """Options that are stored in place of those that were given, so that a run finds its data again from any

@@ -1,6 +1,5 @@
 """Data of a user's own: what their files hold, whatever their format, becomes three splits."""
 
-import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -15,6 +14,7 @@ from moe_lab.config.ranges import Share
 from moe_lab.data.columns import Columns
 from moe_lab.data.dataset import Data, Dataset, Scale, Split, Target
 from moe_lab.data.odd import oddities
+from moe_lab.data.roots import root_of, rooted
 from moe_lab.data.split import stratified
 from moe_lab.data.standardize import standardize_by, standardize_target_by
 from moe_lab.data.strokes import image_columns
@@ -74,12 +74,12 @@ class OwnData(Dataset):
     test_share: Share = 0.2
 
     def __post_init__(self) -> None:
-        self.root = _root(self.path, self.root)
+        self.root = root_of(self.path, self.root)
         self.path = self.rooted(self.path)
 
     def rooted(self, path: str) -> str:
         """A path that starts from ``root``, as the current folder has it."""
-        return path if self.root in (None, os.getcwd()) else os.path.join(str(self.root), path)
+        return rooted(path, self.root)
 
     @abstractmethod
     def read(self) -> Own:
@@ -158,17 +158,6 @@ class OwnData(Dataset):
                 f"found {len(strata_N)} samples; give {self.test_part}, or a larger share"
             )
         return rest, held_out
-
-
-def _root(path: str, root: str | None) -> str | None:
-    """The absolute folder that a relative path starts from: the given one, or the current one where the file is there
-    alone; None for a path that is absolute."""
-    if Path(path).expanduser().is_absolute():
-        return None
-    here = os.getcwd()
-    given = here if root is None else os.path.abspath(os.path.expanduser(root))
-    is_here_alone = os.path.exists(path) and not os.path.exists(os.path.join(given, path))
-    return here if is_here_alone else given
 
 
 def _stamp(path: str) -> tuple[int, ...]:

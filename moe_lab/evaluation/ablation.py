@@ -26,8 +26,8 @@ from moe_lab.routing.values import NetworkOutput
 
 Arrays = dict[str, np.ndarray]
 
-#: test samples that are evaluated again: of more, so many, evenly spaced
-MOST_SAMPLES = 2000
+#: test samples that are evaluated again: of more, so many, evenly spaced; of windows of tokens, so many tokens
+MOST_SAMPLES, MOST_TOKENS = 2000, 32_000
 #: forward passes of these samples, all layers together, in which an expert is removed, and in which some are kept
 MOST_REMOVALS, MOST_KEPT = 128, 128
 
@@ -36,7 +36,8 @@ MOST_REMOVALS, MOST_KEPT = 128, 128
 def ablation(network: Network, test: Split, noise: NoiseByLayer, trace: Trace) -> Arrays:
     """The arrays of ablation.npz. Without those experts the gate selects again among the others (``Gate.without``).
 
-    document:           [N] the samples, by their number in the trace.
+    document:           [N] the samples, by their number in the test split, which is that in the trace; of a language
+                        model they are windows (moe_lab.metrics.networks.by_sample).
     loss:               [N] of the whole network, -log q(y) in nats, as all losses here; float32.
     removed_loss:       [L, E, N] without an expert. With more than MOST_REMOVALS experts in all layers together, of
                         each layer those that most rows select; NaN for the others.
@@ -44,7 +45,7 @@ def ablation(network: Network, test: Split, noise: NoiseByLayer, trace: Trace) -
     kept_expert:        [L, E] the experts of a layer, those first that most rows select; -1 beyond its E.
     kept_loss:          [L, E] the mean loss with the first m = 1 .. E of these alone, float64. With more than MOST_KEPT
                         experts in all layers together, for fewer m, spaced by equal factors; NaN for the others.
-    kept_error_rate:    [L, E] the share of samples whose class is wrong then.
+    kept_error_rate:    [L, E] the share of predictions that are wrong then.
 
     Empty if a row depends on its batch-mates, for it would change with them, or no layer has several experts.
 
@@ -57,7 +58,8 @@ def ablation(network: Network, test: Split, noise: NoiseByLayer, trace: Trace) -
         return {}
     order = {layer.name: most_used(layer) for layer in trace.layers}
     passes = {one: _constrain(one, network, noise, order) for one in _planned(order)}
-    document_N = spread_rows(test, MOST_SAMPLES)
+    most = max(1, MOST_TOKENS // network.places) if network.reads_tokens else MOST_SAMPLES
+    document_N = spread_rows(test, most)
     found: dict[Pass | None, list[Outcome]] = {one: [] for one in (None, *passes)}
     for x_BD, y_B in batches(taken(test, document_N), False, 0, network.numbers):
         begin = noise.state()
@@ -83,12 +85,12 @@ class Pass:
     number: int = 0
 
 
-#: the loss of each sample of a batch in nats, and whether its class is wrong
+#: the loss of each sample of a batch in nats, and whether its class is wrong, or the share of its tokens that are
 Outcome = tuple[Tensor, Tensor]
 
 
 def _outcome(output: NetworkOutput, y_B: Tensor) -> Outcome:
-    return -output.log_likelihood_B(y_B), output.prediction_B != y_B
+    return -output.log_likelihood_B(y_B), output.scores(y_B)["errors"]
 
 
 def _planned(order: Mapping[str, np.ndarray]) -> Iterator[Pass]:

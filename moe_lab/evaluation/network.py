@@ -10,6 +10,7 @@ from torch import Tensor
 from moe_lab.data.dataset import Data, batches
 from moe_lab.errors import Diverged
 from moe_lab.evaluation.evaluate import pixels
+from moe_lab.evaluation.language import documents_of, of_predictions, of_tokens
 from moe_lab.layers.noise import Noise
 from moe_lab.metrics.attribute_tables import categories
 from moe_lab.mixture.record import Record, together
@@ -25,13 +26,15 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Examined:
-    """trace: of the test split, whose documents are the samples. files: name (without .npz) -> arrays.
+    """trace: of the test split, whose documents are the samples; of a language model the documents that its windows are
+    of. files: name (without .npz) -> arrays.
 
-    test:     of each sample ``document``, its number in the trace; ``sample_index``; ``label``; ``prediction``;
+    test:     of each prediction ``document``, its number in the trace; ``sample_index``; ``label``; ``prediction``;
               ``loss``, -log q(y) in nats; the ``class_names``; and whether a prediction depends on its batch-mates,
-              ``batch_dependent``.
+              ``batch_dependent``. A sample has one prediction, a window one for each of its tokens; of a language model
+              there is more (moe_lab/evaluation/language.py).
     costs:    parameters and multiply-adds in all, and those that act on one sample.
-    examples: ``document``, ``image`` as bytes and ``label`` of some samples of each class.
+    examples: ``document``, ``image`` as bytes and ``label`` of some samples of each class; not of a language model.
     """
 
     trace: Trace
@@ -49,16 +52,17 @@ def examine(network: Network, data: Data, noise: Mapping[str, Noise], training_b
         output = network(x_BD, noise)
         for name, layer in output.layers.items():
             records[name].add(layer.routing, (len(y_B), network.places))
-        losses.append(-output.log_likelihood_B(y_B))
-        predictions.append(output.prediction_B)
+        losses.append(-output.log_likelihoods(y_B).flatten())
+        predictions.append(output.prediction_B.flatten())
         attributes.append({name: one.flatten() for name, one in network.attributes(x_BD).items()})
     loss_N = torch.cat(losses).cpu().numpy()
     if np.isnan(loss_N).any():
         raise Diverged("the last update made the network's predictions NaN: try a smaller trainer.lr")
-    label_N = data.test.y_N.cpu().numpy()
+    label_N = data.test.y_N.flatten().cpu().numpy()
+    each = len(label_N) // len(data.test)
     test = {
         "document": np.arange(len(label_N), dtype=np.int32),
-        "sample_index": data.test.index_N.cpu().numpy(),
+        "sample_index": data.test.index_N.cpu().numpy().repeat(each),
         "label": label_N,
         "prediction": torch.cat(predictions).cpu().numpy(),
         "loss": loss_N,
@@ -68,8 +72,12 @@ def examine(network: Network, data: Data, noise: Mapping[str, Noise], training_b
     x_ND = data.test.x_ND
     counts = network_parameter_counts(network) | network_multiply_add_counts(network, x_ND.shape[-1], x_ND.device)
     costs = {name: np.array(count, np.int64) for name, count in counts.items()}
+    trace = together(records)
+    if data.sequences is not None:
+        test |= {"document": documents_of(data.test, data.sequences), **of_predictions(data.sequences)}
+        return Examined(of_tokens(trace, data.test, data.sequences, loss_N), {"test": test, "costs": costs})
     files = {"test": test, "costs": costs, "examples": _examples(data, label_N)}
-    return Examined(_labelled(together(records), data, attributes), files)
+    return Examined(_labelled(trace, data, attributes), files)
 
 
 def _labelled(trace: Trace, data: Data, attributes: list[dict[str, Tensor]]) -> Trace:

@@ -182,4 +182,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         "trainer": {**config["trainer"], "dispatch": model.dispatch},
     }
     auto_filled = [key for key, value in AUTO.items() if _value(config, key) == value != _value(resolved, key)]
-    return Job(resolved, chosen, differs, auto_filled, config_key(canonical(resolved, model.gate, model.objective)))
+    # whoever says what the data are, for they may not be there, says nothing of their content
+    content = {} if describe else dataset.content()
+    key = config_key(canonical(resolved, model.gate, model.objective, content))
+    return Job(resolved, chosen, differs, auto_filled, key)

@@ -11,17 +11,19 @@ from moe_lab.parts import Config, Gate, Objective
 from moe_lab.store.learned import digest
 
 
-def canonical(config: Config, gate: Gate, objective: Objective) -> Config:
+def canonical(config: Config, gate: Gate, objective: Objective, content: Mapping[str, str]) -> Config:
     """Canonical form: equivalent configs get one key.
 
     Null options of parts count as they resolve, an objective's alias as what it means, seeds as they are used, and a
-    run that a part begins from by the tensors that it learned. An option that has its class's ``absent`` value is left
+    run that a part begins from by the tensors that it learned. ``content`` is what of the data set decides besides its
+    options (``Dataset.content``). An option that has its class's ``absent`` value is left
     out, so that an option of a later version changes no key of an earlier one.
     """
     seeds = seeds_of(config)
     mixes_probabilities = config["gate"]["combine"] == "probabilities"
     whole = {
         **config,
+        "dataset": {**config["dataset"], **content},
         "seed": seeds.noise,
         "seed_init": seeds.init,
         "seed_order": seeds.order,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from moe_lab.config.build import build, class_of
 from moe_lab.data.dataset import Data
+from moe_lab.errors import ConfigError
 from moe_lab.experiment.building import build_learner, build_mixture, complete
 from moe_lab.experiment.inputs import seeds_of
 from moe_lab.experiment.machine import device_of
@@ -26,9 +27,28 @@ def is_network(config: Config) -> bool:
 
 def build_model(config: Config, shape: tuple[int, ...], classes: int, seed_init: int) -> AnyLearner:
     """A freshly initialized learner on the CPU. Raises ConfigError if parts do not fit each other."""
+    check_samples(config)
     if is_network(config):
         return build_network_learner(config, shape, classes, seed_init)[0]
     return build_learner(config, shape, classes, seed_init)
+
+
+def check_samples(config: Config) -> None:
+    """Raise ConfigError if the data set's samples are tokens and the model reads none, or the other way round."""
+    data, network = config["dataset"], config.get("network")
+    reads = network is not None and class_of(network).reads_tokens
+    if class_of(data).tokens and not reads:
+        what = "one mixture" if network is None else class_of(network).__name__
+        raise ConfigError(
+            f"dataset {class_of(data).__name__} has tokens, which {what} cannot read: take network=language_model"
+        )
+    if reads and not class_of(data).tokens:
+        raise ConfigError(
+            f"network=language_model reads tokens, and dataset {class_of(data).__name__} has none: take "
+            "dataset=text_modules, text_folder or markov_languages"
+        )
+    if reads and config.get("classes") is not None:
+        raise ConfigError("classes chooses samples by their class, and windows of tokens have none: leave classes null")
 
 
 def learner_of(config: Config, data: Data) -> AnyLearner:
@@ -55,6 +75,7 @@ class ModelFacts:
 
 def model_facts(config: Config, shape: tuple[int, ...], classes: int) -> ModelFacts:
     """Build the model of a checked config, to see whether its parts fit. Raises ConfigError if they do not."""
+    check_samples(config)
     if is_network(config):
         learner, gate = build_network_learner(config, shape, classes, seed_init=0)
         ways = {layer.dispatcher.every_expert for layer in learner.network.routed.values()}

@@ -48,6 +48,17 @@ HEADLINE: dict[Task, tuple[str, ...]] = {
 }
 
 
+#: of language models, as far as these have a value
+OF_TOKENS = ("test_loss_nats", "test_bits_per_byte", "bayes_gap", "test_error_rate", *_OF_THE_ROUTING)
+
+
+def headline_of(metrics: Mapping[str, Mapping[str, Any]], task: Task) -> list[str]:
+    """The metrics of the headline that a run has."""
+    if "test_bits_per_byte" in metrics:
+        return [name for name in OF_TOKENS if metrics[name]["value"] is not None]
+    return [name for name in HEADLINE[task] if name in metrics]
+
+
 @dataclass(frozen=True)
 class Results:
     """files: name (without .npz) -> arrays. documents: name -> what is written as JSON. metrics: name -> {"value",
@@ -60,7 +71,7 @@ class Results:
 
     @property
     def headline(self) -> dict[str, Any]:
-        return {name: self.metrics[name]["value"] for name in HEADLINE[self.task] if name in self.metrics}
+        return {name: self.metrics[name]["value"] for name in headline_of(self.metrics, self.task)}
 
 
 def results_of(loop: Loop, run: int, config: Config, recipe: Recipe, data: Data) -> Results:

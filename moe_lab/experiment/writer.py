@@ -71,7 +71,9 @@ class RunWriter:
         # from here on there is something to go on with
         self._status.start()
         facts = environment(self.job.config["trainer"]["threads"], self.job.key, device)
-        write_json(self.folder / "environment.json", {**facts, "stacked_runs": runs})
+        content = build(self.job.config["dataset"]).content()
+        data = {"data": content} if content else {}
+        write_json(self.folder / "environment.json", {**facts, "stacked_runs": runs, **data})
 
     def _config(self) -> None:
         write_text(self.folder / "config.yaml", yaml.safe_dump(self.job.config, sort_keys=False))

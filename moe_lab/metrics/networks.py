@@ -1,7 +1,7 @@
 """The metrics of a network of mixture layers: of its predictions, and of the routing of each layer."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,11 +15,16 @@ from moe_lab.metrics.competence import (
     worst_class_error_rate,
 )
 from moe_lab.metrics.cost import multiply_adds_active, multiply_adds_total, parameters_active, parameters_total
-from moe_lab.metrics.registry import METRICS, compute
+from moe_lab.metrics.language import OF_A_LAYER, OF_PREDICTIONS
+from moe_lab.metrics.predictions import Predictions, TokenPredictions
+from moe_lab.metrics.registry import METRICS, Value, compute
+from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.trace_arrays import TraceArrays
 from moe_lab.routing.trace import Trace
 from moe_lab.tasks import Task
 
+Files = Mapping[str, Mapping[str, np.ndarray]]
+Entries = dict[str, dict[str, Any]]
 #: metrics that need no more than predictions and costs
 OF_THE_NETWORK = (
     test_error_rate,
@@ -31,10 +36,16 @@ OF_THE_NETWORK = (
     multiply_adds_total,
     multiply_adds_active,
 )
-#: what a network's routing is measured against
-LABEL = "class"
+#: what the routing of a network is measured against, and that of a language model
+LABEL, TOKEN_LABEL = "class", "domain"
 #: I(E;Y)/H(load), and the same by attribute
 SHARE, FOLLOWED = METRICS["information_per_usage"], "attribute_information_per_usage"
+#: arrays of test.npz that tell of the best prediction
+KNOWN = ("bayes_loss", "bayes_domain", "entropy_rate_nats")
+#: of a language model, whose classes are the tokens that may follow
+OF_A_LANGUAGE_MODEL = tuple(
+    one for one in OF_THE_NETWORK if one not in (worst_class_error_rate, classes_never_answered)
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +72,64 @@ class NetworkPredictions:
         return len(self.label_N)
 
 
-def network_metrics(trace: Trace, files: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TokenArrays(NetworkPredictions):
+    """What TokenPredictions says."""
+
+    unit: str
+    routing: RoutingArrays
+    document_N: np.ndarray
+    place_N: np.ndarray
+    place_names: tuple[str, ...]
+    known: Mapping[str, np.ndarray]
+
+
+def network_metrics(trace: Trace, files: Files) -> Entries:
     """name -> {"value", "unit"} and, where the value is null, "reason".
 
-    Metrics of routing are of rows against their sample's class. Under their own names they are those of the last
-    mixture layer, so that they stand beside those of one mixture, and after ``block0.`` those of that layer.
+    Metrics of routing are of rows against their sample's class, in a language model against their domain. Under their
+    own names they are those of the last mixture layer, so that they stand beside those of one mixture, and after
+    ``block0.`` those of that layer.
     """
+    routing = {layer.name: TraceArrays(trace, layer.name, label_of(trace)) for layer in trace.layers}
+    ablated = ablation_metrics(by_sample(trace, files), files.get("ablation"))
+    by_layer = {layer: compute(arrays) | _followed(trace, layer) | ablated[layer] for layer, arrays in routing.items()}
+    predictions = _predictions(files)
+    if is_of_tokens(trace):
+        tokens = {layer: _tokens(trace, arrays, files) for layer, arrays in routing.items()}
+        metrics = _entries(OF_A_LANGUAGE_MODEL, predictions) | _entries(OF_PREDICTIONS, next(iter(tokens.values())))
+        by_layer = {layer: _entries(OF_A_LAYER, tokens[layer]) | found for layer, found in by_layer.items()}
+    else:
+        metrics = _entries(OF_THE_NETWORK, predictions)
+    metrics |= by_layer[trace.layers[-1].name]
+    return metrics | {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
+
+
+def label_of(trace: Trace) -> str:
+    """What the routing of a network is measured against: the class of a row's sample, or of a token its domain."""
+    return TOKEN_LABEL if is_of_tokens(trace) else LABEL
+
+
+def is_of_tokens(trace: Trace) -> bool:
+    """Whether the rows of a network's trace are the tokens of a language model."""
+    return trace.token_id_T is not None
+
+
+def by_sample(trace: Trace, files: Files) -> Trace:
+    """The trace whose documents are the samples of the test split, in its order: of a language model the windows."""
+    if not is_of_tokens(trace):
+        return trace
+    _, sample_T = np.unique(files["test"]["sample_index"], return_inverse=True)
+    return replace(trace, document_T=sample_T.reshape(-1), document_labels={})
+
+
+def _entries(metrics: Sequence[Callable[..., Value]], arrays: Predictions | TokenPredictions) -> Entries:
+    return {one.__name__: METRICS[one.__name__].entry(arrays) for one in metrics}
+
+
+def _predictions(files: Files) -> NetworkPredictions:
     test, costs = files["test"], files["costs"]
-    predictions = NetworkPredictions(
+    return NetworkPredictions(
         test["label"],
         test["prediction"],
         -test["loss"].astype(np.float64),
@@ -78,16 +139,24 @@ def network_metrics(trace: Trace, files: Mapping[str, Mapping[str, np.ndarray]])
         int(costs["multiply_adds_total"]),
         int(costs["multiply_adds_active"]),
     )
-    metrics = {one.__name__: METRICS[one.__name__].entry(predictions) for one in OF_THE_NETWORK}
-    ablated = ablation_metrics(trace, files.get("ablation"))
-    by_layer = {
-        name: compute(TraceArrays(trace, name, LABEL)) | _followed(trace, name) | ablated[name] for name in ablated
-    }
-    metrics |= by_layer[trace.layers[-1].name]
-    return metrics | {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
 
 
-def _followed(trace: Trace, layer: str) -> dict[str, dict[str, Any]]:
+def _tokens(trace: Trace, routing: TraceArrays, files: Files) -> TokenArrays:
+    place = trace.row_labels["position"]
+    facts = vars(_predictions(files))
+    known = {name: files["test"][name] for name in KNOWN if name in files["test"]}
+    return TokenArrays(
+        **facts,
+        unit=str(files["test"]["unit"]),
+        routing=routing,
+        document_N=trace.document_T,
+        place_N=place.value,
+        place_names=place.names,
+        known=known,
+    )
+
+
+def _followed(trace: Trace, layer: str) -> Entries:
     """I(E;A)/H(load) of a layer for every label A of its rows and documents."""
     found = {label: SHARE.entry(TraceArrays(trace, layer, label)) for label in trace.label_names}
     values = {label: entry["value"] for label, entry in found.items()}

@@ -1,9 +1,11 @@
 """What metrics of predictions are computed from: what a model said of its test samples, whatever is inside it."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
+from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.tasks import Task
 
 
@@ -33,3 +35,32 @@ class Predictions(Protocol):
     def multiply_adds_total(self) -> int: ...
     @property
     def multiply_adds_active(self) -> int: ...
+
+
+class TokenPredictions(Predictions, Protocol):
+    """What a language model said of the tokens that follow those of its test split, and what one of its mixture layers
+    did with these. Samples are tokens, N; classes are the tokens that may follow."""
+
+    @property
+    def unit(self) -> str:
+        """What a token is: a byte, or a symbol."""
+        ...
+
+    @property
+    def routing(self) -> RoutingArrays:
+        """Of the layer; its classes are the domains of the tokens' documents."""
+        ...
+
+    @property
+    def document_N(self) -> np.ndarray: ...
+    @property
+    def place_N(self) -> np.ndarray:
+        """The place of each token in its window, or several places as one: an index into ``place_names``."""
+        ...
+
+    @property
+    def place_names(self) -> tuple[str, ...]: ...
+    @property
+    def known(self) -> Mapping[str, np.ndarray]:
+        """What the run stored of the best prediction, by name (moe_lab.data.sequences)."""
+        ...

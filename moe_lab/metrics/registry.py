@@ -23,7 +23,7 @@ from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.bounds import Bound
 from moe_lab.metrics.formulas import entropy_bits
-from moe_lab.metrics.predictions import Predictions
+from moe_lab.metrics.predictions import Predictions, TokenPredictions
 from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.stored import Undefined as Undefined
 from moe_lab.tasks import TARGETS, Task
@@ -34,7 +34,7 @@ Better = Literal["lower", "higher", "none"]
 #: a number; a list, one an expert; or numbers by name, as by attribute or by pair of experts
 Value = float | Sequence[float | None] | Mapping[str, float | None]
 #: what a metric is registered with is what its module calls it with
-Arrays = TypeVar("Arrays", bound=RoutingArrays | Predictions)
+Arrays = TypeVar("Arrays", bound=RoutingArrays | Predictions | TokenPredictions)
 Found = TypeVar("Found", bound=Value)
 
 
@@ -54,8 +54,18 @@ class Metric:
     function: Callable[[Any], Value]
     null_element: str | None
     task: Task | None
-    #: whether it needs no more than every trace has
-    of_routing: bool
+    #: the class that its argument is annotated with
+    arrays: type
+
+    @property
+    def of_routing(self) -> bool:
+        """Whether it needs no more than every trace has."""
+        return self.arrays is RoutingArrays
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether it is of language models alone."""
+        return self.arrays is TokenPredictions
 
     @property
     def notes(self) -> str:
@@ -126,6 +136,7 @@ TITLES = {
     "balance": "Balance",
     "dynamics": "Dynamics",
     "continual": "Tasks in a sequence",
+    "language": "Language models",
     "calibration": "Calibration",
     "cost": "Cost",
 }
@@ -166,27 +177,29 @@ def metric(
         if name in METRICS or not definition:
             raise ValueError(f"metric {name}: taken already, or no docstring")
         METRICS[name] = Metric(
-            name, unit, low, high, better, definition, source, function, null_element, task, _is_of_routing(function)
+            name, unit, low, high, better, definition, source, function, null_element, task, _arrays_of(function)
         )
         return function
 
     return register
 
 
-def _is_of_routing(function: Callable[..., Any]) -> bool:
-    """Whether its argument is annotated as RoutingArrays."""
+def _arrays_of(function: Callable[..., Any]) -> type:
+    """What its argument is annotated with."""
     argument = next(iter(inspect.signature(function).parameters))
-    return get_type_hints(function).get(argument) is RoutingArrays
+    return get_type_hints(function).get(argument, object)
 
 
 def compute(arrays: RoutingArrays) -> dict[str, dict[str, Any]]:
     """Every registered metric, in order: name -> {"value", "unit"} and, where the value is null, "reason". Of a trace
-    those of routing.
+    those of routing; those of language models are moe_lab.metrics.networks'.
 
     Plain Python numbers, lists and dicts of them only, never NaN or infinite, so that JSON holds them.
     """
     predicts = isinstance(arrays, RunArrays)
-    return {name: one.entry(arrays) for name, one in METRICS.items() if predicts or one.of_routing}
+    return {
+        name: one.entry(arrays) for name, one in METRICS.items() if one.of_routing or (predicts and not one.of_tokens)
+    }
 
 
 def elements(value: Value | None) -> list[float | None]:

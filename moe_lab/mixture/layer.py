@@ -138,7 +138,7 @@ def _layers(network: nn.Module) -> Iterator[tuple[str, MixtureLayer]]:
 
 def _check_raw(gate: Gate) -> None:
     """Raise ConfigError for a gate that needs to see what the network was given, which the layer does not."""
-    if gate.traits.hashes_input:
+    if "training" in gate.traits.hashes_input:
         raise ConfigError(
             "this gate hashes its input, which inside a network moves with every step, so that a row would keep no "
             "expert: take gate=top_k"

@@ -41,7 +41,7 @@ class RoutedExperts(nn.Module):
         """``noise`` is the layer's own. ``constrain`` may change what the gate has decided, as controllers do.
         ``raw_TI`` is what the network has been given at each row, which a gate that hashes its input sees in place of
         x: that of a row moves with every step. None: x itself."""
-        seen_TX = raw_TI if raw_TI is not None and self.gate.traits.hashes_input else x_TD
+        seen_TX = raw_TI if raw_TI is not None and self.gate.hashes_input else x_TD
         follows = self.dispatcher.follows_gate
         routing = constrain(self.gate(seen_TX, None, noise)) if follows else None
         inputs, way = self.dispatcher.dispatch(x_TD, routing)

@@ -1,5 +1,6 @@
 """The feed-forward place of a block: a plain network, or a mixture layer with or without shared experts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -61,12 +62,14 @@ class Block(nn.Module):
     """x + attention(norm(x)), then x + f(norm(x)), f ``feed_forward``.
 
     Source: Xiong et al. 2020, On layer normalization in the transformer architecture, arXiv:2002.04745 (pre-norm).
+
+    causal: whether a row sees no row of its sequence that comes after it.
     """
 
-    def __init__(self, width: int, heads: int, feed_forward: Plain | Mixed) -> None:
+    def __init__(self, width: int, heads: int, feed_forward: Plain | Mixed, *, causal: bool = False) -> None:
         super().__init__()
         self.attention_norm, self.feed_forward_norm = LayerNorm(width), LayerNorm(width)
-        self.attention = SelfAttention(width, heads)
+        self.attention = SelfAttention(width, heads, causal=causal)
         self.feed_forward = feed_forward
 
     def forward(
@@ -76,3 +79,21 @@ class Block(nn.Module):
         x_TD = x_TD + self.attention(self.attention_norm(x_TD), places)
         y_TD, output = self.feed_forward(self.feed_forward_norm(x_TD), layer, raw_TI)
         return x_TD + y_TD, output
+
+
+def feed_forwards(
+    depth: int, width: int, hidden: int | None, layers: Mapping[int, RoutedExperts], shared_experts: int
+) -> list[Plain | Mixed]:
+    """The feed-forward place of each of ``depth`` blocks: a mixture layer where ``layers`` has one for its number, else
+    a plain network of ``hidden`` units, by default four times the width."""
+    like = next(iter(layers.values()))
+    return [
+        Mixed(width, layers[number], shared_experts) if number in layers else Plain(width, hidden or 4 * width, like)
+        for number in range(depth)
+    ]
+
+
+def routed_in(blocks: Mapping[str, Block]) -> dict[str, RoutedExperts]:
+    """The mixture layers by the names of their blocks, in order."""
+    places = {name: block.feed_forward for name, block in blocks.items()}
+    return {name: place.routed for name, place in places.items() if isinstance(place, Mixed)}

@@ -26,7 +26,7 @@ def network_parameter_counts(network: Network) -> dict[str, int]:
 def network_multiply_add_counts(network: Network, features: int, device: torch.device) -> dict[str, int]:
     """As ``multiply_add_counts``, of a network: without the experts that a row of a mixture layer does not select, and
     with all of them."""
-    x_BD = torch.zeros(SAMPLES, features, device=device)
+    x_BD = torch.zeros(SAMPLES, features, dtype=torch.int64 if network.reads_tokens else torch.float32, device=device)
     noise = noise_by_layer([0], list(network.routed), device)
     network.eval()
     banks = {name: layer.experts.bank for name, layer in network.routed.items()}

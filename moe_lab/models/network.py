@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, Union
+from typing import ClassVar, Literal, Union
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,9 @@ Where = Union[Literal["all", "every_other", "last"], tuple[NonNegativeInt, ...]]
 class Network(nn.Module):
     """x_BD -> NetworkOutput. Its mixture layers stand in blocks that are called ``block0``, ``block1`` ..."""
 
+    #: whether it reads windows of tokens, and predicts the token that follows each
+    reads_tokens: ClassVar[bool] = False
+
     @property
     @abstractmethod
     def routed(self) -> Mapping[str, RoutedExperts]:
@@ -39,6 +42,10 @@ class Network(nn.Module):
     @abstractmethod
     def places(self) -> int:
         """S, the rows of a mixture layer that belong to one sample; they stand side by side."""
+
+    def class_T(self, y_B: Tensor) -> Tensor:
+        """The class that each row of a mixture layer is of, [..., T], given those of the predictions."""
+        return y_B.repeat_interleave(self.places, -1)
 
     def attributes(self, x_BD: Tensor) -> Mapping[str, Tensor]:
         """What is known of the rows of samples besides their sample, by name, [B, S]: whole numbers, or numbers."""
@@ -148,3 +155,9 @@ def numbers_of(where: Where, depth: int) -> tuple[int, ...]:
             f"take all, last or a list such as [{depth - 1}]"
         )
     return found
+
+
+def check_heads(heads: int, width: int) -> None:
+    """Raise ConfigError if the heads of the attention do not divide the width."""
+    if width % heads:
+        raise ConfigError(f"network.heads={heads} does not divide network.width={width}: take a divisor of it")

@@ -14,8 +14,8 @@ from moe_lab.layers.stacking import by_name
 from moe_lab.layers.transformer import LayerNorm
 from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
-from moe_lab.models.blocks import Block, Mixed, Plain
-from moe_lab.models.network import MakeLayer, Network, Where, block_name, numbers_of, within
+from moe_lab.models.blocks import Block, feed_forwards, routed_in
+from moe_lab.models.network import MakeLayer, Network, Where, block_name, check_heads, numbers_of, within
 from moe_lab.routing.values import NetworkOutput
 
 #: sides of a patch that are tried, the largest first
@@ -55,28 +55,20 @@ class VisionTransformer(Network):
     ) -> None:
         super().__init__()
         self._shape, self._patch = shape, side_of(shape, patch)
-        if width % heads:
-            raise ConfigError(f"network.heads={heads} does not divide network.width={width}: take a divisor of it")
+        check_heads(heads, width)
         channels, high, wide = shape
         self._places = high // self._patch * (wide // self._patch)
         self.embedding = Linear(channels * self._patch**2, width)
         self.position_SD = nn.Parameter(0.02 * torch.randn(self._places, width))
         layers = {number: make_layer(block_name(number), width) for number in numbers_of(where, depth)}
-        like = next(iter(layers.values()))
-
-        def feed_forward(number: int) -> Plain | Mixed:
-            if number in layers:
-                return Mixed(width, layers[number], shared_experts)
-            return Plain(width, hidden or 4 * width, like)
-
-        self.blocks = by_name({block_name(one): Block(width, heads, feed_forward(one)) for one in range(depth)})
+        places = feed_forwards(depth, width, hidden, layers, shared_experts)
+        self.blocks = by_name({block_name(number): Block(width, heads, one) for number, one in enumerate(places)})
         self.norm = LayerNorm(width)
         self.head = Linear(width, classes)
 
     @property
     def routed(self) -> Mapping[str, RoutedExperts]:
-        places = {name: block.feed_forward for name, block in self.blocks.items()}
-        return {name: place.routed for name, place in places.items() if isinstance(place, Mixed)}
+        return routed_in(self.blocks)
 
     @property
     def places(self) -> int:

@@ -19,7 +19,7 @@ from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import bank, count_parameters, hyper
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.sizes import Sizes as Sizes
-from moe_lab.parts.traits import LearnsFrom, Traits
+from moe_lab.parts.traits import LearnsFrom, Mode, Traits
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.groups import Groups
 from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput, GaussianMixtureOutput, MixtureOutput
@@ -141,7 +141,16 @@ class Gate(nn.Module):
     @property
     def batch_dependent(self) -> bool:
         """Whether a row depends on its batch-mates, as the gate stands: in training, or in evaluation."""
-        return ("training" if self.training else "evaluation") in self.traits.batch_dependent
+        return self._mode in self.traits.batch_dependent
+
+    @property
+    def hashes_input(self) -> bool:
+        """Whether a hash of the sample's values decides, as the gate stands: in training, or in evaluation."""
+        return self._mode in self.traits.hashes_input
+
+    @property
+    def _mode(self) -> Mode:
+        return "training" if self.training else "evaluation"
 
     @property
     def learns_from(self) -> LearnsFrom:

@@ -23,7 +23,7 @@ class Score(nn.Module):
     #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
     linear_in_input: ClassVar[bool] = False
     #: as the gate's trait: a fixed hash of the sample's values
-    hashes_input: ClassVar[bool] = False
+    hashes_input: ClassVar[frozenset[Mode]] = frozenset()
 
     @abstractmethod
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor: ...

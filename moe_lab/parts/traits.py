@@ -34,7 +34,8 @@ class Traits:
     still:            fields of its routing ("weights_BE", "probs_BE", "logits_BE", extras) through which no gradient
                       reaches its parameters. Without parameters all of them are.
     needs_fitting:    it is fitted (``Gate.fit``) after every epoch.
-    hashes_input:     a fixed hash of the sample's values decides, so that it means something for raw inputs alone.
+    hashes_input:     when a fixed hash of the sample's values decides, so that it means something for raw inputs alone:
+                      in "training", in "evaluation".
     batch_dependent:  when a row depends on its batch-mates: in "training", in "evaluation".
     """
 
@@ -53,7 +54,7 @@ class Traits:
     extras: frozenset[str] = frozenset()
     still: frozenset[str] = frozenset()
     needs_fitting: bool = False
-    hashes_input: bool = False
+    hashes_input: Set[Mode] = frozenset()
     batch_dependent: Set[Mode] = frozenset()
 
     @property

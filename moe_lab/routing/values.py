@@ -68,15 +68,33 @@ class NetworkOutput:
     log_probs_BC: Tensor
     layers: Mapping[str, LayerOutput]
 
-    def log_likelihood_B(self, y_B: Tensor) -> Tensor:
-        """log q(y|x) of the class y, in nats."""
+    def log_likelihoods(self, y_B: Tensor) -> Tensor:
+        """log q(y|x) of each prediction, in nats, with the axes of ``y_B``."""
         return self.log_probs_BC.gather(-1, y_B.expand(self.log_probs_BC.shape[:-1]).unsqueeze(-1)).squeeze(-1)
+
+    def log_likelihood_B(self, y_B: Tensor) -> Tensor:
+        """log q(y|x) of the class y of each sample, in nats."""
+        return self.log_likelihoods(y_B)
 
     @property
     def prediction_B(self) -> Tensor:
-        """The likeliest class."""
+        """The likeliest class of each prediction."""
         return self.log_probs_BC.argmax(-1)
 
     def scores(self, y_B: Tensor) -> dict[str, Tensor]:
         """What a sample adds to the sums of an epoch, besides its loss: whether its class is wrong."""
         return {"errors": self.prediction_B != y_B}
+
+
+@dataclass(frozen=True)
+class TokensOutput(NetworkOutput):
+    """What a language model gives: predictions of the token that follows each token, so that ``log_probs_BC`` and
+    ``prediction_B`` have an axis S after B. A sample counts with the mean over its S predictions."""
+
+    def log_likelihood_B(self, y_B: Tensor) -> Tensor:
+        """The mean of log q(y|x) over the tokens y_BS of each sample, in nats."""
+        return self.log_likelihoods(y_B).mean(-1)
+
+    def scores(self, y_B: Tensor) -> dict[str, Tensor]:
+        """The share of a sample's tokens that are wrong."""
+        return {"errors": (self.prediction_B != y_B).to(self.log_probs_BC.dtype).mean(-1)}

@@ -121,10 +121,10 @@ class NetworkLearner(Learner[NoiseByLayer, NetworkOutput, NetworkStep]):
         return {name: layer.routing for name, layer in output.layers.items()}
 
     def assigned(self, output: NetworkOutput, y_B: Tensor) -> Tensor:
-        """Rows of each layer by their arg-max expert and the class of their sample, [..., L, E, C] int64; E is that of
-        the layer with most experts, and rows without an expert count for none."""
+        """Rows of each layer by their arg-max expert and their class (``Network.class_T``), [..., L, E, C] int64; E
+        is that of the layer with most experts, and rows without an expert count for none."""
         experts = max(layer.experts.count for layer in self.network.routed.values())
-        class_T = y_B.repeat_interleave(self.network.places, -1)
+        class_T = self.network.class_T(y_B)
         counts = []
         for layer in output.layers.values():
             expert_T = layer.routing.expert_B

@@ -40,7 +40,8 @@ class Order:
         x_BD, y_B = (rows(one, index_B) for one in (self._data.train.x_ND, self._data.train.y_N))
         if self._data.augment is not None:
             x_BD = self._data.augment(x_BD, self.noise)
-        return x_BD, y_B if self._runs == 1 else y_B.expand(self._runs, y_B.shape[-1])
+        shared = self._runs > 1 and not self._has_own_batches
+        return x_BD, y_B.expand(self._runs, *y_B.shape) if shared else y_B
 
     def index(self, number: int) -> Tensor:
         """Which samples of the training split are in batch ``number`` of the epoch: [B], or [R, B]."""

@@ -14,7 +14,7 @@ import numpy as np
 from moe_lab.metrics.balance import COLLAPSE_SHARE
 from moe_lab.metrics.bins import bins
 from moe_lab.metrics.formulas import arg_max
-from moe_lab.metrics.networks import LABEL
+from moe_lab.metrics.networks import label_of
 from moe_lab.metrics.trace_arrays import TraceArrays
 from moe_lab.reports.arms.collect import Arm, Member
 from moe_lab.reports.network.history import last_layer
@@ -80,8 +80,9 @@ def routed(member: Member) -> Routed:
 
 def _of_last_layer(run: Run) -> Routed:
     trace = read_trace(run)
-    arrays = TraceArrays(trace, trace.layers[-1].name, LABEL)
-    return Routed(arrays.expert_N, arrays.class_N, arrays.experts, arrays.class_names, LABEL)
+    label = label_of(trace)
+    arrays = TraceArrays(trace, trace.layers[-1].name, label)
+    return Routed(arrays.expert_N, arrays.class_N, arrays.experts, arrays.class_names, label)
 
 
 def _classes(

@@ -18,6 +18,8 @@ from moe_lab.statistics import Comparison, Factorial, Incomplete, Rate, Summary,
 ERROR, LOSS, SHARE = "test_error_rate", "test_loss_nats", "information_per_usage"
 BITS, USAGE = "mutual_information_expert_label_bits", "load_entropy_bits"
 COLLAPSED = "collapsed"
+#: a metric that language models alone have
+OF_TOKENS = "test_bits_per_byte"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ class Measured:
 
     @cached_property
     def quality(self) -> str:
-        """What tells how well a mixture predicts: the error of classes, the loss of numbers."""
+        """What tells how well a model predicts: the error of classes, the loss of numbers and of tokens."""
+        if any(OF_TOKENS in one.metrics for arm in self.shown for one in arm.counted):
+            return LOSS
         return ERROR if any(arm.values(ERROR) for arm in self.shown) else LOSS
 
     @property

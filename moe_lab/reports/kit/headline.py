@@ -63,6 +63,8 @@ BESIDE = {
     "effective_experts": "Effective experts",
     "unrouted_share": "Unrouted samples",
     "test_loss_nats": "Test loss",
+    "test_bits_per_byte": "Test loss a byte",
+    "bayes_gap": "Above the Bayes loss",
     "parameters_total": "Parameters",
     "parameters_active": "Parameters used a sample",
 }

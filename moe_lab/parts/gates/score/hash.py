@@ -1,11 +1,12 @@
 """Scores that have nothing to learn: a hash of the input, and chance."""
 
 from hashlib import blake2b
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import ExpertsOutput, Noise, Score, Sizes
+from moe_lab.parts import ALWAYS, ExpertsOutput, Mode, Noise, Score, Sizes
 
 #: rows of the table; samples that share one go the same way
 BUCKETS = 2**14
@@ -21,7 +22,7 @@ class Hash(Score):
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426 (random hash).
     """
 
-    hashes_input = True
+    hashes_input: ClassVar[frozenset[Mode]] = ALWAYS
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -37,11 +38,12 @@ class Hash(Score):
 class Random(Hash):
     """Random scores: drawn anew at every training step; at test fixed for each input, as ``hash`` has them.
 
-    So a sample meets all experts in training, and evaluation gives the same numbers every time. No gradient.
+    So a sample meets all experts in training, and evaluation gives the same numbers every time; in a network a row is
+    known by what the network was given there, for its features change in their last bits with its batch. No gradient.
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426, where it is a baseline.
     """
 
-    hashes_input = False
+    hashes_input = frozenset({"evaluation"})
 
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         if not self.training:

@@ -1,0 +1,1 @@
+"""Sequences of tokens: text, and Markov chains whose best prediction is known."""

@@ -1,0 +1,138 @@
+"""How well a language model does, by domain and place, against what can be known, and whether its experts are the
+domains.
+
+Of the tokens of the test split; the domain of a token is that of its document. Values stand in metrics.json of a
+language model alone. *Bayes* is a reader who knows the chains that the documents are drawn from, but not which of them
+a document is of (dataset=markov_languages).
+"""
+
+import math
+
+import numpy as np
+
+from moe_lab.metrics.competence import test_loss_nats
+from moe_lab.metrics.predictions import TokenPredictions
+from moe_lab.metrics.registry import Undefined, metric, require_choice
+from moe_lab.routing.trace import NONE
+from moe_lab.statistics.partitions import adjusted_rand_index, table_of
+
+
+@metric(unit="bits", low=0, high=None, better="lower", source="Graves 2013, arXiv:1308.0850")
+def test_bits_per_byte(arrays: TokenPredictions) -> float:
+    """The test loss in bits for each byte of text."""
+    if arrays.unit != "byte":
+        raise Undefined(f"a token is a {arrays.unit}, not a byte")
+    return test_loss_nats(arrays) / math.log(2)
+
+
+@metric(unit="nats", low=0, high=None, better="lower", source="moe-lab")
+def test_loss_by_domain_nats(arrays: TokenPredictions) -> dict[str, float]:
+    """The test loss over the tokens of each domain."""
+    routing = arrays.routing
+    return _means(-arrays.log_likelihood_N, routing.class_N, routing.class_names)
+
+
+@metric(unit="nats", low=0, high=None, better="lower", source="moe-lab")
+def test_loss_by_place_nats(arrays: TokenPredictions) -> dict[str, float]:
+    """The test loss over the tokens at each place of a window, counted from 0: how much reading before helps."""
+    return _means(-arrays.log_likelihood_N, arrays.place_N, arrays.place_names)
+
+
+@metric(unit="nats", low=0, high=None, better="none", source="Cover and Thomas 2006, theorem 4.2.4")
+def entropy_rate_by_domain_nats(arrays: TokenPredictions) -> dict[str, float]:
+    """The least expected loss on a token of each domain for a reader who knows the domain: the chain's entropy rate."""
+    rates = _known(arrays, "entropy_rate_nats")
+    return dict(zip(arrays.routing.class_names, rates.tolist(), strict=True))
+
+
+@metric(unit="nats", low=0, high=None, better="none", source="Bernardo and Smith 1994, posterior predictive")
+def bayes_loss_nats(arrays: TokenPredictions) -> float:
+    """The loss of the Bayes mixture of chains on the same tokens."""
+    return _known(arrays, "bayes_loss").mean()
+
+
+@metric(unit="fraction", low=-1, high=None, better="lower", source="moe-lab")
+def bayes_gap(arrays: TokenPredictions) -> float:
+    """By how much the test loss exceeds the loss of the Bayes mixture on the same tokens, as a share of the latter.
+
+    A run can be below the Bayes mixture by luck of the test split, by about as much as its standard error.
+    """
+    best = bayes_loss_nats(arrays)
+    if best == 0:
+        raise Undefined("the loss of the Bayes mixture is 0")
+    return test_loss_nats(arrays) / best - 1
+
+
+@metric(unit="nats", low=0, high=None, better="none", source="Bernardo and Smith 1994, posterior predictive")
+def bayes_loss_by_place_nats(arrays: TokenPredictions) -> dict[str, float]:
+    """The loss of the Bayes mixture of chains over the tokens at each place of a window, counted from 0."""
+    return _means(_known(arrays, "bayes_loss"), arrays.place_N, arrays.place_names)
+
+
+@metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
+def bayes_router_accuracy_by_place(arrays: TokenPredictions) -> dict[str, float]:
+    """Share of tokens at each place of a window whose domain is the likeliest one, given the tokens up to there.
+
+    How soon any router can know the domain.
+    """
+    right_N = _known(arrays, "bayes_domain") == arrays.routing.class_N
+    return _means(right_N, arrays.place_N, arrays.place_names)
+
+
+@metric(unit="ratio", low=-0.5, high=1, better="higher", source="Hubert and Arabie 1985")
+def domain_recovery_ari(arrays: TokenPredictions) -> float:
+    """Adjusted Rand index of the tokens' arg-max experts with their domains; 0 is chance, 1 the same partition."""
+    require_choice(arrays.routing)
+    return _ari(arrays.routing.label_counts_EC)
+
+
+@metric(unit="ratio", low=-0.5, high=1, better="higher", source="Hubert and Arabie 1985")
+def document_recovery_ari(arrays: TokenPredictions) -> float:
+    """Adjusted Rand index of the documents' experts with their domains; a document's is that of most of its tokens."""
+    routing, document_N = arrays.routing, arrays.document_N
+    require_choice(routing)
+    routed_N = routing.routed_N
+    documents = int(document_N.max()) + 1
+    counts_DE = table_of(document_N[routed_N], routing.expert_N[routed_N], documents, routing.experts)
+    expert_D = np.where(counts_DE.any(1), counts_DE.argmax(1), NONE)
+    domain_D = np.zeros(documents, dtype=np.int64)
+    domain_D[document_N] = routing.class_N
+    has_D = expert_D != NONE
+    return _ari(table_of(expert_D[has_D], domain_D[has_D], routing.experts, routing.classes))
+
+
+#: those that differ between the layers of a network
+OF_A_LAYER = (domain_recovery_ari, document_recovery_ari)
+OF_PREDICTIONS = (
+    test_bits_per_byte,
+    test_loss_by_domain_nats,
+    test_loss_by_place_nats,
+    entropy_rate_by_domain_nats,
+    bayes_loss_nats,
+    bayes_gap,
+    bayes_loss_by_place_nats,
+    bayes_router_accuracy_by_place,
+)
+
+
+def _known(arrays: TokenPredictions, name: str) -> np.ndarray:
+    if name not in arrays.known:
+        raise Undefined("the best prediction of this data set is not known")
+    return arrays.known[name]
+
+
+def _means(value_N: np.ndarray, group_N: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    """The mean of each group that has a token."""
+    count_G = np.bincount(group_N, minlength=len(names))
+    sum_G = np.bincount(group_N, value_N, minlength=len(names))
+    return {name: sum_G[g] / count_G[g] for g, name in enumerate(names) if count_G[g]}
+
+
+def _ari(counts_EC: np.ndarray) -> float:
+    used = counts_EC[counts_EC.any(1)][:, counts_EC.any(0)]
+    if min(used.shape) < 2:
+        raise Undefined("one expert has everything, or there is one domain only")
+    try:
+        return adjusted_rand_index(used)
+    except ValueError as trivial:
+        raise Undefined(str(trivial)) from None

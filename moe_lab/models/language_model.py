@@ -1,0 +1,118 @@
+"""A language model whose blocks hold mixture layers."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.config.ranges import Count, NonNegativeInt
+from moe_lab.layers.linear import Linear
+from moe_lab.layers.noise import Noise
+from moe_lab.layers.stacking import by_name
+from moe_lab.layers.transformer import Embedding, LayerNorm
+from moe_lab.mixture.mixture import Constrain
+from moe_lab.mixture.routed import RoutedExperts
+from moe_lab.models.blocks import Block, feed_forwards, routed_in
+from moe_lab.models.network import MakeLayer, Network, Where, block_name, check_heads, numbers_of, within
+from moe_lab.parts.reasons import Reason, Unfit
+from moe_lab.parts.roles import Gate
+from moe_lab.routing.values import TokensOutput
+
+
+class LanguageModel(Network):
+    """Tokens, embedded with their places, through blocks of causal attention and feed-forward networks: the token that
+    follows each.
+
+    Rows of its mixture layers are the tokens of all windows, window by window. No prediction depends on what comes
+    after it: gates whose decision would are refused. The data set says how long a window is (dataset.context).
+    Source: Radford et al. 2019, Language models are unsupervised multitask learners (GPT-2); mixture layers in it:
+    Fedus et al. 2021, Switch transformers, arXiv:2101.03961.
+
+    width:  D, of the features of a token.
+    depth:  how many blocks.
+    heads:  of the attention; divides the width.
+    hidden: of the feed-forward networks of blocks without a mixture layer; null: four times the width.
+    where:  blocks with a mixture layer: "all", "every_other" (1, 3, 5 ...), "last", or their numbers, from 0.
+    shared_experts: experts beside those of each mixture layer that every row has, whatever the gate decides.
+    Raises ConfigError for a gate whose decision depends on other tokens in evaluation.
+    """
+
+    reads_tokens: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        classes: int,
+        make_layer: MakeLayer,
+        *,
+        width: Count = 64,
+        depth: Count = 2,
+        heads: Count = 4,
+        hidden: Count | None = None,
+        where: Where = "all",
+        shared_experts: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__()
+        check_heads(heads, width)
+        (self._places,), self._tokens = shape, classes
+        self.embedding = Embedding(classes, width)
+        self.position_SD = nn.Parameter(0.02 * torch.randn(self._places, width))
+        layers = {number: make_layer(block_name(number), width) for number in numbers_of(where, depth)}
+        for layer in layers.values():
+            _check_causal(layer.gate)
+        places = feed_forwards(depth, width, hidden, layers, shared_experts)
+        self.blocks = by_name(
+            {block_name(number): Block(width, heads, one, causal=True) for number, one in enumerate(places)}
+        )
+        self.norm = LayerNorm(width)
+        self.head = Linear(width, classes)
+
+    @property
+    def routed(self) -> Mapping[str, RoutedExperts]:
+        return routed_in(self.blocks)
+
+    @property
+    def places(self) -> int:
+        return self._places
+
+    @property
+    def numbers(self) -> int:
+        return max(super().numbers, self._places * self._tokens)
+
+    def class_T(self, y_B: Tensor) -> Tensor:
+        """The token that follows."""
+        return y_B.flatten(-2)
+
+    def forward(
+        self, x_BD: Tensor, noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None = None
+    ) -> TokensOutput:
+        """``x_BD``: the tokens of each window, int64 [..., B, S]."""
+        token_T1 = x_BD.flatten(-2).unsqueeze(-1)
+        x_TD = self.embedding(x_BD).add(self.position_SD.unsqueeze(-3)).flatten(-3, -2)
+        layers, given_to = {}, within(self.routed, noise, constrain)
+        for name, block in self.blocks.items():
+            x_TD, output = block(x_TD, self._places, given_to.get(name), token_T1)
+            if output is not None:
+                layers[name] = output
+        # of this many classes along the rows is faster than moe_lab.layers.linear.log_softmax
+        log_probs_TV = self.head(self.norm(x_TD)).log_softmax(-1)
+        return TokensOutput(log_probs_TV.unflatten(-2, (-1, self._places)), layers)
+
+
+def _check_causal(gate: Gate) -> None:
+    """Raise Unfit for a gate whose decision depends on other tokens in evaluation, those that come after among them."""
+    if not _is_causal(gate):
+        raise Unfit(
+            "this gate",
+            Reason(
+                "decides about a token by looking at the other tokens of its batch, also in evaluation, so that a "
+                "language model would see the tokens that it has to predict",
+                ("take gate=top_k",),
+                gate=_is_causal,
+            ),
+        )
+
+
+def _is_causal(gate: Gate) -> bool:
+    return "evaluation" not in gate.traits.batch_dependent
