@@ -1,0 +1,72 @@
+"""How near a language model comes to the best prediction there is, epoch by epoch: markov_languages, default settings.
+
+``python -m benchmarks.bayes_gap`` trains three seeds, in eight minutes on one idle core, writes results/bayes_gap.csv
+and prints its table. ``--quick`` trains one seed on a tenth of the data.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from moe_lab.data.dataset import Split
+from moe_lab.data.language.chains import bayes
+from moe_lab.data.language.markov import MarkovLanguages
+from moe_lab.experiment.inputs import load_data
+from moe_lab.experiment.job import prepare
+from moe_lab.experiment.run import run
+from moe_lab.store.atomic import write_csv
+from moe_lab.store.run import Run
+
+SEEDS = 3
+WORDS = ("network=language_model", "dataset=markov_languages", "gate=switch", "regularizer=[switch_balance]")
+RESULTS = Path(__file__).parent / "results" / "bayes_gap.csv"
+
+
+def rows(seeds: int, *more: str) -> Iterator[dict[str, float]]:
+    """A row a seed and epoch, on the validation split; the last of a seed is of the test split (epoch 0)."""
+    for seed in range(seeds):
+        job = prepare([*WORDS, *more, f"seed={seed}"])
+        data = load_data(job.config)
+        options = {key: value for key, value in job.config["dataset"].items() if key != "_target_"}
+        best = best_loss(MarkovLanguages(**options), data.validation)
+        with TemporaryDirectory() as folder:
+            began = time.process_time()
+            run(job, Path(folder), data)
+            seconds = time.process_time() - began
+            trained = Run(folder)
+            for row in trained.history_rows:
+                loss = float(row["validation_loss_nats"] or 0)
+                yield {
+                    "seed": seed,
+                    "epoch": int(row["epoch"] or 0),
+                    "loss": loss,
+                    "bayes": best,
+                    "gap": loss / best - 1,
+                }
+            test, least = (trained.metrics[name]["value"] for name in ("test_loss_nats", "bayes_loss_nats"))
+            yield {"seed": seed, "epoch": 0, "loss": test, "bayes": least, "gap": test / least - 1, "seconds": seconds}
+
+
+def best_loss(dataset: MarkovLanguages, split: Split) -> float:
+    """The mean loss of the Bayes mixture on the tokens of a split."""
+    token_NL = torch.cat([split.x_ND, split.y_N[:, -1:]], 1).numpy()
+    return float(bayes(dataset.drawn, token_NL).loss_NS.mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one seed on a tenth of the data")
+    quick = parser.parse_args().quick
+    found = list(rows(1, "dataset.sequences=6000") if quick else rows(SEEDS))
+    if not quick:
+        write_csv(RESULTS, [{"seconds": "", **row} for row in found])
+    for row in found:
+        print(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()
