@@ -44,8 +44,8 @@ def test_a_report_by_arms_leaves_a_trace_out_and_says_so(cli, trace):
     assert cli("train", "--name", "trained", *SHORT).code == 0
     found = cli("report", "runs", "--out", "compared")
     assert found.code == 0 and "1 of 1 run finished" in found.out
-    said = "runs/recorded is a run of kind trace, and this report is of mixtures; `moe-lab report runs/recorded`"
-    assert f"left out: {said}" in found.err
+    said = "runs/recorded is a run of kind trace, and this report is of runs that were trained; `moe-lab report"
+    assert f"left out: {said} runs/recorded`" in found.err
     # and what it advises works
     made = cli("report", "runs/recorded")
     assert (made.code, made.out, made.err) == (0, "runs/recorded/report.html\n", "")

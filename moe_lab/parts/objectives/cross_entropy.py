@@ -9,6 +9,7 @@ class CrossEntropy(Objective):
     """loss_i = -log q(y_i|x_i) in nats, q what the whole model predicts: the loss of networks of mixture layers.
 
     Of one mixture that predicts by itself this is objective=mixture.
+    Source: Good 1952, Rational decisions (the logarithmic score).
     """
 
     def __init__(self, sizes: Sizes) -> None:
