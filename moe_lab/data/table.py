@@ -155,8 +155,9 @@ def _attribute(column: "pd.Series") -> np.ndarray:
 class Csv(Table):
     """Your own table in text: a line of column names, then a row a sample (`dataset=csv dataset.path=FILE`).
 
-    Cells are separated by commas, semicolons, tabs or ``|``, whichever the first line has most of; in UTF-8.
-    ``decimal`` is the sign before fractions: ``point`` or ``comma``. The other options are those of every table:
+    Cells are separated by commas, semicolons, tabs or ``|``, whichever the first line has most of. The text is UTF-8.
+
+    decimal: the sign before fractions, ``point`` or ``comma``.
     """
 
     decimal: Literal["point", "comma"] = "point"

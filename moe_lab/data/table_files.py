@@ -49,13 +49,16 @@ def read_csv(path: str, decimal: str, as_text: Collection[str]) -> "pd.DataFrame
 
 def read_parquet(path: str) -> "pd.DataFrame":
     """A Parquet file, by pyarrow. Raises DataError, and ConfigError without pyarrow."""
-    arrow = extra("pyarrow.parquet", "dataset=parquet", "parquet")
+    extra("pyarrow", "dataset=parquet", "parquet")
+    from pyarrow.parquet import read_table
+
     try:
         with opened(Path(path).expanduser()) as file:
-            return arrow.read_table(file).to_pandas()
+            return read_table(file).to_pandas()
     except FileNotFoundError:
         raise _missing(path) from None
-    except (Unusable, OSError, ValueError, arrow.lib.ArrowException) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, LookupError) as error:
+        # Arrow's own errors are kinds of these
         raise table_error(path, f"expected a Parquet file, found one that is none ({one_line(str(error))})") from None
 
 
