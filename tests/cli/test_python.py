@@ -16,7 +16,7 @@ from moe_lab.training.watch import Watch
 SHORT = {"trainer.epochs": 2, "trainer.limit_batches": 2}
 SHORT_WORDS = ["trainer.epochs=2", "trainer.limit_batches=2"]
 #: modules whose docstrings have examples for Python
-WITH_EXAMPLES = ["moe_lab.cli.python", "moe_lab.experiment.predicting"]
+WITH_EXAMPLES = ["moe_lab.cli.python", "moe_lab.experiment.predicting", "moe_lab.reports.plots"]
 
 
 @pytest.fixture(autouse=True)
