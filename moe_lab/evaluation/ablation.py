@@ -29,7 +29,7 @@ Arrays = dict[str, np.ndarray]
 #: test samples that are evaluated again: of more, so many, evenly spaced; of windows of tokens, so many tokens
 MOST_SAMPLES, MOST_TOKENS = 2000, 32_000
 #: forward passes of these samples, all layers together, in which an expert is removed, and in which some are kept
-MOST_REMOVALS, MOST_KEPT = 128, 128
+MOST_REMOVALS, MOST_KEPT = 64, 64
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ def test_the_bounds_are_those_of_the_code():
     text = CHAPTERS["Ablation"]
     assert f"up to {MOST_SAMPLES:,} test samples" in text
     assert f"more than {MOST_REMOVALS} experts" in text and f"Beyond {MOST_KEPT} experts" in text
-    assert LAYERS == 6 and "Of more than six mixture layers six" in CHAPTERS["The report"]
+    assert LAYERS == 4 and "Of more than four mixture layers four" in CHAPTERS["The report"]
 
 
 def test_the_chapters_stand_in_this_order(finished):

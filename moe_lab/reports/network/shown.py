@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 #: with more mixture layers so many have pictures, from the first to the last
-LAYERS = 6
+LAYERS = 4
 
 
 def shown_layers(names: Sequence[str]) -> list[str]:

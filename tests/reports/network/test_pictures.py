@@ -78,9 +78,9 @@ def test_layers_by_the_columns_of_the_history():
 
 def test_of_many_layers_the_first_and_the_last_have_pictures():
     names = [f"block{number}" for number in range(12)]
-    # 0, 2.2, 4.4, 6.6, 8.8 and 11, rounded
-    assert shown_layers(names) == [f"block{number}" for number in (0, 2, 4, 7, 9, 11)]
-    assert left_out(names) == ("Pictures of 6 of 12 mixture layers.",) and left_out(names[:6]) == ()
+    # 0, 3.7, 7.3 and 11, rounded
+    assert shown_layers(names) == [f"block{number}" for number in (0, 4, 7, 11)]
+    assert left_out(names) == ("Pictures of 4 of 12 mixture layers.",) and left_out(names[:4]) == ()
 
 
 def test_what_the_bounds_left_out_is_said():
