@@ -90,8 +90,8 @@ def answer(metrics: Metrics, layer: str) -> str:
     told = f"{begin} tells I(E;class) = {quantity(bits, 'bits')} about the class"
     entropy = quantity(_value(metrics, "load_entropy_bits"), "bits")
     if share is None:
-        return f"{told}; its entropy H(E) is {entropy}."
-    return f"{told}, {quantity(share, 'fraction')} of its entropy H(E) = {entropy}."
+        return f"{told}; its entropy H(load) is {entropy}."
+    return f"{told}, {quantity(share, 'fraction')} of its entropy H(load) = {entropy}."
 
 
 def costs(metrics: Metrics) -> dict[str, str]:

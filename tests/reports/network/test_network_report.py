@@ -141,7 +141,7 @@ def test_the_answer_without_information():
     said = answer(metrics, "block1").replace("\N{NO-BREAK SPACE}", " ")
     assert said == (
         "Test error 25.0 %. In the last mixture layer, block1, the choice of expert tells I(E;class) = 0 bits about "
-        "the class; its entropy H(E) is 0 bits."
+        "the class; its entropy H(load) is 0 bits."
     )
     metrics["mutual_information_expert_label_bits"] = {"value": None, "unit": "bits", "reason": "there is one expert"}
     assert answer(metrics, "block1").endswith("tells nothing that can be measured: there is one expert.")
