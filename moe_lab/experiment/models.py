@@ -78,6 +78,9 @@ def model_facts(config: Config, shape: tuple[int, ...], classes: int) -> ModelFa
     check_samples(config)
     if is_network(config):
         learner, gate = build_network_learner(config, shape, classes, seed_init=0)
+        recipe: Recipe = build(config["recipe"])
+        if reason := recipe.lack_in_network(learner):
+            raise Unfit(f"recipe {class_of(config['recipe']).__name__}", reason)
         ways = {layer.dispatcher.every_expert for layer in learner.network.routed.values()}
         dispatch: Dispatch = "auto" if len(ways) > 1 else "dense" if True in ways else "sparse"
         return ModelFacts(gate, build(config["objective"], gate.sizes), chosen_k(config), None, dispatch)

@@ -76,7 +76,8 @@ def _check(config: Config, classes: int) -> None:
         raise ConfigError("a dense baseline has no shared experts: take network.shared_experts=0")
     if not class_of(config["recipe"]).leads_networks:
         raise ConfigError(
-            f"recipe {class_of(config['recipe']).__name__} leads the training of one mixture: take recipe=end_to_end"
+            f"recipe {class_of(config['recipe']).__name__} leads the training of one mixture: take recipe=end_to_end "
+            "or finetune"
         )
     if config["trainer"]["skip_untouched"]:
         raise ConfigError("trainer.skip_untouched is for one mixture: take trainer.skip_untouched=false")

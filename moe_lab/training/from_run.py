@@ -1,7 +1,7 @@
 """Recipes that begin with the experts of a finished run."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from moe_lab.layers.stacking import count_parameters
 from moe_lab.parts.reasons import Reason
-from moe_lab.parts.roles import Gate
+from moe_lab.parts.roles import Gate, Regularizer
 from moe_lab.store.learned import read_run
 from moe_lab.training.members import Record
 from moe_lab.training.mixture_learner import MixtureLearner
@@ -19,6 +19,8 @@ from moe_lab.training.recipe import Course, Recipe, hold
 
 #: where a learner's state has its experts and its gate
 EXPERTS, GATE = "mixture.experts.", "mixture.gate."
+#: where a network's learner's state has the network
+NETWORK = "network."
 
 
 class FromRun(Recipe):
@@ -74,13 +76,13 @@ def learns(gate: Gate) -> bool:
     return count_parameters(gate) > 0
 
 
-def idle(learner: MixtureLearner, still: Literal["gate", "experts"]) -> Reason | None:
+def idle(gate: Gate, regularizers: Mapping[str, Regularizer], still: Literal["gate", "experts"]) -> Reason | None:
     """A regularizer of what stands still for the whole run would move nothing. That of a gate also moves the experts
     if the gate reads what they compute."""
-    if still == "gate" and learner.mixture.gate.traits.reads_experts:
+    if still == "gate" and gate.traits.reads_experts:
         return None
     of_experts = still == "experts"
-    names = [name for name, one in learner.regularizers.items() if one.needs_every_expert == of_experts]
+    names = [name for name, one in regularizers.items() if one.needs_every_expert == of_experts]
     if not names:
         return None
     lacks = f"lets the {still} stand still, and regularizer {names[0]} acts on nothing else"

@@ -19,6 +19,7 @@ from moe_lab.routing.decision import Routing
 from moe_lab.training.learner import AnyLearner, Losses
 from moe_lab.training.members import Record
 from moe_lab.training.mixture_learner import MixtureLearner
+from moe_lab.training.network_learner import NetworkLearner
 from moe_lab.training.options import Trainer
 
 
@@ -79,6 +80,9 @@ class Recipe:
 
     def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         """Why it cannot lead a learner (of one run); None if it can."""
+
+    def lack_in_network(self, learner: NetworkLearner) -> Reason | None:
+        """Why a recipe that ``leads_networks`` cannot lead this one (of one run); None if it can."""
 
     def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         """Why runs with these trainers cannot be led as one program; None where they can."""

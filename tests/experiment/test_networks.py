@@ -244,3 +244,20 @@ def test_a_loaded_network_answers_as_it_was_written_down(finished):
 def test_a_loaded_network_refuses_other_samples(finished):
     with pytest.raises(DataError, match="8 x 8|64"):
         moe_lab.load(finished.path).model().predict(np.zeros((3, 5)))
+
+
+def test_a_network_goes_on_with_other_data_and_parts_that_stand_still(finished, tmp_path):
+    words = [word for word in WORDS if word != "regularizer=[switch_balance]"]
+    again = [*words, "recipe=finetune", f"recipe.run={finished.path}", "recipe.freeze=experts", "classes=[0,1,2,3,4]"]
+    run = trained(again, tmp_path / "run")
+    before, after = (torch.load(one.path / "checkpoint.pt", weights_only=True)["learner"] for one in (finished, run))
+    moved = {name for name, value in after.items() if not value.equal(before[name])}
+    assert moved and not any(".routed.experts." in name for name in moved)
+    assert any(".routed.gate." in name for name in moved) and "network.head.weight_IO" in moved
+    for wrong, said in (
+        (["network.depth=3"], "needs a network like that of"),
+        (["recipe.expert_dropout=0.1", "recipe.freeze=none"], "take recipe.expert_dropout=0"),
+        (["regularizer=[switch_balance]", "recipe.freeze=gate"], "regularizer switch_balance acts on nothing else"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            job.prepare([*again, *wrong])

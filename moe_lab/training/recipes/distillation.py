@@ -39,7 +39,7 @@ class Distillation(FromRun):
         if not fits(body, self.state_of_run, BODY):
             lacks = f"needs a gate whose body is like that of {self._run}"
             return Reason(lacks, ("take its gate/score/body", "take recipe=two_step"))
-        return idle(learner, "experts") or super().lack(learner, trainer)
+        return idle(learner.mixture.gate, learner.regularizers, "experts") or super().lack(learner, trainer)
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
         super().begin(course, records)

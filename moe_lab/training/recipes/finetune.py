@@ -10,9 +10,10 @@ from moe_lab.config.ranges import Share
 from moe_lab.layers.noise import Noise
 from moe_lab.parts.networks.classifier import Classifier
 from moe_lab.parts.reasons import Reason
-from moe_lab.training.from_run import GATE, FromRun, fits, idle, take_over
+from moe_lab.training.from_run import GATE, NETWORK, FromRun, fits, idle, take_over
 from moe_lab.training.members import Record
 from moe_lab.training.mixture_learner import MixtureLearner
+from moe_lab.training.network_learner import NetworkLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, hold
 
@@ -21,9 +22,9 @@ class Finetune(FromRun):
     """The experts and the gate of a finished run learn other data of the same shape and number of classes, such as
     Fashion-MNIST after MNIST, or other classes of the same set (``classes``).
 
-    Everything of the mixture is taken over, what trained it is not: objective, regularizers, optimizer and learning
-    rate are this run's own. A part that stands still gets no gradient, and its batch normalization uses what it has
-    seen.
+    Everything of the mixture, or of the network and all its mixture layers, is taken over, what trained it is not:
+    objective, regularizers, optimizer and learning rate are this run's own. A part that stands still gets no gradient,
+    and its batch normalization uses what it has seen.
     Expert dropout sets each value of an expert's last hidden layer, after its ReLU, to zero with a probability r in
     training, and divides the others by 1 - r; the gate sees the layer whole. It is meant for small data, where many
     experts overfit.
@@ -44,6 +45,8 @@ class Finetune(FromRun):
         self._rate = expert_dropout
         self.needs_every_expert = expert_dropout > 0
 
+    leads_networks = True
+
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
         return self._freeze == "experts"
 
@@ -52,22 +55,41 @@ class Finetune(FromRun):
             return replace(reason, instead=(*reason.instead, "take recipe.expert_dropout=0"))
         if reason := super().lack(learner, trainer) if self._holds else self._other_experts(learner):
             return reason
-        if self._freeze != "none" and (reason := idle(learner, self._freeze)):
+        if self._freeze != "none" and (reason := idle(learner.mixture.gate, learner.regularizers, self._freeze)):
             return reason
         if not fits(learner.mixture.gate, self.state_of_run, GATE):
             lacks = f"needs a gate like that of {self._run}, and this one is another"
             return Reason(lacks, ("take its gate and experts.count",))
         return None
 
+    def lack_in_network(self, learner: NetworkLearner) -> Reason | None:
+        if self._rate:
+            return Reason("drops features of one mixture's experts alone", ("take recipe.expert_dropout=0",))
+        if not fits(learner.network, self.state_of_run, NETWORK):
+            lacks = f"needs a network like that of {self._run}, and this one is another"
+            return Reason(lacks, ("take its network, gate, experts and data set",))
+        if self._freeze == "none":
+            return None
+        gates = ((layer.gate, learner.regularizers[name]) for name, layer in learner.network.routed.items())
+        return next((reason for one in gates if (reason := idle(*one, self._freeze))), None)
+
     def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
         """Nothing changes on the way."""
         return None
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
+        if isinstance(course.learner, NetworkLearner):
+            take_over(course.learner.network, self.state_of_run, NETWORK)
+            return
         super().begin(course, records)
         take_over(course.mixture.gate, self.state_of_run, GATE)
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:
+        if isinstance(course.learner, NetworkLearner):
+            for layer in course.learner.network.routed.values():
+                hold(layer.experts, self._freeze == "experts")
+                hold(layer.gate, self._freeze == "gate", drawing=True)
+            return
         super().before_step(course, epoch, batch)
         mixture = course.mixture
         if self._freeze == "gate":

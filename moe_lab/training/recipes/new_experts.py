@@ -51,7 +51,7 @@ class NewExperts(FromRun):
         if steering := [name for name, controller in learner.controllers.items() if controller.steers]:
             lacks = f"needs a gate that stands still, and controller {steering[0]} moves it"
             return Reason(lacks, (f"leave {steering[0]} out",))
-        if reason := idle(learner, "gate"):
+        if reason := idle(learner.mixture.gate, learner.regularizers, "gate"):
             return reason
         if not fits(gate, self.state_of_run, GATE):
             return Reason(
