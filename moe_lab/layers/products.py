@@ -57,13 +57,14 @@ def _kernel() -> Any:
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
-_ROWS_BY_ROWS = _kernel()
+#: a w' of plain tensors a and w; None without oneDNN
+ROWS_BY_ROWS = _kernel()
 
 
 def pays(a_XD: Tensor, rows: int, columns: int) -> bool:
     """Whether oneDNN is there and faster for a product of so many rows and columns; the factor says of what kind, and
     how many summands."""
-    if _ROWS_BY_ROWS is None or a_XD.dtype != torch.float32 or a_XD.device.type != "cpu":
+    if ROWS_BY_ROWS is None or a_XD.dtype != torch.float32 or a_XD.device.type != "cpu":
         return False
     sizes = (rows, a_XD.shape[-1], columns)
     return min(sizes) >= NARROW and math.prod(sizes) >= LARGE
@@ -105,4 +106,4 @@ def rows_by_rows(a_XD: Tensor, b_YD: Tensor) -> Tensor:
     """a b' of two matrices by oneDNN. The second may lie by row or by column; one with gaps is copied, for oneDNN would
     take its reference implementation, a thousand times slower."""
     b_YD = b_YD if _by_row(b_YD) or _by_row(b_YD.mT) else b_YD.contiguous()
-    return _ROWS_BY_ROWS(a_XD.contiguous(), b_YD, None, "none", [], "")
+    return ROWS_BY_ROWS(a_XD.contiguous(), b_YD, None, "none", [], "")

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from moe_lab.layers.noise import Noise
+from moe_lab.layers.products import ROWS_BY_ROWS
 from moe_lab.layers.stacking import count_parameters
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.mixture.routed import RoutedExperts
@@ -72,7 +73,7 @@ class Products(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         found = func(*args, **(kwargs or {}))
-        if func in MATRIX_PRODUCTS:
+        if func in MATRIX_PRODUCTS or func is ROWS_BY_ROWS:
             self.counts[self._part] += found.numel() * args[0].shape[-1]
         elif func is functional.conv2d:
             self.counts[self._part] += found.numel() * args[1].shape[1:].numel()

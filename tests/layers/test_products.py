@@ -87,6 +87,6 @@ def test_each_run_of_a_stack_is_as_alone():
 
 
 def test_without_onednn_it_is_torchs(monkeypatch):
-    monkeypatch.setattr(products, "_ROWS_BY_ROWS", None)
+    monkeypatch.setattr(products, "ROWS_BY_ROWS", None)
     a, b = torch.randn(128, 128), torch.randn(128, 128)
     assert torch.equal(matmul(a, b), a @ b)

@@ -40,3 +40,12 @@ def test_counting_changes_nothing():
     assert [layer.dispatcher for layer in network.routed.values()] == before
     assert torch.equal(network(x_BD, noise_of(network)).log_probs_BC, expected)
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in network.modules())
+
+
+def test_products_of_either_kernel_are_counted():
+    """Wide layers take another kernel, which is faster: the arithmetic is the same."""
+    wide = 512
+    total, active = counts(transformer(width=wide, heads=2, depth=1))
+    rest = 6 * 4 * wide + 6 * (wide * 3 * wide + 2 * 6 * wide + wide * wide + wide * 5) + wide * 3
+    expert = 6 * 2 * wide * 7
+    assert (total, active) == (rest + 5 * expert, rest + 2 * expert)
