@@ -16,7 +16,7 @@ from moe_lab.reports.kit.picture import FULL, Picture, draw
 from moe_lab.reports.kit.style import HUES, INK, MUTED, name_axes
 from moe_lab.reports.kit.table import Table
 from moe_lab.reports.network.shown import shown_layers
-from moe_lab.routing.trace import Trace
+from moe_lab.routing.trace import Labels, Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,10 @@ Metrics = Mapping[str, Mapping[str, object]]
 EXPERTS, CLASSES, WRITTEN = 24, 24, 16
 
 
-def class_map(trace: Trace, number: int, arrays: Arrays, label_D: np.ndarray, class_names: Sequence[str]) -> Picture:
-    """By how much the loss on each class rises without each expert of a layer: a row an expert, a column a class."""
+def class_map(trace: Trace, number: int, arrays: Arrays, label: Labels, about: str) -> Picture:
+    """By how much the loss on each class (of a language model: domain) rises without each expert of a layer: a row an
+    expert, a column a class."""
+    label_D, class_names = label.value, label.names
     layer = trace.layers[number]
     by_class_EC = increase_by_class(
         increase(arrays, number, layer.experts), label_D[arrays["document"]], len(class_names)
@@ -63,15 +65,15 @@ def class_map(trace: Trace, number: int, arrays: Arrays, label_D: np.ndarray, cl
                 axes.text(column, row, _digits(value), ha="center", va="center", fontsize=7.5, color=ink)
 
     at = np.unravel_index(int(np.nanargmax(shown_EC)), shown_EC.shape)
-    largest = f"expert {experts[at[0]]} on class {class_names[classes[at[1]]]}, {_digits(float(shown_EC[at]))} nats"
+    largest = f"expert {experts[at[0]]} on {about} {class_names[classes[at[1]]]}, {_digits(float(shown_EC[at]))} nats"
     few = "" if len(experts) == layer.experts else f" {len(experts)} of {layer.experts} experts are shown."
-    few += "" if len(classes) == len(class_names) else f" Every {classes.step}th class is shown."
+    few += "" if len(classes) == len(class_names) else f" Every {classes.step}th {about} is shown."
     return Picture(
         f"ablation_{number}",
         f"Loss without each expert: {shortened(layer.name, 30)}",
-        f"Heat map, a row an expert, a column a class. The largest increase: {largest}.",
-        "The mean loss on the test samples of a class without the expert, less that with it; rows that it had go to "
-        f"the gate's next choice. White: no increase, or a decrease.{few}",
+        f"Heat map, a row an expert, a column a {about}. The largest increase: {largest}.",
+        f"The mean loss on the test samples of a {about} without the expert, less that with it; rows that it had go "
+        f"to the gate's next choice. White: no increase, or a decrease.{few}",
         draw(FULL, 1.0 + 0.29 * len(experts), paint),
         tuple(
             {"expert": e} | {str(name): _cell(by_class_EC[e, c]) for c, name in enumerate(class_names)}

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def layer_dynamics(history: Sequence[Row], counts_TLEC: np.ndarray | None) -> list[Section]:
+def layer_dynamics(history: Sequence[Row], counts_TLEC: np.ndarray | None, about: str) -> list[Section]:
     """Usage and entropies of each layer, and what its experts tell of the class; nothing of layers of one expert.
 
-    counts_TLEC: rows of the validation split after each epoch, by layer, arg-max expert and class; None without it.
+    counts_TLEC: rows of the validation split after each epoch, by layer, arg-max expert and class (of a language model
+    the next token, as ``about`` says); None without it.
     """
     names = layers_of(list(history))
     of_each = {name: of_layer(list(history), name) for name in names}
@@ -33,7 +34,7 @@ def layer_dynamics(history: Sequence[Row], counts_TLEC: np.ndarray | None) -> li
         return []
     pictures = []
     if counts_TLEC is not None:
-        pictures.append(information_curves(counts_TLEC, names))
+        pictures.append(information_curves(counts_TLEC, names, about))
     for place, name in enumerate(shown_layers(several)):
         for picture in (usage_bands(of_each[name]), entropy_curve(of_each[name])):
             title = f"{picture.title}: {shortened(name, 30)}"
@@ -41,8 +42,8 @@ def layer_dynamics(history: Sequence[Row], counts_TLEC: np.ndarray | None) -> li
     return [Section("How each layer's routing went", tuple(pictures), left_out(several))]
 
 
-def information_curves(counts_TLEC: np.ndarray, names: Sequence[str]) -> Picture:
-    """I(E;class) of the rows of the validation split after each epoch, a line a layer."""
+def information_curves(counts_TLEC: np.ndarray, names: Sequence[str], about: str) -> Picture:
+    """I(E;class), or what else it is ``about``, of rows of the validation split after each epoch, a line a layer."""
     shown = shown_layers(names)
     bits_LT = np.array(
         [
@@ -58,7 +59,7 @@ def information_curves(counts_TLEC: np.ndarray, names: Sequence[str]) -> Picture
             axes.plot(epochs, bits_T, color=palette[name], marker="o" if len(epochs) < 8 else "", markersize=4)
         axes.margins(x=0.02)
         axes.set_ylim(0, max(1.08 * float(bits_LT.max()), 0.1))
-        name_axes(axes, "epoch", "I(E;class) (bits)")
+        name_axes(axes, "epoch", f"I(E;{about}) (bits)")
         epoch_ticks(axes)
         label_ends(
             axes, [(float(bits_LT[at, -1]), shortened(name, 12), palette[name]) for at, name in enumerate(shown)]
@@ -67,10 +68,10 @@ def information_curves(counts_TLEC: np.ndarray, names: Sequence[str]) -> Picture
     ends = ", ".join(f"{name} {bits:.2f} bits" for name, bits in zip(shown, bits_LT[:, -1], strict=True))
     return Picture(
         "information",
-        "What the choice of expert tells of the class",
-        f"I(E;class) over {len(epochs)} epochs, a line a layer. At the end: {ends}.",
-        "Mutual information of the arg-max expert of a row and the class of its sample, plug-in, over the rows of the "
-        "validation split after each epoch. It is at most H(E) and H(class).",
+        f"What the choice of expert tells of the {about}",
+        f"I(E;{about}) over {len(epochs)} epochs, a line a layer. At the end: {ends}.",
+        f"Mutual information of the arg-max expert of a row and its {about}, plug-in, over the rows of the "
+        "validation split after each epoch. It is at most H(E) and the entropy of the other.",
         draw(HALF, 2.9, paint),
         tuple({"epoch": t} | dict(zip(shown, bits_LT[:, t - 1].tolist(), strict=True)) for t in epochs),
         HALF,

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from moe_lab.metrics.ablation import ABLATION
-from moe_lab.metrics.networks import LABEL
-from moe_lab.reports.kit.headline import BATCH_NOTE, Metrics, Sizes, headline, sampling_note
+from moe_lab.metrics.networks import LABEL, label_of
+from moe_lab.reports.kit.headline import BATCH_NOTE, ONE_SEED, Metrics, Sizes, headline, sampling_note
 from moe_lab.reports.kit.numbers import quantity
 from moe_lab.reports.kit.page import rendered
 from moe_lab.reports.kit.section import write_pages
@@ -47,17 +47,17 @@ def write_network_report(run: Run) -> Path:
 
 def _finished(run: Run, page: TracePage) -> dict[str, Any]:
     trace, metrics = page.trace, run.metrics
-    classes = run.arrays("test")["class_names"].tolist()
+    label, last = label_of(trace), trace.layers[-1].name
     sizes: Sizes = {
         "experts": trace.layers[-1].experts,
-        "classes": len(classes),
-        "tested": len(trace.label(LABEL).names),
+        "classes": len(run.arrays("test")["class_names"] if label == LABEL else trace.label(label).names),
+        "tested": len(trace.label(label).names),
         "task": "classification",
     }
-    last = trace.layers[-1].name
     notes = [
-        f"Numbers of the choice of expert are of the rows of the last mixture layer, {last}.",
-        sampling_note(metrics, trace.documents),
+        f"Numbers of the choice of expert are of the rows of the last mixture layer, {last}, and their {label}.",
+        # tokens of one document are not independent
+        sampling_note(metrics, trace.documents) if label == LABEL else ONE_SEED,
     ]
     if run.arrays("test").get("batch_dependent", False):
         notes.append(BATCH_NOTE)
@@ -67,7 +67,7 @@ def _finished(run: Run, page: TracePage) -> dict[str, Any]:
         page.context
         | common(run)
         | {
-            "answer": answer(metrics, last),
+            "answer": answer(metrics, last, label),
             "notes": list(label_notes(trace)),
             "more_notes": 0,
             "sampling_note": " ".join(notes),
@@ -79,15 +79,19 @@ def _finished(run: Run, page: TracePage) -> dict[str, Any]:
     )
 
 
-def answer(metrics: Metrics, layer: str) -> str:
-    """How well the network predicts, and what the choice of expert in its last layer has to do with the class."""
-    error = quantity(_value(metrics, "test_error_rate"), "fraction")
+def answer(metrics: Metrics, layer: str, label: str) -> str:
+    """How well the network predicts, and what the choice of expert in its last layer has to do with the label."""
+    error, loss = (
+        quantity(_value(metrics, name), unit)
+        for name, unit in (("test_error_rate", "fraction"), ("test_loss_nats", "nats"))
+    )
+    right = f"Test error {error}" if label == LABEL else f"Test loss {loss} a token"
     bits, share = (_value(metrics, name) for name in ("mutual_information_expert_label_bits", "information_per_usage"))
-    begin = f"Test error {error}. In the last mixture layer, {layer}, the choice of expert"
+    begin = f"{right}. In the last mixture layer, {layer}, the choice of expert"
     if bits is None:
         reason = metrics["mutual_information_expert_label_bits"].get("reason", "no value")
         return f"{begin} tells nothing that can be measured: {reason}."
-    told = f"{begin} tells I(E;class) = {quantity(bits, 'bits')} about the class"
+    told = f"{begin} tells I(E;{label}) = {quantity(bits, 'bits')} about the {label}"
     entropy = quantity(_value(metrics, "load_entropy_bits"), "bits")
     if share is None:
         return f"{told}; its entropy H(load) is {entropy}."

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from moe_lab.metrics.ablation import BATCH_MATES
+from moe_lab.metrics.networks import by_sample, is_of_tokens, label_of
 from moe_lab.reports.kit.section import Section
 from moe_lab.reports.network.ablation import class_map, expert_table, retention_picture
 from moe_lab.reports.network.dynamics import layer_dynamics
@@ -15,7 +16,7 @@ from moe_lab.reports.network.shown import left_out, shown_layers
 from moe_lab.reports.run.curves import loss_curve, quality_curve
 from moe_lab.reports.trace.sections import balance, for_a_paper, label_sections, tokens
 from moe_lab.reports.trace.values import Values
-from moe_lab.routing.trace import Trace
+from moe_lab.routing.trace import Labels, Trace
 from moe_lab.store.run import Run
 
 NEEDED = "What is lost without an expert"
@@ -28,20 +29,22 @@ def finished_sections(run: Run, trace: Trace, values: Values) -> list[Section]:
     return [
         *label_sections(values),
         *_patches(run, trace),
-        *(tokens(trace) if trace.token_id_T is not None else ()),
+        *(tokens(trace) if is_of_tokens(trace) else ()),
         *balance(trace, values),
-        *history_sections(run.history_rows, counts),
+        *history_sections(run.history_rows, counts, "next token" if is_of_tokens(trace) else "class"),
         *_needed(run, trace),
         *for_a_paper(values),
     ]
 
 
-def history_sections(history: Sequence[Row], counts_TLEC: np.ndarray | None = None) -> list[Section]:
-    """Accuracy and loss over the epochs, and the routing of each layer."""
+def history_sections(
+    history: Sequence[Row], counts_TLEC: np.ndarray | None = None, about: str = "class"
+) -> list[Section]:
+    """Accuracy and loss over the epochs, and the routing of each layer; ``about`` is what ``counts_TLEC`` count."""
     if not history:
         return [Section("Training", notes=("No epoch was finished, so there are no curves.",))]
     training = Section("Training", (quality_curve(history), loss_curve(history)))
-    return [*layer_dynamics(history, counts_TLEC), training]
+    return [*layer_dynamics(history, counts_TLEC, about), training]
 
 
 def _patches(run: Run, trace: Trace) -> list[Section]:
@@ -60,10 +63,14 @@ def _needed(run: Run, trace: Trace) -> list[Section]:
     several = [layer.name for layer in trace.layers if layer.experts > 1]
     if not run.has("ablation"):
         return [Section(NEEDED, notes=(f"Not measured: {BATCH_MATES}." if several else ALONE,))]
-    arrays, test = run.arrays("ablation"), run.arrays("test")
-    class_names = test["class_names"].tolist()
+    arrays, about = run.arrays("ablation"), label_of(trace)
+    label = trace.label(about)
+    # the samples are the documents from here on, and a sample has the label of its first row
+    trace = by_sample(trace, {"test": run.arrays("test")})
+    _, first_D = np.unique(trace.document_T, return_index=True)
+    of_samples = Labels(value=label.value[first_D], names=label.names)
     numbers = [at for at, layer in enumerate(trace.layers) if layer.name in shown_layers(several)]
-    maps = [class_map(trace, number, arrays, test["label"], class_names) for number in numbers]
+    maps = [class_map(trace, number, arrays, of_samples, about) for number in numbers]
     tables = [expert_table(trace, number, arrays, run.metrics) for number in numbers]
     notes = (*left_out_of_ablation(trace, arrays), *left_out(several))
     return [Section(NEEDED, (*maps, retention_picture(trace, arrays)), notes, tuple(tables))]

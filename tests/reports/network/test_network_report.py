@@ -104,6 +104,19 @@ def test_a_network_without_patches_has_a_page_without_them(trained, open_page):
     assert "Token ids are not known" not in open_page(path).text
 
 
+def test_a_language_model_is_answered_by_domain(trained, open_page):
+    words = ["network=language_model", "dataset=markov_languages", "gate=switch", "experts.hidden=8"]
+    small = ["network.width=8", "network.heads=2", "network.depth=1", "trainer.epochs=1", "trainer.limit_batches=2"]
+    run = trained("language", [*words, *small])
+    path = write_network_report(run)
+    text = " ".join(open_page(path).text.split())
+    loss = re.search(r"Test loss ([\d.]+) nats a token", text)
+    assert float(loss[1]) == pytest.approx(run.metrics["test_loss_nats"]["value"], abs=0.005)
+    assert "tells I(E;domain) = " in text and "What the choice of expert tells of the next token" in text
+    assert "Tokens" in titles(path) and "Patches by expert" not in titles(path)
+    assert {"expert", *read_trace(run).label("domain").names} == set(rows_of(run, "ablation_0")[0])
+
+
 def test_a_dense_twin_has_nothing_to_remove(trained, open_page):
     run = trained("twin", ["network=mlp", "trainer.epochs=1", "baseline=dense_active", *SMALL[:-1]])
     path = write_network_report(run)
@@ -138,10 +151,10 @@ def test_the_answer_without_information():
         "information_per_usage": {"value": None, "unit": "fraction", "reason": "H(E) is 0"},
         "load_entropy_bits": {"value": 0.0, "unit": "bits"},
     }
-    said = answer(metrics, "block1").replace("\N{NO-BREAK SPACE}", " ")
+    said = answer(metrics, "block1", "class").replace("\N{NO-BREAK SPACE}", " ")
     assert said == (
         "Test error 25.0 %. In the last mixture layer, block1, the choice of expert tells I(E;class) = 0 bits about "
         "the class; its entropy H(load) is 0 bits."
     )
     metrics["mutual_information_expert_label_bits"] = {"value": None, "unit": "bits", "reason": "there is one expert"}
-    assert answer(metrics, "block1").endswith("tells nothing that can be measured: there is one expert.")
+    assert answer(metrics, "block1", "class").endswith("tells nothing that can be measured: there is one expert.")

@@ -58,7 +58,7 @@ def test_a_patch_is_mixed_with_the_colour_of_its_expert():
 def test_information_by_hand():
     # after the first epoch the expert says nothing of two classes, after the second everything
     counts = np.array([[[[5, 5], [5, 5]]], [[[10, 0], [0, 10]]]])
-    picture = information_curves(counts, ["block0"])
+    picture = information_curves(counts, ["block0"], "class")
     assert [row["block0"] for row in picture.rows] == pytest.approx([0.0, 1.0])
 
 
@@ -69,7 +69,7 @@ def test_layers_by_the_columns_of_the_history():
     }
     assert layers_of([row]) == ["block0", "block3"] and layers_of([]) == []
     # a layer of one expert has no dynamics
-    [section] = layer_dynamics([row], None)
+    [section] = layer_dynamics([row], None, "class")
     assert [picture.title for picture in section.pictures] == [
         "Usage of each expert: block3",
         "Entropies of the gate: block3",
