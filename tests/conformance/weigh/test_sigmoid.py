@@ -26,6 +26,23 @@ def test_renormalized_over_the_selected(sizes):
     assert weigh.rows_sum_to_one
 
 
+def test_scaled(sizes):
+    selected = torch.tensor([[True, False, False, False, True]])
+    # .8 and .4 times 2.5; renormalized 2/3 and 1/3 times 2.5, whose rows sum to 2.5
+    for renormalize, expected in ((False, [2.0, 1.0]), (True, [5 / 3, 5 / 6])):
+        weigh = Sigmoid(sizes(k=2), renormalize=renormalize, scale=2.5)
+        probs, weights, log_weights = weigh(S.logit(), selected)
+        torch.testing.assert_close(weights, torch.tensor([[expected[0], 0, 0, 0, expected[1]]]))
+        torch.testing.assert_close(probs, S / 2)
+        assert log_weights is None and not weigh.rows_sum_to_one
+
+
+def test_null_renormalizes_two_experts_and_not_one(sizes):
+    for k in (1, 2):
+        weigh = Sigmoid(sizes(k=k), renormalize=None)
+        assert weigh.rows_sum_to_one == (k == 2) and weigh.resolved == {"renormalize": k == 2}
+
+
 def test_saturated_scores_stay_exact_in_log_space(sizes):
     # sigmoid(-200) and sigmoid(-201) are zero in float32; their ratio is e
     logits = torch.tensor([[-200.0, -201.0, -300.0, -300.0, -300.0]], requires_grad=True)
