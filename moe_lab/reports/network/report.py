@@ -81,13 +81,8 @@ def _finished(run: Run, page: TracePage) -> dict[str, Any]:
 
 def answer(metrics: Metrics, layer: str, label: str) -> str:
     """How well the network predicts, and what the choice of expert in its last layer has to do with the label."""
-    error, loss = (
-        quantity(_value(metrics, name), unit)
-        for name, unit in (("test_error_rate", "fraction"), ("test_loss_nats", "nats"))
-    )
-    right = f"Test error {error}" if label == LABEL else f"Test loss {loss} a token"
     bits, share = (_value(metrics, name) for name in ("mutual_information_expert_label_bits", "information_per_usage"))
-    begin = f"{right}. In the last mixture layer, {layer}, the choice of expert"
+    begin = f"{_quality(metrics)}. In the last mixture layer, {layer}, the choice of expert"
     if bits is None:
         reason = metrics["mutual_information_expert_label_bits"].get("reason", "no value")
         return f"{begin} tells nothing that can be measured: {reason}."
@@ -96,6 +91,17 @@ def answer(metrics: Metrics, layer: str, label: str) -> str:
     if share is None:
         return f"{told}; its entropy H(load) is {entropy}."
     return f"{told}, {quantity(share, 'fraction')} of its entropy H(load) = {entropy}."
+
+
+def _quality(metrics: Metrics) -> str:
+    """Of a language model the loss, of other networks the error."""
+    if "test_bits_per_byte" not in metrics:
+        return f"Test error {quantity(_value(metrics, 'test_error_rate'), 'fraction')}"
+    told = f"Test loss {quantity(_value(metrics, 'test_loss_nats'), 'nats')} a token"
+    bits, gap = (_value(metrics, name) for name in ("test_bits_per_byte", "bayes_gap"))
+    if bits is not None:
+        return f"{told}, {quantity(bits, 'bits')} a byte"
+    return told if gap is None else f"{told}, {quantity(gap, 'fraction')} above the Bayes mixture"
 
 
 def costs(metrics: Metrics) -> dict[str, str]:

@@ -11,6 +11,7 @@ from moe_lab.reports.kit.section import Section
 from moe_lab.reports.network.ablation import class_map, expert_table, retention_picture
 from moe_lab.reports.network.dynamics import layer_dynamics
 from moe_lab.reports.network.history import Row
+from moe_lab.reports.network.language import language_sections, token_names
 from moe_lab.reports.network.patches import Shown, patch_picture
 from moe_lab.reports.network.shown import left_out, shown_layers
 from moe_lab.reports.run.curves import loss_curve, quality_curve
@@ -27,9 +28,10 @@ def finished_sections(run: Run, trace: Trace, values: Values) -> list[Section]:
     """What the experts follow first, then how it came about, and what they are needed for."""
     counts = run.arrays("counts")["counts"] if run.has("counts") else None
     return [
-        *label_sections(values),
+        *label_sections(values, label_of(trace)),
         *_patches(run, trace),
-        *(tokens(trace) if is_of_tokens(trace) else ()),
+        *(tokens(trace, token_names(run)) if is_of_tokens(trace) else ()),
+        *(language_sections(run, trace) if is_of_tokens(trace) else ()),
         *balance(trace, values),
         *history_sections(run.history_rows, counts, "next token" if is_of_tokens(trace) else "class"),
         *_needed(run, trace),

@@ -1,5 +1,6 @@
 """The chapters of a trace's report."""
 
+from collections.abc import Sequence
 from math import log2
 
 from moe_lab.reports.kit.heat import shortened
@@ -28,13 +29,15 @@ def sections(trace: Trace, values: Values) -> list[Section]:
     return [*label_sections(values), *balance(trace, values), *tokens(trace), *for_a_paper(values)]
 
 
-def label_sections(values: Values) -> list[Section]:
-    """Layers and measures, a chapter a label."""
-    return [_label(values, label, place) for place, label in enumerate(ranked(values)[:LABELS])]
+def label_sections(values: Values, first: str = "") -> list[Section]:
+    """Layers and measures, a chapter a label: of those that experts follow most, and of ``first`` before them."""
+    labels = sorted(ranked(values), key=lambda label: label != first)
+    return [_label(values, label, place) for place, label in enumerate(labels[:LABELS])]
 
 
-def tokens(trace: Trace) -> list[Section]:
-    picture = token_picture(trace)
+def tokens(trace: Trace, names: Sequence[str] = ()) -> list[Section]:
+    """``names``: of the token ids, if they have some."""
+    picture = token_picture(trace, names)
     return [Section("Tokens", (picture,))] if picture else []
 
 

@@ -1,8 +1,9 @@
 """Some documents token by token: a line a layer, each cell the first expert of a token. SVG, written by hand.
 
-Lengths are CSS pixels. Token ids stand as numbers, for a trace does not know their names.
+Lengths are CSS pixels. Token ids stand as numbers where nobody says their names: a trace does not know them.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -31,8 +32,8 @@ class Shown:
     row_t: np.ndarray
 
 
-def token_picture(trace: Trace) -> Picture | None:
-    """None if no layer has a first choice."""
+def token_picture(trace: Trace, names: Sequence[str] = ()) -> Picture | None:
+    """``names``: of the token ids, if they have some. None if no layer has a first choice."""
     ranked = [layer for layer in trace.layers if layer.ranked or layer.slots == 1]
     if not ranked:
         return None
@@ -40,18 +41,17 @@ def token_picture(trace: Trace) -> Picture | None:
     tokens = TOKENS if len(layers) <= LAYERS // 2 else LINE
     documents = _documents(trace, tokens)
     parts, height = [], 6.0
-    names = tick_names([layer.name for layer in layers])
+    shown = tick_names([layer.name for layer in layers])
+    heads = _heads(trace, names)
     for one in documents:
-        drawn, height = _document(trace, dict(zip(names, layers, strict=True)), one, height)
+        drawn, height = _document(heads, dict(zip(shown, layers, strict=True)), one, height)
         parts += drawn
     size = f'width="{WIDTH}" height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}"'
     font = 'font-family="system-ui,DejaVu Sans,sans-serif" font-size="9" text-anchor="middle"'
     svg = "".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>', *parts, "</svg>\n"]).encode()
-    ids = (
-        "token ids"
-        if trace.token_id_T is not None
-        else "numbers of the tokens in the document, for token ids are not known"
-    )
+    ids = "tokens" if names else "token ids"
+    if trace.token_id_T is None:
+        ids = "numbers of the tokens in the document, for token ids are not known"
     few = "" if len(layers) == len(ranked) else f" {len(layers)} of {len(ranked)} layers are shown."
     return Picture(
         "tokens",
@@ -87,13 +87,23 @@ def _documents(trace: Trace, tokens: int) -> list[Shown]:
     return found
 
 
-def _document(trace: Trace, layers: dict[str, LayerTrace], one: Shown, top: float) -> tuple[list[str], float]:
+def _heads(trace: Trace, names: Sequence[str]) -> Callable[[int, int], str]:
+    """What stands above a token, given its row and its place among those of its document that are drawn."""
+    tokens = trace.token_id_T
+    if tokens is None:
+        return lambda row, place: str(place)
+    return lambda row, place: names[tokens[row]] if names else str(tokens[row])
+
+
+def _document(
+    head: Callable[[int, int], str], layers: dict[str, LayerTrace], one: Shown, top: float
+) -> tuple[list[str], float]:
     title = f"document {one.document}{f', {one.told}' if one.told else ''}"
     parts, y = [_text(0, top + 12, title, INK, "start", 11)], top + 18
     for start in range(0, len(one.row_t), LINE):
         here = one.row_t[start : start + LINE]
-        heads = range(start, start + len(here)) if trace.token_id_T is None else trace.token_id_T[here].tolist()
-        parts += [_text(LEFT + CELL * (at + 0.5), y + 11, str(head), MUTED) for at, head in enumerate(heads)]
+        names = [head(row, start + at) for at, row in enumerate(here.tolist())]
+        parts += [_text(LEFT + CELL * (at + 0.5), y + 11, name, MUTED) for at, name in enumerate(names)]
         y += 15
         for name, layer in layers.items():
             parts.append(_text(LEFT - 6, y + 11, name, MUTED, "end"))

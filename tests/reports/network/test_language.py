@@ -1,0 +1,53 @@
+"""The report of a language model: domains in place of classes, and what is known of the best prediction."""
+
+import re
+
+import pytest
+
+from moe_lab.experiment import job
+from moe_lab.experiment import run as experiment
+from moe_lab.experiment.inputs import load_data
+from moe_lab.reports import write_report
+from moe_lab.store.run import Run
+
+SMALL = ["network=language_model", "network.width=12", "network.heads=2", "experts.hidden=8", "trainer.epochs=2"]
+WORDS = [*SMALL, "gate=switch", "regularizer=[switch_balance]", "experts.count=4", "trainer.limit_batches=3"]
+DATA = {
+    "chains": ["dataset=markov_languages", "dataset.sequences=600", "dataset.context=6"],
+    "text": ["dataset.domain_bytes=8000", "dataset.document_bytes=800", "dataset.context=16"],
+}
+
+
+@pytest.fixture(scope="module", params=DATA)
+def reported(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("language") / request.param
+    folder.mkdir()
+    made = job.prepare([*WORDS, *DATA[request.param]])
+    experiment.run(made, folder, load_data(made.config))
+    write_report(Run(folder))
+    return Run(folder)
+
+
+def test_it_says_how_good_and_what_of_the_domain(reported):
+    text = (reported.path / "report.md").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    unit = r"[\d.]+ bits a byte" if reported.name == "text" else r"[\d.]+ % above the Bayes mixture"
+    assert re.search(rf"Test loss [\d.]+ nats a token, {unit}\.", text)
+    assert "I(E;domain) = " in text and "about the domain" in text and "I(E;class)" not in text
+    assert "What follows the label domain" in text
+
+
+def test_the_loss_by_place_stands_beside_that_of_bayes(reported):
+    rows = (reported.path / "figures" / "loss_by_place.csv").read_text().splitlines()
+    known = reported.name == "chains"
+    assert rows[0] == ("place,this run,the Bayes mixture" if known else "place,this run")
+    by_place = reported.metrics["test_loss_by_place_nats"]["value"]
+    assert [row.split(",")[0] for row in rows[1:]] == list(by_place)
+    assert float(rows[1].split(",")[1]) == pytest.approx(by_place["0"])
+    text = (reported.path / "report.md").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert ("gets below the entropy rate" in text) == ("The Bayes router, which" in text) == known
+
+
+def test_bytes_have_names(reported):
+    svg = (reported.path / "figures" / "tokens.svg").read_text()
+    shown = set(re.findall(r">([^<]+)</text>", svg))
+    assert ("0x20" in shown) == (reported.name == "text")
