@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from moe_lab.errors import ConfigError
-from moe_lab.parts.gates.select.biased_top_k import BiasedTopK
-from moe_lab.parts.gates.select.group_limited import GroupLimited
+from moe_lab.parts.gates.select.biased_top_k import BiasedTopK, GroupLimited
 from moe_lab.parts.roles import Sizes
 
 #: sigmoid of three groups of three: sums of two .9 + .2 = 1.1, .6 + .55 = 1.15 and .5 + .45 = .95

@@ -1,11 +1,14 @@
-"""The k largest of scores plus a bias that a controller moves."""
+"""The k largest of scores plus a bias that a controller moves, of all experts or of those of a few groups."""
 
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from moe_lab.parts import Noise, Select, Sizes, k_largest
+from moe_lab.parts import ConfigError, Count, Noise, Select, Sizes, k_largest
+
+#: of a group's experts, how many count for the group
+BEST = 2
 
 
 class BiasedTopK(Select):
@@ -34,3 +37,59 @@ class BiasedTopK(Select):
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         return k_largest(self.biased(logits_BE), self.sizes.k, logits_BE)
+
+
+class GroupLimited(BiasedTopK):
+    """The k experts of the largest sigmoid(z_e) + b_e among those of the best groups. b never enters the weight.
+
+    The E experts are g groups of E / g experts side by side. A group's score is the sum of its two largest
+    sigmoid(z_e) + b_e, and the ``top_groups`` groups of the largest sums stay. Of equal sums the larger sum of the
+    two largest logits counts, then the lower index; among experts ties are broken as in ``biased_top_k``. With one group,
+    the default, it selects as ``biased_top_k`` does. If experts are masked and the groups that stay have fewer than k
+    others, experts of other groups fill up.
+    Source: DeepSeek-AI 2024, DeepSeek-V3 technical report, arXiv:2412.19437, section 2.1.2 (node-limited routing): its
+    groups are nodes, 8 of 32 experts, of which 4 stay; it sums the k / top_groups largest, which are 2 for its k of 8.
+
+    groups:     g.
+    top_groups: how many groups a sample's experts may come from.
+    Raises ConfigError if g does not divide E, and if the groups that stay are more than g, or have fewer than k
+    experts.
+    """
+
+    def __init__(self, sizes: Sizes, *, groups: Count = 1, top_groups: Count = 1) -> None:
+        super().__init__(sizes)
+        _check(sizes, groups, top_groups)
+        self._groups = groups
+        self._top_groups = top_groups
+
+    def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
+        biased_BE = self.biased(logits_BE)
+        best_BG = k_largest(self._of_groups(biased_BE), self._top_groups, self._of_groups(logits_BE))
+        there_BE = best_BG.repeat_interleave(self.sizes.experts // self._groups, dim=-1)
+        return k_largest(biased_BE.masked_fill(~there_BE, -torch.inf), self.sizes.k, logits_BE)
+
+    def _of_groups(self, values_BE: Tensor) -> Tensor:
+        """The sum of the two largest values of every group, [..., B, G]; an expert that is not there adds nothing."""
+        values_BGe = values_BE.detach().unflatten(-1, (self._groups, -1))
+        best_BG2 = values_BGe.topk(min(BEST, values_BGe.shape[-1]), dim=-1).values
+        there_BG2 = best_BG2 > -torch.inf
+        sums_BG = best_BG2.masked_fill(~there_BG2, 0.0).sum(-1)
+        return sums_BG.masked_fill(~there_BG2.any(-1), -torch.inf)
+
+
+def _check(sizes: Sizes, groups: int, top_groups: int) -> None:
+    if sizes.experts % groups:
+        raise ConfigError(
+            f"gate.select.groups={groups} does not divide experts.count={sizes.experts}: take a divisor of it"
+        )
+    if top_groups > groups:
+        raise ConfigError(
+            f"gate.select.top_groups={top_groups} keeps more groups than gate.select.groups={groups}: "
+            f"take at most {groups}"
+        )
+    held = top_groups * (sizes.experts // groups)
+    if sizes.k > held:
+        raise ConfigError(
+            f"k={sizes.k} selects more than the {held} experts of gate.select.top_groups={top_groups} "
+            "groups: raise gate.select.top_groups, or lower k"
+        )
