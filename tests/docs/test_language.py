@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from moe_lab.config.build import build
+from moe_lab.config.catalog import catalog
 from moe_lab.config.compose import compose, options
+from moe_lab.config.targets import find_class
 from moe_lab.data.language.installed import DOMAINS
 from moe_lab.errors import ConfigError
 from moe_lab.experiment import job
@@ -25,9 +26,8 @@ LOOKS_AHEAD = re.search(r"in evaluation are refused: (.*?)\. In training, (.*?) 
 
 def test_the_data_sets_are_those_of_tokens():
     named = re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE)
-    paths = {"text_folder": ["dataset.path=somewhere"], "npz": ["dataset.path=some.npz"]}
-    every = {name: compose([f"dataset={name}", *paths.get(name, [])])["dataset"] for name in options("dataset")}
-    assert set(named) == {name for name, node in every.items() if build(node).tokens}
+    classes = {one["name"]: find_class(one["target"], "dataset") for one in catalog("dataset")}
+    assert set(named) == {name for name, cls in classes.items() if cls.tokens}
     [row] = re.findall(r"^\| `text_modules`.*$", PAGE, re.MULTILINE)
     assert re.findall(r"`(\w+)` \(", row)[1:] == list(DOMAINS)
 
