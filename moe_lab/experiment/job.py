@@ -1,7 +1,7 @@
 """A job: a config that has passed every check, and what is built from it."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +27,8 @@ from moe_lab.parts.roles import Config
 from moe_lab.store.facts import JobFacts
 from moe_lab.store.run import Run
 
-#: the shape of one sample and the names of the classes
-Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...]]]
+#: the shape of one sample, the names of the classes, and what decides besides the data set's options
+Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...], Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _layers(config: Config) -> Config:
 def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Describe | None = None) -> Job:
     """The job of a checked config: how its parts fit each other is checked by building them."""
     dataset = build(config["dataset"])
-    shape, class_names = (describe or dataset.describe)()
+    shape, class_names, content = describe() if describe else (*dataset.describe(), dataset.content())
     device_of(config)
     try:
         with alike():
@@ -182,7 +182,5 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         "trainer": {**config["trainer"], "dispatch": model.dispatch},
     }
     auto_filled = [key for key, value in AUTO.items() if _value(config, key) == value != _value(resolved, key)]
-    # whoever says what the data are, for they may not be there, says nothing of their content
-    content = {} if describe else dataset.content()
     key = config_key(canonical(resolved, model.gate, model.objective, content))
     return Job(resolved, chosen, differs, auto_filled, key)

@@ -88,12 +88,13 @@ class LoadedRun(Run):
             return checkpoint.load(self.path)
 
         @cache
-        def describe() -> tuple[tuple[int, ...], tuple[str, ...]]:
+        def describe() -> tuple[tuple[int, ...], tuple[str, ...], dict[str, str]]:
             # runs of earlier versions do not tell
-            return checkpoint.described(state()) or build(self.config["dataset"]).describe()
+            shape, names = checkpoint.described(state()) or build(self.config["dataset"]).describe()
+            return shape, names, checkpoint.content_of(state())
 
         job = stored_job(self, self._plugins, describe)
-        shape, class_names = describe()
+        shape, class_names, _ = describe()
         learner = build_model(self.config, shape, len(class_names), seed_init=0)
         if state().get("keys") != [job.key]:
             raise RunError(f"{self.path}: the checkpoint does not belong to config.yaml, which has been changed since")

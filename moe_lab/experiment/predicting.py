@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Split, batches
 from moe_lab.data.units import Units
-from moe_lab.errors import RunError
+from moe_lab.errors import DataError, RunError
 from moe_lab.evaluation.evaluate import evaluation_noise
 from moe_lab.evaluation.samples import outputs
 from moe_lab.experiment.inputs import seeds_of
@@ -143,12 +143,12 @@ class TrainedNetwork(InOwnUnits, nn.Module):
         return self.network(x_BD, noise)
 
     def predict(self, x: Any) -> np.ndarray:
-        """The likeliest class of each sample, [N] int64, as the data set numbers them. Raises DataError as all three
-        do."""
+        """The likeliest class of each sample, [N] int64, as the data set numbers them; of a language model the token that
+        follows each, [N, S]. Raises DataError as all three do."""
         return torch.cat([output.prediction_B for output in self._outputs(x)]).cpu().numpy()
 
     def predict_proba(self, x: Any) -> np.ndarray:
-        """The probability of each class, [N, C] float32."""
+        """The probability of each class, [N, C] float32; of a language model of each token, [N, S, C]."""
         return torch.cat([output.log_probs_BC.exp() for output in self._outputs(x)]).cpu().numpy()
 
     def route(self, x: Any) -> dict[str, dict[str, np.ndarray]]:
@@ -176,6 +176,13 @@ class TrainedNetwork(InOwnUnits, nn.Module):
         try:
             batch = self._config["trainer"]["batch_size"]
             for x_BD, _ in batches(split, network.batch_dependent, batch, network.numbers):
-                yield network(x_BD, noise)
+                yield network(self._tokens(x_BD) if network.reads_tokens else x_BD, noise)
         finally:
             self.train(training)
+
+    def _tokens(self, x_BD: Tensor) -> Tensor:
+        """The numbers of tokens. Raises DataError for what is none."""
+        if not ((x_BD >= 0) & (x_BD < len(self.class_names)) & (x_BD == x_BD.round())).all():
+            most = len(self.class_names) - 1
+            raise DataError(f"found numbers that are no tokens: expected whole numbers from 0 to {most}")
+        return x_BD.long()

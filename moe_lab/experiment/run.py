@@ -107,7 +107,8 @@ class _Session:
         self._home = home
         self._watch = watch
         self._stop_asked = stop_asked
-        self._of_data = checkpoint.of_data(data.shape, data.class_names, data.units.stored())
+        content = build(writers[0].job.config["dataset"]).content()
+        self._of_data = checkpoint.of_data(data.shape, data.class_names, data.units.stored(), content)
         self._keys = [writer.job.key for writer in writers]
         self._seconds = min(writer.job.config["trainer"]["checkpoint_seconds"] for writer in writers)
         self._saved = time.monotonic()

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,14 @@ def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], l
     )
 
 
-def of_data(shape: Sequence[int], class_names: Sequence[str], units: dict[str, Any]) -> dict[str, Any]:
+def of_data(
+    shape: Sequence[int], class_names: Sequence[str], units: dict[str, Any], content: Mapping[str, str]
+) -> dict[str, Any]:
     """What a state keeps of the data, so that its model can be built and asked without them; ``units`` as
-    ``Units.stored`` gives them."""
-    return {"shape": list(shape), "classes": len(class_names), "class_names": list(class_names), "units": units}
+    ``Units.stored`` gives them, ``content`` as ``Dataset.content`` does."""
+    names = list(class_names)
+    facts = {"shape": list(shape), "classes": len(names), "class_names": names, "units": units}
+    return {**facts, "content": dict(content)} if content else facts
 
 
 def described(state: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
@@ -76,6 +80,12 @@ def described(state: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...]] 
     if isinstance(names, list) and len(names) == classes and all(isinstance(name, str) for name in names):
         return tuple(shape), tuple(names)
     return tuple(shape), tuple(map(str, range(classes)))
+
+
+def content_of(state: dict[str, Any]) -> dict[str, str]:
+    """What decides besides the options of the data set, as ``of_data`` keeps it."""
+    content = state.get("content")
+    return {str(name): str(value) for name, value in content.items()} if isinstance(content, dict) else {}
 
 
 def there(folder: Path) -> bool:

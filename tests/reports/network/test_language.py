@@ -2,8 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
 
+import moe_lab
+from moe_lab.errors import DataError
 from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
@@ -51,3 +54,15 @@ def test_bytes_have_names(reported):
     svg = (reported.path / "figures" / "tokens.svg").read_text()
     shown = set(re.findall(r">([^<]+)</text>", svg))
     assert ("0x20" in shown) == (reported.name == "text")
+
+
+def test_a_loaded_language_model_predicts_the_tokens_that_follow(reported):
+    model, test = moe_lab.load(reported.path).model(), reported.arrays("test")
+    windows = load_data(reported.config).test.x_ND.numpy()
+    np.testing.assert_array_equal(model.predict(windows).reshape(-1), test["prediction"])
+    chances = model.predict_proba(windows[:3])
+    assert chances.shape == (3, windows.shape[1], len(test["class_names"]))
+    np.testing.assert_allclose(chances.sum(-1), 1, rtol=1e-5)
+    assert model.route(windows[:3])["block1"]["weights"].shape == (3, windows.shape[1], 4)
+    with pytest.raises(DataError, match="no tokens: expected whole numbers from 0"):
+        model.predict(windows[:1] + 1000)

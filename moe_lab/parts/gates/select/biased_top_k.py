@@ -44,9 +44,9 @@ class GroupLimited(BiasedTopK):
 
     The E experts are g groups of E / g experts side by side. A group's score is the sum of its two largest
     sigmoid(z_e) + b_e, and the ``top_groups`` groups of the largest sums stay. Of equal sums the larger sum of the
-    two largest logits counts, then the lower index; among experts ties are broken as in ``biased_top_k``. With one group,
-    the default, it selects as ``biased_top_k`` does. If experts are masked and the groups that stay have fewer than k
-    others, experts of other groups fill up.
+    two largest logits counts, then the lower index; among experts ties are broken as in ``biased_top_k``. With one
+    group, the default, it selects as ``biased_top_k`` does. If experts are masked and the groups that stay have fewer
+    than k others, experts of other groups fill up.
     Source: DeepSeek-AI 2024, DeepSeek-V3 technical report, arXiv:2412.19437, section 2.1.2 (node-limited routing): its
     groups are nodes, 8 of 32 experts, of which 4 stay; it sums the k / top_groups largest, which are 2 for its k of 8.
 
