@@ -143,8 +143,8 @@ class TrainedNetwork(InOwnUnits, nn.Module):
         return self.network(x_BD, noise)
 
     def predict(self, x: Any) -> np.ndarray:
-        """The likeliest class of each sample, [N] int64, as the data set numbers them; of a language model the token that
-        follows each, [N, S]. Raises DataError as all three do."""
+        """The likeliest class of each sample, [N] int64, as the data set numbers them; of a language model the token
+        that follows each, [N, S]. Raises DataError as all three do."""
         return torch.cat([output.prediction_B for output in self._outputs(x)]).cpu().numpy()
 
     def predict_proba(self, x: Any) -> np.ndarray:
