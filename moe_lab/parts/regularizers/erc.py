@@ -33,15 +33,16 @@ class Erc(Regularizer):
     in [1 - eps_i, 1 + eps_i]; eps_i = |R_i - R_n| / (2 |R_i|), n the nearest other column, keeps r_i nearest to R_i.
     No gradient flows through eps.
     Source: Lv et al. 2025, Coupling experts and routers in mixture-of-experts via an auxiliary loss, arXiv:2512.23447,
-    eq. 3, where h_j has no bias; its alpha is 1 for 64 experts and 0.5 for 256.
+    eq. 3 and 4, where h_j has no bias; its alpha is 1 for 64 experts and 0.5 for 256.
 
-    weight:   what multiplies it; the default is not the authors'.
+    weight:   what multiplies it; 1, as the authors have it.
     alpha:    the smaller, the more an expert must respond to its own proxy. From 1 on experts may be alike.
     relative: divide both terms by M_ii. Without it larger M cost more, and smaller ones less, which says nothing about
               experts; with it a factor that all experts or all columns share changes nothing.
-    Logs ``alpha_held``, max_{i != j} max(M_ij, M_ji) / M_ii: from this alpha on the loss is 0. Computed as in
-    evaluation, so that batch normalization counts no proxy. Needs at least two experts, with a hidden layer, and a gate
-    that is linear in the input (gate/score=linear).
+    Logs ``alpha_held``, max_{i != j} max(M_ij, M_ji) / M_ii: from this alpha on the loss is 0. The authors' network
+    without the loss needs 5 (appendix A.1, from R without delta). M is computed as in evaluation, so that
+    batch normalization counts no proxy. Needs at least two experts, with a hidden layer, and a gate that is linear in
+    the input (gate/score=linear).
     """
 
     least_experts: ClassVar[int] = 2
