@@ -18,7 +18,7 @@ test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-extras: .venv/installed-extras
-	$(BIN)/python -m pytest -m extras tests/extras
+	$(BIN)/python -m pytest -m extras tests/extras tests/security
 
 test-hf: .venv/installed-hf
 	$(BIN)/python -m pytest -m hf tests/hf

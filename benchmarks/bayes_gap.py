@@ -1,4 +1,4 @@
-"""How near a language model comes to the best prediction there is, epoch by epoch: markov_languages, default settings.
+"""How near a language model comes to the best prediction there is, on markov_languages, epoch by epoch.
 
 ``python -m benchmarks.bayes_gap`` trains three seeds, in eight minutes on one idle core, writes results/bayes_gap.csv
 and prints its table. ``--quick`` trains one seed on a tenth of the data.
@@ -26,7 +26,7 @@ WORDS = ("network=language_model", "dataset=markov_languages", "gate=switch", "r
 RESULTS = Path(__file__).parent / "results" / "bayes_gap.csv"
 
 
-def rows(seeds: int, *more: str) -> Iterator[dict[str, float]]:
+def gaps(seeds: int, *more: str) -> Iterator[dict[str, float]]:
     """A row a seed and epoch, on the validation split; the last of a seed is of the test split (epoch 0)."""
     for seed in range(seeds):
         job = prepare([*WORDS, *more, f"seed={seed}"])
@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed on a tenth of the data")
     quick = parser.parse_args().quick
-    found = list(rows(1, "dataset.sequences=6000") if quick else rows(SEEDS))
+    found = list(gaps(1, "dataset.sequences=6000") if quick else gaps(SEEDS))
     if not quick:
         write_csv(RESULTS, [{"seconds": "", **row} for row in found])
     for row in found:

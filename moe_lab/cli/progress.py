@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from moe_lab.cli.terminal import echo
 from moe_lab.reports.kit.numbers import quantity
 from moe_lab.training.watch import Watch
 
@@ -21,16 +22,37 @@ PLAIN_LINES = 10
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Watch]:
+def progress(quiet: bool, said: str = "") -> Iterator[Watch]:
+    """``said``: what is printed before the first epoch."""
     if quiet:
         yield Watch()
     elif in_notebook():
-        yield Cell()
+        yield After(said, Cell())
     elif not sys.stdout.isatty():
-        yield Lines()
+        yield After(said, Lines())
     else:
         with make_bar() as bar:
-            yield Bar(bar)
+            yield After(said, Bar(bar))
+
+
+class After(Watch):
+    """Another watch after a sentence. It is printed when the training begins, so that a run which cannot go on prints
+    nothing but why."""
+
+    def __init__(self, said: str, watch: Watch) -> None:
+        self._said = said
+        self._watch = watch
+
+    def begin(self, epochs: int, batches: int) -> None:
+        if self._said:
+            echo(self._said)
+        self._watch.begin(epochs, batches)
+
+    def batch(self, epoch: int, batch: int, loss: Tensor) -> None:
+        self._watch.batch(epoch, batch, loss)
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        self._watch.epoch(row)
 
 
 def in_notebook() -> bool:

@@ -65,9 +65,7 @@ def train(
         beginning = new_training(job_of(words or [], from_, config_dir, plugins), runs, name)
     with beginning as training, stop_asked() as stop, _exits(training.folder, stop):
         say_odd(training.odd, quiet)
-        if not quiet:
-            echo(what_is_trained(training))
-        with progress(quiet) as watch:
+        with progress(quiet, what_is_trained(training)) as watch:
             run = training.run(watch=watch, stop_asked=stop)
     page = None if no_report else training.report()
     if quiet:

@@ -252,11 +252,23 @@ def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config,
     with open_dict(composed):
         del composed["hydra"]
     config = cast(Config, OmegaConf.to_container(composed, resolve=True))
+    config = _in_order(config)
     parts = {mapping: dict(sorted(config.pop(mapping).items())) for mapping in sources.mappings}
     config |= parts
     single = {group: chosen[group] for group in sources.groups if group in chosen and group not in sources.several}
     several = {group: list(config[mapping]) for mapping, group in sources.mappings.items()}
     return config, single | several
+
+
+def _in_order(config: Config) -> Config:
+    """With the trainer behind the recipe, where it stands in every stored config; networks choose it, so that it is
+    composed before them."""
+    trainer = {key: value for key, value in config.items() if key == "trainer"}
+    found: Config = {}
+    for key, value in config.items():
+        if key != "trainer":
+            found |= {key: value} | (trainer if key == "recipe" else {})
+    return found
 
 
 def _search_path(sources: Sources) -> list[str]:

@@ -11,7 +11,7 @@ from moe_lab.data.columns import Columns, encoded, names, width
 from moe_lab.data.own import TAKEN, Attributes, Layout, Own, OwnData
 from moe_lab.data.table_checks import check_cells, features_of, word
 from moe_lab.data.table_files import check_names, read_csv, read_parquet, table_error
-from moe_lab.data.table_target import Labels, labels_of, numbers_of
+from moe_lab.data.table_target import Targets, labels_of, numbers_of
 from moe_lab.errors import DataError, did_you_mean, shown, there_are
 
 if TYPE_CHECKING:
@@ -125,12 +125,12 @@ class Table(OwnData):
             raise self._error(f"dataset.attributes: {taken[0]} is a name that moe-lab gives itself; rename the column")
         return target
 
-    def _labels(self, target: str, parts: dict[str, "pd.DataFrame"]) -> Labels:
+    def _labels(self, target: str, parts: dict[str, "pd.DataFrame"]) -> Targets:
         errors = {"train": self._error, "test": self._error_of_test}
         columns = [(errors[part], frame[target]) for part, frame in parts.items()]
         if self.task == "regression" or (self.task is None and labels_of(parts["train"][target]) is None):
             return numbers_of(columns)
-        return Labels.of(columns)
+        return Targets.of(columns)
 
     def _attributes(self, rows: "pd.DataFrame") -> Attributes:
         return {name: _attribute(rows[name]) for name in self.attributes}

@@ -16,7 +16,7 @@ Columns = Sequence[tuple[Callable[[str], DataError], "pd.Series"]]
 
 
 @dataclass(frozen=True)
-class Labels:
+class Targets:
     """Names of the classes (none for numbers), and the classes or numbers of both parts."""
 
     class_names: tuple[str, ...]
@@ -24,7 +24,7 @@ class Labels:
     test_N: np.ndarray | None
 
     @classmethod
-    def of(cls, columns: Columns) -> "Labels":
+    def of(cls, columns: Columns) -> "Targets":
         """Each label's place among those of the training part: numbers in rising order, then text."""
         (error, train), *_ = columns
         found = [_required(labels_of(column), raising, column) for raising, column in columns]
@@ -53,10 +53,10 @@ def labels_of(column: "pd.Series") -> list[str] | None:
     return [str(value) for value in column.tolist()]
 
 
-def numbers_of(columns: Columns) -> Labels:
+def numbers_of(columns: Columns) -> Targets:
     """The numbers to predict. Raises DataError if a column has others than finite ones."""
     train_N, *test = [_numbers(error, column) for error, column in columns]
-    return Labels((), train_N, test[0] if test else None)
+    return Targets((), train_N, test[0] if test else None)
 
 
 def _numbers(error: Callable[[str], DataError], column: "pd.Series") -> np.ndarray:

@@ -59,7 +59,8 @@ def test_a_second_ctrl_c_stops_at_once(cli, command, capfd, words):
     assert running.ended() == 130 and time.monotonic() - began < 30
     err = capfd.readouterr().err
     assert "Traceback" not in err and err.count("\n") == 1, err
-    assert f"stopped; go on with `moe-lab {words[0]} --resume runs/a`" in err
+    left = ", 2 of 2 jobs are left" if words[0] == "sweep" else ""
+    assert f"stopped{left}; go on with `moe-lab {words[0]} --resume runs/a`" in err
     assert states(Path("runs"))[0] == "interrupted"
 
 
@@ -88,7 +89,8 @@ def test_a_second_ctrl_c_in_a_terminal_leaves_no_worker_behind(tmp_path):
     except OSError:
         pass
     assert command.wait(timeout=60) == 130, out.decode()
-    assert b"stopped; go on with `moe-lab sweep --resume runs/s`" in b" ".join(out.split()) and b"Traceback" not in out
+    said = b"stopped, 2 of 2 jobs are left; go on with `moe-lab sweep --resume runs/s`"
+    assert said in b" ".join(out.split()) and b"Traceback" not in out
     until = time.monotonic() + 20
     while alive(worker) and time.monotonic() < until:
         time.sleep(0.05)

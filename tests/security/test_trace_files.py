@@ -80,7 +80,11 @@ def test_a_declared_shape_is_not_believed(refused, wrapped, shape):
     assert "holds 64 bytes" in refused(wrapped(header(shape)))
 
 
-@pytest.mark.parametrize("form", FORMATS)
+#: a format whose reader is an extra is tested where that is installed
+WITH_EXTRAS = [pytest.param(form, marks=pytest.mark.extras) if form == "flame_moe" else form for form in FORMATS]
+
+
+@pytest.mark.parametrize("form", WITH_EXTRAS)
 def test_a_bare_pickle_is_no_file_of_any_format(refused, form):
     """The error names the file; not a byte of it is loaded."""
     refused(pickle.dumps(Trap()), form, asked=Asked(**dict.fromkeys(FORMATS[form].takes, 1)))
