@@ -263,12 +263,10 @@ def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config,
 def _in_order(config: Config) -> Config:
     """With the trainer behind the recipe, where it stands in every stored config; networks choose it, so that it is
     composed before them."""
-    trainer = {key: value for key, value in config.items() if key == "trainer"}
-    found: Config = {}
-    for key, value in config.items():
-        if key != "trainer":
-            found |= {key: value} | (trainer if key == "recipe" else {})
-    return found
+    order = [key for key in config if key != "trainer"]
+    if "trainer" in config and "recipe" in config:
+        order.insert(order.index("recipe") + 1, "trainer")
+    return {key: config[key] for key in order} | config
 
 
 def _search_path(sources: Sources) -> list[str]:
