@@ -73,7 +73,7 @@ def make_bar() -> Progress:
 
 
 class Live(Watch):
-    """What is shown anew as it changes: epoch, loss, accuracy (of numbers: RMSE) and gate entropy."""
+    """What is shown anew as it changes: epoch, loss, accuracy (in regression RMSE) and gate entropy."""
 
     def __init__(self) -> None:
         self._looked = 0.0

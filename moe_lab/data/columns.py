@@ -12,7 +12,7 @@ from moe_lab.errors import DataError, did_you_mean, shown, there_are
 if TYPE_CHECKING:
     import pandas as pd
 
-#: the name of each column, and the values of a category; None for a column of numbers
+#: the name of each column, and the values of a category; None for a numeric column
 Columns = tuple[tuple[str, tuple[str, ...] | None], ...]
 
 

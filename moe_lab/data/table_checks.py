@@ -55,7 +55,7 @@ def check_cells(error: Error, frame: "pd.DataFrame", used: Sequence[str], target
 
 
 def _bad(column: "pd.Series") -> np.ndarray:
-    """Rows that are empty or, of numbers, infinite or too large for float32."""
+    """Rows that are empty or, in a numeric column, infinite or too large for float32."""
     empty_N = column.isna().to_numpy(dtype=bool)
     if column.dtype.kind != "f":
         return empty_N
@@ -63,7 +63,7 @@ def _bad(column: "pd.Series") -> np.ndarray:
 
 
 def _values(error: Error, column: "pd.Series", is_category: bool) -> tuple[str, ...] | None:
-    """The values of a category in rising order; None of a column of numbers."""
+    """The values of a category in rising order; None of a numeric column."""
     if not is_category and column.dtype.kind in "biuf":
         return None
     name, present = str(column.name), column.dropna()

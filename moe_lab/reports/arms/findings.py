@@ -19,7 +19,7 @@ SINGLE = (
 )
 #: so many arms of one seed are all in the first sentence
 LISTED = 4
-#: an effect of the analysis of variance is told below this p
+#: an effect of the analysis of variance is named below this p
 SURE = 0.05
 OTHER_DATA = "These runs are on different data sets: error and information cannot be compared between them."
 OVER = (

@@ -101,7 +101,7 @@ class Measured:
 
     @cached_property
     def quality(self) -> str:
-        """What tells how well a model predicts: the error of classes, the loss of numbers and of tokens."""
+        """What tells how well a model predicts: the error in classification, the loss in regression and of tokens."""
         if any(OF_TOKENS in one.metrics for arm in self.shown for one in arm.counted):
             return LOSS
         return ERROR if any(arm.values(ERROR) for arm in self.shown) else LOSS

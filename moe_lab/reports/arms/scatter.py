@@ -32,7 +32,7 @@ class Cloud:
 
 
 def trade_off(measured: Measured, look: Look) -> Picture | None:
-    """Error (of numbers: loss) against I(E;Y)/H(load); None where no arm has both."""
+    """Error (in regression the loss) against I(E;Y)/H(load); None where no arm has both."""
     if SHARE not in measured.quantities or measured.quality not in measured.quantities:
         return None
     x, y = measured.quantities[SHARE], measured.quantities[measured.quality]
