@@ -15,8 +15,8 @@ ABOUT_EXPERTS = ("baseline", "regularizer", "regularizers", "controller", "contr
 
 
 def beside_dense(measured: Measured) -> list[str]:
-    """One sentence at most: error (in regression the loss) of a dense network and of the best mixture of its size; if there
-    is none, the command that trains one. Nothing if there is no mixture, or its experts have no width."""
+    """One sentence at most: error (in regression the loss) of a dense network and of the best mixture of its size; if
+    there is none, the command that trains one. Nothing if there is no mixture, or its experts have no width."""
     having = [arm for arm in measured.comparable if arm.values(measured.quality)]
     mixtures = [arm for arm in having if "baseline" not in arm.told]
     dense = [arm for arm in having if arm.told.get("baseline") == DENSE]
