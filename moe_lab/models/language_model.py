@@ -17,6 +17,7 @@ from moe_lab.models.blocks import Block, feed_forwards, routed_in
 from moe_lab.models.network import MakeLayer, Network, Where, block_name, check_heads, numbers_of, within
 from moe_lab.parts.reasons import Reason, Unfit
 from moe_lab.parts.roles import Gate
+from moe_lab.routing.groups import DOCUMENT
 from moe_lab.routing.values import TokensOutput
 
 
@@ -79,6 +80,11 @@ class LanguageModel(Network):
     @property
     def numbers(self) -> int:
         return max(super().numbers, self._places * self._tokens)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """A window counts as a document."""
+        return DOCUMENT, "position"
 
     def class_T(self, y_B: Tensor) -> Tensor:
         """The token that follows."""

@@ -58,10 +58,11 @@ class Network(nn.Module):
 
     def groups(self, y_B: Tensor, classes: int) -> dict[str, Groups]:
         """The rows of the samples of these targets, by each of ``scopes``."""
-        samples, places = y_B.shape[-1], self.places
+        class_T, places = self.class_T(y_B), self.places
+        samples = class_T.shape[-1] // places
         found = {
             DOCUMENT: documents(samples, places, y_B.device),
-            "class": Groups(y_B.repeat_interleave(places, -1), classes),
+            "class": Groups(class_T, classes),
             "position": Groups(torch.arange(places, device=y_B.device).repeat(samples), places),
         }
         return {name: found[name] for name in self.scopes}

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from moe_lab.errors import ConfigError
 from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
@@ -137,3 +138,13 @@ def test_runs_of_a_stack_equal_solo_runs(tmp_path):
             experiment.run(one, alone, load_data(one.config))
             ours, theirs = (Run(path).metrics["test_loss_nats"]["value"] for path in (folders[number], alone))
             assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_balance_within_windows_and_within_places(tmp_path):
+    for scope in ("document", "position"):
+        words = [*SMALL, *GATE, *CHAINS, f"regularizers.switch_balance.scope={scope}"]
+        row = trained(words, tmp_path / scope).history_rows[-1]
+        # F and P of a window are as uneven as those of the batch, or more
+        assert row["block0_regularizer_switch_balance"] > 0.9
+    with pytest.raises(ConfigError, match="take batch or document or position"):
+        job.prepare([*SMALL, *GATE, *CHAINS, "regularizers.switch_balance.scope=class"])

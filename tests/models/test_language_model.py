@@ -167,3 +167,15 @@ def test_its_widest_tensor_can_be_that_of_its_predictions():
 def test_heads_divide_the_width():
     with pytest.raises(ConfigError, match=r"network\.heads=5 does not divide network\.width=12"):
         model(heads=5)
+
+
+def test_a_window_is_a_group_of_rows(x):
+    network = model()
+    groups = network.groups(x.roll(-1, -1), TOKENS)
+    assert list(groups) == ["document", "position"] == list(network.scopes)
+    assert groups["document"].number_B.tolist() == [window for window in range(SEQUENCES) for _ in range(PLACES)]
+    assert (groups["document"].count, groups["position"].count) == (SEQUENCES, PLACES)
+    assert groups["position"].number_B.tolist() == list(range(PLACES)) * SEQUENCES
+    # of a stack of runs, each with windows of its own
+    stacked = network.groups(torch.stack([x, x]), TOKENS)["document"]
+    assert stacked.count == SEQUENCES and stacked.number_B.shape[-1] == SEQUENCES * PLACES
