@@ -27,12 +27,17 @@ def progress(quiet: bool, said: str = "") -> Iterator[Watch]:
     if quiet:
         yield Watch()
     elif in_notebook():
-        yield After(said, Cell())
+        yield after(said, Cell())
     elif not sys.stdout.isatty():
-        yield After(said, Lines())
+        yield after(said, Lines())
     else:
         with make_bar() as bar:
-            yield After(said, Bar(bar))
+            yield after(said, Bar(bar))
+
+
+def after(said: str, watch: Watch) -> Watch:
+    """A watch after a sentence, if there is one."""
+    return After(said, watch) if said else watch
 
 
 class After(Watch):
@@ -44,8 +49,7 @@ class After(Watch):
         self._watch = watch
 
     def begin(self, epochs: int, batches: int) -> None:
-        if self._said:
-            echo(self._said)
+        echo(self._said)
         self._watch.begin(epochs, batches)
 
     def batch(self, epoch: int, batch: int, loss: Tensor) -> None:
