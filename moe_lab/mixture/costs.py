@@ -20,7 +20,7 @@ from moe_lab.mixture.routed import RoutedExperts
 MATRIX_PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
 #: samples that are counted on: two, for batch normalization has no variance of one
 SAMPLES = 2
-#: what is computed outside the parts that are told apart
+#: what is computed outside the parts that are counted apart
 REST = ""
 
 

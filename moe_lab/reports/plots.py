@@ -75,7 +75,7 @@ def forest(sweep: HasRuns | Sequence[Run], metric: str | None = None, ax: "Axes 
 
     Args:
         sweep: a sweep, or a list of runs.
-        metric: its name, as in ``run.metrics``; by default the test error rate, of numbers the test loss.
+        metric: its name, as in ``run.metrics``; by default the test error rate, in regression the test loss.
 
     Raises RunError if no run has finished, or the runs have no such number.
     """
