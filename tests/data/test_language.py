@@ -91,6 +91,15 @@ def test_text_folder(folder):
         assert (name_T[0] == NONE) == (byte_T[0] == 0)
 
 
+def test_text_folder_takes_a_documents_first_bytes_at_most(folder):
+    whole, few = (TextFolder(path=str(folder), document_bytes=most) for most in (None, 27))
+    # "the cat sat on the mat " has 23 bytes, of which the document of section s holds s + 1 copies
+    assert [len(one.token_X) for one in whole.documents if one.labels["domain"] == "en"][:3] == [23, 46, 69]
+    for short, long in zip(few.documents, whole.documents, strict=True):
+        assert short.labels == long.labels and short.token_X.tobytes() == long.token_X.tobytes()[:27]
+    assert few.content() != whole.content()
+
+
 def test_a_documents_windows_are_all_in_one_split(folder):
     dataset = TextFolder(path=str(folder), context=8, validation_share=0.3)
     data = dataset.load()

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from moe_lab.config.ranges import Count
 from moe_lab.data.language.text import TextTokens, document_of
 from moe_lab.data.language.windows import Document
 from moe_lab.data.roots import root_of, rooted
@@ -20,8 +21,10 @@ class TextFolder(TextTokens):
     the sections of a book in several languages can have, it is an attribute of the documents: ``section``. A checksum
     of the text belongs to a run's key and its environment.json.
 
-    root: folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a run finds
-          its text again from elsewhere. If the text is no longer there, it is looked for in the current folder.
+    document_bytes: of a document at most, its first ones; null: all of it.
+    root:           folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a
+                    run finds its text again from elsewhere. If the text is no longer there, it is looked for in the
+                    current folder.
     Raises DataError if there are no such files.
     """
 
@@ -29,6 +32,7 @@ class TextFolder(TextTokens):
 
     path: str
     root: str | None = None
+    document_bytes: Count | None = None
 
     def __post_init__(self) -> None:
         self.root = root_of(self.path, self.root)
@@ -47,7 +51,7 @@ class TextFolder(TextTokens):
             if domains_of[path.stem] > 1:
                 labels["section"] = path.stem
             try:
-                found.append(document_of(path.read_bytes(), labels))
+                found.append(document_of(self._text(path), labels))
             except OSError as error:
                 raise DataError(f"{path}: cannot be read: {error.strerror}") from None
         return found
@@ -55,6 +59,10 @@ class TextFolder(TextTokens):
     def prepare(self) -> str:
         """Nothing to bring: the text is the user's."""
         return self.path
+
+    def _text(self, path: Path) -> bytes:
+        with path.open("rb") as file:
+            return file.read(self.document_bytes)
 
     def _files(self) -> list[Path]:
         folder = Path(self.path).expanduser()

@@ -80,6 +80,8 @@ def published_mean(row: Row, metric: str) -> Published | None:
 
 def other_study(study: Study) -> str | None:
     """Why nothing of it can be held against what was published; None if it can."""
+    if not study.rows:
+        return "nothing was published"
     if study.extra:
         return f"not as published: {' '.join(study.extra)}"
     return "another protocol than the published one" if study.fair else None

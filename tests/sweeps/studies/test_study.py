@@ -84,6 +84,19 @@ def test_arms_of_the_later_table_compose():
     assert configs["peeking"]["trainer"]["epochs"] == 20
 
 
+def test_a_study_of_a_users_own_text(tmp_path):
+    for path in (tmp_path / domain / f"{section}.txt" for domain in ("en", "de") for section in range(4)):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("one line of text, and then another one " * 100)
+    asked = open_study("balancing_scope", ["dataset=text_folder", f"dataset.path={tmp_path}"])
+    asked = replace(asked, seeds=1)
+    configs = {one.arm: one.job.job.config for one in reported(asked, published_settings(asked))}
+    assert {one["dataset"]["path"] for one in configs.values()} == {str(tmp_path)}
+    assert {one["dataset"]["document_bytes"] for one in configs.values()} == {2500}
+    scopes = {arm: one["regularizers"].get("switch_balance", {}).get("scope") for arm, one in configs.items()}
+    assert scopes == {"batch": "batch", "document": "document", "loss-free bias": None, "none": None}
+
+
 def test_words_that_do_not_go_together():
     with pytest.raises(ConfigError, match="dataset=cifar100 does not go with table=extended: take dataset=mnist"):
         open_study("krishnamurthy2023", ["table=extended", "dataset=cifar100"])

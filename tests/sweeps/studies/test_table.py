@@ -116,9 +116,12 @@ def test_effects_are_paired_by_seed(measured):
     assert error["verdict"] == "not comparable"
 
 
-def test_a_users_words_make_another_study(own, fake_run):
-    asked = open_study("tiny", ["size=large", "trainer.lr=0.1"], own)
-    assert asked.extra == ("trainer.lr=0.1",) and asked.notes == ["takes longer"]
+@pytest.mark.parametrize(
+    "size, reason", [("small", "not as published: trainer.lr=0.1"), ("large", "nothing was published")]
+)
+def test_a_users_words_make_another_study(own, fake_run, size, reason):
+    asked = open_study("tiny", [f"size={size}", "trainer.lr=0.1"], own)
+    assert asked.extra == ("trainer.lr=0.1",) and asked.notes == (["takes longer"] if size == "large" else [])
     trials = reported(asked, published_settings(asked), Parts(own))
     line = levels(asked, Measured(trials, {trial.job.name: fake_run(0.5, 1.0) for trial in trials}))[0]
-    assert (line["verdict"], line["reason"]) == ("not comparable", "not as published: trainer.lr=0.1")
+    assert (line["verdict"], line["reason"]) == ("not comparable", reason)
