@@ -4,7 +4,11 @@ Its commands are run by tests/end_to_end/test_docs.py, and that no prediction de
 tests/models/test_language_model.py.
 """
 
+import argparse
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +25,15 @@ from moe_lab.metrics import METRICS
 from moe_lab.store.run import Run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "language.md").read_text()
+#: in place of dpkg: unpacks a book
+BOOK = """{0} - "$3" <<'END'
+import gzip, pathlib, sys
+for lang in ("en", "de", "fr", "it", "es"):
+    path = pathlib.Path(sys.argv[1], "usr/share/debian-reference", f"debian-reference.{{lang}}.txt.gz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress({1!r}.encode()))
+END
+"""
 LOOKS_AHEAD = re.search(r"in evaluation are refused: (.*?)\. In training, (.*?) share out", PAGE, re.DOTALL)
 
 
@@ -30,6 +43,26 @@ def test_the_data_sets_are_those_of_tokens():
     assert set(named) == {name for name, cls in classes.items() if cls.tokens}
     [row] = re.findall(r"^\| `text_modules`.*$", PAGE, re.MULTILINE)
     assert re.findall(r"`(\w+)` \(", row)[1:] == list(DOMAINS)
+
+
+def test_six_domains_are_made_by_its_lines(tmp_path):
+    """With a book of one chapter in place of Debian's: its first section is in the table of contents and a table's
+    drawing is in it, its second is too short to be a document."""
+    [recipe] = re.findall(r"^```\n(export LC_ALL.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    text = "1.1. First\n1.2. Second\nIntroduction\n1.1.\xa0First\n ┌── a  b\n" + "x" * 400 + "\n1.2. Second\nshort\n"
+    for name, script in {"apt-get": 'touch "$2_1.deb"\n', "dpkg": BOOK.format(sys.executable, text)}.items():
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
+        path.chmod(0o755)
+    folders = [str(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = os.environ | {"PATH": os.pathsep.join(folders)}
+    subprocess.run(["bash", "-ec", recipe], cwd=tmp_path, env=environment, check=True)
+    made = {path.parent.name: path for path in (tmp_path / "six").glob("*/01.01.txt")}
+    assert set(made) == {"en", "de", "fr", "it", "es"}
+    assert {path.read_text(encoding="utf-8") for path in made.values()} == {"1.1.\xa0First\n a b\n" + "x" * 400 + "\n"}
+    assert not list((tmp_path / "six").glob("*/01.02.txt"))
+    assert (tmp_path / "six" / "code" / "argparse.txt").read_text() == Path(argparse.__file__).read_text()
 
 
 def test_every_metric_that_it_names_is_there():
