@@ -12,8 +12,8 @@ PROSE = """# Metrics
 
 Every metric is a pure function of what a run has stored ([run-folder.md](run-folder.md)): of the test split's arrays,
 of the validation samples' experts after each epoch, and of the history. `metrics.json` holds all of them, and
-`moe-lab list metric` has this page in the terminal. This page is made from the register (`python -m
-docs.metrics > docs/metrics.md`); a test keeps it up to date.
+`moe-lab list metric` has this page in the terminal, `moe-lab explain NAME` one of them. This page is made from the
+register (`python -m docs.metrics > docs/metrics.md`); a test keeps it up to date.
 
 ## Conventions
 

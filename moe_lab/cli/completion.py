@@ -91,6 +91,17 @@ def complete_option(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 @_silent
+def complete_topic(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What `moe-lab explain` takes: names, and behind a group's ``=`` its options."""
+    from moe_lab.cli.topics import names
+    from moe_lab.config.sources import open_sources
+
+    group, equals, _ = incomplete.partition("=")
+    folder = _folder(ctx, "config_dir")
+    return [f"{group}={option}" for option in open_sources(folder).options(group)] if equals else names(folder)
+
+
+@_silent
 def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of studies."""
     from moe_lab.config.sources import open_sources

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn, cast
 import typer
 
 from moe_lab import __version__
-from moe_lab.cli import config, data, export, listing, report, runs, study, sweep, trace, train
+from moe_lab.cli import config, data, explain, export, listing, report, runs, study, sweep, trace, train
 from moe_lab.cli.streams import unfailing_streams
 from moe_lab.cli.terminal import echo
 from moe_lab.errors import UserError, one_line
@@ -54,6 +54,7 @@ app.command("export", rich_help_panel="Results", epilog=export.EXAMPLES)(export.
 app.command("runs", rich_help_panel="Results", epilog=runs.EXAMPLES)(runs.runs)
 app.add_typer(trace.app, name="trace", rich_help_panel="Results")
 app.command("list", rich_help_panel="What there is", epilog=listing.EXAMPLES)(listing.list_parts)
+app.command("explain", rich_help_panel="What there is", epilog=explain.EXAMPLES)(explain.explain)
 app.command("config", rich_help_panel="What there is", epilog=config.EXAMPLES)(config.config)
 app.add_typer(data.app, name="data", rich_help_panel="What there is")
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from moe_lab.config.sources import Sources, open_sources
@@ -44,14 +45,33 @@ def _rows(sources: Sources, group: str, plugins: Mapping[str, Path]) -> list[dic
 def docstring(target: str, plugins: Mapping[str, Path]) -> str:
     """The class's docstring, read from its source file."""
     module, _, name = target.rpartition(".")
+    file = class_file(module, plugins)
+    found = classes_in(file).get(name) if file else None
+    return (ast.get_docstring(found) or "") if found else ""
+
+
+def class_file(module: str, plugins: Mapping[str, Path]) -> Path | None:
+    """The source file of a module of moe-lab or of a plug-in; None for any other."""
+    if module in plugins:
+        return plugins[module]
     path = _PACKAGE_ROOT.joinpath(*module.split("."))
     file = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
-    if module in plugins:
-        file = plugins[module]
-    elif not module.startswith("moe_lab.") or not file.is_file():
-        return ""
-    classes = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.ClassDef)]
-    return next((ast.get_docstring(node) or "" for node in classes if node.name == name), "")
+    return file if module.startswith("moe_lab.") and file.is_file() else None
+
+
+def classes_in(file: Path) -> dict[str, ast.ClassDef]:
+    """The classes that a source file defines, by name."""
+    return {node.name: node for node in syntax(file).body if isinstance(node, ast.ClassDef)}
+
+
+def syntax(file: Path) -> ast.Module:
+    """A source file, parsed once as long as nobody writes it."""
+    return _parsed(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(file: Path, written_at: int) -> ast.Module:
+    return ast.parse(file.read_text())
 
 
 def _head_comment(file: Path) -> str:

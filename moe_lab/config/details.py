@@ -1,6 +1,6 @@
 """Groups with a sentence each, and all that its files say of one option, without importing torch or any part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from moe_lab.config.catalog import catalog, docstring, rest
 from moe_lab.config.explain import leaves
 from moe_lab.config.outline import outline
+from moe_lab.config.sentences import comments, inherited, sentences, without
 from moe_lab.config.sources import OF_NO_RUN, Sources, open_sources
 from moe_lab.errors import joined
 
@@ -37,7 +38,7 @@ GROUPS = {
 @dataclass(frozen=True)
 class Details:
     """An option: its line, its source, the rest of its docstring, the options of other groups that it brings with it,
-    and its keys with their defaults."""
+    its keys with their defaults, and a sentence for each."""
 
     group: str
     name: str
@@ -47,6 +48,7 @@ class Details:
     text: str
     brings: dict[str, str]
     keys: dict[str, Any]
+    sentences: dict[str, str]
 
     @property
     def word(self) -> str:
@@ -70,12 +72,28 @@ def details(group: str, name: str, config_dir: Path | None = None, plugins: Sequ
     sources.check_option(group, name)
     rows = catalog(group, config_dir, plugins)
     row = next(one for one in rows if one["name"] == name)
+    files = {path.stem: path for path in plugins if path.is_file()}
+    keys = _keys(sources, group, name, config_dir)
+    above = comments(sources.file(group, name))
+    own = {joined(sources.place(group, name), key): comment for key, comment in above.items()}
+    told = {key: _sentence(key, target, own, files) for key, (_, target) in keys.items()}
     # a class that several options name says little of one of them
     alone = sum(one["target"] == row["target"] for one in rows) == 1
-    text = docstring(row["target"], {path.stem: path for path in plugins if path.is_file()}) if alone else ""
+    text = without(docstring(row["target"], files), {key.rpartition(".")[2] for key in keys}) if alone else ""
     return Details(
-        **row, text=rest(text), brings=_brings(sources, group, name), keys=_keys(sources, group, name, config_dir)
+        **row,
+        text=rest(text),
+        brings=_brings(sources, group, name),
+        keys={key: value for key, (value, _) in keys.items()},
+        sentences={key: sentence for key, sentence in told.items() if sentence},
     )
+
+
+def _sentence(key: str, target: str, own: Mapping[str, str], plugins: Mapping[str, Path]) -> str:
+    """What the class says of its option, or else the option's own file, or else a class that this one derives from."""
+    name = key.rpartition(".")[2]
+    said = sentences(docstring(target, plugins)).get(name)
+    return said or own.get(key) or inherited(target, plugins).get(name, "")
 
 
 def _brings(sources: Sources, group: str, name: str) -> dict[str, str]:
@@ -88,10 +106,12 @@ def _brings(sources: Sources, group: str, name: str) -> dict[str, str]:
     return {key: str(option) for key, option in found.items() if option is not None}
 
 
-def _keys(sources: Sources, group: str, name: str, config_dir: Path | None) -> dict[str, Any]:
+def _keys(sources: Sources, group: str, name: str, config_dir: Path | None) -> dict[str, tuple[Any, str]]:
+    """Dotted key -> default, and the class that it is an option of."""
     if group in OF_NO_RUN:
-        node = {key: one for key, one in sources.node(group, name).items() if key not in ("defaults", "_target_")}
-        return {} if group == "study" else dict(leaves(node, group) if node else ())
+        node = {key: one for key, one in sources.node(group, name).items() if key != "defaults"}
+        target = str(node.pop("_target_", ""))
+        return {} if group == "study" or not node else {key: (one, target) for key, one in leaves(node, group)}
     place = joined(sources.place(group, name), "")
     word = f"{group}=[{name}]" if group in sources.several else f"{group}={name}"
-    return {key: value for key, (value, _) in outline([word], config_dir).defaults.items() if key.startswith(place)}
+    return {key: found for key, found in outline([word], config_dir).defaults.items() if key.startswith(place)}

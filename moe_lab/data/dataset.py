@@ -104,7 +104,8 @@ class Dataset(ABC):
     A subclass with options of its own is a keyword-only dataclass too and declares only those; the others are
     inherited. What the options must fulfil together is checked in ``__post_init__``.
 
-    ``validation_share`` of the training part, drawn by class with ``split_seed``, becomes the validation split.
+    validation_share: share of the training part that becomes the validation split, drawn by class.
+    split_seed:       of that draw.
     """
 
     #: whether samples are windows of tokens, and classes the tokens that may follow
@@ -162,10 +163,10 @@ class Dataset(ABC):
 
 @dataclass(kw_only=True)
 class InDataFolder(Dataset):
-    """A data set whose files lie in the data folder ``root``, each checked by its checksum.
+    """A data set whose files lie in the data folder, each checked by its checksum.
 
-    A run stores the absolute folder. On a machine that has no such folder, the one that is configured there
-    (``MOE_LAB_DATA``, else ``data``) is taken.
+    root: the data folder. A run stores the absolute folder; on a machine that has no such folder, the one that is
+          configured there (``MOE_LAB_DATA``, else ``data``) is taken.
     """
 
     root: str = "data"

@@ -61,11 +61,14 @@ class Own:
 class OwnData(Dataset):
     """Data of one's own at ``path``. A subclass reads one format.
 
+    path:        file or folder.
     standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 where it is
-    constant there). Numbers to predict always are.
-    test_share: of the training part (of each class), always the same rows, are the test split if there is no test part.
-    root: folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a run finds
-    its file again from elsewhere. Where the file is no longer there, it is looked for in the current folder.
+                 constant there). Numbers to predict always are.
+    test_share:  of the training part (of each class), always the same rows, are the test split if there is no test
+                 part.
+    root:        folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a run
+                 finds its file again from elsewhere. Where the file is no longer there, it is looked for in the current
+                 folder.
     """
 
     path: str

@@ -27,6 +27,8 @@ class ToyClusters(Toy):
     them lie Gaussians whose sd is .06 times the smallest squared distance between two centres. The attribute
     ``cluster`` is the class.
 
+    classes: how many clusters there are.
+
     Source: the toy data of the reference code of Krishnamurthy, Watkins & Gaertner 2023, arXiv:2302.14703; Arthur &
     Vassilvitskii 2007, "k-means++: the advantages of careful seeding"
     """

@@ -104,8 +104,8 @@ class Experts(nn.Module):
 class Gate(nn.Module):
     """Maps inputs, and if it says so what the experts compute, to a Routing. It never runs experts.
 
-    ``k`` is how many experts it selects if the config's ``k`` is null (null here: all of them), ``combine`` the rule
-    by which they are combined (null: the one that fits the gate and k, which ``checks.combine_rule`` finds).
+    k:       how many experts it selects if the config's ``k`` is null; null here: all of them.
+    combine: the rule by which they are combined, probabilities or logits; null: the one that fits the gate and k.
     """
 
     #: the one task that the gate can serve; None: it does not look at targets

@@ -102,6 +102,8 @@ def own(tmp_path: Path) -> Path:
         ("sweep trainer.optimizer=adam,s", "trainer.optimizer=adam,sgd"),
         ("list da", "dataset"),
         ("list me", "metric"),
+        ("explain swit", "switch"),
+        ("explain information_per_u", "information_per_usage"),
         ("data prepare dig", "digits"),
         ("data check npz dataset.pa", "dataset.path="),
     ],
@@ -185,6 +187,10 @@ def test_run_folders(tab, run_folders):
 def test_options_of_a_group(tab):
     assert {"softmax", "switch"} <= set(tab("list gate ")) and "test_error_rate" in tab("list metric ")
     assert tab("list gate atten") == ["attentive"]
+
+
+def test_a_name_of_one_group(tab):
+    assert tab("explain gate/weigh=spars") == ["gate/weigh=sparsemax"]
 
 
 def test_filters_of_runs(tab):

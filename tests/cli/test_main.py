@@ -20,7 +20,7 @@ def test_help_has_titled_groups_and_examples(cli):
         "data",
     ):
         assert text in result.out
-    for command in ("train", "report", "runs", "list", "config"):
+    for command in ("train", "report", "runs", "list", "explain", "config"):
         assert "Examples:" in cli(command, "--help").out, command
     for words in (["data"], ["trace"], ["trace", "import"], ["trace", "check"]):
         assert "Examples:" in cli(*words, "--help").out, words
@@ -50,7 +50,9 @@ def test_help_and_listings_import_no_torch():
     code = (
         "import sys\n"
         "from moe_lab.cli.main import app\n"
-        "for words in (['-h'], ['list'], ['list', 'metric'], ['data', 'list'], ['runs'], ['trace', 'import', '-h']):\n"
+        "for words in (['-h'], ['list'], ['list', 'metric'], ['list', 'gate', 'softmax'], ['data', 'list'], ['runs'],\n"
+        "              ['explain', 'digits'], ['explain', 'test_error_rate'], ['explain', 'collapse'],\n"
+        "              ['trace', 'import', '-h']):\n"
         "    app(words, standalone_mode=False)\n"
         "print('loaded', [name for name in ('torch', 'pandas', 'torchvision', 'sklearn') if name in sys.modules])\n"
     )

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from docs.pairs import config_of, of_numbers, pairs, table
+from docs.pairs import table
 from moe_lab.config.compose import options
 from moe_lab.errors import ConfigError
 from moe_lab.experiment import job
 from moe_lab.experiment.building import build_learner
+from moe_lab.experiment.pairs import config_of, of_numbers, pairs
 from moe_lab.layers.noise import Noise, generator
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pairs.md"

@@ -21,6 +21,7 @@ class TextFolder(TextTokens):
     the sections of a book in several languages can have, it is an attribute of the documents: ``section``. A checksum
     of the text belongs to a run's key and its environment.json.
 
+    path:           the folder.
     document_bytes: of a document at most, its first ones; null: all of it.
     root:           folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a
                     run finds its text again from elsewhere. If the text is no longer there, it is looked for in the

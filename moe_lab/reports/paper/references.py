@@ -18,9 +18,10 @@ _ACCENT = re.compile(r"\{\\.(\w)\}")
 
 @dataclass(frozen=True)
 class Entry:
-    """A paper: its key, and the entry as it stands in the file."""
+    """A paper: its key, its title, and the entry as it stands in the file."""
 
     key: str
+    title: str
     text: str
     surname: str
     year: str
@@ -34,7 +35,8 @@ def papers() -> tuple[Entry, ...]:
     for match in _ENTRY.finditer(PAPERS.read_text(encoding="utf-8")):
         fields = dict(_FIELD.findall(match[2]))
         surname = _ACCENT.sub(r"\1", fields["author"].partition(",")[0]).strip("{}")
-        found.append(Entry(match[1], match[0], surname, fields.get("year", ""), fields.get("eprint", "")))
+        title = fields.get("title", "").strip("{}")
+        found.append(Entry(match[1], title, match[0], surname, fields.get("year", ""), fields.get("eprint", "")))
     return tuple(found)
 
 
