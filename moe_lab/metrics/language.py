@@ -1,5 +1,5 @@
 """How well a language model does, by domain and place, against what can be known, and whether its experts are the
-domains.
+domains, or tell of them beyond the token itself.
 
 Of the tokens of the test split; the domain of a token is that of its document. Values stand in metrics.json of a
 language model alone. *Bayes* is a reader who knows the chains that the documents are drawn from, but not which of them
@@ -10,10 +10,16 @@ import math
 
 import numpy as np
 
+from moe_lab.errors import given
 from moe_lab.metrics.competence import test_loss_nats
+from moe_lab.metrics.null import PERMUTATIONS
 from moe_lab.metrics.predictions import TokenPredictions
-from moe_lab.metrics.registry import Undefined, metric, require_choice
-from moe_lab.routing.trace import NONE
+from moe_lab.metrics.registry import Undefined, metric, require_choice, require_use
+from moe_lab.metrics.traces.labelled import DocumentLabel
+from moe_lab.metrics.traces.rows import Chosen, Rows
+from moe_lab.metrics.traces.tables import information_per_usage
+from moe_lab.metrics.traces.tokens import Kept, given_token
+from moe_lab.routing.trace import NONE, LayerTrace, Trace
 from moe_lab.statistics.partitions import adjusted_rand_index, table_of
 
 
@@ -95,14 +101,42 @@ def document_recovery_ari(arrays: TokenPredictions) -> float:
     documents = int(document_N.max()) + 1
     counts_DE = table_of(document_N[routed_N], routing.expert_N[routed_N], documents, routing.experts)
     expert_D = np.where(counts_DE.any(1), counts_DE.argmax(1), NONE)
-    domain_D = np.zeros(documents, dtype=np.int64)
-    domain_D[document_N] = routing.class_N
+    domain_D = _domains(arrays, documents)
     has_D = expert_D != NONE
     return _ari(table_of(expert_D[has_D], domain_D[has_D], routing.experts, routing.classes))
 
 
+@metric(unit="fraction", low=0, high=1, better="none", source="moe-lab; permutations of documents: Good 2005")
+def domain_information_null_per_usage(arrays: TokenPredictions) -> float:
+    """Mean I(E;domain)/H(load) of 199 permutations of the domains over the documents: what chance alone gives.
+
+    Tokens of a document depend on each other, so that this is more than permuted tokens would give.
+    """
+    label, chosen = _by_document(arrays)
+    [tables] = label.tables([chosen])
+    return float(information_per_usage(tables.null_PGE).mean())
+
+
+@metric(unit="fraction", low=None, high=None, better="none", source="Cover and Thomas 2006, eq. 2.60")
+def domain_given_token_per_usage(arrays: TokenPredictions) -> float:
+    """I(E;domain|token)/H(load): what the arg-max expert tells of the domain beyond what the token tells.
+
+    Over tokens that are seen with two domains and in ten documents. The bias of the plug-in value is taken off by
+    permutations of the domains over the documents of each token (moe_lab/metrics/traces/tokens.py); it is not clipped,
+    so it may be negative.
+    """
+    label, chosen = _by_document(arrays)
+    found = given_token(label, chosen, Kept.of(label, label.rows.sorted(arrays.token_N)))
+    return found.value - given(found.bias, "the bias")
+
+
 #: those that differ between the layers of a network
-OF_A_LAYER = (domain_recovery_ari, document_recovery_ari)
+OF_A_LAYER = (
+    domain_recovery_ari,
+    document_recovery_ari,
+    domain_information_null_per_usage,
+    domain_given_token_per_usage,
+)
 OF_PREDICTIONS = (
     test_bits_per_byte,
     test_loss_by_domain_nats,
@@ -113,6 +147,25 @@ OF_PREDICTIONS = (
     bayes_loss_by_place_nats,
     bayes_router_accuracy_by_place,
 )
+
+
+def _by_document(arrays: TokenPredictions) -> tuple[DocumentLabel, Chosen]:
+    """The domain as a label of documents, and the arg-max experts of the tokens, in the order of documents."""
+    routing, document_N = arrays.routing, arrays.document_N
+    require_use(routing)
+    layer = LayerTrace(name="experts", experts=routing.experts, experts_TK=routing.expert_N[:, None])
+    rows = Rows.of(Trace(layers=(layer,), document_T=document_N))
+    domain_D = _domains(arrays, rows.documents)
+    label = DocumentLabel("domain", routing.class_names, rows, PERMUTATIONS, 0, domain_D)
+    label.require_two()
+    return label, Chosen.first(layer, rows)
+
+
+def _domains(arrays: TokenPredictions, documents: int) -> np.ndarray:
+    """The domain of each document."""
+    domain_D = np.zeros(documents, dtype=np.int64)
+    domain_D[arrays.document_N] = arrays.routing.class_N
+    return domain_D
 
 
 def _known(arrays: TokenPredictions, name: str) -> np.ndarray:

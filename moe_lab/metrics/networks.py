@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from moe_lab.errors import given
 from moe_lab.metrics.ablation import ablation_metrics
 from moe_lab.metrics.competence import (
     classes_never_answered,
@@ -20,7 +21,7 @@ from moe_lab.metrics.predictions import Predictions, TokenPredictions
 from moe_lab.metrics.registry import METRICS, Value, compute
 from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.trace_arrays import TraceArrays
-from moe_lab.routing.trace import Trace
+from moe_lab.routing.trace import Labels, Trace
 from moe_lab.tasks import Task
 
 Files = Mapping[str, Mapping[str, np.ndarray]]
@@ -38,6 +39,8 @@ OF_THE_NETWORK = (
 )
 #: what the routing of a network is measured against, and that of a language model
 LABEL, TOKEN_LABEL = "class", "domain"
+#: what the token itself is called beside the labels of rows
+TOKEN = "token"
 #: I(E;Y)/H(load), and the same by attribute
 SHARE, FOLLOWED = METRICS["information_per_usage"], "attribute_information_per_usage"
 #: arrays of test.npz that tell of the best prediction
@@ -78,6 +81,7 @@ class TokenArrays(NetworkPredictions):
 
     unit: str
     routing: RoutingArrays
+    token_N: np.ndarray
     document_N: np.ndarray
     place_N: np.ndarray
     place_names: tuple[str, ...]
@@ -123,6 +127,10 @@ def by_sample(trace: Trace, files: Files) -> Trace:
     return replace(trace, document_T=sample_T.reshape(-1), document_labels={})
 
 
+def _token_ids(trace: Trace) -> np.ndarray:
+    return given(trace.token_id_T, "the tokens of a language model")
+
+
 def _entries(metrics: Sequence[Callable[..., Value]], arrays: Predictions | TokenPredictions) -> Entries:
     return {one.__name__: METRICS[one.__name__].entry(arrays) for one in metrics}
 
@@ -149,6 +157,7 @@ def _tokens(trace: Trace, routing: TraceArrays, files: Files) -> TokenArrays:
         **facts,
         unit=str(files["test"]["unit"]),
         routing=routing,
+        token_N=_token_ids(trace),
         document_N=trace.document_T,
         place_N=place.value,
         place_names=place.names,
@@ -157,7 +166,10 @@ def _tokens(trace: Trace, routing: TraceArrays, files: Files) -> TokenArrays:
 
 
 def _followed(trace: Trace, layer: str) -> Entries:
-    """I(E;A)/H(load) of a layer for every label A of its rows and documents."""
+    """I(E;A)/H(load) of a layer for every label A of its rows and documents, and of a language model for the token."""
+    if is_of_tokens(trace):
+        token = Labels(value=_token_ids(trace), names=tuple(map(str, range(int(_token_ids(trace).max()) + 1))))
+        trace = replace(trace, row_labels={TOKEN: token, **trace.row_labels})
     found = {label: SHARE.entry(TraceArrays(trace, layer, label)) for label in trace.label_names}
     values = {label: entry["value"] for label, entry in found.items()}
     reason = next((entry["reason"] for entry in found.values() if "reason" in entry), None)

@@ -52,6 +52,11 @@ class TokenPredictions(Predictions, Protocol):
         ...
 
     @property
+    def token_N(self) -> np.ndarray:
+        """The token itself, which is not the one that follows."""
+        ...
+
+    @property
     def document_N(self) -> np.ndarray: ...
     @property
     def place_N(self) -> np.ndarray:

@@ -73,7 +73,11 @@ EXPECTED = {
     "domain_recovery_ari": (4 - 2.8) / (6.5 - 2.8),
     # a document with as many tokens of two experts has the lower one: 0 0 1 are the domains
     "document_recovery_ari": 1,
+    # no token is seen in ten documents
+    "domain_given_token_per_usage": None,
 }
+#: by chance, so that a test of its own says how near it is
+BY_CHANCE = {"domain_information_null_per_usage"}
 
 
 @pytest.fixture
@@ -82,7 +86,7 @@ def entries():
 
 
 def test_every_metric_has_an_expected_value():
-    assert {name for name, one in METRICS.items() if one.of_tokens} <= EXPECTED.keys()
+    assert {name for name, one in METRICS.items() if one.of_tokens} <= EXPECTED.keys() | BY_CHANCE
     assert {one.__name__ for one in (*OF_A_LAYER, *OF_PREDICTIONS)} == {
         name for name, one in METRICS.items() if one.of_tokens
     }
@@ -129,3 +133,45 @@ def test_one_domain_has_nothing_to_recover():
         replace(trace_of(), document_labels=trace_of(domain_D=(0, 0, 0)).document_labels), files_of()
     )
     assert entries["domain_recovery_ari"]["value"] is None
+
+
+def test_what_chance_tells_of_the_domain(entries):
+    """b is the document with experts 0 1, 0 0 or 1 1: I = 0, or 1 - 4/6 H(1/4) = .4591 of H = 1 in two of three."""
+    assert entries["domain_information_null_per_usage"]["value"] == pytest.approx(2 / 3 * 0.4591, abs=0.05)
+
+
+def test_experts_follow_the_token_among_other_things(entries):
+    # experts 0 1 0 0 1 1 of the tokens 1 0 1 1 0 0: each tells the other
+    assert entries["attribute_information_per_usage"]["value"]["token"] == 1
+    assert list(entries["attribute_information_per_usage"]["value"]) == ["token", "position", "domain"]
+
+
+def many(expert_DS, token_DS):
+    """Forty documents, of a and b in turns, with these experts of these tokens."""
+    documents, length = token_DS.shape
+    document_T = np.repeat(np.arange(documents), length)
+    trace = Trace(
+        layers=(LayerTrace(name="block0", experts=2, experts_TK=expert_DS.reshape(-1, 1)),),
+        document_T=document_T,
+        token_id_T=token_DS.ravel(),
+        row_labels={"position": Labels(value=np.tile(np.arange(length), documents), names=("0", "1", "2", "3"))},
+        document_labels={"domain": Labels(value=np.arange(documents) % 2, names=("a", "b"))},
+    )
+    test = {"label": token_DS.ravel(), "prediction": token_DS.ravel(), "loss": np.ones(len(document_T))}
+    test |= {"sample_index": document_T, "class_names": np.array(["x", "y"]), "unit": np.array("byte")}
+    return network_metrics(trace, files_of() | {"test": test})
+
+
+def test_the_domain_given_the_token():
+    """Domain a has three times token 0 and once token 1, b the reverse. Experts that follow the token tell of the
+    domain H(1/2) - H(1/4) = .1887 of one bit, and nothing beyond the token; experts that are the domain tell all, less
+    what a token tells of it: H(domain|token) = H(1/4) = .8113."""
+    token_DS = np.array([[0, 0, 0, 1], [1, 1, 1, 0]] * 20)
+    by_token = many(token_DS, token_DS)
+    assert by_token["attribute_information_per_usage"]["value"]["domain"] == pytest.approx(0.1887, abs=1e-4)
+    assert by_token["domain_given_token_per_usage"]["value"] == pytest.approx(0, abs=1e-9)
+    domain_DS = np.array([[0] * 4, [1] * 4] * 20)
+    by_domain = many(domain_DS, token_DS)
+    assert by_domain["domain_given_token_per_usage"]["value"] == pytest.approx(0.8113, abs=0.05)
+    # forty documents of one expert each: (2 - 1)(2 - 1) / (2 40 ln 2) by chance
+    assert by_domain["domain_information_null_per_usage"]["value"] == pytest.approx(1 / (80 * LN2), abs=0.006)

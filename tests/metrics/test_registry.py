@@ -13,6 +13,7 @@ from moe_lab.metrics.registry import Better, Unit
 #: may be negative without a bound
 WITHOUT_FLOOR = {name for name in METRICS if "_mm" in name} | {
     "adjusted_mutual_information",
+    "domain_given_token_per_usage",
     "generalization_gap_nats",
     "regret_nats",
     "removal_others_nats",

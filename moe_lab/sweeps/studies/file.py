@@ -51,11 +51,12 @@ class Arm(_Strict):
 
 
 class Choice(_Strict):
-    """One value of a word of the study itself: words for all arms, changes of some, arms that it adds or drops, and
-    the values of other words that it goes with."""
+    """One value of a word of the study itself: words for all arms, metrics besides the study's own, changes of some
+    arms, arms that it adds or drops, and the values of other words that it goes with."""
 
     note: str = ""
     words: list[str] = []
+    metrics: dict[str, str] = {}
     arms: dict[str, Changes] = {}
     add: dict[str, Arm] = {}
     drop: list[str] = []
@@ -122,6 +123,10 @@ class StudyFile(_Strict):
     def chosen(self, choices: Mapping[str, str]) -> list[Choice]:
         return [self.choices[name][value] for name, value in choices.items()]
 
+    def metrics_of(self, choices: Mapping[str, str]) -> dict[str, str]:
+        """The metrics under these choices, with what they are called: the study's own, and those of the choices."""
+        return self.metrics | {name: label for choice in self.chosen(choices) for name, label in choice.metrics.items()}
+
     def every_arm(self, choices: Mapping[str, str]) -> dict[str, Arm]:
         """All arms by name, those of these choices with them."""
         return self.arms | {name: arm for choice in self.chosen(choices) for name, arm in choice.add.items()}
@@ -161,7 +166,7 @@ def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
         raise ConfigError(f"{sources.file('study', name)}: {place}: {first['msg']}") from None
     for named in _named_arms(study) - _arms(study).keys():
         raise ConfigError(f"{sources.file('study', name)}: there is no arm named '{named}'")
-    for metric in study.metrics:
+    for metric in [*study.metrics, *(name for choice in _choices(study) for name in choice.metrics)]:
         # block0.NAME is of a layer, NAME: KEY one of the numbers that a metric has by name
         known = metric.partition(": ")[0].rpartition(".")[2]
         if known not in METRICS:

@@ -58,6 +58,11 @@ class Study:
         return self.file.arms_of(self.choices)
 
     @property
+    def metrics(self) -> dict[str, str]:
+        """What is shown of the runs, and what it is called."""
+        return self.file.metrics_of(self.choices)
+
+    @property
     def rows(self) -> dict[str, Row]:
         return self.file.rows_of(self.choices)
 

@@ -28,7 +28,7 @@ def levels(study: Study, measured: Measured) -> list[Line]:
     """A line an arm and metric: mean, sd and n of ours, what was published, and the verdict."""
     rows, lines = study.rows, []
     for arm in study.arms:
-        for metric, label in study.file.metrics.items():
+        for metric, label in study.metrics.items():
             values = measured.values(arm, metric)
             row = rows.get(arm, Row())
             if not values and metric not in {**row.best, **row.mean}:
@@ -56,7 +56,7 @@ def effects(study: Study, measured: Measured) -> list[Line]:
         (arm, metric, pairs)
         for arm in study.arms
         if arm != study.file.against and len(measured.settings(arm)) == 1 == len(measured.settings(study.file.against))
-        for metric in study.file.metrics
+        for metric in study.metrics
         for pairs in [_pairs(measured, arm, study.file.against, metric)]
         if len(pairs) > 1
     ]
@@ -109,7 +109,7 @@ FIGURE = (
 
 
 def _reading(study: Study) -> list[str]:
-    margins = ", ".join(f"{study.file.metrics[name]} {margin:g}" for name, margin in study.file.margins.items())
+    margins = ", ".join(f"{study.metrics[name]} {margin:g}" for name, margin in study.file.margins.items())
     return [
         "mean ± sd (n), n runs. Intervals of differences, [low, high], are 95 % intervals over seeds: the shifts that",
         "the exact sign-flip test of the paired differences does not reject; below 6 seeds it rejects none.",
@@ -158,7 +158,7 @@ def _effect(study: Study, measured: Measured, arm: str, metric: str, pairs: Sequ
         Verdict("not comparable", ", ".join(survivors)) if survivors else effect_of(study, arm, metric, pairs, family)
     )
     return (
-        {"arm": arm, "metric": study.file.metrics[metric], "name": metric, "n": len(pairs)}
+        {"arm": arm, "metric": study.metrics[metric], "name": metric, "n": len(pairs)}
         | {"mean": own and own.mean, "sd": own and own.sd, "low": own and own.low, "high": own and own.high}
         | {"interval": own and own.method, "seeds": list(pairs)}
         | {"published_difference": published_difference(study, arm, metric)}
@@ -175,7 +175,7 @@ def _caveats(study: Study) -> list[str]:
 def _without_dense(study: Study, lines: Sequence[Line]) -> list[str]:
     """What adds a dense network of as many parameters to a study that compares errors and has no run of one."""
     arms = [name for name, arm in study.arms.items() if "baseline=dense_total" in arm.words]
-    if not ERRORS & study.file.metrics.keys() or any(line["arm"] in arms for line in lines):
+    if not ERRORS & study.metrics.keys() or any(line["arm"] in arms for line in lines):
         return []
     missing = "A dense network of as many parameters is missing, so the errors do not say whether a mixture is better."
     if not arms:

@@ -22,6 +22,18 @@ def test_a_wrong_file_is_named_with_the_place(own, tiny):
     (own / "study" / "bad.yaml").unlink()
 
 
+def test_a_choice_has_metrics_besides_the_studys_own(own, tiny):
+    bad = own / "study" / "bad.yaml"
+    bad.write_text(tiny.replace("large: {words", "large: {metrics: {test_loss_nats: loss}, words"))
+    own_ones = {"test_error_rate": "test error", "usage_entropy_bits": "H_u"}
+    assert open_study("bad", [], own).metrics == own_ones
+    assert open_study("bad", ["size=large"], own).metrics == own_ones | {"test_loss_nats": "loss"}
+    bad.write_text(tiny.replace("large: {words", "large: {metrics: {test_los_nats: loss}, words"))
+    with pytest.raises(ConfigError, match=r"no metric named 'test_los_nats'\. Did you mean test_loss_nats"):
+        open_study("bad", [], own)
+    bad.unlink()
+
+
 def test_margins_are_of_the_studys_metrics(own, tiny):
     bad = own / "study" / "bad.yaml"
     bad.write_text(tiny.replace("margins: {usage_entropy_bits", "margins: {usage_entropy_bit"))
@@ -47,9 +59,10 @@ def test_a_study_that_compares_errors_has_a_dense_network_of_as_many_parameters(
 @pytest.mark.parametrize("name", open_sources().options("study"))
 def test_a_study_is_of_words_and_metrics_that_exist(name):
     file = read_study(name)
-    # block0.NAME is of a layer, NAME: KEY one of several numbers
-    assert {name.partition(": ")[0].rpartition(".")[2] for name in file.metrics} <= METRICS.keys()
     choices = [choice for values in file.choices.values() for choice in values.values()]
+    # block0.NAME is of a layer, NAME: KEY one of several numbers
+    metrics = [name for one in (file, *choices) for name in one.metrics]
+    assert {name.partition(": ")[0].rpartition(".")[2] for name in metrics} <= METRICS.keys()
     arms = file.arms | {name: arm for choice in choices for name, arm in choice.add.items()}
     changes = [change for choice in choices for change in choice.arms.values()]
     words = [word for one in (*arms.values(), *choices, *changes, file.quick) for word in one.words]
