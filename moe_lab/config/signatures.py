@@ -6,7 +6,16 @@ import re
 from collections.abc import Collection, Iterator
 from functools import cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from moe_lab.config.ranges import Range
 from moe_lab.errors import ConfigError, joined, near, one_line, shown, there_are
@@ -15,6 +24,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 _PLAIN = (bool, int, float, str, NoneType)
+_FIELD = "option_"
 _PLAIN_WORDS = {
     "a valid boolean": "true or false",
     "a valid integer": "an integer",
@@ -39,12 +49,11 @@ def typed(cls: type, options: dict[str, Any], where: str) -> dict[str, Any]:
     """
     from pydantic import ValidationError
 
-    model = _model(cls)
     try:
-        checked = model.model_validate_json(json.dumps(options))
+        checked = _model(cls).model_validate_json(json.dumps(options))
     except ValidationError as error:
-        raise ConfigError(_message(error, model, options, where)) from None
-    return {name: getattr(checked, name) for name in checked.model_fields_set}
+        raise ConfigError(_message(error, hints(cls), options, where)) from None
+    return {name: getattr(checked, f"{_FIELD}{name}") for name in options}
 
 
 def nested(hint: Any, value: Any, where: str) -> Iterator[tuple[str, type, Any]]:
@@ -69,13 +78,15 @@ def nested(hint: Any, value: Any, where: str) -> Iterator[tuple[str, type, Any]]
 
 @cache
 def _model(cls: type) -> "type[BaseModel]":
-    """Strict, but in JSON mode, so that a list serves as a tuple; infinities and NaN are refused."""
-    from pydantic import ConfigDict, create_model
+    """Strict, but in JSON mode, so that a list serves as a tuple; infinities and NaN are refused. Its fields have names
+    of their own, since an option may be called as one of a model's methods is, such as ``copy``."""
+    from pydantic import ConfigDict, Field, create_model
 
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     required = _required(cls)
     fields: dict[str, Any] = {
-        name: (_schema(hint, cls, name), ... if name in required else None) for name, hint in hints(cls).items()
+        f"{_FIELD}{name}": (_schema(hint, cls, name), Field(... if name in required else None, alias=name))
+        for name, hint in hints(cls).items()
     }
     return create_model(cls.__name__, __config__=config, **fields)
 
@@ -109,7 +120,7 @@ def _schema(hint: Any, cls: type, name: str) -> Any:
     raise ConfigError(f"{cls.__module__}.{cls.__name__}: the type of option '{name}' cannot be checked: {hint}")
 
 
-def _message(error: "ValidationError", model: "type[BaseModel]", options: dict[str, Any], where: str) -> str:
+def _message(error: "ValidationError", known: Collection[str], options: dict[str, Any], where: str) -> str:
     """One line about the first option that is wrong in the order of the config, unknown ones first."""
     errors = error.errors(include_url=False)
     if not errors[0]["loc"]:
@@ -119,8 +130,8 @@ def _message(error: "ValidationError", model: "type[BaseModel]", options: dict[s
     name = str(first["loc"][0])
     key = joined(where, name)
     if first["type"] == "extra_forbidden":
-        found = near(name, model.model_fields)
-        hint = f" Did you mean {joined(where, found)}?" if found else there_are(model.model_fields)
+        found = near(name, known)
+        hint = f" Did you mean {joined(where, found)}?" if found else there_are(known)
         return f"no such key '{key}'.{hint}"
     if first["type"] == "missing" and name not in options:
         return f"{key} must be given"
