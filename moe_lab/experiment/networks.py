@@ -49,7 +49,7 @@ class _Twins(Layers):
         config = {**own, "experts": {**own["experts"], "hidden": hidden, "fine_grained": 1}}
         with seeded(self._seed, f"{name}/baseline"):
             dense = build(config["baseline"]).replace(config, layer.experts, layer.gate)
-        alone = Alone(replace(layer.gate.sizes, experts=1, k=1, hidden=dense.hidden_features))
+        alone = Alone(replace(layer.gate.sizes, experts=1, k=1, hidden=dense.hidden_features, idle=0))
         check_layer(alone, self.regularizers[name])
         return RoutedExperts(dense, alone, for_every_expert(alone))
 

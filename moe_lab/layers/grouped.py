@@ -4,9 +4,10 @@ Legend beside routing.py's: **P** rows (pairs of a sample and an expert that it 
 the experts of all runs of a stack).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from math import prod
 
 import numpy as np
@@ -56,6 +57,28 @@ class GroupedRows:
     def map(self, function: Callable[[Tensor], Tensor]) -> "GroupedRows":
         """``function`` of the rows, which acts on each row by itself."""
         return GroupedRows(function(self.rows_PI), self.groups)
+
+    def parted(self, sizes: Sequence[int]) -> tuple[list["GroupedRows"], Tensor]:
+        """The rows of the first sizes[0] groups of every sum(sizes), of the next sizes[1] ..., and the order in which
+        all these rows stand one after the other, which ``joined`` undoes."""
+        each, group_P = sum(sizes), self.groups.group_P
+        part_g = torch.arange(len(sizes), device=group_P.device).repeat_interleave(
+            torch.tensor(sizes, device=group_P.device), output_size=each
+        )
+        order_P = part_g[group_P % each].argsort(stable=True)
+        counts = [one.flatten() for one in self.groups.count_G.unflatten(0, (-1, each)).split(list(sizes), -1)]
+        lengths = [int(one.sum()) for one in counts]
+        rows, groups = (one.index_select(0, order_P).split(lengths) for one in (self.rows_PI, group_P))
+        firsts = accumulate(sizes, initial=0)
+        return [
+            GroupedRows(rows_PI, Groups(count_G, number_P // each * size + number_P % each - first))
+            for rows_PI, number_P, count_G, size, first in zip(rows, groups, counts, sizes, firsts, strict=False)
+        ], order_P
+
+    @staticmethod
+    def joined(parts: Sequence["GroupedRows"], order_P: Tensor, groups: Groups) -> "GroupedRows":
+        """The parts together, in the order that the rows had before they were parted."""
+        return GroupedRows(torch.cat([one.rows_PI for one in parts]).index_select(0, order_P.argsort()), groups)
 
     def linear(self, weight_GIO: Tensor, bias_G1O: Tensor | None) -> "GroupedRows":
         """y_p = x_p W_g + b_g, g the group of row p; whatever axes stand before I and O are groups."""

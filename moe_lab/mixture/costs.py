@@ -93,6 +93,7 @@ def parameter_counts(mixture: Mixture) -> dict[str, int]:
 
 
 def running_experts(mixture: Mixture | RoutedExperts) -> int:
-    """How many experts act on one sample: k, or all of them where the gate reads the experts' features."""
-    sizes = mixture.gate.sizes
-    return sizes.experts if mixture.gate.traits.reads_experts else sizes.k
+    """How many experts that compute something act on one sample, at most: k, or all of them where the gate reads the
+    experts' features."""
+    sizes, computing = mixture.gate.sizes, mixture.experts.computing
+    return computing if mixture.gate.traits.reads_experts else min(sizes.k, computing)

@@ -69,9 +69,9 @@ def routed_experts(
     family = class_of(config["experts"])
     check_experts(family)
     m = family.fineness(config["experts"])
-    sizes = Sizes((width,), 0, m * config["experts"]["count"], m * chosen_k(config))
+    sizes = Sizes((width,), 0, m * family.offered(config["experts"]), m * chosen_k(config))
     experts = build(config["experts"], sizes)
-    sizes = replace(sizes, hidden=experts.hidden_features)
+    sizes = replace(sizes, hidden=experts.hidden_features, idle=experts.count - experts.computing)
     gate = build(config["gate"], sizes)
     check_k(gate)
     regularizers = {name: build(node, sizes) for name, node in config["regularizers"].items()}

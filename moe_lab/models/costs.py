@@ -9,23 +9,29 @@ from moe_lab.layers.noise import noise_by_layer
 from moe_lab.layers.stacking import count_parameters
 from moe_lab.mixture.costs import SAMPLES, Products, running_experts
 from moe_lab.mixture.dispatchers import for_every_expert
+from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.models.network import Network
 
 
 def network_parameter_counts(network: Network) -> dict[str, int]:
-    """Parameters of a network in all, and those that act on one sample: all but those of the experts that a row of a
-    mixture layer does not select."""
+    """Parameters of a network in all, and those that act on one sample at most: all but those of the experts that a
+    row of a mixture layer does not select. A row that selects experts without a network needs fewer."""
     total = count_parameters(network)
-    idle = sum(
-        layer.experts.parameter_count // layer.experts.count * (layer.experts.count - running_experts(layer))
+    resting = sum(
+        count_parameters(layer.experts.bank) // layer.experts.computing * _resting(layer)
         for layer in network.routed.values()
     )
-    return {"parameters_total": total, "parameters_active": total - idle}
+    return {"parameters_total": total, "parameters_active": total - resting}
+
+
+def _resting(layer: RoutedExperts) -> int:
+    """How many networks of a layer's experts do not act on a row that selects as many as it can."""
+    return layer.experts.computing - running_experts(layer)
 
 
 def network_multiply_add_counts(network: Network, features: int, device: torch.device) -> dict[str, int]:
     """As ``multiply_add_counts``, of a network: without the experts that a row of a mixture layer does not select, and
-    with all of them."""
+    with all of them. Experts without a network have no products but those of two shares for a constant."""
     x_BD = torch.zeros(SAMPLES, features, dtype=torch.int64 if network.reads_tokens else torch.float32, device=device)
     noise = noise_by_layer([0], list(network.routed), device)
     network.eval()
@@ -33,11 +39,11 @@ def network_multiply_add_counts(network: Network, features: int, device: torch.d
     with torch.no_grad(), _all_experts(network), Products() as products, products.of(banks):
         network(x_BD, noise)
     total = sum(products.counts.values()) // SAMPLES
-    idle = sum(
-        products.counts[name] // SAMPLES // layer.experts.count * (layer.experts.count - running_experts(layer))
+    resting = sum(
+        products.counts[name] // SAMPLES // layer.experts.computing * _resting(layer)
         for name, layer in network.routed.items()
     )
-    return {"multiply_adds_total": total, "multiply_adds_active": total - idle}
+    return {"multiply_adds_total": total, "multiply_adds_active": total - resting}
 
 
 @contextmanager

@@ -26,12 +26,12 @@ from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import buffers_named, count_parameters, freeze, hyper, in_order
 from moe_lab.parts.baseline import Alone, Baseline
+from moe_lab.parts.body import Body
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.projection import Projection
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.roles import (
     AnyStep,
-    Body,
     Combine,
     Computed,
     Config,

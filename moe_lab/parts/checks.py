@@ -117,11 +117,13 @@ def _not_readable(gate: Gate, objective: Objective) -> Reason | None:
 
 def chosen_k(config: Config) -> int:
     """k as the config has it, else the gate's, else E. Raises ConfigError if there are fewer experts."""
-    experts = config["experts"]["count"]
+    family = class_of(config["experts"])
+    experts = family.offered(config["experts"])
     k = config["k"] or config["gate"].get("k") or experts
     if k > experts:
         where = f"k={k}" if config["k"] else f"the gate's k={k}"
-        raise ConfigError(f"{where} selects more experts than there are: take k of at most experts.count={experts}")
+        there = "experts.count=" if experts == config["experts"]["count"] else ""
+        raise ConfigError(f"{where} selects more experts than there are: take k of at most {there}{experts}")
     return k
 
 

@@ -35,17 +35,6 @@ Computed = tuple[Any, Any]
 StepSizes = Callable[[nn.Parameter], Tensor]
 
 
-class Body(nn.Module):
-    """A network without its last layer: x_BD -> features [..., B, ``width``] before their ReLU."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.width = width
-
-    @abstractmethod
-    def forward(self, x_BD: Tensor) -> Tensor: ...
-
-
 class Experts(nn.Module):
     """A bank of E experts, made from one plain network by stacking its parameters along E.
 
@@ -69,6 +58,11 @@ class Experts(nn.Module):
         self.hidden_features = hidden_features
         self.bank = bank(network, count)
 
+    @property
+    def computing(self) -> int:
+        """How many of the E experts, the first ones, have a network."""
+        return self.count
+
     def forward(self, x_BD: Tensor) -> ExpertsOutput:
         """What all experts predict of every sample."""
         return self.of_all(self.compute(x_BD.unsqueeze(-3)))
@@ -88,8 +82,13 @@ class Experts(nn.Module):
         return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
 
     @classmethod
+    def offered(cls, options: Config) -> int:
+        """How many experts a config names: ``count``, and those without a network."""
+        return options["count"]
+
+    @classmethod
     def fineness(cls, options: Config) -> int:
-        """How many experts the bank makes of each of ``count``: what E and k of a layer are multiplied by."""
+        """How many experts are made of each of those: what E and k of a layer are multiplied by."""
         return 1
 
     @property

@@ -14,6 +14,7 @@ class Sizes:
     classes: C; 0 where the targets are numbers.
     experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
     hidden:  H, the width of the experts' last hidden layer; None where they have none.
+    idle:    how many of the E experts, the last ones, compute nothing: they give zero, their input or a constant.
     """
 
     shape: tuple[int, ...]
@@ -21,6 +22,12 @@ class Sizes:
     experts: int
     k: int
     hidden: int | None = None
+    idle: int = 0
+
+    @property
+    def computing(self) -> int:
+        """How many experts compute something."""
+        return self.experts - self.idle
 
     @property
     def features(self) -> int:

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from moe_lab.experiment import job
+from moe_lab.experiment.networks import build_network_learner
 from moe_lab.models.costs import network_multiply_add_counts, network_parameter_counts
 from tests.models.conftest import mlp, noise_of, transformer
 
@@ -23,6 +25,28 @@ def test_by_hand(dispatch):
     assert counts(mlp("k=1", shared_experts=2)) == (MLP_REST + 7 * MLP_EXPERT, MLP_REST + 3 * MLP_EXPERT)
     of_one = 2 * 6 * MLP_EXPERT
     assert counts(transformer(dispatch=dispatch)) == (REST + 5 * of_one, REST + 2 * of_one)
+
+
+def test_experts_without_a_network_cost_nothing():
+    """But for the larger gate, and the two shares of a constant."""
+    words = ("experts.zero=2", "experts.copy=1", "experts.constant=2")
+    rest = MLP_REST + 12 * 5 + 2 * 12 * 2
+    assert counts(mlp(*words)) == (rest + 5 * MLP_EXPERT, rest + 2 * MLP_EXPERT)
+    # k of all ten, of which five compute
+    assert counts(mlp(*words, "k=7")) == (rest + 5 * MLP_EXPERT,) * 2
+    plain, idle = network_parameter_counts(mlp()), network_parameter_counts(mlp(*words))
+    # a weight and a bias of the gate for each of 12 features, and of two constants v and W
+    more = 5 * 13 + 2 * (12 + 12 * 2)
+    assert idle == {name: count + more for name, count in plain.items()}
+
+
+@pytest.mark.parametrize("baseline", ["dense_active", "dense_total"])
+def test_a_dense_twin_has_none(baseline):
+    words = ["network=mlp", "dataset=toy_clusters", "experts.count=4", "experts.zero=2", "experts.constant=1", "k=3"]
+    made = job.prepare([*words, f"baseline={baseline}"])
+    network, _ = build_network_learner(made.config, (2,), 3, 0)
+    experts = network.network.routed["block0"].experts
+    assert (experts.count, experts.computing, experts.idle) == (1, 1, None)
 
 
 def test_a_gate_that_reads_experts_runs_them_all():

@@ -9,6 +9,8 @@ from moe_lab.parts import Baseline, Config, ConfigError, Experts, Gate, count_pa
 
 #: options of experts that are widths
 WIDTHS = ("hidden", "filters")
+#: options of experts that are numbers of experts without a network
+IDLE = ("zero", "copy", "constant")
 
 
 class Dense(Baseline):
@@ -24,7 +26,7 @@ class Dense(Baseline):
         self._count_gate = count_gate
 
     def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts:
-        node = {**config["experts"], "count": 1}
+        node = {**config["experts"], "count": 1, **{name: 0 for name in IDLE if name in config["experts"]}}
         if not any(name in node for name in WIDTHS):
             raise ConfigError(
                 "a dense baseline widens the experts' hidden layers, and these have none: "
@@ -41,9 +43,10 @@ class Dense(Baseline):
         return build(_scaled(node, factor), gate.sizes)
 
     def _target(self, experts: Experts, gate: Gate) -> int:
-        running = gate.sizes.k if self._parameters == "active" and not gate.traits.reads_experts else experts.count
+        active = self._parameters == "active" and not gate.traits.reads_experts
+        running = min(gate.sizes.k, experts.computing) if active else experts.computing
         of_gate = count_parameters(gate) if self._count_gate else 0
-        return of_gate + count_parameters(experts) // experts.count * running
+        return of_gate + count_parameters(experts.bank) // experts.computing * running
 
 
 def _parameters(node: dict[str, Any], factor: float, gate: Gate) -> int:

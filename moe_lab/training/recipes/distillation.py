@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from moe_lab.errors import given
+from moe_lab.parts.body import Body
 from moe_lab.parts.reasons import Reason
-from moe_lab.parts.roles import Body, Gate
+from moe_lab.parts.roles import Gate
 from moe_lab.training.from_run import FromRun, fits, idle, take_over
 from moe_lab.training.members import Record
 from moe_lab.training.mixture_learner import MixtureLearner
