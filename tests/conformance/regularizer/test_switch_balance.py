@@ -76,3 +76,12 @@ def test_a_gate_that_gives_every_sample_every_expert_is_refused(learner_of):
 
 def test_a_batch_that_no_expert_got_costs_nothing(sizes, step_of):
     assert value(sizes, step_of, ROWS, torch.zeros(4, 3, dtype=torch.bool)) == 0
+
+
+def test_tau_weighs_experts_that_compute_nothing(sizes, step_of):
+    """Of the terms of the first example, 3 (F P = 6.0, 1.3 and 0) / 16, the second and third count with tau."""
+    regularizer = SwitchBalance(sizes(experts=3, idle=2), tau=0.5)
+    step = step_of(probs_BE=ROWS, selected_BE=chosen([0], [0], [1], [0]))
+    assert regularizer(step).item() == pytest.approx(3 * (6.0 + 0.5 * 1.3) / 16)
+    with pytest.raises(ConfigError, match=r"switch_balance\.tau=0\.5 weighs experts that compute nothing, and there"):
+        SwitchBalance(sizes(experts=3), tau=0.5)
