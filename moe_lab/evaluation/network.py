@@ -13,6 +13,7 @@ from moe_lab.evaluation.evaluate import pixels
 from moe_lab.evaluation.language import documents_of, of_predictions, of_tokens
 from moe_lab.layers.noise import Noise
 from moe_lab.metrics.attribute_tables import categories
+from moe_lab.metrics.computing import COMPUTING
 from moe_lab.mixture.record import Record, together
 from moe_lab.models.costs import network_multiply_add_counts, network_parameter_counts
 from moe_lab.models.network import Network
@@ -33,7 +34,8 @@ class Examined:
               ``loss``, -log q(y) in nats; the ``class_names``; and whether a prediction depends on its batch-mates,
               ``batch_dependent``. A sample has one prediction, a window one for each of its tokens; of a language model
               there is more (moe_lab/evaluation/language.py).
-    costs:    parameters and multiply-adds in all, and those that act on one sample.
+    costs:    parameters and multiply-adds in all, and those that act on one sample at most; how many experts of each
+              layer compute something, if some do not.
     examples: ``document``, ``image`` as bytes and ``label`` of some samples of each class; not of a language model.
     """
 
@@ -71,13 +73,19 @@ def examine(network: Network, data: Data, noise: Mapping[str, Noise], training_b
     }
     x_ND = data.test.x_ND
     counts = network_parameter_counts(network) | network_multiply_add_counts(network, x_ND.shape[-1], x_ND.device)
-    costs = {name: np.array(count, np.int64) for name, count in counts.items()}
+    costs = {name: np.array(count, np.int64) for name, count in counts.items()} | _computing(network)
     trace = together(records)
     if data.sequences is not None:
         test |= {"document": documents_of(data.test, data.sequences), **of_predictions(data.sequences)}
         return Examined(of_tokens(trace, data.test, data.sequences, loss_N), {"test": test, "costs": costs})
     files = {"test": test, "costs": costs, "examples": _examples(data, label_N)}
     return Examined(_labelled(trace, data, attributes), files)
+
+
+def _computing(network: Network) -> Arrays:
+    layers = list(network.routed.values())
+    idle = any(layer.gate.sizes.idle for layer in layers)
+    return {COMPUTING: np.array([layer.experts.computing for layer in layers], np.int64)} if idle else {}
 
 
 def _labelled(trace: Trace, data: Data, attributes: list[dict[str, Tensor]]) -> Trace:

@@ -15,6 +15,7 @@ from moe_lab.metrics.competence import (
     test_loss_nats,
     worst_class_error_rate,
 )
+from moe_lab.metrics.computing import computing_metrics
 from moe_lab.metrics.cost import multiply_adds_active, multiply_adds_total, parameters_active, parameters_total
 from moe_lab.metrics.language import OF_A_LAYER, OF_PREDICTIONS
 from moe_lab.metrics.predictions import Predictions, TokenPredictions
@@ -97,7 +98,11 @@ def network_metrics(trace: Trace, files: Files) -> Entries:
     """
     routing = {layer.name: TraceArrays(trace, layer.name, label_of(trace)) for layer in trace.layers}
     ablated = ablation_metrics(by_sample(trace, files), files.get("ablation"))
-    by_layer = {layer: compute(arrays) | _followed(trace, layer) | ablated[layer] for layer, arrays in routing.items()}
+    computing = computing_metrics(trace, files["costs"])
+    by_layer = {
+        layer: compute(arrays) | _followed(trace, layer) | ablated[layer] | computing.get(layer, {})
+        for layer, arrays in routing.items()
+    }
     predictions = _predictions(files)
     if is_of_tokens(trace):
         tokens = {layer: _tokens(trace, arrays, files) for layer, arrays in routing.items()}

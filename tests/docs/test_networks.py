@@ -10,6 +10,7 @@ from moe_lab.evaluation.ablation import MOST_KEPT, MOST_REMOVALS, MOST_SAMPLES
 from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
+from moe_lab.metrics.computing import TAKEN
 from moe_lab.reports import write_network_report
 from moe_lab.reports.network.shown import LAYERS
 from moe_lab.store.run import Run
@@ -22,6 +23,21 @@ NETWORK = ["network=vision_transformer", "network.width=8", "network.heads=2", "
 def first_cells(chapter):
     rows = re.findall(r"^\| (.*?) \|", CHAPTERS[chapter], re.MULTILINE)
     return [re.findall(r"`(.*?)`", cell) for cell in rows if "`" in cell]
+
+
+def test_the_metrics_of_computing_are_those_of_the_page(tmp_path):
+    words = [*NETWORK, "experts.zero=1", "experts.copy=1", "experts.constant=2", "controller=[computing_budget]"]
+    made = job.prepare([*words, "gate/select=biased_top_k", "trainer.epochs=1", "trainer.batch_size=512"])
+    experiment.run(made, tmp_path, load_data(made.config))
+    run = Run(tmp_path)
+    names = [name for (name,) in first_cells("Computing")]
+    assert names == list(TAKEN)
+    assert {f"block0.{name}" for name in names} | set(names) <= run.metrics.keys()
+    assert run.arrays("costs")["computing_experts"].tolist() == [8, 8]
+    # of two layers, of their eight experts with a network
+    assert sum("computing_budget_bias" in column for column in run.history_rows[0]) == 16
+    write_network_report(run)
+    assert (tmp_path / "report.md").read_text().count("### Computing: block") == 2
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from moe_lab.metrics.ablation import BATCH_MATES
 from moe_lab.metrics.networks import by_sample, is_of_tokens, label_of
 from moe_lab.reports.kit.section import Section
 from moe_lab.reports.network.ablation import class_map, expert_table, retention_picture
+from moe_lab.reports.network.computing import computing_sections
 from moe_lab.reports.network.dynamics import layer_dynamics
 from moe_lab.reports.network.history import Row
 from moe_lab.reports.network.language import language_sections, token_names
@@ -33,6 +34,7 @@ def finished_sections(run: Run, trace: Trace, values: Values) -> list[Section]:
         *(tokens(trace, token_names(run)) if is_of_tokens(trace) else ()),
         *(language_sections(run, trace) if is_of_tokens(trace) else ()),
         *balance(trace, values),
+        *computing_sections(trace, run.arrays("costs")),
         *history_sections(run.history_rows, counts, "next token" if is_of_tokens(trace) else "class"),
         *_needed(run, trace),
         *for_a_paper(values),
