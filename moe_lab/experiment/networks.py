@@ -79,5 +79,7 @@ def _check(config: Config, classes: int) -> None:
             f"recipe {class_of(config['recipe']).__name__} leads the training of one mixture: take recipe=end_to_end "
             "or finetune"
         )
+    if config["trainer"]["optimizer"] == "normalized_gd":
+        raise ConfigError("trainer.optimizer=normalized_gd is for one mixture: take adam, adamw or sgd")
     if config["trainer"]["skip_untouched"]:
         raise ConfigError("trainer.skip_untouched is for one mixture: take trainer.skip_untouched=false")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from moe_lab.metrics.arrays import ClassArrays, NumberArrays, RunArrays
-from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
+from moe_lab.metrics.formulas import conditional_entropy_bits, entropy_bits, mutual_information_bits
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
 from moe_lab.statistics.partitions import adjusted_rand_index, table_of
 
@@ -80,13 +80,31 @@ def _ari(arrays: RunArrays, other_N: np.ndarray) -> float | None:
 def recovery_ari(arrays: RunArrays) -> float:
     """Adjusted Rand index of the arg-max expert with the decomposition that is known to be right."""
     require_choice(arrays)
-    truth = arrays.stored("evaluation").get("truth")
-    if truth is None:
-        raise Undefined("no decomposition of this data set is known to be right")
-    found = _ari(arrays, np.unique(arrays.stored("attributes")[str(truth)], return_inverse=True)[1])
+    found = _ari(arrays, _truth_N(arrays))
     if found is None:
         raise Undefined("one expert has all samples, or every sample has an expert of its own")
     return found
+
+
+@metric(unit="bits", low=0, high=None, better="lower", source="Chen et al. 2022, arXiv:2208.02813, dispatch entropy")
+def dispatch_entropy_bits(arrays: RunArrays) -> float:
+    """H(G|E): how mixed the samples of an expert are over the groups G of the decomposition that is known to be right.
+
+    By arg-max expert, each expert's entropy weighted by its load. 0: every expert has samples of one group only. The
+    paper has it in nats, of the training split.
+    """
+    require_choice(arrays)
+    truth_N = _truth_N(arrays)
+    has = arrays.routed_N
+    return conditional_entropy_bits(table_of(arrays.expert_N[has], truth_N[has], arrays.experts, truth_N.max() + 1))
+
+
+def _truth_N(arrays: RunArrays) -> np.ndarray:
+    """The group of every test sample, counted from 0. Raises Undefined where nobody knows it."""
+    truth = arrays.stored("evaluation").get("truth")
+    if truth is None:
+        raise Undefined("no decomposition of this data set is known to be right")
+    return np.unique(arrays.stored("attributes")[str(truth)], return_inverse=True)[1]
 
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="Woods et al. 1997", task="classification")

@@ -63,7 +63,8 @@ class Loop:
         self._pause_asked = pause_asked
         trainers = [member.trainer for member in self.members]
         by_expert = self.learner.by_expert if self._trainer.skip_untouched else []
-        self._optimizer = Optimizer(trainers, list(self.learner.parameters()), self.batches_an_epoch, by_expert)
+        parameters, experts = list(self.learner.parameters()), self.learner.by_expert
+        self._optimizer = Optimizer(trainers, parameters, self.batches_an_epoch, by_expert, experts)
         self._order = Order(data, [member.seeds.order for member in self.members], self._trainer.batch_size)
         self._tally = Tally()
         self._clock = 0.0

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.errors import given
+from moe_lab.training.normalized import Normalized
 from moe_lab.training.options import Trainer
 
 
 class Optimizer:
-    """Adam, AdamW or SGD over the parameters of one run, or of R stacked runs with numbers of their own.
+    """Adam, AdamW, SGD or normalized gradient descent over the parameters of one run, or of R stacked runs with numbers
+    of their own.
 
     A run is a parameter group, whose leaves are views of its part of the stacked storage: the update of every element
     is that of the solo run, to the bit. On a GPU, where each launch costs, neighbouring runs of equal numbers are one
@@ -21,7 +23,8 @@ class Optimizer:
     many steps an epoch has. The fused kernels are 1.2 to 1.4 times faster on a CPU.
 
     Parameters of a bank of experts that are named in ``by_expert`` have a leaf an expert, and a step leaves those that
-    were not touched as they are.
+    were not touched as they are. ``experts`` are those whose gradients normalized gradient descent divides by their
+    length.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class Optimizer:
         parameters: Sequence[nn.Parameter],
         steps: int,
         by_expert: Sequence[nn.Parameter] = (),
+        experts: Sequence[nn.Parameter] = (),
     ) -> None:
         self._parameters = list(parameters)
         self._by_expert = {id(one) for one in by_expert}
@@ -52,6 +56,7 @@ class Optimizer:
         self._leaves = sum(len(group["params"]) for group in groups)
         self._optimizer = _CLASSES[trainers[0].optimizer](groups, fused=True)
         self._has_momentum = trainers[0].optimizer == "sgd"
+        self._normalized = Normalized(trainers, experts) if trainers[0].optimizer == "normalized_gd" else None
         if by_expert and self._has_momentum:
             self._begin_momentum()
 
@@ -80,6 +85,8 @@ class Optimizer:
 
     def step(self, touched_E: Tensor | None = None) -> None:
         """``touched_E`` [..., E]: the experts whose parameters move; read where there is a leaf an expert."""
+        if self._normalized is not None:
+            self._normalized.scale(self._parameters)
         if self._are_views:
             self._hand_out_gradients(touched_E)
         if self._has_momentum and 0 < len(self._optimizer.state) < self._leaves:
@@ -98,9 +105,10 @@ class Optimizer:
         groups, index = self._optimizer.param_groups, self._first_leaf(parameter)
         leaves = [group["params"][index] for group in groups]
         sizes = [step_sizes(*one, self._optimizer.state[one[1]]) for one in zip(groups, leaves, strict=True)]
-        if len(groups) == 1:
-            return sizes[0]
-        return torch.cat([size.expand_as(leaf) for size, leaf in zip(sizes, leaves, strict=True)])
+        size = sizes[0]
+        if len(groups) > 1:
+            size = torch.cat([one.expand_as(leaf) for one, leaf in zip(sizes, leaves, strict=True)])
+        return size if self._normalized is None else size * self._normalized.factor(parameter)
 
     def _first_leaf(self, parameter: nn.Parameter) -> int:
         """Which leaf of its group is the parameter's, or the first of them."""
@@ -147,7 +155,12 @@ class Optimizer:
         return values.unbind(1 if self._stacked else 0)
 
 
-_CLASSES = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+_CLASSES = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "normalized_gd": torch.optim.SGD,
+}
 
 
 def _numbers(trainer: Trainer) -> dict[str, float]:

@@ -1,9 +1,11 @@
 """How a mixture is trained: the ``trainer`` group of the config."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from moe_lab.config.ranges import Count, NonNegative, NonNegativeInt, Positive, Share, Threads
+from moe_lab.errors import ConfigError
 from moe_lab.layers.precision import Precision
 
 
@@ -14,8 +16,11 @@ class Trainer:
     epochs:             passes over the training split.
     batch_size:         samples a step; the last batch of an epoch may be smaller.
     optimizer:          "adam" (Kingma and Ba 2015, arXiv:1412.6980), "adamw" (Loshchilov and Hutter 2019,
-                        arXiv:1711.05101) or "sgd" with Nesterov-free momentum.
+                        arXiv:1711.05101), "sgd" with Nesterov-free momentum, or "normalized_gd" without: each tensor of
+                        an expert moves by lr along its gradient, however long that is (Chen et al. 2022,
+                        arXiv:2208.02813); the gate, by plain gradient descent.
     lr:                 learning rate at its highest.
+    gate_lr:            of normalized_gd: the learning rate of what is not the experts', at its highest; null: lr.
     weight_decay:       L2 coupled to the gradient for adam and sgd, decoupled for adamw.
     momentum:           of sgd; adam and adamw have none.
     schedule:           of the learning rate after warm-up: "constant", "linear" to zero, "cosine" to zero
@@ -36,8 +41,12 @@ class Trainer:
 
     epochs: Count = 50
     batch_size: Count = 64
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    #: a later option changes no key of an earlier run
+    absent: ClassVar[Mapping[str, Any]] = {"gate_lr": None}
+
+    optimizer: Literal["adam", "adamw", "sgd", "normalized_gd"] = "adam"
     lr: Positive = 1e-3
+    gate_lr: Positive | None = None
     weight_decay: NonNegative = 0.0
     momentum: Share = 0.9
     schedule: Literal["constant", "linear", "cosine"] = "constant"
@@ -48,6 +57,13 @@ class Trainer:
     skip_untouched: bool = False
     threads: Threads = 1
     checkpoint_seconds: NonNegative = 30.0
+
+    def __post_init__(self) -> None:
+        if self.gate_lr is not None and self.optimizer != "normalized_gd":
+            raise ConfigError(
+                f"trainer.gate_lr={self.gate_lr:g} is of normalized_gd, and trainer.optimizer={self.optimizer}: leave "
+                "it null, or take trainer.optimizer=normalized_gd"
+            )
 
     @property
     def resolved(self) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_an_option_that_includes_itself_ends(tmp_path):
 @pytest.mark.parametrize(
     ("key", "values"),
     [
-        ("trainer.optimizer", ["adam", "adamw", "sgd"]),  # a Literal of a dataclass
+        ("trainer.optimizer", ["adam", "adamw", "sgd", "normalized_gd"]),  # a Literal of a dataclass
         ("device", ["auto", "cpu", "cuda", "mps"]),  # a Literal of the root
         ("regularizers.importance.correction", ["0", "1"]),  # a Literal of a signature
         ("gate.weigh.over", ["all", "selected", "null"]),  # the default null beside a Literal

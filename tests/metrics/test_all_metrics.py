@@ -78,6 +78,8 @@ EXPECTED = {
     "reference_agreement_ari": {"untrained": -1 / 2, "learnable": -2 / 7},
     # with the labels 0 0 1 0: pairs 2, 3, one in both, one expected
     "recovery_ari": 0,
+    # expert 0 has labels 0 0, expert 1 has 1 0: half of a bit
+    "dispatch_entropy_bits": 1 / 2,
     # experts 0 1 1 2 3 say 0 1 1 2 2 of labels 0 0 1 0 2
     "learnable_error_rate": 2 / 5,
     # wrong before: samples 1 and 3. Without expert 0 (which has 0, 1): 0, 1, 3; without 1 (2, 3): 1, 2, 3; without 2: 1
@@ -224,6 +226,7 @@ STORED |= {
     "within_group_error_rate",
     "between_groups_error_rate",
     "recovery_ari",
+    "dispatch_entropy_bits",
     "swap_drop",
     "expert_feature_similarity",
     "expert_weight_cosine",

@@ -200,4 +200,5 @@ def test_why_a_value_is_missing_is_said(files_of):
     entries = compute(RunArrays.from_files(files))
     assert "batch-mates" in entries["removal_own_drop"]["reason"]
     assert "no decomposition" in entries["recovery_ari"]["reason"]
+    assert "no decomposition" in entries["dispatch_entropy_bits"]["reason"]
     assert "no validation split" in entries["learnable_error_rate"]["reason"]

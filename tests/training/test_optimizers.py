@@ -47,6 +47,42 @@ def test_a_first_step_by_hand(optimizer, after):
     assert parameter.item() == pytest.approx(after, rel=1e-6)
 
 
+def test_normalized_gradient_descent_by_hand():
+    """Experts of gradient (3, 4), zero and (0, 2) step by lr along it, or not; the gate by gate_lr times its own."""
+    experts, gate = nn.Parameter(torch.zeros(3, 2)), nn.Parameter(torch.zeros(2))
+    trainer = Trainer(optimizer="normalized_gd", lr=0.1, gate_lr=0.5)
+    made = Optimizer([trainer], [experts, gate], steps=10, experts=[experts])
+    experts.grad = torch.tensor([[3.0, 4.0], [0.0, 0.0], [0.0, 2.0]])
+    gate.grad = torch.tensor([10.0, -1.0])
+    made.step()
+    torch.testing.assert_close(experts.data, torch.tensor([[-0.06, -0.08], [0.0, 0.0], [0.0, -0.1]]))
+    torch.testing.assert_close(gate.data, torch.tensor([-5.0, 0.5]))
+    # what a proximal map is told: lr / |g| of an expert that moved, gate_lr of the gate
+    torch.testing.assert_close(made.step_sizes(experts), torch.tensor([[0.02], [0.0], [0.05]]))
+    torch.testing.assert_close(made.step_sizes(gate), torch.tensor([0.5]))
+
+
+def test_normalized_runs_of_a_stack_step_as_alone():
+    draw = torch.Generator().manual_seed(0)
+    start = [torch.randn(2, 3, 4, generator=draw), torch.randn(2, 5, generator=draw)]
+    trainers = [Trainer(optimizer="normalized_gd", lr=0.1, gate_lr=0.5), Trainer(optimizer="normalized_gd", lr=0.2)]
+    stacked = [nn.Parameter(one.clone()) for one in start]
+    together = Optimizer(trainers, stacked, steps=10, experts=stacked[:1])
+    alone = [[nn.Parameter(one[run].clone()) for one in start] for run in range(2)]
+    solos = [Optimizer([trainers[run]], alone[run], steps=10, experts=alone[run][:1]) for run in range(2)]
+    for _ in range(3):
+        for number, parameter in enumerate(stacked):
+            gradient = torch.randn(parameter.shape, generator=draw)
+            parameter.grad = gradient.clone()
+            for run in range(2):
+                alone[run][number].grad = gradient[run].clone()
+        for one in (together, *solos):
+            one.step()
+    for number, parameter in enumerate(stacked):
+        for run in range(2):
+            torch.testing.assert_close(parameter[run], alone[run][number])
+
+
 def test_momentum_by_hand():
     # buffers 1, then .5 + 1: p = 0 - .1 - .15
     parameter = nn.Parameter(torch.zeros(1))

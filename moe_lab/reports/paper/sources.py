@@ -17,7 +17,11 @@ INTERVALS = {
     "Student t of the log": "Oehlert 1992",
     "BCa bootstrap": "Efron 1987",
 }
-OPTIMIZERS = {"adam": "Kingma and Ba 2015, arXiv:1412.6980", "adamw": "Loshchilov and Hutter 2019, arXiv:1711.05101"}
+OPTIMIZERS = {
+    "adam": "Kingma and Ba 2015, arXiv:1412.6980",
+    "adamw": "Loshchilov and Hutter 2019, arXiv:1711.05101",
+    "normalized_gd": "Chen, Deng, Wu, Gu and Li 2022, arXiv:2208.02813",
+}
 
 
 class Sources:

@@ -6,7 +6,11 @@ import torch
 from moe_lab.parts.objectives.mixture import Mixture
 from tests.conformance.cases import Case
 
-CASE = Case(structure=["objective.second_softmax=true"], dense_forms=[["objective.second_softmax=true"]])
+CASE = Case(
+    structure=["objective.second_softmax=true", "objective.second_softmax=prediction"],
+    forms=[["objective.second_softmax=prediction"]],
+    dense_forms=[["objective.second_softmax=true"]],
+)
 
 
 def test_the_negative_log_likelihood_of_each_sample(sizes, step_of):
@@ -30,3 +34,11 @@ def test_the_second_softmax_is_of_weighted_probabilities_with_one_expert_too(siz
     step = step_of(log_probs_BEC=log_probs, weights_BE=torch.tensor([[0.0, 0.4]]), y_B=torch.tensor([0]))
     assert objective(step).item() == pytest.approx(math.log(1 + 3 * math.exp(0.04 - 0.28)))
     assert objective.needs_every_expert and not Mixture(sizes()).needs_every_expert
+
+
+def test_a_second_softmax_of_the_prediction(sizes, step_of):
+    """arXiv:2208.02813's code: cross entropy of logits that are probabilities, -log softmax(.7, .1, .1, .1)_0."""
+    objective = Mixture(sizes(), second_softmax="prediction")
+    step = step_of(log_probs_BC=torch.tensor([[0.7, 0.1, 0.1, 0.1]]).log(), y_B=torch.tensor([0]))
+    assert objective(step).item() == pytest.approx(math.log(1 + 3 * math.exp(0.1 - 0.7)))
+    assert not objective.needs_every_expert
