@@ -14,7 +14,7 @@ from moe_lab.errors import joined
 
 #: what is chosen in a group
 GROUPS = {
-    "baseline": "Something plainer that is trained in place of the mixture, with the same report.",
+    "baseline": "Something plainer, or the best router where it is known, that is trained in place of the mixture.",
     "controller": "What is moved once a step or an epoch beside the gradient: a bias, a temperature, a limit.",
     "dataset": "What is learned: images, points or numbers, built in, fetched, or your own.",
     "experts": "The networks that the gate chooses from.",

@@ -1,18 +1,26 @@
 """From a checked config to a network of mixture layers and what trains it; and what a config of one may have."""
 
 from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
 
 from moe_lab.config.build import build, class_of
 from moe_lab.config.layered import LAYERS
+from moe_lab.data.language.chains import log
+from moe_lab.data.language.markov import MarkovLanguages
 from moe_lab.errors import ConfigError, TaskError, there_are
 from moe_lab.layers.noise import seeded
 from moe_lab.mixture.dispatchers import for_every_expert
 from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.models.network import Layers, config_of_layer
 from moe_lab.parts.baseline import Alone
+from moe_lab.parts.baselines.bayes_router import BayesRouter, ChainRouter
 from moe_lab.parts.baselines.dense import Dense
 from moe_lab.parts.baselines.none import Unchanged
 from moe_lab.parts.batch_statistics import check_scopes
+from moe_lab.parts.checks import check_k
 from moe_lab.parts.layer_checks import check_layer
 from moe_lab.parts.objectives.cross_entropy import CrossEntropy
 from moe_lab.parts.roles import Config, Gate
@@ -29,7 +37,7 @@ def build_network_learner(
     Raises ConfigError if parts do not fit a network, or each other.
     """
     _check(config, classes)
-    layers = Layers(config, seed_init) if class_of(config["baseline"]) is Unchanged else _Twins(config, seed_init)
+    layers = _layers(config, shape, seed_init)
     with seeded(seed_init, "network"):
         network = build(config["network"], shape, classes, layers)
     if unknown := config.get(LAYERS, {}).keys() - network.routed.keys():
@@ -38,6 +46,41 @@ def build_network_learner(
     for regularizers in layers.regularizers.values():
         check_scopes(regularizers, network.scopes)
     return NetworkLearner(network, classes, layers.regularizers, layers.controllers), layers.gate
+
+
+def _layers(config: Config, shape: tuple[int, ...], seed: int) -> Layers:
+    """What makes the mixture layers, or what the config's baseline puts in their places."""
+    baseline = class_of(config["baseline"])
+    if baseline is Unchanged:
+        return Layers(config, seed)
+    if baseline is not BayesRouter:
+        return _Twins(config, seed)
+    data = build(config["dataset"])
+    if not isinstance(data, MarkovLanguages):
+        raise ConfigError(
+            f"baseline=bayes_router knows which chains documents are drawn from, and of dataset {type(data).__name__} "
+            "none are known: take network=language_model dataset=markov_languages"
+        )
+    tables = (torch.from_numpy(log(one)) for one in (data.drawn.start_MV, data.drawn.transition_MVV))
+    return _Told(config, seed, partial(ChainRouter, places=shape[0]), *tables)
+
+
+class _Told(Layers):
+    """In place of each gate a router that knows the chains, over the same experts."""
+
+    def __init__(self, config: Config, seed: int, router: partial[ChainRouter], *tables: Tensor) -> None:
+        super().__init__(config, seed)
+        self._router, self._tables = router, tables
+
+    def __call__(self, name: str, width: int) -> RoutedExperts:
+        layer = super().__call__(name, width)
+        self.gate = self._router(layer.gate.sizes, *self._tables)
+        check_k(self.gate)
+        check_layer(self.gate, self.regularizers[name])
+        dispatcher = layer.dispatcher
+        return RoutedExperts(
+            layer.experts, self.gate, for_every_expert(self.gate) if dispatcher.every_expert else dispatcher
+        )
 
 
 class _Twins(Layers):
@@ -67,12 +110,12 @@ def _check(config: Config, classes: int) -> None:
         )
     if config["inference"] != "mixture":
         raise ConfigError(f"inference={config['inference']} is for one mixture: take inference=mixture")
-    if not issubclass(class_of(config["baseline"]), (Unchanged, Dense)):
+    if not issubclass(class_of(config["baseline"]), (Unchanged, Dense, BayesRouter)):
         raise ConfigError(
             f"baseline {class_of(config['baseline']).__name__} stands in for one mixture: take baseline=dense_active "
             "or dense_total, which put a dense network in place of each mixture layer"
         )
-    if class_of(config["baseline"]) is not Unchanged and config["network"].get("shared_experts"):
+    if class_of(config["baseline"]) is Dense and config["network"].get("shared_experts"):
         raise ConfigError("a dense baseline has no shared experts: take network.shared_experts=0")
     if not class_of(config["recipe"]).leads_networks:
         raise ConfigError(

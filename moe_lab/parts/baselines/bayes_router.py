@@ -1,0 +1,79 @@
+"""A router that knows the chains which documents are drawn from."""
+
+import torch
+from torch import Tensor, nn
+
+from moe_lab.parts import (
+    ALWAYS,
+    Baseline,
+    Config,
+    ConfigError,
+    Experts,
+    ExpertsOutput,
+    Gate,
+    Noise,
+    Routing,
+    Sizes,
+    Traits,
+)
+
+
+class BayesRouter(Baseline):
+    """In place of each gate of a language model the Bayes router: each token goes to the expert of its likeliest chain.
+
+    It knows the chains of dataset=markov_languages, and not which of them a document is of: it reads the tokens up to
+    this one. No causal router knows the chain sooner, so a gate that follows chains can at best be as right. Experts
+    learn as they do under any gate; with more experts than chains, the others stay empty.
+    Source: Bernardo and Smith 1994, Bayesian theory (posterior over models).
+
+    Raises ConfigError for one mixture, for other data and for fewer experts than chains.
+    """
+
+    def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts:
+        raise ConfigError(
+            "baseline=bayes_router is the gate of mixture layers that read tokens: take network=language_model "
+            "dataset=markov_languages"
+        )
+
+
+class ChainRouter(Gate):
+    """p(chain m | x_0 .. x_s) over the first M experts; the likeliest one, of equals the lowest, has the weight one.
+
+    log p(m, x_0 .. x_s) = log pi_m(x_0) + sum_{i=1..s} log P_m(x_i | x_{i-1}), up to a constant: all chains are equally
+    likely at first. Every window has to be possible under one chain at least. Axes: M chains, V symbols, W windows of S
+    tokens, U = V + V V first symbols and pairs.
+
+    Args:
+        log_start_MV: log pi.
+        log_transition_MVV: log P(next | symbol).
+        places: S, the tokens of a window; the rows of a batch are whole windows.
+    """
+
+    traits = Traits(rows_sum_to_one=True, k=1, mixes=False, gives_logits=False, hashes_input=ALWAYS)
+
+    def __init__(self, sizes: Sizes, log_start_MV: Tensor, log_transition_MVV: Tensor, places: int) -> None:
+        super().__init__(sizes, k=1, combine=None)
+        chains, self._symbols = log_start_MV.shape
+        if sizes.experts < chains:
+            raise ConfigError(
+                f"baseline=bayes_router has an expert for each of the {chains} chains, and there are {sizes.experts} "
+                f"experts: take experts.count={chains}"
+            )
+        self._places = places
+        self.log_step_MU = nn.Buffer(torch.cat((log_start_MV, log_transition_MVV.flatten(-2)), -1))
+
+    def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
+        """``x_BD``: the token of each row, [..., B, 1]."""
+        token_WS = x_BD.squeeze(-1).long().unflatten(-1, (-1, self._places))
+        pair_WS = self._symbols * (1 + token_WS[..., :-1]) + token_WS[..., 1:]
+        step_1B = torch.cat((token_WS[..., :1], pair_WS), -1).flatten(-2).unsqueeze(-2)
+        lead = torch.broadcast_shapes(step_1B.shape[:-2], self.log_step_MU.shape[:-2])
+        step_MB = step_1B.expand(*lead, self.log_step_MU.shape[-2], -1)
+        log_step_MB = self.log_step_MU.expand(*lead, -1, -1).gather(-1, step_MB)
+        log_joint_BM = log_step_MB.unflatten(-1, (-1, self._places)).cumsum(-1).flatten(-2).mT
+        empty = self.sizes.experts - log_joint_BM.shape[-1]
+        log_joint_BE = nn.functional.pad(log_joint_BM, (0, empty), value=-torch.inf).float()
+        probs_BE = log_joint_BE.softmax(-1)
+        selected_BE = nn.functional.one_hot(log_joint_BE.argmax(-1), self.sizes.experts).bool()
+        weights_BE = selected_BE.to(probs_BE.dtype)
+        return Routing(probs_BE, weights_BE, selected_BE, log_weights_BE=weights_BE.log())
