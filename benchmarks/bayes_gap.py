@@ -10,11 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-
-from moe_lab.data.dataset import Split
-from moe_lab.data.language.chains import bayes
-from moe_lab.data.language.markov import MarkovLanguages
 from moe_lab.experiment.inputs import load_data
 from moe_lab.experiment.job import prepare
 from moe_lab.experiment.run import run
@@ -31,30 +26,20 @@ def gaps(seeds: int, *more: str) -> Iterator[dict[str, float]]:
     for seed in range(seeds):
         job = prepare([*WORDS, *more, f"seed={seed}"])
         data = load_data(job.config)
-        options = {key: value for key, value in job.config["dataset"].items() if key != "_target_"}
-        best = best_loss(MarkovLanguages(**options), data.validation)
         with TemporaryDirectory() as folder:
             began = time.process_time()
             run(job, Path(folder), data)
             seconds = time.process_time() - began
             trained = Run(folder)
+            best = float(trained.arrays("test")["bayes_validation_loss"])
             for row in trained.history_rows:
-                loss = float(row["validation_loss_nats"] or 0)
-                yield {
-                    "seed": seed,
-                    "epoch": int(row["epoch"] or 0),
-                    "loss": loss,
-                    "bayes": best,
-                    "gap": loss / best - 1,
-                }
+                yield _row(seed, int(row["epoch"] or 0), float(row["validation_loss_nats"] or 0), best)
             test, least = (trained.metrics[name]["value"] for name in ("test_loss_nats", "bayes_loss_nats"))
-            yield {"seed": seed, "epoch": 0, "loss": test, "bayes": least, "gap": test / least - 1, "seconds": seconds}
+            yield _row(seed, 0, test, least) | {"seconds": seconds}
 
 
-def best_loss(dataset: MarkovLanguages, split: Split) -> float:
-    """The mean loss of the Bayes mixture on the tokens of a split."""
-    token_NL = torch.cat([split.x_ND, split.y_N[:, -1:]], 1).numpy()
-    return float(bayes(dataset.drawn, token_NL).loss_NS.mean())
+def _row(seed: int, epoch: int, loss: float, best: float) -> dict[str, float]:
+    return {"seed": seed, "epoch": epoch, "loss": loss, "bayes": best, "gap": loss / best - 1}
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from moe_lab.config.compose import compose
 from moe_lab.data.language import installed, modules
-from moe_lab.data.language.chains import entropy_rate_nats
+from moe_lab.data.language.chains import bayes, entropy_rate_nats
 from moe_lab.data.language.folder import TextFolder
 from moe_lab.data.language.markov import MarkovLanguages
 from moe_lab.data.language.modules import TextModules
@@ -52,6 +52,9 @@ def test_markov_languages():
         np.array(sequences.token_labels["previous_symbol"].names).astype(int)[previous[:, 1:]], data.test.x_ND[:, :-1]
     )
     np.testing.assert_array_equal(sequences.known["entropy_rate_nats"], entropy_rate_nats(dataset.drawn))
+    token_NL = np.concatenate([data.validation.x_ND.numpy(), data.validation.y_N[:, -1:].numpy()], 1)
+    assert sequences.known["bayes_validation_loss"] == bayes(dataset.drawn, token_NL).loss_NS.mean()
+    assert "bayes_validation_loss" not in MarkovLanguages(**SMALL, validation_share=0).load().sequences.known
     assert sequences.known["bayes_loss"].shape == sequences.known["bayes_domain"].shape == (50,)
 
 

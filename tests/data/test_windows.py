@@ -51,7 +51,8 @@ def test_names_of_places(context, names):
 
 def test_names_and_classes_of_bytes():
     assert len(set(BYTE_NAMES)) == 256 and BYTE_NAMES[ord("a")] == "a"
-    assert BYTE_NAMES[ord("\n")] == "0x0a" and BYTE_NAMES[ord(" ")] == "0x20"
+    assert BYTE_NAMES[ord("\n")] == "\N{RETURN SYMBOL}" and BYTE_NAMES[ord(" ")] == "\N{OPEN BOX}"
+    assert BYTE_NAMES[0] == "0x00" and BYTE_NAMES[255] == "0xff" and len(set(BYTE_NAMES)) == 256
     names = [*CLASSES, "beyond ASCII"]
     of = {text: names[CLASS_OF_BYTE[ord(text)]] for text in "aZ7 \n_\x80\x00"}
     assert list(of.values()) == [

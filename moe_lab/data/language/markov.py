@@ -89,15 +89,19 @@ class MarkovLanguages(Tokens):
         previous_NS = np.concatenate([np.full((len(test.token_NL), 1), -1), test.token_NL[:, :-2]], 1)
         return {"previous_symbol": counted(previous_NS.ravel(), self.token_names)}
 
-    def known(self, test: Windows) -> Mapping[str, np.ndarray]:
+    def known(self, test: Windows, validation: Windows) -> Mapping[str, np.ndarray]:
         """``bayes_loss``: of each token's successor, in nats; ``bayes_domain``: the likeliest chain at each token;
-        ``entropy_rate_nats``: of each chain."""
+        ``entropy_rate_nats``: of each chain; ``bayes_validation_loss``: the mean over the validation split, if it has
+        windows."""
         best = bayes(self.drawn, test.token_NL)
-        return {
+        found = {
             "bayes_loss": best.loss_NS.ravel(),
             "bayes_domain": best.chain_NS.ravel(),
             "entropy_rate_nats": entropy_rate_nats(self.drawn),
         }
+        if len(validation.token_NL):
+            found["bayes_validation_loss"] = bayes(self.drawn, validation.token_NL).loss_NS.mean()
+        return found
 
     def prepare(self) -> str:
         """Nothing to bring: the documents are drawn when they are needed."""

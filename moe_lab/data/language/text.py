@@ -25,6 +25,8 @@ CLASSES: dict[str, str] = {
     "punctuation": string.punctuation,
 }
 BEYOND = "beyond ASCII"
+#: what stands for characters that cannot be seen
+SIGNS = {" ": "\N{OPEN BOX}", "\n": "\N{RETURN SYMBOL}"}
 
 
 @dataclass(kw_only=True)
@@ -79,8 +81,8 @@ def _kinds_in(document: Document) -> np.ndarray:
 
 
 def _byte_name(byte: int) -> str:
-    """The character, if it can be seen; else its number, as 0x0a."""
-    return chr(byte) if 0x20 < byte < 0x7F else f"0x{byte:02x}"
+    """The character if it can be seen, a sign for a space and the end of a line, else its number, as 0xff."""
+    return chr(byte) if 0x20 < byte < 0x7F else SIGNS.get(chr(byte), f"0x{byte:02x}")
 
 
 def _class_of(byte: int) -> int:

@@ -55,8 +55,8 @@ class Tokens(Dataset):
     def token_labels(self, test: Windows) -> Mapping[str, Labels]:
         """Of each token of the windows, besides its place; ``document_N`` counts ``kept``."""
 
-    def known(self, test: Windows) -> Mapping[str, np.ndarray]:
-        """What is known of the best prediction of these windows (Sequences.known)."""
+    def known(self, test: Windows, validation: Windows) -> Mapping[str, np.ndarray]:
+        """What is known of the best prediction of these windows (Sequences.known); ``validation`` may be empty."""
         return {}
 
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -80,15 +80,15 @@ class Tokens(Dataset):
         rest, test = stratified(domain_D, self.test_share, 0, f"{self.name}/test")
         train, validation = (rest[rows] for rows in self.split_rows(domain_D[rest]))
         all_windows = windows_of(self.kept, self.context)
-        tested = all_windows.of(test)
+        tested, validated = all_windows.of(test), all_windows.of(validation)
         return Data(
             train=all_windows.of(train).split,
-            validation=all_windows.of(validation).split,
+            validation=validated.split,
             test=tested.split,
             shape=(self.context,),
             class_names=self.token_names,
             attributes={},
-            sequences=self._sequences(tested),
+            sequences=self._sequences(tested, validated),
         )
 
     def check(self) -> list[dict[str, str]]:
@@ -97,7 +97,7 @@ class Tokens(Dataset):
         found = f"{sizes} tokens of {len(self.kept):,} documents (training, validation, test)"
         return [{"file": "none", "source": str(self.prepare()), "found": found}]
 
-    def _sequences(self, test: Windows) -> Sequences:
+    def _sequences(self, test: Windows, validation: Windows) -> Sequences:
         document_D, document_N = np.unique(test.document_N, return_inverse=True)
         tested = [self.kept[one] for one in document_D]
         names = ["domain", *sorted({name for one in tested for name in one.labels} - {"domain"})]
@@ -107,5 +107,5 @@ class Tokens(Dataset):
             position_NS=test.start_N[:, None] + np.arange(self.context),
             document_labels={name: label_of(tested, name) for name in names},
             token_labels={**self.token_labels(test), "position": place_labels(len(document_N), self.context)},
-            known=self.known(test),
+            known=self.known(test, validation),
         )

@@ -1,14 +1,17 @@
 """What the report of a language model says of its predictions: the loss by place and domain, beside what is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from moe_lab.metrics.networks import TOKEN_LABEL
 from moe_lab.reports.kit.numbers import NONE, quantity
 from moe_lab.reports.kit.picture import HALF, Picture, draw
 from moe_lab.reports.kit.section import Section
-from moe_lab.reports.kit.style import ACCENT, MUTED, name_axes
+from moe_lab.reports.kit.style import ACCENT, MUTED, epoch_ticks, log_ticks, name_axes
 from moe_lab.reports.kit.table import Table
+from moe_lab.reports.network.history import Row
 from moe_lab.routing.trace import Trace
 from moe_lab.store.run import Run
 
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 BY_PLACE = {"test_loss_by_place_nats": "this run", "bayes_loss_by_place_nats": "the Bayes mixture"}
 BY_DOMAIN = {"test_loss_by_domain_nats": "loss (nats a token)", "entropy_rate_by_domain_nats": "entropy rate (nats)"}
 KNOWS = "bayes_router_accuracy_by_place"
+#: in test.npz: the mean loss of the Bayes mixture on the validation split
+VALIDATION = "bayes_validation_loss"
+#: a share of the Bayes loss that counts as near
+NEAR = 0.02
 
 
 def token_names(run: Run) -> list[str]:
@@ -28,8 +35,50 @@ def token_names(run: Run) -> list[str]:
 
 
 def language_sections(run: Run, trace: Trace) -> list[Section]:
-    """The loss by place and by domain."""
-    return [Section("Predictions", (place_picture(run.metrics),), (), (domain_table(run.metrics, trace),))]
+    """The loss by place and by domain, and how far it is from the best one if that is known."""
+    pictures = (place_picture(run.metrics), *gap_pictures(run.history_rows, run.arrays("test").get(VALIDATION)))
+    return [Section("Predictions", pictures, (), (domain_table(run.metrics, trace),))]
+
+
+def gap_pictures(history: Sequence[Row], best: np.ndarray | None) -> tuple[Picture, ...]:
+    """By how much the validation loss exceeds ``best``, that of the Bayes mixture on the same tokens, after each epoch.
+
+    None if that is not known, or no epoch has a validation loss.
+    """
+    found = {int(row["epoch"] or 0): loss for row in history if (loss := row.get("validation_loss_nats")) is not None}
+    if best is None or not found or best == 0:
+        return ()
+    least = float(best)
+    gaps = {epoch: loss - least for epoch, loss in found.items()}
+
+    def paint(figure: "Figure", axes: "Axes") -> None:
+        axes.plot(list(gaps), list(gaps.values()), color=ACCENT, marker="o", markersize=4)
+        if min(gaps.values()) > 0:
+            axes.set_yscale("log")
+            log_ticks(axes.yaxis)
+        axes.axhline(NEAR * least, color=MUTED, linestyle="--", linewidth=0.9)
+        words: dict[str, Any] = {"color": MUTED, "va": "center", "fontsize": 8.5}
+        axes.text(1.02, NEAR * least, quantity(NEAR, "fraction"), transform=axes.get_yaxis_transform(), **words)
+        name_axes(axes, "epoch", "loss above the Bayes mixture (nats)")
+        epoch_ticks(axes)
+
+    first, last = next(iter(gaps)), list(gaps)[-1]
+    told = "; ".join(
+        f"after epoch {epoch} {gaps[epoch]:+.3g} nats, {quantity(gaps[epoch] / least, 'fraction')}"
+        for epoch in dict.fromkeys((first, last))
+    )
+    caption = (
+        "The Bayes mixture, which knows the chains but not which one a window is of, loses "
+        f"{quantity(least, 'nats')} a token of the validation split. Dashed: {quantity(NEAR, 'fraction')} more. A run "
+        "may be below it by luck of the split."
+    )
+    rows = tuple(
+        {"epoch": epoch, "validation loss": loss, "the Bayes mixture": least}
+        | {"above (nats)": gaps[epoch], "above (share)": gaps[epoch] / least}
+        for epoch, loss in found.items()
+    )
+    alt = f"Validation loss less that of the Bayes mixture over the epochs: {told}."
+    return (Picture("bayes_gap", "From the best prediction", alt, caption, draw(HALF, 2.9, paint), rows, HALF),)
 
 
 def place_picture(metrics: Mapping[str, Any]) -> Picture:

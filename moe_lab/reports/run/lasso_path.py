@@ -8,7 +8,7 @@ import numpy as np
 
 from moe_lab.reports.kit.numbers import quantity
 from moe_lab.reports.kit.picture import HALF, Picture, draw
-from moe_lab.reports.kit.style import ACCENT, MUTED, WARM, colours, label_ends, name_axes
+from moe_lab.reports.kit.style import ACCENT, MUTED, WARM, colours, label_ends, log_ticks, name_axes
 from moe_lab.reports.run.curves import History, column
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def _picture(stages: History, curves: Curves, *, stem: str, title: str, y: str, 
 def _against(axes: "Axes", lambdas: np.ndarray, y: str) -> None:
     """The way that the run went, from left to right."""
     axes.set_xscale("log")
+    log_ticks(axes.xaxis)
     if lambdas[-1] < lambdas[0]:
         axes.invert_xaxis()
     name_axes(axes, LAMBDA, y)

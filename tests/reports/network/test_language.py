@@ -1,5 +1,6 @@
 """The report of a language model: domains in place of classes, and what is known of the best prediction."""
 
+import csv
 import re
 
 import numpy as np
@@ -11,6 +12,7 @@ from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
 from moe_lab.reports import write_report
+from moe_lab.reports.network.language import gap_pictures
 from moe_lab.store.run import Run
 
 SMALL = ["network=language_model", "network.width=12", "network.heads=2", "experts.hidden=8", "trainer.epochs=2"]
@@ -50,10 +52,36 @@ def test_the_loss_by_place_stands_beside_that_of_bayes(reported):
     assert ("gets below the entropy rate" in text) == ("The Bayes router, which" in text) == known
 
 
+def test_how_far_each_epoch_is_from_the_best_prediction(reported):
+    path = reported.path / "figures" / "bayes_gap.csv"
+    assert path.exists() == (reported.name == "chains")
+    if path.exists():
+        best = float(reported.arrays("test")["bayes_validation_loss"])
+        rows = list(csv.DictReader(path.read_text().splitlines()))
+        losses = [row["validation_loss_nats"] for row in reported.history_rows]
+        assert [float(row["above (nats)"]) for row in rows] == pytest.approx([loss - best for loss in losses])
+        assert [float(row["above (share)"]) for row in rows] == pytest.approx([loss / best - 1 for loss in losses])
+
+
+@pytest.mark.parametrize("loss", [1.25, 0.99])
+def test_a_run_may_be_below_the_best_prediction_by_luck(loss):
+    """On a logarithmic axis it would not be seen. 1.25 / 1 is 25 % more, .99 / 1 is 1 % less."""
+    history = [{"epoch": 1.0, "validation_loss_nats": 1.5}, {"epoch": 2.0, "validation_loss_nats": loss}]
+    [picture] = gap_pictures(history, np.array(1.0))
+    assert [row["above (share)"] for row in picture.rows] == pytest.approx([0.5, loss - 1])
+    assert b"mathdefault" not in picture.svg and f"after epoch 2 {loss - 1:+.3g} nats" in picture.alt
+
+
+@pytest.mark.parametrize("best", [None, np.array(0.0)])
+def test_without_a_best_prediction_there_is_no_distance(best):
+    assert gap_pictures([{"epoch": 1.0, "validation_loss_nats": 1.5}], best) == ()
+    assert gap_pictures([{"epoch": 1.0, "validation_loss_nats": None}], np.array(1.0)) == ()
+
+
 def test_bytes_have_names(reported):
     svg = (reported.path / "figures" / "tokens.svg").read_text()
     shown = set(re.findall(r">([^<]+)</text>", svg))
-    assert ("0x20" in shown) == (reported.name == "text")
+    assert ("\N{OPEN BOX}" in shown) == (reported.name == "text")
 
 
 def test_a_loaded_language_model_predicts_the_tokens_that_follow(reported):
