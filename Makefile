@@ -4,12 +4,13 @@
 # `make test-hf` compares mixture layers with those of transformers, and records its models.
 # `make soak` kills runs and sweeps N times (200) at moments that the dice choose, and trains a thousand runs in a row.
 # `make bench` measures what benchmarks/README.md claims, in about a quarter of an hour; `make bench-quick` roughly.
+# `make docs` builds the documentation site in docs/_site, with two reports that it makes first.
 # `make docs-check` looks for what makes a report hard to read for some, with axe-core; needs npm and Chromium.
 PYTHON ?= python3
 N ?= 200
 BIN := .venv/bin
 
-.PHONY: train test test-extras test-hf soak bench bench-quick lint docs-check clean
+.PHONY: train test test-extras test-hf soak bench bench-quick lint docs docs-check clean
 
 train: .venv/installed
 	$(BIN)/moe-lab train
@@ -38,6 +39,13 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check moe_lab benchmarks tests docs
 	$(BIN)/ruff format --check moe_lab benchmarks tests docs
 	$(BIN)/mypy
+
+docs: .venv/installed-docs
+	rm -rf docs/_site docs/_example
+	$(BIN)/moe-lab train --runs docs/_example/example --name run -q
+	$(BIN)/moe-lab sweep gate=softmax,attentive 'seed=range(0,6)' trainer.epochs=20 --runs docs/_example/example --name gates -q
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_site
+	@echo docs/_site/index.html
 
 docs-check: .venv/installed-dev
 	npm install --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1
@@ -73,5 +81,10 @@ docs-check: .venv/installed-dev
 	$(BIN)/python -m pip install -c constraints.txt -e ".[hf]"
 	touch $@
 
+# and what builds the documentation site
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install -c constraints.txt -e ".[docs]"
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist docs/_site docs/_example *.egg-info

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from moe_lab.sweeps.loading import LoadedSweep
     from moe_lab.sweeps.studies.loading import LoadedStudy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ConfigError",

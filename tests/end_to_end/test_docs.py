@@ -1,6 +1,6 @@
 """Every `moe-lab ...` line of README and docs is run, in its order, shortened by appended words; a study is planned.
 
-Lines `python make_NAME.py` run a file that the page shows.
+Those of docs/how-to.md stand in its tables. Lines `python make_NAME.py` run a file that the page shows.
 """
 
 import re
@@ -13,14 +13,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+HOW_TO = "# How to\n"
 SHORT = ["trainer.epochs=1", "trainer.limit_batches=2"]
 LINE = re.compile(r"^(?:\$ )?(?:moe-lab .*|python make_\w+\.py)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+IN_TABLE = re.compile(r"`(moe-lab [^`]+)`")
 FILE = re.compile(r"<!-- file: (\S+) -->\n```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def lines(text: str) -> list[str]:
-    return [line for block in FENCE.findall(text) for line in LINE.findall(block)]
+    fenced = [line for block in FENCE.findall(text) for line in LINE.findall(block)]
+    return fenced or (IN_TABLE.findall(text) if text.startswith(HOW_TO) else [])
 
 
 def with_digits(line: str) -> str:
@@ -35,7 +38,7 @@ WITH_FASHION_MNIST = [path for path in WITH_LINES if any(line != with_digits(lin
 
 
 def shortened(line: str) -> list[str]:
-    words = shlex.split(line.removeprefix("$ "))[1:]
+    words = [word.replace("range(0,10)", "range(0,2)") for word in shlex.split(line.removeprefix("$ "))[1:]]
     if words[0] == "sweep" and "--resume" not in words:
         return [*words, *SHORT, "launcher=serial", "--no-report"]
     if words[0] == "study":
