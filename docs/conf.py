@@ -1,14 +1,15 @@
 """The documentation site, built by Sphinx (`make docs`): the pages of this folder, and the API from its docstrings."""
 
 import re
-from importlib.metadata import version as installed_version
 from typing import Any
 
 from sphinx.application import Sphinx
 
+import moe_lab
+
 project = "moe-lab"
 author = "the moe-lab developers"
-version = release = installed_version("moe-lab")
+version = release = moe_lab.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 # reports that `make docs` makes, to be opened from the pages

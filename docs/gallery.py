@@ -81,11 +81,11 @@ SHOWN = (
         "The second mixture layer of a vision transformer, patch by patch.",
     ),
     Shown(
-        "What the experts of each layer follow",
+        "The expert of each byte",
         "text",
-        "information",
+        "tokens",
         "moe-lab train network=language_model gate=switch 'regularizer=[switch_balance]' --name text",
-        "In a small language model on Python, English and C++: the byte, the one before it, or what the text is about.",
+        "A small language model on Python, English and C++; a line is a mixture layer, a colour an expert.",
     ),
     Shown(
         "A task after another",
@@ -113,9 +113,8 @@ def page() -> str:
         again = "The same run. " if one.command in shown else ""
         command = "" if one.command in shown else f"```\n{one.command}\n```\n\n"
         shown.add(one.command)
-        parts.append(
-            f"## {one.title}\n\n{command}![{_alternative(picture)}](images/gallery/{one.picture})\n\n{again}{one.text}\n"
-        )
+        image = f"![{_alternative(picture)}](images/gallery/{one.picture})"
+        parts.append(f"## {one.title}\n\n{command}{image}\n\n{again}{one.text}\n")
     return "\n".join(parts)
 
 
