@@ -1,18 +1,27 @@
-"""The feed-forward place of a block: a plain network, or a mixture layer with or without shared experts."""
+"""Blocks of attention and a feed-forward place: a plain network, or a mixture layer with or without shared experts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal, Union
 
 from torch import Tensor, nn
 
-from moe_lab.errors import expect, given
+from moe_lab.config.ranges import NonNegativeInt
+from moe_lab.errors import ConfigError, expect, given
 from moe_lab.layers.noise import Noise
+from moe_lab.layers.stacking import by_name
 from moe_lab.layers.transformer import LayerNorm, SelfAttention
 from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.parts.experts.ffn import Ffn
 from moe_lab.parts.networks.feed_forward import FeedForward
+from moe_lab.routing.decision import Routing
 from moe_lab.routing.values import LayerOutput
+
+#: the name of a block and the width of its features -> its mixture layer
+MakeLayer = Callable[[str, int], RoutedExperts]
+#: the blocks that have a mixture layer
+Where = Union[Literal["all", "every_other", "last"], tuple[NonNegativeInt, ...]]
 
 
 @dataclass(frozen=True)
@@ -81,19 +90,94 @@ class Block(nn.Module):
         return x_TD + y_TD, output
 
 
-def feed_forwards(
-    depth: int, width: int, hidden: int | None, layers: Mapping[int, RoutedExperts], shared_experts: int
-) -> list[Plain | Mixed]:
-    """The feed-forward place of each of ``depth`` blocks: a mixture layer where ``layers`` has one for its number, else
-    a plain network of ``hidden`` units, by default four times the width."""
+def blocks_of(
+    make_layer: MakeLayer,
+    *,
+    depth: int,
+    width: int,
+    heads: int,
+    hidden: int | None,
+    where: Where,
+    shared_experts: int,
+    causal: bool = False,
+) -> Mapping[str, Block]:
+    """``depth`` blocks by name, with a mixture layer in those of ``where``; the others have a plain network of
+    ``hidden`` units, by default four times the width. Raises ConfigError for numbers that do not fit each other."""
+    check_heads(heads, width)
+    layers = {number: make_layer(block_name(number), width) for number in numbers_of(where, depth)}
     like = next(iter(layers.values()))
-    return [
+    places = [
         Mixed(width, layers[number], shared_experts) if number in layers else Plain(width, hidden or 4 * width, like)
         for number in range(depth)
     ]
+    return by_name(
+        {block_name(number): Block(width, heads, place, causal=causal) for number, place in enumerate(places)}
+    )
+
+
+def through(
+    blocks: Mapping[str, Block],
+    x_TD: Tensor,
+    places: int,
+    raw_TI: Tensor,
+    noise: Mapping[str, Noise],
+    constrain: Mapping[str, Constrain] | None,
+) -> tuple[Tensor, dict[str, LayerOutput]]:
+    """The rows after all blocks, and what each mixture layer gave, by the name of its block."""
+    layers, given_to = {}, within(routed_in(blocks), noise, constrain)
+    for name, block in blocks.items():
+        x_TD, output = block(x_TD, places, given_to.get(name), raw_TI)
+        if output is not None:
+            layers[name] = output
+    return x_TD, layers
 
 
 def routed_in(blocks: Mapping[str, Block]) -> dict[str, RoutedExperts]:
     """The mixture layers by the names of their blocks, in order."""
     places = {name: block.feed_forward for name, block in blocks.items()}
     return {name: place.routed for name, place in places.items() if isinstance(place, Mixed)}
+
+
+def block_name(number: int) -> str:
+    return f"block{number}"
+
+
+def within(
+    layers: Iterable[str], noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None
+) -> dict[str, Within]:
+    """What each mixture layer is given besides its rows."""
+    return {name: Within(noise[name], (constrain or {}).get(name, unchanged)) for name in layers}
+
+
+def unchanged(routing: Routing) -> Routing:
+    """As the gate has decided."""
+    return routing
+
+
+def numbers_of(where: Where, depth: int) -> tuple[int, ...]:
+    """The blocks of ``depth`` that have a mixture layer: all; every other one, 1, 3, 5 ...; the last; or a list.
+
+    Raises ConfigError if there is no such block, or none at all.
+    """
+    match where:
+        case "all":
+            found = tuple(range(depth))
+        case "every_other":
+            found = tuple(range(1, depth, 2))
+        case "last":
+            found = (depth - 1,)
+        case _:
+            found = tuple(sorted(set(where)))
+    if not found or found[-1] >= depth:
+        shown = where if isinstance(where, str) else str(list(where)).replace(" ", "")
+        raise ConfigError(
+            f"network.where={shown} names no block of depth={depth}, whose blocks are numbered from 0: "
+            f"take all, last or a list such as [{depth - 1}]"
+        )
+    return found
+
+
+def check_heads(heads: int, width: int) -> None:
+    """Raise ConfigError if the heads of the attention do not divide the width."""
+    if width % heads:
+        raise ConfigError(f"network.heads={heads} does not divide network.width={width}: take a divisor of it")

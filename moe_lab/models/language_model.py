@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from moe_lab.config.ranges import Count, NonNegativeInt
 from moe_lab.layers.linear import Linear
 from moe_lab.layers.noise import Noise
-from moe_lab.layers.stacking import by_name
 from moe_lab.layers.transformer import Embedding, LayerNorm
 from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
-from moe_lab.models.blocks import Block, feed_forwards, routed_in
-from moe_lab.models.network import MakeLayer, Network, Where, block_name, check_heads, numbers_of, within
+from moe_lab.models.blocks import MakeLayer, Where, blocks_of, routed_in, through
+from moe_lab.models.network import Network
 from moe_lab.parts.reasons import Reason, Unfit
 from moe_lab.parts.roles import Gate
 from moe_lab.routing.groups import DOCUMENT
@@ -55,17 +54,21 @@ class LanguageModel(Network):
         shared_experts: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
-        check_heads(heads, width)
         (self._places,), self._tokens = shape, classes
         self.embedding = Embedding(classes, width)
         self.position_SD = nn.Parameter(0.02 * torch.randn(self._places, width))
-        layers = {number: make_layer(block_name(number), width) for number in numbers_of(where, depth)}
-        for layer in layers.values():
-            _check_causal(layer.gate)
-        places = feed_forwards(depth, width, hidden, layers, shared_experts)
-        self.blocks = by_name(
-            {block_name(number): Block(width, heads, one, causal=True) for number, one in enumerate(places)}
+        self.blocks = blocks_of(
+            make_layer,
+            depth=depth,
+            width=width,
+            heads=heads,
+            hidden=hidden,
+            where=where,
+            shared_experts=shared_experts,
+            causal=True,
         )
+        for layer in self.routed.values():
+            _check_causal(layer.gate)
         self.norm = LayerNorm(width)
         self.head = Linear(width, classes)
 
@@ -96,11 +99,7 @@ class LanguageModel(Network):
         """``x_BD``: the tokens of each window, int64 [..., B, S]."""
         token_T1 = x_BD.flatten(-2).unsqueeze(-1)
         x_TD = self.embedding(x_BD).add(self.position_SD.unsqueeze(-3)).flatten(-3, -2)
-        layers, given_to = {}, within(self.routed, noise, constrain)
-        for name, block in self.blocks.items():
-            x_TD, output = block(x_TD, self._places, given_to.get(name), token_T1)
-            if output is not None:
-                layers[name] = output
+        x_TD, layers = through(self.blocks, x_TD, self._places, token_T1, noise, constrain)
         # of this many classes along the rows is faster than moe_lab.layers.linear.log_softmax
         log_probs_TV = self.head(self.norm(x_TD)).log_softmax(-1)
         return TokensOutput(log_probs_TV.unflatten(-2, (-1, self._places)), layers)

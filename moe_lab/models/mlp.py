@@ -10,8 +10,8 @@ from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
-from moe_lab.models.blocks import Mixed
-from moe_lab.models.network import MakeLayer, Network, block_name, within
+from moe_lab.models.blocks import MakeLayer, Mixed, block_name, within
+from moe_lab.models.network import Network
 from moe_lab.routing.values import NetworkOutput
 
 NAME = block_name(0)

@@ -1,30 +1,21 @@
-"""What networks of mixture layers share: where the layers stand, what makes them, and what a network gives."""
+"""What networks of mixture layers share: what a network gives, and what makes its layers."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Literal, Union
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from moe_lab.config.layered import LAYERS, OWN
-from moe_lab.config.ranges import NonNegativeInt
-from moe_lab.errors import ConfigError
 from moe_lab.layers.noise import Noise, seeded
 from moe_lab.mixture.layer_parts import controllers_of, routed_experts
 from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
-from moe_lab.models.blocks import Within
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import Config, Gate, Regularizer
-from moe_lab.routing.decision import Routing
 from moe_lab.routing.groups import DOCUMENT, Groups, documents
 from moe_lab.routing.values import NetworkOutput
-
-#: the name of a block and the width of its features -> its mixture layer
-MakeLayer = Callable[[str, int], RoutedExperts]
-#: the blocks that have a mixture layer
-Where = Union[Literal["all", "every_other", "last"], tuple[NonNegativeInt, ...]]
 
 
 class Network(nn.Module):
@@ -88,22 +79,6 @@ class Network(nn.Module):
         changes what some of their gates have decided."""
 
 
-def block_name(number: int) -> str:
-    return f"block{number}"
-
-
-def within(
-    layers: Iterable[str], noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None
-) -> dict[str, Within]:
-    """What each mixture layer is given besides its rows."""
-    return {name: Within(noise[name], (constrain or {}).get(name, unchanged)) for name in layers}
-
-
-def unchanged(routing: Routing) -> Routing:
-    """As the gate has decided."""
-    return routing
-
-
 class Layers:
     """Makes the mixture layers of a config, each from the generator of its own name: whether another block has one
     changes none of its numbers. It keeps the ``regularizers`` and ``controllers`` of each layer, and the last ``gate``.
@@ -133,32 +108,3 @@ def config_of_layer(config: Config, name: str) -> Config:
     """The config with what one layer has of its own in place of what all have."""
     own = config.get(LAYERS, {}).get(name, {})
     return config | {key: value for key, value in own.items() if key in OWN and value is not None}
-
-
-def numbers_of(where: Where, depth: int) -> tuple[int, ...]:
-    """The blocks of ``depth`` that have a mixture layer: all; every other one, 1, 3, 5 ...; the last; or a list.
-
-    Raises ConfigError if there is no such block, or none at all.
-    """
-    match where:
-        case "all":
-            found = tuple(range(depth))
-        case "every_other":
-            found = tuple(range(1, depth, 2))
-        case "last":
-            found = (depth - 1,)
-        case _:
-            found = tuple(sorted(set(where)))
-    if not found or found[-1] >= depth:
-        shown = where if isinstance(where, str) else str(list(where)).replace(" ", "")
-        raise ConfigError(
-            f"network.where={shown} names no block of depth={depth}, whose blocks are numbered from 0: "
-            f"take all, last or a list such as [{depth - 1}]"
-        )
-    return found
-
-
-def check_heads(heads: int, width: int) -> None:
-    """Raise ConfigError if the heads of the attention do not divide the width."""
-    if width % heads:
-        raise ConfigError(f"network.heads={heads} does not divide network.width={width}: take a divisor of it")

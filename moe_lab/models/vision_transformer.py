@@ -10,12 +10,11 @@ from moe_lab.errors import ConfigError
 from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.patches import patches
-from moe_lab.layers.stacking import by_name
 from moe_lab.layers.transformer import LayerNorm
 from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
-from moe_lab.models.blocks import Block, feed_forwards, routed_in
-from moe_lab.models.network import MakeLayer, Network, Where, block_name, check_heads, numbers_of, within
+from moe_lab.models.blocks import MakeLayer, Where, blocks_of, routed_in, through
+from moe_lab.models.network import Network
 from moe_lab.routing.values import NetworkOutput
 
 #: sides of a patch that are tried, the largest first
@@ -55,14 +54,19 @@ class VisionTransformer(Network):
     ) -> None:
         super().__init__()
         self._shape, self._patch = shape, side_of(shape, patch)
-        check_heads(heads, width)
         channels, high, wide = shape
         self._places = high // self._patch * (wide // self._patch)
         self.embedding = Linear(channels * self._patch**2, width)
         self.position_SD = nn.Parameter(0.02 * torch.randn(self._places, width))
-        layers = {number: make_layer(block_name(number), width) for number in numbers_of(where, depth)}
-        places = feed_forwards(depth, width, hidden, layers, shared_experts)
-        self.blocks = by_name({block_name(number): Block(width, heads, one) for number, one in enumerate(places)})
+        self.blocks = blocks_of(
+            make_layer,
+            depth=depth,
+            width=width,
+            heads=heads,
+            hidden=hidden,
+            where=where,
+            shared_experts=shared_experts,
+        )
         self.norm = LayerNorm(width)
         self.head = Linear(width, classes)
 
@@ -79,11 +83,7 @@ class VisionTransformer(Network):
     ) -> NetworkOutput:
         x_TI = patches(x_BD, self._shape, self._patch).flatten(-3, -2)
         x_TD = self._by_place(self.embedding(x_TI)).add(self.position_SD.unsqueeze(-3)).flatten(-3, -2)
-        layers, given_to = {}, within(self.routed, noise, constrain)
-        for name, block in self.blocks.items():
-            x_TD, output = block(x_TD, self._places, given_to.get(name), x_TI)
-            if output is not None:
-                layers[name] = output
+        x_TD, layers = through(self.blocks, x_TD, self._places, x_TI, noise, constrain)
         mean_BD = self._by_place(self.norm(x_TD)).mean(-2)
         return NetworkOutput(log_softmax(self.head(mean_BD)), layers)
 

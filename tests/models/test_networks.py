@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from moe_lab.errors import ConfigError
 from moe_lab.layers.stacking import count_parameters, stack
-from moe_lab.models.network import numbers_of
+from moe_lab.models.blocks import numbers_of
 from moe_lab.models.vision_transformer import side_of
 from tests.models.conftest import mlp, noise_of, transformer
 
