@@ -12,6 +12,7 @@ import numpy as np
 
 from moe_lab.errors import given
 from moe_lab.metrics.competence import test_loss_nats
+from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
 from moe_lab.metrics.null import PERMUTATIONS
 from moe_lab.metrics.predictions import TokenPredictions
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_use
@@ -106,6 +107,20 @@ def document_recovery_ari(arrays: TokenPredictions) -> float:
     return _ari(table_of(expert_D[has_D], domain_D[has_D], routing.experts, routing.classes))
 
 
+@metric(unit="fraction", low=0, high=1, better="higher", source="Rosenberg and Hirschberg 2007, homogeneity")
+def domain_homogeneity(arrays: TokenPredictions) -> float:
+    """I(E;domain)/H(domain): 1 if every expert has tokens of one domain only, though a domain may have several experts.
+
+    With fewer experts than domains it stays below 1.
+    """
+    require_choice(arrays.routing)
+    counts_EC = arrays.routing.label_counts_EC
+    domain_bits = float(entropy_bits(counts_EC.sum(0)))
+    if domain_bits == 0:
+        raise Undefined("there is one domain only")
+    return mutual_information_bits(counts_EC) / domain_bits
+
+
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab; permutations of documents: Good 2005")
 def domain_information_null_per_usage(arrays: TokenPredictions) -> float:
     """Mean I(E;domain)/H(load) of 199 permutations of the domains over the documents: what chance alone gives.
@@ -134,6 +149,7 @@ def domain_given_token_per_usage(arrays: TokenPredictions) -> float:
 OF_A_LAYER = (
     domain_recovery_ari,
     document_recovery_ari,
+    domain_homogeneity,
     domain_information_null_per_usage,
     domain_given_token_per_usage,
 )

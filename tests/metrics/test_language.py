@@ -73,6 +73,8 @@ EXPECTED = {
     "domain_recovery_ari": (4 - 2.8) / (6.5 - 2.8),
     # a document with as many tokens of two experts has the lower one: 0 0 1 are the domains
     "document_recovery_ari": 1,
+    # table 3 0 / 1 2 of experts and domains: H(domain) = H(1/3), H(domain|E) = 3/6 0 + 3/6 H(1/3)
+    "domain_homogeneity": 0.5,
     # no token is seen in ten documents
     "domain_given_token_per_usage": None,
 }
@@ -128,11 +130,20 @@ def test_tokens_that_no_expert_has_are_left_out():
     assert found["value"] is None and "each sample alone" in found["reason"]
 
 
+def test_several_experts_of_one_domain_are_no_failure_of_homogeneity():
+    """Experts 0 1 | 0 1 are of domain a, 2 2 of b: each knows its domain, and pairs of a are torn apart."""
+    several = network_metrics(trace_of(np.array([[0], [1], [0], [1], [2], [2]])), files_of())
+    assert several["domain_homogeneity"]["value"] == pytest.approx(1)
+    # joined by both 1 + 1 + 1 = 3, by experts 3, by domains 6 + 1, of 15: (3 - 21/15) / (10/2 - 21/15)
+    assert several["domain_recovery_ari"]["value"] == pytest.approx((3 - 1.4) / (5 - 1.4))
+
+
 def test_one_domain_has_nothing_to_recover():
     entries = network_metrics(
         replace(trace_of(), document_labels=trace_of(domain_D=(0, 0, 0)).document_labels), files_of()
     )
     assert entries["domain_recovery_ari"]["value"] is None
+    assert entries["domain_homogeneity"]["reason"] == "there is one domain only"
 
 
 def test_what_chance_tells_of_the_domain(entries):

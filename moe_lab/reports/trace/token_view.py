@@ -48,7 +48,8 @@ def token_picture(trace: Trace, names: Sequence[str] = ()) -> Picture | None:
         parts += drawn
     size = f'width="{WIDTH}" height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}"'
     font = 'font-family="system-ui,DejaVu Sans,sans-serif" font-size="9" text-anchor="middle"'
-    svg = "".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>', *parts, "</svg>\n"]).encode()
+    paper = '<rect width="100%" height="100%" fill="#fff"/>'
+    svg = "".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>', paper, *parts, "</svg>\n"]).encode()
     ids = "tokens" if names else "token ids"
     if trace.token_id_T is None:
         ids = "numbers of the tokens in the document, for token ids are not known"
