@@ -11,6 +11,7 @@ from moe_lab.reports.kit.section import Section
 from moe_lab.reports.network.ablation import class_map, expert_table, retention_picture
 from moe_lab.reports.network.computing import computing_sections
 from moe_lab.reports.network.dynamics import layer_dynamics
+from moe_lab.reports.network.followed import followed_section
 from moe_lab.reports.network.history import Row
 from moe_lab.reports.network.language import language_sections, token_names
 from moe_lab.reports.network.patches import Shown, patch_picture
@@ -29,6 +30,7 @@ def finished_sections(run: Run, trace: Trace, values: Values) -> list[Section]:
     """What the experts follow first, then how it came about, and what they are needed for."""
     counts = run.arrays("counts")["counts"] if run.has("counts") else None
     return [
+        followed_section(run.metrics, trace),
         *label_sections(values, label_of(trace)),
         *_patches(run, trace),
         *(tokens(trace, token_names(run)) if is_of_tokens(trace) else ()),
