@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
+from moe_lab.errors import ConfigError
 from moe_lab.tasks import Task
 
 
@@ -28,6 +29,15 @@ class Sizes:
     def computing(self) -> int:
         """How many experts compute something."""
         return self.experts - self.idle
+
+    def read_hidden(self, who: str, *instead: str) -> int:
+        """H, for a part that reads every expert's hidden layer. Raises ConfigError if not all experts have one; it
+        names the part, ``who``, and what else mends it than other experts."""
+        if self.hidden is not None and not self.idle:
+            return self.hidden
+        lacks = "experts that compute nothing have none" if self.idle else "these experts have none"
+        ways = ["take experts.zero=0, copy=0 and constant=0" if self.idle else "take experts=mlp", *instead]
+        raise ConfigError(f"{who} reads the experts' hidden layer, and {lacks}: {', or '.join(ways)}")
 
     @property
     def features(self) -> int:

@@ -87,6 +87,19 @@ def test_rows_that_all_take_the_zero_expert_give_zeros(dispatcher):
     assert torch.equal(y, torch.zeros(5, 4)) and torch.equal(x.grad, torch.zeros(5, 4))
 
 
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [
+        (["gate=attentive"], "the attentive gate"),
+        (["regularizer=[orthogonality]", "k=2"], "regularizer orthogonality"),
+        (["regularizer=[erc]", "k=2"], "regularizer erc"),
+    ],
+)
+def test_parts_that_read_hidden_layers_refuse_them(words, who):
+    with pytest.raises(ConfigError, match=f"{who} reads the experts' hidden layer, and experts that compute nothing"):
+        layer_of(*words, *IDLE)
+
+
 def test_they_count_for_the_gate():
     sizes = layer_of("gate=top_k", "k=5", *IDLE).gate.sizes
     assert (sizes.experts, sizes.k, sizes.idle, sizes.computing) == (7, 5, 4, 3)

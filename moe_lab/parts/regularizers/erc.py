@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.parts import (
-    ConfigError,
     Experts,
     Gate,
     Linear,
@@ -52,10 +51,7 @@ class Erc(Regularizer):
         self, sizes: Sizes, *, weight: NonNegative = 1.0, alpha: Positive = 1.0, relative: bool = False
     ) -> None:
         super().__init__(weight)
-        if sizes.hidden is None:
-            raise ConfigError(
-                "regularizer erc reads the experts' hidden layer, and these experts have none: take experts=mlp"
-            )
+        sizes.read_hidden("regularizer erc")
         self._relative = relative
         self.alpha_11 = hyper(alpha, 2)
         self.alpha_held = nn.Buffer(torch.zeros(()), persistent=False)

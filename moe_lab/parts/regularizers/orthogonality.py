@@ -71,12 +71,11 @@ def span_share(hidden_BEH: Tensor, square_BE: Tensor, selected_BE: Tensor) -> Te
 
 def _check(sizes: Sizes) -> None:
     where = "regularizer orthogonality"
-    if sizes.hidden is None:
-        raise ConfigError(f"{where} reads the experts' hidden layer, and these experts have none: take experts=mlp")
+    hidden = sizes.read_hidden(where)
     if sizes.k < 2:
         raise ConfigError(f"{where} compares the experts of a sample, and k=1: take k of at least 2")
-    if sizes.experts - 1 >= sizes.hidden:
+    if sizes.experts - 1 >= hidden:
         raise ConfigError(
-            f"{where} needs fewer than H + 1 = {sizes.hidden + 1} experts, or the others span all of the hidden "
+            f"{where} needs fewer than H + 1 = {hidden + 1} experts, or the others span all of the hidden "
             "layer: raise experts.hidden, or lower experts.count"
         )

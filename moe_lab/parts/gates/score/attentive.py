@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from moe_lab.parts import Body, ConfigError, ExpertsOutput, Linear, Noise, Score, Sizes, given
+from moe_lab.parts import Body, ExpertsOutput, Linear, Noise, Score, Sizes, given
 
 
 class Attentive(Score):
@@ -34,17 +34,15 @@ class Attentive(Score):
         key: Literal["pre", "post"] = "pre",
     ) -> None:
         super().__init__()
-        if sizes.hidden is None:
-            raise ConfigError(
-                "the attentive gate reads the experts' hidden layer, and these experts have none: "
-                "take experts=mlp (gaussian, where the targets are numbers), or another gate"
-            )
+        hidden = sizes.read_hidden(
+            "the attentive gate", "experts=gaussian where the targets are numbers", "another gate"
+        )
         self.body = body
-        self.query = Linear(body.width, sizes.hidden, bias=False)
-        self.key = Linear(sizes.hidden, sizes.hidden, bias=False)
+        self.query = Linear(body.width, hidden, bias=False)
+        self.key = Linear(hidden, hidden, bias=False)
         self._relu_query = query == "post"
         self._relu_key = key == "post"
-        self._scale = 1 / math.sqrt(sizes.hidden)
+        self._scale = 1 / math.sqrt(hidden)
 
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         features_BG = self.body(x_BD)
