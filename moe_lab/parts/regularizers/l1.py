@@ -83,6 +83,8 @@ class L1(Regularizer):
                 "needs a gate that learns how many experts are active, and this one does not",
                 ("take a fixed lambda with regularizers.l1.adapt=false and regularizers.l1.weight",),
             )
+        if not self.reads & gate.moved:
+            return Reason("would move nothing: it acts on the gate's weights, through which this gate learns nothing")
         return None
 
     def forward(self, step: Step) -> Tensor:
