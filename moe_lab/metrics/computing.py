@@ -43,16 +43,14 @@ def taken(layer: LayerTrace, computing: int) -> tuple[np.ndarray, np.ndarray]:
     return (experts_TK != NONE).sum(1), ((experts_TK != NONE) & (experts_TK < computing)).sum(1)
 
 
-def share_by_value(trace: Trace, layer: LayerTrace, computing: int, label: str) -> tuple[np.ndarray, np.ndarray]:
-    """The computing share of the rows of each value of a label, NaN where they select nothing; and how many rows."""
+def share_by_value(trace: Trace, layer: LayerTrace, computing: int, label: str) -> np.ndarray:
+    """The computing share of the rows of each value of a label; NaN where they select nothing."""
     of_rows = trace.label(label)
     there_T = of_rows.value != NONE
-    all_T, own_T = taken(layer, computing)
-    values = len(of_rows.names)
-    rows, every, own = (
-        np.bincount(of_rows.value[there_T], weight, values) for weight in (None, all_T[there_T], own_T[there_T])
+    every, own = (
+        np.bincount(of_rows.value[there_T], count_T[there_T], len(of_rows.names)) for count_T in taken(layer, computing)
     )
-    return own / np.where(every > 0, every, np.nan), rows
+    return own / np.where(every > 0, every, np.nan)
 
 
 def _of_layer(trace: Trace, layer: LayerTrace, computing: int) -> Entries:
@@ -61,7 +59,7 @@ def _of_layer(trace: Trace, layer: LayerTrace, computing: int) -> Entries:
     by_value = {
         f"{label}: {name}": None if np.isnan(share) else float(share)
         for label in trace.label_names
-        for name, share in zip(trace.label(label).names, share_by_value(trace, layer, computing, label)[0], strict=True)
+        for name, share in zip(trace.label(label).names, share_by_value(trace, layer, computing, label), strict=True)
     }
     share = (
         {"value": int(own_T.sum()) / every, "unit": "fraction"}
