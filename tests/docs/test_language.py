@@ -5,11 +5,13 @@ tests/models/test_language_model.py.
 """
 
 import argparse
+import csv
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -24,7 +26,8 @@ from moe_lab.experiment.inputs import load_data
 from moe_lab.metrics import METRICS
 from moe_lab.store.run import Run
 
-PAGE = (Path(__file__).parents[2] / "docs" / "language.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "language.md").read_text()
 #: in place of dpkg: unpacks a book
 BOOK = """{0} - "$3" <<'END'
 import gzip, pathlib, sys
@@ -94,3 +97,39 @@ def test_a_small_language_is_learned_nearly_as_well_as_can_be(tmp_path):
     # who knows nothing of the chains but how often each symbol is seen loses more than who knows the chain, by far
     least = metrics["entropy_rate_by_domain_nats"]["value"].values()
     assert metrics["test_loss_nats"]["value"] > sum(least) / 2
+
+
+def recovered(**of):
+    """The kept runs with these values in their columns."""
+    with (ROOT / "docs" / "studies" / "chain-recovery.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if all(row[name] == value for name, value in of.items())]
+
+
+def columns(rows, name):
+    return [float(row[name]) for row in rows]
+
+
+@pytest.mark.parametrize("key", sorted({(row["router"], row["experts"], row["epochs"]) for row in recovered()}))
+def test_what_is_recovered_is_computed_from_the_kept_runs(key):
+    rows = recovered(**dict(zip(("router", "experts", "epochs"), key, strict=True)))
+    names = ("domain_homogeneity", "domain_recovery_ari", "document_recovery_ari", "token")
+    found = [f"{mean(columns(rows, f'block1.{name}')):.2f}" for name in names]
+    gap = f"{mean(columns(rows, 'bayes_gap')):.1%}".replace("%", " %")
+    assert f"| {' | '.join([*key, str(len(rows)), gap, *found])} |" in PAGE
+
+
+@pytest.mark.parametrize("layer", ["block0", "block1"])
+def test_experts_are_not_the_chains_unless_the_router_knows_them(layer):
+    learned, told = recovered(router="switch"), recovered(router="the Bayes router")
+    assert set(columns(told, f"{layer}.domain_homogeneity")) == {1.0}
+    assert max(columns(learned, f"{layer}.domain_homogeneity")) < 0.75
+    # they follow the symbol, and a document's experts tell its chain better than a token's
+    assert min(columns(learned, f"{layer}.token")) > 0.65
+    tokens, documents = (columns(learned, f"{layer}.{of}_recovery_ari") for of in ("domain", "document"))
+    assert all(one > other for one, other in zip(documents, tokens, strict=True))
+    # with four epochs in place of one, the same seed
+    [short], [long] = (recovered(router="switch", experts="6", seed="0", epochs=epochs) for epochs in "14")
+    [best] = recovered(router="the Bayes router", epochs="4")
+    assert abs(float(long["bayes_gap"]) - float(best["bayes_gap"])) < 0.001 < float(short["bayes_gap"]) / 40
+    assert float(long[f"{layer}.domain_homogeneity"]) < float(short[f"{layer}.domain_homogeneity"])
