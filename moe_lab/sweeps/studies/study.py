@@ -11,8 +11,7 @@ from moe_lab.store.run import Run
 from moe_lab.sweeps.plan import Follow, Plan, Planned, plan, silently
 from moe_lab.sweeps.studies.file import Arm, Row, StudyFile, combinations, read_study
 
-#: words of a study with a fair comparison, and of one whose arms have several settings
-PROTOCOL = {"protocol": ("paper", "fair")}
+#: the word of a study whose arms have several settings
 GRID = {"grid": ("published", "full")}
 #: seeds of initialization of arms that stand apart from their teacher's, above its own
 APART = 10_000
@@ -91,7 +90,7 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     two do not go together."""
     file = read_study(name, config_dir)
     options = {key: tuple(values) for key, values in file.choices.items()}
-    options |= (PROTOCOL if file.fair is not None else {}) | (GRID if file.has_settings else {})
+    options |= {"protocol": _protocols(file)} | (GRID if file.has_settings else {})
     picked = {key: values[0] for key, values in options.items()}
     extra = []
     for word in words:
@@ -107,9 +106,16 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
         else:
             picked[key] = value
     _check_only(file, picked)
-    protocol, grid = picked.pop("protocol", "paper"), picked.pop("grid", "published")
+    protocol, grid = picked.pop("protocol"), picked.pop("grid", "published")
     seeds = file.quick.seeds if quick and file.quick.seeds else file.seeds
     return Study(name, file, picked, protocol, grid, seeds, (*(file.quick.words if quick else ()), *extra))
+
+
+def _protocols(file: StudyFile) -> tuple[str, ...]:
+    """The protocols of a study, the default first: where nothing was published, a fair comparison is the only one."""
+    if file.fair is None:
+        return ("paper",)
+    return ("paper", "fair") if file.published else ("fair",)
 
 
 def _check_only(file: StudyFile, picked: Mapping[str, str]) -> None:

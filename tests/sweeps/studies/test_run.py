@@ -30,6 +30,7 @@ arms:
     words: [recipe=distillation, trainer.epochs=1, trainer.limit_batches=2]
     teacher: plain
 fair: {tuning_seeds: [7, 8]}
+published: [{rows: {plain: {best: {test_error_rate: 0.5}, of: 2}}}]
 """
 
 

@@ -150,3 +150,14 @@ def test_a_fair_setting_has_the_lowest_validation_error(own, fake_run):
         runs[trial.job.name].finished = False
     with pytest.raises(ConfigError, match="arm plain: no setting finished"):
         tuned_settings(trials, runs)
+
+
+def test_a_study_of_which_nothing_was_published_has_a_fair_comparison_alone(own, tiny):
+    unpublished = tiny.partition("published:\n")[0]
+    (own / "study" / "new.yaml").write_text(unpublished)
+    assert open_study("new", [], own).fair and open_study("new", ["protocol=fair"], own).fair
+    with pytest.raises(ConfigError, match="study new has no such protocol. There are: fair"):
+        open_study("new", ["protocol=paper"], own)
+    (own / "study" / "new.yaml").write_text(unpublished.replace("fair: {words", "# fair: {words"))
+    assert not open_study("new", [], own).fair
+    (own / "study" / "new.yaml").unlink()
