@@ -1,6 +1,6 @@
 """A published table as a file: ``conf/study/NAME.yaml`` or one of a user's own folder, read and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,10 +34,11 @@ class Arm(_Strict):
 
     With ``teacher``, another arm, its runs begin from the teacher's of the same seed (``recipe.run``): the settings are
     then the teacher's. With ``apart`` they are initialized by seeds of their own, not by the teacher's. ``without`` has
-    keys of the choices' words that it has no use for.
+    keys of the choices' words that it has no use for. Of n words ``by_seed`` a run of seed s has that of number s mod n.
     """
 
     words: list[str]
+    by_seed: list[str] = []
     without: list[str] = []
     teacher: str | None = None
     apart: bool = False
@@ -49,18 +50,39 @@ class Arm(_Strict):
         given = changes.model_dump(exclude={"words"}, exclude_none=True)
         return self.model_copy(update={"words": [*self.words, *changes.words], **given})
 
+    def after(self, choice: "Choice") -> "Arm":
+        """With the choice's words before its own, except those that it goes without."""
+        words, by_seed = ([one for one in some if one.partition("=")[0] not in self.without] for some in choice.common)
+        return self.model_copy(update={"words": [*words, *self.words], "by_seed": [*by_seed, *self.by_seed]})
+
+    def words_of(self, seeds: Sequence[int]) -> list[tuple[list[str], list[int]]]:
+        """Its words, and the seeds that have them."""
+        if not self.by_seed:
+            return [(self.words, list(seeds))]
+        apart: dict[str, list[int]] = {}
+        for seed in seeds:
+            apart.setdefault(self.by_seed[seed % len(self.by_seed)], []).append(seed)
+        return [([*self.words, word], some) for word, some in apart.items()]
+
 
 class Choice(_Strict):
-    """One value of a word of the study itself: words for all arms, metrics besides the study's own, changes of some
-    arms, arms that it adds or drops, and the values of other words that it goes with."""
+    """One value of a word of the study itself: words for all arms, all the same or ``by_seed`` (see Arm), metrics besides
+    the study's own, changes of some arms, arms that it adds or drops, and the values of other words that it goes with.
+    """
 
     note: str = ""
     words: list[str] = []
+    by_seed: list[str] = []
     metrics: dict[str, str] = {}
     arms: dict[str, Changes] = {}
     add: dict[str, Arm] = {}
     drop: list[str] = []
     only: dict[str, str] = {}
+
+    @property
+    def common(self) -> tuple[list[str], list[str]]:
+        """The words of all arms, and those by seed."""
+        return self.words, self.by_seed
 
 
 class Fair(_Strict):
@@ -138,9 +160,9 @@ class StudyFile(_Strict):
         for name, arm in self.every_arm(choices).items():
             for choice in self.chosen(choices):
                 arm = arm.changed(choice.arms.get(name, Changes()))
-            common = [word for choice in self.chosen(choices) for word in choice.words]
-            fitting = [word for word in common if word.partition("=")[0] not in arm.without]
-            arms[name] = arm.model_copy(update={"words": [*fitting, *arm.words]})
+            for choice in reversed(self.chosen(choices)):
+                arm = arm.after(choice)
+            arms[name] = arm
         return {name: arm for name, arm in arms.items() if name not in dropped}
 
     def rows_of(self, choices: Mapping[str, str]) -> dict[str, Row]:

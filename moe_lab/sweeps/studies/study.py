@@ -234,10 +234,11 @@ def _trials(
     fair = study.file.fair.words if study.fair and study.file.fair else []
     trials = []
     for setting in settings:
-        words = [*study.arms[name].words, *fair, *setting, *more, *study.extra, f"seed={','.join(map(str, seeds))}"]
-        made = plan(words, parts.config_dir, parts.plugins)
-        by_seed = {planned.job.config["seed"]: planned for planned in made.jobs}
-        trials += [Trial(name, setting, seed, _named(by_seed[seed], name, setting, seed)) for seed in seeds]
+        for own, some in study.arms[name].words_of(seeds):
+            words = [*own, *fair, *setting, *more, *study.extra, f"seed={','.join(map(str, some))}"]
+            made = plan(words, parts.config_dir, parts.plugins)
+            by_seed = {planned.job.config["seed"]: planned for planned in made.jobs}
+            trials += [Trial(name, setting, seed, _named(by_seed[seed], name, setting, seed)) for seed in some]
     return trials
 
 
