@@ -94,16 +94,17 @@ def say_unfinished(one: "Outcome") -> None:
 def _show(findings: "Findings", ready: "ReadyStudy", form: Format) -> None:
     """The two tables with their remarks; in other forms the levels alone, every column."""
     from moe_lab.cli.tables import show
-    from moe_lab.sweeps.studies.table import COLUMNS, remarks, shown
-    from moe_lab.sweeps.studies.verdicts import tally
+    from moe_lab.sweeps.studies.page import notes
+    from moe_lab.sweeps.studies.table import shown
 
     if form is Format.table:
         against = f"differences to {ready.study.file.against}, by seed"
         for title, lines in (("", findings.levels), (against, findings.differences)):
             echo(title)
-            show([dict(zip(COLUMNS, row, strict=True)) for row in shown(lines)], list(COLUMNS), form, empty="none")
-            for remark in [*filter(None, [tally(lines)]), *remarks(lines)]:
-                echo(f"- {remark}")
+            rows = shown(lines)
+            show(rows, list(rows[0]) if rows else [], form, empty="none")
+            for note in notes(lines):
+                echo(f"- {note}")
     else:
         show(findings.levels, list(findings.levels[0]), form, empty="")
     echo(f"study   {ready.folder / 'study.md'}", err=form is not Format.table)

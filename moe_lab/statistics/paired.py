@@ -114,6 +114,19 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     return float(reached_R.mean())
 
 
+def equivalence_p(differences: Sequence[float], margin: float) -> float:
+    """p of two one-sided sign-flip tests that the mean difference lies within -margin and margin: the larger of the two
+    (D. J. Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15).
+
+    Flipped signs spread evenly around 0, so a one-sided p is half the two-sided one if the mean is on the side that is
+    asked about, and at least 1/2 otherwise. Raises ValueError if there is no difference.
+    """
+    d_n = np.asarray(differences, dtype=np.float64)
+    beyond = ((d_n - margin).tolist(), (-d_n - margin).tolist())
+    ps = [(sum(one), sign_flip_p(one)) for one in beyond]
+    return max(p / 2 if total < 0 else 1.0 for total, p in ps)
+
+
 def difference_summary(differences: Sequence[float]) -> Summary:
     """Mean and sd of paired differences, with the interval of the shifts that the sign-flip test does not reject.
 

@@ -10,7 +10,7 @@ import numpy as np
 from moe_lab.statistics.intervals import CONFIDENCE
 from moe_lab.statistics.paired import LEVEL, sign_flip_p
 
-Word = Literal["not comparable", "equivalent", "different", "inconclusive", "holds", "reversed"]
+Word = Literal["not asked", "not comparable", "equivalent", "different", "inconclusive", "holds", "reversed"]
 #: two one-sided tests at .05 are the 90 % interval
 EQUIVALENCE = 0.90
 #: the most runs that an inconclusive verdict asks for
@@ -42,7 +42,7 @@ class Published:
 class Verdict:
     """``low`` to ``high`` is the 95 % interval of ours minus theirs, ``inner_low`` to ``inner_high`` the 90 % one; None
     where there is none. ``runs`` is how many runs of ours would settle an inconclusive one; None if no number would, or
-    it cannot be said."""
+    it cannot be said. ``p`` is that of the test behind the word, corrected for its family; None if it has none."""
 
     word: Word
     reason: str
@@ -52,6 +52,7 @@ class Verdict:
     inner_low: float | None = None
     inner_high: float | None = None
     runs: int | None = None
+    p: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from moe_lab.statistics import (
     all_pairs,
     compare,
     difference_summary,
+    equivalence_p,
     holm,
     seeds_needed,
     sign_flip_interval,
@@ -152,3 +153,16 @@ def test_all_pairs_are_one_family():
     others = {"d": {"m": one}, "e": {"m": {9: 1.0}}}
     adjusted = all_pairs([values, others], ["m"])
     assert adjusted["a", "b", "m"] == 4 * 2 / 64 and adjusted["d", "e", "m"] is None and len(adjusted) == 4
+
+
+def test_equivalence_is_two_one_sided_sign_flip_tests():
+    """Within +-1: d - 1 = -.9, -.8, -.7 and -d - 1 = -1.1, -1.2, -1.3 are all negative, and of 2^3 patterns one has as
+    low a sum."""
+    assert equivalence_p([0.1, 0.2, 0.3], 1.0) == 1 / 8
+    # d - .25 = -.15, -.05, .05: patterns with a sum of at most -.15 are - - +, - - -, - + -: 3 of 8
+    assert equivalence_p([0.1, 0.2, 0.3], 0.25) == 3 / 8
+    # the mean is not within the margin
+    assert equivalence_p([0.1, 0.2, 0.3], 0.1) == 1.0
+    assert equivalence_p([-0.1, -0.2, -0.3], 0.25) == 3 / 8
+    with pytest.raises(ValueError, match="at least one difference"):
+        equivalence_p([], 1.0)

@@ -34,7 +34,8 @@ class Arm(_Strict):
 
     With ``teacher``, another arm, its runs begin from the teacher's of the same seed (``recipe.run``): the settings are
     then the teacher's. With ``apart`` they are initialized by seeds of their own, not by the teacher's. ``without`` has
-    keys of the choices' words that it has no use for. Of n words ``by_seed`` a run of seed s has that of number s mod n.
+    keys of the choices' words that it has no use for. Of n words ``by_seed`` a run has the one whose number is its seed
+    modulo n.
     """
 
     words: list[str]

@@ -33,9 +33,10 @@ from moe_lab.sweeps.studies.study import (
     teachers,
     tuned_settings,
     tuning,
+    tuning_errors,
     with_teachers,
 )
-from moe_lab.sweeps.studies.write import write_study
+from moe_lab.sweeps.studies.write import write_study, write_tuning
 from moe_lab.training.watch import StopAsked, Stopped
 
 
@@ -99,16 +100,19 @@ def run_study(
 ) -> Findings:
     """Train what has not ended, then write study.md, study.csv, study.svg, study-runs.csv and study.json.
 
-    A fair comparison first trains the runs that choose each arm's setting. Arms with a teacher come last, and only if
-    every teacher has ended. ``unfinished`` is called with each job that failed, as soon as those of its kind are
-    through. Raises Stopped if ``stop_asked`` (the same call goes on), ConfigError if an arm has no setting that
-    finished on all tuning seeds, and RunError and Held as ``run_sweep`` does.
+    A fair comparison first trains the runs that choose each arm's setting, and writes their errors to
+    study-tuning.csv. Arms with a teacher come last, and only if every teacher has ended. ``unfinished`` is called with
+    each job that failed, as soon as those of its kind are through. Raises Stopped if ``stop_asked`` (the same call goes
+    on), ConfigError if an arm has no setting that finished on all tuning seeds, and RunError and Held as ``run_sweep``
+    does.
     """
     train = partial(_train, ready, watch or SweepWatch(), stop_asked, unfinished)
     study, parts, trials = ready.study, ready.parts, list(ready.first)
     if study.fair:
         train(trials)
-        settings: Settings = with_teachers(study, tuned_settings(trials, _runs(ready.folder, trials)))
+        errors = tuning_errors(trials, _runs(ready.folder, trials))
+        write_tuning(ready.folder, trials, errors)
+        settings: Settings = with_teachers(study, tuned_settings(trials, errors))
         trials = reported(study, settings, parts)
     else:
         settings = published_settings(study)

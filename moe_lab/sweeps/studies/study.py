@@ -193,14 +193,17 @@ def tuning(study: Study, parts: Parts = BUILT_IN) -> list[Trial]:
     return [replace(trial, aside=True) for trial in found]
 
 
-def tuned_settings(trials: Sequence[Trial], runs: Mapping[str, Run]) -> dict[str, list[tuple[str, ...]]]:
-    """Arm -> the setting with the lowest mean validation error at the last epoch; of equal ones the first. A setting
-    of which a run did not finish is out. ``runs`` by the name of their job. Raises ConfigError where an arm has none
-    left."""
+def tuning_errors(trials: Sequence[Trial], runs: Mapping[str, Run]) -> list[float | None]:
+    """Each run's validation error at the last epoch; None if it did not finish. ``runs`` by the name of their job."""
+    found = [runs[trial.job.name] for trial in trials]
+    return [run.history_rows[-1].get(VALIDATION_ERROR) if run.finished else None for run in found]
+
+
+def tuned_settings(trials: Sequence[Trial], values: Sequence[float | None]) -> dict[str, list[tuple[str, ...]]]:
+    """Arm -> the setting with the lowest mean validation error over its runs; of equal ones the first. A setting of
+    which a run did not finish is out. Raises ConfigError if an arm has none left."""
     errors: dict[str, dict[tuple[str, ...], list[float | None]]] = {}
-    for trial in trials:
-        run = runs[trial.job.name]
-        value = run.history_rows[-1].get(VALIDATION_ERROR) if run.finished else None
+    for trial, value in zip(trials, values, strict=True):
         errors.setdefault(trial.arm, {}).setdefault(trial.setting, []).append(value)
     best = {}
     for arm, of_settings in errors.items():

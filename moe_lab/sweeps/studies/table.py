@@ -1,11 +1,11 @@
-"""What was published beside what has been measured, with a verdict for every number."""
+"""What was published beside what has been measured, with a verdict for every number, line by line."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moe_lab.reports.kit.level import level
-from moe_lab.reports.kit.page import markdown, table
 from moe_lab.statistics import Verdict, difference_summary
+from moe_lab.sweeps.studies.family import own_verdicts
 from moe_lab.sweeps.studies.file import Row
 from moe_lab.sweeps.studies.measured import Measured
 from moe_lab.sweeps.studies.study import Study
@@ -14,12 +14,11 @@ from moe_lab.sweeps.studies.verdicts import (
     effect_of,
     level_of,
     published_difference,
-    tally,
 )
 
-#: metrics that mixtures and dense networks share
-ERRORS = {"test_error_rate", "test_rmse_sd", "test_loss_nats"}
 COLUMNS = ("arm", "metric", "published", "measured", "verdict")
+#: those that are left out where nothing stands in them
+OPTIONAL = {"published", "verdict"}
 
 Line = dict[str, Any]
 
@@ -35,8 +34,10 @@ def levels(study: Study, measured: Measured) -> list[Line]:
                 continue
             own = level(metric, list(values.values()), measured.sizes(arm)) if values else None
             over = f"theirs is over {row.over}" if row.over and metric in row.mean and study.grid == "published" else ""
+            settings = measured.settings(arm)
             lines.append(
-                {"arm": arm, "metric": label, "name": metric, "settings": len(measured.settings(arm))}
+                {"arm": arm, "metric": label, "name": metric, "settings": len(settings)}
+                | {"setting": " ".join(settings[0]) if len(settings) == 1 else None}
                 | {"n": len(values), "asked": measured.asked(arm, metric), "planned": measured.planned.get(arm, 0)}
                 | {"mean": own and own.mean, "sd": own and own.sd, "low": own and own.low, "high": own and own.high}
                 | {"interval": own and own.method}
@@ -60,8 +61,9 @@ def effects(study: Study, measured: Measured) -> list[Line]:
         for pairs in [_pairs(measured, arm, study.file.against, metric)]
         if len(pairs) > 1
     ]
-    family = sum(asks_direction(study, arm, metric) for arm, metric, _ in compared)
-    return [_effect(study, measured, *one, family) for one in compared]
+    directions = sum(asks_direction(study, arm, metric) for arm, metric, _ in compared)
+    own = own_verdicts(study, {(arm, metric): pairs for arm, metric, pairs in compared})
+    return [_effect(study, measured, *one, own.get(one[:2]) or effect_of(study, *one, directions)) for one in compared]
 
 
 def _pairs(measured: Measured, arm: str, base: str, metric: str) -> list[float]:
@@ -69,70 +71,18 @@ def _pairs(measured: Measured, arm: str, base: str, metric: str) -> list[float]:
     return [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
 
 
-def as_markdown(
-    study: Study,
-    lines: Sequence[Line],
-    differences: Sequence[Line],
-    command: str,
-    left_out: Sequence[str] = (),
-    pictured: bool = True,
-) -> str:
-    """The study's page: what was asked, which runs could not be read, both tables, and how to read them."""
-    heading = [f"# {markdown(study.file.title)}", "", f"{markdown(study.file.source)}", "", "```", command, "```", ""]
-    words = ", ".join(f"{key}={value}" for key, value in study.choices.items())
-    facts = [
-        f"{words}; protocol={study.protocol}" + (f", grid={study.grid}" if study.protocol == "paper" else "") + "."
-    ]
-    facts += [
-        *study.notes,
-        *_caveats(study),
-        *_without_dense(study, lines),
-        *(f"Left out, because it cannot be read: {one}." for one in left_out),
-    ]
-    parts = [*heading, *(markdown(fact) for fact in facts), "", "## Published and measured", "", *_section(lines)]
-    if pictured:
-        parts += ["![Every run beside what was published](study.svg)", "", FIGURE, ""]
-    if differences:
-        parts += [f"## Differences to {markdown(study.file.against)}, on the same seeds", "", *_section(differences)]
-    return "\n".join([*parts, "## How to read it", "", *_reading(study), ""])
-
-
-def _section(lines: Sequence[Line]) -> list[str]:
-    notes = [f"- {markdown(remark)}" for remark in [*filter(None, [tally(lines)]), *remarks(lines)]]
-    return [table(COLUMNS, shown(lines), "lllll"), "", *(notes + [""] if notes else [])]
-
-
-FIGURE = (
-    "Points: our runs; bar: their mean and its 95 % interval, orange where it is different from what was published.\n"
-    "Grey: published, mean ± sd; open diamond: the printed best. An arrow: runs beyond the axis."
-)
-
-
-def _reading(study: Study) -> list[str]:
-    margins = ", ".join(f"{study.metrics[name]} {margin:g}" for name, margin in study.file.margins.items())
-    return [
-        "mean ± sd (n), n runs. Intervals of differences, [low, high], are 95 % intervals over seeds: the shifts that",
-        "the exact sign-flip test of the paired differences does not reject; below 6 seeds it rejects none.",
-        "A metric that is undefined for some seeds says so, and is not compared.",
-        "",
-        "A verdict is an equivalence test with a margin that the study's file sets"
-        + (f": {markdown(margins)}." if margins else ", and this one sets none."),
-        "Not comparable, with the reason, is asked first. Equivalent: the 90 % Welch interval of ours minus theirs",
-        "lies inside the margin. Different: else, if the 95 % interval excludes 0. Inconclusive: else, with the number",
-        "of our runs that would do if means and sds stay. A printed difference without a spread has a direction only,",
-        "which holds or is reversed if our own interval, corrected for all such directions, excludes 0. A printed",
-        "best of n runs is compared with the range of the best of n of ours, selected as theirs; that needs 8 n runs",
-        "of ours.",
-    ]
-
-
-def shown(lines: Sequence[Line]) -> list[tuple[str, ...]]:
-    """Lines as the terminal and the page have them; an arm is named where its lines begin."""
+def shown(lines: Sequence[Line]) -> list[dict[str, str]]:
+    """Lines as the terminal and the page have them; an arm is named where its lines begin, and what was published and
+    verdicts have a column where there are any."""
+    if not lines:
+        return []
     arms = [line["arm"] for line in lines]
-    return [
+    rows = [
         (arm if arm != before else "", line["metric"], _theirs(line), _ours(line), _word(line))
         for arm, before, line in zip(arms, [None, *arms], lines, strict=False)
     ]
+    kept = [any(cells) or name not in OPTIONAL for name, cells in zip(COLUMNS, zip(*rows, strict=True), strict=True)]
+    return [{name: cell for name, cell, keep in zip(COLUMNS, row, kept, strict=True) if keep} for row in rows]
 
 
 def remarks(lines: Sequence[Line]) -> list[str]:
@@ -147,16 +97,14 @@ def remarks(lines: Sequence[Line]) -> list[str]:
     return [f"{reason} ({'every arm' if set(of) == every else ', '.join(of)})" for reason, of in arms.items()]
 
 
-def _effect(study: Study, measured: Measured, arm: str, metric: str, pairs: Sequence[float], family: int) -> Line:
+def _effect(study: Study, measured: Measured, arm: str, metric: str, pairs: Sequence[float], asked: Verdict) -> Line:
     survivors = [
         f"{len(measured.values(one, metric))} of {measured.asked(one, metric)} defined ({one})"
         for one in (arm, study.file.against)
         if len(measured.values(one, metric)) < measured.asked(one, metric)
     ]
     own = None if survivors else difference_summary(pairs)
-    verdict = (
-        Verdict("not comparable", ", ".join(survivors)) if survivors else effect_of(study, arm, metric, pairs, family)
-    )
+    verdict = Verdict("not comparable", ", ".join(survivors)) if survivors else asked
     return (
         {"arm": arm, "metric": study.metrics[metric], "name": metric, "n": len(pairs)}
         | {"mean": own and own.mean, "sd": own and own.sd, "low": own and own.low, "high": own and own.high}
@@ -164,23 +112,6 @@ def _effect(study: Study, measured: Measured, arm: str, metric: str, pairs: Sequ
         | {"published_difference": published_difference(study, arm, metric)}
         | _verdict(verdict)
     )
-
-
-def _caveats(study: Study) -> list[str]:
-    if study.fair:
-        return ["Every arm had as many settings, chosen by validation error on seeds that are not reported."]
-    return ["One printed setting an arm: no selection."] if study.grid == "published" and study.has_settings else []
-
-
-def _without_dense(study: Study, lines: Sequence[Line]) -> list[str]:
-    """What adds a dense network of as many parameters to a study that compares errors and has no run of one."""
-    arms = [name for name, arm in study.arms.items() if "baseline=dense_total" in arm.words]
-    if not ERRORS & study.metrics.keys() or any(line["arm"] in arms for line in lines):
-        return []
-    missing = "A dense network of as many parameters is missing, so the errors do not say whether a mixture is better."
-    if not arms:
-        return [f"{missing} An arm with the word baseline=dense_total in the study's file adds it."]
-    return [f"{missing} It is the arm {arms[0]}, of which no run has finished: the command above adds it."]
 
 
 def _by_seed(values: Mapping[tuple[tuple[str, ...], int], float]) -> dict[int, float]:
@@ -196,7 +127,8 @@ def _published(row: Row, metric: str) -> Line:
 def _verdict(verdict: Verdict) -> Line:
     ends = {"difference": verdict.difference, "difference_low": verdict.low, "difference_high": verdict.high}
     inner = {"difference_low_90": verdict.inner_low, "difference_high_90": verdict.inner_high}
-    return {"verdict": verdict.word, "reason": verdict.reason, "runs_needed": verdict.runs} | ends | inner
+    words = {"verdict": verdict.word, "reason": verdict.reason, "runs_needed": verdict.runs, "p": verdict.p}
+    return words | ends | inner
 
 
 def _theirs(line: Line) -> str:
@@ -236,7 +168,10 @@ def _our_difference(line: Line) -> str:
 
 
 def _word(line: Line) -> str:
-    return f"{line['verdict']}: {line['runs_needed']} runs would do" if line["runs_needed"] else str(line["verdict"])
+    if line["verdict"] == "not asked":
+        return ""
+    p = "" if line["p"] is None else f", p = {line['p']:.2g}"
+    return f"{line['verdict']}{p}" + (f": {line['runs_needed']} runs would do" if line["runs_needed"] else "")
 
 
 def _number(value: float, line: Line, *, signed: bool = False) -> str:

@@ -1,4 +1,5 @@
-"""The verdict on a number of a study: which question can be asked of it, and the answer."""
+"""The verdict on a published number, or its difference, of a study: which question can be asked of it, and the
+answer."""
 
 import math
 from collections import Counter
@@ -23,6 +24,8 @@ class Values(Protocol):
 
 def level_of(study: Study, measured: Values, arm: str, metric: str) -> Verdict:
     """The verdict on the mean of an arm, or on its printed best."""
+    if not study.file.published:
+        return Verdict("not asked", "nothing was published")
     row, values = study.rows.get(arm, Row()), measured.values(arm, metric)
     if reason := other_study(study):
         return Verdict("not comparable", reason)
@@ -47,6 +50,8 @@ def effect_of(study: Study, arm: str, metric: str, pairs: Sequence[float], famil
         pairs: a difference a seed.
         family: number of printed differences without a spread, whose directions are asked about together.
     """
+    if not study.file.published:
+        return Verdict("not asked", "it has no margin")
     if reason := other_study(study):
         return Verdict("not comparable", reason)
     of_arm, of_base = (published_mean(study.rows.get(one, Row()), metric) for one in (arm, study.file.against))
@@ -87,15 +92,15 @@ def other_study(study: Study) -> str | None:
     return "another protocol than the published one" if study.fair else None
 
 
-def tally(lines: Sequence[Mapping[str, Any]]) -> str:
-    """``Of 33 numbers 14 are equivalent, 19 inconclusive.``; those without a published one beside them are not
-    counted. Empty if none is left."""
-    asked = [line for line in lines if line["verdict"] != "not comparable"]
+def tally(lines: Sequence[Mapping[str, Any]], what: str = "published numbers that can be compared") -> str:
+    """``Of 33 numbers 14 are equivalent, 19 inconclusive.``; those of which nothing could be asked are not counted.
+    Empty if none is left."""
+    asked = [line for line in lines if line["verdict"] not in ("not asked", "not comparable")]
     counts = Counter(line["verdict"] for line in asked)
     told = ", ".join(
         f"{count} {'are ' if not place else ''}{word}" for place, (word, count) in enumerate(_sorted(counts))
     )
-    return f"Of {len(asked)} published numbers that can be compared {told}." if asked else ""
+    return f"Of {len(asked)} {what} {told}." if asked else ""
 
 
 def _sorted(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -1,6 +1,7 @@
-"""The files of a study: study.md, study.csv, study.svg, study-runs.csv and study.json."""
+"""The files of a study: study.md, study.csv, study.svg, study-runs.csv, study-tuning.csv and study.json."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,9 +9,11 @@ from moe_lab.reports.kit.level import Sizes
 from moe_lab.store.atomic import write_csv, write_json, write_text, write_with
 from moe_lab.store.untrusted import read_json, read_text
 from moe_lab.sweeps.studies.figure import study_figure
+from moe_lab.sweeps.studies.file import read_study
 from moe_lab.sweeps.studies.measured import Line, Measured
-from moe_lab.sweeps.studies.study import Study, open_study
-from moe_lab.sweeps.studies.table import as_markdown, effects, levels
+from moe_lab.sweeps.studies.page import as_markdown
+from moe_lab.sweeps.studies.study import VALIDATION_ERROR, Study, Trial, open_study
+from moe_lab.sweeps.studies.table import effects, levels
 
 
 def write_study(folder: Path, study: Study, measured: Measured, command: str) -> tuple[list[Line], list[Line]]:
@@ -41,16 +44,24 @@ def write_study(folder: Path, study: Study, measured: Measured, command: str) ->
     return lines, differences
 
 
+def write_tuning(folder: Path, trials: Sequence[Trial], errors: Sequence[float | None]) -> None:
+    """Write study-tuning.csv: a row a run that chooses a setting, with its validation error (empty: not finished)."""
+    rows = [
+        {"arm": trial.arm, "setting": " ".join(trial.setting), "seed": trial.seed, VALIDATION_ERROR: error}
+        for trial, error in zip(trials, errors, strict=True)
+    ]
+    write_csv(folder / "study-tuning.csv", rows)
+
+
 def write_again(folder: Path) -> None:
     """Write the files of a kept study anew from its study-runs.csv and study.json, without its runs.
 
     The study's file is read as it is now: what was published, and the margins.
     """
     facts = read_json(read_text(folder / "study.json"))
-    words = [f"{key}={value}" for key, value in facts["choices"].items()]
-    study = open_study(
-        facts["study"], [*words, *(f"{key}={facts[key]}" for key in ("protocol", "grid")), *facts["extra"]]
-    )
+    words = [f"{key}={value}" for key, value in {**facts["choices"], "protocol": facts["protocol"]}.items()]
+    words += [f"grid={facts['grid']}"] if read_study(facts["study"]).has_settings else []
+    study = open_study(facts["study"], [*words, *facts["extra"]])
     with (folder / "study-runs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     arms = facts["arms"]

@@ -16,6 +16,7 @@ from moe_lab.sweeps.studies.study import (
     teachers,
     tuned_settings,
     tuning,
+    tuning_errors,
     with_teachers,
 )
 
@@ -143,13 +144,14 @@ def test_a_fair_setting_has_the_lowest_validation_error(own, fake_run):
     assert [(trial.arm, trial.seed) for trial in trials] == [("plain", 7)] * 2 + [("balanced", 7)] * 2
     errors = [0.3, 0.2, 0.1, 0.4]
     runs = {trial.job.name: fake_run(0, 0, validation=error) for trial, error in zip(trials, errors, strict=True)}
-    chosen = tuned_settings(trials, runs)
+    assert tuning_errors(trials, runs) == errors
+    chosen = tuned_settings(trials, errors)
     assert with_teachers(asked, chosen)["pupil"] == chosen["balanced"]
     assert chosen == {"plain": [("trainer.lr=1e-2",)], "balanced": [("regularizers.importance.weight=0.2",)]}
     for trial in trials[:2]:
         runs[trial.job.name].finished = False
     with pytest.raises(ConfigError, match="arm plain: no setting finished"):
-        tuned_settings(trials, runs)
+        tuned_settings(trials, tuning_errors(trials, runs))
 
 
 def test_a_study_of_which_nothing_was_published_has_a_fair_comparison_alone(own, tiny):
@@ -161,3 +163,19 @@ def test_a_study_of_which_nothing_was_published_has_a_fair_comparison_alone(own,
     (own / "study" / "new.yaml").write_text(unpublished.replace("fair: {words", "# fair: {words"))
     assert not open_study("new", [], own).fair
     (own / "study" / "new.yaml").unlink()
+
+
+def test_words_by_seed_are_those_of_the_seeds_number(own, tiny):
+    """Of three words seed 4 has the second; an arm without their key has none."""
+    text = tiny.replace("dataset.validation_share=0.1]}", "dataset.validation_share=0.1], by_seed: [k=2, k=3, k=4]}", 1)
+    (own / "study" / "turns.yaml").write_text(text.replace("seeds: 2", "seeds: 5"))
+    asked = open_study("turns", [], own)
+    of_seed = {trial.seed: trial.job.job.config["k"] for trial in reported(asked, {"plain": [()], "balanced": []})}
+    assert of_seed == {0: 2, 1: 3, 2: 4, 3: 2, 4: 3}
+    (own / "study" / "turns.yaml").write_text(
+        text.replace("words: [gate=softmax]\n", "without: [k]\n    words: [gate=softmax]\n", 1)
+    )
+    asked = open_study("turns", [], own)
+    configs = [trial.job.job.config["k"] for trial in reported(asked, {"plain": [()], "balanced": []})]
+    assert configs == [5, 5] and open_study("turns", [], own).arms["balanced"].by_seed == ["k=2", "k=3", "k=4"]
+    (own / "study" / "turns.yaml").unlink()

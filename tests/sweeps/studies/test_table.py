@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from moe_lab.sweeps.studies.measured import Measured
+from moe_lab.sweeps.studies.page import as_markdown
 from moe_lab.sweeps.studies.study import (
     Parts,
     open_study,
     published_settings,
     reported,
 )
-from moe_lab.sweeps.studies.table import as_markdown, effects, levels, remarks, shown
+from moe_lab.sweeps.studies.table import effects, levels, remarks, shown
 from moe_lab.sweeps.studies.verdicts import tally
 
 
@@ -32,18 +33,18 @@ def test_verdicts_on_levels(measured):
     # sides, with n = 5 .173
     assert (plain["verdict"], plain["runs_needed"]) == ("inconclusive", 5)
     rows = shown(list(lines.values()))
-    assert rows[0] == (
-        "plain",
-        "test error",
-        "0.9000 ± 0.1000 (10)",
-        "0.7000 ± 0.1414 (2)",
-        "inconclusive: 5 runs would do",
-    )
-    assert rows[1][0] == ""
+    assert rows[0] == {
+        "arm": "plain",
+        "metric": "test error",
+        "published": "0.9000 ± 0.1000 (10)",
+        "measured": "0.7000 ± 0.1414 (2)",
+        "verdict": "inconclusive: 5 runs would do",
+    }
+    assert rows[1]["arm"] == ""
     # both of ours are 2 bits, theirs .1 with hardly any spread
     assert lines["plain", "usage_entropy_bits"]["verdict"] == "different"
     # a best of two needs 8 * 2 runs of ours
-    assert rows[2][4] == "inconclusive: 16 runs would do"
+    assert rows[2]["verdict"] == "inconclusive: 16 runs would do"
     assert lines["balanced", "usage_entropy_bits"]["reason"] == "nothing was published"
     assert remarks(list(lines.values())) == [
         "not comparable: nothing was published (balanced)",
@@ -58,7 +59,7 @@ def test_a_metric_that_is_undefined_for_some_seeds_is_not_compared(own, fake_run
     trials = reported(asked, published_settings(asked), Parts(own))
     found = [fake_run(0.8, 2.0), fake_run(0.6, 2.0), fake_run(0.5, 2.1), fake_run(0.4, None)]
     both = Measured(trials, {trial.job.name: run for trial, run in zip(trials, found, strict=True)})
-    assert shown(levels(asked, both))[3][3] == "2.100 (1 of 2 defined)"
+    assert shown(levels(asked, both))[3]["measured"] == "2.100 (1 of 2 defined)"
     # with one seed left there is no line of the difference
     assert [line["name"] for line in effects(asked, both)] == ["test_error_rate"]
     more = replace(asked, seeds=3)
@@ -68,7 +69,7 @@ def test_a_metric_that_is_undefined_for_some_seeds_is_not_compared(own, fake_run
     three = Measured(trials, {trial.job.name: run for trial, run in zip(trials, found, strict=True)})
     usage = effects(more, three)[1]
     assert (usage["verdict"], usage["reason"], usage["mean"]) == ("not comparable", "2 of 3 defined (balanced)", None)
-    assert shown([usage])[0][3] == "2 of 3 defined (balanced)"
+    assert shown([usage])[0]["measured"] == "2 of 3 defined (balanced)"
 
 
 def test_a_page_of_errors_without_a_dense_network_says_what_adds_it(measured, own, tiny, fake_run):
@@ -110,7 +111,7 @@ def test_printed_differences_without_a_spread_have_a_direction(own, tiny, fake_r
 def test_effects_are_paired_by_seed(measured):
     error, usage, *_ = effects(*measured)
     # of two seeds there is no interval, and both are shown
-    assert shown([error])[0][3] == "-0.2500 (2: -0.3000, -0.2000; interval needs 6 seeds)"
+    assert shown([error])[0]["measured"] == "-0.2500 (2: -0.3000, -0.2000; interval needs 6 seeds)"
     assert error["mean"] == pytest.approx(((0.5 - 0.8) + (0.4 - 0.6)) / 2)
     assert usage["mean"] == pytest.approx(0.2)
     assert error["verdict"] == "not comparable"
