@@ -12,6 +12,7 @@ import numpy as np
 
 from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import RunArrays
+from moe_lab.metrics.learned import never_learned
 from moe_lab.metrics.registry import Undefined, metric
 
 
@@ -77,6 +78,22 @@ def average_accuracy_within_task(arrays: RunArrays) -> float:
 def learning_accuracy(arrays: RunArrays) -> float:
     """Accuracy on each task right after it, the mean over tasks: sum_j R[j, j] / T. Low where one was not learned."""
     return tasks_of(arrays).accuracy_TT.diagonal().mean()
+
+
+@metric(unit="count", low=0, high=None, better="lower", source="moe-lab")
+def tasks_never_learned(arrays: RunArrays) -> int:
+    """Number of tasks whose error, among all classes right after the task, is that of guessing among its own or more.
+
+    Of a task of C classes an error of 95 % of 1 - 1/C or more counts; such a task's loss has hardly moved.
+    """
+    return int(unlearned_T(tasks_of(arrays), arrays.label_N).sum())
+
+
+def unlearned_T(tasks: Tasks, label_N: np.ndarray) -> np.ndarray:
+    """Which tasks were never learned."""
+    errors_T = 1 - tasks.accuracy_TT.diagonal()
+    classes_T = [len(np.unique(label_N[tasks.of(task)])) for task in range(tasks.count)]
+    return np.array([never_learned(error, classes) for error, classes in zip(errors_T, classes_T, strict=True)])
 
 
 @metric(unit="fraction", low=-1, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")

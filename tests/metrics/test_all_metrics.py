@@ -197,6 +197,8 @@ EXPECTED = {
     # labels 0 0 1 0 2 are the tasks; right before and after each: 1/3 0 0; 2/3 1 0; 1 1 0; 1/3 1 1
     "average_accuracy": (1 / 3 + 1 + 1) / 3,
     "learning_accuracy": (2 / 3 + 1 + 1) / 3,
+    # one test sample and one class each in tasks 1 and 2: nothing to guess; task 0 has one class
+    "tasks_never_learned": 0,
     "backward_transfer": (1 / 3 - 2 / 3 + 1 - 1) / 2,
     "forward_transfer": (1 - 0 + 0 - 0) / 2,
     "forgetting": (1 - 1 / 3 + 1 - 1) / 2,

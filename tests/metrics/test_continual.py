@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from moe_lab.metrics import METRICS, RunArrays, compute
+from moe_lab.metrics.continual import Tasks, unlearned_T
 
 TASKS = [name for name, metric in METRICS.items() if metric.group == "continual"]
 
@@ -53,3 +54,18 @@ def test_what_never_changes_is_never_forgotten(changed, tiny):
     for name in ("backward_transfer", "forward_transfer", "forgetting", "forgetting_within_task"):
         assert entries[name]["value"] == 0
     assert entries["routing_kept_share"]["value"] == 1 and entries["expert_reuse"]["value"] == 1
+
+
+def test_a_task_of_two_classes_that_is_answered_as_by_guessing_was_never_learned():
+    """Two tasks of two classes, four test samples each: after its turn task 0 is right in 3 of 4; task 1 in 2 of 4, an
+    error of .5 where 95 % of that of guessing is .475."""
+    tasks = Tasks(
+        task_N=np.repeat([0, 1], 4),
+        before_T=np.zeros(2),
+        accuracy_TT=np.array([[0.75, 0.0], [0.0, 0.5]]),
+        expert_TN=np.zeros((2, 8), dtype=int),
+        experts_T=np.array([1, 1]),
+    )
+    assert unlearned_T(tasks, np.array([0, 1, 0, 1, 2, 3, 2, 3])).tolist() == [False, True]
+    # with one class each there is nothing to guess
+    assert unlearned_T(tasks, np.array([0, 0, 0, 0, 2, 2, 2, 2])).tolist() == [False, False]

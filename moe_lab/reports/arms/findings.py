@@ -2,12 +2,12 @@
 
 from collections import Counter
 
+from moe_lab.metrics.learned import never_learned, never_learned_numbers
 from moe_lab.reports.arms.collect import FINISHED, REFUSED, Arm, Collection, Member
 from moe_lab.reports.arms.dense import beside_dense
 from moe_lab.reports.arms.measured import BITS, ERROR, Measured
 from moe_lab.reports.arms.usage import CALIPER, at_matched_usage
 from moe_lab.reports.arms.words import apart, called, changed, ends, ends_in_words, lowered, p_told, shown, with_unit
-from moe_lab.reports.kit.learned import never_learned, never_learned_numbers
 from moe_lab.reports.kit.level import sizes
 from moe_lab.reports.kit.numbers import NBSP
 from moe_lab.statistics import Factorial

@@ -8,8 +8,8 @@ import numpy as np
 
 from moe_lab.metrics import METRICS
 from moe_lab.metrics.arrays import NumberArrays
+from moe_lab.metrics.learned import never_learned, never_learned_numbers
 from moe_lab.metrics.registry import ONE_EXPERT
-from moe_lab.reports.kit.learned import never_learned, never_learned_numbers
 from moe_lab.reports.kit.numbers import NBSP, UNITS, digits, quantity, short
 from moe_lab.tasks import Task
 
@@ -222,9 +222,11 @@ def _error_clause(metrics: Metrics, classes: int) -> str:
         return f"test error undefined ({_reason(metrics, 'test_error_rate')})"
     never = _value(metrics, "classes_never_answered")
     unanswered = f", {never} class{'' if never == 1 else 'es'} never answered" if never else ""
+    tasks = _value(metrics, "tasks_never_learned")
+    skipped = f", {tasks} task{'' if tasks == 1 else 's'} never learned" if tasks else ""
     guess = quantity(1 - 1 / classes, "fraction")
     learned = f", where guessing gives {guess}: it has not learned" if never_learned(error, classes) else ""
-    return f"test error {quantity(error, 'fraction')}{learned}{unanswered}"
+    return f"test error {quantity(error, 'fraction')}{learned}{unanswered}{skipped}"
 
 
 def _rmse_clause(metrics: Metrics) -> str:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moe_lab.metrics.arrays import RunArrays
-from moe_lab.metrics.continual import Tasks, tasks_of
+from moe_lab.metrics.continual import Tasks, tasks_of, unlearned_T
 from moe_lab.metrics.stored import Undefined
 from moe_lab.reports.kit.heat import Words, heat_map
-from moe_lab.reports.kit.learned import never_learned
 from moe_lab.reports.kit.picture import FULL, Picture, draw
 from moe_lab.reports.kit.style import INK
 
@@ -46,7 +45,7 @@ def task_pictures(arrays: RunArrays) -> tuple[Picture, ...]:
         return ()
     names = _names(tasks, arrays)
     matrix = accuracy_matrix(tasks, within, names)
-    matrix = replace(matrix, caption=f"{matrix.caption}{_unlearned(within, arrays, names)}")
+    matrix = replace(matrix, caption=f"{matrix.caption}{_unlearned(tasks, arrays, names)}")
     if arrays.experts == 1:
         return (matrix,)
     words = replace(SERVED, caption=SERVED.caption.format(_told(tasks)))
@@ -130,11 +129,9 @@ def _names(tasks: Tasks, arrays: RunArrays) -> list[str]:
     return found
 
 
-def _unlearned(within: Tasks, arrays: RunArrays, names: list[str]) -> str:
-    """The tasks whose own classes are not told apart right after they were learned."""
-    errors_T = 1 - within.accuracy_TT.diagonal()
-    counts = [len(np.unique(arrays.label_N[within.of(task)])) for task in range(within.count)]
-    never = [name for name, error, count in zip(names, errors_T, counts, strict=True) if never_learned(error, count)]
+def _unlearned(tasks: Tasks, arrays: RunArrays, names: list[str]) -> str:
+    """The tasks whose classes are answered no better than by guessing among them, right after they were learned."""
+    never = [name for name, not_learned in zip(names, unlearned_T(tasks, arrays.label_N), strict=True) if not_learned]
     return f" Never learned, no better than guessing within the task: {'; '.join(never)}." if never else ""
 
 

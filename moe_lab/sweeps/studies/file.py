@@ -67,9 +67,8 @@ class Arm(_Strict):
 
 
 class Choice(_Strict):
-    """One value of a word of the study itself: words for all arms, all the same or ``by_seed`` (see Arm), metrics besides
-    the study's own, changes of some arms, arms that it adds or drops, and the values of other words that it goes with.
-    """
+    """One value of a word of the study itself: words for all arms, all the same or ``by_seed`` (see Arm), metrics
+    besides the study's own, changes of some arms, arms that it adds or drops, values of other words that it needs."""
 
     note: str = ""
     words: list[str] = []

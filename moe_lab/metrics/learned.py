@@ -1,4 +1,4 @@
-"""Whether a run has learned anything: its error beside that of guessing."""
+"""Whether a run, or a task of it, has learned anything: its error beside that of guessing."""
 
 import math
 

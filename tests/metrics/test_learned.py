@@ -1,7 +1,7 @@
 import pytest
 
+from moe_lab.metrics.learned import never_learned, never_learned_numbers
 from moe_lab.reports.kit.headline import verdict
-from moe_lab.reports.kit.learned import never_learned, never_learned_numbers
 
 S = "\N{NO-BREAK SPACE}"
 
@@ -26,3 +26,12 @@ def test_the_verdict_says_so():
     assert "learned" not in verdict({"test_error_rate": {"value": 0.2, "unit": "fraction"}}, 1, 10)
     of_numbers = {"test_rmse_sd": {"value": 1.01, "unit": "sd"}, "test_loss_nats": {"value": 1.4, "unit": "nats"}}
     assert "where the mean alone gives 1: it has not learned" in verdict(of_numbers, 1, 0, task="regression")
+
+
+def test_the_verdict_counts_tasks_that_were_never_learned():
+    def said(tasks):
+        metrics = {"test_error_rate": 0.4, "tasks_never_learned": tasks}
+        return verdict({name: {"value": value, "unit": "fraction"} for name, value in metrics.items()}, 1, 10)
+
+    assert f"test error 40.0{S}%, 1 task never learned." in said(1)
+    assert "2 tasks never learned" in said(2) and "never" not in said(0)
