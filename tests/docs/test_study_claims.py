@@ -76,3 +76,51 @@ def test_mixture_layers_against_dense_ones_on_fashion_mnist():
         for layer in ("block0", "block1")
     }
     assert round(min(shares["block1"]), 2) == 0.21 > round(max(shares["block0"]), 2) == 0.15
+
+
+def kept(folder, metric):
+    """arm -> the values of a kept study, by seed."""
+    with open(PAGE.parent / folder / "study-runs.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["name"] == metric]
+    arms = dict.fromkeys(row["arm"] for row in rows)
+    return {arm: {int(row["seed"]): float(row["value"]) for row in rows if row["arm"] == arm} for arm in arms}
+
+
+def said_in(page):
+    return " ".join((PAGE.parents[1] / page).read_text().split())
+
+
+def mean_of(values):
+    return sum(values.values()) / len(values)
+
+
+def percent(values):
+    return f"{100 * mean_of(values):.1f} %"
+
+
+def test_tasks_one_after_another():
+    page, readme = said_in("continual.md"), " ".join((PAGE.parents[2] / "README.md").read_text().split())
+    error = kept("continual", "test_error_rate")
+    for arm, said in (
+        ("frozen", "errs in {} of the samples"),
+        ("frozen + memory", "the way back**: {}."),
+        ("single + memory", "the same memory does better, {}**"),
+        ("mixture at once", "all at once**, {} with"),
+        ("single", "earlier tasks too** ({})"),
+    ):
+        assert said.format(percent(error[arm])) in page
+    told = [f"{100 * mean_of(error[arm]):.0f} %" for arm in ("frozen", "frozen + memory", "single + memory")]
+    assert (
+        f"it is {told[0]} and {told[1]}; a single network with the same memory and fewer parameters has {told[2]}"
+        in readme
+    )
+    assert mean_of(kept("continual", "routing_kept_share")["frozen"]) == 0
+    assert f"right for {100 * (1 - mean_of(kept('continual', 'oracle_error_rate')['frozen'])):.1f} %" in page
+    # the sign-flip test of the ten pairs; of eight comparisons four have p = 2 / 2^10, so Holm multiplies this by four
+    pairs_n = np.array([error["frozen + memory"][seed] - error["single + memory"][seed] for seed in range(10)])
+    p = 4 * np.mean(abs(SIGNS @ pairs_n) >= abs(pairs_n.sum()) - 1e-12)
+    assert f"{100 * pairs_n.mean():.1f} points less (1.9 to 8.9, p = {p:.3f})".replace("0.0", ".0") in page
+    within = kept("continual", "forgetting_within_task")
+    assert f"it forgets {percent(within['single'])} and the frozen mixture {percent(within['frozen'])}" in page
+    learned = [value for of_arm in kept("continual", "learning_accuracy").values() for value in of_arm.values()]
+    assert f"the learning accuracy is {100 * min(learned):.1f} % or more in every run" in page

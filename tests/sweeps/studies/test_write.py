@@ -56,12 +56,12 @@ def test_the_command(cli, own, tmp_path):
     assert wrong.code == 2 and wrong.err.startswith("moe-lab: no study named 'tinny'. Did you mean tiny?")
 
 
-KEPT = Path(__file__).parents[3] / "docs" / "studies" / "krishnamurthy2023"
+KEPT = Path(__file__).parents[3] / "docs" / "studies"
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in KEPT.iterdir()))
+@pytest.mark.parametrize("name", sorted(str(path.parent.relative_to(KEPT)) for path in KEPT.rglob("study.json")))
 def test_the_kept_studies_are_written_with_the_margins_and_rules_of_today(name, tmp_path):
-    """Otherwise: python docs/studies/again.py docs/studies/krishnamurthy2023/*"""
+    """Otherwise: python docs/studies/again.py docs/studies/FOLDER"""
     for file in ("study.json", "study-runs.csv"):
         (tmp_path / file).write_bytes((KEPT / name / file).read_bytes())
     write_again(tmp_path)

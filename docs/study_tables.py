@@ -1,0 +1,110 @@
+"""The tables of pages on studies, from the files of the studies that are kept beside them.
+
+``python -m docs.study_tables`` writes them anew, between the marks that a page has for each; a test says when that is
+due. A study's files themselves: ``python docs/studies/again.py FOLDER``.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric in a table: its heading, what its numbers are multiplied by, and how many digits they have."""
+
+    heading: str
+    factor: float = 1.0
+    digits: int = 2
+
+    def level(self, line: Line | None) -> str:
+        """Mean and sd over the seeds; of how many, where it is not defined for all; nothing without a value."""
+        if line is None or line["mean"] is None:
+            return ""
+        few = f" ({line['n']} of {line['asked']} defined)" if line["n"] < line["asked"] else ""
+        return f"{self._number(line['mean'])} ± {self._number(line['sd'])}{few}"
+
+    def difference(self, line: Line | None) -> str:
+        """Mean and 95 % interval of the paired differences, with the verdict; nothing of the arm that others are set
+        against."""
+        if line is None:
+            return ""
+        mean, low, high = (f"{self.factor * line[end]:+.{self.digits}f}" for end in ("mean", "low", "high"))
+        return f"{mean} ({low} to {high}), {line['verdict']}, p = {line['p']:.2g}"
+
+    def _number(self, value: float) -> str:
+        return f"{self.factor * value:.{self.digits}f}"
+
+
+def percent(heading: str) -> Column:
+    return Column(f"{heading}, %", 100.0, 1)
+
+
+ERROR = percent("test error")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a page: a row an arm of the study in ``folder`` (below docs/studies), a column a metric, and the
+    difference of the error to the arm that the others are set against."""
+
+    page: str
+    folder: str
+    columns: Mapping[str, Column]
+
+    def text(self) -> str:
+        facts = json.loads((DOCS / "studies" / self.folder / "study.json").read_text())
+        levels = {(line["arm"], line["name"]): line for line in facts["levels"]}
+        differences = {line["arm"]: line for line in facts["differences"] if line["name"] == "test_error_rate"}
+        against = next(arm for arm in facts["arms"] if arm not in differences)
+        heading = ["arm", "setting", ERROR.heading, f"less that of {against}"]
+        rows = [[*heading, *(one.heading for one in self.columns.values())]]
+        for arm, one in facts["arms"].items():
+            cells = [arm, _setting(one["settings"]), ERROR.level(levels[arm, "test_error_rate"])]
+            cells.append(ERROR.difference(differences.get(arm)))
+            rows.append(cells + [column.level(levels.get((arm, name))) for name, column in self.columns.items()])
+        return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+
+
+def _setting(settings: Sequence[str]) -> str:
+    """The one setting of an arm without the groups of its keys: lr=1e-3."""
+    return " ".join(re.sub(r"\S*\.(\w+=)", r"\1", one) for one in settings)
+
+
+TABLES = (
+    Table(
+        "continual.md",
+        "continual",
+        {
+            "forgetting": percent("forgetting"),
+            "forgetting_within_task": percent("within the task"),
+            "learning_accuracy": percent("learning accuracy"),
+            "routing_kept_share": percent("routing kept"),
+            "oracle_error_rate": percent("oracle error"),
+        },
+    ),
+)
+
+
+def renewed(page: str, tables: Sequence[Table] = TABLES) -> str:
+    """The page with its tables as they are now. Raises ValueError if it has no place for one."""
+    text = (DOCS / page).read_text()
+    for table in tables:
+        if table.page == page:
+            begin, end = f"<!-- table of {table.folder}: python -m docs.study_tables -->\n", "\n<!-- end of table -->"
+            before, found, rest = text.partition(begin)
+            if not found or end not in rest:
+                raise ValueError(f"{page}: no place for the table of {table.folder}: {begin.strip()}")
+            text = before + begin + table.text() + rest[rest.index(end) :]
+    return text
+
+
+if __name__ == "__main__":
+    for name in dict.fromkeys(table.page for table in TABLES):
+        (DOCS / name).write_text(renewed(name))

@@ -1,0 +1,49 @@
+"""The tables of pages on studies are those of the kept files, and so are the words of the pages beside them."""
+
+import csv
+import json
+
+import pytest
+
+from docs.study_tables import DOCS, TABLES, Column, Table, renewed
+
+
+@pytest.mark.parametrize("page", sorted({table.page for table in TABLES}))
+def test_a_page_has_the_tables_of_the_kept_studies(page):
+    """Otherwise: python -m docs.study_tables"""
+    assert renewed(page) == (DOCS / page).read_text()
+
+
+def test_a_page_without_a_place_for_a_table_is_refused():
+    with pytest.raises(ValueError, match=r"paper\.md: no place for the table of continual: <!-- table of continual"):
+        renewed("paper.md", [Table("paper.md", "continual", {})])
+
+
+def test_numbers_are_those_of_the_study():
+    percent = Column("error, %", factor=100.0, digits=1)
+    assert percent.level({"mean": 0.1234, "sd": 0.02, "n": 10, "asked": 10}) == "12.3 ± 2.0"
+    assert percent.level({"mean": 0.5, "sd": 0.1, "n": 7, "asked": 10}) == "50.0 ± 10.0 (7 of 10 defined)"
+    assert percent.level(None) == percent.difference(None) == ""
+    line = {"mean": -0.01, "low": -0.02, "high": 0.001, "verdict": "inconclusive", "p": 0.25}
+    assert percent.difference(line) == "-1.0 (-2.0 to +0.1), inconclusive, p = 0.25"
+
+
+@pytest.mark.parametrize("folder", sorted({table.folder for table in TABLES}))
+def test_every_arm_had_as_many_settings_and_its_chosen_one_has_the_lowest_validation_error(folder):
+    kept = DOCS / "studies" / folder
+    facts = json.loads((kept / "study.json").read_text())
+    with (kept / "study-tuning.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    seeds = {row["seed"] for row in rows}
+    with (kept / "study-runs.csv").open(newline="") as file:
+        assert not seeds & {row["seed"] for row in csv.DictReader(file)}
+    counts = set()
+    for arm, one in facts["arms"].items():
+        errors: dict[str, list[float]] = {}
+        for row in rows:
+            if row["arm"] == arm:
+                errors.setdefault(row["setting"], []).append(float(row["validation_error_rate"]))
+        assert all(len(values) == len(seeds) for values in errors.values())
+        counts.add(len(errors))
+        assert one["settings"] == [min(errors, key=lambda setting: sum(errors[setting]))]
+    assert len(counts) == 1
