@@ -44,7 +44,10 @@ class Result:
 def cli(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path: Path
 ) -> Iterator[Callable[..., Result]]:
-    """Run `moe-lab ARGUMENTS...` in this process, in a fresh folder; plug-ins that it loads are forgotten again."""
+    """Run `moe-lab ARGUMENTS...` in this process, in a fresh folder; plug-ins that it loads are forgotten again.
+
+    ``compare=True``: `moe-lab train` trains its twins too, which takes three times as long.
+    """
     from moe_lab.cli.main import main
     from moe_lab.config.plugins import loaded_plugins
 
@@ -54,8 +57,9 @@ def cli(
     # what a command prints does not depend on how fast the machine plans
     monkeypatch.setattr("moe_lab.cli.sweep_progress.PATIENCE_SECONDS", float("inf"))
 
-    def run(*arguments: str | Path) -> Result:
-        monkeypatch.setattr("sys.argv", ["moe-lab", *map(str, arguments)])
+    def run(*arguments: str | Path, compare: bool = False) -> Result:
+        alone = ["--no-compare"] if arguments[:1] == ("train",) and not compare else []
+        monkeypatch.setattr("sys.argv", ["moe-lab", *map(str, arguments), *alone])
         capfd.readouterr()
         code = 0
         try:

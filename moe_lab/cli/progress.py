@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from moe_lab.cli.terminal import echo
-from moe_lab.reports.kit.numbers import quantity
+from moe_lab.reports.kit.numbers import digits, quantity
 from moe_lab.training.watch import Watch
 
 #: seconds between two looks at the loss, each of which waits for the device
@@ -155,12 +155,15 @@ class Lines(Watch):
 
 
 def _numbers(row: dict[str, Any]) -> str:
+    """Loss and quality, and the entropy of the gate if there are several experts."""
     split = "train" if row["validation_loss_nats"] is None else "validation"
     short = {"train": "train", "validation": "val"}[split]
+    told = f"{short} loss {row[f'{split}_loss_nats']:.3f}  {_quality(row, split)}"
+    if not any(name.endswith("usage_share_1") for name in row):
+        return told
     # of a network's mixture layers the last, whose column comes last
     entropy = [value for name, value in row.items() if name.endswith(f"{split}_sample_entropy_bits")][-1]
-    loss = row[f"{split}_loss_nats"]
-    return f"{short} loss {loss:.3f}  {_quality(row, split)}  H(E|X) {entropy:.2f} bits"
+    return f"{told}  H(E|X) {digits(entropy, 'bits')} bits"
 
 
 def _quality(row: dict[str, Any], split: str) -> str:

@@ -1,20 +1,26 @@
 """What a run prints besides its progress: what is trained, and at its end a short table and one sentence."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from moe_lab.cli.run_table import how_long
 from moe_lab.cli.tables import show
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import Format
 from moe_lab.experiment.results import headline_of
 from moe_lab.experiment.train import Training
+from moe_lab.experiment.twins import Twin
 from moe_lab.metrics import RunArrays
 from moe_lab.metrics.networks import label_of
 from moe_lab.metrics.trace_arrays import TraceArrays
 from moe_lab.reports.kit.choices import main_choices
 from moe_lab.reports.kit.headline import numbers, verdict
+from moe_lab.reports.network.report import answer
+from moe_lab.reports.run.twins import LABELS, beside, beside_sentence
 from moe_lab.routing.trace_files import read_trace
+from moe_lab.store.listing import run_row
 from moe_lab.store.run import Run
 from moe_lab.tasks import Task
 
@@ -22,11 +28,22 @@ from moe_lab.tasks import Task
 SAID = ("data set", "gate", "expert", "experts (E)", "selected experts (k)", "epochs", "seed", "device")
 
 
-def what_is_trained(training: Training) -> str:
-    """``training runs/a: data set digits, gate softmax, ...``"""
+def what_is_trained(training: Training, twins: Sequence[Twin] = ()) -> str:
+    """``training runs/a: data set digits, gate softmax, ...``, and what is trained after it."""
     found = main_choices(training.job.config, {"choices": training.job.choices})
     said = ", ".join(f"{label} {found[label].partition(' (')[0]}" for label in SAID if label in found)
-    return f"{'going on with' if training.resumed else 'training'} {training.folder}: {said}"
+    line = f"{'going on with' if training.resumed else 'training'} {training.folder}: {said}"
+    if not twins:
+        return line
+    beside = " and ".join(LABELS[one.name] for one in twins)
+    return f"{line}\nthen, to see whether the mixture was worth it, {beside} (--no-compare leaves that out)"
+
+
+def what_is_beside(training: Training, twin: Twin, first: bool) -> str:
+    """``training runs/a/twins/single: one network like an expert``; of the first also how long the run took."""
+    line = f"training {twin.folder}: {LABELS[twin.name]}"
+    took = how_long(run_row(Run(training.folder), "", echo).get("seconds")) if first else None
+    return line if took is None else f"{line}; the run itself is finished and took {took}, Ctrl-C leaves it as it is"
 
 
 def print_summary(run: Run, page: Path | None) -> None:
@@ -38,8 +55,13 @@ def print_summary(run: Run, page: Path | None) -> None:
     if run.kind == "network":
         echo(f"of the last mixture layer, {run.trace_header['layers'][-1]['name']}, where a metric is of routing:")
     show(rows, ["metric", "value", "bounds"], Format.table, empty="")
-    if run.kind != "network":
-        _say(verdict(run.metrics, **sizes, about="class" if task == "classification" else "target"))
+    if run.kind == "network":
+        trace = read_trace(run)
+        sentences = answer(run.metrics, trace.layers[-1].name, label_of(trace)), beside_sentence(run)
+        _say(" ".join(filter(None, sentences)))
+    else:
+        about = "class" if task == "classification" else "target"
+        _say(verdict(run.metrics, **sizes, about=about, beside=beside(run)))
     echo(f"run     {run.path}")
     if page is not None:
         echo(f"report  {page}")

@@ -14,6 +14,8 @@ from moe_lab.errors import ConfigError, UserError
 if TYPE_CHECKING:
     from moe_lab.cli.signals import Stop
     from moe_lab.experiment.job import Job
+    from moe_lab.experiment.train import Training
+    from moe_lab.experiment.twins import Twin
 
 RESUME_TAKES_NO_WORDS = "--resume goes on with the run's own config: leave words, --name and --from away"
 
@@ -29,6 +31,8 @@ Examples:
     moe-lab train --from runs/attentive-1 seed=2 --name attentive-2
 
     moe-lab train --resume runs/attentive-1
+
+    moe-lab train gate=switch --no-compare
 """
 
 
@@ -47,31 +51,83 @@ def train(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder only.")] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave the report out.")] = False,
+    no_compare: Annotated[
+        bool, typer.Option("--no-compare", help="Train no plain networks beside it, to see whether it was worth it.")
+    ] = False,
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
-    """Train one mixture, evaluate it once on the test split, and write a report."""
+    """Train one mixture, evaluate it once on the test split, and write a report.
+
+    Beside it train one network like an expert and a dense network of as many parameters.
+    """
     from moe_lab.cli.progress import progress
     from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.summary import print_summary, what_is_trained
     from moe_lab.experiment.train import new_training, resumed_training
+    from moe_lab.store.run import Run
 
     if resume is not None and (words or name or from_):
         raise ConfigError(RESUME_TAKES_NO_WORDS)
     plugins = load_plugins(plugin)
     if resume is not None:
-        beginning = resumed_training(resume, plugins)
+        beginning = resumed_training(resume, plugins, compare=not no_compare)
     else:
         beginning = new_training(job_of(words or [], from_, config_dir, plugins), runs, name)
-    with beginning as training, stop_asked() as stop, _exits(training.folder, stop):
-        say_odd(training.odd, quiet)
-        with progress(quiet, what_is_trained(training)) as watch:
-            run = training.run(watch=watch, stop_asked=stop)
-    page = None if no_report else training.report()
+    with beginning as training, stop_asked() as stop:
+        twins = [] if no_compare else _twins(training, plugins, quiet)
+        with _exits(training.folder, stop, " --no-compare" if no_compare else ""):
+            say_odd(training.odd, quiet)
+            if not training.finished:
+                with progress(quiet, what_is_trained(training, twins)) as watch:
+                    training.run(watch=watch, stop_asked=stop)
+        for twin in twins:
+            twin.plan()
+        page = None if no_report else training.report()
+        failed = _train_beside(training, twins, stop, quiet)
+        if twins and page is not None:
+            page = training.report()
     if quiet:
-        echo(run.path)
+        echo(training.folder)
     else:
-        print_summary(run, page)
+        print_summary(Run(training.folder), page)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _twins(training: "Training", plugins: list[str], quiet: bool) -> "list[Twin]":
+    """The plain networks that are still to be trained beside the run; those that there cannot be are said on stderr."""
+    from moe_lab.experiment.twins import twins_of
+
+    found, reasons = twins_of(training.job, training.folder, tuple(plugins))
+    for reason in [] if quiet else reasons:
+        echo(f"not beside it: {reason}", err=True)
+    return [one for one in found if not one.ended]
+
+
+def _train_beside(training: "Training", twins: "list[Twin]", stop: "Stop", quiet: bool) -> bool:
+    """Train the twins of a finished run; whether one failed. Exits as the signal says if it was asked to stop."""
+    from moe_lab.cli.progress import progress
+    from moe_lab.cli.summary import what_is_beside
+    from moe_lab.errors import Diverged
+    from moe_lab.training.watch import Stopped
+
+    failed, go_on = False, f"go on with `moe-lab train --resume {training.folder}`"
+    for twin in twins:
+        try:
+            with progress(quiet, what_is_beside(training, twin, twin is twins[0])) as watch:
+                twin.train(training.data, watch=watch, stop_asked=stop)
+        except Diverged as error:
+            echo(f"moe-lab: {twin.folder} diverged: {error}", err=True)
+        except (Stopped, KeyboardInterrupt) as error:
+            how = str(error) or "stopped"
+            code = stop.exit_code if isinstance(error, Stopped) else 130
+            _exit(f"{training.folder} is finished, {twin.folder} {how}; {go_on}", code)
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            echo(f"moe-lab: {twin.folder} failed: {reason}; {twin.folder / 'train.log'} has the traceback", err=True)
+            failed = True
+    return failed
 
 
 def say_odd(sentences: list[str], quiet: bool = False) -> None:
@@ -93,19 +149,21 @@ def job_of(words: list[str], from_: Path | None, config_dir: Path | None, plugin
 
 
 @contextmanager
-def _exits(folder: Path, stop: "Stop") -> Iterator[None]:
-    """Print how a run ended that did not finish, and exit: 1 if it diverged or failed, 128 + signal if it stopped."""
+def _exits(folder: Path, stop: "Stop", option: str) -> Iterator[None]:
+    """Print how a run ended that did not finish, and exit: 1 if it diverged or failed, 128 + signal if it stopped.
+    ``option``: what --resume is to be given besides."""
     from moe_lab.errors import Diverged
     from moe_lab.training.watch import Stopped
 
+    go_on = f"go on with `moe-lab train --resume {folder}{option}`"
     try:
         yield
     except Diverged as error:
         _exit(f"{folder} diverged: {error}", 1)
     except Stopped as error:
-        _exit(f"{folder} {error}; go on with `moe-lab train --resume {folder}`", stop.exit_code)
+        _exit(f"{folder} {error}; {go_on}", stop.exit_code)
     except KeyboardInterrupt:
-        _exit(f"{folder} stopped; go on with `moe-lab train --resume {folder}`", 130)
+        _exit(f"{folder} stopped; {go_on}", 130)
     except UserError:
         raise
     except Exception as error:

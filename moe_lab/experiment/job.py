@@ -83,19 +83,30 @@ def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None,
     """
     with _said_of(run):
         check(run.config, Experiment, plugins)
+    return vary_job(run.config, run.status, words, config_dir, plugins)
+
+
+def vary_job(
+    stored: Config,
+    facts: JobFacts,
+    words: Sequence[str],
+    config_dir: Path | None = None,
+    plugins: Sequence[str] = (),
+) -> Job:
+    """The job of a checked config and its ``Job.facts`` with some words changed, as ``prepare_from``."""
     typed = [word.partition("=")[0] for word in words]
-    config, chosen = vary(_as_given(run.config, run.status), words, config_dir)
+    config, chosen = vary(_as_given(stored, facts), words, config_dir)
     if "dataset.path" in typed and "dataset.root" not in typed:
         # what is typed now starts from the folder of now
         config["dataset"]["root"] = None
     check(config, Experiment, plugins)
     kept = {
         group: option
-        for group, option in (run.status.get("choices") or {}).items()
+        for group, option in (facts.get("choices") or {}).items()
         if not any(group == key or group.startswith(f"{key}/") for key in typed)
     }
     chosen = kept | chosen
-    told = {*typed, *(run.status.get("differs") or {})}
+    told = {*typed, *(facts.get("differs") or {})}
     differs = differences(config, compose([], config_dir), chosen, config_dir)
     differs = {key: value for key, value in differs.items() if key in told or not is_undeciding(key)}
     return _job(config, chosen, differs)

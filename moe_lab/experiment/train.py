@@ -17,6 +17,7 @@ from moe_lab.errors import RunError
 from moe_lab.experiment.inputs import load_data
 from moe_lab.experiment.job import Job, stored_job
 from moe_lab.experiment.run import never, run
+from moe_lab.experiment.twins import unfinished_twins
 from moe_lab.experiment.writer import RunWriter
 from moe_lab.store.claim import CLAIM, claimed
 from moe_lab.store.folders import check_name, claim
@@ -26,7 +27,8 @@ from moe_lab.training.watch import StopAsked, Watch
 
 @dataclass(frozen=True)
 class Training:
-    """A job with its data and its folder, ready to be trained; ``resumed`` if the folder holds an unfinished run."""
+    """A job with its data and its folder, ready to be trained; ``resumed`` if the folder holds an unfinished run, or a
+    finished one whose twins are not."""
 
     job: Job
     data: Data
@@ -37,6 +39,11 @@ class Training:
     def odd(self) -> list[str]:
         """What is odd in the data, and what mends it."""
         return build(self.job.config["dataset"]).odd(self.data)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing but its twins is left."""
+        return self.resumed and Run(self.folder).finished
 
     def run(self, *, watch: Watch | None = None, stop_asked: StopAsked = never) -> Run:
         """Train, evaluate and measure; the finished run. Raises what ``moe_lab.experiment.run.run`` raises: Stopped if
@@ -72,24 +79,27 @@ def new_training(job: Job, runs: Path, name: str | None = None) -> Iterator[Trai
 
 
 @contextmanager
-def resumed_training(folder: Path, plugins: Sequence[str] = ()) -> Iterator[Training]:
-    """The rest of a run that was stopped or lost; its folder is held against other processes.
+def resumed_training(folder: Path, plugins: Sequence[str] = (), *, compare: bool = False) -> Iterator[Training]:
+    """The rest of a run that was stopped or lost; its folder is held against other processes. ``compare``: a finished
+    run whose twins were stopped or lost is taken up too.
 
     Raises RunError if the run has ended or is being trained, ConfigError and DataError as ``stored_job`` and
     ``load_data`` do.
     """
-    job = stored_job(_unfinished(Run(folder)), plugins)
+    job = stored_job(_unfinished(Run(folder), compare), plugins)
     data = load_data(job.config)
     with claimed(folder / CLAIM):
         # whoever held it until now may have brought it to its end
-        _unfinished(Run(folder))
+        _unfinished(Run(folder), compare)
         yield Training(job, data, folder, resumed=True)
 
 
-def _unfinished(run: Run) -> Run:
+def _unfinished(run: Run, compare: bool) -> Run:
     """The run. Raises RunError if it finished or diverged, or if its status names a process of this machine that trains
-    it; a process of another machine holds the folder's claim."""
+    it; a process of another machine holds the folder's claim. With ``compare`` a finished run may have twins left."""
     status = run.status["status"]
+    if status == "finished" and compare and unfinished_twins(run):
+        return run
     if status in ("finished", "diverged"):
         unreported = status == "finished" and not (run.path / "report.html").exists()
         report = f"write its report with `moe-lab report {run.path}`, or " if unreported else ""

@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 #: bytes of those files of which a listing or a page reads many, or that people read
 _MOST = dict.fromkeys(("status.json", "environment.json", "config.yaml"), 2**20)
+#: the folder of a run with the plain networks that were trained beside it, and their names: options of ``baseline``
+TWINS, TWIN_NAMES = "twins", ("single", "dense_active", "dense_total")
 #: what to do about a damaged file of a run
 MEND = "take it from a copy, or train this run again"
 
@@ -83,6 +85,16 @@ class Run:
     def kind(self) -> "Kind":
         """What the folder holds; folders that do not say so hold a mixture."""
         return self.status.get("kind", "mixture")
+
+    @cached_property
+    def twins(self) -> "dict[str, Run]":
+        """The plain networks that were trained beside it, by name: runs of their own, which no listing has."""
+        folders = {name: self.path / TWINS / name for name in TWIN_NAMES}
+        try:
+            inside(self.path / TWINS)
+            return {name: Run(inside(one)) for name, one in folders.items() if os.path.lexists(one / "status.json")}
+        except Unusable as error:
+            raise self._broken(f"{self.path / TWINS} {error}") from None
 
     def require_trained(self) -> None:
         """Raises Unreadable if the folder holds a trace, which nothing here has trained."""
@@ -249,7 +261,7 @@ def runs_at(paths: Sequence[Path]) -> list[Run]:
 
 def _run_folders(root: Path) -> Iterator[Path]:
     """The folders with a ``status.json``. One whose status.json is an ordinary file is not looked into, for a run holds
-    no other run; what else has that name hides no run."""
+    no other run but its twins; what else has that name hides no run."""
     waiting = [Path(root)]
     while waiting:
         folder = waiting.pop()

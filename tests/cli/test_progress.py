@@ -11,10 +11,11 @@ from moe_lab.training.watch import Watch
 S = "\N{NO-BREAK SPACE}"
 
 
-def row(epoch, validation=True):
+def row(epoch, validation=True, experts=2):
     names = ("loss_nats", "error_rate", "sample_entropy_bits")
     return {
         "epoch": epoch,
+        **{f"usage_share_{expert}": 0.5 for expert in range(experts)},
         **{f"train_{name}": 0.5 for name in names},
         **{f"validation_{name}": 0.25 if validation else None for name in names},
     }
@@ -35,6 +36,13 @@ def test_without_validation_the_training_numbers_are_shown(capsys):
     lines.begin(1, 1)
     lines.epoch(row(1, validation=False))
     assert f"train loss 0.500  accuracy 50.0{S}%" in capsys.readouterr().out
+
+
+def test_one_expert_has_no_entropy_of_the_gate(capsys):
+    lines = Lines()
+    lines.begin(1, 1)
+    lines.epoch(row(1, experts=1))
+    assert capsys.readouterr().out == f"epoch 1/1  val loss 0.250  accuracy 75.0{S}%\n"
 
 
 @pytest.mark.parametrize("width", [80, 120])

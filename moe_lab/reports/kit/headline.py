@@ -184,12 +184,13 @@ def verdict(
     tested: int | None = None,
     task: Task = "classification",
     about: str = "class",
+    beside: str = "",
 ) -> str:
-    """One sentence in plain numbers: how many experts are used, the error, and what the choice of expert tells
-    ``about`` the target."""
+    """One sentence in plain numbers: how many experts are used, the error, that of plain networks ``beside`` the
+    mixture, and what the choice of expert tells ``about`` the target."""
     known = classes if tested is None else tested
     error = _error_clause(metrics, known) if task == "classification" else _rmse_clause(metrics)
-    clauses = [_usage_clause(metrics, experts), error]
+    clauses = [_usage_clause(metrics, experts), error, *([beside] if beside else [])]
     if experts > 1:
         clauses += [_information_clause(metrics, experts, known, about)]
     unrouted = _value(metrics, "unrouted_share")

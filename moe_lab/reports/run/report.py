@@ -17,6 +17,7 @@ from moe_lab.reports.run.groups import groups
 from moe_lab.reports.run.place import environment_facts, moment, speed
 from moe_lab.reports.run.sections import finished_sections, history_sections
 from moe_lab.reports.run.target import Target, target_of
+from moe_lab.reports.run.twins import beside, beside_sentence, twins_section
 from moe_lab.store.run import Run, as_written
 
 STATES = {
@@ -51,7 +52,7 @@ def _finished(run: Run) -> dict[str, Any]:
     if run.arrays("evaluation").get("batch_dependent", False):
         notes.append(BATCH_NOTE)
     return common(run) | {
-        "verdict": verdict(run.metrics, **arrays.sizes, about=target.one),
+        "verdict": verdict(run.metrics, **arrays.sizes, about=target.one, beside=beside(run)),
         "headline": headline(run.metrics, **arrays.sizes),
         "groups": groups(run.metrics, **arrays.sizes),
         "sampling_note": " ".join(notes),
@@ -108,6 +109,8 @@ def common(run: Run) -> dict[str, Any]:
         "started_at": moment(run.status.get("started_at")),
         "differs": differing_choices(run.status),
         "main": main_choices(config, run.status),
+        "twins": twins_section(run) if run.finished else None,
+        "beside": beside_sentence(run) if run.finished else "",
         "config": yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
         "environment": environment_facts(environment),
         "timing": speed(run.timing if _there(run, "timing.csv") else []),

@@ -1,0 +1,117 @@
+"""A run beside the plain networks that were trained with it: one clause, and one small table."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from moe_lab.reports.kit.numbers import NBSP, NONE, digits, quantity
+from moe_lab.reports.kit.section import Section
+from moe_lab.reports.kit.table import Table
+from moe_lab.store.run import Run
+
+#: twin -> what it is, after "beside"
+LABELS = {
+    "single": "one network like an expert",
+    "dense_active": "a dense network of as many active parameters",
+    "dense_total": "a dense network of as many parameters",
+}
+TITLE = "Was the mixture worth it?"
+ONE_SEED = "(one seed each, unproven)"
+CAPTION = (
+    "Trained beside this run, in its folder twins: the same data, seed and trainer, no regularizers, no controllers. "
+    "Difference: {what} of the plain network less that of this run{spread}. One seed each: another seed may turn it "
+    "round, and a sweep over seeds with baseline=none,{names} says whether it holds."
+)
+SPREAD = ", \N{PLUS-MINUS SIGN} its standard error over the draw of the test samples alone, which both have in common"
+
+
+class Measured(NamedTuple):
+    """What twins are compared by."""
+
+    name: str
+    label: str
+
+
+def compared_by(run: Run) -> Measured:
+    """The error; of numbers the RMSE, of language models the loss."""
+    if run.metrics.get("test_bits_per_byte", {}).get("value") is not None:
+        return Measured("test_loss_nats", "test loss")
+    if run.metrics.get("test_error_rate", {}).get("value") is not None:
+        return Measured("test_error_rate", "test error")
+    return Measured("test_rmse_sd", "test RMSE")
+
+
+def beside(run: Run) -> str:
+    """``beside it one network like an expert 4.7 %, a dense network of as many parameters 3.1 % (one seed each,
+    unproven)``; empty if no twin has ended."""
+    told = _said(run)
+    return f"beside it {told}" if told else ""
+
+
+def beside_sentence(run: Run) -> str:
+    """The same as a sentence that says what is compared; empty if no twin has ended."""
+    told = _said(run)
+    return f"Plain networks beside it, {compared_by(run).label}: {told}." if told else ""
+
+
+def twins_section(run: Run) -> Section | None:
+    """The run and its twins in a table; None if none has begun."""
+    begun = {name: twin for name, twin in run.twins.items() if twin.status["status"] != "planned"}
+    if not begun:
+        return None
+    by = compared_by(run)
+    rows = [("this run", *_row(run, by), NONE)]
+    rows += [(LABELS[name], *_row(twin, by), _difference(run, twin, by)) for name, twin in begun.items()]
+    header = ("trained", by.label, "parameters", "used a sample", "difference")
+    spread = SPREAD if any("\N{PLUS-MINUS SIGN}" in row[-1] for row in rows) else ""
+    caption = CAPTION.format(what=by.label, spread=spread, names=",".join(begun))
+    return Section(TITLE, tables=(Table("This run and plain networks", header, "lrrrr", tuple(rows), caption),))
+
+
+def _said(run: Run) -> str:
+    by = compared_by(run)
+    ended = {
+        LABELS[name]: twin for name, twin in run.twins.items() if twin.status["status"] in ("finished", "diverged")
+    }
+    told = [f"{label} {_measured(twin, by) if twin.finished else 'diverged'}" for label, twin in ended.items()]
+    return f"{', '.join(told)} {ONE_SEED}" if told else ""
+
+
+def _row(run: Run, by: Measured) -> tuple[str, str, str]:
+    """The metric, all parameters, and those that act on a sample; in place of the metric how it stands."""
+    if not run.finished:
+        return run.status["status"], NONE, NONE
+    counts = (run.metrics.get(name, {}).get("value") for name in ("parameters_total", "parameters_active"))
+    total, active = (NONE if count is None else f"{count:,.0f}" for count in counts)
+    return _measured(run, by), total, active
+
+
+def _measured(run: Run, by: Measured) -> str:
+    entry = run.metrics.get(by.name, {"value": None, "unit": ""})
+    return quantity(entry["value"], entry["unit"])
+
+
+def _difference(run: Run, twin: Run, by: Measured) -> str:
+    """``+1.4 ± 0.9 points``; of samples whose predictions are kept with the standard error of the paired difference,
+    sd(d_N) / sqrt N."""
+    ours, theirs = (one.metrics.get(by.name, {}).get("value") if one.finished else None for one in (run, twin))
+    if ours is None or theirs is None:
+        return NONE
+    if by.name != "test_error_rate":
+        unit, less = run.metrics[by.name]["unit"], theirs - ours
+        return f"{'+' if less > 0 else ''}{quantity(less, unit)}"
+    less = digits(theirs - ours, "points")
+    wrong = [_wrong(one) for one in (run, twin)]
+    if wrong[0] is None or wrong[1] is None or wrong[0].shape != wrong[1].shape:
+        return f"{less}{NBSP}points"
+    each_N = wrong[1] - wrong[0]
+    error = each_N.std() / len(each_N) ** 0.5
+    return f"{less} \N{PLUS-MINUS SIGN} {digits(error, 'fraction')}{NBSP}points"
+
+
+def _wrong(run: Run) -> np.ndarray | None:
+    """1 for each test sample that is answered wrongly; None if the run keeps no answers by sample."""
+    if not run.has("routing"):
+        return None
+    arrays = run.arrays("routing", ["prediction", "label"])
+    return (arrays["prediction"] != arrays["label"]).astype(float)
