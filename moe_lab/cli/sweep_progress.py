@@ -4,15 +4,15 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from moe_lab.cli.tables import text
 from moe_lab.cli.terminal import echo
+from moe_lab.reports.kit.numbers import quantity
 from moe_lab.sweeps.folder import Outcome
 from moe_lab.sweeps.plan import Follow, silently
 from moe_lab.sweeps.run import SweepWatch
@@ -20,8 +20,6 @@ from moe_lab.sweeps.run import SweepWatch
 LOOK_SECONDS = 0.5
 #: seconds of planning without a line
 PATIENCE_SECONDS = 2.0
-#: headline metrics of a line, the first that a run has
-SHOWN = {"test_error_rate": "error", "test_rmse_sd": "RMSE (sd)"}
 STYLES = {"finished": "green", "diverged": "yellow", "failed": "red", "lost": "red", "interrupted": "yellow"}
 
 
@@ -41,6 +39,16 @@ def _say_how_far(things: Iterable[Any], count: int, what: str) -> Iterator[Any]:
             echo(f"{what}: {done} of {count}", err=True)
             due *= 2
         yield thing
+
+
+def quality(headline: Mapping[str, Any]) -> str:
+    """``error 3.3 %``; of language models, whose headline has both, the loss; of numbers the RMSE."""
+    loss, error, rmse = (headline.get(name) for name in ("test_loss_nats", "test_error_rate", "test_rmse_sd"))
+    if rmse is not None:
+        return f"RMSE {quantity(rmse, 'sd')}"
+    if loss is not None and error is not None:
+        return f"loss {quantity(loss, 'nats')} a token"
+    return "" if error is None else f"error {quantity(error, 'fraction')}"
 
 
 class Lines(SweepWatch):
@@ -64,10 +72,9 @@ class Lines(SweepWatch):
             return
         self._shares = {**self._shares, outcome.name: 1.0}
         self._ended += 1
-        found = [f"{label} {text(outcome.headline[name])}" for name, label in SHOWN.items() if name in outcome.headline]
         line = Text(f"{self._ended}/{len(self._todo)}  ")
         line.append(outcome.state, style=STYLES.get(outcome.state, ""))
-        line.append(f"  {outcome.name}  {outcome.reason or '  '.join(found)}".rstrip())
+        line.append(f"  {outcome.name}  {outcome.reason or quality(outcome.headline)}".rstrip())
         self._say(line, self._left())
 
     def counts(self) -> str:

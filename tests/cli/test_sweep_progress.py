@@ -5,7 +5,7 @@ import os
 import pytest
 
 from moe_lab.cli.sweep import _say_stopped, _standing
-from moe_lab.cli.sweep_progress import Lines
+from moe_lab.cli.sweep_progress import Lines, quality
 from moe_lab.sweeps.folder import Outcome
 
 
@@ -41,6 +41,20 @@ def test_a_stopped_job_is_not_counted_among_the_ended(clock, capsys):
     printed = capsys.readouterr()
     assert printed.out == "1/2  finished  a  (0:00:10 left)\ninterrupted  b  its state is saved\n"
     assert printed.err == "moe-lab: stopped, 1 of 2 jobs are left; go on\n"
+
+
+@pytest.mark.parametrize(
+    ("headline", "said"),
+    [
+        ({"test_error_rate": 0.0333, "worst_class_error_rate": 0.1}, "error 3.3 %"),
+        ({"test_loss_nats": 2.345, "test_error_rate": 0.7}, "loss 2.35 nats a token"),
+        ({"test_rmse_sd": 0.5, "test_loss_nats": 1.0}, "RMSE 0.50 sd"),
+        ({}, ""),
+    ],
+)
+def test_a_line_says_how_good_a_run_is(headline, said):
+    """The wrong tokens of a language model say less than its loss."""
+    assert quality(headline).replace("\N{NO-BREAK SPACE}", " ") == said
 
 
 def test_a_report_stands_while_no_job_has_changed(tmp_path):

@@ -14,7 +14,7 @@ from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.numbers import UNITS
 from moe_lab.reports.kit.picture import FULL, HALF, Picture, draw
-from moe_lab.reports.kit.style import ACCENT, MUTED, label_ends
+from moe_lab.reports.kit.style import ACCENT, MUTED, faint, label_ends
 from moe_lab.reports.trace.values import size, sure
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _paint(axes: "Axes", panel: Panel, shown: range) -> None:
         axes.plot(list(shown), value_L, color=line.colour, linestyle=line.dash, linewidth=1.5)
         if line.low_L:
             low_L, high_L = _numbers(line.low_L, shown) * scale, _numbers(line.high_L, shown) * scale
-            axes.vlines(list(shown), low_L, high_L, color=line.colour, linewidth=2.4, alpha=0.35)
+            axes.vlines(list(shown), low_L, high_L, color=faint(line.colour), linewidth=2.4)
         if line.sure_L:
             filled = [line.colour if line.sure_L[at] else "white" for at in shown]
             axes.scatter(list(shown), value_L, c=filled, edgecolors=line.colour, s=20, linewidths=1.1, zorder=3)

@@ -23,8 +23,12 @@ def test_the_report_answers_and_keeps_what_it_measured(folder_of, make_trace, op
     # 2 layers of one label
     assert "p = 0.005 corrected over 2 values; least in block0" in text
     assert not page.all("script")
-    links = [link["href"] for link in page.all("a")]
-    assert links and all((run.path / str(link)).is_file() for link in links)
+    links = [str(link["href"]) for link in page.all("a")]
+    files = [link for link in links if not link.startswith("#")]
+    assert files and all((run.path / link).is_file() for link in files)
+    # the contents lead to every chapter
+    places = [f"#{section['id']}" for section in page.all("section")]
+    assert len(places) > 2 and places == [link for link in links if link.startswith("#")]
     markdown = (run.path / "report.md").read_text()
     assert "Experts of layer block1 follow the label domain" in markdown
     with (run.path / "measures.csv").open() as file:
