@@ -71,6 +71,8 @@ def _of(values: Values, beyond: Mapping[str, Written], layer: str) -> str:
     if len(beyond) == 1:
         return f" of layer {shortened(layer)}"
     every = len(beyond) == len(values.layers)
+    if every and len(beyond) == 2:
+        return " of both layers"
     return f" of {'all' if every else len(beyond)} {'' if every else 'of '}{len(values.layers)} layers"
 
 

@@ -28,7 +28,7 @@ def test_the_token_and_the_documents_have_sentences_of_their_own(values_from, ro
     told = row(TOLD, "block3", 0.9, **SURE | {"estimate": 0.9, "low": 0.8, "high": 0.96, "null_mean": 0.5})
     beyond = values_from(*known, row(TOKEN, "block3", 0.08, **SURE), told)
     assert plain(findings(beyond, EXPERTS)) == [
-        "Experts of all 2 layers follow the label domain: I(E;domain)/H(E) = 6.9 % (4.1 to 9.7) in block0, p = 0.005 "
+        "Experts of both layers follow the label domain: I(E;domain)/H(E) = 6.9 % (4.1 to 9.7) in block0, p = 0.005 "
         "corrected over 2 values; least in block0, 6.9 %.",
         "It is more than the tokens alone explain: I(E;domain | token id)/H(E) = 6.9 % (4.1 to 9.7) in block3, "
         "p = 0.005.",
