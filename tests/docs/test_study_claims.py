@@ -42,6 +42,10 @@ def test_the_gain_of_a_regularizer_with_the_printed_rate_and_with_a_chosen_one(r
         ("digits", "block1", "81 %"),
         ("markov-languages", "block0", "91 %"),
         ("markov-languages", "block1", "94 %"),
+        ("text-modules", "block0", "56 %"),
+        ("text-modules", "block1", "74 %"),
+        ("text-folder", "block0", "73 %"),
+        ("text-folder", "block1", "76 %"),
     ],
 )
 def test_balance_within_documents_and_what_experts_know_of_them(runs, layer, lost):
