@@ -128,3 +128,41 @@ def test_tasks_one_after_another():
     assert f"it forgets {percent(within['single'])} and the frozen mixture {percent(within['frozen'])}" in page
     learned = [value for of_arm in kept("continual", "learning_accuracy").values() for value in of_arm.values()]
     assert f"the learning accuracy is {100 * min(learned):.1f} % or more in every run" in page
+
+
+def test_cubic_experts_recover_clusters_and_linear_ones_do_not():
+    page = PAGE.with_name("chen2022.md")
+    with open(page.with_suffix("") / "runs.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = {
+        (arm, name): np.array([float(row["value"]) for row in rows if (row["arm"], row["name"]) == (arm, name)])
+        for arm in ("cubic", "linear", "dense", "single cubic", "single linear")
+        for name in ("test_error_rate", "dispatch_entropy_bits")
+    }
+    words = " ".join(page.read_text().split())
+    for name, digits, said in (
+        ("test_error_rate", 3, "-.051, p = .002"),
+        ("dispatch_entropy_bits", 2, "-1.59 bits, p = .002"),
+    ):
+        more_n = found["cubic", name] - found["linear", name]
+        p = np.mean(abs(SIGNS @ more_n) >= abs(more_n.sum()) - 1e-12)
+        unit = " bits" if name.endswith("bits") else ""
+        assert (more_n < 0).all()
+        assert f"{more_n.mean():.{digits}f}{unit}, p = {p:.3f}".replace("0.", ".") == said and said in words
+    kept = np.sort(found["cubic", "dispatch_entropy_bits"])
+    assert [f"{one:.2f}" for one in kept[-3:]] == ["0.20", "0.67", "1.31"]
+    assert found["linear", "dispatch_entropy_bits"].min() > 1.6
+    for arm, name, said in (
+        ("cubic", "test_error_rate", ".0090 ± .0144"),
+        ("cubic", "dispatch_entropy_bits", ".285 ± .407"),
+        ("linear", "test_error_rate", ".0597 ± .0106"),
+        ("linear", "dispatch_entropy_bits", "1.873 ± .091"),
+        ("single cubic", "test_error_rate", ".238 ± .010"),
+        ("single linear", "test_error_rate", ".316 ± .018"),
+        ("dense", "test_error_rate", ".252 ± .013"),
+    ):
+        digits = 3 if name.endswith("bits") or arm in ("dense", "single cubic", "single linear") else 4
+        mean, sd = (
+            f"{one:.{digits}f}".removeprefix("0") for one in (found[arm, name].mean(), found[arm, name].std(ddof=1))
+        )
+        assert f"{mean} ± {sd}" == said and said in words
