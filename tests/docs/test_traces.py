@@ -32,7 +32,7 @@ def test_the_example(tmp_path, monkeypatch, capsys):
     for command in commands:
         subprocess.run([sys.executable, "-m", "moe_lab", *command.split()], check=True, capture_output=True)
     assert (tmp_path / "runs/two-layers/report.html").is_file() and list(tmp_path.rglob("steps/report.html"))
-    for name in re.findall(r"^\| `(\w+)`", PAGE.read_text().split("## In a folder")[0], re.MULTILINE):
+    for name in re.findall(r"^\| `(\w+)`", PAGE.read_text().split("## Storing a trace")[0], re.MULTILINE):
         argument = name in names["moe_lab"].Trace.__init__.__annotations__
         assert argument or name in names["frame"].columns, name
 
