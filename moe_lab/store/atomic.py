@@ -1,4 +1,4 @@
-"""Writes that either happen whole or not at all: temporary file in the same folder, fsync, rename."""
+"""Atomic writes: a temporary file in the same folder, fsync, rename."""
 
 import json
 import os
@@ -15,19 +15,20 @@ from moe_lab.store.cells import csv_text
 from moe_lab.store.process import alive
 from moe_lab.store.untrusted import MOST_ARRAYS
 
-#: what the name of a temporary file ends with; before it come the name of the file, the writer's pid, and a few letters
+#: suffix of a temporary file's name; before it stand the name of the file, the writer's pid and a few letters
 SUFFIX = ".tmp"
 
 
 def checksum(content: bytes) -> str:
-    """CRC-32, as eight hexadecimal digits: it tells what has been damaged, not what somebody has forged."""
+    """CRC-32 as eight hexadecimal digits. It detects damage, not forgery."""
     return f"{zlib.crc32(content):08x}"
 
 
 def write_with(path: Path, write: Callable[[IO[bytes]], Any], keep: Path | None = None) -> None:
-    """Let ``write`` fill a temporary file, then move it to ``path``: readers see the old file or the whole new one.
+    """Write to a temporary file with ``write``, then move it to ``path``: readers see the old file or the whole new
+    one.
 
-    ``keep``: where the old file goes, once the new one is whole. Raises OSError with the path in it.
+    ``keep``: path to which the old file is moved once the new one is complete. Raises OSError, which names the path.
     """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=SUFFIX)
@@ -49,7 +50,7 @@ def write_with(path: Path, write: Callable[[IO[bytes]], Any], keep: Path | None 
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove the temporary files in ``folder``, and in the folders in it, that writers which were killed have left."""
+    """Remove the temporary files that killed writers left in ``folder`` and in the folders in it."""
     for path in (*folder.glob(f".*{SUFFIX}"), *folder.glob(f"*/.*{SUFFIX}")):
         writer = path.name.split(".")[-3]
         if writer.isdecimal() and not alive(int(writer)):
@@ -57,8 +58,8 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Wait until what was moved to its place in ``folder`` is there on the disk too, so that no file that is written
-    from now on can outlive it when the power fails."""
+    """Flush the renames in ``folder`` to the disk. After a power failure no file written later can then be there
+    without those renamed before."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -71,7 +72,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Indented JSON. NaN and infinities are refused: what is undefined is null, with a reason beside it."""
+    """Write indented JSON. NaN and infinities are refused: an undefined value is null, with a reason beside it."""
     write_text(path, json_text(value))
 
 
@@ -80,8 +81,10 @@ def json_text(value: Any) -> str:
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Arrays without pickles, compressed unless they unpack to so much that a reader has to doubt it; NumPy's zip
-    entries carry a fixed date, so equal arrays give equal bytes."""
+    """Write arrays without pickles, compressed unless the compression ratio would make a reader refuse the file.
+
+    NumPy's zip entries have a fixed date, so equal arrays give equal bytes.
+    """
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{path.name}: {name} holds Python objects; store numbers or fixed-width text")
@@ -91,7 +94,8 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """A header from the first row's keys, and the rows, as ``csv_text`` writes them; without rows an empty file."""
+    """Write the rows as ``csv_text`` does, with a header from the first row's keys; an empty file if there are no
+    rows."""
     rows = list(rows)
     write_text(path, csv_text(list(rows[0]), rows) if rows else "")
 

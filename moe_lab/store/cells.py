@@ -1,4 +1,4 @@
-"""The text of a CSV file, which strangers open in spreadsheets and terminals."""
+"""The text of CSV files that are safe to open in spreadsheets and terminals."""
 
 import csv
 import io
@@ -8,14 +8,14 @@ from typing import Any
 
 from moe_lab.errors import printable
 
-#: what a cell begins with that a spreadsheet evaluates; spreadsheets skip blanks and line ends before it
+#: first characters of cells that a spreadsheet evaluates; spreadsheets skip blanks and line ends before them
 _FORMULA = re.compile(r"\s*[=+\-@]|[\t\r\n]")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?(inf|nan)", re.IGNORECASE | re.ASCII)
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A header and a line a row: None is an empty cell, floats in the shortest form that reads back, text as ``cell``
-    has it. Raises ValueError if a row has another key than ``names``."""
+    """CSV text: a header and one line per row. None is an empty cell, floats have the shortest form that reads back
+    equal, and text is written as ``cell`` returns it. Raises ValueError if a row has a key that is not in ``names``."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writerow({name: cell(name) for name in names})
@@ -24,8 +24,8 @@ def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def cell(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula and no terminal obeys: text is printable, and where it begins as
-    a formula does, and is no number, an apostrophe stands before it."""
+    """The value of a cell, safe for spreadsheets and terminals: text is made printable, and gets an apostrophe in front
+    if it begins like a formula and is not a number."""
     if not isinstance(value, str):
         return value
     formula = _FORMULA.match(value) and not _NUMBER.fullmatch(value)

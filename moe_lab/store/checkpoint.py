@@ -1,4 +1,4 @@
-"""Checkpoints: the newest complete state of a run, and the one before it. Read with ``weights_only=True`` only."""
+"""Checkpoints: the newest complete state of a run and the one before it. They are read with ``weights_only=True``."""
 
 import io
 import os
@@ -14,29 +14,29 @@ from moe_lab.store.untrusted import Unusable, inside, read_tensors
 
 NEWEST = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
-#: of a file that a stranger may have written
+#: upper bounds for a file that a stranger may have written
 MOST_CLASSES = 1_000_000
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` (tensors, numbers, text, lists and dicts of them) and keep the file before it. Until the new file
-    is whole nothing is moved: a disk that is full leaves both."""
-    # through memory: torch's own writer hides what went wrong with the disk
+    """Write ``state`` (tensors, numbers, text, lists and dicts of them) and keep the previous file. Nothing is moved
+    until the new file is complete, so a full disk leaves both files intact."""
+    # through memory: torch's own writer hides errors of the disk
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_with(folder / NEWEST, lambda file: file.write(buffer.getbuffer()), keep=folder / PREVIOUS)
 
 
 def load(folder: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """The newest state that is whole. Raises RunError where there is none."""
+    """The newest undamaged state. Raises RunError if there is none."""
     return _newest(folder, device)[0]
 
 
 def take_up(folder: Path) -> tuple[dict[str, Any], str]:
-    """The newest state that is whole, to go on from it, and in a few words what is wrong with a file that is not.
+    """The newest undamaged state, to resume from, and a few words about a damaged file, if there is one.
 
-    A newest file that is damaged gives way to the one before it: kept, it would take that one's place with the next
-    ``save``. Raises RunError as ``load`` does.
+    A damaged newest file is replaced by the one before it. Otherwise the next ``save`` would overwrite the good file
+    with the damaged one. Raises RunError as ``load`` does.
     """
     state, problems = _newest(folder, "cpu")
     if problems and (folder / NEWEST).exists():
@@ -61,16 +61,16 @@ def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], l
 def of_data(
     shape: Sequence[int], class_names: Sequence[str], units: dict[str, Any], content: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What a state keeps of the data, so that its model can be built and asked without them; ``units`` as
-    ``Units.stored`` gives them, ``content`` as ``Dataset.content`` does."""
+    """The facts about the data that a state stores, so that its model can be built and used without the data. ``units``
+    come from ``Units.stored``, ``content`` from ``Dataset.content``."""
     names = list(class_names)
     facts = {"shape": list(shape), "classes": len(names), "class_names": names, "units": units}
     return {**facts, "content": dict(content)} if content else facts
 
 
 def described(state: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
-    """The shape of one sample and the names of the classes, as ``of_data`` keeps them; None if they are not there.
-    States of earlier versions have no names: their classes are called by their numbers."""
+    """The shape of one sample and the names of the classes, as ``of_data`` stores them; None if they are missing.
+    States of earlier versions have no names: their classes are named by number."""
     shape, classes = state.get("shape"), state.get("classes")
     if not isinstance(shape, list) or not isinstance(classes, int) or not 0 <= classes <= MOST_CLASSES:
         return None
@@ -83,7 +83,7 @@ def described(state: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...]] 
 
 
 def content_of(state: dict[str, Any]) -> dict[str, str]:
-    """What decides besides the options of the data set, as ``of_data`` keeps it."""
+    """The facts besides the options of the data set that decide its content, as ``of_data`` stores them."""
     content = state.get("content")
     return {str(name): str(value) for name, value in content.items()} if isinstance(content, dict) else {}
 

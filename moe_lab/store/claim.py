@@ -1,4 +1,4 @@
-"""Exclusive claims: a lock that the operating system lets go when its holder dies, however it dies."""
+"""Exclusive claims: locks that the operating system releases when their holder dies, however it dies."""
 
 import errno
 import fcntl
@@ -15,37 +15,37 @@ from moe_lab.store.folders import refuse_link
 from moe_lab.store.process import alive
 from moe_lab.store.status import now
 
-#: the file of a run folder that whoever trains there holds
+#: the lock file of a run folder, held by the process that trains there
 CLAIM = "claim"
 _LOOK_SECONDS = 0.1
-#: how long a new holder may take to write down who he is
+#: seconds that a new holder may take to write its name into the file
 _NAME_SECONDS = 1.0
 
 
 class Held(RunError):
-    """Another process holds the claim. The text says which, and on which machine."""
+    """Another process holds the claim. The text names the process and its machine."""
 
 
 @contextmanager
 def claimed(path: Path, patience: float = 0.0) -> Iterator[None]:
-    """Hold the file ``path`` against every other process, on this machine and on others that share its file system.
+    """Hold an exclusive lock on the file ``path``, on this machine and on others that share its file system.
 
-    ``patience``: seconds to wait for another holder to let go. The file stays; only its lock counts. Raises Held, and
-    RunError where the file system has no locks, or the file is a link.
+    ``patience``: seconds to wait for another holder to release it. The file stays; only its lock counts. Raises Held if
+    another process keeps the lock, and RunError if the file system has no locks or the file is a link.
     """
     refuse_link(path)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         _lock(handle, path, time.monotonic() + patience)
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
-        # it is the lock that counts: a disk that is full is no reason
+        # only the lock counts: a full disk is no reason to fail
         with suppress(OSError):
             os.ftruncate(handle, 0)
             os.pwrite(handle, (json.dumps(holder) + "\n").encode(), 0)
         try:
             yield
         finally:
-            # not by closing alone: a child that another thread starts just now holds the file open for a moment
+            # closing alone is not enough: a child that another thread starts just now holds the file open for a moment
             fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
@@ -66,7 +66,7 @@ def _lock(handle: int, path: Path, until: float) -> None:
 
 
 def _holder(handle: int) -> str:
-    """Who holds it. What the last holder has left is not believed."""
+    """The name of the current holder; an entry that an earlier holder left is ignored."""
     until = time.monotonic() + _NAME_SECONDS
     while True:
         try:

@@ -1,6 +1,6 @@
-"""The record of status.json, which is checked when it is read, and what plan.json has in common with it.
+"""The type of status.json, checked whenever the file is read, and the fields that plan.json shares with it.
 
-Only what reads one imports this: it needs pydantic, which the engine does without.
+Only readers of these files import this module: it needs pydantic, which the engine does not need.
 """
 
 from datetime import datetime
@@ -13,9 +13,9 @@ from moe_lab.store.status import Kind, State, is_number
 from moe_lab.store.untrusted import Unusable
 
 T = TypeVar("T")
-#: an option of a group, or those of a group that takes several
+#: the chosen option of a group, or the list of them if the group takes several
 Option = str | list[str]
-#: keys that were given as null or auto and have been filled in; its first name was another
+#: keys that were given as null or auto and filled in later; earlier versions used another name
 AutoFilled = Annotated[list[str], Field(validation_alias=AliasChoices("auto_filled", "left_open"))]
 
 
@@ -35,7 +35,7 @@ Moment = Annotated[str, AfterValidator(_moment)]
 
 
 class JobFacts(TypedDict, total=False):
-    """What its folder and the plan of its sweep keep of a job. Earlier versions wrote fewer of these."""
+    """The facts of a job that are stored in its folder and in its sweep's plan. Earlier versions stored fewer."""
 
     key: str
     choices: dict[str, Option]
@@ -44,7 +44,7 @@ class JobFacts(TypedDict, total=False):
 
 
 class Facts(JobFacts, total=False):
-    """What status.json has besides the status. None: not yet, or not known. Without a kind it is a mixture's."""
+    """The fields of status.json besides the status. None: not yet set or not known. A missing kind means a mixture."""
 
     kind: Kind
     pid: int | None
@@ -60,7 +60,7 @@ class Facts(JobFacts, total=False):
 
 @with_config(ConfigDict(extra="allow", strict=True))
 class Status(Facts):
-    """A run's status.json. Keys that a later version has added stay as they are."""
+    """A run's status.json. Keys that a later version added are kept unchanged."""
 
     status: Required[State]
 
@@ -69,12 +69,13 @@ _STATUS = TypeAdapter(Status)
 
 
 def read_status(value: Any) -> Status:
-    """Raises Unusable."""
+    """Check the value of a status.json. Raises Unusable if it is not one."""
     return checked(_STATUS, value, "status of a run", levels=1)
 
 
 def checked(record: TypeAdapter[T], value: Any, what: str, levels: int) -> T:
-    """The value as ``record`` has it. Raises Unusable, which says where it is wrong, as far down as so many levels."""
+    """The value, checked against ``record``. Raises Unusable, which says where it is wrong, at most ``levels`` levels
+    deep."""
     try:
         return record.validate_python(value)
     except ValidationError as error:

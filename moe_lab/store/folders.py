@@ -12,25 +12,25 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Taken(RunError):
-    """There is a folder of that name already."""
+    """A folder of that name already exists."""
 
 
 def check_spelling(name: str) -> None:
-    """Raise RunError where ``name`` cannot name a folder, such as one that leads elsewhere."""
+    """Raise RunError if ``name`` cannot name a folder, for example because it leads elsewhere."""
     if not NAME.fullmatch(name):
         raise RunError(f"{cut(name)!r} cannot name a folder: use letters, digits, '.', '_' and '-' (at most 100)")
 
 
 def check_name(name: str, runs: Path) -> None:
-    """Raise RunError where ``name`` cannot be a new folder of ``runs``; creates nothing."""
+    """Raise RunError if ``name`` cannot be a new folder of ``runs``; creates nothing."""
     check_spelling(name)
     if (runs / name).exists():
         _taken(runs / name)
 
 
 def claim(runs: Path, name: str | None = None, *, numbered: bool = False) -> Path:
-    """Make and return ``runs/name``, or a folder named by the time. To the time, and with ``numbered`` to the name,
-    ``_2``, ``_3`` ... is appended where it is taken; else Taken is raised."""
+    """Make and return ``runs/name``, or a folder named by the time. If a time is taken, ``_2``, ``_3`` ... is appended,
+    and with ``numbered`` also to a name. Raises Taken if ``name`` is taken otherwise."""
     _make_runs(runs)
     if name is not None and not numbered:
         check_name(name, runs)
@@ -41,21 +41,21 @@ def claim(runs: Path, name: str | None = None, *, numbered: bool = False) -> Pat
 
 
 def claim_again(folder: Path) -> None:
-    """Make ``folder`` where it is not there yet."""
+    """Make ``folder`` if it does not exist yet."""
     _make_runs(folder.parent)
     if _mkdir(folder) is None and not folder.is_dir():
         raise RunError(f"{folder} is no folder: choose another name, or remove that file")
 
 
 def make_inside(folder: Path) -> Path:
-    """Make ``folder`` where it is not there yet, and return it. Raises RunError where it is a link."""
+    """Make ``folder`` if it does not exist yet, and return it. Raises RunError if it is a link."""
     refuse_link(folder)
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def refuse_link(path: Path) -> None:
-    """Raises RunError where a path that is to be written to is a link."""
+    """Raises RunError if a path that is to be written to is a link."""
     if path.is_symlink():
         raise RunError(f"{path} is a link, and nothing is written through links: remove it")
 

@@ -1,4 +1,4 @@
-"""What a finished run has learned: the config and the state of its learner."""
+"""The result of a finished run's training: its config and the state of its learner."""
 
 import hashlib
 from pathlib import Path
@@ -13,10 +13,10 @@ from moe_lab.store.untrusted import inside, read_tensors, read_text, read_yaml
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Experts, baseline and classes of a finished run's config, and the state of its learner; files are read, nothing
-    is run.
+    """Experts, baseline and classes of a finished run's config, and the state of its learner. Files are read, no code
+    of the folder is run.
 
-    Raises ConfigError where there is no such run.
+    Raises ConfigError if there is no such run.
     """
     try:
         config = as_now(read_yaml(read_text(inside(folder / "config.yaml"))))
@@ -33,8 +33,8 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def digest(folder: Path) -> str:
-    """Hex SHA-256 of the tensors that a finished run has learned: their names, types, shapes and values. Raises
-    ConfigError as ``read_run`` does."""
+    """Hex SHA-256 of a finished run's learned tensors: their names, types, shapes and values. Raises ConfigError as
+    ``read_run`` does."""
     _, state = read_run(folder)
     hashed = hashlib.sha256()
     for name, tensor in sorted(state.items()):

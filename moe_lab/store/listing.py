@@ -1,4 +1,4 @@
-"""Rows of a listing of runs: what status.json says, without reading anything else of their folders."""
+"""Rows of a listing of runs, from status.json alone."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-#: columns of every listing, behind the run, its status and its choices; other headline metrics follow
+#: metrics in every listing, after the run, its status and its choices; other headline metrics follow
 METRICS = ("kind", "test_error_rate", "test_rmse_sd", "mutual_information_expert_label_bits", "usage_entropy_bits")
 #: columns before the choices
 WHEN = ("started_at", "seconds", "dataset", "seed")
-#: of a run that was told none
+#: shown for a run without this choice
 SEED = 0
 #: the status of a run whose status.json cannot be read
 UNREADABLE = "unreadable"
 
 
 def run_row(run: Run, name: str, tell: Callable[[str], None]) -> Row:
-    """Name, status, kind, when it started, how many seconds it took so far, data set, seed, headline metrics, the
-    ``choices`` that differ from the defaults, and the ``options`` of all groups. ``tell`` gets the reason if
+    """The listing's row of a run: name, status, kind, start, seconds so far, data set, seed, headline metrics, the
+    ``choices`` that differ from the defaults, and the ``options`` of all groups. ``tell`` is called with the reason if
     status.json cannot be read."""
     try:
         status = run.status
@@ -54,6 +54,6 @@ def _seconds(status: "Status") -> float | None:
 
 
 def columns(rows: Sequence[Row], choices: Sequence[str]) -> list[str]:
-    """The columns in their order: run, status, when, data set, seed, choices, metrics."""
+    """The columns of the rows in order: run, status, start, data set, seed, choices, metrics."""
     metrics = [name for name in (*METRICS, *(name for row in rows for name in row)) if name != "choices"]
     return list(dict.fromkeys(["run", "status", *WHEN, *choices, *metrics]))

@@ -1,20 +1,20 @@
-"""Names of classes in configs that earlier versions have stored, as they are now."""
+"""Present names of classes that configs of earlier versions name otherwise."""
 
 from typing import Any
 
-#: where modules of parts were -> where they are
+#: earlier module of a part -> its present module
 MOVED = {
     f"moe_lab.{role}.": f"moe_lab.parts.{role}."
     for role in ("baselines", "controllers", "experts", "gates", "networks", "objectives", "regularizers")
 }
 
 
-#: no config is as deep (moe_lab/config/check.py refuses those that are)
+#: deeper than any config (moe_lab/config/check.py refuses deeper ones)
 _MOST_DEEP = 40
 
 
 def as_now(node: Any, depth: int = 0) -> Any:
-    """A stored config with every ``_target_`` by its present name; everything else as it is."""
+    """A stored config with every ``_target_`` replaced by its present name and everything else unchanged."""
     if depth > _MOST_DEEP:
         return node
     if isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""plan.json: every job of a sweep with its whole config, written before any job begins."""
+"""plan.json: every job of a sweep with its whole config. It is written before any job starts."""
 
 from dataclasses import field
 from pathlib import Path
@@ -17,8 +17,8 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True)
 class StoredJob:
-    """A job as its plan has it: its folder's name, the words that make it, those that have no place in it, the facts
-    of its status.json, and its whole config."""
+    """A job as stored in its plan: its folder's name, the words that define it, the words set aside because its config
+    has no such key, the facts of its status.json, and its whole config."""
 
     name: str
     words: list[str]
@@ -36,7 +36,7 @@ class StoredJob:
 
 @dataclass(frozen=True)
 class Refused:
-    """Words whose parts do not fit each other, and why."""
+    """Words that choose parts which do not fit each other, and the reason."""
 
     words: list[str]
     reason: str
@@ -44,7 +44,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class StoredPlan:
-    """What plan.json holds; ``words`` as they were typed."""
+    """The content of plan.json; ``words`` as they were typed."""
 
     words: list[str]
     jobs: list[StoredJob]
@@ -55,8 +55,8 @@ _PLAN = TypeAdapter(StoredPlan)
 
 
 def read_plan(folder: Path) -> StoredPlan:
-    """The plan of the sweep in ``folder``. No config is checked, nothing is composed or executed. Raises RunError, and
-    FileNotFoundError if there is no plan."""
+    """Read the plan of the sweep in ``folder``, without checking or composing configs. Raises RunError if it is
+    damaged, and FileNotFoundError if there is no plan."""
     path = folder / PLAN
     try:
         return checked(_PLAN, read_json(read_text(inside(path))), "plan of a sweep", levels=3)
@@ -67,7 +67,7 @@ def read_plan(folder: Path) -> StoredPlan:
 
 
 def write_plan(folder: Path, plan: StoredPlan) -> None:
-    """Raises ConfigError for a plan that would be too large to be read back."""
+    """Write plan.json. Raises ConfigError if the plan would be too large to be read back."""
     jobs = [vars(job) for job in plan.jobs]
     text = json_text({"words": plan.words, "jobs": jobs, "refused": [vars(one) for one in plan.refused]})
     if len(text) > MOST_TEXT:

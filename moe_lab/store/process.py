@@ -1,4 +1,4 @@
-"""Whether a process is still there. One that has died and that nobody has buried yet (a zombie) is not."""
+"""Whether a process is alive. A zombie, dead but not yet waited for by its parent, is not alive."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,8 @@ _DEAD = ("Z", "X")
 
 
 def process_start(pid: int) -> int | None:
-    """Start time of a living process in clock ticks since boot (Linux), which tells it from a later one of the same
-    pid; None where there is none, or where it cannot be told."""
+    """Start time of a living process in clock ticks since boot (Linux), which distinguishes it from a later process of
+    the same pid; None if there is no such process or the time cannot be read."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -19,7 +19,7 @@ def process_start(pid: int) -> int | None:
 
 
 def alive(pid: int) -> bool:
-    """Whether there is such a process on this machine."""
+    """Whether a process of this pid is alive on this machine."""
     if Path("/proc/self/stat").exists():
         return process_start(pid) is not None
     try:

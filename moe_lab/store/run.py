@@ -1,4 +1,4 @@
-"""Reading a run folder. Files are read when they are asked for; nothing of a folder is ever executed."""
+"""Reading a run folder. Files are read on first use; no code of a folder is ever executed."""
 
 import csv
 import io
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: bytes of those files of which a listing or a page reads many, or that people read
+#: most bytes of files that a listing or a page reads by the hundred, or that people read
 _MOST = dict.fromkeys(("status.json", "environment.json", "config.yaml"), 2**20)
 #: the folder of a run with the plain networks that were trained beside it, and their names: options of ``baseline``
 TWINS, TWIN_NAMES = "twins", ("single", "dense_active", "dense_total")
-#: what to do about a damaged file of a run
+#: advice for a damaged file of a run
 MEND = "take it from a copy, or train this run again"
 
 
@@ -53,7 +53,7 @@ class Unreadable(RunError):
 class Run:
     """A run folder: ``.status .config .metrics .history_rows .timing .routing`` and other arrays, read on first use.
 
-    Raises RunError where the path is no run folder, and Unreadable where a file that is asked for is missing or broken.
+    Raises RunError if the path is no run folder, and Unreadable if a file that is read is missing or broken.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -68,7 +68,7 @@ class Run:
 
     @cached_property
     def status(self) -> "Status":
-        """status.json, with ``lost`` in place of ``running`` where the process is proven dead."""
+        """status.json, with ``lost`` in place of ``running`` if the process is proven dead."""
         from moe_lab.store.facts import read_status
 
         try:
@@ -83,7 +83,7 @@ class Run:
 
     @property
     def kind(self) -> "Kind":
-        """What the folder holds; folders that do not say so hold a mixture."""
+        """The kind of run in the folder; a folder without a kind holds a mixture."""
         return self.status.get("kind", "mixture")
 
     @cached_property
@@ -97,7 +97,7 @@ class Run:
             raise self._broken(f"{self.path / TWINS} {error}") from None
 
     def require_trained(self) -> None:
-        """Raises Unreadable if the folder holds a trace, which nothing here has trained."""
+        """Raises Unreadable if the folder holds a trace, which was recorded and not trained here."""
         if self.kind == "trace":
             raise self._broken(
                 f"{self.path} is a run of kind {self.kind}, and this report is of runs that were trained; "
@@ -116,7 +116,8 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The whole config in plain values. Never resolved, so a stranger's folder cannot read the environment."""
+        """The whole config in plain values. Interpolations are never resolved, so a stranger's config cannot read the
+        environment."""
         try:
             config = read_yaml(self._text("config.yaml"))
         except Unusable as error:
@@ -131,7 +132,7 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """name -> {"value", "unit"} and, where the value is null, "reason"."""
+        """metrics.json: name -> {"value", "unit"}, and "reason" if the value is null."""
         metrics = self._json("metrics.json")
         if wrong := next((name for name, entry in metrics.items() if not _is_entry(entry)), None):
             raise self._broken(
@@ -141,7 +142,7 @@ class Run:
 
     @cached_property
     def history_rows(self) -> list[dict[str, float | None]]:
-        """history.csv, a row an epoch; an empty cell is None."""
+        """history.csv, one row per epoch; an empty cell is None."""
         return self._csv("history.csv")
 
     @cached_property
@@ -150,7 +151,7 @@ class Run:
 
     @cached_property
     def stages(self) -> list[dict[str, float | None]]:
-        """stages.csv, a row a stage of the recipe; none where it has no stages."""
+        """stages.csv, one row per stage of the recipe; empty if it has no stages."""
         return self._csv("stages.csv") if (self.path / "stages.csv").is_file() else []
 
     @cached_property
@@ -158,7 +159,7 @@ class Run:
         return self.arrays("routing")
 
     def arrays(self, name: str, only: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-        """The arrays of ``NAME.npz``, or those of them named in ``only``, without pickles. Raises Unreadable where the
+        """The arrays of ``NAME.npz``, or only those named in ``only``, read without pickles. Raises Unreadable if the
         file is missing or broken."""
         path = self.path / f"{name}.npz"
         try:
@@ -169,7 +170,7 @@ class Run:
             raise self._broken(f"{path} {error}; {MEND}") from None
 
     def has(self, name: str) -> bool:
-        """Whether ``NAME.npz`` is there (assignments need a validation split, say)."""
+        """Whether ``NAME.npz`` exists (assignments, for example, need a validation split)."""
         return (self.path / f"{name}.npz").is_file()
 
     def _broken(self, text: str) -> Unreadable:
@@ -198,7 +199,7 @@ class Run:
         return value
 
     def table(self, name: str, parse: "Callable[[Iterable[dict[str, str]]], T]") -> T:
-        """What ``parse`` makes of the rows of a CSV file. Raises Unreadable if the file is missing or broken."""
+        """The rows of a CSV file, converted by ``parse``. Raises Unreadable if the file is missing or broken."""
         text = self._text(name)
         if text and not text.endswith("\n"):
             raise self._broken(f"{self.path / name} is truncated: its last line has no end")
@@ -213,7 +214,7 @@ class Run:
 
 
 def _measured(cell: str) -> float | None:
-    """The number of a cell. A loss may be NaN or infinite; no other number is beyond LARGEST."""
+    """The number in a cell; None if it is empty. A loss may be NaN or infinite; no other number exceeds LARGEST."""
     value = float(cell) if cell else None
     if value is not None and isfinite(value) and not is_number(value):
         raise ValueError(f"{value:g} is beyond {LARGEST:g}")
@@ -234,8 +235,8 @@ def _are_numbers(value: Any) -> bool:
 
 @contextmanager
 def as_written(where: object) -> Iterator[None]:
-    """What is done with a run's files: where they are not what a run writes, and that was not seen when they were read,
-    it is a RunError and no traceback."""
+    """Turn errors within the block into a RunError: they come from files of a run whose content passed the checks of
+    reading but is not what a run writes."""
     try:
         yield
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
@@ -244,7 +245,7 @@ def as_written(where: object) -> Iterator[None]:
 
 
 def find_runs(root: Path) -> list[Run]:
-    """Every run folder at or below ``root``, sorted by path; links are not followed out of it."""
+    """Every run folder at or below ``root``, sorted by path; links that lead out of it are not followed."""
     return [Run(path) for path in sorted(_run_folders(root))]
 
 
@@ -260,8 +261,8 @@ def runs_at(paths: Sequence[Path]) -> list[Run]:
 
 
 def _run_folders(root: Path) -> Iterator[Path]:
-    """The folders with a ``status.json``. One whose status.json is an ordinary file is not looked into, for a run holds
-    no other run but its twins; what else has that name hides no run."""
+    """The folders with a ``status.json``. If it is an ordinary file, the folder is a run and is not searched further,
+    for a run holds no other run but its twins; anything else of that name does not end the search."""
     waiting = [Path(root)]
     while waiting:
         folder = waiting.pop()

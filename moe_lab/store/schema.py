@@ -1,6 +1,6 @@
-"""The arrays of routing.npz and evaluation.npz as they must be: names, axes, kinds of numbers and values.
+"""The schema of the arrays in routing.npz and evaluation.npz: names, axes, kinds of numbers and values.
 
-The writer checks what it writes by it, and readers what they read.
+The writer and the readers both check against it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,10 +11,10 @@ from moe_lab.errors import RunError
 from moe_lab.tasks import Task
 
 Arrays = Mapping[str, np.ndarray]
-#: array -> its axes, and the kind of its numbers
+#: array -> its axes and the kind of its numbers
 Layout = dict[str, tuple[str, str]]
 
-#: dtype kinds that a stored array may have, by the kind that is meant
+#: kind of numbers -> dtype kinds that a stored array may have
 KINDS = {"integers": "iu", "floats": "f", "booleans": "b"}
 GATE: Layout = {
     "probs": ("NE", "floats"),
@@ -52,12 +52,12 @@ DAMAGED = "the run diverged or its file is damaged"
 
 
 def task_of(routing: Arrays) -> Task:
-    """What the run predicted, by what it stored."""
+    """The task of a run, inferred from the arrays that it stored."""
     return "regression" if "log_density" in routing else "classification"
 
 
 def check_arrays(routing: Arrays, evaluation: Arrays) -> None:
-    """Raise RunError where an array is missing, has another shape or type, or holds what no finished run writes."""
+    """Raise RunError if an array is missing, has another shape or type, or holds what no finished run writes."""
     task = task_of(routing)
     _check_present("routing.npz", routing, LAYOUTS[task].keys() - OPTIONAL)
     _check_present("evaluation.npz", evaluation, [*COST, *(SCALE if task == "regression" else ())])
@@ -69,8 +69,8 @@ def check_arrays(routing: Arrays, evaluation: Arrays) -> None:
 
 
 def check_written(routing: Arrays, evaluation: Arrays) -> None:
-    """What ``check_arrays`` asks for, and nothing in routing.npz that no reader knows. Raises RunError as that does,
-    and TypeError for an array without a place in the schema."""
+    """Check arrays before they are written: as ``check_arrays``, and routing.npz has no array outside the schema.
+    Raises RunError as ``check_arrays`` does, and TypeError for an array that is not in the schema."""
     check_arrays(routing, evaluation)
     if unknown := sorted(routing.keys() - LAYOUTS[task_of(routing)].keys()):
         raise TypeError(f"routing.npz: {', '.join(unknown)} has no place in moe_lab/store/schema.py")

@@ -1,4 +1,4 @@
-"""status.json: what has become of a run. ``lost`` is never written; readers find it out."""
+"""status.json: the status of a run. ``lost`` is never written; readers infer it."""
 
 import errno
 import os
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 State = Literal["planned", "running", "finished", "failed", "interrupted", "diverged", "lost"]
 STATES: tuple[State, ...] = get_args(State)
-#: what a run folder holds: a mixture that was trained, a network with mixture layers, or routing that was recorded
+#: content of a run folder: a trained mixture, a trained network with mixture layers, or recorded routing
 Kind = Literal["mixture", "network", "trace"]
-#: no loss and no metric is as large: they come from 32-bit numbers
+#: larger than any loss or metric: they come from 32-bit numbers
 LARGEST = 1e100
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class StatusFile:
-    """The one writer of a run's status.json."""
+    """The only writer of a run's status.json."""
 
     def __init__(self, folder: Path, **facts: "Unpack[Facts]") -> None:
         self._path = folder / "status.json"
@@ -64,7 +64,7 @@ class StatusFile:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a run can have measured it, or left it undefined: beyond LARGEST squares overflow."""
+    """Whether the value is None or a number that a run can have measured: beyond LARGEST squares overflow."""
     return value is None or (isinstance(value, int | float) and not abs(value) > LARGEST)
 
 
@@ -73,7 +73,7 @@ def now() -> str:
 
 
 def is_lost(status: "Status") -> bool:
-    """True where a run says that it is running but its process is proven dead: same host, and no such process."""
+    """Whether the status is ``running`` but the process is proven dead: same host, and no such process."""
     if status.get("status") != "running" or status.get("host") != socket.gethostname():
         return False
     pid = status.get("pid")
@@ -86,7 +86,8 @@ def is_lost(status: "Status") -> bool:
 
 
 def _write_over(path: Path, text: str) -> bool:
-    """On a disk that is full: write into the room that the old file has, in one go. False where that is too small."""
+    """Overwrite the old file in place, in one write, within the space allocated to it: for a full disk. Returns False
+    if it does not fit."""
     content = text.encode()
     try:
         handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

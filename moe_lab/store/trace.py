@@ -1,8 +1,8 @@
-"""The files of a run folder of kind ``trace``: what they hold, how they are written, and how they are read.
+"""The files of a run folder of kind ``trace``: their content, writing and reading.
 
 trace.json is the header (moe_lab/store/trace_header.py). rows.npz, documents.npz and layers.npz hold the arrays below;
-those of a layer stand under its number, ``00/experts``, so that no name of a stranger becomes a path. Axes: T rows, D
-documents, K slots and E experts of a layer, S rows of a sample.
+those of a layer are stored under its number, ``00/experts``, so that no name from a stranger becomes a path. Axes: T
+rows, D documents, K slots and E experts of a layer, S rows of a sample.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from moe_lab.store.trace_header import Header, LayerHeader
 
 Arrays = Mapping[str, np.ndarray]
-#: array -> its axes and its type
+#: layout: array -> its axes and its type
 Layout = Mapping[str, tuple[str, str]]
 
 HEADER = "trace.json"
 FORMAT: Final = 1
-#: the reason in ``missing`` where nobody has given one
+#: the reason in ``missing`` if none was given
 NOT_GIVEN = "not given"
-#: the most rows of a layer whose full distributions are kept
+#: the most rows of a layer whose full distributions are stored
 SAMPLE = 20_000
 ROWS: Layout = {
     "document": ("T", "int32"),
@@ -46,14 +46,14 @@ LAYER: Layout = {
     "usage": ("E", "float64"),
     "entropy": ("T", "float32"),
 }
-#: what every trace has
+#: arrays that every trace has
 REQUIRED = ("document", "experts")
 
 
 @dataclass(frozen=True)
 class TraceFiles:
-    """What the four files hold, by the names that it has in them. Raises RunError if an array is missing, or has
-    another shape or type than the header and the layout say."""
+    """The content of the four files, under the names used there. Raises RunError if an array is missing, or has another
+    shape or type than the header and the layout state."""
 
     header: "Header"
     rows: Arrays
@@ -75,17 +75,18 @@ class TraceFiles:
 
 
 def place(number: int, name: str) -> str:
-    """What an array of a layer is called in layers.npz."""
+    """The name of a layer's array in layers.npz."""
     return f"{number:02d}/{name}"
 
 
 def label_place(name: str) -> str:
-    """What a label is called in rows.npz and documents.npz."""
+    """The name of a label's array in rows.npz and documents.npz."""
     return f"label/{name}"
 
 
 def expert_type(experts: int) -> np.dtype:
-    """The narrowest type of expert numbers whose largest value is none of them: uint8 up to 255 experts, or uint16."""
+    """The narrowest type of expert numbers whose largest value is free to mean none: uint8 up to 255 experts, or
+    uint16."""
     return np.dtype(np.uint8 if experts <= 255 else np.uint16)
 
 
@@ -111,10 +112,10 @@ def write_trace_run(folder: Path, files: TraceFiles) -> None:
         write_json(folder / HEADER, files.header)
         for name, arrays in (("rows", files.rows), ("documents", files.documents), ("layers", files.layers)):
             write_npz(folder / f"{name}.npz", arrays)
-        # nobody is to read that it has finished before the arrays are on the disk
+        # the status ``finished`` must not be readable before the arrays are on the disk
         settle(folder)
     except BaseException as error:
-        # if not even this can be written, it counts as lost once this process is gone
+        # if even this cannot be written, the run counts as lost once this process is gone
         with suppress(OSError):
             status.end("failed", error=f"{type(error).__name__}: {error}")
         raise
@@ -124,7 +125,7 @@ def write_trace_run(folder: Path, files: TraceFiles) -> None:
 
 
 def read_trace_run(run: Run) -> TraceFiles:
-    """The trace in a run folder; nothing of it is believed. Raises RunError, which names the folder and the file."""
+    """Read and check the trace in a run folder. Raises RunError, which names the folder and the file."""
     if run.kind == "mixture":
         raise RunError(f"{run.path} is a run of kind {run.kind}, not a trace")
     header = run.trace_header
@@ -158,7 +159,7 @@ def _check(file: str, arrays: Arrays, layout: Layout, sizes: Mapping[str, int]) 
 
 
 def _absent(arrays: Arrays, layout: Layout) -> Iterator[str]:
-    """What the layout has and every trace needs: documents, experts and labels that the header names."""
+    """Names of required arrays that are missing: documents, experts, and labels that the header names."""
     for name in layout:
         if name not in arrays and (name.startswith("label/") or name.rpartition("/")[2] in REQUIRED):
             yield name

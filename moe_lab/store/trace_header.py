@@ -1,6 +1,6 @@
-"""The record of trace.json, which is checked when it is read.
+"""The type of trace.json, checked whenever the file is read.
 
-Only what reads one imports this: it needs pydantic, which the engine does without.
+Only readers of this file import this module: it needs pydantic, which the engine does not need.
 """
 
 from typing import Annotated, Any, Literal, NotRequired
@@ -10,9 +10,9 @@ from typing_extensions import TypedDict
 
 from moe_lab.store.facts import checked
 
-#: far more than any model or trace has
+#: upper bound, far above what any model or trace has
 MOST_LAYERS, MOST_LABELS = 10_000, 1_000
-#: of rows, documents, slots: their numbers are int32
+#: upper bound of rows, documents and slots: their numbers are int32
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 #: label -> the text of each of its numbers
@@ -30,9 +30,9 @@ class LayerHeader(TypedDict):
 
 @with_config(ConfigDict(extra="ignore", strict=True))
 class Header(TypedDict):
-    """trace.json: the layers in their order, the names of the labels' numbers, and where it all comes from.
+    """trace.json: the layers in their order, the names of the labels' numbers, and the source.
 
-    missing: of what the trace lacks, why. checksum: of the source. moe_lab: the version that wrote it.
+    missing: what the trace lacks -> why. checksum: of the source. moe_lab: the version that wrote the file.
     """
 
     format: Literal[1]
@@ -51,5 +51,5 @@ _HEADER = TypeAdapter(Header)
 
 
 def read_header(value: Any) -> Header:
-    """Raises Unusable, which says where it is wrong."""
+    """Check the value of a trace.json. Raises Unusable, which says where it is wrong."""
     return checked(_HEADER, value, "header of a trace", levels=3)

@@ -1,6 +1,6 @@
-"""Reading files that a stranger may have written, or that were damaged. Nothing of them is executed, links are not
-followed out of their folder, sizes are checked before what they are of is read, and what is read of an archive is
-compared with its checksum. Whatever is wrong is Unusable."""
+"""Reading files that a stranger may have written, or that were damaged. Nothing in them is executed. Links that lead
+out of their folder are not followed. Sizes are checked before content is read, and content of an archive is compared
+with its checksum. Every fault raises Unusable."""
 
 import io
 import json
@@ -21,24 +21,24 @@ from typing import IO, TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     import numpy as np
 
-#: bytes of a text file, and values of a JSON or CSV file, each of which takes some 80 bytes once it is read. The
-#: largest that moe-lab writes, the plan of a sweep of many thousand jobs, has fewer
+#: most bytes of a text file, and most values of a JSON or CSV file (some 80 bytes each in memory). The largest file
+#: that moe-lab writes, the plan of a sweep of many thousand jobs, has fewer
 MOST_TEXT, MOST_CELLS = 256 * 2**20, 8_000_000
-#: bytes, values and levels of a YAML file; a config has a few kilobytes, a hundred values and seven levels
+#: most bytes, values and levels of a YAML file; a config has a few kilobytes, a hundred values and seven levels
 MOST_YAML, MOST_VALUES, MOST_DEEP = 2**18, 20_000, 50
-#: characters of a whole number: 64 bits have 20 digits, and a sign
+#: most characters of a whole number: 64 bits have 20 digits, and a sign
 MOST_DIGITS = 21
-#: the end of an archive without a comment: its length, how it begins, and where it says how many entries there are
+#: the end record of an archive without a comment: its length, its first bytes, and the place of the number of entries
 _END, _MARK, _COUNT = 22, b"PK\x05\x06", slice(10, 12)
-#: bytes of a directory, some 100 an entry, and of the header of an array, of which NumPy reads none that is longer
+#: most bytes of a directory, at some 100 per entry, and of an array's header, which is NumPy's own limit
 MOST_DIRECTORY, _HEADER = 8 * 2**20, 10_000 + 12
-#: bytes that the arrays of a run may unpack to, however small their archive; beyond that, so many times its size
+#: bytes that the arrays of a run may always unpack to; above that, at most so many times the archive's size
 MOST_ARRAYS, MOST_RATIO = 768 * 2**20, 50
-#: what the libraries' advice to trust a file has in it
+#: phrases by which the libraries' advice to trust a file is recognized
 _ADVICE = re.compile(
     r"allow_pickle|weights.only|safe_globals|max_header_size|trust|unsafe|arbitrary code", re.IGNORECASE
 )
-#: what the readers of zip files, arrays and tensors raise for bytes that are none
+#: exceptions of the readers of zip files, arrays and tensors for malformed bytes
 BROKEN = (
     *(OSError, ValueError, LookupError, EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError),
     *(AttributeError, AssertionError, zipfile.BadZipFile, zlib.error, tokenize.TokenError),
@@ -50,7 +50,7 @@ class Unusable(ValueError):
 
 
 def inside(path: Path) -> Path:
-    """``path`` itself, which is no link that leads out of its folder. Raises Unusable."""
+    """``path`` itself. Raises Unusable if it is a link that leads out of its folder."""
     if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(path.parent)):
         raise Unusable("is a link that leads out of its folder")
     return path
@@ -58,7 +58,8 @@ def inside(path: Path) -> Path:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """An ordinary file; a pipe is not waited for. Raises FileNotFoundError, and Unusable."""
+    """Open an ordinary file for reading. Raises FileNotFoundError, and Unusable for anything else, such as a pipe,
+    without waiting for it."""
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -71,8 +72,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def read_text(path: Path, most: int = MOST_TEXT) -> str:
-    """The UTF-8 text of an ordinary file of at most so many bytes, its line ends as they are. Raises FileNotFoundError,
-    and Unusable."""
+    """The UTF-8 text of an ordinary file of at most ``most`` bytes, with its line ends unchanged. Raises
+    FileNotFoundError, and Unusable."""
     with opened(path) as file:
         if (size := os.fstat(file.fileno()).st_size) > most:
             raise Unusable(f"has {size} bytes, and {most} at most are read")
@@ -83,15 +84,15 @@ def read_text(path: Path, most: int = MOST_TEXT) -> str:
 
 
 def check_cells(text: str, signs: str = ",") -> None:
-    """Raises Unusable where a text of cells, each with one of these signs before or behind it, has too many."""
+    """Raises Unusable if a text has too many cells; ``signs`` are the characters that separate them."""
     found = sum(map(text.count, signs))
     if found > MOST_CELLS:
         raise Unusable(f"has {found} values, and {MOST_CELLS} at most are read")
 
 
 def read_json(text: str) -> Any:
-    """The value of a JSON text, as far as moe-lab writes it: NaN and infinities, which JSON does not have, are read as
-    null; a number that a float or 64 bits do not hold is refused. Raises Unusable."""
+    """Parse the JSON that moe-lab writes. NaN and infinities, which JSON does not have, are read as null. Raises
+    Unusable, also for a number that does not fit a float or 64 bits."""
     check_cells(text, ",[{")
     try:
         return json.loads(text, parse_constant=lambda constant: None, parse_int=_whole, parse_float=_finite)
@@ -114,8 +115,8 @@ def _finite(digits: str) -> float:
 
 
 def read_yaml(text: str) -> Any:
-    """The plain values of one YAML document: no tags of classes, no key twice, and with its aliases written out no more
-    values than a config has. Raises Unusable."""
+    """Parse one YAML document of plain values. Raises Unusable for tags of classes, a repeated key, or more values than
+    a config has, counting each alias again."""
     import yaml
 
     if len(text) > MOST_YAML:
@@ -141,7 +142,7 @@ def read_yaml(text: str) -> Any:
 
 
 def _count(node: Any, depth: int, counted: dict[int, int]) -> int:
-    """How many values a node and those below it are, each alias counted again."""
+    """The number of values in a node and below it, counting each alias again."""
     import yaml
 
     if depth > MOST_DEEP:
@@ -164,15 +165,15 @@ def _check_keys(node: Any) -> None:
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip file as NumPy and torch write them, whose members fit into memory together; what it holds is checked as it
-    is read. Raises FileNotFoundError, and Unusable for whatever is wrong with it or with what is read from it."""
+    """Open a zip file as NumPy and torch write them, whose members fit into memory together; members are checked as
+    they are read. Raises FileNotFoundError, and Unusable for any fault of the file or of what is read from it."""
     with opened(path) as file, _zip(file) as archive:
         yield archive
 
 
 @contextmanager
 def _run_zip(path: Path) -> Iterator[tuple[IO[bytes], zipfile.ZipFile]]:
-    """A zip file that moe-lab has written: its file, and what it is read by. Raises as ``open_zip`` does."""
+    """Open a zip file that moe-lab wrote: the file and its ``ZipFile``. Raises as ``open_zip`` does."""
     with opened(path) as file:
         file.seek(max(file.seek(0, os.SEEK_END) - _END, 0))
         end = file.read()
@@ -184,7 +185,8 @@ def _run_zip(path: Path) -> Iterator[tuple[IO[bytes], zipfile.ZipFile]]:
 
 
 class _InPieces:
-    """A file for ``zipfile``, which reads the directory in one go, however large it claims to be."""
+    """A file that limits how much ``zipfile`` reads at once: it reads a directory in one call, whatever size that
+    claims."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -212,8 +214,8 @@ def _zip(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
 
 
 def _check_entries(archive: zipfile.ZipFile, told: int) -> None:
-    """Raises Unusable unless an archive lists as many entries as told, each once and by the name that it has itself,
-    which opening it compares."""
+    """Raises Unusable unless an archive lists ``told`` entries, each once and by the name in the entry itself, which
+    opening it compares."""
     names = archive.namelist()
     if not told == len(names) == len(set(names)):
         raise Unusable(f"is damaged (it has {told} entries and lists {len(names)})")
@@ -222,27 +224,27 @@ def _check_entries(archive: zipfile.ZipFile, told: int) -> None:
 
 
 def _words(error: Exception) -> str:
-    """What a library says of a file, on one line, without its advice to read it unsafely."""
+    """A library's error message on one line, without its advice to read the file unsafely."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "it may hold code, which is not read" if _ADVICE.search(text) else text
 
 
 def check_fits(size: int) -> None:
-    """Raises Unusable where so many bytes are more than half of this machine's memory."""
+    """Raises Unusable if ``size`` bytes are more than half of this machine's memory."""
     if size > memory() / 2:
         raise Unusable(f"claims {size / 2**30:,.0f} GiB, more than half of this machine's memory")
 
 
 def memory() -> int:
-    """Bytes of this machine's memory."""
+    """Size of this machine's memory in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def array_header(file: IO[bytes], size: int) -> "tuple[tuple[int, ...], np.dtype]":
-    """Shape and type of the array in a .npy file of so many bytes, which have to be as many as these say; no more than
-    the header is read.
+    """Shape and type of the array in a .npy file of ``size`` bytes; only the header is read.
 
-    Python objects have no such size and are left to the caller to refuse. Raises Unusable.
+    Raises Unusable if the size is not the one that shape and type imply. Python objects have no such size; the caller
+    must refuse them.
     """
     import numpy as np
 
@@ -256,8 +258,9 @@ def array_header(file: IO[bytes], size: int) -> "tuple[tuple[int, ...], np.dtype
 
 
 def read_arrays(path: Path, names: Container[str] | None = None) -> "dict[str, np.ndarray]":
-    """The arrays of an .npz file of a run, or those of the given names, without pickles. All headers are looked at
-    before the first array is unpacked, and of each that is, its checksum. Raises FileNotFoundError, and Unusable."""
+    """Read the arrays of a run's .npz file, or those of the given names, without pickles. All headers are checked
+    before the first array is unpacked, and the checksum of each unpacked array. Raises FileNotFoundError, and
+    Unusable."""
     import numpy as np
 
     with _run_zip(path) as (file, archive):
@@ -275,7 +278,7 @@ def read_arrays(path: Path, names: Container[str] | None = None) -> "dict[str, n
 
 
 def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
-    """The state in a file of ``torch.save``: tensors, numbers, text, lists and dicts of them, and nothing that runs.
+    """Read the state in a file of ``torch.save``: tensors, numbers, text, lists and dicts of them, and no code.
 
     Raises FileNotFoundError, and Unusable.
     """
@@ -284,7 +287,7 @@ def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
     import torch
 
     with _run_zip(path) as (file, archive):
-        # torch packs nothing, so that there is no more to read than the file has
+        # torch does not compress, so no more bytes can be read than the file has
         if sum(member.file_size for member in archive.infolist()) > os.fstat(file.fileno()).st_size:
             raise Unusable("is damaged (its entries claim more than it holds)")
         if (damaged := archive.testzip()) is not None:
