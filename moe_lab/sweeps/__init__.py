@@ -1,4 +1,4 @@
 """Many runs from one command: plans, launchers, sweepers, studies.
 
-A plan holds whole configs, launchers hand its jobs out, and a table says what became of each.
+A plan contains whole configs, launchers distribute its jobs, and a table lists their outcomes.
 """

@@ -1,4 +1,4 @@
-"""A sweep's folder: the plan, a folder a job, and what has become of each job by its recorded outcome."""
+"""A sweep's folder: the plan, one folder per job, and the recorded outcome of each job."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,15 +21,15 @@ from moe_lab.sweeps.plan import JOB_NAME, Follow, Plan, Planned, silently
 
 JOBS, LOCK, STACKS, SUMMARY = "jobs", "lock", "stacks", "summary.csv"
 MEMBERS = "stack.json"
-#: states in which there is nothing more to do
+#: states of jobs that are not run again
 ENDED: tuple[State, ...] = ("finished", "diverged")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has become of a job: its state, in a few words why, the choices that make it, and a few metrics.
+    """The outcome of a job: its state, the reason in a few words, the choices that define it, and a few metrics.
 
-    ``share`` is the part of its epochs that its history has.
+    ``share`` is the share of its epochs that its history contains.
     """
 
     name: str
@@ -56,7 +56,8 @@ class SweepFolder:
 
     @property
     def without_plan(self) -> bool:
-        """Whether it is there, with no more in it than a sweep leaves that is killed before its plan is written."""
+        """Whether the folder exists and contains only what a sweep leaves if it is killed before its plan is
+        written."""
         if not self.path.is_dir() or self.has_plan:
             return False
         return all(one.name == LOCK or one.name.endswith(SUFFIX) for one in self.path.iterdir())
@@ -66,7 +67,8 @@ class SweepFolder:
 
     def read_plan(self, plugins: list[str] | tuple[str, ...] = (), follow: Follow = silently) -> Plan:
         """The stored plan, checked like a command line: every config against the parts' signatures, every key against
-        its config. Nothing of it is composed or executed. Raises RunError, and ConfigError for a config."""
+        its config. Nothing in it is composed or executed. Raises RunError if the plan cannot be read or a key is wrong,
+        and ConfigError if a config is not valid."""
         try:
             stored = read_plan(self.path)
         except FileNotFoundError:
@@ -83,12 +85,12 @@ class SweepFolder:
         return Plan(stored.words, jobs, stored.refused)
 
     def write_plan(self, plan: Plan) -> None:
-        """Raises ConfigError for a plan that would be too large to be read back."""
+        """Write plan.json. Raises ConfigError if the plan would be too large to be read back."""
         jobs = [StoredJob(one.name, one.words, one.aside, **one.job.facts, config=one.job.config) for one in plan.jobs]
         write_plan(self.path, StoredPlan(plan.words, jobs, plan.refused))
 
     def lay_out(self, plan: Plan) -> None:
-        """A folder for every job that has none yet, with its config and the status planned."""
+        """Make a folder for every job that has none yet, with its config and the status ``planned``."""
         make_inside(self.path / JOBS)
         refuse_link(self.path / STACKS)
         for planned in plan.jobs:
@@ -100,12 +102,12 @@ class SweepFolder:
             RunWriter(planned.job, folder).plan()
 
     def begin_stack(self, name: str, jobs: list[str]) -> None:
-        """The folder of a stack: which jobs it holds, in order, beside what will be its checkpoint."""
+        """Make the folder of a stack, with the names of its jobs in order; its checkpoint is saved there later."""
         folder = make_inside(make_inside(self.path / STACKS) / name)
         write_json(folder / MEMBERS, jobs)
 
     def stacks(self) -> dict[str, list[str]]:
-        """Name -> jobs of the stacks of an earlier stretch; without those whose files cannot be read."""
+        """Stacks of an earlier session of the sweep: name -> jobs. Those whose files cannot be read are left out."""
         found = {}
         for folder in sorted((self.path / STACKS).glob("*")):
             if folder.is_dir() and not folder.is_symlink():
@@ -114,11 +116,11 @@ class SweepFolder:
         return found
 
     def has_state(self, stack: str) -> bool:
-        """Whether a stack has left a checkpoint."""
+        """Whether a stack has a checkpoint."""
         return checkpoint.there(self.path / STACKS / stack)
 
     def clear_stacks(self) -> None:
-        """When every job has ended, what is left of stacks serves nothing."""
+        """Remove the folders of stacks, which are not needed once every job has ended."""
         folders = [folder for folder in (self.path / STACKS).glob("*") if folder.is_dir() and not folder.is_symlink()]
         for folder in folders:
             clear_leftovers(folder)
@@ -129,8 +131,8 @@ class SweepFolder:
                 folder.rmdir()
 
     def outcome(self, planned: Planned) -> Outcome:
-        """By the status that is recorded; a job whose status cannot be read is lost. Raises RunError where a finished
-        job has another key than the plan."""
+        """The outcome of a job by its recorded status; a job whose status cannot be read is lost. Raises RunError if a
+        finished job has another key than the plan."""
         folder, choices = self.job(planned.name), planned.job.differs
         if not (folder / "status.json").exists():
             return Outcome(planned.name, "planned", "", choices, {})
@@ -165,7 +167,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _share(folder: Path, config: Mapping[str, Any]) -> float:
-    """Rows of the history so far, over the epochs; 0 without a history."""
+    """Rows of the history so far, divided by the number of epochs; 0 if there is no history."""
     epochs = config.get("trainer", {}).get("epochs")
     if not isinstance(epochs, int) or epochs < 1:
         return 0.0

@@ -1,4 +1,4 @@
-"""A sweep's folder opened from Python."""
+"""Opening a sweep's folder from Python."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class LoadedSweep:
-    """The runs of a sweep: ``.runs`` and ``.frame`` as they are on the disk when they are first asked for.
+    """The runs of a sweep: ``.runs`` and ``.frame``, read from the disk on first use.
 
     Raises RunError if the path is no sweep's folder, ConfigError for a file that is no plug-in.
     """
@@ -42,13 +42,13 @@ class LoadedSweep:
 
     @cached_property
     def runs(self) -> list[LoadedRun]:
-        """A run a job, in the order of their names."""
+        """The run of each job, in the order of their names."""
         return [LoadedRun(run.path, self._plugins) for run in find_runs(self.path)]
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
-        """A row a run: its folder below the sweep's, its status, its value of every choice in which one of the runs is
-        not the default, and headline metrics. It is what `moe-lab runs SWEEP -f csv` prints."""
+        """One row per run: its folder below the sweep's, its status, its value of every choice in which some run
+        differs from the default, and headline metrics. `moe-lab runs SWEEP -f csv` prints the same table."""
         import pandas as pd
 
         from moe_lab.reports.listing import complete, spread_choices

@@ -1,4 +1,4 @@
-"""From the words of a sweep to its jobs: composed, checked and named before anything is written."""
+"""Planning a sweep: its words become jobs that are composed, checked and named before anything is written."""
 
 import itertools
 import math
@@ -16,10 +16,10 @@ from moe_lab.errors import ConfigError
 from moe_lab.experiment.job import Job, composed_job
 from moe_lab.store.plan import Refused
 
-#: what a job's folder may be called
+#: allowed names of a job's folder
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,110}")
 _LONGEST = 90
-#: goes through things in their order; what looks on may show how many of the given number of what are done
+#: iterates over things in order, and may show how many of ``count`` things, called ``what``, are done
 Follow = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
@@ -30,7 +30,8 @@ def silently(things: Iterable[Any], count: int, what: str) -> Iterable[Any]:
 
 @dataclass(frozen=True)
 class Planned:
-    """A job of a sweep: its folder's name, the words that make it, and the words that have no place in it."""
+    """A job of a sweep: its folder's name, the words that define it, and the words set aside because its config has no
+    such key."""
 
     name: str
     words: list[str]
@@ -42,7 +43,7 @@ class Planned:
 class Plan:
     """Every job of a sweep, each once, with its whole config; ``words`` as they were typed.
 
-    ``duplicates`` counts combinations of words that mean a job that is there already.
+    ``duplicates`` counts combinations of words that give the same job as an earlier combination.
     """
 
     words: list[str]
@@ -51,7 +52,7 @@ class Plan:
     duplicates: int = 0
 
     def check_strictly(self) -> None:
-        """Raises ConfigError where a word is set aside or a combination refused."""
+        """Raises ConfigError if a word is set aside or a combination refused."""
         for planned in self.jobs:
             if planned.aside:
                 raise ConfigError(f"--strict: {planned.aside[0]} has no place in the job {' '.join(planned.words)}")
@@ -59,7 +60,7 @@ class Plan:
             raise ConfigError(f"--strict: {' '.join(one.words)} is refused: {one.reason}")
 
     def extended(self, other: "Plan") -> "Plan":
-        """This plan and the jobs of another that it has not yet."""
+        """This plan plus the jobs of another plan that it does not contain yet."""
         keys = {planned.job.key for planned in self.jobs}
         new = [planned for planned in other.jobs if planned.job.key not in keys]
         refused = [one for one in other.refused if one not in self.refused]
@@ -79,9 +80,9 @@ def plan(
     """The jobs that ``words`` stand for, in Hydra's sweep grammar; the last word varies fastest. Writes nothing.
 
     A word whose key only some combinations have is applied there and set aside elsewhere; combinations whose parts do
-    not fit each other are listed as refused. Raises ConfigError where a word cannot be used in any combination, where
-    no job is left, and with ``strict`` where a word is set aside or a combination refused. A job's name tells the words
-    of several values, and those of the keys ``named``.
+    not fit each other are listed as refused. Raises ConfigError if a word cannot be used in any combination, if no job
+    is left, and with ``strict`` if a word is set aside or a combination refused. A job's name contains the words of
+    several values, and those of the keys ``named``.
     """
     composer = Composer(config_dir)
     alternatives = _alternatives(words, composer, follow)
@@ -101,8 +102,8 @@ def plan(
 
 
 def _alternatives(words: Sequence[str], composer: Composer, follow: Follow) -> dict[str, list[Word]]:
-    """Key -> its words of one value each. Raises ConfigError for too many combinations before it looks at them."""
-    # the last of two words of one key holds
+    """Key -> its words of one value each. Raises ConfigError for too many combinations before any is composed."""
+    # the last word of a key replaces earlier ones
     texts = {composer.word(found[0]).key: found for found in map(composer.alternatives, words)}
     count = math.prod(map(len, texts.values()))
     if count > MOST_VALUES:
@@ -117,7 +118,7 @@ def _alternatives(words: Sequence[str], composer: Composer, follow: Follow) -> d
 
 
 class _Draft:
-    """A plan that is being made."""
+    """A plan under construction."""
 
     def __init__(self, composer: Composer, config_dir: Path | None, plugins: Sequence[str], varied: set[str]) -> None:
         self.jobs: dict[str, Planned] = {}
@@ -153,7 +154,7 @@ class _Draft:
         self.jobs[job.key] = Planned(name, texts, [word.text for word in aside], job)
 
     def check_words(self, words: Sequence[Word]) -> None:
-        """Raises ConfigError for a word that no combination has a place for, or whose own value is never right."""
+        """Raises ConfigError for a word whose key no combination has, or whose own value is never valid."""
         unused = [word for word in words if word.text not in self._used]
         for word in unused:
             if word.text not in self._last_reason:

@@ -1,4 +1,4 @@
-"""Running a plan: what is not done yet goes to the launcher, and every outcome is collected."""
+"""Running a plan: the launcher gets the jobs that have not ended, and every outcome is collected."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -22,17 +22,18 @@ FAILED = ("failed", "lost")
 
 
 class SweepWatch:
-    """Looks on and does nothing; the command line has one that shows progress. It may look on at several sweeps, one
-    after the other."""
+    """Observer of a sweep that does nothing; the command line's subclass shows progress. One observer may serve several
+    sweeps in turn."""
 
     def begin(self, outcomes: Sequence[Outcome], read: Callable[[str], Outcome]) -> None:
-        """Before the first job: where every job stands, and ``read``, which tells where one stands now."""
+        """Called before the first job, with every job's outcome so far and ``read``, which returns a job's present
+        outcome."""
 
     def ended(self, outcome: Outcome) -> None:
-        """After every job."""
+        """Called after every job."""
 
     def close(self) -> None:
-        """After the last job, or when the sweep is broken off."""
+        """Called after the last job, or when the sweep is broken off."""
 
 
 def run_sweep(
@@ -44,12 +45,12 @@ def run_sweep(
     stop_asked: StopAsked = never,
     fail_fast: bool = False,
 ) -> list[Outcome]:
-    """Do every job of ``plan``, and of the plan that ``folder`` holds already, that has not ended yet.
+    """Run every job of ``plan``, and of the plan already stored in ``folder``, that has not ended yet.
 
-    ``folder`` exists; plan.json is written into it before anything else. Jobs that finished or diverged are left as
-    they are, others go on with their checkpoints. ``fail_fast``: a job that fails stops the others, with their state
-    saved. Returns what has become of every job, in the plan's order. Raises Held where another process runs this
-    sweep, RunError and ConfigError where the stored plan cannot be used.
+    ``folder`` must exist; plan.json is written into it before anything else. Jobs that finished or diverged are left
+    unchanged, others continue from their checkpoints. ``fail_fast``: a job that fails stops the others, with their
+    state saved. Returns the outcome of every job, in the plan's order. Raises Held if another process runs this sweep,
+    RunError and ConfigError if the stored plan cannot be used.
     """
     sweep, watch = SweepFolder(folder), watch or SweepWatch()
     plugins = loaded_plugins()
@@ -79,9 +80,9 @@ def run_plans(
     stop_asked: StopAsked = never,
     fail_fast: bool = False,
 ) -> tuple[list[Outcome], str]:
-    """``run_sweep`` of a sweeper's first plan, and of those that follow from what has become of it, into one folder.
+    """Run a sweeper's first plan and the plans that it derives from the outcomes, in one folder.
 
-    Returns what has become of every job, and what the sweeper has to say at the end.
+    Returns the outcome of every job and the sweeper's closing message. Raises as ``run_sweep`` does.
     """
     made = first
     while True:
@@ -96,7 +97,7 @@ def run_plans(
 
 
 class _Session:
-    """One stretch of a sweep: to its end, or to a stop."""
+    """One session of a sweep, until its end or a stop."""
 
     def __init__(
         self, plan: Plan, sweep: SweepFolder, watch: SweepWatch, stop_asked: StopAsked, fail_fast: bool

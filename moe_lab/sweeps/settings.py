@@ -1,5 +1,5 @@
-"""How a sweep is done: the words ``launcher=NAME``, ``launcher.OPTION=VALUE`` and the like of ``sweeper``, which are no
-part of any job."""
+"""The settings of a sweep itself: words such as ``launcher=NAME`` and ``launcher.OPTION=VALUE``, and likewise of
+``sweeper``, which belong to no job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ DEFAULTS = {"launcher": "processes", "sweeper": "grid"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The groups of a sweep."""
+    """The chosen launcher and sweeper of a sweep."""
 
     launcher: Launcher
     sweeper: Sweeper
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words of the jobs, and those of the sweep."""
+    """Separate the words of the jobs from those of the sweep."""
     own = [word for word in words if word.partition("=")[0].partition(".")[0] in OF_A_SWEEP]
     return [word for word in words if word not in own], own
 
 
 def settings(words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Settings:
-    """What the sweep's own words choose. Raises ConfigError for a word that cannot be used, or a launcher whose package
-    is missing."""
+    """The launcher and sweeper that the sweep's own words choose. Raises ConfigError for a word that cannot be used, or
+    a launcher whose package is missing."""
     sources = open_sources(config_dir)
     parsed = [parse(text) for text in words]
     for word in parsed:

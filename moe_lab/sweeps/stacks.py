@@ -1,4 +1,4 @@
-"""Which jobs of a sweep train as one program, and where that pays."""
+"""Which jobs of a sweep train as one program, and when that is faster."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from moe_lab.sweeps.plan import Planned
 from moe_lab.training.members import Member
 from moe_lab.training.stack import OWN, SEEDS, SHARED, Apart, together
 
-#: shapes on which stacks and single runs were measured (benchmarks/stack_table.py writes it)
+#: times of stacks and single runs at some shapes (benchmarks/stack_table.py writes the file)
 TABLE = Measured(
     Path(__file__).with_name("stack.csv"), ("device", "shared"), ("runs", "batch", "parameters"), "solo_over_stack"
 )
@@ -29,7 +29,7 @@ TABLE = Measured(
 
 @dataclass(frozen=True)
 class Kind:
-    """Jobs of one structure: what matters for the speed of a stack of them."""
+    """The properties of jobs of one structure that decide the speed of a stack of them."""
 
     device: str
     batch: int
@@ -37,11 +37,11 @@ class Kind:
 
 
 def stacks(jobs: Sequence[Planned], workers: int, most: int) -> Iterator[list[Planned]]:
-    """The jobs in groups that train together, in order of their first job; one that gains nothing by it is alone.
+    """Groups of jobs that train together, in order of their first job; a job that gains nothing by it is alone.
 
-    Jobs of one structure make stacks of one order of samples, whose first layers are one wide product, or stacks of
-    any order, which may be larger, of so many runs that all cost least by the table. A stack has at most ``most`` runs,
-    and no more than leaves every worker something to do.
+    Jobs of one structure are stacked in one of two ways, whichever costs less by the table: only jobs with the same
+    order of samples, whose first layers become one wide product, or jobs with any orders, which allows larger stacks. A
+    stack has at most ``most`` runs, and few enough that every worker has a task.
     """
     for kind, alike in structures(jobs):
         largest = min(most, math.ceil(len(alike) / workers))
@@ -60,27 +60,32 @@ def stacks(jobs: Sequence[Planned], workers: int, most: int) -> Iterator[list[Pl
 
 @cache
 def gain(kind: Kind, runs: int, shared: bool) -> float:
-    """The time of runs one by one over that of a stack of them, at the measured shape that is nearest, in the runs, in
-    the batch and in a run's parameters. On a kind of device that was not measured it is the number of calls that takes
-    the time, so it is the number of runs."""
+    """Speedup of a stack: the time of ``runs`` runs one by one, divided by the time of a stack of them.
+
+    Taken from the nearest measured shape, in the number of runs, the batch size and a run's parameters. For a kind of
+    device that was not measured it is the number of runs: there the number of calls takes the time.
+    """
     shape = (runs, kind.batch, kind.parameters)
     ratio = TABLE.nearest([kind.device, "yes" if shared else "no"], shape) if runs > 1 else None
     return runs if ratio is None else ratio
 
 
 def _cost(kind: Kind, found: Sequence[list[Planned]], shared: bool) -> float:
-    """In the time of one run alone."""
+    """The cost of training these stacks, in units of the time of one run alone."""
     return sum(len(stack) / max(1, gain(kind, len(stack), shared)) for stack in found)
 
 
 def stack_name(jobs: Sequence[Planned]) -> str:
-    """The same for the same jobs in the same order."""
+    """The name of a stack: equal for the same jobs in the same order."""
     return hashlib.sha256(" ".join(planned.job.key for planned in jobs).encode()).hexdigest()[:12]
 
 
 def structures(jobs: Sequence[Planned]) -> Iterator[tuple[Kind, list[Planned]]]:
-    """The jobs by structure, as the engine has it: jobs whose configs differ in seeds and in the trainer's own numbers
-    alone are of one; of others that differ in numbers one each is built, and stacked on trial."""
+    """Group the jobs by structure.
+
+    Jobs whose configs differ only in seeds and in the trainer's own numbers have the same structure. If configs differ
+    in other numbers, one job of each is built, and they are stacked on trial.
+    """
     exact: dict[str, list[Planned]] = {}
     for planned in jobs:
         exact.setdefault(_signature(planned.job.config), []).append(planned)
@@ -100,7 +105,8 @@ def structures(jobs: Sequence[Planned]) -> Iterator[tuple[Kind, list[Planned]]]:
 
 
 def _signature(config: Config, numbers: bool = True) -> str:
-    """What two configs of one structure have in common; without ``numbers``, what they must have in common."""
+    """A text to compare structures by: equal texts mean one structure; without ``numbers``, different texts mean
+    different structures."""
     trainer = {name: value for name, value in config["trainer"].items() if name not in OWN}
     shared = {name: config.get(name) for name in SHARED}
     parts = {name: value for name, value in config.items() if name not in (*SEEDS, *SHARED, "trainer")}
@@ -136,7 +142,7 @@ def _kind(config: Config, member: Member) -> Kind:
 
 
 def _orders(jobs: Sequence[Planned]) -> list[list[Planned]]:
-    """The jobs by the order of their samples."""
+    """Group the jobs by the order of their samples."""
     orders: dict[int, list[Planned]] = {}
     for planned in jobs:
         orders.setdefault(seeds_of(planned.job.config).order, []).append(planned)

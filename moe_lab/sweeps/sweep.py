@@ -1,4 +1,4 @@
-"""A sweep from its words to its outcomes, as `moe-lab sweep` does it, from Python:
+"""Running a sweep from Python, from its words to its outcomes, as `moe-lab sweep` does:
 
 sweep = new_sweep(["gate=softmax,attentive", "seed=0,1"], Path("runs"), name="gates")
 outcomes, said = sweep.run(sweep.claim())
@@ -26,11 +26,10 @@ OWN_PLAN = "--resume takes the sweep's own plan: leave words (but for launcher w
 class Sweep:
     """A planned sweep; nothing has been written yet.
 
-    plan:     its first jobs, and those that its folder holds already.
-    later:    gives the plans that follow from the outcomes of the first; None if there are none.
-    launcher: how the jobs are done.
-    there:    its folder, if it goes on with one; else ``claim`` makes ``runs/name``.
-    again:    a new folder even if ``name`` is taken.
+    plan:     its first jobs, and those that its folder already contains. later:    gives the plans that follow from the
+    outcomes of the first; None if there are none.
+    launcher: runs the jobs. there:    its folder, if it continues an existing one; else ``claim`` makes ``runs/name``.
+    again: a new folder even if ``name`` is taken.
     """
 
     plan: Plan
@@ -43,8 +42,8 @@ class Sweep:
 
     def claim(self) -> Path:
         """The sweep's folder, made if there is none: ``runs/name``, or named by the time; with ``again`` NAME_2, NAME_3
-        ... if NAME is taken. If another sweep of this name has begun in the meantime, its folder, whose lock says who
-        is at it. Raises RunError if the folder cannot be made or is no sweep's."""
+        ... if NAME is taken. If another sweep of this name has started in the meantime, its folder is returned, whose
+        lock names the holder. Raises RunError if the folder cannot be made or is no sweep's."""
         if self.there is not None:
             return self.there.path
         try:
@@ -58,7 +57,8 @@ class Sweep:
     def run(
         self, folder: Path, *, watch: SweepWatch | None = None, stop_asked: StopAsked = never, fail_fast: bool = False
     ) -> tuple[list[Outcome], str]:
-        """Do in ``folder``, which ``claim`` gave, every job that has not ended; ``run_plans`` says the rest."""
+        """Run every job that has not ended in ``folder``, which ``claim`` returned. Returns and raises as ``run_plans``
+        does."""
         return run_plans(
             self.plan, self.later, folder, self.launcher, watch=watch, stop_asked=stop_asked, fail_fast=fail_fast
         )
@@ -75,8 +75,8 @@ def new_sweep(
     plugins: Sequence[str] = (),
     follow: Follow = silently,
 ) -> Sweep:
-    """The sweep of ``words``, launcher and sweeper words among them; it extends a sweep ``runs/name`` that is there
-    already, unless ``again``. ``follow`` may show how far planning is.
+    """Plan the sweep of ``words``, which may include launcher and sweeper words. It extends an existing sweep
+    ``runs/name``, unless ``again``. ``follow`` may show the progress of planning.
 
     Raises ConfigError as ``plan`` and ``settings`` do, RunError if the name cannot be used or the stored plan cannot be
     read.
@@ -105,9 +105,9 @@ def resumed_sweep(
     plugins: Sequence[str] = (),
     follow: Follow = silently,
 ) -> Sweep:
-    """The stored plan of the sweep in ``folder``, to do what has not ended; ``words`` are launcher words.
+    """A sweep that resumes the stored plan in ``folder``; ``words`` are launcher words.
 
-    With ``again`` every job is done anew, in a new folder of that name in ``runs``. Raises ConfigError for other words,
+    With ``again`` every job is run anew, in a new folder of that name in ``runs``. Raises ConfigError for other words,
     RunError if the stored plan cannot be read.
     """
     of_jobs, of_sweep = split(words)

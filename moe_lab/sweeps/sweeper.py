@@ -1,4 +1,4 @@
-"""What a sweeper is: it chooses the jobs."""
+"""The role of sweepers, which choose the jobs of a sweep."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
@@ -7,12 +7,12 @@ from pathlib import Path
 from moe_lab.sweeps.folder import SweepFolder
 from moe_lab.sweeps.plan import Follow, Plan, silently
 
-#: plans, one after the other; each is answered by the folder in which its jobs have been done; at the end a line
+#: a generator that yields plans, receives the folder in which each was run, and returns a line for the end
 Plans = Generator[Plan, SweepFolder, str]
 
 
 class Sweeper(ABC):
-    """Its keyword-only arguments are its options (``sweeper.NAME=VALUE``)."""
+    """Chooses the jobs of a sweep. Its keyword-only arguments are its options (``sweeper.NAME=VALUE``)."""
 
     @abstractmethod
     def plans(
@@ -24,5 +24,5 @@ class Sweeper(ABC):
         strict: bool = False,
         follow: Follow = silently,
     ) -> Plans:
-        """What to train for these words; ``follow`` may show how far planning is. Raises ConfigError as ``plan`` does;
-        writes nothing."""
+        """The plans for these words; ``follow`` may show the progress of planning. Writes nothing. Raises ConfigError
+        as ``plan`` does."""

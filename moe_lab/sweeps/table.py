@@ -1,4 +1,4 @@
-"""What has become of a sweep's jobs, a row each."""
+"""The table of a sweep's outcomes, one row per job."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,8 @@ Row = dict[str, Any]
 
 
 def job_rows(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> list[Row]:
-    """Name, state, the value of each choice in which some job is not the default, headline metrics, and why a job
-    failed. ``jobs`` are those of the outcomes, in their order."""
+    """One row per job: name, state, the value of each choice in which some job differs from the default, headline
+    metrics, and why the job failed. ``jobs`` are those of the outcomes, in their order."""
     choices = list(dict.fromkeys(key for one in jobs for key in one.job.differs))
     metrics = _metrics(outcomes)
     return [
@@ -28,7 +28,7 @@ def job_rows(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> list[Row]:
 
 
 def _metrics(outcomes: Sequence[Outcome]) -> list[str]:
-    """The headline metrics that are numbers."""
+    """Names of the headline metrics that are numbers."""
     return list(
         dict.fromkeys(
             name for one in outcomes for name, value in one.headline.items() if isinstance(value, int | float)

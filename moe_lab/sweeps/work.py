@@ -1,4 +1,4 @@
-"""What a launcher hands out, and how it is done where it arrives: under a claim, and into the jobs' own folders."""
+"""Tasks that a launcher distributes, and the work on them: under a claim, in the jobs' own folders."""
 
 import json
 from contextlib import ExitStack
@@ -18,17 +18,17 @@ from moe_lab.sweeps.plan import Planned
 from moe_lab.training.stack import SHARED
 from moe_lab.training.watch import StopAsked, Stopped
 
-#: how long to wait for the last owner of a job, who may be on its way out
+#: seconds to wait for the last owner of a job, which may be about to end
 PATIENCE_SECONDS = 10.0
 
 
-#: keys of a config that say which data its job is on, and with how many threads they are loaded
+#: keys of a config that decide which data its job uses, and with how many threads they are loaded
 DECIDE_DATA = (*SHARED, "trainer")
 
 
 @dataclass(frozen=True)
 class Task:
-    """Jobs that are done in one go: one, or several as one stack, whose checkpoint lies in the folder ``stack``."""
+    """Jobs that run together: a single one, or several as one stack, whose checkpoint is in the folder ``stack``."""
 
     jobs: tuple[Planned, ...]
     stack: str | None = None
@@ -36,8 +36,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Ended:
-    """A task that is no longer under way. ``trouble``: why it did not come to an end of its own, such as a worker that
-    died; what became of its jobs is in their folders."""
+    """A task that is no longer running. ``trouble``: why it did not end by itself, such as a worker that died. The
+    outcomes of its jobs are in their folders."""
 
     task: Task
     trouble: str = ""
@@ -45,7 +45,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Work:
-    """Does tasks of the sweep in ``folder``, in whatever process it is called; can be pickled.
+    """Callable that runs tasks of the sweep in ``folder``, in any process; it can be pickled.
 
     ``plugins`` are the files of the user's own parts, which that process has to load as well.
     """
@@ -54,8 +54,8 @@ class Work:
     plugins: tuple[Path, ...] = ()
 
     def __call__(self, task: Task, stop_asked: StopAsked = experiment.never) -> str:
-        """Do what is not done yet of a task, going on with what an earlier try has left. Returns who else is at it, or
-        nothing. Everything that goes wrong with a job is recorded in its folder, but for an interrupt, which goes up.
+        """Run the jobs of a task that have not ended, resuming earlier attempts. Returns the name of another holder of
+        the claim, or an empty text. Every error of a job is recorded in its folder; an interrupt is raised.
         """
         for path in self.plugins:
             load_plugin(path)
@@ -72,9 +72,9 @@ class Work:
         with ExitStack() as claims:
             try:
                 for planned in task.jobs:
-                    # what has ended, of a stack that goes on, is not touched again
+                    # jobs of a resumed stack that have ended are not touched again
                     if not sweep.outcome(planned).ended:
-                        # the folder of a job that is still to be done may have been removed since the plan was made
+                        # the folder of a job that has not run yet may have been removed since the plan was made
                         sweep.lay_out_job(planned)
                         claims.enter_context(claimed(sweep.job(planned.name) / CLAIM, PATIENCE_SECONDS))
             except Held as held:
@@ -86,7 +86,7 @@ class Work:
             except (Diverged, Stopped):
                 pass
             except UserError as error:
-                # what is wrong with a job before it starts has not been recorded
+                # an error of a job before it starts has not been recorded
                 for planned in task.jobs:
                     if not sweep.outcome(planned).ended:
                         RunWriter(planned.job, sweep.job(planned.name)).failed(error)
@@ -108,5 +108,5 @@ class Work:
 
 @lru_cache(maxsize=1)
 def _data(config: str) -> Data:
-    """Kept for the next job, which is likely to be on the same data."""
+    """The data of a config, cached because the next job probably uses the same data."""
     return load_data(json.loads(config))

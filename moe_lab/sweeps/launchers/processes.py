@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.2
 class Processes(Launcher):
     """Jobs side by side on this machine, in worker processes (joblib's loky).
 
-    Every worker is a pool of its own, so that one that dies, killed or out of memory, takes only its job along.
+    Every worker is a pool of its own, so a worker that is killed or runs out of memory loses only its own job.
 
     workers: how many; null: one a core for the threads of a job, or one a GPU where jobs run on GPUs.
     """
@@ -59,24 +59,24 @@ class Processes(Launcher):
                 slot.kill()
 
     def count(self, jobs: Sequence[Planned]) -> int:
-        """How many workers jobs can have."""
+        """The number of workers for these jobs."""
         threads = max((one.job.config["trainer"]["threads"] for one in jobs), default=1)
         return self._workers or _gpus(jobs) or max(cpu_count() // threads, 1)
 
 
 def _places(count: int, jobs: Sequence[Planned]) -> list[dict[str, str]]:
-    """The environment of every worker: with several GPUs each gets its own."""
+    """The environment variables of every worker; with several GPUs each worker gets a GPU of its own."""
     gpus = _gpus(jobs)
     return [{"CUDA_VISIBLE_DEVICES": str(one % gpus)} if gpus > 1 else {} for one in range(count)]
 
 
 def _gpus(jobs: Sequence[Planned]) -> int:
-    """How many GPUs there are, where jobs run on them."""
+    """The number of GPUs, if jobs run on them; else 0."""
     return torch.cuda.device_count() if any(one.job.config["device"] in ("auto", "cuda") for one in jobs) else 0
 
 
 class _Slot:
-    """A worker that does one task at a time, and is replaced when it dies."""
+    """A worker process that runs one task at a time and is replaced when it dies."""
 
     def __init__(self, asked: Any, env: dict[str, str]) -> None:
         self.under_way: tuple[Task, Future[str]] | None = None
@@ -102,7 +102,7 @@ class _Slot:
         return Ended(task, described(error) if error else future.result())
 
     def kill(self) -> None:
-        """At once: what an idle worker would do on its way out takes seconds."""
+        """Kill the worker at once: an orderly exit of an idle worker takes seconds."""
         if self._pool is not None:
             with suppress(Exception):
                 self._pool.shutdown(wait=False, kill_workers=True)
@@ -110,15 +110,16 @@ class _Slot:
 
 
 class _Worker:
-    """What a worker process knows of itself.
+    """The state of a worker process: whether it should stop.
 
-    The terminal sends Ctrl-C to all; the command alone decides what it means, and tells the workers by ``asked``. They
-    stop as well when they are told so themselves, or when the command is gone; then nobody sends them home.
+    The terminal sends Ctrl-C to all processes. Only the command acts on it, and asks the workers to stop by setting
+    ``asked``. A worker also stops at a SIGTERM of its own, or if the command is gone, because then nothing else ends
+    it.
     """
 
     def __init__(self, asked: Any, parent: int) -> None:
         self._asked = asked
-        # told by the command: one that is gone before its worker has begun would not be missed otherwise
+        # given by the command: otherwise its end before the worker has started would not be noticed
         self._parent = parent
         self._told = False
         self._busy = threading.Lock()
@@ -150,7 +151,7 @@ _worker: _Worker
 
 
 def _begin(asked: Any, parent: int) -> None:
-    """In a new worker of the process ``parent``."""
+    """Set up a new worker of the process ``parent``."""
     global _worker
     _worker = _Worker(asked, parent)
 

@@ -12,7 +12,7 @@ from moe_lab.sweeps.work import Ended, Task, Work
 from moe_lab.training.watch import StopAsked
 
 _LOOK_SECONDS = 0.5
-#: jobs of one array; Slurm's own limit is 1001 unless it is set otherwise
+#: most jobs of one array; Slurm's own limit is 1001 unless it is set otherwise
 _ARRAY = 1000
 
 
@@ -88,7 +88,8 @@ def _trouble(job: Any) -> str:
 
 
 def _do(work: Work, task: Task) -> str:
-    """On a node. Slurm says SIGTERM when a job is cancelled, and submitit asks for SIGUSR2 before its time is over."""
+    """Run a task on a node. Slurm sends SIGTERM when a job is cancelled, and, for submitit, SIGUSR2 before its time
+    limit."""
     told: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda number, _: told.append(number))

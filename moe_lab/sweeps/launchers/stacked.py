@@ -25,8 +25,9 @@ class Stacked(Processes):
         self._runs = runs
 
     def tasks(self, todo: Sequence[Planned], plan: Plan, sweep: SweepFolder) -> list[Task]:
-        """Stacks of an earlier stretch go on as they were, for the last bits of a run depend on how many are in its
-        stack; one without a checkpoint only if stacks may still be as large. What is left is grouped anew."""
+        """The jobs in stacks. Stacks of an earlier session continue with the same jobs, because the last bits of a run
+        depend on the size of its stack; one without a checkpoint continues only if stacks may still be as large. The
+        other jobs are grouped anew."""
         waiting = {planned.name: planned for planned in todo}
         known = {planned.name: planned for planned in plan.jobs}
         made = []

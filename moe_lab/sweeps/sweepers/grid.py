@@ -1,4 +1,4 @@
-"""Every combination."""
+"""A sweeper that plans every combination of values."""
 
 from collections.abc import Sequence
 from pathlib import Path

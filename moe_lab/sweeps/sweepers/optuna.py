@@ -1,4 +1,4 @@
-"""Values chosen by Optuna, from what the trials before have given."""
+"""A sweeper whose values Optuna chooses from the results of earlier trials."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,7 +82,7 @@ class Optuna(Sweeper):
         return f"best of {self._trials} trials: {values}  ({self._metric} {best.value:.4g})"
 
     def _value(self, made: Plan, sweep: SweepFolder) -> float | None:
-        """The mean over a trial's jobs; None where one of them has not finished."""
+        """The value of a trial: the mean over its jobs; None if one of them has not finished."""
         if not made.jobs or any(sweep.outcome(planned).state != "finished" for planned in made.jobs):
             return None
         return mean(self._measured(Run(sweep.job(planned.name))) for planned in made.jobs)
@@ -95,7 +95,7 @@ class Optuna(Sweeper):
 
 
 class _Space:
-    """What Optuna chooses from, and the words that its choices make."""
+    """The search space of Optuna, and the words for its choices."""
 
     def __init__(self, words: Sequence[str], sources: Sources, optuna: Any) -> None:
         self.distributions: dict[str, Any] = {}
@@ -117,7 +117,7 @@ class _Space:
         return [*self._fixed, *(self.text(key, value) for key, value in values.items())]
 
     def text(self, key: str, value: Any) -> str:
-        """A categorical value is the word itself."""
+        """The word for a chosen value; a categorical value is the word itself."""
         return value if isinstance(value, str) else f"{key}={value!r}"
 
 
@@ -130,7 +130,7 @@ def _distribution(found: Interval, optuna: Any) -> Any:
 
 
 def _plan(words: list[str], space: _Space, config_dir: Path | None, plugins: Sequence[str], strict: bool) -> Plan:
-    """The jobs of a trial; none where its parts do not fit each other."""
+    """The plan of a trial; it has no jobs if its parts do not fit each other."""
     try:
         return plan(words, config_dir, plugins, strict=strict, named=space.distributions)
     except ConfigError as error:
