@@ -1,4 +1,4 @@
 """From typed words to a checked config.
 
-Composing with Hydra, checking against signatures, building, listing.
+It composes with Hydra, checks against signatures, builds objects and lists options.
 """

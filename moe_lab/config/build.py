@@ -1,4 +1,4 @@
-"""From a checked node to the object that it describes."""
+"""Building the object that a checked node describes."""
 
 import traceback
 from pathlib import Path
@@ -14,7 +14,7 @@ def build(node: dict[str, Any], *positional: Any) -> Any:
     """``cls(*positional, **options)`` of the class that ``node`` names; parts in it are built first, in the same way.
 
     Classes come from the part packages and from the plug-in files that this process has loaded.
-    Raises ConfigError where an option does not fit the signature.
+    Raises ConfigError if an option does not fit the signature.
     """
     return _build(node, positional, "")
 
@@ -25,7 +25,8 @@ def class_of(node: dict[str, Any]) -> type[Any]:
 
 
 def _made(cls: type, positional: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A part of moe-lab raises what its docstring says; one of a user's own file may raise anything."""
+    """The built object. A part of moe-lab raises only what its docstring states; any exception of a user's own part
+    becomes a ConfigError."""
     try:
         return cls(*positional, **options)
     except Exception as error:

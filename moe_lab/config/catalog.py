@@ -1,4 +1,4 @@
-"""What can be chosen: every option with a line about it and its source, without importing torch or any part."""
+"""The listing of all options with a summary and a source each, without importing torch or any part."""
 
 import ast
 import re
@@ -16,12 +16,12 @@ _SOURCE = re.compile(r"^\s*Source:\s*(.*(?:\n(?!\s*\n|\s*\w+:\s).+)*)", re.MULTI
 def catalog(
     group: str | None = None, config_dir: Path | None = None, plugins: Sequence[Path] = ()
 ) -> list[dict[str, str]]:
-    """A row an option of the group, or of all groups: group, name, summary, source, target; "" where there is none.
+    """One row per option of the group, or of all groups: group, name, summary, source, target; "" if one is missing.
 
-    The line begins the class's docstring, or else the comment that heads the YAML file. Where several options name the
-    same class, the comment goes first, because the class cannot tell them apart. ``Source:`` begins the source
-    in both. ``plugins`` are files whose classes options may name; they are read, not run. Raises ConfigError where
-    there is no such group.
+    The summary is the start of the class's docstring, or else of the comment at the top of the YAML file. If several
+    options name the same class, the comment takes precedence, because the docstring cannot distinguish them.
+    ``Source:`` begins the source in both. ``plugins`` are files whose classes options may name; they are read, not run.
+    Raises ConfigError if there is no such group.
     """
     sources = open_sources(config_dir)
     files = {path.stem: path for path in plugins if path.is_file()}
@@ -65,7 +65,7 @@ def classes_in(file: Path) -> dict[str, ast.ClassDef]:
 
 
 def syntax(file: Path) -> ast.Module:
-    """A source file, parsed once as long as nobody writes it."""
+    """The syntax tree of a source file, cached until the file changes."""
     return _parsed(file, file.stat().st_mtime_ns)
 
 
@@ -75,7 +75,7 @@ def _parsed(file: Path, written_at: int) -> ast.Module:
 
 
 def _head_comment(file: Path) -> str:
-    """The comment lines before anything else, without Hydra's ``@package``."""
+    """The comment lines at the top of a file, without Hydra's ``@package``."""
     lines = []
     for line in file.read_text().splitlines():
         if not line.startswith("#"):
@@ -85,7 +85,7 @@ def _head_comment(file: Path) -> str:
 
 
 def _summary(text: str) -> str:
-    """The first line, and those after it up to one that ends a sentence."""
+    """The summary of a text: its lines up to the first that ends a sentence."""
     return " ".join(_first(text))
 
 
@@ -107,6 +107,6 @@ def rest(text: str) -> str:
 
 
 def _source(text: str) -> str:
-    """What follows ``Source:``, to the end of its paragraph or to the next ``Word:``."""
+    """The text after ``Source:``, up to the end of its paragraph or the next ``Word:``."""
     found = _SOURCE.search(text)
     return " ".join(found.group(1).split()) if found else ""

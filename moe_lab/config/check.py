@@ -1,6 +1,7 @@
-"""Checking a plain config against the signatures of the classes that it names, without making any of them.
+"""Checking a plain config against the signatures of the classes that it names, without building any of them.
 
-Safe on any plain dict, so on the config of a stranger's run folder as well: classes come from the allow-list only.
+This is safe for any plain dict, also for the config of a stranger's run folder: only classes of the allow-list are
+used.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from moe_lab.config.signatures import hints, nested, typed
 from moe_lab.config.targets import find_class
 from moe_lab.errors import ConfigError, joined, shown
 
-#: no config comes near; a file made to exhaust memory does
+#: limits far above any config, against files made to exhaust memory
 _MOST_VALUES = 10_000
 _MOST_DEEP = 20
 
@@ -29,7 +30,7 @@ def check(config: dict[str, Any], root: type, plugins: Sequence[str] = ()) -> No
 
 
 def _check_node(options: dict[str, Any], cls: type, where: str, plugins: Sequence[str]) -> set[str]:
-    """Check a node and the parts in it; the dotted keys of those parts."""
+    """Check a node and the parts in it. Returns the dotted keys of those parts."""
     typed(cls, options, where)
     seen = set()
     for name, value in options.items():
@@ -43,7 +44,7 @@ def _check_node(options: dict[str, Any], cls: type, where: str, plugins: Sequenc
 
 
 def _plain(config: Any) -> set[str]:
-    """Refuse what is no finite plain value; the dotted keys of all nodes with a ``_target_``."""
+    """Refuse values that are not plain and finite. Returns the dotted keys of all nodes with a ``_target_``."""
     parts = set()
     waiting = [("", config, 0)]
     for where, value, depth in waiting:

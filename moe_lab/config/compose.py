@@ -1,4 +1,4 @@
-"""Composing a config with Hydra. The one module that touches Hydra's inside; Hydra is imported only when it is used."""
+"""Composing a config with Hydra. Only this module uses Hydra's internals; Hydra is imported only when it is used."""
 
 import copy
 import os
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 MISSING = "???"
-#: values of one word of a sweep, and combinations: the plan of more jobs would be larger than a file that is read back
+#: most values of one word of a sweep, and most combinations: a plan of more jobs would be too large to be read back
 MOST_VALUES = 50_000
 
 
 def compose(words: Sequence[str], config_dir: Path | None = None) -> Config:
-    """The whole config that ``words`` choose, in plain values, no interpolation left.
+    """The whole config that ``words`` choose, in plain values, with every interpolation resolved.
 
-    Raises ConfigError with one line where a word cannot be used. Types and ranges are check.py's business.
+    Raises ConfigError with one line if a word cannot be used. Types and ranges are checked by check.py.
     HYDRA_FULL_ERROR=1 lets Hydra's own errors through.
     """
     config, _ = compose_leniently(words, config_dir)
@@ -38,7 +38,7 @@ def compose(words: Sequence[str], config_dir: Path | None = None) -> Config:
 
 
 def choices(words: Sequence[str], config_dir: Path | None = None) -> Choices:
-    """Group -> the option that ``words`` choose, or the list of them where a group takes several at once."""
+    """Group -> the option that ``words`` choose, or the list of them if a group takes several at once."""
     return compose_leniently(words, config_dir)[1]
 
 
@@ -48,19 +48,19 @@ def groups(config_dir: Path | None = None) -> list[str]:
 
 
 def options(group: str, config_dir: Path | None = None) -> list[str]:
-    """Sorted names of a group's options. Raises ConfigError where there is no such group."""
+    """Sorted names of a group's options. Raises ConfigError if there is no such group."""
     return open_sources(config_dir).options(group)
 
 
 def compose_leniently(words: Sequence[str], config_dir: Path | None = None) -> tuple[Config, Choices]:
-    """Config and choices; a key that must be given but was not holds '???'. For comparing options."""
+    """Config and choices, for comparing options; a required key that was not given is '???'."""
     sources = open_sources(config_dir)
     return copy.deepcopy(_composed(tuple(words), sources, sources.stamp()))
 
 
 @lru_cache(maxsize=512)
 def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
-    """Composed once as long as no file of the sources changes: Hydra takes a tenth of a second."""
+    """Config and choices, cached until a file of the sources changes, because Hydra takes a tenth of a second."""
     every = [parse(word) for word in words]
     for word in every:
         vet(word, sources)
@@ -69,7 +69,7 @@ def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Con
     try:
         composed = _fitting(words, sources, stamp)
     except Exception as error:
-        # Hydra's and OmegaConf's own, and what their parsers and mergers raise besides
+        # Hydra's and OmegaConf's own exceptions, and others that their parsers and mergers raise
         if _wants_full_error():
             raise
         too_deep = f"{cut(max(words, key=len))}: too deep to be a value"
@@ -86,21 +86,21 @@ def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Con
 
 
 def _fitting(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
-    """Composed, with the score that fits a mixture layer if gates are those of one."""
+    """Config and choices; if the gates are those of mixture layers, with a score that fits them."""
     composed = _load(words, sources, stamp)
     fitting = words if composed[0].get(NETWORK) is None else linear_score(words, composed[1])
     return composed if fitting == words else _load(fitting, sources, stamp)
 
 
 def linear_score(words: tuple[str, ...], chosen: Choices) -> tuple[str, ...]:
-    """The words of a mixture layer: a gate whose own score is ``network`` takes ``linear``, unless a word chooses
-    another, because a layer inside a network sees features already."""
+    """The words of a mixture layer, with ``linear`` as the score of a gate whose default score is ``network``, unless a
+    word chooses a score. The input of a layer inside a network is already features."""
     typed = any(parse(word).key.startswith("gate/score") for word in words)
     return words if typed or chosen.get("gate/score") != "network" else (*words, "gate/score=linear")
 
 
 def parse(text: str) -> Word:
-    """A word as Hydra's grammar reads it. Raises ConfigError where it cannot be read."""
+    """Parse a word by Hydra's grammar. Raises ConfigError if it cannot be read."""
     from hydra.core.override_parser.types import OverrideType, ValueType
 
     if found := layer_and_word(text):
@@ -117,9 +117,9 @@ def parse(text: str) -> Word:
 
 def expand(text: str, sources: Sources) -> list[str]:
     """The words of one value each that a word stands for in Hydra's sweep grammar: ``k=1,2``, ``seed=range(0,10)``,
-    ``gate=glob(*)``, ``choice``, ``sort`` and ``shuffle``; itself, where it has one value.
+    ``gate=glob(*)``, ``choice``, ``sort`` and ``shuffle``; the word itself if it has one value.
 
-    Raises ConfigError where it cannot be read, or has no list of values or one that is too long.
+    Raises ConfigError if the word cannot be read, or its list of values is empty or too long.
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
@@ -142,7 +142,7 @@ def expand(text: str, sources: Sources) -> list[str]:
 
 
 def _check_list(found: Any, text: str) -> None:
-    """Raises ConfigError if a list of values is longer than MOST_VALUES, or holds another list."""
+    """Raises ConfigError if a list of values is longer than MOST_VALUES, or contains another list."""
     from hydra.core.override_parser.types import ChoiceSweep, RangeSweep, Sweep
 
     if isinstance(found, RangeSweep) and found.start is not None and found.stop is not None:
@@ -158,13 +158,13 @@ def _check_list(found: Any, text: str) -> None:
 
 @contextmanager
 def _readable(text: str) -> Iterator[None]:
-    """Whatever Hydra's grammar raises over a word is a ConfigError that says what to write instead."""
+    """Turn any exception of Hydra's grammar within the block into a ConfigError that says what to write instead."""
     try:
         yield
     except ConfigError:
         raise
     except Exception as error:
-        # Hydra's and OmegaConf's own, and what their parsers, casts and comparisons raise besides
+        # Hydra's and OmegaConf's own exceptions, and others that their parsers, casts and comparisons raise
         if _wants_full_error():
             raise
         reason = _reason(error).removeprefix(f"Error parsing override '{text}' ")
@@ -173,7 +173,7 @@ def _readable(text: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Interval:
-    """``key=interval(low,high)``; ``log`` where it is tagged so, ``whole`` for integers."""
+    """``key=interval(low,high)``; ``log`` if it has the tag log, ``whole`` for integers."""
 
     text: str
     key: str
@@ -184,7 +184,7 @@ class Interval:
 
 
 def interval(text: str) -> Interval | None:
-    """The interval that a word stands for in Hydra's sweep grammar; None where it is another word."""
+    """The interval that a word stands for in Hydra's sweep grammar; None for any other word."""
     from hydra.core.override_parser.types import IntervalSweep
 
     override = _override(text)
@@ -197,7 +197,7 @@ def interval(text: str) -> Interval | None:
 
 
 class _Options:
-    """What Hydra's ``glob`` asks a loader of configs for: the options of a group."""
+    """The part of a config loader that Hydra's ``glob`` uses: the options of a group."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -222,11 +222,11 @@ def _override(text: str, loader: _Options | None = None) -> "Override":
 
 @contextmanager
 def _hydra(sources: Sources) -> Iterator[None]:
-    """Hydra over the built-in folder, whatever else the process does with Hydra."""
+    """Initialize Hydra with the built-in folder; any other Hydra state of the process is restored afterwards."""
     from hydra import __version__, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    # Hydra 1.3 wants to be told which behaviour is meant, later ones want not to be
+    # Hydra 1.3 expects version_base to be given, later versions expect it to be left out
     meant = {"version_base": "1.3"} if __version__.startswith("1.3.") else {}
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
@@ -239,10 +239,11 @@ def _hydra(sources: Sources) -> Iterator[None]:
 
 @lru_cache(maxsize=64)
 def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
-    """Kept, because explaining what is wrong composes parts of the same words.
+    """Config and choices, cached because the explanation of an error composes subsets of the same words.
 
-    Several-at-once parts come last, and sorted by name: losses are summed in that order, whatever order they were typed
-    in."""
+    Parts of several-at-once groups come last, sorted by name: losses are summed in that order, independent of the order
+    of the words.
+    """
     from hydra import compose as hydra_compose
     from omegaconf import OmegaConf, open_dict
 
@@ -261,8 +262,8 @@ def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config,
 
 
 def _in_order(config: Config) -> Config:
-    """With the trainer behind the recipe, where it stands in every stored config; networks choose it, so that it is
-    composed before them."""
+    """The config with the trainer moved behind the recipe, its place in every stored config. Networks choose a trainer,
+    so Hydra composes it before them."""
     order = [key for key in config if key != "trainer"]
     if "trainer" in config and "recipe" in config:
         order.insert(order.index("recipe") + 1, "trainer")
@@ -277,7 +278,7 @@ def _search_path(sources: Sources) -> list[str]:
 
 
 def _reason(error: BaseException) -> str:
-    """Hydra's own words on one line, without its advice and links."""
+    """Hydra's own message on one line, without its advice and links."""
     advice = ("See https", "To append", "full_key", "object_type", "^")
     lines = [line.strip() for line in str(error).splitlines()]
     text = " ".join([line for line in lines if line and not line.startswith(advice)][:2])

@@ -1,4 +1,4 @@
-"""Groups with a sentence each, and all that its files say of one option, without importing torch or any part."""
+"""Descriptions of groups and of single options, without importing torch or any part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from moe_lab.config.sentences import comments, inherited, sentences, without
 from moe_lab.config.sources import OF_NO_RUN, Sources, open_sources
 from moe_lab.errors import joined
 
-#: what is chosen in a group
+#: group -> a sentence on what is chosen in it
 GROUPS = {
     "baseline": "Something plainer, or the best router where it is known, that is trained in place of the mixture.",
     "controller": "What is moved once a step or an epoch beside the gradient: a bias, a temperature, a limit.",
@@ -37,8 +37,8 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Details:
-    """An option: its line, its source, the rest of its docstring, the options of other groups that it brings with it,
-    its keys with their defaults, and a sentence for each."""
+    """The description of an option: its summary, its source, the rest of its docstring, the options of other groups
+    that it chooses, its keys with their defaults, and a sentence for each key."""
 
     group: str
     name: str
@@ -52,12 +52,12 @@ class Details:
 
     @property
     def word(self) -> str:
-        """What chooses it on a command line, without the quotes of a shell."""
+        """The word that chooses the option on a command line, without shell quotes."""
         return f"{self.group}={self.name}"
 
 
 def group_rows(config_dir: Path | None = None) -> list[dict[str, Any]]:
-    """A row a group: its name, how many options it has, and what is chosen in it."""
+    """One row per group: its name, the number of its options, and what is chosen in it."""
     sources = open_sources(config_dir)
     return [
         {"group": group, "options": len(sources.options(group)), "summary": GROUPS.get(group, "")}
@@ -66,7 +66,7 @@ def group_rows(config_dir: Path | None = None) -> list[dict[str, Any]]:
 
 
 def details(group: str, name: str, config_dir: Path | None = None, plugins: Sequence[Path] = ()) -> Details:
-    """All of one option. Raises ConfigError where there is no such group or option."""
+    """The description of one option. Raises ConfigError if there is no such group or option."""
     sources = open_sources(config_dir)
     sources.options(group)
     sources.check_option(group, name)
@@ -77,7 +77,7 @@ def details(group: str, name: str, config_dir: Path | None = None, plugins: Sequ
     above = comments(sources.file(group, name))
     own = {joined(sources.place(group, name), key): comment for key, comment in above.items()}
     told = {key: _sentence(key, target, own, files) for key, (_, target) in keys.items()}
-    # a class that several options name says little of one of them
+    # the docstring of a class that several options name says little about one of them
     alone = sum(one["target"] == row["target"] for one in rows) == 1
     text = without(docstring(row["target"], files), {key.rpartition(".")[2] for key in keys}) if alone else ""
     return Details(
@@ -90,14 +90,15 @@ def details(group: str, name: str, config_dir: Path | None = None, plugins: Sequ
 
 
 def _sentence(key: str, target: str, own: Mapping[str, str], plugins: Mapping[str, Path]) -> str:
-    """What the class says of its option, or else the option's own file, or else a class that this one derives from."""
+    """The sentence about a key from the class's docstring, or else from the option's YAML file, or else from a base
+    class."""
     name = key.rpartition(".")[2]
     said = sentences(docstring(target, plugins)).get(name)
     return said or own.get(key) or inherited(target, plugins).get(name, "")
 
 
 def _brings(sources: Sources, group: str, name: str) -> dict[str, str]:
-    """group -> option, as the defaults list of its file has them."""
+    """group -> option, for the options that the defaults list of the option's file chooses."""
     found = {}
     for entry in sources.node(group, name).get("defaults", []):
         for key, option in entry.items() if isinstance(entry, dict) else ():
@@ -107,7 +108,7 @@ def _brings(sources: Sources, group: str, name: str) -> dict[str, str]:
 
 
 def _keys(sources: Sources, group: str, name: str, config_dir: Path | None) -> dict[str, tuple[Any, str]]:
-    """Dotted key -> default, and the class that it is an option of."""
+    """Dotted key -> its default, and the class whose option it is."""
     if group in OF_NO_RUN:
         node = {key: one for key, one in sources.node(group, name).items() if key != "defaults"}
         target = str(node.pop("_target_", ""))

@@ -1,4 +1,4 @@
-"""What makes a config itself: how it differs from the defaults, in the words that one would type, and its key."""
+"""The identity of a config: its key, and its differences from the defaults in the words that one would type."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from moe_lab.config.layered import LAYERS, NETWORK, OWN, prefixed
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError, joined
 
-#: values that do not decide a run's result
+#: keys whose values do not affect a run's result
 UNDECIDING = (
     "device",
     "trainer.threads",
@@ -26,17 +26,17 @@ UNDECIDING = (
 )
 
 
-#: what begins a key: the version of how it is made. Raised when the same config gets another key; ``_FIRST`` matches
-#: keys of version 1, which had no such beginning.
+#: prefix of a key: the version of its format, raised whenever the same config would get another key. ``_FIRST`` matches
+#: keys of version 1, which had no prefix.
 FORMAT = "2-"
 _FIRST = re.compile(r"[0-9a-f]{64}")
 
 
 def config_key(config: Config) -> str:
-    """``FORMAT`` and the hex SHA-256 of the values that decide the result: equal for equal configs, however written.
+    """``FORMAT`` and the hex SHA-256 of the values that affect the result: equal for equivalent configs.
 
-    A part of moe_lab counts by its class, whose role follows from its place in the config, not by the file that the
-    class is in; a part of one's own by its whole name.
+    A part of moe_lab enters by the name of its class, without its module: its role follows from its place in the
+    config. A user's own part enters by its whole name.
     """
     deciding = {key: _deciding(key, value) for key, value in leaves(config) if not is_undeciding(key)}
     return FORMAT + hashlib.sha256(json.dumps(deciding, sort_keys=True, allow_nan=False).encode()).hexdigest()
@@ -48,24 +48,24 @@ def of_earlier_format(key: Any) -> bool:
 
 
 def differences(config: Config, defaults: Config, chosen: dict[str, Any], config_dir: Path | None = None) -> Config:
-    """What a composed config has chosen that ``defaults``, composed without words, has not.
+    """The differences of a composed config from ``defaults``, which was composed without words.
 
     A part is named by its option (``gate: attentive``, ``gate/score: linear``, ``regularizer: [importance]``): the
-    ``chosen`` one of its group, or, where that is not known, the one that leaves the fewest values to be said, the
-    default one where that is a tie. Then follow the values that the option's own file has otherwise
-    (``regularizers.importance.weight: 0.3``). A value that the config lacks is None.
+    ``chosen`` one of its group, or, if that is not known, the one that leaves the fewest differing values; the default
+    wins a tie. Then follow the values that differ from the option's own file (``regularizers.importance.weight: 0.3``).
+    A value that the config lacks is None.
     """
     return Comparison(defaults, config_dir).differences(config, chosen)
 
 
 def is_undeciding(key: str) -> bool:
-    """Whether the value of a key, or the options of a group, do not decide a run's result. Loggers only look on."""
+    """Whether a key or a group does not affect a run's result, such as loggers, which only observe."""
     return key in UNDECIDING or key.partition(".")[0] in ("logger", "loggers")
 
 
 def is_absent(node: Config, option: str, value: Any) -> bool:
-    """Whether a part's class takes a node without an option as one that has this value of it, as of before there was
-    the option."""
+    """Whether a node without the option means the same as this value, because the class treats nodes stored before the
+    option existed so."""
     if "_target_" not in node:
         return False
     absent = getattr(class_of(node), "absent", {})
@@ -73,7 +73,7 @@ def is_absent(node: Config, option: str, value: Any) -> bool:
 
 
 class Comparison:
-    """Compares many configs with one: the folders that options come from are read once."""
+    """Compares many configs with one; the folders of options are read only once."""
 
     def __init__(self, defaults: Config, config_dir: Path | None = None) -> None:
         self._defaults = defaults
@@ -81,7 +81,8 @@ class Comparison:
         self._sources = open_sources(config_dir)
 
     def differences(self, config: Config, chosen: dict[str, Any]) -> Config:
-        """As the function ``differences``. A network's choices of other groups are its defaults, and are not named."""
+        """The same as the function ``differences``. Options that a network chooses in other groups are its defaults and
+        are not named."""
         walk = _Walk(chosen, self._config_dir, self._sources)
         option = chosen.get(NETWORK)
         if config.get(NETWORK) is None or option not in self._sources.options(NETWORK):
@@ -97,7 +98,7 @@ class Comparison:
 
 
 class _Walk:
-    """Walks a config and what it is compared with; yields (word, value) pairs."""
+    """Walks two configs side by side and yields the differences as (word, value) pairs."""
 
     def __init__(self, chosen: dict[str, Any], config_dir: Path | None, sources: Sources) -> None:
         self._chosen = chosen
@@ -105,7 +106,7 @@ class _Walk:
         self._sources = sources
 
     def nodes(self, node: Config, base: Config, where: str, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-        """``words`` are the choices under which ``base`` was composed."""
+        """The differences of a node from ``base``, which was composed with the choices ``words``."""
         for key in [*node, *(key for key in base if key not in node)]:
             ours, theirs, place = node.get(key), base.get(key), joined(where, key)
             if ours == theirs or (key not in node and is_absent(node, key, theirs)):
@@ -120,7 +121,8 @@ class _Walk:
                 yield place, ours
 
     def layer(self, layer: str, node: Config, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-        """What one layer has of its own. The option of a part is always named, because it is composed alone."""
+        """The settings of a single layer. The option of a part is always named, because a layer's part is composed
+        alone."""
         for name in OWN:
             if node.get(name) is None:
                 continue
@@ -143,7 +145,8 @@ class _Walk:
     def _best(
         self, group: str, node: Config, place: str, words: tuple[str, ...], taken: Any
     ) -> tuple[str, Config, tuple[str, ...]]:
-        """The option that a node was made of, what that composes at ``place``, and the words that compose it."""
+        """The option from which a node was most likely made, the node that it composes at ``place``, and the words that
+        do so."""
         default = _composed(words, self._config_dir)[1].get(group)
         ranked = []
         for option in self._candidates(group, node, taken):
@@ -154,7 +157,7 @@ class _Walk:
         return option, own, chosen
 
     def _candidates(self, group: str, node: Config, taken: Any) -> list[str]:
-        """The option that was ``taken``; else those of the node's class, all of them where there is none. Each costs a
+        """The option ``taken`` if it is known; else the options of the node's class; else all. Each one costs a
         composition."""
         options = self._sources.options(group)
         if taken in options:
@@ -172,7 +175,7 @@ class _Walk:
             yield from self.nodes(node[name], self._node_at(place, chosen), place, chosen)
 
     def _node_at(self, place: str, words: tuple[str, ...]) -> Config:
-        """The node that ``words`` compose at ``place``; empty where they cannot be composed."""
+        """The node that ``words`` compose at ``place``; empty if they cannot be composed."""
         try:
             node: Any = _composed(words, self._config_dir)[0]
         except ConfigError:
@@ -184,12 +187,12 @@ class _Walk:
 
 @lru_cache(maxsize=1024)
 def _composed(words: tuple[str, ...], config_dir: Path | None) -> tuple[Config, dict[str, Any]]:
-    """Kept, because a sweep compares every job with the same few options."""
+    """Config and choices, cached because a sweep compares every job with the same few options."""
     return compose_leniently(words, config_dir)
 
 
 def _distance(one: Config, other: Config) -> int:
-    """In how many values two nodes differ."""
+    """The number of values in which two nodes differ."""
     ours, theirs = dict(leaves(one)), dict(leaves(other))
     return sum(1 for key in ours.keys() | theirs.keys() if ours.get(key, leaves) != theirs.get(key, leaves))
 
@@ -201,7 +204,7 @@ def _deciding(key: str, value: Any) -> Any:
 
 
 def _same_number(value: Any) -> Any:
-    """1.0 as 1, so that a number's spelling does not decide."""
+    """The value, with 1.0 as 1, so that the spelling of a number does not matter."""
     if isinstance(value, list):
         return [_same_number(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,4 +1,4 @@
-"""Which of several well-formed words is wrong, where Hydra refuses them together, and what to write instead."""
+"""Finding the wrong word among well-formed words that Hydra refuses together, and the word to write instead."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ Load = Callable[[Sequence[Word]], tuple[Config, Choices]]
 
 
 def leaves(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key -> value of everything below ``node`` that is no mapping; an empty mapping is a leaf."""
+    """(dotted key, value) of every leaf below ``node``: values that are no mapping, and empty mappings."""
     if not isinstance(node, dict) or (where and not node):
         yield where, node
     else:
@@ -22,9 +22,10 @@ def leaves(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def explain(words: Sequence[Word], sources: Sources, load: Load) -> str | None:
-    """One line about a part that the chosen ones have no place for, or about a key that there is not; else None.
+    """One line about a part for which the chosen parts have no place, or about an unknown key; None if neither is
+    found.
 
-    ``load`` composes words; whatever it raises goes up.
+    ``load`` composes words; its exceptions are passed on.
     """
     chosen = [word for word in words if word.key in sources.groups]
     _, picked = load([word for word in chosen if "/" not in word.key])
@@ -41,7 +42,7 @@ def explain(words: Sequence[Word], sources: Sources, load: Load) -> str | None:
 
 
 def _remedy(key: str, keys: set[str], picked: Choices, sources: Sources) -> str:
-    """The option that has the key, or else the key that was probably meant."""
+    """A suggestion: the option that has the key, or else the key that was probably meant."""
     mapping, _, inner = key.partition(".")
     if mapping in sources.several and inner:
         return f": the options of {mapping} are set with {mapping}s.{inner}"

@@ -1,4 +1,4 @@
-"""Packages that only some people need: asked for where they are used, with the line that installs them."""
+"""Optional packages: imported where they are used, with an error that names the command to install them."""
 
 from importlib import import_module
 from types import ModuleType
@@ -7,9 +7,9 @@ from moe_lab.errors import ConfigError
 
 
 def extra(package: str, what: str, name: str) -> ModuleType:
-    """The package that ``what`` needs, which pyproject.toml lists under the extra ``name``.
+    """Import the package that ``what`` needs, which pyproject.toml lists under the extra ``name``.
 
-    Raises ConfigError where it is not installed.
+    Raises ConfigError if it is not installed.
     """
     try:
         return import_module(package)

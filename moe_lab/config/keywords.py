@@ -1,4 +1,4 @@
-"""Words of the command line from Python's keywords."""
+"""Converting Python keyword arguments to words of the command line."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
@@ -6,11 +6,11 @@ from typing import Any
 
 
 def as_words(words: Iterable[str], keywords: Mapping[str, Any]) -> list[str]:
-    """``words`` as they are, then a word for each keyword: ``["k=2"], {"trainer": {"lr": 0.1}}`` gives k=2
+    """The given words, followed by a word for each keyword: ``["k=2"], {"trainer": {"lr": 0.1}}`` gives k=2
     trainer.lr=0.1.
 
-    A text is what one types behind the ``=``. True, False, None, numbers, paths and lists become the words for them. A
-    mapping holds keys below its own. A tuple or a range holds several values, for a sweep.
+    A string is the text after the ``=``. True, False, None, numbers, paths and lists are converted. A mapping contains
+    the keys below its own key. A tuple or a range means several values, for a sweep.
     """
     return [*words, *_words("", keywords)]
 
@@ -23,7 +23,7 @@ def _words(above: str, keywords: Mapping[str, Any]) -> list[str]:
 
 
 def _typed(value: Any) -> str:
-    """A value as it is typed behind ``=``."""
+    """A value as it is typed after ``=``."""
     match value:
         case tuple() | range():
             return ",".join(map(_typed, value))
@@ -34,7 +34,7 @@ def _typed(value: Any) -> str:
         case PurePath():
             return _quoted(str(value))
         case _ if hasattr(value, "tolist"):
-            # a number or an array of NumPy
+            # a NumPy number or array
             return _typed(value.tolist())
         case bool():
             return str(value).lower()

@@ -14,7 +14,7 @@ Compose = Callable[[tuple[str, ...]], tuple[Config, Choices]]
 #: the group whose option decides whether gate and experts are those of mixture layers
 NETWORK = "network"
 LAYERS = "layers"
-#: what a layer may have of its own
+#: groups and keys that may be set for a single layer
 OWN = ("gate", "experts", "k")
 #: the class of a layer's node in a config
 TARGET = "moe_lab.models.own.OwnParts"
@@ -22,7 +22,8 @@ _WORD = re.compile(r"layers\.(?P<layer>[A-Za-z_]\w*)\.(?P<word>.+)", re.ASCII | 
 
 
 def layer_and_word(text: str) -> tuple[str, str] | None:
-    """The layer and its word; None if the text is no word about one layer. Raises ConfigError for another form."""
+    """Split a text into the layer and its word; None if it is no word about one layer. Raises ConfigError if it begins
+    like one but has another form."""
     if not re.match(r"[+~]*layers\b", text):
         return None
     if found := _WORD.fullmatch(text):
@@ -31,7 +32,7 @@ def layer_and_word(text: str) -> tuple[str, str] | None:
 
 
 def split(words: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """The words of the run, and those of each layer."""
+    """Separate the words of the run from those of each layer."""
     plain: list[str] = []
     layered: dict[str, list[str]] = {}
     for text in words:
@@ -43,12 +44,12 @@ def split(words: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
 
 
 def head(key: str) -> str:
-    """What of a layer a key is about: ``gate`` for ``gate/score`` and ``gate.k``."""
+    """The first part of a key, such as ``gate`` for ``gate/score`` and ``gate.k``."""
     return re.split(r"[./]", key, maxsplit=1)[0]
 
 
 def vet_head(text: str, key: str) -> None:
-    """Raise ConfigError if a layer cannot have this of its own."""
+    """Raise ConfigError if the key cannot be set for a single layer."""
     if head(key) not in OWN:
         hint = did_you_mean(head(key), OWN) or there_are(OWN)
         raise ConfigError(f"{text}: a layer has no {head(key)} of its own.{hint}")
@@ -62,9 +63,11 @@ def about(name: str, words: Iterable[str]) -> list[str]:
 def with_layers(
     composed: tuple[Config, Choices], words: Sequence[str], layered: Mapping[str, list[str]], compose: Compose
 ) -> tuple[Config, Choices]:
-    """A composed config with what single layers have of their own. An option that a layer chooses is composed alone, so
-    that what it chooses in other groups, a gate its objective, is not applied; other words of a layer change the run's
-    own part. ``words`` are the run's. Raises ConfigError if there is no network."""
+    """A composed config with the settings of single layers added; ``words`` are the run's.
+
+    An option that a layer chooses is composed alone. So its choices in other groups, such as a gate's objective, are
+    not applied. Other words of a layer change the run's own part. Raises ConfigError if there is no network.
+    """
     config, choices = copy.deepcopy(composed)
     if config.get(NETWORK) is None:
         layer, (word, *_) = next(iter(layered.items()))
@@ -90,5 +93,5 @@ def with_layers(
 
 
 def prefixed(layer: str, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Words of a layer as they are typed, with their values."""
+    """The settings of a layer: each word as it is typed -> its value."""
     return {f"{LAYERS}.{layer}.{word}": value for word, value in values}

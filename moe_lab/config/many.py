@@ -1,5 +1,5 @@
-"""Composing many configs that share few choices of parts: Hydra once for each choice of a group; what was chosen of
-several groups is put together, and the other words are applied to plain values."""
+"""Composing many configs quickly: Hydra runs once per choice of a group, choices of several groups are merged, and
+other words are applied to plain values."""
 
 import copy
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _CONTAINERS = (dict, list)
 
 
 class Composer:
-    """Composes as ``compose`` and ``choices`` do, in a fraction of the time where choices repeat."""
+    """Composes like ``compose`` and ``choices``, in a fraction of the time if choices repeat."""
 
     def __init__(self, config_dir: Path | None = None) -> None:
         self.sources = open_sources(config_dir)
@@ -24,11 +24,11 @@ class Composer:
         self._bases: dict[tuple[str, ...], tuple[Config, Choices]] = {}
 
     def alternatives(self, text: str) -> list[str]:
-        """The words of one value each that ``text`` stands for. Raises ConfigError where it cannot be read."""
+        """The words of one value each that ``text`` stands for. Raises ConfigError if it cannot be read."""
         return expand(text, self.sources)
 
     def word(self, text: str) -> Word:
-        """A word of one value, parsed. Raises ConfigError where it cannot be used."""
+        """A word of one value, parsed. Raises ConfigError if it cannot be used."""
         word = parse(text)
         vet(word, self.sources)
         return word
@@ -37,7 +37,8 @@ class Composer:
         return self._base(())[0]
 
     def fitting(self, words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
-        """The words that can be used together, and those set aside because the chosen parts have no place for them."""
+        """Separate the words that can be used together from those set aside because the chosen parts have no such
+        key."""
         chosen = [word for word in words if word.key in self.sources.groups and "/" not in word.key]
         for word in sorted((word for word in words if self._is_inner(word)), key=lambda word: word.key.count("/")):
             if word.key in self._base(tuple(one.text for one in chosen))[1]:
@@ -47,7 +48,7 @@ class Composer:
         return used, [word for word in words if word not in used]
 
     def compose(self, words: Sequence[Word]) -> tuple[Config, Choices]:
-        """Config and choices of words that fit. Raises ConfigError."""
+        """Config and choices of words that fit together. Raises ConfigError if they do not."""
         chosen = [word for word in words if self._is_choice(word)]
         base, choices = self._base(tuple(word.text for word in chosen))
         others = [word for word in words if not self._is_choice(word)]
@@ -67,7 +68,7 @@ class Composer:
         return config, choices
 
     def explain(self, words: Sequence[Word]) -> str:
-        """Why the words cannot be used together; empty where they can."""
+        """The reason why the words cannot be used together; empty if they can."""
         try:
             compose_leniently([word.text for word in words], self._config_dir)
         except ConfigError as error:
@@ -81,10 +82,12 @@ class Composer:
         return self._bases[chosen]
 
     def _together(self, chosen: tuple[str, ...]) -> tuple[Config, Choices] | None:
-        """What each group composes alone, put together: hundreds of pairs of options take no more time than the
-        options. An option that chooses for another group (a gate its objective) yields to a word. None for one group,
-        for networks, on which the defaults of other groups depend, and if groups cannot be composed alone or choose
-        for the same one.
+        """Config and choices, merged from groups that are composed alone, so that hundreds of pairs of options cost no
+        more than the options.
+
+        If an option chooses in another group (a gate its objective), a word about that group takes precedence. Returns
+        None for a single group, for networks, on which the defaults of other groups depend, and if groups cannot be
+        composed alone or choose in the same other group.
         """
         groups: dict[str, list[str]] = {}
         for text in chosen:
@@ -118,7 +121,7 @@ class Composer:
 
 
 def _takes(config: Config, word: Word) -> bool:
-    """Whether a config has a place for a word; words of single layers have one in every network."""
+    """Whether a config has the key of a word; every network has those of words about single layers."""
     return config.get(NETWORK) is not None if is_layered(word) else _has(config, word.key)
 
 
@@ -136,7 +139,7 @@ def _has(config: Config, key: str) -> bool:
 
 
 def _is_plain(base: Config, word: Word) -> bool:
-    """Whether Hydra would do no more than put the word's value in the place of another single value."""
+    """Whether Hydra would only replace one single value by the word's value."""
     if (
         is_layered(word)
         or isinstance(word.value, _CONTAINERS)

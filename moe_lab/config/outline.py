@@ -1,7 +1,7 @@
-"""The keys that words can set and values to propose, read from files alone: for a prompt, where composing is too slow.
+"""Keys and values for completion at a prompt, read from files alone, because composing is too slow there.
 
-It reads the defaults lists of the YAML files and, for the values, the ``Literal`` hints in the source of the classes.
-Nothing is imported, no word is checked.
+Keys come from the defaults lists of the YAML files, values from the ``Literal`` hints in the source of the classes.
+Nothing is imported, and no word is checked.
 """
 
 import ast
@@ -19,37 +19,38 @@ from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import joined
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-#: the class whose options are the top keys of a config
+#: the class whose options are the top-level keys of a config
 _ROOT = "moe_lab.experiment.options.Experiment"
-#: what needs no quotes, neither in Hydra's grammar nor in a shell
+#: texts that need no quotes in Hydra's grammar and in a shell
 _PLAIN = re.compile(r"[\w./+-]+")
 
-#: group, option and the dotted key of its node; None for the option stands for the group alone
+#: group, option and the dotted key of its node; option None means the group alone
 _Choice = tuple[str, str | None, str]
 
 
 @dataclass(frozen=True)
 class Outline:
-    """The groups that can be chosen from and the keys that can be set, after some words."""
+    """The groups and keys that can be set, given some words."""
 
     sources: Sources
     groups: frozenset[str]
-    #: dotted key -> default value and the class that it is an option of, "" where there is none
+    #: dotted key -> default value, and the class whose option it is ("" if there is none)
     defaults: dict[str, tuple[Any, str]]
-    #: of a network, which may have mixture layers
+    #: names of a network's blocks, which may have mixture layers
     blocks: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> list[str]:
-        """Sorted names of the groups and dotted keys, all that can stand before a ``=``."""
+        """Sorted groups and dotted keys: every text that may stand before a ``=``."""
         run = [*self.groups, *self.defaults]
         own = [f"{LAYERS}.{block}.{key}" for block in self.blocks for key in run if head(key) in OWN]
         return sorted([*run, *own])
 
     def values(self, key: str, typed: str = "") -> list[str]:
-        """What may stand behind ``key=``: every value where they are known, the default otherwise; [] for no such key.
+        """The texts that may follow ``key=``: all values if they are known, else the default; [] if there is no such
+        key.
 
-        ``typed`` is what stands there so far; of a list, what comes before the last comma is kept.
+        ``typed`` is the text there so far; in a list, the part before the last comma is kept.
         """
         key = key.removeprefix(f"{LAYERS}.{key.split('.')[1]}.") if key.startswith(f"{LAYERS}.") else key
         if key in self.groups:
@@ -62,7 +63,7 @@ class Outline:
 
 
 def outline(words: Sequence[str], config_dir: Path | None = None) -> Outline:
-    """What can be set after ``words``, each KEY=VALUE. Raises ConfigError where a file cannot be read."""
+    """The outline after ``words``, each KEY=VALUE. Raises ConfigError if a file cannot be read."""
     sources = open_sources(config_dir)
     split = [word.partition("=") for word in words]
     chosen = {key: re.findall(r"[^][,'\"\s]+", value) for key, _, value in split if key in sources.groups}
@@ -74,7 +75,7 @@ def outline(words: Sequence[str], config_dir: Path | None = None) -> Outline:
 
 
 def _blocks(defaults: dict[str, tuple[Any, str]], typed: dict[str, str]) -> tuple[str, ...]:
-    """The names of a network's blocks: as many as its depth says, or one."""
+    """The names of a network's blocks: as many as its depth, or one."""
     if not any(key.startswith(f"{NETWORK}.") for key in defaults):
         return ()
     default, _ = defaults.get(f"{NETWORK}.depth", (1, ""))
@@ -85,7 +86,8 @@ def _blocks(defaults: dict[str, tuple[Any, str]], typed: dict[str, str]) -> tupl
 def _read(
     sources: Sources, chosen: dict[str, list[str]]
 ) -> tuple[dict[str, tuple[Any, str]], frozenset[str], dict[str, list[str]]]:
-    """Keys with their defaults, groups, and what the options choose in other groups."""
+    """Keys with their defaults, the groups, and the options chosen in other groups, starting at config.yaml, with the
+    options that ``chosen`` names by group."""
     found: list[_Choice] = [("", "config", "")]
     defaults: dict[str, tuple[Any, str]] = {}
     along: dict[str, list[str]] = {}
@@ -106,8 +108,8 @@ def _read(
 def _included(
     entry: str | dict[str, Any], group: str, place: str, chosen: dict[str, list[str]], sources: Sources
 ) -> list[_Choice]:
-    """What an entry of a defaults list brings in: ``GROUP: NAME``, where words choose another name, that one; one with
-    a place of its own, ``GROUP@PLACE: NAME``, is fixed."""
+    """The option that an entry of a defaults list includes. For ``GROUP: NAME`` a word may choose another name;
+    ``GROUP@PLACE: NAME``, with a place of its own, is fixed."""
     if isinstance(entry, str):
         return [] if entry == "_self_" else [(group, entry, place)]
     [(key, value)] = entry.items()
@@ -150,7 +152,7 @@ def _literals(target: str) -> dict[str, tuple[Any, ...]]:
     tree = ast.parse(file.read_text()).body
     imports = (item for item in tree if isinstance(item, ast.ImportFrom))
     known = {alias.name: f"{item.module}.{alias.name}" for item in imports for alias in item.names}
-    # a class that a package only passes on
+    # a class that the package only re-exports
     found: dict[str, tuple[Any, ...]] = _literals(known[name]) if name in known else {}
     for node in tree:
         if isinstance(node, ast.ClassDef) and node.name == name:
@@ -176,6 +178,6 @@ def _literal(hint: ast.expr) -> tuple[Any, ...]:
 
 
 def _written(value: Any) -> str:
-    """The value as a word has it; "" for what would need quotes, refers to another key, or must be given."""
+    """The value as it is typed in a word; "" if it would need quotes, refers to another key, or must be given."""
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     return text if not isinstance(value, str) or _PLAIN.fullmatch(text) else ""

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from moe_lab.errors import ConfigError, one_line
 
-#: every name that was ever imported as a plug-in, in order
+#: names of all modules that this process has imported as plug-ins, in order
 _IMPORTED: dict[str, None] = {}
 
 
@@ -16,13 +16,13 @@ class PluginLoader(SourceFileLoader):
     """Marks a module as a plug-in, and leaves no bytecode beside the user's file."""
 
     def set_data(self, path: str, data: object, **options: object) -> None:
-        """Where importlib would write ``__pycache__``: writes nothing."""
+        """Write nothing, where importlib would write ``__pycache__``."""
 
 
 def load_plugin(path: Path) -> ModuleType:
     """Import the file under its own name; loading it again gives the same module.
 
-    Raises ConfigError where there is no such file, where its name is taken, or where it cannot be imported.
+    Raises ConfigError if there is no such file, if its name is taken, or if it cannot be imported.
     """
     path = Path(path)
     name = path.stem

@@ -1,7 +1,7 @@
 """Types for the keyword-only options of parts: a plain number and the range it must lie in.
 
 A part writes ``hidden: Count = 32`` and gets a plain int; the range is checked when a config is composed
-(moe_lab/config/check.py). This module needs nothing but Python, so that parts run where only torch is installed.
+(moe_lab/config/check.py). This module needs only Python, so parts run with torch as the only installed package.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Range:
 
 
 Count = Annotated[int, Range(ge=1)]
-#: classes by their numbers
+#: the numbers of some classes
 Classes = Annotated[tuple[Annotated[int, Range(ge=0)], ...], Range(min_length=1)]
 Widths = Annotated[tuple[Count, ...], Range(min_length=1)]
-#: of experts: each is built by itself before they are stacked
+#: number of experts: each is built by itself before they are stacked
 ExpertCount = Annotated[int, Range(ge=1, le=100_000)]
 Threads = Annotated[int, Range(ge=1, le=1024)]
 NonNegativeInt = Annotated[int, Range(ge=0)]

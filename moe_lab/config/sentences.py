@@ -1,4 +1,4 @@
-"""The sentence of every option, from the docstrings of the classes and the comments of the YAML files."""
+"""The sentence about every option, read from the docstrings of classes and the comments of YAML files."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ _KEY = re.compile(r"^(\w+):")
 
 
 def sentences(text: str) -> dict[str, str]:
-    """Option -> what a docstring says of it, in one line."""
+    """Option -> the sentence about it in a docstring, as one line."""
     found: dict[str, str] = {}
     for names, sentence in _ENTRY.findall(text):
         found |= dict.fromkeys(names.split(", "), " ".join(sentence.split()))
@@ -21,13 +21,13 @@ def sentences(text: str) -> dict[str, str]:
 
 
 def without(text: str, names: Iterable[str]) -> str:
-    """A docstring without the entries that are about ``names`` alone."""
+    """A docstring without the entries that are only about ``names``."""
     told = set(names)
     return _ENTRY.sub(lambda entry: "" if told.issuperset(entry[1].split(", ")) else entry[0], text).strip()
 
 
 def comments(file: Path) -> dict[str, str]:
-    """Key -> the comment right above it in a YAML file; keys at the left edge alone."""
+    """Key -> the comment directly above it in a YAML file, for keys at the left edge only."""
     found, above = {}, list[str]()
     for line in file.read_text().splitlines():
         if line.startswith("#"):
@@ -40,7 +40,7 @@ def comments(file: Path) -> dict[str, str]:
 
 
 def inherited(target: str, plugins: Mapping[str, Path]) -> dict[str, str]:
-    """Option -> its sentence in the docstring of a class, or else of the classes that it derives from."""
+    """Option -> its sentence in the docstring of a class, or else of its base classes."""
     module, _, name = target.rpartition(".")
     file = class_file(module, plugins)
     if file is None:

@@ -1,4 +1,4 @@
-"""A part's signature is its schema: keyword-only arguments are options, their types and ranges what they may be."""
+"""The signature of a part as its schema: keyword-only arguments are options, with their types and ranges."""
 
 import inspect
 import json
@@ -43,7 +43,8 @@ def hints(cls: type) -> dict[str, Any]:
 
 
 def typed(cls: type, options: dict[str, Any], where: str) -> dict[str, Any]:
-    """The given options as the signature has them (lists as tuples, whole numbers as floats); nested parts unchanged.
+    """The given options, converted to the types of the signature (lists to tuples, whole numbers to floats); nested
+    parts are unchanged.
 
     Raises ConfigError for the first option that is unknown, missing, of another type or out of range.
     """
@@ -57,7 +58,7 @@ def typed(cls: type, options: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def nested(hint: Any, value: Any, where: str) -> Iterator[tuple[str, type, Any]]:
-    """(dotted key, role, node) of every part that ``value`` holds, by the role that its hint names."""
+    """(dotted key, role, node) of every part in ``value``; the role comes from the type hint."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal or (value is None and NoneType in arguments):
         return
@@ -78,8 +79,11 @@ def nested(hint: Any, value: Any, where: str) -> Iterator[tuple[str, type, Any]]
 
 @cache
 def _model(cls: type) -> "type[BaseModel]":
-    """Strict, but in JSON mode, so that a list serves as a tuple; infinities and NaN are refused. Its fields have names
-    of their own, since an option may be called as one of a model's methods is, such as ``copy``."""
+    """The pydantic model of a class's options.
+
+    It is strict, but in JSON mode, so that a list is accepted for a tuple. Infinities and NaN are refused. Its fields
+    have names of their own, because an option may have the name of a model's method, such as ``copy``.
+    """
     from pydantic import ConfigDict, Field, create_model
 
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -101,7 +105,7 @@ def _options(cls: type) -> list[inspect.Parameter]:
 
 
 def _schema(hint: Any, cls: type, name: str) -> Any:
-    """The hint as pydantic takes it: Range becomes bounds, a role anything (check.py looks into it)."""
+    """The hint converted for pydantic: a Range becomes bounds, a role accepts anything (check.py checks it)."""
     from pydantic import Field
 
     origin, arguments = get_origin(hint), get_args(hint)
@@ -121,7 +125,7 @@ def _schema(hint: Any, cls: type, name: str) -> Any:
 
 
 def _message(error: "ValidationError", known: Collection[str], options: dict[str, Any], where: str) -> str:
-    """One line about the first option that is wrong in the order of the config, unknown ones first."""
+    """One line about the first wrong option, in the order of the config, with unknown options first."""
     errors = error.errors(include_url=False)
     if not errors[0]["loc"]:
         return f"{where or 'config'}: {one_line(errors[0]['msg'])}"
@@ -140,7 +144,7 @@ def _message(error: "ValidationError", known: Collection[str], options: dict[str
 
 
 def _as_text(key: str, value: Any, wishes: Collection[str]) -> str:
-    """How to write what reads as a number and is meant as text. How a number with a fraction was typed is not known."""
+    """How to write a text that was read as a number. The spelling of a number with a fraction is not known any more."""
     if "must be text" not in wishes or not isinstance(value, bool | int | float):
         return ""
     text = "..." if isinstance(value, float) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""The folders that options come from: ``conf/`` and, where one is given, a user's own folder laid out like it."""
+"""The folders of options: ``conf/`` and, if given, a user's own folder of the same layout."""
 
 import os
 import re
@@ -11,32 +11,32 @@ from typing import Any
 from moe_lab.errors import ConfigError, cut, did_you_mean, there_are
 from moe_lab.store.untrusted import Unusable, read_text, read_yaml
 
-#: holds the package data, a link to conf/ at the top of the repository
+#: the package data, a link to conf/ at the top of the repository
 BUILT_IN = Path(__file__).resolve().parents[1] / "conf"
-#: files and folders of a folder of options; conf/ has fewer than 200
+#: most files and folders in a folder of options; conf/ has fewer than 200
 MOST_FILES = 100_000
-#: groups that say how a sweep is done
+#: groups with the settings of a sweep
 OF_A_SWEEP = ("launcher", "sweeper")
-#: groups that are no part of a run's config
+#: groups that do not belong to a run's config
 OF_NO_RUN = (*OF_A_SWEEP, "study")
-#: a reference from one key to another; the environment is no key
+#: an interpolation that refers to another key, not to the environment
 _REFERENCE = re.compile(r"\$\{(?!oc\.env:[^${}]*\})")
 _PACKAGE = re.compile(r"^#\s*@package\s+(\S+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Groups and options, read from the file system alone: a folder is a group, a YAML file in it an option.
+    """Groups and options, read from the file system: a folder is a group, and a YAML file in it is an option.
 
     A group whose entry in the defaults list of config.yaml is a list (``regularizer: []``) takes several options at
-    once. Their nodes stand side by side in a mapping named by the plural (``regularizers.NAME``).
+    once. Their nodes are entries of a mapping named by the plural (``regularizers.NAME``).
     """
 
     folders: tuple[Path, ...]
 
     @cached_property
     def groups(self) -> list[str]:
-        """Sorted names, such as gate and gate/score."""
+        """Sorted names of the groups, such as gate and gate/score."""
         parents = {file.parent.as_posix() for folder in self.folders for file in _yaml_files(folder)}
         return sorted(parents - {"."})
 
@@ -49,23 +49,23 @@ class Sources:
 
     @cached_property
     def mappings(self) -> dict[str, str]:
-        """Name of the mapping that holds the options of a several-at-once group -> the group, sorted: what is written
-        must not follow the order of a set, which is another one in every process."""
+        """Name of the mapping of a several-at-once group's options -> the group. Sorted, because the order of a set
+        differs between processes and output must not depend on it."""
         return {f"{group}s": group for group in sorted(self.several)}
 
     def stamp(self) -> int:
-        """Another number when a file has been added, removed or written."""
+        """A number that changes whenever a file is added, removed or written."""
         files = [folder / file for folder in self.folders for file in _yaml_files(folder)]
         return hash(tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
 
     @cached_property
     def refer(self) -> bool:
-        """Whether any file has a value that follows from another key."""
+        """Whether any file has a value that refers to another key."""
         files = (folder / file for folder in self.folders for file in _yaml_files(folder))
         return any(_REFERENCE.search(file.read_text(errors="replace")) for file in files)
 
     def options(self, group: str) -> list[str]:
-        """Sorted names. Raises ConfigError where there is no such group."""
+        """Sorted names of a group's options. Raises ConfigError if there is no such group."""
         if group not in self.groups:
             raise ConfigError(f"no group named '{group}'.{did_you_mean(group, self.groups)}{there_are(self.groups)}")
         return sorted({file.stem for folder in self.folders for file in (folder / group).glob("*.yaml")})
@@ -74,7 +74,7 @@ class Sources:
         return next(path for folder in self.folders if (path := folder / group / f"{option}.yaml").is_file())
 
     def node(self, group: str, option: str) -> dict[str, Any]:
-        """The option's own file, not composed."""
+        """The content of the option's own file, not composed."""
         return _read(self.file(group, option))
 
     def place(self, group: str, option: str) -> str:
@@ -82,7 +82,7 @@ class Sources:
         return f"{group}s.{option}" if group in self.several else group.replace("/", ".")
 
     def check_option(self, group: str, option: str) -> None:
-        """Raises ConfigError where there is no such option."""
+        """Raises ConfigError if there is no such option."""
         options = self.options(group)
         if option not in options:
             raise ConfigError(f"no {group} named '{cut(option)}'.{did_you_mean(option, options)}{there_are(options)}")
@@ -91,8 +91,8 @@ class Sources:
 def open_sources(config_dir: Path | None = None) -> Sources:
     """The built-in options and those of ``config_dir``.
 
-    Raises ConfigError where config_dir is no folder, or where a file of it has the name of a built-in one or lies in
-    no group's folder: Hydra would ignore it without a word.
+    Raises ConfigError if config_dir is no folder, or if a file in it has the name of a built-in one or lies in no
+    group's folder: Hydra would ignore it silently.
     """
     if config_dir is None:
         return Sources((BUILT_IN.resolve(),))
@@ -120,7 +120,7 @@ def _written_at(file: Path) -> int:
 
 @lru_cache(maxsize=1024)
 def _check_own(file: Path, place: str, must_say_so: bool, written_at: int) -> None:
-    """Raises ConfigError where a user's own file cannot be read, or would land elsewhere than at ``place``."""
+    """Raises ConfigError if a user's own file cannot be read, or would land elsewhere than at ``place``."""
     defaults = _read(file).get("defaults", [])
     packages = _PACKAGE.findall(read_text(file))
     if must_say_so and packages != [place]:
@@ -134,13 +134,14 @@ def _check_own(file: Path, place: str, must_say_so: bool, written_at: int) -> No
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether a defaults list may hold it: NAME, or GROUP: NAME, nothing of Hydra's own."""
+    """Whether an entry is allowed in a defaults list: NAME, or GROUP: NAME, but none of Hydra's special forms."""
     names = list(entry) if isinstance(entry, dict) else [entry]
     return len(names) == 1 and isinstance(names[0], str) and not re.search(r"\bhydra\b", names[0])
 
 
 def _yaml_files(folder: Path) -> list[Path]:
-    """Sorted, relative to ``folder``, without hidden ones. Raises ConfigError where there are more than MOST_FILES."""
+    """The YAML files in ``folder``, sorted and relative to it, without hidden ones. Raises ConfigError if it has more
+    than MOST_FILES entries."""
     found, entries = [], 0
     for place, folders, files in os.walk(folder):
         entries += len(folders) + len(files)

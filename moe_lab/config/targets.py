@@ -1,4 +1,4 @@
-"""Which classes a config may name: those defined in a part package or in a plug-in file, and nothing else."""
+"""The classes that a config may name: only those defined in a part package or in a plug-in file."""
 
 import inspect
 import sys
@@ -27,10 +27,10 @@ PACKAGES = (
 
 
 def find_class(target: object, where: str, plugins: Sequence[str] = (), role: type = object) -> type:
-    """The class of the given role that ``target`` names: defined in exactly that module, not imported into it.
+    """The class of the given role that ``target`` names; it must be defined in exactly that module, not imported there.
 
     ``where`` is the dotted key of the node, ``plugins`` the names of plug-in modules. No module outside these and the
-    part packages is imported. Raises ConfigError.
+    part packages is imported. Raises ConfigError if ``target`` names no such class.
     """
     key = joined(where, "_target_")
     if not isinstance(target, str):

@@ -1,4 +1,4 @@
-"""An earlier run's config with some words changed. Nothing of a stored config is replayed as a word."""
+"""Changing some words of an earlier run's config. No value of a stored config is ever parsed as a word."""
 
 import copy
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from moe_lab.errors import ConfigError, did_you_mean, joined
 
 
 def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -> tuple[Config, Choices]:
-    """``stored`` with the words applied, and the options that they choose, those inside a
-    chosen part included.
+    """The stored config with the words applied, and the options that they choose, including those inside a chosen part.
 
-    A group's word replaces its part by the option as it is today, and those parts that the option chooses in other
-    groups, where no word names them (a gate's objective); parts of a several-at-once group that were there already keep
-    their values. Other words set keys that the config then has. The result is to be checked like a command line's.
+    A group's word replaces its part by the option as it is defined today. It also replaces the parts that the option
+    chooses in other groups (a gate's objective), unless a word names them. Existing parts of a several-at-once group
+    keep their values. Other words set keys of the resulting config. The caller must check the result like that of a
+    command line.
     Raises ConfigError for a word that cannot be used.
     """
     sources = open_sources(config_dir)
@@ -49,7 +49,7 @@ def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -
 
 
 def _vary_layers(config: Config, layered: dict[str, list[str]], config_dir: Path | None) -> Choices:
-    """Apply the words of single layers: to what the layer has of its own, or else to what all layers have."""
+    """Apply the words of single layers: to the layer's own settings if it has them, or else to a copy of the run's."""
     chosen: Choices = {}
     for layer, words in layered.items():
         if config.get(NETWORK) is None:
@@ -58,7 +58,7 @@ def _vary_layers(config: Config, layered: dict[str, list[str]], config_dir: Path
         for name in OWN:
             if not (mine := about(name, words)):
                 continue
-            # varied as if it were a run's
+            # varied like the part of a run
             there = {NETWORK: config[NETWORK], name: node.get(name) or config.get(name)}
             varied, options = vary(there, mine, config_dir)
             node[name] = varied[name]
@@ -68,13 +68,14 @@ def _vary_layers(config: Config, layered: dict[str, list[str]], config_dir: Path
 
 
 def _base(stored: Config, chosen: Sequence[Word]) -> list[str]:
-    """The word of any network if the earlier run has one and no word chooses another: its gates fit layers then."""
+    """The word for any network, if the earlier run has a network and no word chooses another: then gates are those of
+    mixture layers."""
     goes_on = stored.get(NETWORK) is not None and all(word.key != NETWORK for word in chosen)
     return [f"{NETWORK}=mlp"] if goes_on else []
 
 
 def _chosen_along(options: Choices, keys: Sequence[str], base: Sequence[str], config_dir: Path | None) -> list[str]:
-    """The groups whose options follow from those that were chosen."""
+    """The groups whose options follow from the chosen ones."""
     _, defaults = compose_leniently(base, config_dir)
     tops = [group for group in options if "/" not in group and group not in keys]
     return [group for group in tops if options[group] != defaults[group]]

@@ -1,4 +1,4 @@
-"""What a word of the command line may be. Everything that Hydra would misread or take in silence is refused here."""
+"""Checking the words of the command line. Words that Hydra would misread or silently accept are refused here."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from moe_lab.errors import ConfigError, cut, did_you_mean, shown, there_are
 
 Kind = Literal["set", "add", "delete"]
 EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"
-#: characters of a word; a path has at most 4096
+#: most characters of a word; a path has at most 4096
 LONGEST = 8192
 _LONGEST_SHOWN = 300
 _KEY = re.compile(r"[+~]*[A-Za-z_][\w$.-]*(/[A-Za-z_][\w$-]*)*(@[\w.:-]*)?", re.ASCII)
@@ -21,7 +21,7 @@ _RESOLVER = re.compile(r"\$\{[^}]*:")
 
 @dataclass(frozen=True)
 class Word:
-    """A parsed word: ``key=value`` in ``text`` as it was typed."""
+    """A parsed word ``key=value``; ``text`` is the word as it was typed."""
 
     text: str
     key: str
@@ -32,7 +32,8 @@ class Word:
 
 
 def unreadable(text: str, reason: str) -> str:
-    """Why Hydra's grammar cannot read a word, and what to write instead; ``reason`` is what its parser says."""
+    """The message for a word that Hydra's grammar cannot read, and what to write instead; ``reason`` is the parser's
+    message."""
     key, _, value = text.partition("=")
     example = f"; for example: {EXAMPLE}"
     if not _KEY.fullmatch(key):
@@ -53,7 +54,7 @@ def unreadable(text: str, reason: str) -> str:
 
 
 def _quoted(key: str, value: str) -> str:
-    """A word as it is typed into a shell."""
+    """A word with the quotes that a shell needs."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     if len(value) > _LONGEST_SHOWN:
@@ -62,7 +63,8 @@ def _quoted(key: str, value: str) -> str:
 
 
 def vet(word: Word, sources: Sources) -> None:
-    """Raises ConfigError, one line, where the word cannot be used. Values are checked later, against signatures."""
+    """Check a word. Raises ConfigError, one line, if it cannot be used. Values are checked later, against
+    signatures."""
     if found := layer_and_word(word.text):
         of_layer = replace(word, text=found[1], key=word.key.removeprefix(f"{LAYERS}.{found[0]}."))
         vet_head(word.text, of_layer.key)
@@ -106,7 +108,8 @@ def _vet_form(word: Word, sources: Sources) -> None:
 
 
 def vet_choice(word: Word, sources: Sources) -> None:
-    """Raises ConfigError where a word does not choose an option of its group, or options where it takes several."""
+    """Raises ConfigError if a word does not choose an existing option of its group, or a list of them if the group
+    takes several."""
     group, value = word.key, word.value
     options = sources.options(group)
     if value is None:
@@ -125,7 +128,8 @@ def vet_choice(word: Word, sources: Sources) -> None:
 
 
 def _vet_option(group: str, option: Any, sources: Sources) -> None:
-    """A number is meant for a key, which the message then names."""
+    """Raises ConfigError if the group has no such option. A number is probably meant for a key, which the message then
+    names."""
     try:
         sources.check_option(group, str(option))
     except ConfigError as error:
