@@ -1,4 +1,4 @@
-"""Gates and experts that are fitted to a split, beside the gradient or without one."""
+"""Fitting gates and experts to a split, in addition to gradient steps or without any."""
 
 import torch
 
@@ -8,8 +8,8 @@ from moe_lab.mixture.mixture import Mixture
 
 @torch.no_grad()
 def fit(mixture: Mixture, data: Data, training_batch: int) -> None:
-    """Fit experts and gates that ask for it. It is done after every epoch, before the look at the validation split, and
-    is part of the epoch's state."""
+    """Fit the experts and gates that ask for it. Called after every epoch, before the evaluation on the validation
+    split, so the result is part of the epoch's state."""
     if mixture.experts.needs_fitting:
         mixture.eval()
         mixture.experts.fit(*((split.x_ND, split.y_N) for split in (data.train, data.validation)))
@@ -17,7 +17,7 @@ def fit(mixture: Mixture, data: Data, training_batch: int) -> None:
 
 
 def fit_gate(mixture: Mixture, data: Data, training_batch: int) -> None:
-    """To the validation split, or to the training split where there is none."""
+    """Fit the gate to the validation split, or to the training split if there is none."""
     if not mixture.gate.traits.needs_fitting:
         return
     mixture.eval()

@@ -1,4 +1,4 @@
-"""Recipes that begin with the experts of a finished run."""
+"""The base of recipes that start with the experts of a finished run."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,17 @@ from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe, hold
 
-#: where a learner's state has its experts and its gate
+#: prefixes of the experts and of the gate in a learner's state
 EXPERTS, GATE = "mixture.experts.", "mixture.gate."
-#: where a network's learner's state has the network
+#: prefix of the network in the state of a network's learner
 NETWORK = "network."
 
 
 class FromRun(Recipe):
-    """Takes over the experts of the finished run in folder ``run``, and holds them still for a while: their parameters
-    get no gradient, and their batch normalization, where they have any, uses what it has seen.
+    """Starts with the experts of the finished run in folder ``run``, and freezes them for a while: their parameters get
+    no gradient, and their batch normalization, if any, uses its running statistics.
 
-    Of the folder only files are read, nothing is run. Raises ConfigError where it holds no finished run.
+    Only files of the folder are read, none of its code is run. Raises ConfigError if it contains no finished run.
     """
 
     def __init__(self, run: str) -> None:
@@ -36,14 +36,14 @@ class FromRun(Recipe):
 
     @abstractmethod
     def holds_experts(self, trainer: Trainer, epoch: int) -> bool:
-        """Whether the experts stand still in an epoch, from 0."""
+        """Whether the experts are frozen in an epoch, counted from 0."""
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
         take_over(course.mixture.experts, self.state_of_run, EXPERTS)
 
     @property
     def state_of_run(self) -> dict[str, Tensor]:
-        """The learner's state of the finished run."""
+        """The state of the finished run's learner."""
         if self._state is None:
             _, self._state = read_run(Path(self._run).expanduser())
         return self._state
@@ -54,7 +54,7 @@ class FromRun(Recipe):
         return self._other_experts(learner)
 
     def _other_experts(self, learner: MixtureLearner) -> Reason | None:
-        """How the experts are not those of the run."""
+        """How the experts differ from those of the run; None if they do not."""
         if fits(learner.mixture.experts, self.state_of_run, EXPERTS):
             return None
         return Reason(
@@ -72,13 +72,13 @@ class FromRun(Recipe):
 
 
 def learns(gate: Gate) -> bool:
-    """Whether a gate has something to learn."""
+    """Whether a gate has parameters to learn."""
     return count_parameters(gate) > 0
 
 
 def idle(gate: Gate, regularizers: Mapping[str, Regularizer], still: Literal["gate", "experts"]) -> Reason | None:
-    """A regularizer of what stands still for the whole run would move nothing. That of a gate also moves the experts
-    if the gate reads what they compute."""
+    """The reason if a regularizer has no effect, because the part that it acts on is frozen for the whole run; else
+    None. A regularizer of the gate also moves the experts if the gate reads their features."""
     if still == "gate" and gate.traits.reads_experts:
         return None
     of_experts = still == "experts"
@@ -90,8 +90,8 @@ def idle(gate: Gate, regularizers: Mapping[str, Regularizer], still: Literal["ga
 
 
 def fits(part: nn.Module, state: dict[str, Tensor], prefix: str, experts: int = 0, count: int = 0) -> bool:
-    """Whether ``state`` has, below ``prefix``, what the part keeps, in the same shapes; or that of ``experts`` experts
-    for a part that has ``count``."""
+    """Whether the tensors of ``state`` below ``prefix`` have the names and shapes of the part's state. With
+    ``experts``: whether they are those of that many experts, for a part with ``count``."""
     theirs = {name.removeprefix(prefix): one.shape for name, one in state.items() if name.startswith(prefix)}
     own = {name: one.shape for name, one in part.state_dict().items()}
     return own.keys() == theirs.keys() and all(
@@ -103,8 +103,8 @@ def fits(part: nn.Module, state: dict[str, Tensor], prefix: str, experts: int = 
 
 @torch.no_grad()
 def take_over(part: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
-    """Write what ``state`` has below ``prefix`` into a part, of one run or of all runs of a stack. A part with more
-    experts keeps its values beyond the first ones."""
+    """Copy the tensors of ``state`` below ``prefix`` into a part, of one run or of all runs of a stack. If the part has
+    more experts, the values of the additional ones are unchanged."""
     for name, own in part.state_dict().items():
         theirs = state[prefix + name]
         for axis in range(-theirs.ndim, 0):

@@ -1,5 +1,5 @@
-"""A mixture that has all its experts in memory from the start, and lets them in one after another: those that are not
-there yet get no sample, as if they did not exist, and nothing moves them."""
+"""Growing mixtures: all experts are in memory from the start and are admitted one after another. Experts that are not
+admitted yet get no sample and no update."""
 
 from collections.abc import Iterable
 
@@ -15,14 +15,16 @@ from moe_lab.routing.decision import Routing
 
 
 def columns(gate: Gate) -> tuple[Tensor, ...] | None:
-    """Views [..., E] of what each expert has of its own in a gate; None where a gate cannot take in experts later."""
+    """Views [..., E] of the values in a gate that belong to single experts; None if a gate cannot admit experts
+    later."""
     if not isinstance(gate, ComposedGate) or not gate.select.grows or gate.learns_from != "prediction":
         return None
     return gate.score.columns()
 
 
 def among_first(gate: Gate, routing: Routing, count: int) -> Routing:
-    """What the gate decides if only the first ``count`` experts are there. A gate that grows draws nothing for it."""
+    """The gate's decision if only the first ``count`` experts exist. A gate that grows draws no random numbers for
+    it."""
     experts = gate.sizes.experts
     if count == experts:
         return routing
@@ -30,12 +32,12 @@ def among_first(gate: Gate, routing: Routing, count: int) -> Routing:
 
 
 class Still:
-    """Experts of a mixture whose parameters are to stay as they are, whatever an optimizer's step makes of them: with
-    weight decay or old momentum it moves also what has no gradient."""
+    """Frozen experts of a mixture: their parameters are restored after every optimizer step, because weight decay and
+    old momentum also move parameters without a gradient."""
 
     def __init__(self, mixture: Mixture, *, experts: Iterable[slice], outputs: slice, stacked: bool) -> None:
-        """experts: which experts stand still in all that they compute.
-        outputs: which experts' own part of the gate does.
+        """experts: the experts whose parameters are frozen.
+        outputs: the experts whose own values in the gate are frozen.
         """
         views = [_along(one, int(stacked), span) for span in experts for one in mixture.experts.parameters()]
         views += [_along(one, -1, outputs) for one in given(columns(mixture.gate), "a gate that grows")]
@@ -48,5 +50,5 @@ class Still:
 
 
 def _along(tensor: Tensor, axis: int, span: slice) -> Tensor:
-    """A view of the values, where the tensor itself may be a parameter."""
+    """A view of part of a tensor's values, also if the tensor is a parameter."""
     return tensor.detach().narrow(axis, span.start, span.stop - span.start)

@@ -1,4 +1,4 @@
-"""What a loop trains: a model with everything that trains it."""
+"""The learner, which a loop trains: a model with its objective, regularizers and controllers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ Regularized = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Losses:
-    """The parts of a training loss, each [...] (a value a run): their total is what is minimized."""
+    """The parts of a training loss, each [...] (one value per run). Their total is minimized."""
 
     objective: Tensor
     raw: dict[str, Tensor]
@@ -35,13 +35,13 @@ class Losses:
 
 
 class Learner(nn.Module, ABC, Generic[NoiseT, OutputT, StepT]):
-    """A model with its regularizers and controllers: everything that training moves or asks.
+    """A model with its regularizers and controllers: everything that training updates or calls.
 
-    ``NoiseT`` is what it draws from, ``OutputT`` what it gives for a batch, and ``StepT`` what its parts may look at
-    during one training step.
+    ``NoiseT`` is its source of random numbers, ``OutputT`` its output for a batch, and ``StepT`` the data of one
+    training step that its parts may read.
     """
 
-    #: axes of what ``joined`` gives of one run
+    #: number of axes of the result of ``joined`` for one run
     assigned_axes: int
 
     @property
@@ -52,37 +52,37 @@ class Learner(nn.Module, ABC, Generic[NoiseT, OutputT, StepT]):
     @property
     @abstractmethod
     def batch_dependent(self) -> bool:
-        """Whether a prediction depends on its batch-mates, as the model stands: in training, or in evaluation."""
+        """Whether a prediction depends on its batch-mates in the model's current mode, training or evaluation."""
 
     @property
     @abstractmethod
     def numbers(self) -> int:
-        """Numbers in the largest tensor that is made of one sample."""
+        """Size of the largest tensor that is computed from one sample."""
 
     @property
     @abstractmethod
     def by_expert(self) -> list[nn.Parameter]:
-        """Parameters with an axis of experts, of which a step may leave out those that no sample selected."""
+        """Parameters with an axis of experts, along which a step may skip experts that no sample selected."""
 
     @abstractmethod
     def noise(self, seeds: Sequence[int], name: str, device: torch.device, *, stacked: bool = False) -> NoiseT:
-        """What the model draws from, under a name: of the runs of a stack, or of one run."""
+        """The named source of the model's random numbers, for the runs of a stack or for one run."""
 
     @abstractmethod
     def before_step(self, progress: Tensor) -> None:
-        """Controllers before a training step; ``progress`` [...] is the share of all steps that are done."""
+        """Call the controllers before a training step; ``progress`` [...] is the share of all steps that are done."""
 
     @abstractmethod
     def forward(self, x_BD: Tensor, noise: NoiseT, route: Constrain = lambda routing: routing) -> OutputT:
-        """The model as it is in training, constrained by its controllers, and then by ``route``."""
+        """The output in training: the routing is constrained by the controllers, and then by ``route``."""
 
     @abstractmethod
     def predict(self, x_BD: Tensor, noise: NoiseT, route: Constrain = lambda routing: routing) -> OutputT:
-        """The model without its controllers."""
+        """The output without the controllers, for evaluation."""
 
     @abstractmethod
     def step(self, x_BD: Tensor, y_B: Tensor, output: OutputT, noise: NoiseT) -> StepT:
-        """What objective, regularizers and controllers may look at after the model has given ``output``."""
+        """The data of a training step that objective, regularizers and controllers may read."""
 
     @abstractmethod
     def losses(self, step: StepT) -> tuple[Tensor, Losses]:
@@ -90,34 +90,35 @@ class Learner(nn.Module, ABC, Generic[NoiseT, OutputT, StepT]):
 
     @abstractmethod
     def after_step(self, step: StepT, step_sizes: StepSizes) -> None:
-        """Regularizers and controllers after the optimizer's step."""
+        """Call the regularizers and controllers after the optimizer's step."""
 
     @abstractmethod
     def readings(self, losses: Losses) -> dict[str, Tensor]:
-        """What the history keeps of a step's regularizers and controllers, each [...]."""
+        """The values of a step's regularizers and controllers for the history, each [...]."""
 
     @abstractmethod
     def routings(self, output: OutputT) -> Mapping[str, Routing]:
-        """What the gates have decided, by layer; that of a mixture has no name."""
+        """The gates' decisions by layer; a mixture has a single one, with an empty name."""
 
     @abstractmethod
     def assigned(self, output: OutputT, y_B: Tensor) -> Tensor:
-        """What is kept of a batch of the validation split to see which experts have what."""
+        """The assignments of a validation batch that are stored: which experts got which samples."""
 
     @abstractmethod
     def joined(self, assigned: Sequence[Tensor]) -> Tensor:
-        """The same of all batches."""
+        """The assignments of all batches, joined."""
 
     def fit(self, data: Data, training_batch: int) -> None:
-        """Fit what is fitted beside the gradient, after every epoch."""
+        """Fit the parts that are fitted without gradients; called after every epoch."""
 
 
-#: whatever it draws from and gives
+#: a learner with any types of noise, output and step
 AnyLearner = Learner[Any, Any, Any]
 
 
 def regularized(regularizers: Mapping[str, Regularizer], step: Step | LayerStep, shape: torch.Size) -> Regularized:
-    """The raw and the weighted value of each regularizer. Raises TypeError if one has not ``shape``, that of runs."""
+    """The raw and the weighted value of each regularizer. Raises TypeError if a value does not have ``shape``, that of
+    the runs."""
     raw = {name: regularizer(step) for name, regularizer in regularizers.items()}
     for name, value in raw.items():
         check_shape(f"regularizer {name}", regularizers[name], value, shape)
@@ -130,7 +131,7 @@ def readings(
     regularizers: Mapping[str, Regularizer],
     controllers: Mapping[str, Controller],
 ) -> dict[str, Tensor]:
-    """The columns of the history of regularizers and controllers, each [...]."""
+    """The history's columns for regularizers and controllers, each [...]."""
     found = {f"regularizer_{name}": value for name, value in raw.items()}
     found |= {f"regularizer_{name}_weighted": value for name, value in weighted.items()}
     parts: Mapping[str, Mapping[str, Regularizer | Controller]] = {
@@ -144,7 +145,7 @@ def readings(
 
 
 def check_shape(role: str, part: nn.Module, value: Tensor, shape: torch.Size) -> None:
-    """Raise TypeError if what a part gives has another shape."""
+    """Raise TypeError if a part's value does not have ``shape``."""
     if value.shape != shape:
         raise TypeError(
             f"{role} ({type(part).__name__}) gave the shape {tuple(value.shape)}, and must give {tuple(shape)}"

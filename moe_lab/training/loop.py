@@ -1,5 +1,5 @@
-"""The training loop, of one run or of many as one program: no Python loop over samples, experts or runs, no worker
-processes, state that can be resumed to the bit."""
+"""The training loop, for one run or for many as one program. It has no Python loop over samples, experts or runs and no
+worker processes, and its state can be resumed to the bit."""
 
 import time
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from moe_lab.training.watch import PauseAsked, Watch
 
 @dataclass
 class State:
-    """Where the runs are: ``epoch`` and ``batch`` are the next to do, ``records`` is what is done."""
+    """The progress of the runs: ``epoch`` and ``batch`` come next, ``records`` are the results so far."""
 
     records: Records
     epoch: int = 0
@@ -37,10 +37,9 @@ class State:
 class Loop:
     """Trains one member, or several as one program, on a split, an epoch at a time.
 
-    ``epoch()`` does one epoch; ``state_dict()`` and ``load_state_dict()`` keep and restore everything, also in the
-    middle of an epoch; ``state_of_run(r)`` is what the loop of run r alone would keep. A run that has ended, because
-    its epochs are done or its loss is no number any more, keeps its place in the stack, so that the others go on as
-    they would have, but nothing more is written down of it.
+    ``epoch()`` trains one epoch. ``state_dict()`` and ``load_state_dict()`` save and restore everything, also in the
+    middle of an epoch. ``state_of_run(r)`` is the state that a loop with run r alone would have. A finished or diverged
+    run keeps its slot in the stack, so the others are unaffected; nothing more is recorded of it.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Loop:
         pause_asked: PauseAsked,
         recipe: Recipe | None = None,
     ) -> None:
-        """Raises Apart where the members cannot be trained as one program."""
+        """Raises Apart if the members cannot be trained as one program."""
         self.members = list(members)
         self.learner = together(self.members)
         self._learns = any(True for _ in self.learner.parameters())
@@ -77,7 +76,7 @@ class Loop:
 
     @property
     def epochs(self) -> int:
-        """Of the run that has most."""
+        """Number of epochs of the longest run."""
         return self.state.records.epochs
 
     @property
@@ -85,12 +84,12 @@ class Loop:
         return self.state.records.all_ended(self.state.epoch)
 
     def ended(self, run: int) -> bool:
-        """Whether a run has done its epochs or has diverged."""
+        """Whether a run has finished its epochs or has diverged."""
         return self.state.records.ended(run, self.state.epoch)
 
     def epoch(self) -> bool:
-        """Train to the end of the epoch, then look at the validation split. False where a pause was asked for before
-        that: the next call goes on with the same epoch."""
+        """Train to the end of the epoch, then evaluate on the validation split. Returns False if a pause was requested
+        before that; the next call continues the same epoch."""
         started = time.perf_counter() - self._clock
         if self.state.epoch == self.state.batch == 0:
             self._recipe.begin(self._course, self.state.records)
@@ -110,7 +109,7 @@ class Loop:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors, numbers and text only, so that ``weights_only=True`` reads it."""
+        """The whole state, as tensors, numbers and text only, so that it can be read with ``weights_only=True``."""
         return {
             "learner": self.learner.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -125,7 +124,7 @@ class Loop:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Raises RunError if the records of ``state`` are not those of its epoch and batch."""
+        """Restore the state. Raises RunError if the records of ``state`` do not match its epoch and batch."""
         self._check_place(state)
         self.learner.load_state_dict(state["learner"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -140,7 +139,8 @@ class Loop:
         self._order.noise.restore([one.cpu() for one in state["augment_noise"]])
 
     def _check_place(self, state: dict[str, Any]) -> None:
-        """A state that claims to be at the end of a training that never was would end it."""
+        """Check that the records of ``state`` match its epoch and batch. Otherwise a wrong state could claim a
+        training's end and stop it."""
         epoch, batch = state["epoch"], state["batch"]
         fits = self.state.records.fit(state["records"], epoch)
         if not (fits and 0 <= epoch <= self.epochs and 0 <= batch < max(1, self.batches_an_epoch)):
@@ -152,7 +152,7 @@ class Loop:
             )
 
     def state_of_run(self, run: int) -> dict[str, Any]:
-        """What ``state_dict`` of the loop of one run alone would give; between two epochs only."""
+        """The ``state_dict`` that a loop with this run alone would have; only valid between two epochs."""
         if len(self.members) == 1:
             return self.state_dict()
         return {
@@ -167,7 +167,7 @@ class Loop:
         }
 
     def learner_of_run(self, run: int) -> AnyLearner:
-        """The learner of one run as it is now, on its own."""
+        """A copy of the learner of one run in its present state."""
         learner = self.members[run].learner
         if len(self.members) > 1:
             learner.load_state_dict(state_of_run(self.learner.state_dict(), run))
@@ -186,7 +186,7 @@ class Loop:
         step = self._recipe.seen(step, self._order.index(self.state.batch))
         loss_B, losses = self._recipe.losses(self.learner, step)
         self._optimizer.zero_grad()
-        # a run's loss reaches no other run's parameters
+        # the sum is enough: a run's loss does not depend on another run's parameters
         losses.total.sum().backward()
         routings = self.learner.routings(output)
         self._optimizer.step(routings[""].selected_BE.any(-2) if self._trainer.skip_untouched else None)
@@ -200,12 +200,12 @@ class Loop:
         return self._recipe.decided(self._course, self.state.epoch, routing)
 
     def _progress(self, done: int) -> Tensor:
-        """The share of its steps that every run has done, [...]."""
+        """The share of its steps that each run has done, [...]."""
         shares = [min(done / (one.trainer.epochs * self.batches_an_epoch), 1.0) for one in self.members]
         return torch.tensor(shares if len(shares) > 1 else shares[0], device=self._data.train.x_ND.device)
 
     def _write_down(self, started: float) -> None:
-        """A row of every run that has not ended, or that it has diverged."""
+        """Record a row, or the divergence, of every run that has not ended."""
         train, rates = self._tally.on_cpu(), self._optimizer.rates()
         validation = self._validation()
         seconds = time.perf_counter() - started
@@ -213,7 +213,7 @@ class Loop:
             self._watch.epoch(row)
 
     def _validation(self) -> tuple[Tally, Tensor] | None:
-        """The sums over the validation split, and what each run keeps of it, [R, ...]; None if it is empty."""
+        """The sums over the validation split, and the assignments of each run, [R, ...]; None if the split is empty."""
         if len(self._data.validation) == 0:
             return None
         tally, experts = self._look_at(self._data.validation, "noise/evaluation")
@@ -237,11 +237,11 @@ class Loop:
         self.batches_an_epoch = self._batches(len(self._data.train if row_M is None else row_M))
 
     def _batches(self, samples: int) -> int:
-        """An epoch's, of this many samples."""
+        """Number of batches in an epoch of this many samples."""
         whole = -(-samples // self._trainer.batch_size)
         return min(whole, self._trainer.limit_batches or whole) if self._learns else 0
 
     def _noises(self, name: str) -> Any:
-        """Of the parts; the augmentation's belongs to the order of the data."""
+        """The random numbers of the parts. Those of the augmentation belong to the order of the data."""
         seeds = [member.seeds.noise for member in self.members]
         return self.learner.noise(seeds, name, self._data.train.x_ND.device, stacked=len(seeds) > 1)

@@ -1,4 +1,4 @@
-"""The runs that a loop trains: one alone, or several as one program."""
+"""The runs that a loop trains, and their records."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from moe_lab.training.options import Trainer
 
 @dataclass(frozen=True)
 class Seeds:
-    """init: parameters; order: the order of samples; noise: everything drawn during training."""
+    """The seeds of a run. init: parameters; order: the order of samples; noise: all draws during training."""
 
     init: int
     order: int
@@ -20,7 +20,7 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Member:
-    """One run: its learner as it was initialized, how it is trained, and its seeds."""
+    """One run: its initialized learner, its trainer options and its seeds."""
 
     learner: AnyLearner
     trainer: Trainer
@@ -29,9 +29,11 @@ class Member:
 
 @dataclass
 class Record:
-    """What is written down of one run: a row of history and of timing an epoch, the arg-max expert of every validation
-    sample after each epoch; a row and arrays by name a stage of the recipe, where it has stages; and, where the run has
-    diverged, how that showed."""
+    """The record of one run.
+
+    For each epoch a row of history, a row of timing and the arg-max expert of every validation sample. For each stage
+    of a recipe with stages a row and named arrays. For a diverged run the sign of its divergence.
+    """
 
     history: list[dict[str, Any]] = field(default_factory=list)
     timing: list[dict[str, Any]] = field(default_factory=list)

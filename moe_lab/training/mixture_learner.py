@@ -1,4 +1,4 @@
-"""A mixture with everything that trains it: objective, regularizers and controllers."""
+"""The learner of a mixture."""
 
 from collections.abc import Mapping, Sequence
 
@@ -59,7 +59,7 @@ class MixtureLearner(Learner[Noise, Output, Step]):
             controller.before_step(self.mixture.gate, progress)
 
     def forward(self, x_BD: Tensor, noise: Noise, route: Constrain = lambda routing: routing) -> Output:
-        """The mixture as it is in training, constrained by its controllers, and then by ``route``."""
+        """The output in training: the routing is constrained by the controllers, and then by ``route``."""
         return self.mixture(x_BD, noise, lambda routing: route(self._constrain(routing)))
 
     def predict(self, x_BD: Tensor, noise: Noise, route: Constrain = lambda routing: routing) -> Output:

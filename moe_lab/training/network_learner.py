@@ -1,4 +1,4 @@
-"""A network of mixture layers with everything that trains it: regularizers and controllers of each layer."""
+"""The learner of a network of mixture layers, with regularizers and controllers for each layer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from moe_lab.training.tally import of_layer
 
 @dataclass(frozen=True)
 class NetworkStep:
-    """What one training step of a network has given, and of each of its mixture layers, by name."""
+    """The data of one training step of a network, and of each of its mixture layers, by name."""
 
     y_B: Tensor
     output: NetworkOutput
@@ -35,7 +35,7 @@ class NetworkLearner(Learner[NoiseByLayer, NetworkOutput, NetworkStep]):
     """A network whose loss is the cross entropy of its prediction, -log q(y|x), plus for each mixture layer the
     weighted values of its regularizers.
 
-    regularizers, controllers: by layer, and there by name. A layer's controllers act on its gate alone.
+    regularizers, controllers: by layer, and within it by name. A layer's controllers act only on its gate.
     """
 
     assigned_axes = 3
@@ -67,7 +67,7 @@ class NetworkLearner(Learner[NoiseByLayer, NetworkOutput, NetworkStep]):
 
     @property
     def by_expert(self) -> list[nn.Parameter]:
-        """None: a network's optimizer moves all of its parameters."""
+        """Always empty: a network's optimizer updates all of its parameters."""
         return []
 
     def noise(self, seeds: Sequence[int], name: str, device: torch.device, *, stacked: bool = False) -> NoiseByLayer:
@@ -147,6 +147,6 @@ class NetworkLearner(Learner[NoiseByLayer, NetworkOutput, NetworkStep]):
 
 
 def _of(layer: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The values of one layer, by the names that they have in it."""
+    """The values of one layer, with its prefix removed from their names."""
     start = f"{layer}."
     return {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}

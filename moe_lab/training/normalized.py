@@ -1,4 +1,4 @@
-"""Normalized gradient descent: what becomes of gradients before a plain step."""
+"""Normalized gradient descent: scaling of gradients before a plain step."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ class Normalized:
                 parameter.grad.mul_(factor)
 
     def factor(self, parameter: nn.Parameter) -> Tensor:
-        """By what the parameter's last gradient was multiplied; broadcasts to it."""
+        """The factor by which the parameter's last gradient was multiplied; broadcasts to the parameter."""
         return self._factors[id(parameter)]
 
     def _factor(self, parameter: nn.Parameter, gradient: Tensor) -> Tensor:

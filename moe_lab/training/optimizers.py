@@ -1,4 +1,4 @@
-"""torch's own optimizers, of one run or of many at once, and the learning rate of every step."""
+"""torch's own optimizers, for one run or many at once, and the learning rate of every step."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ class Optimizer:
 
     A run is a parameter group, whose leaves are views of its part of the stacked storage: the update of every element
     is that of the solo run, to the bit. On a GPU, where each launch costs, neighbouring runs of equal numbers are one
-    group; on a CPU that would cost bits, for the last elements of a tensor are not done as vectors. ``steps`` is how
-    many steps an epoch has. The fused kernels are 1.2 to 1.4 times faster on a CPU.
+    group; on a CPU that would cost bits, for the last elements of a tensor are not done as vectors. ``steps`` is the
+    number of steps per epoch. The fused kernels are 1.2 to 1.4 times faster on a CPU.
 
-    Parameters of a bank of experts that are named in ``by_expert`` have a leaf an expert, and a step leaves those that
-    were not touched as they are. ``experts`` are those whose gradients normalized gradient descent divides by their
-    length.
+    Parameters of a bank of experts that are listed in ``by_expert`` have one leaf per expert, and a step leaves
+    untouched experts unchanged. ``experts`` are the parameters whose gradients normalized gradient descent divides by
+    their length.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class Optimizer:
             self._begin_momentum()
 
     def _begin_momentum(self) -> None:
-        """Zeros, which the first gradient then replaces: torch's fused SGD wants a buffer of all leaves or of none."""
+        """Set momentum buffers to zero, which the first gradient then replaces: torch's fused SGD needs a buffer for
+        all leaves or for none."""
         for group in self._optimizer.param_groups:
             for leaf in group["params"]:
                 if "momentum_buffer" not in self._optimizer.state[leaf]:
@@ -72,25 +73,26 @@ class Optimizer:
             parameter.grad = None
 
     def forget(self) -> None:
-        """Begin anew: no momentum, no steps counted."""
+        """Reset the optimizer: no momentum, and no steps counted."""
         self._optimizer.state.clear()
         if self._by_expert and self._has_momentum:
             self._begin_momentum()
 
     def set_rates(self, step: int) -> None:
-        """Every run's learning rate of step number ``step`` (from 0)."""
+        """Set every run's learning rate for step number ``step`` (from 0)."""
         for number, (_, trainer) in enumerate(self._groups):
             self._rates[number] = learning_rate(trainer, step, trainer.epochs * self._steps)
             self._optimizer.param_groups[number]["lr"] = self._rates[number]
 
     def step(self, touched_E: Tensor | None = None) -> None:
-        """``touched_E`` [..., E]: the experts whose parameters move; read where there is a leaf an expert."""
+        """Take one step. ``touched_E`` [..., E]: the experts that are updated; read only for parameters with one leaf
+        per expert."""
         if self._normalized is not None:
             self._normalized.scale(self._parameters)
         if self._are_views:
             self._hand_out_gradients(touched_E)
         if self._has_momentum and 0 < len(self._optimizer.state) < self._leaves:
-            # parts that stood still in the first step
+            # parts that were frozen in the first step
             self._begin_momentum()
         self._optimizer.step()
 
@@ -100,8 +102,8 @@ class Optimizer:
         return [rate for rate, (runs, _) in pairs for _ in range(runs.stop - runs.start)]
 
     def step_sizes(self, parameter: nn.Parameter) -> Tensor:
-        """By what the last step multiplied every coordinate of a parameter's gradient, where the gradient stays as it
-        is; broadcasts to the parameter, all runs' part of it. Not for a parameter that has a leaf an expert."""
+        """Effective step size of the last step per coordinate of a parameter, assuming that the gradient is constant;
+        broadcasts to the parameter of all runs. Not for a parameter with one leaf per expert."""
         groups, index = self._optimizer.param_groups, self._first_leaf(parameter)
         leaves = [group["params"][index] for group in groups]
         sizes = [step_sizes(*one, self._optimizer.state[one[1]]) for one in zip(groups, leaves, strict=True)]
@@ -111,7 +113,7 @@ class Optimizer:
         return size if self._normalized is None else size * self._normalized.factor(parameter)
 
     def _first_leaf(self, parameter: nn.Parameter) -> int:
-        """Which leaf of its group is the parameter's, or the first of them."""
+        """Index in its group of the parameter's leaf, or of its first leaf."""
         number = next(number for number, one in enumerate(self._parameters) if one is parameter)
         return sum(len(self._parts(one, one.data, slice(0, 1))) for one in self._parameters[:number])
 
@@ -148,7 +150,7 @@ class Optimizer:
                     next(leaves).grad = part if moves else None
 
     def _parts(self, parameter: nn.Parameter, values: Tensor, runs: slice) -> Sequence[Tensor]:
-        """A parameter's values (or gradient) for a group: those of its runs, and of these each expert's."""
+        """A parameter's values (or gradient) for the runs of a group, one tensor per leaf."""
         values = values[runs] if self._stacked else values
         if id(parameter) not in self._by_expert:
             return (values,)
@@ -169,7 +171,8 @@ def _numbers(trainer: Trainer) -> dict[str, float]:
 
 
 def _groups(trainers: Sequence[Trainer], apart: bool) -> list[tuple[slice, Trainer]]:
-    """The runs of each parameter group, one where they stay ``apart``, and the trainer whose numbers they share."""
+    """The runs of each parameter group, a single one if they stay ``apart``, and the trainer whose numbers they
+    share."""
 
     def numbers(run: int) -> tuple[float | str, ...]:
         one = trainers[run]
@@ -180,13 +183,16 @@ def _groups(trainers: Sequence[Trainer], apart: bool) -> list[tuple[slice, Train
 
 
 def _of_run(value: Any, run: int) -> Any:
-    """A number of the optimizer's state is the same for all runs of a group."""
+    """The part of one run in a value of the optimizer's state; a plain number is the same for all runs of a group."""
     return value[run] if isinstance(value, Tensor) and value.ndim > 0 else value
 
 
 def step_sizes(group: Mapping[str, Any], leaf: Tensor, state: Mapping[str, Any]) -> Tensor:
-    """Adam and AdamW: lr / (sqrt(v / (1 - beta2^t)) + eps), a value a coordinate; SGD: lr / (1 - momentum), what heavy
-    ball's steps come to. A proximal map of this size leaves the optimum of the penalized loss where it is."""
+    """Effective step size per coordinate.
+
+    Adam and AdamW: lr / (sqrt(v / (1 - beta2^t)) + eps). SGD: lr / (1 - momentum), the sum of heavy ball's steps. A
+    proximal map with this step size does not move the optimum of the penalized loss.
+    """
     if "betas" not in group:
         return torch.full((), group["lr"] / (1 - group["momentum"]), dtype=leaf.dtype, device=leaf.device)
     corrected = state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"])

@@ -1,4 +1,5 @@
-"""Which samples make a batch: the order of an epoch, drawn from the run's seed, and the random changes of inputs."""
+"""The samples of each batch: the order of an epoch, drawn from the run's seed, and the random augmentation of
+inputs."""
 
 from collections.abc import Sequence
 
@@ -12,8 +13,9 @@ from moe_lab.layers.noise import Noise, derived_seed, generator
 class Order:
     """The batches of the training split, epoch by epoch.
 
-    ``seeds`` has the seed of the order of every run. Runs of one seed share their minibatches: x_BD and, as every run
-    has losses of its own, y_RB. Runs of several seeds have batches of their own, x_RBD. A run alone has no axis R.
+    ``seeds`` has the seed of the order of every run. Runs with equal seeds share their minibatches: x_BD and, because
+    every run has its own losses, y_RB. Runs with different seeds have separate batches, x_RBD. A single run has no axis
+    R.
     """
 
     def __init__(self, data: Data, seeds: Sequence[int], batch_size: int) -> None:
@@ -27,8 +29,7 @@ class Order:
         self.begin(0)
 
     def begin(self, epoch: int, row_M: Tensor | None = None) -> None:
-        """The epoch that the next batches are of, and which samples of the training split (on the CPU) it has; None:
-        all."""
+        """Start an epoch; ``row_M`` are its samples of the training split (on the CPU), None: all."""
         self._epoch = epoch
         self._row_M = row_M
         self._order: Tensor | None = None
@@ -44,13 +45,13 @@ class Order:
         return x_BD, y_B.expand(self._runs, *y_B.shape) if shared else y_B
 
     def index(self, number: int) -> Tensor:
-        """Which samples of the training split are in batch ``number`` of the epoch: [B], or [R, B]."""
+        """The samples of batch ``number`` of the epoch, by their index in the training split: [B], or [R, B]."""
         if self._order is None:
             self._order = self._drawn()
         return self._order[..., number * self._size : (number + 1) * self._size]
 
     def noise_of_run(self, run: int) -> Noise:
-        """The noise that the run would have alone, as it is when the epoch begins."""
+        """The noise that the run would have alone, in its state at the start of the epoch."""
         return Noise([self._generator(run, self._epoch)])
 
     def _generator(self, run: int, epoch: int) -> torch.Generator:
@@ -64,7 +65,7 @@ class Order:
         return len(self._seeds) > 1
 
     def _drawn(self) -> Tensor:
-        """Samples of the training split, [N], or [R, N] where the runs' seeds differ."""
+        """The samples of the epoch in their order, [N], or [R, N] if the runs' seeds differ."""
         device = self._data.train.x_ND.device
         count = len(self._data.train if self._row_M is None else self._row_M)
         orders = [torch.randperm(count, generator=generator(seed, f"order/{self._epoch}")) for seed in self._seeds]

@@ -1,4 +1,4 @@
-"""What is written down of the runs of a loop, and when each of them has ended."""
+"""The records of a loop's runs, and whether each run has ended."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,14 +10,14 @@ from torch import Tensor
 from moe_lab.training.members import Member, Record
 from moe_lab.training.tally import Tally
 
-#: in the names of what the history keeps of regularizers and controllers, behind that of a layer if there is one
+#: prefixes of the history's columns for regularizers and controllers, after the name of a layer if there is one
 READINGS = ("_regularizer_", "_controller_")
 
 
 class Records(Sequence[Record]):
-    """A record a run. A run ends when its epochs are done or its loss is not finite; nothing more is then recorded.
+    """One record per run. A run ends when its epochs are done or its loss is not finite; nothing more is recorded then.
 
-    learns: whether anything is trained by gradient. What is only fitted has one epoch.
+    learns: whether anything is trained by gradient. A model that is only fitted has one epoch.
     """
 
     def __init__(self, members: Sequence[Member], learns: bool) -> None:
@@ -37,11 +37,11 @@ class Records(Sequence[Record]):
 
     @property
     def epochs(self) -> int:
-        """Of the run that has most."""
+        """Number of epochs of the longest run."""
         return max(self._epochs)
 
     def ended(self, run: int, epoch: int) -> bool:
-        """Whether a run has ended when ``epoch`` epochs are done."""
+        """Whether a run has ended after ``epoch`` epochs."""
         return epoch >= self._epochs[run] or bool(self._records[run].diverged)
 
     def all_ended(self, epoch: int) -> bool:
@@ -50,7 +50,7 @@ class Records(Sequence[Record]):
     def add(
         self, epoch: int, train: Tally, rates: list[float], validation: tuple[Tally, Tensor] | None, seconds: float
     ) -> list[dict[str, Any]]:
-        """A row for each run that had not ended before epoch number ``epoch`` (from 1), or that it has diverged.
+        """Record a row, or the divergence, of each run that had not ended before epoch number ``epoch`` (from 1).
 
         train, validation: the sums of the epoch, of all runs, on the CPU; with ``validation`` the arg-max experts of
                            its samples, [R, N].
@@ -78,14 +78,14 @@ class Records(Sequence[Record]):
         return rows
 
     def state(self) -> list[dict[str, Any]]:
-        """What a checkpoint keeps, of each run."""
+        """The records of each run for a checkpoint."""
         return [asdict(record) for record in self._records]
 
     def restore(self, state: list[dict[str, Any]]) -> None:
         self._records = [Record(**one) for one in state]
 
     def fit(self, state: list[dict[str, Any]], epoch: int) -> bool:
-        """Whether ``state`` is of so many runs after ``epoch`` epochs: each that has not diverged has a row for every
+        """Whether ``state`` fits these runs after ``epoch`` epochs: each run that has not diverged has a row for every
         epoch that it has done."""
         rows = [None if one["diverged"] else len(one["history"]) for one in state]
         due = [min(epoch, epochs) for epochs in self._epochs]

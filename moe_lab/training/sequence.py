@@ -1,5 +1,5 @@
-"""A sequence of tasks, each a group of classes of one data set: which samples are whose, and how a mixture does on all
-of them."""
+"""A sequence of tasks, each a group of classes of one data set: the samples of each task, and tests of a mixture on all
+tasks."""
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
@@ -14,7 +14,7 @@ from moe_lab.training.tally import normalized
 
 
 class TaskSequence:
-    """Tasks in their order, of classes by their numbers."""
+    """Tasks in their order, each a tuple of class numbers."""
 
     def __init__(self, tasks: Sequence[Sequence[int]]) -> None:
         self.tasks = [sorted(set(task)) for task in tasks]
@@ -24,19 +24,19 @@ class TaskSequence:
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """Of all tasks, in rising order; one that two tasks have comes twice."""
+        """The classes of all tasks in rising order; a class of two tasks is listed twice."""
         return tuple(sorted(one for task in self.tasks for one in task))
 
     def by_class(self, classes: int) -> Tensor:
-        """The task of each class, [C] on the CPU; -1 where it is of none."""
+        """The task of each class, [C] on the CPU; -1 for a class of no task."""
         task_C = torch.full((classes,), -1)
         for number, task in enumerate(self.tasks):
             task_C[task] = number
         return task_C
 
     def rows(self, data: Data, task: int, memory: int = 0) -> Tensor:
-        """Training samples, on the CPU, in their order: those of a task, and the first ``memory`` ones of each class of
-        the tasks before it."""
+        """Indices of training samples, on the CPU, in order: those of a task, and the first ``memory`` ones of each
+        class of earlier tasks."""
         y_N = data.train.y_N.cpu()
         kept_N = self.by_class(data.classes)[y_N] == task
         for one in (one for earlier in self.tasks[:task] for one in earlier):
@@ -44,9 +44,9 @@ class TaskSequence:
         return kept_N.nonzero().squeeze(-1)
 
     def test(self, course: Course, route: Constrain) -> dict[str, Tensor]:
-        """Of every test sample, [..., N]: the ``prediction``; the ``prediction_within_task``, which is among the
-        classes of the sample's own task alone; and the arg-max ``expert`` (-1 where it has none). ``route`` changes
-        what the gate decides."""
+        """Results for every test sample, [..., N]: the ``prediction``; the ``prediction_within_task``, restricted to
+        the classes of the sample's own task; and the arg-max ``expert`` (-1 if there is none). ``route`` changes the
+        gate's decision."""
         data, mixture = course.data, course.mixture.eval()
         task_C = self.by_class(data.classes)
         others_CC = (task_C.unsqueeze(-1) != task_C).to(data.test.y_N.device)
@@ -61,8 +61,8 @@ class TaskSequence:
 
     @torch.no_grad()
     def usage(self, course: Course, task: int, route: Constrain) -> Tensor:
-        """Each expert's share of the normalized weights of a task's training samples, [..., E], once ``route`` has
-        changed what the gate decides."""
+        """Each expert's share of the normalized weights of a task's training samples, [..., E], after ``route`` has
+        changed the gate's decision."""
         train, mixture = course.data.train, course.mixture
         rows = self.rows(course.data, task).to(train.y_N.device)
         split, noise = Split(train.x_ND[rows], train.y_N[rows], train.index_N[rows]), course.noise("noise/evaluation")

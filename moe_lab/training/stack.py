@@ -1,7 +1,7 @@
-"""Many runs as one program: learners of one structure along axis R.
+"""Many runs as one program: learners of one structure, stacked along axis R.
 
-What may differ between the runs of a stack: ``SEEDS``, the trainer's ``OWN`` numbers, and every number that a part
-keeps with ``layers.hyper``, such as the weight of a regularizer. ``SHARED`` keys of the config are the stack's as a
+The runs of a stack may differ in ``SEEDS``, in the trainer's ``OWN`` numbers, and in every number that a part stores
+with ``layers.hyper``, such as the weight of a regularizer. ``SHARED`` keys of the config belong to the stack as a
 whole. Everything else is structure.
 """
 
@@ -16,21 +16,21 @@ from moe_lab.training.members import Member
 
 
 class Apart(Exception):
-    """Runs cannot be trained as one program. The text says in what they differ."""
+    """Runs cannot be trained as one program. The text states the difference."""
 
 
-#: keys of a config that the runs of a stack share: what they are trained and tested on, and what leads them
+#: keys of a config that the runs of a stack share: data, recipe and device
 SHARED = ("dataset", "classes", "difficulty_from", "recipe", "device")
-#: keys of a config that every run of a stack may have of its own
+#: keys of a config that may differ between the runs of a stack
 SEEDS = ("seed", "seed_init", "seed_order")
-#: keys of the trainer that every run of a stack may have of its own
+#: keys of the trainer that may differ between the runs of a stack
 OWN = frozenset({"epochs", "lr", "weight_decay", "momentum", "schedule", "warmup_steps", "checkpoint_seconds"})
 
 
 def together(members: Sequence[Member]) -> AnyLearner:
-    """The one learner that trains all ``members``: that of a single one, or all of them stacked along axis R.
+    """The learner that trains all ``members``: the learner of a single one, or all of them stacked along axis R.
 
-    Raises Apart where they cannot be one program.
+    Raises Apart if they cannot be trained as one program.
     """
     if len(members) == 1:
         return members[0].learner
@@ -47,5 +47,5 @@ def together(members: Sequence[Member]) -> AnyLearner:
 
 
 def state_of_run(state: dict[str, Tensor], run: int) -> dict[str, Tensor]:
-    """The state that run ``run`` of a stack would have alone."""
+    """The part of a stack's state that belongs to run ``run``, in the form that the run alone would have."""
     return {name: tensor[run].clone() for name, tensor in state.items()}

@@ -1,4 +1,4 @@
-"""Sums over the samples of an epoch, kept as tensors on the device, so that a step never waits for a number."""
+"""Sums over the samples of an epoch, stored as tensors on the device, so that no step waits for a number."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from moe_lab.routing.decision import Routing
 
 LN2 = math.log(2)
 
-#: sum over samples, which the task's output names -> its column, and how that follows from the mean
+#: name of a sum in the task's output -> its column, and the function that computes it from the mean
 SCORES: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "errors": ("error_rate", torch.clone),
     "squared_errors": ("rmse_sd", torch.sqrt),
@@ -18,15 +18,15 @@ SCORES: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 
 
 def of_layer(layer: str) -> str:
-    """What the columns of a layer begin with; those of a mixture, which has no name, stand alone."""
+    """The prefix of a layer's columns; empty for a mixture, whose layer has no name."""
     return f"{layer}_" if layer else ""
 
 
 class Tally:
-    """What an epoch's rows of history are made from: summed loss and errors, entropies and usage of every expert.
+    """The sums behind an epoch's rows of history: loss, errors, entropies, and usage of every expert.
 
-    Written over trailing axes; ``sums`` holds float64 tensors (float32 on mps), and is what a checkpoint keeps. Of R
-    runs in a stack each has its own numbers: ``of_run(r)`` is the tally that its solo run would have.
+    Written over trailing axes. ``sums`` are float64 tensors (float32 on mps) and are stored in checkpoints. Each of R
+    runs in a stack has its own numbers: ``of_run(r)`` is the tally of run r, equal to that of its solo run.
     """
 
     def __init__(self, sums: dict[str, Tensor] | None = None) -> None:
@@ -40,8 +40,8 @@ class Tally:
         routings: Mapping[str, Routing],
         extras: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Add a batch: the loss and the ``scores`` of its samples, each [..., B]; what was routed, by layer (that of a
-        mixture has no name); and ``extras``, values of the whole batch, which are averaged over batches."""
+        """Add a batch: the loss and the ``scores`` of its samples, each [..., B]; the routings by layer (the name is
+        empty for a mixture); and ``extras``, values of the whole batch, which are averaged over batches."""
         self._count("samples", loss_B.shape[-1], loss_B.device)
         self._count("batches", 1, loss_B.device)
         self._add("loss_nats", loss_B.sum(-1))
@@ -67,17 +67,17 @@ class Tally:
             self._add(f"{layer}overflow", routing.extras["overflow_B"].sum(-1))
 
     def clear(self) -> None:
-        """All sums zero again, in the memory that they have."""
+        """Set all sums to zero in place."""
         for one in self.sums.values():
             one.zero_()
 
     def of_run(self, run: int) -> "Tally":
-        """The sums of one run of a stack; what has no axis R (counts of samples) is the same for all."""
+        """The sums of one run of a stack; sums without axis R (counts of samples) are the same for all runs."""
         own_axes = {name: int(name.endswith("_E")) for name in self.sums}
         return Tally({name: one[run] if one.ndim > own_axes[name] else one for name, one in self.sums.items()})
 
     def on_cpu(self) -> "Tally":
-        """The same sums, fetched from the device at once."""
+        """The same sums on the CPU, transferred in one go."""
         return Tally({name: one.cpu() for name, one in self.sums.items()})
 
     def row(self, prefix: str) -> dict[str, float]:
@@ -107,7 +107,7 @@ class Tally:
         return [name.removesuffix("usage_E") for name in self.sums if name.endswith("usage_E")]
 
     def mean(self, name: str) -> float:
-        """The mean over batches of one of the extras."""
+        """The mean of one of the extras over batches."""
         return (self.sums[name] / self.sums["batches"]).item()
 
     def balance(self) -> dict[str, float]:
@@ -155,12 +155,12 @@ def entropy_of_shares_bits(shares_E: Tensor) -> Tensor:
 
 
 def load(weights_BE: Tensor, routed_B: Tensor) -> Tensor:
-    """How many samples have e as their arg-max expert (the lowest index of equals); [..., E]."""
+    """Number of samples whose arg-max expert is e (the lowest index among equal weights); [..., E]."""
     zeros_BE = torch.zeros_like(weights_BE)
     top_B1 = weights_BE.argmax(-1, keepdim=True)
     return zeros_BE.scatter(-1, top_B1, routed_B.unsqueeze(-1).to(zeros_BE.dtype)).sum(-2)
 
 
 def _precision(device: torch.device) -> torch.dtype:
-    """Apple's GPUs have no double precision."""
+    """The type of sums on a device: float64, but float32 on Apple's GPUs, which have no double precision."""
     return torch.float32 if device.type == "mps" else torch.float64

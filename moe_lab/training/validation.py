@@ -1,4 +1,4 @@
-"""The look at a split in evaluation, while a run trains."""
+"""Evaluation on a split during training."""
 
 from typing import Any
 
@@ -15,8 +15,7 @@ from moe_lab.training.tally import Tally
 def evaluate_split(
     learner: AnyLearner, split: Split, noise: Any, training_batch: int, route: Constrain = lambda routing: routing
 ) -> tuple[Tally, Tensor]:
-    """The sums over a split, and what the learner keeps of it (``Learner.joined``). ``route`` changes what the gate
-    decides."""
+    """The sums over a split, and its assignments (``Learner.joined``). ``route`` changes the gate's decision."""
     learner.eval()
     tally, assigned = Tally(), []
     for x_BD, y_B in batches(split, learner.batch_dependent, training_batch, learner.numbers):

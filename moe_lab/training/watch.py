@@ -1,4 +1,4 @@
-"""Who looks on while a run trains, and who may ask it to stop."""
+"""Observers of a training run, and requests to stop it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,23 +7,23 @@ from torch import Tensor
 
 
 class Watch:
-    """Looks on and does nothing; the command line has one with a progress bar."""
+    """Observer of a run that does nothing; the command line's subclass shows a progress bar."""
 
     def begin(self, epochs: int, batches: int) -> None:
-        """Before the first batch."""
+        """Called before the first batch."""
 
     def batch(self, epoch: int, batch: int, loss: Tensor) -> None:
-        """After every step; ``loss.item()`` waits for the device, so ask for it now and then only."""
+        """Called after every step; ``loss.item()`` waits for the device, so it should not be called at every step."""
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """After every epoch, with its row of history."""
+        """Called after every epoch, with its row of history."""
 
 
 class Stopped(Exception):
     """The run was asked to stop and has saved its state."""
 
 
-#: asked now and then: whether the run should save its state and end
+#: called now and then; returns whether the run should save its state and end
 StopAsked = Callable[[], bool]
-#: asked after every step: whether to hand back control with the epoch unfinished
+#: called after every step; returns whether to return control with the epoch unfinished
 PauseAsked = Callable[[], bool]

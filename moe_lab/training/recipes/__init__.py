@@ -1,1 +1,1 @@
-"""Recipes: ways to lead a training, a file each."""
+"""Recipes, one per file: schedules of a training."""

@@ -14,7 +14,7 @@ from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe
 
-#: the temperature falls no further
+#: the lowest temperature
 LEAST = 0.001
 
 
@@ -59,7 +59,7 @@ class DualTemperature(Recipe):
         self._now = self.temperature_of(epoch)
 
     def temperature_of(self, epoch: int) -> float:
-        """T of an epoch, from 0."""
+        """The temperature T of an epoch, counted from 0."""
         temperature = self._first
         for done in range(1, epoch):
             temperature = max(temperature / (1 + self._decay * done), LEAST)
@@ -74,7 +74,7 @@ class DualTemperature(Recipe):
         of_gate = mixture.answer(routing, experts.detached(), step.noise)
         warm = learner.objective(replace(step, output=of_experts)).mean(-1)
         loss_B, losses = learner.losses(replace(step, output=of_gate))
-        # worth zero, with the experts' gradient
+        # its value is zero, its gradient is that of the experts
         return loss_B, replace(losses, objective=losses.objective + warm - warm.detach())
 
 

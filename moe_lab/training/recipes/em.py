@@ -78,7 +78,7 @@ def _weighs_all(gate: Gate) -> bool:
 
 @torch.no_grad()
 def e_step(course: Course) -> Tensor:
-    """[..., N, E] of the training split, in its order."""
+    """The responsibilities [..., N, E] of the training split, in its order."""
     mixture, objective = course.mixture, expect(Em, course.learner.objective)
     noise = course.noise("e_step")
     held = []

@@ -134,8 +134,8 @@ class Extend(Recipe):
 
     @torch.no_grad()
     def _share_outputs(self, course: Course, task: int) -> None:
-        """Before the experts of a task are let in: their outputs become the mean of those that are there, weighted by
-        how much each is used."""
+        """Set the gate's outputs of a task's new experts to the mean of the existing ones, weighted by their usage.
+        Called before the experts are admitted."""
         old, there = self._there(course, task - 1), self._there(course, task)
         gate = course.mixture.gate
         usage_E = self._tasks.usage(course, task, lambda routing: among_first(gate, routing, old))
@@ -144,15 +144,15 @@ class Extend(Recipe):
             column_E.detach().narrow(-1, old, there - old).copy_((column_E * usage_1E).sum(-1, keepdim=True))
 
     def _task(self, course: Course, epoch: int) -> int:
-        """Which task an epoch is of."""
+        """The task of an epoch."""
         return self._first + course.split_in(len(self._tasks) - self._first, epoch)[0]
 
     def _there(self, course: Course, task: int) -> int:
-        """How many experts there are while a task is learned."""
+        """The number of admitted experts while a task is learned."""
         return course.mixture.experts.count - self._new * (len(self._tasks) - 1 - task)
 
     def _write(self, course: Course, records: Sequence[Record], task: int | None, epoch: int) -> None:
-        """Test on all tasks after ``task`` (None: before the first), for the runs that have come so far."""
+        """Record a test on all tasks after ``task`` (None: before the first), for the runs that have reached it."""
         there, gate = self._there(course, task or 0), course.mixture.gate
         tested = self._tasks.test(course, lambda routing: among_first(gate, routing, there))
         said = {name: one.reshape(len(records), -1).cpu() for name, one in tested.items()}

@@ -74,7 +74,7 @@ class Finetune(FromRun):
         return next((reason for one in gates if (reason := idle(*one, self._freeze))), None)
 
     def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
-        """Nothing changes on the way."""
+        """Always None: nothing depends on the number of epochs."""
         return None
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
@@ -114,7 +114,7 @@ class Finetune(FromRun):
 
 
 class Dropout(nn.Module):
-    """In training zero with probability ``rate``, else x / (1 - rate); in evaluation x.
+    """Dropout: in training zero with probability ``rate``, else x / (1 - rate); in evaluation x.
 
     Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014, Dropout, scaled in training.
     """

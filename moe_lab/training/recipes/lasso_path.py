@@ -15,7 +15,7 @@ from moe_lab.training.mixture_learner import MixtureLearner
 from moe_lab.training.options import Trainer
 from moe_lab.training.recipe import Course, Recipe
 
-#: regularizers whose weight may be moved
+#: regularizers whose weight the path may change
 OF = ("l1", "lasso")
 
 
@@ -24,10 +24,10 @@ class LassoPath(Recipe):
 
     lambda_s = first (last / first)^(s / (lambdas - 1)), s = 0 ... lambdas - 1, is the weight of the regularizer
     ``lasso`` or ``l1`` during its share of ``trainer.epochs``, all alike to one epoch. A rising path starts from a gate
-    that may use everything and takes away; a falling one, last < first, starts from nothing, where a gate that can have
-    no active expert (relu) may find no gradient back.
-    A row a lambda, measured at the end of its share: active experts, weights of the gate's last layer that are not
-    zero, losses, errors and entropies; and those weights themselves.
+    that may use everything and takes away; a falling one, last < first, starts from nothing, and a gate that can have
+    no active expert (relu) may then stay without a gradient. A row a lambda, measured at the end of its share: active
+    experts, weights of the gate's last layer that are not zero, losses, errors and entropies; and those weights
+    themselves.
     Source: Friedman, Hastie and Tibshirani 2010, Regularization paths for generalized linear models via coordinate
     descent (falling); Lemhadri et al. 2021, LassoNet, arXiv:1907.12207 (rising, from dense to sparse).
 
@@ -93,8 +93,8 @@ class LassoPath(Recipe):
 
 @torch.no_grad()
 def active_experts(course: Course) -> Tensor:
-    """Experts of a weight above zero, a sample of the validation split (of the training split where that is empty) on
-    average; [...]."""
+    """Mean number of experts with a weight above zero per sample of the validation split, or of the training split if
+    that is empty; [...]."""
     mixture, noise = course.mixture.eval(), course.noise("noise/evaluation")
     split = course.data.validation if len(course.data.validation) else course.data.train
     counts = [
@@ -109,12 +109,12 @@ def _moved(learner: MixtureLearner) -> Regularizer:
 
 
 def _steers(regularizer: Regularizer) -> bool:
-    """Whether the weight is a state that the regularizer moves itself."""
+    """Whether the regularizer adapts its weight itself."""
     return "weight" in regularizer.state_dict()
 
 
 def _weights_of_run(gate: Gate, run: int, *, stacked: bool) -> Tensor | None:
-    """[I, E]; None for a gate whose scores come from no linear layer."""
+    """Weights [I, E] of the gate's last layer in one run; None for a gate whose scores come from no linear layer."""
     if gate.head is None:
         return None
     weights_IE = gate.head.weight_IO.detach()

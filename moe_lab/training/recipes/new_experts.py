@@ -31,7 +31,7 @@ class NewExperts(FromRun):
 
     @property
     def expert_of_class(self) -> Sequence[int] | None:
-        """As it was for the other run; None where that is not known, or no longer there."""
+        """The intended expert of every class in the other run; None if it is not known or no longer available."""
         folder = Path(self._run).expanduser()
         if not (folder / "evaluation.npz").is_file():
             return None
