@@ -99,6 +99,13 @@ def test_a_small_language_is_learned_nearly_as_well_as_can_be(tmp_path):
     assert metrics["test_loss_nats"]["value"] > sum(least) / 2
 
 
+def test_how_soon_the_default_is_near_the_best_prediction():
+    with (ROOT / "benchmarks" / "results" / "bayes_gap.csv").open(newline="") as file:
+        *epochs, last = csv.DictReader(file)
+    *few, end = (f"{100 * float(row['gap']):.1f}".removeprefix("0") for row in epochs)
+    assert f"it was {', '.join(few)} and {end} % (one seed), after {float(last['seconds']):.0f} seconds" in PAGE
+
+
 def recovered(**of):
     """The kept runs with these values in their columns."""
     with (ROOT / "docs" / "studies" / "chain-recovery.csv").open(newline="") as file:
