@@ -1,4 +1,4 @@
 """The look at the test split at the end of a run.
 
-Its routing, and what only the trained model can give: interventions, references, similarities.
+It stores the routing, and results that need the trained model: interventions, references, similarities.
 """

@@ -1,5 +1,5 @@
-"""What a network loses without experts of one of its mixture layers: an expert removed, only the most used kept, or
-every row sent to its second choice.
+"""The loss of a network with some experts of one mixture layer removed: a single expert, all but the most used, or
+every row's first choice.
 
 Axes: L mixture layers, E experts of the layer with most of them, N samples, T rows of a batch.
 """
@@ -26,15 +26,15 @@ from moe_lab.routing.values import NetworkOutput
 
 Arrays = dict[str, np.ndarray]
 
-#: test samples that are evaluated again: of more, so many, evenly spaced; of windows of tokens, so many tokens
+#: most test samples that are evaluated again, evenly spaced; for windows of tokens, most tokens
 MOST_SAMPLES, MOST_TOKENS = 2000, 32_000
-#: forward passes of these samples, all layers together, in which an expert is removed, and in which some are kept
+#: most forward passes of these samples, in all layers together, with an expert removed, and with only some kept
 MOST_REMOVALS, MOST_KEPT = 64, 64
 
 
 @torch.no_grad()
 def ablation(network: Network, test: Split, noise: NoiseByLayer, trace: Trace) -> Arrays:
-    """The arrays of ablation.npz. Without those experts the gate selects again among the others (``Gate.without``).
+    """The arrays of ablation.npz. With experts removed, the gate selects again among the others (``Gate.without``).
 
     document:           [N] the samples, by their number in the test split, which is that in the trace; of a language
                         model they are windows (moe_lab.metrics.networks.by_sample).
@@ -47,7 +47,7 @@ def ablation(network: Network, test: Split, noise: NoiseByLayer, trace: Trace) -
                         experts in all layers together, for fewer m, spaced by equal factors; NaN for the others.
     kept_error_rate:    [L, E] the share of predictions that are wrong then.
 
-    Empty if a row depends on its batch-mates, for it would change with them, or no layer has several experts.
+    Empty if a row depends on its batch-mates, because it would change with them, or if no layer has several experts.
 
     Args:
         noise: every pass over a batch draws the same numbers.
@@ -78,14 +78,15 @@ def ablation(network: Network, test: Split, noise: NoiseByLayer, trace: Trace) -
 
 @dataclass(frozen=True)
 class Pass:
-    """A pass in which one layer lacks experts: ``number`` is the expert that is removed, or how many are kept."""
+    """A forward pass in which one layer lacks experts: ``number`` is the removed expert, or the number of experts
+    kept."""
 
     what: Literal["removed", "kept", "second_choice"]
     layer: str
     number: int = 0
 
 
-#: the loss of each sample of a batch in nats, and whether its class is wrong, or the share of its tokens that are
+#: the loss of each sample of a batch in nats, and whether its class is wrong, or the share of its wrong tokens
 Outcome = tuple[Tensor, Tensor]
 
 
@@ -103,7 +104,8 @@ def _planned(order: Mapping[str, np.ndarray]) -> Iterator[Pass]:
 
 
 def kept_numbers(experts: int, most: int) -> list[int]:
-    """How many experts are kept: 1 .. E, or, of more than ``most``, numbers that rise by equal factors from 1 to E."""
+    """The numbers of experts that are kept: 1 .. E, or, if these are more than ``most``, numbers that rise by equal
+    factors from 1 to E."""
     if experts <= most:
         return list(range(1, experts + 1))
     return np.unique(np.geomspace(1, experts, max(most, 2)).round().astype(int)).tolist()
@@ -124,7 +126,7 @@ def _without(gate: Gate, noise: Noise, gone: Sequence[int], routing: Routing) ->
 
 
 def _without_first(gate: Gate, noise: Noise, routing: Routing) -> Routing:
-    """Every row without its own first choice."""
+    """The routing in which every row lacks its own first choice."""
     expert_E = torch.arange(routing.selected_BE.shape[-1], device=routing.selected_BE.device)
     return gate.without(routing, routing.expert_B.unsqueeze(-1) == expert_E, noise)
 

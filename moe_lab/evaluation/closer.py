@@ -1,4 +1,4 @@
-"""A closer look at the test split: what reports ask besides the routing, and only the model can answer."""
+"""Further results on the test split that reports need besides the routing and that only the model can give."""
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from moe_lab.routing.outputs import MixtureOutput
 
 Arrays = dict[str, np.ndarray]
 
-#: test samples from which experts' features are compared
+#: most test samples on which experts' features are compared
 COMPARED = 1000
 
 
@@ -24,15 +24,15 @@ COMPARED = 1000
 def look_closer(
     mixture: Mixture, untrained: Mixture, data: Data, noise: Noise, training_batch: int
 ) -> dict[str, Arrays]:
-    """Arrays by file, to stand beside those of ``evaluate``. One expert alone leaves nothing to ask.
+    """Arrays by file, stored beside those of ``evaluate``; none if there is only one expert.
 
     evaluation:    the reference decompositions (moe_lab/evaluation/references.py), ``feature_cka`` and
                    ``weight_cosine`` [E, E] (similarity.py), ``gate_weights`` [E, *shape] of gates linear in the input.
-    interventions: what is said without an expert, or with two swapped (interventions.py); absent where rows depend on
+    interventions: predictions with an expert removed, or with two swapped (interventions.py); absent if rows depend on
                    their batch-mates or there are too many experts.
-    regions:       over the plane, where samples are points in it (regions.py).
+    regions:       over the plane, if samples are points in it (regions.py).
 
-    ``untrained`` is the mixture as it was initialized; ``noise`` serves this look alone.
+    ``untrained`` is the initialized mixture; ``noise`` is used here only.
     """
     if mixture.gate.sizes.experts == 1:
         return {}
@@ -71,7 +71,7 @@ def _similarity(mixture: Mixture, data: Data, noise: Noise, training_batch: int)
 
 
 def _gate_weights(mixture: Mixture, data: Data) -> Arrays:
-    """Where the gate's logits are linear in the input: one weight a pixel and expert."""
+    """The gate's weights, one per pixel and expert, if its logits are linear in the input."""
     score = getattr(mixture.gate, "score", None)
     if not getattr(score, "linear_in_input", False):
         return {}
@@ -80,7 +80,7 @@ def _gate_weights(mixture: Mixture, data: Data) -> Arrays:
 
 
 def _interventions(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Arrays:
-    """What is said of every test sample without an expert, or with two swapped."""
+    """Predictions for every test sample with an expert removed, or with two swapped."""
     experts = mixture.gate.sizes.experts
     if experts > interventions.MOST_REMOVED or mixture.batch_dependent:
         return {}

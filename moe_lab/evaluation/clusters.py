@@ -1,6 +1,6 @@
-"""k-means, so that a run's experts can be held against what the inputs alone would give. Legend: K clusters.
+"""k-means, to compare a run's experts with clusters of the inputs. Legend: K clusters.
 
-A few lines of torch: it needs no import of seconds at the end of every run, and the engine runs where only torch is.
+It is written in torch, because other libraries take seconds to import and the engine must run with torch alone.
 """
 
 import torch
@@ -15,8 +15,8 @@ ROUNDS = 50
 def centres(x_ND: Tensor, count: int, name: str) -> Tensor:
     """centre_KD of the best of four runs of Lloyd's algorithm, by the sum of squared distances.
 
-    Each starts from centres picked as k-means++ picks them, drawn from the generator that ``name`` names, and ends when
-    no sample changes its cluster, or after 50 rounds. A cluster that loses all its samples keeps its centre.
+    Each run starts from centres drawn by k-means++ with the generator named ``name``. It ends when no sample changes
+    its cluster, or after 50 rounds. A cluster that loses all its samples keeps its centre.
     Source: Lloyd 1982, Least squares quantization in PCM; Arthur and Vassilvitskii 2007, k-means++.
     """
     x_ND = x_ND.cpu()
@@ -27,7 +27,7 @@ def centres(x_ND: Tensor, count: int, name: str) -> Tensor:
 
 
 def nearest(x_ND: Tensor, centre_KD: Tensor) -> Tensor:
-    """The cluster of every sample, [N]; of equally near ones the first."""
+    """The cluster of every sample, [N]; the first one among equally near clusters."""
     return _half_distances(x_ND, centre_KD.to(x_ND.device)).argmin(-1)
 
 
@@ -50,7 +50,7 @@ def _half_distances(x_ND: Tensor, centre_KD: Tensor) -> Tensor:
 
 
 def _squared_distances(x_ND: Tensor, centre_KD: Tensor) -> Tensor:
-    """To the nearest centre, [N]."""
+    """The squared distance of every sample to the nearest centre, [N]."""
     half_N = _half_distances(x_ND, centre_KD).amin(-1)
     return (2 * half_N + x_ND.square().sum(-1)).clamp(min=0)
 
@@ -60,8 +60,8 @@ def _inertia(x_ND: Tensor, centre_KD: Tensor) -> float:
 
 
 def _spread_out(x_ND: Tensor, count: int, draw: torch.Generator) -> Tensor:
-    """The first centre is any sample; each next one is a sample with a probability in proportion to its squared
-    distance from the nearest centre so far."""
+    """Initial centres by k-means++. The first is a random sample; each further one is a sample drawn with probability
+    proportional to its squared distance from the nearest centre so far."""
     share_K = torch.rand(count, generator=draw, dtype=torch.float64)
     chosen = [int(share_K[0] * len(x_ND))]
     squared_N = _squared_distances(x_ND, x_ND[chosen])

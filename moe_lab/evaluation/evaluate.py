@@ -1,4 +1,4 @@
-"""The look at the test split, once, at the end: what is written down for every later question."""
+"""The look at the test split, once, at the end of a run: the arrays that are stored for all later analyses."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from moe_lab.mixture.costs import multiply_add_counts, parameter_counts
 from moe_lab.mixture.mixture import Mixture
 from moe_lab.routing.outputs import GaussianMixtureOutput, MixtureOutput
 
-#: expert_log_probs.npz is written where it stays below this
+#: expert_log_probs.npz is written if its size stays below this
 EXPERT_LOG_PROBS_BYTES = 64e6
 EXAMPLES_AN_EXPERT = 8
-#: images of the largest regret
+#: number of images of the largest regret
 REGRETTED = 16
 
 Arrays = dict[str, np.ndarray]
@@ -28,8 +28,8 @@ Arrays = dict[str, np.ndarray]
 def evaluate(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> dict[str, Arrays]:
     """The arrays of a run folder: file name (without .npz) -> array name -> array. All experts are evaluated.
 
-    ``training_batch`` is the size of the batches where a prediction depends on its batch-mates. Raises Diverged where
-    the last update has made the mixture's predictions no numbers.
+    ``training_batch`` is the batch size if a prediction depends on its batch-mates. Raises Diverged if the mixture's
+    predictions are not finite after the last update.
     """
     mixture.eval()
     kept = 2 * len(data.test) * mixture.gate.sizes.experts * data.classes < EXPERT_LOG_PROBS_BYTES
@@ -71,7 +71,8 @@ def _costs(mixture: Mixture, data: Data) -> dict[str, int]:
 
 
 def _targets(data: Data) -> Arrays:
-    """What the targets are: the names of the classes, or the name and scale of the number and its known components."""
+    """The description of the targets: the names of the classes, or the name and scale of the number and its known
+    components."""
     target = data.target
     if target is None:
         return {"class_names": np.array(data.class_names)}
@@ -82,13 +83,13 @@ def _targets(data: Data) -> Arrays:
 
 
 def _single_input(x_N1: Tensor, scale: Scale) -> Arrays:
-    """The test inputs of a data set whose samples are one number each, in their own unit."""
+    """The test inputs of a data set whose samples are single numbers, in their original unit."""
     x_N = x_N1.squeeze(-1).cpu().numpy().astype(np.float64) * scale.sd + scale.mean
     return {"x": x_N.astype(np.float32), "name": np.array(scale.name)}
 
 
 def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor, kept: bool) -> dict[str, Any]:
-    """``kept``: with the experts' log-probabilities."""
+    """The stored columns of a batch; with ``kept``, including the experts' log-probabilities."""
     routing = output.routing
     rows = {
         "prediction": output.prediction_B,
@@ -106,9 +107,9 @@ def _rows(output: MixtureOutput | GaussianMixtureOutput, y_B: Tensor, kept: bool
 
 
 def examples(routing: Arrays, data: Data) -> Arrays:
-    """The most typical test images of each expert: its samples of the highest weight, of equal weights those with
-    the widest gap between the first and the second gate logit. Of several experts also, under names that begin with
-    ``regret_``, those of the largest regret."""
+    """The most typical test images of each expert: its samples with the highest weight, and among equal weights those
+    with the widest gap between the first and the second gate logit. With several experts also the images of the largest
+    regret, under names that begin with ``regret_``."""
     weights = routing["weights"]
     expert_N = arg_max(weights)
     margin_N = _margin(routing["gate_logits"]) if "gate_logits" in routing else np.zeros(len(weights))
@@ -123,8 +124,8 @@ def examples(routing: Arrays, data: Data) -> Arrays:
 
 
 def _regretted(routing: Arrays, data: Data, expert_N: np.ndarray) -> Arrays:
-    """The test images of the largest regret, max_e log P_e(y) - log q(y) in ``nats``, where some expert knew better
-    than the mixture; ``best`` is that expert."""
+    """The test images of the largest regret, max_e log P_e(y) - log q(y) in ``nats``: some expert predicts the class
+    better than the mixture. ``best`` is that expert."""
     said_NE = routing["expert_log_prob_true"]
     nats_N = said_NE.max(1) - _log_likelihood(routing)
     worst_first = np.argsort(-nats_N, kind="stable")[:REGRETTED]
@@ -160,5 +161,5 @@ def pixels(data: Data, chosen: np.ndarray) -> np.ndarray:
 
 
 def evaluation_noise(seed: int, device: torch.device, look: str = "evaluation") -> Noise:
-    """The numbers that a gate may draw in evaluation: the same ones every time, and others for each ``look``."""
+    """The random numbers of a gate in evaluation: the same ones every time, but different ones for each ``look``."""
     return Noise([generator(seed, f"noise/{look}", device)])

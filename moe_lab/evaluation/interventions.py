@@ -1,4 +1,4 @@
-"""What becomes of the predictions where an expert is taken away, or two exchange their outputs."""
+"""Predictions with an expert removed, or with the outputs of two experts swapped."""
 
 import torch
 from torch import Tensor
@@ -12,15 +12,15 @@ from moe_lab.routing.decision import Routing
 from moe_lab.routing.inference import infer
 from moe_lab.routing.outputs import MixtureOutput, Predicted
 
-#: for more experts removals, and swaps of two, are left out: they take E and E^2 times as long as an evaluation
+#: most experts for which removals, and swaps of two, are computed: they take E and E^2 times as long as an evaluation
 MOST_REMOVED, MOST_SWAPPED = 64, 16
 
 
 def removals(mixture: Mixture, routing: Routing, said: Predicted, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
-    """For each expert, what the mixture says without it: the gate selects again among the others (``Gate.without``).
+    """For each expert, the mixture's prediction without it: the gate selects again among the others (``Gate.without``).
 
-    ``routing`` is what the gate decided of the batch, ``said`` what the experts say of it.
-    removed_prediction [B, E], and removed_log_likelihood [B, E] = log q(y), in nats.
+    ``routing`` is the gate's decision for the batch, ``said`` the experts' predictions. removed_prediction [B, E], and
+    removed_log_likelihood [B, E] = log q(y), in nats.
     """
     gone = (one_hot(e, routing.weights_BE) for e in range(mixture.gate.sizes.experts))
     others = (mixture.gate.without(routing, gone_E, noise) for gone_E in gone)
@@ -32,7 +32,8 @@ def removals(mixture: Mixture, routing: Routing, said: Predicted, y_B: Tensor, n
 
 
 def swaps(mixture: Mixture, output: MixtureOutput, y_B: Tensor) -> Tensor:
-    """How many samples the mixture gets wrong if two experts exchange their outputs under the same routing, [E, E].
+    """Number of samples that the mixture gets wrong if two experts exchange their outputs under the same routing, [E,
+    E].
 
     Both rules of combination rest on a sum over experts of w_e a_e (a = P, or log P), and a swap of e and f adds
     (w_e - w_f)(a_f - a_e) to it. In float64, on the CPU.

@@ -1,4 +1,4 @@
-"""What the look at the test split of a language model writes down besides that of other networks."""
+"""Arrays that evaluation stores for a language model in addition to those of other networks."""
 
 from dataclasses import replace
 
@@ -12,8 +12,8 @@ Arrays = dict[str, np.ndarray]
 
 
 def of_tokens(trace: Trace, test: Split, sequences: Sequences, loss_T: np.ndarray) -> Trace:
-    """The trace whose rows are tokens and whose documents are the documents of the windows, with what is known of
-    both. ``loss_T``: nats of each token's prediction."""
+    """The trace with tokens as rows and the windows' documents as documents, with the known labels of both. ``loss_T``:
+    nats of each token's prediction."""
     return replace(
         trace,
         document_T=documents_of(test, sequences),
@@ -32,5 +32,5 @@ def documents_of(test: Split, sequences: Sequences) -> np.ndarray:
 
 
 def of_predictions(sequences: Sequences) -> Arrays:
-    """Arrays of test.npz: ``unit``, what a token is, and what is known of the best prediction."""
+    """Arrays of test.npz: ``unit``, the kind of token, and known facts about the best possible prediction."""
     return {"unit": np.array(sequences.unit), **sequences.known}

@@ -21,7 +21,7 @@ from moe_lab.routing.trace import Trace
 
 Arrays = dict[str, np.ndarray]
 
-#: test samples that the report shows, of all classes
+#: number of test samples that the report shows, of all classes together
 SHOWN = 20
 
 
@@ -45,8 +45,8 @@ class Examined:
 
 @torch.no_grad()
 def examine(network: Network, data: Data, noise: Mapping[str, Noise], training_batch: int) -> Examined:
-    """``training_batch`` is the size of the batches if a prediction depends on its batch-mates. Raises Diverged if the
-    last update has made predictions that are no numbers."""
+    """Evaluate a network on the test split. ``training_batch`` is the batch size if a prediction depends on its
+    batch-mates. Raises Diverged if predictions are not finite after the last update."""
     network.eval()
     records = {name: Record() for name in network.routed}
     losses, predictions, attributes = [], [], []
@@ -89,7 +89,7 @@ def _computing(network: Network) -> Arrays:
 
 
 def _labelled(trace: Trace, data: Data, attributes: list[dict[str, Tensor]]) -> Trace:
-    """With the attributes of samples as labels of documents, and those of patches as labels of rows."""
+    """The trace with the attributes of samples added as labels of documents, and those of patches as labels of rows."""
     of_rows = {name: torch.cat([one[name] for one in attributes]).cpu().numpy() for name in attributes[0]}
     documents = {name: categories(column_N) for name, column_N in data.attributes.items()}
     documents["class"] = replace(categories(data.test.y_N.cpu().numpy()), names=_tested(data))
@@ -102,12 +102,12 @@ def _labelled(trace: Trace, data: Data, attributes: list[dict[str, Tensor]]) -> 
 
 
 def _tested(data: Data) -> tuple[str, ...]:
-    """The names of the classes that the test split has, in the order of their numbers."""
+    """The names of the test split's classes, in the order of their numbers."""
     return tuple(data.class_names[one] for one in np.unique(data.test.y_N.cpu().numpy()))
 
 
 def _examples(data: Data, label_N: np.ndarray) -> Arrays:
-    """The first samples of each class, as many of each."""
+    """The first samples of each class, the same number of each."""
     classes = np.unique(label_N)
     each = max(1, SHOWN // len(classes))
     chosen = np.sort(np.concatenate([np.flatnonzero(label_N == one)[:each] for one in classes])[:SHOWN])

@@ -1,9 +1,9 @@
 """Reference decompositions: other ways to share the test samples among E experts, without the run's trained gate.
 
 Two do not depend on training: the gate before training, and k-means of the inputs. They, too, give each expert some
-classes more than others, so that information is compared with theirs, not with zero. Two are made from the run's own
-trained experts: k-means of their hidden features, and ``learnable``, a nearest-neighbour gate fitted to what they
-predict. These show what the experts give with another gate.
+classes more often than others, so a run's information is compared with theirs instead of zero. Two use the run's own
+trained experts: k-means of their hidden features, and ``learnable``, a nearest-neighbour gate fitted to their
+predictions. These show the results of the experts with another gate.
 """
 
 import torch
@@ -15,11 +15,11 @@ from moe_lab.evaluation.samples import Columns, features, outputs, side_by_side,
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture
 
-#: samples that clusters and the learnable gate are fitted to
+#: most samples to which clusters and the learnable gate are fitted
 FITTED = 2000
-#: numbers of neighbours that the learnable gate may take
+#: candidate numbers of neighbours of the learnable gate
 NEIGHBOURS = (1, 3, 10, 30, 100)
-#: samples of which as many neighbours as that are looked at together
+#: samples whose neighbours are found in one step
 CHUNK = 256
 
 
@@ -42,7 +42,7 @@ def feature_centres(mixture: Mixture, data: Data, noise: Noise, training_batch: 
 
 
 def feature_clusters(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor | None:
-    """The cluster of every test sample, [N], by ``feature_centres``; None where there are none."""
+    """The cluster of every test sample, [N], by ``feature_centres``; None if there are none."""
     centre_KX = feature_centres(mixture, data, noise, training_batch)
     if centre_KX is None:
         return None
@@ -62,7 +62,7 @@ def learnable_choice(mixture: Mixture, data: Data, noise: Noise, training_batch:
 
 
 def untrained_choice(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor:
-    """The arg-max expert of every test sample, [N], -1 where none gets it, by a mixture as it was initialized."""
+    """The arg-max expert of every test sample in the initialized mixture, [N]; -1 if no expert gets the sample."""
     mixture.eval()
     chosen = Columns(len(data.test))
     sees_experts = mixture.gate.traits.reads_experts
@@ -74,11 +74,11 @@ def untrained_choice(mixture: Mixture, data: Data, noise: Noise, training_batch:
 
 
 def learnable(known_VD: Tensor, said_VE: Tensor, x_ND: Tensor) -> Tensor:
-    """The expert of every sample by a gate that can be learned while the experts stand still, [N]: the one of the
-    largest mean log P_e(y) over the sample's nearest validation samples.
+    """The expert of every sample by a gate that is learnable with frozen experts, [N]: the one with the largest mean
+    log P_e(y) over the sample's nearest validation samples.
 
-    ``said_VE`` are the experts' log P_e(y) of the V validation samples. The number of neighbours is the one of 1, 3,
-    10, 30 and 100 with which the validation samples, each judged by the others, get experts of the largest log P_e(y).
+    ``said_VE`` are the experts' log P_e(y) of the V validation samples. The number of neighbours is chosen among 1, 3,
+    10, 30 and 100 by leave-one-out on the validation samples: the one whose experts have the largest mean log P_e(y).
     Source: Woods, Kegelmeyer and Bowyer 1997, Combination of multiple classifiers using local accuracy estimates, here
     with log-likelihoods in place of hits.
     """
@@ -88,7 +88,7 @@ def learnable(known_VD: Tensor, said_VE: Tensor, x_ND: Tensor) -> Tensor:
     most = min(NEIGHBOURS[-1], samples - 1)
     among_VV = torch.cdist(known_VD, known_VD).fill_diagonal_(torch.inf)
     sizes = [count for count in NEIGHBOURS if count <= most]
-    # sums of which a GPU has no deterministic way are made on the CPU, over some samples at a time
+    # sums without a deterministic GPU kernel are computed on the CPU, over some samples at a time
     parts = zip(among_VV.topk(most, largest=False).indices.cpu().split(CHUNK), said_VE.split(CHUNK), strict=True)
     got = [_got(said_VE[near_RM].cumsum(-2), said_RE, sizes) for near_RM, said_RE in parts]
     worth = [torch.cat(of_size).double().mean().item() for of_size in zip(*got, strict=True)]
@@ -98,6 +98,7 @@ def learnable(known_VD: Tensor, said_VE: Tensor, x_ND: Tensor) -> Tensor:
 
 
 def _got(near_RME: Tensor, said_RE: Tensor, sizes: list[int]) -> list[Tensor]:
-    """For each number of neighbours, log P_e(y) of the expert of the largest sum over so many, [R] each."""
+    """For each number of neighbours, log P_e(y) of the expert with the largest sum over that many neighbours, [R]
+    each."""
     chosen = [near_RME[:, count - 1].argmax(-1, keepdim=True) for count in sizes]
     return [said_RE.gather(-1, expert_R1).squeeze(-1) for expert_R1 in chosen]

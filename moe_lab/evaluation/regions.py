@@ -11,17 +11,17 @@ from moe_lab.mixture.mixture import Mixture
 from moe_lab.routing.outputs import MixtureOutput
 
 GRID = 101
-#: of the range of the test points, added on every side
+#: margin on every side, as a share of the range of the test points
 MARGIN = 0.05
 
 
 def in_the_plane(data: Data) -> bool:
-    """Whether samples are points in the plane, each of a class."""
+    """Whether samples are points in the plane with a class each."""
     return data.shape == (2,) and data.target is None
 
 
 def regions(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> dict[str, np.ndarray]:
-    """The arg-max ``expert`` (-1 where none), the mixture's ``prediction`` and each expert's own ``expert_prediction``
+    """The arg-max ``expert`` (-1 if none), the mixture's ``prediction`` and each expert's own ``expert_prediction``
     over an even grid around the test points: [G, G] and [E, G, G], rows from the lowest ``y`` to the highest, columns
     along ``x``. ``points`` [N, 2] are the test points."""
     low_2, high_2 = data.test.x_ND.amin(0), data.test.x_ND.amax(0)

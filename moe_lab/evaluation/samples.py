@@ -1,4 +1,4 @@
-"""Samples of a split, and what the trained mixture says of them."""
+"""Samples of a split, and the trained mixture's outputs for them."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from moe_lab.mixture.mixture import Mixture, Output
 
 
 def spread_rows(split: Split, most: int) -> Tensor:
-    """The rows of at most ``most`` samples of a split, evenly spaced; always the same ones."""
+    """Row numbers of at most ``most`` samples of a split, evenly spaced and always the same."""
     count = min(most, len(split))
     return torch.arange(count, device=split.y_N.device) * len(split) // max(count, 1)
 
@@ -23,12 +23,12 @@ def taken(split: Split, rows_M: Tensor) -> Split:
 
 
 def spread(split: Split, most: int) -> Split:
-    """At most ``most`` samples of a split, evenly spaced over its rows; always the same ones."""
+    """At most ``most`` samples of a split, evenly spaced over its rows and always the same."""
     return taken(split, spread_rows(split, most))
 
 
 def outputs(mixture: Mixture, split: Split, noise: Noise, training_batch: int) -> Iterator[tuple[Tensor, Output]]:
-    """(y_B, output) of a split in its order."""
+    """(y_B, output) for each batch of a split, in its order."""
     for x_BD, y_B in batches(split, mixture.batch_dependent, training_batch, mixture.numbers):
         yield y_B, mixture(x_BD, noise)
 
@@ -45,8 +45,8 @@ def features(mixture: Mixture, split: Split, noise: Noise, training_batch: int) 
 
 
 class Columns:
-    """Columns of N rows, filled batch by batch in order. Each is allocated once, with the first batch: joining parts at
-    the end takes twice the memory, and parts kept between large temporary tensors fragment it."""
+    """Columns of N rows, filled batch by batch in order. Each column is allocated once, at the first batch: joining
+    parts at the end would take twice the memory, and parts kept between large temporary tensors would fragment it."""
 
     def __init__(self, rows: int) -> None:
         self._rows = rows

@@ -1,9 +1,9 @@
-"""How alike experts are inside: their hidden features and their weights. Legend: F parameters of one expert."""
+"""The similarity of experts' hidden features and of their weights. Legend: F parameters of one expert."""
 
 import torch
 from torch import Tensor, nn
 
-#: rows of a kernel at a time, so that large banks stay small in memory
+#: rows of a kernel that are computed at a time, to limit memory with large banks
 ROWS = 64
 
 
@@ -29,8 +29,8 @@ def linear_cka(features_NEH: Tensor) -> Tensor:
 
 
 def weight_cosine(bank: nn.Module) -> Tensor:
-    """Cosine of every two experts' parameters, laid out in one row each, [E, E] in float64; NaN for an expert whose
-    parameters are all zero. ``bank`` is a stack of experts; None of its parameters may be shared between them."""
+    """Cosine of every two experts' parameters, flattened to one row each, [E, E] in float64; NaN for an expert whose
+    parameters are all zero. ``bank`` is a stack of experts that share no parameters."""
     weights_EF = torch.cat([parameter.detach().flatten(1) for parameter in bank.parameters()], -1).cpu().double()
     norm_E = weights_EF.square().sum(-1).sqrt()
     return weights_EF @ weights_EF.mT / (norm_E.unsqueeze(-1) * norm_E)
