@@ -24,7 +24,7 @@ class Measured:
 
     def nearest(self, kind: Sequence[str], shape: Sequence[int]) -> float | None:
         """The value at the measured shape that is nearest in the logarithms of the sizes, the first of equally near
-        ones; None where nothing of this kind was measured."""
+        ones; None if nothing of this kind was measured."""
         wanted = _logs(shape)
         found = [(math.dist(wanted, logs), value) for of, logs, value in self._rows if of == tuple(kind)]
         return min(found, key=lambda one: one[0])[1] if found else None

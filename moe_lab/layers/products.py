@@ -52,7 +52,7 @@ class _Product(torch.autograd.Function):
 
 
 def _kernel() -> Any:
-    """oneDNN's product of rows, x w', of plain tensors, as the code calls it that torch's compiler makes; None where
+    """oneDNN's product of rows, x w', of plain tensors, as the code calls it that torch's compiler makes; None if
     torch comes without it."""
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 

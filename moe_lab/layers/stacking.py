@@ -66,7 +66,7 @@ def stack(modules: Sequence[Module]) -> Module:
     """One module whose parameters and buffers carry a leading axis: the state of ``modules``, stacked in their order.
 
     The modules are built alike and know nothing of it: a bank of experts is a stack of one plain network over E; R
-    runs trained as one program are a stack of R mixtures. Raises ValueError where they differ in more than their
+    runs trained as one program are a stack of R mixtures. Raises ValueError if they differ in more than their
     numbers: in classes, shapes, or any plain attribute.
     """
     structures = [_structure(module) for module in dict.fromkeys(modules)]

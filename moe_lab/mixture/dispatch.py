@@ -20,7 +20,7 @@ TABLE = Measured(
 
 
 def why_all_learn(gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]) -> Reason | None:
-    """Why a step gives every expert a gradient, whoever is selected; None where an expert that no sample of the batch
+    """Why a step gives every expert a gradient, whoever is selected; None if an expert that no sample of the batch
     selected has none. A mixture layer has no objective."""
     sizes = gate.sizes
     if gate.traits.reads_experts:
@@ -38,7 +38,7 @@ def why_all_learn(gate: Gate, objective: Objective | None, regularizers: Mapping
 def why_dense(
     experts: Experts, gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]
 ) -> Reason | None:
-    """Why all experts must run; None where the selected ones are enough."""
+    """Why all experts must run; None if the selected ones are enough."""
     reason = why_all_learn(gate, objective, regularizers)
     if reason is None and gate.traits.straight_through:
         return Reason("the gradient of this gate reads experts that are not selected")
@@ -48,7 +48,7 @@ def why_dense(
 
 
 def check(dispatch: Dispatch, reason: Reason | None) -> None:
-    """Raise ConfigError where sparse dispatch is asked for and there is a reason against it."""
+    """Raise ConfigError if sparse dispatch is asked for and there is a reason against it."""
     if dispatch == "sparse" and reason is not None:
         raise ConfigError(f"trainer.dispatch=sparse does not fit: {reason.lacks}; take trainer.dispatch=auto")
 

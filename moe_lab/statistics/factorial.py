@@ -64,7 +64,7 @@ def factorial(factors: Sequence[str], values: Mapping[Cell, Mapping[Seed, float]
     Args:
         factors: names, at least one.
         values: cell (a level a factor) -> seed -> value.
-    Raises: Incomplete where a combination or a seed is missing, or there are fewer than two seeds or levels.
+    Raises: Incomplete if a combination or a seed is missing, or there are fewer than two seeds or levels.
     """
     levels, seeds = _design(factors, values)
     shape = [len(names) for names in levels]

@@ -24,7 +24,7 @@ MODES_DRAWS = 4_000
 
 @dataclass(frozen=True)
 class Summary:
-    """n values: mean, sd (divisor n - 1; None for one value), and the ends of the interval of the mean (None where
+    """n values: mean, sd (divisor n - 1; None for one value), and the ends of the interval of the mean (None if
     there is none). ``method`` names the interval, ``warning`` says why it may not hold."""
 
     n: int
@@ -37,7 +37,7 @@ class Summary:
 
     @property
     def ends(self) -> tuple[float, float] | None:
-        """``low`` and ``high``; None where there is no interval."""
+        """``low`` and ``high``; None if there is no interval."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 

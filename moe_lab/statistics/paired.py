@@ -57,7 +57,7 @@ def compare(values: Values[Seed], against: str, metrics: Sequence[str]) -> list[
     """Every other arm against ``against`` in every metric of the declared family.
 
     Comparisons without a shared seed stay in the family: leaving them out would make the others look surer. Raises:
-    KeyError where there is no arm ``against``.
+    KeyError if there is no arm ``against``.
     """
     base = values[against]
     pairs = [(arm, metric) for arm in values if arm != against for metric in metrics]

@@ -22,7 +22,7 @@ def adjusted_rand_index(table_AB: np.ndarray, pairs: float | None = None) -> flo
     Args:
         table_AB: samples by their part in the first and in the second partition.
         pairs: in place of the table's own number of pairs that are together in both.
-    Raises: ValueError where each partition has one part only, or each sample alone: there is nothing to adjust.
+    Raises: ValueError if each partition has one part only, or each sample alone: there is nothing to adjust.
     """
     both = _pairs(table_AB) if pairs is None else pairs
     first, second, every = _pairs(table_AB.sum(1)), _pairs(table_AB.sum(0)), _pairs(table_AB.sum())

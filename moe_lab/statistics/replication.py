@@ -41,7 +41,7 @@ class Published:
 @dataclass(frozen=True)
 class Verdict:
     """``low`` to ``high`` is the 95 % interval of ours minus theirs, ``inner_low`` to ``inner_high`` the 90 % one; None
-    where there is none. ``runs`` is how many runs of ours would settle an inconclusive one; None if no number would, or
+    if there is none. ``runs`` is how many runs of ours would settle an inconclusive one; None if no number would, or
     it cannot be said. ``p`` is that of the test behind the word, corrected for its family; None if it has none."""
 
     word: Word

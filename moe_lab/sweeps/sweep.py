@@ -26,10 +26,11 @@ OWN_PLAN = "--resume takes the sweep's own plan: leave words (but for launcher w
 class Sweep:
     """A planned sweep; nothing has been written yet.
 
-    plan:     its first jobs, and those that its folder already contains. later:    gives the plans that follow from the
-    outcomes of the first; None if there are none.
-    launcher: runs the jobs. there:    its folder, if it continues an existing one; else ``claim`` makes ``runs/name``.
-    again: a new folder even if ``name`` is taken.
+    plan:     its first jobs, and those that its folder already contains.
+    later:    gives the plans that follow from the outcomes of the first; None if there are none.
+    launcher: runs the jobs.
+    there:    its folder, if it continues an existing one; else ``claim`` makes ``runs/name``.
+    again:    a new folder even if ``name`` is taken.
     """
 
     plan: Plan

@@ -27,9 +27,10 @@ from moe_lab.training.options import Trainer
 class Course:
     """The training that a recipe leads: the learner of one run, or of several stacked along axis R.
 
-    trainers: the options of every run; they may differ in the number of epochs. steps:    batches an epoch of the whole
-    training split. noise:    name -> random numbers of that name, the same ones every time. forget:   resets the
-    optimizer: no momentum, and no steps counted.
+    trainers: the options of every run; they may differ in the number of epochs.
+    steps:    batches in an epoch of the whole training split.
+    noise:    name -> random numbers of that name, the same ones every time.
+    forget:   resets the optimizer: no momentum, and no steps counted.
     """
 
     learner: AnyLearner

@@ -25,9 +25,9 @@ class LassoPath(Recipe):
     lambda_s = first (last / first)^(s / (lambdas - 1)), s = 0 ... lambdas - 1, is the weight of the regularizer
     ``lasso`` or ``l1`` during its share of ``trainer.epochs``, all alike to one epoch. A rising path starts from a gate
     that may use everything and takes away; a falling one, last < first, starts from nothing, and a gate that can have
-    no active expert (relu) may then stay without a gradient. A row a lambda, measured at the end of its share: active
-    experts, weights of the gate's last layer that are not zero, losses, errors and entropies; and those weights
-    themselves.
+    no active expert (relu) may then stay without a gradient.
+    A row a lambda, measured at the end of its share: active experts, weights of the gate's last layer that are not
+    zero, losses, errors and entropies; and those weights themselves.
     Source: Friedman, Hastie and Tibshirani 2010, Regularization paths for generalized linear models via coordinate
     descent (falling); Lemhadri et al. 2021, LassoNet, arXiv:1907.12207 (rising, from dense to sparse).
 
