@@ -1,4 +1,4 @@
-"""Checks of the arrays that a trace is made of. Each raises RunError: what was found, and what was expected."""
+"""Checks of a trace's arrays. Each raises RunError, which states what was found and what was expected."""
 
 import re
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ import numpy as np
 
 from moe_lab.errors import RunError, cut
 
-#: what a label may be called: it becomes the name of an array in a file
+#: allowed names of a label, which become names of arrays in a file
 LABEL_NAME = re.compile(r"\w[\w .+-]{0,99}")
 
 
 def check_label_name(name: str) -> None:
-    """Letters and digits of any script, blanks and a few signs: no path and no pattern."""
+    """Raise RunError unless a label's name has only letters and digits of any script, blanks and a few signs, so that
+    it is no path and no pattern."""
     if not LABEL_NAME.fullmatch(name):
         raise RunError(
             f"{cut(name)!r} cannot name a label: use letters, digits, '_', and after the first ' ', '.', '+' and '-' "
@@ -31,7 +32,7 @@ def check_length(what: str, array: np.ndarray, length: int) -> None:
 
 
 def check_integers(what: str, array: np.ndarray, axes: int, low: int, end: int) -> np.ndarray:
-    """The array, whose integers are all in low .. end - 1. Raises RunError."""
+    """The array, checked. Raises RunError unless its values are integers in low .. end - 1 and it has ``axes`` axes."""
     if not isinstance(array, np.ndarray) or array.ndim != axes or array.dtype.kind not in "iu":
         raise RunError(f"{what}: {_described(array)}; expected integers with {axes} axes")
     if array.size and not (low <= int(array.min()) and int(array.max()) < end):
@@ -42,7 +43,7 @@ def check_integers(what: str, array: np.ndarray, axes: int, low: int, end: int) 
 def check_floats(
     what: str, array: np.ndarray, shape: tuple[int, ...], *, low: float | None = None, missing: bool = False
 ) -> None:
-    """``missing``: NaN is allowed. Raises RunError if the array has another type or shape, or holds other numbers."""
+    """Raises RunError if the array has another type or shape, or infinite or too low numbers; ``missing`` allows NaN."""
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
         raise RunError(f"{what}: {_described(array)}; expected floats of shape {shape}")
     if np.isinf(array).any() or (not missing and np.isnan(array).any()):

@@ -1,4 +1,4 @@
-"""Choosing among experts: ranks, the k largest, and capacity. All over trailing axes; nothing here has a gradient."""
+"""Selection of experts: ranks, the k largest, and capacity. All over trailing axes and without gradient."""
 
 from fractions import Fraction
 from math import ceil
@@ -15,18 +15,18 @@ def one_hot(expert: int, like_BE: Tensor) -> Tensor:
 
 
 def ranks(scores: Tensor, dim: int = -1) -> Tensor:
-    """The place of every score along ``dim``, 0 for the largest; of equal scores the first comes first."""
+    """The rank of every score along ``dim``, 0 for the largest; among equal scores the first has the lower rank."""
     return scores.argsort(stable=True, dim=dim, descending=True).argsort(dim=dim)
 
 
 def log_odds(logits_BE: Tensor) -> Tensor:
-    """log p_e / (1 - p_e) of p = softmax(z): rises with p, and unlike p and log p goes on rising where p rounds to one.
+    """log p_e / (1 - p_e) of p = softmax(z). Unlike p and log p, it still increases when p rounds to one.
 
-    It is z_e less the log-sum-exp of the other logits; inf where there is one expert.
+    It equals z_e minus the log-sum-exp of the other logits; inf if there is only one expert.
     """
     first_BE = torch.zeros_like(logits_BE, dtype=torch.bool).scatter(-1, logits_BE.argmax(-1, keepdim=True), True)
     others_BE = logits_BE.masked_fill(first_BE, -torch.inf)
-    # only the largest p can be above one half; where it is not, 1 - p loses nothing
+    # only the largest p can exceed one half; for the others 1 - p loses no digits
     log_p_BE = log_softmax(logits_BE).masked_fill(first_BE, -torch.inf)
     return torch.where(
         first_BE, logits_BE - others_BE.logsumexp(-1, keepdim=True), log_p_BE - (-log_p_BE.exp()).log1p()
@@ -34,8 +34,8 @@ def log_odds(logits_BE: Tensor) -> Tensor:
 
 
 def k_largest(scores_BE: Tensor, k: int, of_equal_BE: Tensor | None = None) -> Tensor:
-    """Whether a score is among the k largest of its row; of equal scores the larger ``of_equal_BE``, where it is given,
-    then the lower index. With k = E all are."""
+    """Whether a score is among the k largest of its row. Ties are broken by the larger ``of_equal_BE`` if it is given,
+    then by the lower index. With k = E all are."""
     experts = scores_BE.shape[-1]
     if k == experts:
         return torch.ones_like(scores_BE, dtype=torch.bool)
@@ -46,7 +46,7 @@ def k_largest(scores_BE: Tensor, k: int, of_equal_BE: Tensor | None = None) -> T
 
 
 def _order(scores_BE: Tensor, of_equal_BE: Tensor | None) -> Tensor:
-    """The experts of every row, the largest score first."""
+    """The experts of every row in order of falling score."""
     if of_equal_BE is None:
         return scores_BE.argsort(stable=True, dim=-1, descending=True)
     order_BE = of_equal_BE.argsort(stable=True, dim=-1, descending=True)
@@ -54,8 +54,9 @@ def _order(scores_BE: Tensor, of_equal_BE: Tensor | None) -> Tensor:
 
 
 def _one_by_one(scores_BE: Tensor, k: int, of_equal_BE: Tensor | None) -> Tensor:
-    """For few of many, where sorting takes up to thirty times as long. Of equal scores arg-max takes the first."""
-    # a taken score is below all others; where the experts lie side by side arg-max takes a tenth of the time
+    """``k_largest`` by repeated arg-max, for a small k: sorting can take thirty times as long. Arg-max takes the first
+    of equal scores."""
+    # a taken score is set below all others; arg-max takes a tenth of the time if experts are contiguous in memory
     left_BE = _above_the_least(scores_BE)
     then_BE = None if of_equal_BE is None else _above_the_least(of_equal_BE)
     taken_BE = torch.zeros_like(scores_BE, dtype=torch.bool)
@@ -74,9 +75,9 @@ def _above_the_least(scores_BE: Tensor) -> Tensor:
 
 
 def capacity(factor: float, k: int, samples: int, experts: int, least: int) -> int:
-    """C = max(least, ceil(factor k N / E)): how many samples of a batch of N an expert has room for.
+    """C = max(least, ceil(factor k N / E)): the number of samples of a batch of N that an expert accepts.
 
-    The factor counts as the decimal number that it is written as, so that 1.2 * 10 / 3 is 4 and not a little more.
+    The factor is treated as the decimal number as written, so that 1.2 * 10 / 3 is 4 and not slightly more.
     """
     return max(least, ceil(Fraction(str(factor)) * k * samples / experts))
 
@@ -85,7 +86,7 @@ def places(chosen_BE: Tensor, scores_BE: Tensor, turn_B1: Tensor) -> Tensor:
     """The place of a sample in the queue of an expert that it chose, from 0.
 
     First come the samples whose first choice (largest score) the expert is, then those whose second choice it is, and
-    so on; among them the lower turn. Numbers outside ``chosen_BE`` mean nothing.
+    so on; among them the lower turn. Values outside ``chosen_BE`` have no meaning.
     """
     samples = chosen_BE.shape[-2]
     key_BE = ranks(scores_BE) * samples + turn_B1

@@ -1,7 +1,7 @@
-"""Counters of routing, as they are published: how often the rows of each label value selected each expert.
+"""Published counts of routing: how often the rows of each label value selected each expert.
 
-Counters have no rows. Nothing can be permuted or resampled, so what is computed from them is a point value: no null, no
-interval, no p. A Trace has all of these.
+Counts have no rows, so nothing can be permuted or resampled. Statistics of them are point values: no null, no interval,
+no p. A Trace has all of these.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import numpy as np
 from moe_lab.errors import RunError, cut
 from moe_lab.routing.checks import check_integers, check_label_name, check_texts
 
-#: the largest count: sums of as many as there can be stay below 2^63
+#: the largest count; sums of counts then stay below 2^63
 MOST = 2**40
 
 
@@ -20,12 +20,12 @@ MOST = 2**40
 class Counts:
     """Label x layer x expert counts, without rows.
 
-    label:  what the values are of, such as ``domain``.
+    label:  name of the label, such as ``domain``.
     values: G texts, no text twice.
     layers: layer name -> integers [G, E], in the order of the model; a layer may have its own E. int64 in memory.
-    source: where they come from, in words; ``checksum``: of that source, such as ``sha256:...``.
+    source: the source in words; ``checksum``: of that source, such as ``sha256:...``.
 
-    Raises RunError if a table has another shape or holds what no counter has, or a value was never counted in a layer.
+    Raises RunError if a table has another shape or contains an invalid count, or if a value has no counts in a layer.
     """
 
     label: str

@@ -1,9 +1,9 @@
-"""The data that flows through a mixture.
+"""The routing of a batch, and the legend of axes.
 
 Legend of axes, used in every name of the project: **R** runs in a stack, **B** samples of a batch (**N** of a split),
 **E** experts, **K** selected experts, **C** classes, **D** input features, **H** hidden features, **I** and **O** the
-inputs and outputs of a layer, **1** an axis of size one. ``weights_BE`` has the axes [..., B, E]; whatever stands
-before the named axes (nothing, or R) is nobody's business.
+inputs and outputs of a layer, **1** an axis of size one. ``weights_BE`` has the axes [..., B, E]; code works for any
+axes before the named ones (none, or R).
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Routing:
-    """What a gate decides for every sample of a batch.
+    """A gate's decision for every sample of a batch.
 
     probs_BE:    the full distribution over experts, before selection, capacity and bias; rows sum to one.
-    weights_BE:  what multiplies the experts; zero where an expert is not selected.
+    weights_BE:  factors of the experts; zero for experts that are not selected.
     selected_BE: bool, the experts that run.
-    log_weights_BE: the logarithm of the weights, -inf where not selected, from a gate whose rows sum to one: exact
-                 where a weight itself has long become zero in floating point.
-    logits_BE:   the clean scores before noise and temperature, where the gate has them.
+    log_weights_BE: logarithms of the weights, -inf if not selected, for a gate whose rows sum to one; exact even if the
+                 weight itself underflows to zero.
+    logits_BE:   the clean scores before noise and temperature, if the gate has them.
     extras:      the gate's own named tensors (noise scale, load probabilities, overflow ...).
     """
 
@@ -35,18 +35,21 @@ class Routing:
 
     @property
     def expert_B(self) -> Tensor:
-        """The arg-max expert of every sample: of equal weights the lowest index, -1 where no expert has the sample."""
+        """The arg-max expert of every sample: the lowest index among equal weights, -1 if no expert has the sample."""
         return torch.where((self.weights_BE > 0).any(-1), self.weights_BE.argmax(-1), -1)
 
     @property
     def chosen_BE(self) -> Tensor:
-        """bool, the experts that a sample chose, before capacity took some of them away: the extra of this name where
-        the gate gives it, else ``selected_BE``."""
+        """bool, the experts that a sample chose before capacity dropped some: the extra of this name if the gate gives
+        it, else ``selected_BE``."""
         return self.extras.get("chosen_BE", self.selected_BE)
 
     def without(self, gone_E: Tensor) -> "Routing":
-        """Without some experts (bool) the others keep their weights; rows that sum to one are divided by their new sum,
-        and those that the missing experts had alone are shared out evenly."""
+        """The routing with the experts in ``gone_E`` (bool) removed.
+
+        The others keep their weights; rows that summed to one are divided by their new sum. Rows that only removed
+        experts had are distributed evenly over the others.
+        """
         selected_BE = self.selected_BE & ~gone_E
         if self.log_weights_BE is None:
             return replace(self, weights_BE=self.weights_BE.masked_fill(gone_E, 0.0), selected_BE=selected_BE)

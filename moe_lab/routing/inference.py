@@ -1,4 +1,4 @@
-"""How a trained mixture answers: with all that the gate has weighed, or with one expert."""
+"""Inference of a trained mixture: with all weighted experts, or with one expert per sample."""
 
 from dataclasses import replace
 from typing import Literal
@@ -9,13 +9,13 @@ from torch import Tensor
 from moe_lab.layers.noise import Noise
 from moe_lab.routing.decision import Routing
 
-#: mixture: as it was trained; argmax: the expert of the largest weight alone, of equal weights the lowest index;
+#: mixture: as in training; argmax: only the expert with the largest weight, the lowest index among equal weights;
 #: sample: one expert, drawn with probabilities proportional to the weights
 Inference = Literal["mixture", "argmax", "sample"]
 
 
 def infer(routing: Routing, inference: Inference, noise: Noise) -> Routing:
-    """The routing in evaluation. One expert alone has the weight one; a sample that no expert got stays without."""
+    """The routing in evaluation. A single expert gets the weight one; a sample without an expert stays without."""
     match inference:
         case "mixture":
             return routing
@@ -31,7 +31,7 @@ def _log(weights_BE: Tensor) -> Tensor:
 
 
 def _alone(routing: Routing, scores_BE: Tensor) -> Routing:
-    """Only the expert of the largest score."""
+    """The routing with only the expert of the largest score."""
     best_BE = torch.zeros_like(scores_BE).scatter(-1, scores_BE.argmax(-1, keepdim=True), 1.0)
     weights_BE = torch.where((routing.weights_BE > 0).any(-1, keepdim=True), best_BE, 0.0)
     selected_BE = weights_BE > 0

@@ -1,4 +1,4 @@
-"""What experts and mixtures predict on one batch: classes, or densities of a number."""
+"""Predictions of experts and mixtures on one batch: classes, or densities of a number."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,8 @@ Combination = Callable[[Routing, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class ExpertOutput:
-    """What experts give for classes: log-probabilities in nats, and the last hidden layer *before* its ReLU."""
+    """Outputs of experts that predict classes: log-probabilities in nats, and the last hidden layer *before* its
+    ReLU."""
 
     log_probs_BEC: Tensor
     hidden_BEH: Tensor | None

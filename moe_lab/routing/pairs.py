@@ -1,5 +1,5 @@
-"""The pairs of a sample and an expert that it selected: sorted by expert for the experts, laid out by sample for the
-combination."""
+"""Pairs of a sample and an expert that it selected: sorted by expert to run the experts, and by sample to combine
+them."""
 
 from dataclasses import replace
 
@@ -15,8 +15,8 @@ from moe_lab.routing.decision import Routing
 class Pairs:
     """The P true entries of selected_BE [..., B, E].
 
-    K is the largest number of experts that a sample selected. A sample with fewer has places left over, which hold
-    zeros and weigh nothing; a sample without any has nothing but those.
+    K is the largest number of experts that a sample selected. A sample with fewer experts has empty places, with zeros
+    as values and weights.
     """
 
     def __init__(self, selected_BE: Tensor) -> None:
@@ -33,13 +33,13 @@ class Pairs:
         self._place_all(selected_BE, expert_P)
 
     def rows(self, x_BD: Tensor) -> GroupedRows:
-        """The input of every pair, sorted by expert. Runs of a stack may share x [B, D], or have their own."""
+        """The input of every pair, sorted by expert. Runs of a stack may share x [B, D], or each have its own."""
         flat_XD = x_BD.flatten(0, -2)
         shared = flat_XD.shape[0] == self._samples
         return GroupedRows(flat_XD.index_select(0, self._sample_P if shared else self._row_P), self.groups)
 
     def spread(self, rows: GroupedRows) -> Tensor:
-        """What every pair gave, by sample: [..., B, K, O]."""
+        """The outputs of the pairs, by sample: [..., B, K, O]."""
         rows_PO = rows.rows_PI
         if self._there_XK is not None:
             rows_PO = torch.cat([rows_PO, rows_PO.new_zeros(1, rows_PO.shape[-1])])
@@ -47,15 +47,15 @@ class Pairs:
         return by_sample.unflatten(0, (*self._lead, self._samples, self._place_XK.shape[-1]))
 
     def narrow(self, routing: Routing, combine: Rule) -> Routing:
-        """The routing with the weights that ``combine`` reads over the K places in place of the E experts."""
+        """The routing with its weights over the K places instead of the E experts, for the rule ``combine``."""
         if combine == "probabilities":
             log_weights_BE = given(routing.log_weights_BE, "log_weights_BE")
             return replace(routing, log_weights_BE=self._at_places(log_weights_BE, -torch.inf))
         return replace(routing, weights_BE=self._at_places(routing.weights_BE, 0.0))
 
     def _place_all(self, selected_BE: Tensor, expert_P: Tensor) -> None:
-        """Where the pairs of every sample stand among the sorted ones, [X, K] over X samples of all runs; which of
-        these places are taken, None where all are; and their experts."""
+        """Set the index of every sample's pairs among the sorted ones, [X, K] over X samples of all runs; which of
+        these places are taken, None if all are; and their experts."""
         position_P = self._row_P.argsort(stable=True)
         count_X1 = selected_BE.sum(-1).view(-1, 1)
         most = int(count_X1.max())
@@ -76,7 +76,7 @@ class Pairs:
 
 
 def _flat_index(axes: list[Tensor], sizes: torch.Size) -> Tensor:
-    """The number of an entry of the axes before the last two, counted through."""
+    """The flat index of an entry of the axes before the last two."""
     index, *others = axes
     for axis, size in zip(others, sizes[1:], strict=True):
         index = index * size + axis

@@ -1,4 +1,4 @@
-"""Routing of any model: which experts each row selected, in each of its mixture layers.
+"""The trace of any model's routing: the experts that each row selected in each mixture layer.
 
 Axes: **T** rows (tokens of documents, or samples), **L** mixture layers, **E** experts of a layer, **K** slots, the
 most experts that a row selected in a layer, **D** documents, **S** rows of a sample whose probabilities are kept.
@@ -13,19 +13,19 @@ import numpy as np
 from moe_lab.errors import RunError, cut
 from moe_lab.routing.checks import check_floats, check_integers, check_label_name, check_length, check_texts
 
-#: in memory: a slot without an expert, and a row or document without a label
+#: the value in memory of a slot without an expert, and of a row or document without a label
 NONE = -1
-#: the most experts of a layer: their numbers fit into 16 bits on disk, where the largest means none
+#: most experts of a layer: numbers have 16 bits on disk, and the largest one means none
 MOST_EXPERTS = 2**16 - 1
-#: rows that are checked at once
+#: number of rows that are checked at once
 _BLOCK = 2**18
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labels:
-    """What rows or documents are called.
+    """A label of rows or documents.
 
-    value: int32 [T] or [D], 0 .. len(names) - 1, or NONE where the label is missing.
+    value: int32 [T] or [D], 0 .. len(names) - 1, or NONE if the label is missing.
     names: the text of each number, no text twice.
 
     Raises RunError if a number has no name, or two have the same.
@@ -49,14 +49,15 @@ class LayerTrace:
     experts:    E, 1 .. 65,535.
     experts_TK: the selected experts, int16 or int32 in memory; NONE in an empty slot (a row without any expert was
                 dropped, or its routing is missing).
-    ranked:     whether slot 0 holds the first choice, slot 1 the second ... (Megatron's are sorted by expert).
-    weights_TK: what multiplies the selected experts, 0 in an empty slot.
-    sample_S:   the rows, in rising order, whose full distribution is kept.
+    ranked:     whether slot 0 is the first choice, slot 1 the second ... (Megatron's are sorted by expert).
+    weights_TK: factors of the selected experts, 0 in an empty slot.
+    sample_S:   the rows, in rising order, whose full distribution is stored.
     probs_SE:   probabilities of these rows over all experts before selection; or logits_SE, the router's output.
     usage_E:    mean probability of each expert over all rows that have a distribution, not only the sample.
-    entropy_T:  entropy in bits of the distribution of every row, NaN where it has none.
+    entropy_T:  entropy in bits of the distribution of every row, NaN if it has none.
 
-    Raises RunError if a shape, a number or a selection cannot be: an expert outside 0 .. E - 1, or twice in a row.
+    Raises RunError if a shape, a number or a selection is invalid, such as an expert outside 0 .. E - 1, or twice in a
+    row.
     """
 
     name: str
@@ -104,7 +105,7 @@ class LayerTrace:
         return f"layer {cut(self.name)!r}"
 
     def _check_once(self) -> None:
-        """An expert is selected once by a row."""
+        """Raises RunError if a row selects an expert more than once."""
         if self.slots == 1:
             return
         for start in range(0, self.rows, _BLOCK):
@@ -138,17 +139,17 @@ class LayerTrace:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Trace:
-    """Rows through mixture layers, and what is known of the rows.
+    """The routing of rows through mixture layers, with documents, labels and losses of the rows.
 
     layers:          in the order of the model; all have T rows, each may have its own E and K.
     document_T:      the document (sequence) that each row belongs to, 0 .. D - 1, each of which has a row. Rows of one
                      document are not independent: nulls permute documents, intervals resample documents.
-    position_T:      the row's place in its document; this, document_T and token_id_T are int32.
-    loss_T:          nats, NaN where there is none (the last token of a document has nothing to predict).
+    position_T:      the row's place in its document; position_T, document_T and token_id_T are int32.
+    loss_T:          nats, NaN if there is none (the last token of a document predicts nothing).
     row_labels:      name -> labels of rows.
     document_labels: name -> labels of documents; no name is in both.
-    source:          where the trace comes from, in words; ``checksum``: of that source, such as ``sha256:...``.
-    missing:         of what the trace lacks (weights, token_id ...): why, where it is known.
+    source:          the source of the trace in words; ``checksum``: of that source, such as ``sha256:...``.
+    missing:         what the trace lacks (weights, token_id ...) -> why, if it is known.
 
     Raises RunError if layers or arrays disagree about T or D, or there is no layer or no row.
     """
@@ -192,11 +193,12 @@ class Trace:
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Labels of rows and of documents, in the order in which they were given."""
+        """Names of the labels of rows and of documents, in the order in which they were given."""
         return (*self.row_labels, *self.document_labels)
 
     def label(self, name: str) -> Labels:
-        """A label of each row; that of a document holds for all of its rows. Raises RunError if there is none."""
+        """The label ``name`` of each row; a document's label applies to all of its rows. Raises RunError if there is
+        none."""
         if name in self.row_labels:
             return self.row_labels[name]
         if name in self.document_labels:

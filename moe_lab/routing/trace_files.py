@@ -1,6 +1,6 @@
-"""A Trace as a run folder has it: written by ``write_trace``, read by ``read_trace``.
+"""Writing a Trace to a run folder, and reading it back.
 
-On disk weights and distributions are half precision, and an empty slot is the largest value of the experts' type.
+On disk weights and distributions have half precision, and an empty slot is the largest value of the experts' type.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ from moe_lab.store.trace import (
 if TYPE_CHECKING:
     from moe_lab.store.trace_header import Header
 
-#: array of a layer on disk -> the attribute that it is in memory
+#: array of a layer on disk -> its attribute in memory
 _OF_LAYER = {
     "weights": "weights_TK",
     "sample": "sample_S",
@@ -45,12 +45,12 @@ _OF_ROWS = {"position": "position_T", "token_id": "token_id_T", "loss": "loss_T"
 
 def write_trace(folder: Path, trace: Trace) -> None:
     """Write the trace as a finished run into ``folder``, which exists already. Raises RunError if its numbers do not
-    fit the files (nothing is written then), and OSError."""
+    fit the format (nothing is written then), and OSError."""
     write_trace_run(folder, to_files(trace))
 
 
 def read_trace(run: Run) -> Trace:
-    """The trace of a run folder. Raises RunError, which names the folder, if it is none or is damaged."""
+    """Read the trace of a run folder. Raises RunError, which names the folder, if it is no trace or is damaged."""
     files = read_trace_run(run)
     try:
         return from_files(files)
@@ -59,7 +59,8 @@ def read_trace(run: Run) -> Trace:
 
 
 def to_files(trace: Trace) -> TraceFiles:
-    """Raises RunError if a number is too large for half precision, or more rows are sampled than are kept."""
+    """Convert a trace to the content of its files. Raises RunError if a number is too large for half precision, or more
+    rows are sampled than may be stored."""
     rows = {"document": trace.document_T, **_present(trace, _OF_ROWS, ROWS, "rows")}
     layers: dict[str, np.ndarray] = {}
     for number, layer in enumerate(trace.layers):
@@ -75,7 +76,7 @@ def to_files(trace: Trace) -> TraceFiles:
 
 
 def from_files(files: TraceFiles) -> Trace:
-    """Raises RunError if the arrays hold what no trace has."""
+    """Convert the content of files to a trace. Raises RunError if the arrays are not those of a valid trace."""
     header = files.header
     return Trace(
         layers=tuple(_layer(files, number) for number in range(len(header["layers"]))),
@@ -108,7 +109,7 @@ def _header(trace: Trace) -> "Header":
 
 
 def _missing(trace: Trace) -> list[str]:
-    """What a trace may have, and this one lacks, in all layers or in some."""
+    """Names of the optional arrays that the trace lacks, in all layers or in some."""
     rows = [name for name, attribute in _OF_ROWS.items() if getattr(trace, attribute) is None]
     weights = ["weights"] if any(layer.weights_TK is None for layer in trace.layers) else []
     sampled = ["distributions"] if any(layer.sample_S is None for layer in trace.layers) else []
@@ -116,7 +117,7 @@ def _missing(trace: Trace) -> list[str]:
 
 
 def _present(source: Any, attributes: Mapping[str, str], layout: Layout, where: str) -> dict[str, np.ndarray]:
-    """The arrays that there are, each in its type on disk."""
+    """The arrays that are not None, each in its type on disk."""
     given = {name: getattr(source, attribute) for name, attribute in attributes.items()}
     present = {name: array for name, array in given.items() if array is not None}
     return {name: _as_stored(f"{where}: {name}", array, layout[name][1]) for name, array in present.items()}
@@ -131,7 +132,7 @@ def _as_stored(what: str, array: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def _narrow(layer: LayerTrace) -> np.ndarray:
-    """The selected experts as they are stored: -1, taken as unsigned, is the largest value."""
+    """The selected experts in their type on disk, where -1 becomes the largest unsigned value."""
     return layer.experts_TK.astype(expert_type(layer.experts))
 
 

@@ -1,7 +1,7 @@
-"""What a reader has to know of a trace before its measures are believed: what it lacks, and what looks odd.
+"""Notes on a trace that a reader should know before trusting its measures: missing data and oddities.
 
-None of it makes a trace unusable. What does, such as an expert outside 0 .. E - 1 or twice in a row, is refused when
-the trace is made or read.
+None of them makes a trace unusable. Errors that do, such as an expert outside 0 .. E - 1 or twice in a row, are refused
+when the trace is made or read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from moe_lab.errors import cut
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
 from moe_lab.store.trace import NOT_GIVEN
 
-#: labels of fewer documents have wide intervals
+#: number of documents below which a label's intervals are wide
 FEW_DOCUMENTS = 20
-#: how far the weights of a row in half precision may sum to another number than 1
+#: tolerance of the sum of a row's weights in half precision, which should be 1
 _ROUNDED = 0.02
-#: names that are written out
+#: most names that are written out
 _MOST_NAMES = 5
 
 
 class Note(NamedTuple):
-    """What it is about, in a word or two, and what is to be known of that."""
+    """A note: its subject in a word or two, and its text."""
 
     about: str
     text: str
@@ -32,7 +32,7 @@ class Note(NamedTuple):
 
 
 def notes(trace: Trace) -> list[Note]:
-    """What is missing or looks odd, one after the other."""
+    """All notes on a trace: missing data and oddities."""
     return [*_of_documents(trace), *label_notes(trace), *_of_layers(trace), *_lacks(trace)]
 
 
@@ -48,7 +48,7 @@ def _of_documents(trace: Trace) -> Iterator[Note]:
 
 
 def label_notes(trace: Trace) -> Iterator[Note]:
-    """What is missing or looks odd of the labels."""
+    """Notes on the labels: missing data and oddities."""
     if not trace.label_names:
         text = "there are none (domain, language, part of speech), so nothing says what experts specialize in"
         yield Note("labels", text)
@@ -67,15 +67,15 @@ def label_notes(trace: Trace) -> Iterator[Note]:
 
 
 def _documents_of(trace: Trace, label: Labels) -> np.ndarray:
-    """[values]: documents with a row of each value."""
+    """Number of documents with a row of each value, [values]."""
     has_T = label.value != NONE
     pairs = np.unique(label.value[has_T].astype(np.int64) * trace.documents + trace.document_T[has_T])
     return np.bincount(pairs // trace.documents, minlength=len(label.names))
 
 
 class _Said(NamedTuple):
-    """What is to be said of a layer, with {} where its numbers stand: the least and the largest of all layers of which
-    the same is said."""
+    """A remark on a layer: a text with {} in place of its number. Layers with the same text share a note, which shows
+    their least and largest number."""
 
     text: str
     numbers: tuple[float, ...] = ()
@@ -87,7 +87,7 @@ class _Said(NamedTuple):
 
 
 def _of_layers(trace: Trace) -> Iterator[Note]:
-    """One for all layers of which the same is to be said."""
+    """Notes on the layers, one for all layers with the same remark."""
     for of_layer in _OF_LAYER:
         groups: dict[str, dict[str, _Said]] = {}
         for layer in trace.layers:
@@ -143,7 +143,7 @@ def _order(layer: LayerTrace) -> _Said | None:
         return None
     first, second = layer.experts_TK[:, :-1], layer.experts_TK[:, 1:]
     both = (first != NONE) & (second != NONE)
-    # by chance rows of two are in order half the time, and a hundred rows never
+    # two experts of a row are in order by chance half the time, those of a hundred rows never
     if both.any(1).sum() >= 100 and (first < second)[both].all():
         return _Said(
             "experts stand in rising order in every row, so they are sorted, and slot 0 is hardly the first choice"
@@ -169,12 +169,12 @@ def _sums(layer: LayerTrace) -> _Said | None:
 _OF_LAYER: tuple[Callable[[LayerTrace], _Said | None], ...] = (_empty, _varies, _never, _physical, _order, _sums)
 
 
-#: what is said with what follows from it
+#: attributes whose absence is reported together with its consequence
 _WITH_CONSEQUENCES = ("token_id", "weights")
 
 
 def _lacks(trace: Trace) -> Iterator[Note]:
-    """What the trace lacks, what follows from it, and why, if whoever made the trace has said so."""
+    """Notes on data that the trace lacks, with the consequences, and the reason if the trace states one."""
     why = {name: cut(reason, 300) for name, reason in trace.missing.items() if reason != NOT_GIVEN}
     if trace.token_id_T is None:
         follows = "so neither what a label tells beyond the token nor which tokens an expert gets is measured"

@@ -1,7 +1,7 @@
-"""What experts, mixture layers and whole networks give where the experts predict nothing by themselves.
+"""Outputs of experts, mixture layers and whole networks whose experts do not predict by themselves.
 
 Beside the legend of moe_lab/routing/decision.py: **T** rows of a layer, the tokens of all sequences of a batch. They
-are what samples are elsewhere, so a layer's routing has the axes [..., T, E] in the fields that end in ``_BE``.
+take the place of samples, so a layer's routing has the axes [..., T, E] in the fields that end in ``_BE``.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from moe_lab.routing.decision import Routing
 
 @dataclass(frozen=True)
 class ValueOutput:
-    """What experts give inside a network: values, and their hidden layer *before* its activation."""
+    """Outputs of experts inside a network: values, and their hidden layer *before* its activation."""
 
     values_BEO: Tensor
     hidden_BEH: Tensor | None
@@ -36,17 +36,17 @@ class ValueOutput:
         return ValueOutput(given(values_BEO, "values"), hidden_BEH)
 
     def mix(self, weights_BE: Tensor) -> Tensor:
-        """y_BO = sum_e w_e values_e. A row without any weight gives zeros."""
+        """The weighted sum y_BO = sum_e w_e values_e. A row without any weight gives zeros."""
         return weighted_sum(weights_BE, self.values_BEO)
 
 
 @dataclass(frozen=True)
 class LayerOutput:
-    """What a mixture layer gives for the rows of a batch.
+    """The output of a mixture layer for the rows of a batch.
 
     x_TD:    its input.
     y_TD:    the weighted sum of its experts' values; zero for a row that no expert has.
-    experts: what every expert gives for every row; None if only the selected experts ran.
+    experts: the outputs of every expert for every row; None if only the selected experts ran.
     """
 
     x_TD: Tensor
@@ -62,8 +62,8 @@ class LayerOutput:
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """What a network of mixture layers gives for a batch: log-probabilities of the classes in nats, and what each of
-    its mixture layers gave, by the layer's name in the order of the network."""
+    """The output of a network of mixture layers for a batch: log-probabilities of the classes in nats, and the outputs
+    of its mixture layers by name, in the order of the network."""
 
     log_probs_BC: Tensor
     layers: Mapping[str, LayerOutput]
@@ -88,8 +88,8 @@ class NetworkOutput:
 
 @dataclass(frozen=True)
 class TokensOutput(NetworkOutput):
-    """What a language model gives: predictions of the token that follows each token, so that ``log_probs_BC`` and
-    ``prediction_B`` have an axis S after B. A sample counts with the mean over its S predictions."""
+    """The output of a language model: predictions of the token that follows each token, so ``log_probs_BC`` and
+    ``prediction_B`` have an axis S after B. A sample's value is the mean over its S predictions."""
 
     def log_likelihood_B(self, y_B: Tensor) -> Tensor:
         """The mean of log q(y|x) over the tokens y_BS of each sample, in nats."""
