@@ -58,8 +58,9 @@ def cli(
     monkeypatch.setattr("moe_lab.cli.sweep_progress.PATIENCE_SECONDS", float("inf"))
 
     def run(*arguments: str | Path, compare: bool = False) -> Result:
-        alone = ["--no-compare"] if arguments[:1] == ("train",) and not compare else []
-        monkeypatch.setattr("sys.argv", ["moe-lab", *map(str, arguments), *alone])
+        first, *others = map(str, arguments) if arguments else [""]
+        alone = ["--no-compare"] if first == "train" and not compare else []
+        monkeypatch.setattr("sys.argv", ["moe-lab", *([first] if arguments else []), *alone, *others])
         capfd.readouterr()
         code = 0
         try:

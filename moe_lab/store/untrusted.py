@@ -1,6 +1,5 @@
-"""Reading files that a stranger may have written, or that were damaged. Nothing in them is executed. Links that lead
-out of their folder are not followed. Sizes are checked before content is read, and content of an archive is compared
-with its checksum. Every fault raises Unusable."""
+"""Reading untrusted or damaged files: nothing is executed, no link is followed out of its folder, sizes are checked
+before content and archives against their checksums. Every fault raises Unusable."""
 
 import io
 import json
@@ -21,8 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     import numpy as np
 
-#: most bytes of a text file, and most values of a JSON or CSV file (some 80 bytes each in memory). The largest file
-#: that moe-lab writes, the plan of a sweep of many thousand jobs, has fewer
+#: most bytes of a text file, and values of a JSON or CSV file (80 bytes each in memory); the largest plans have fewer
 MOST_TEXT, MOST_CELLS = 256 * 2**20, 8_000_000
 #: most bytes, values and levels of a YAML file; a config has a few kilobytes, a hundred values and seven levels
 MOST_YAML, MOST_VALUES, MOST_DEEP = 2**18, 20_000, 50
