@@ -1,4 +1,4 @@
-"""What one sample's prediction costs in multiply-adds: the products of linear layers, convolutions and attention."""
+"""Multiply-adds of one sample's prediction: the products of linear layers, convolutions and attention."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,18 +18,18 @@ from moe_lab.mixture.mixture import Mixture
 from moe_lab.mixture.routed import RoutedExperts
 
 MATRIX_PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
-#: samples that are counted on: two, for batch normalization has no variance of one
+#: number of samples in the counting pass: two, because batch normalization has no variance with one
 SAMPLES = 2
-#: what is computed outside the parts that are counted apart
+#: name for computations outside the parts that are counted separately
 REST = ""
 
 
 def multiply_add_counts(mixture: Mixture, features: int, device: torch.device) -> dict[str, int]:
-    """Multiply-adds of a sample in evaluation with all experts, and with those alone that act on it (as
-    ``parameter_counts`` has it). Adding experts up, activations and normalizations are not counted.
+    """Multiply-adds of a sample in evaluation with all experts, and with only those that act on it (as in
+    ``parameter_counts``). Adding experts up, activations and normalizations are not counted.
 
-    Each product is counted as it is defined, whatever the machine does: an input that asks for a gradient takes the
-    plain convolution in place of the one that is done in one pass with its maximum.
+    Each product is counted by its definition, not by the kernel that computes it. Therefore the input requires a
+    gradient: then the plain convolution runs in place of the one fused with its maximum.
     """
     x_BD = torch.zeros(SAMPLES, features, device=device).requires_grad_()
     mixture.eval()
@@ -41,8 +41,8 @@ def multiply_add_counts(mixture: Mixture, features: int, device: torch.device) -
 
 
 class Products(TorchFunctionMode):
-    """Counts the multiply-adds of the part that is running: of a matrix product the inner length for every number that
-    comes out, of a convolution the inputs of a filter.
+    """Counts the multiply-adds of the running part: per output number the inner length of a matrix product, or the
+    inputs of a convolution's filter.
 
     torch's own FlopCounterMode imports its compiler, which takes seconds.
     """
@@ -54,7 +54,7 @@ class Products(TorchFunctionMode):
 
     @contextmanager
     def of(self, parts: Mapping[str, nn.Module]) -> Iterator[None]:
-        """Within, what these modules compute counts under their names; all else under REST."""
+        """Within the block, products of these modules count under their names, all others under REST."""
         hooks = [hook for name, part in parts.items() for hook in self._hooks(name, part)]
         yield
         for hook in hooks:
@@ -78,22 +78,22 @@ class Products(TorchFunctionMode):
         elif func is functional.conv2d:
             self.counts[self._part] += found.numel() * args[1].shape[1:].numel()
         elif func is functional.scaled_dot_product_attention:
-            # q k', and what it weighs of v
+            # q k', and the weighted sum of v
             query, key, value = args
             self.counts[self._part] += query.shape[:-1].numel() * key.shape[-2] * (key.shape[-1] + value.shape[-1])
         return found
 
 
 def parameter_counts(mixture: Mixture) -> dict[str, int]:
-    """Parameters in all, and those that act on one sample: the gate's, and k experts' (all of them where the gate
-    reads the experts' features)."""
+    """Number of all parameters, and of those that act on one sample: the gate's, and those of k experts (of all experts
+    if the gate reads their features)."""
     gate, experts = count_parameters(mixture.gate), mixture.experts.parameter_count
     active = experts // mixture.gate.sizes.experts * running_experts(mixture)
     return {"parameters_total": gate + experts, "parameters_active": gate + active}
 
 
 def running_experts(mixture: Mixture | RoutedExperts) -> int:
-    """How many experts that compute something act on one sample, at most: k, or all of them where the gate reads the
+    """Largest number of experts with computations that act on one sample: k, or all of them if the gate reads the
     experts' features."""
     sizes, computing = mixture.gate.sizes, mixture.experts.computing
     return computing if mixture.gate.traits.reads_experts else min(sizes.k, computing)

@@ -1,5 +1,7 @@
-"""How training runs the experts: "dense", all of them on every sample, or "sparse", the selected ones. Both give the
-same values and gradients, so only time and memory decide."""
+"""The choice of dispatch in training: "dense" runs all experts on every sample, "sparse" only the selected ones.
+
+Both give the same values and gradients, so the choice affects only time and memory.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,15 +15,15 @@ from moe_lab.parts.roles import Experts, Gate, Objective, Regularizer
 
 Dispatch = Literal["auto", "dense", "sparse"]
 
-#: shapes on which both were measured (benchmarks/dispatch_table.py writes it)
+#: times of both at some shapes (benchmarks/dispatch_table.py writes the file)
 TABLE = Measured(
     Path(__file__).with_name("dispatch.csv"), ("device",), ("batch", "experts", "k", "parameters"), "dense_over_sparse"
 )
 
 
 def why_all_learn(gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]) -> Reason | None:
-    """Why a step gives every expert a gradient, whoever is selected; None if an expert that no sample of the batch
-    selected has none. A mixture layer has no objective."""
+    """Why a step gives every expert a gradient, selected or not; None if experts that no sample of the batch selected
+    get none. ``objective`` is None for a mixture layer."""
     sizes = gate.sizes
     if gate.traits.reads_experts:
         return Reason("this gate reads what every expert computed")
@@ -38,7 +40,7 @@ def why_all_learn(gate: Gate, objective: Objective | None, regularizers: Mapping
 def why_dense(
     experts: Experts, gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer]
 ) -> Reason | None:
-    """Why all experts must run; None if the selected ones are enough."""
+    """Why all experts must run; None if running the selected ones is enough."""
     reason = why_all_learn(gate, objective, regularizers)
     if reason is None and gate.traits.straight_through:
         return Reason("the gradient of this gate reads experts that are not selected")
@@ -48,15 +50,15 @@ def why_dense(
 
 
 def check(dispatch: Dispatch, reason: Reason | None) -> None:
-    """Raise ConfigError if sparse dispatch is asked for and there is a reason against it."""
+    """Raise ConfigError if sparse dispatch is requested and there is a reason against it."""
     if dispatch == "sparse" and reason is not None:
         raise ConfigError(f"trainer.dispatch=sparse does not fit: {reason.lacks}; take trainer.dispatch=auto")
 
 
 def faster(device: str, batch: int, experts: Experts, k: int) -> Literal["dense", "sparse"]:
-    """Which was faster at the measured shape that is nearest; dense on a kind of device that was not measured.
+    """The faster dispatch at the nearest measured shape; dense for a kind of device that was not measured.
 
-    Nearest in the batch, in E, in k and in an expert's parameters, which are about the multiply-adds of one sample.
+    Nearest means in the batch size, E, k and an expert's parameters, which are about the multiply-adds of one sample.
     """
     work = count_parameters(experts) // experts.count
     ratio = TABLE.nearest([device], [batch, experts.count, k, work])

@@ -33,7 +33,7 @@ class MixtureLayer(nn.Module):
     experts:      how many.
     k:            experts that a row selects; None: what the gate takes.
     hidden:       width of an expert's hidden layer; None: 4 D.
-    regularizers: options of the group regularizer, which ``auxiliary_loss`` adds up.
+    regularizers: options of the group regularizer; ``auxiliary_loss`` is their weighted sum.
     record:       keep the routing of every forward pass in evaluation, for ``trace``.
 
     Raises ConfigError if a word cannot be used, or the parts do not fit a layer or each other.
@@ -92,30 +92,30 @@ class MixtureLayer(nn.Module):
 
     @property
     def routing(self) -> Routing:
-        """What the gate decided in the last forward pass, over the rows of all leading axes. Raises RuntimeError if
-        there was none."""
+        """The gate's decision in the last forward pass, over the rows of all leading axes. Raises RuntimeError if there
+        was no forward pass."""
         if self._routing is None:
             raise RuntimeError("the layer has routed nothing yet: call it first")
         return self._routing
 
     @property
     def auxiliary_loss(self) -> Tensor:
-        """sum of weight x regularizer of the last forward pass in training; zero without regularizers, and after a
-        forward pass in evaluation. Add it to the loss of the network."""
+        """The sum of weight x regularizer in the last forward pass, to be added to the network's loss. It is zero
+        without regularizers, and after a forward pass in evaluation."""
         none = next(self.routed.experts.parameters()).new_zeros(())
         return none if self._auxiliary_loss is None else self._auxiliary_loss
 
     def trace(self, name: str = "layer") -> Trace:
-        """What was routed in evaluation since ``forget``. Raises RunError if nothing was."""
+        """The routing in evaluation since ``forget``, as a trace. Raises RunError if nothing was recorded."""
         return together({name: self._record})
 
     def forget(self) -> None:
-        """Drop what was recorded."""
+        """Delete the recorded routing."""
         self._record = Record()
 
     @staticmethod
     def auxiliary_loss_of(network: nn.Module) -> Tensor:
-        """The sum over all mixture layers of a network. Raises ValueError if it has none."""
+        """The sum of ``auxiliary_loss`` over all mixture layers of a network. Raises ValueError if it has none."""
         losses = [layer.auxiliary_loss for _, layer in _layers(network)]
         if not losses:
             raise ValueError("the network has no MixtureLayer")
@@ -123,12 +123,13 @@ class MixtureLayer(nn.Module):
 
     @staticmethod
     def trace_of(network: nn.Module) -> Trace:
-        """What all recording layers of a network have routed, each under its name in the network. Raises RunError if
-        none has recorded anything, or they have met different numbers of rows."""
+        """The trace of all recording layers of a network, each under its name in the network. Raises RunError if none
+        has recorded anything, or if they recorded different numbers of rows."""
         return together({name or "layer": layer._record for name, layer in _layers(network) if layer.record})
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy is another layer, which has routed nothing: tensors of a graph cannot be copied."""
+        """The state for a copy, without the last routing and auxiliary loss, because tensors of a graph cannot be
+        copied."""
         return {**self.__dict__, "_routing": None, "_auxiliary_loss": None}
 
 
@@ -137,7 +138,7 @@ def _layers(network: nn.Module) -> Iterator[tuple[str, MixtureLayer]]:
 
 
 def _check_raw(gate: Gate) -> None:
-    """Raise ConfigError for a gate that needs to see what the network was given, which the layer does not."""
+    """Raise ConfigError for a gate that needs the network's input, which the layer does not have."""
     if "training" in gate.traits.hashes_input:
         raise ConfigError(
             "this gate hashes its input, which inside a network moves with every step, so that a row would keep no "
@@ -146,7 +147,7 @@ def _check_raw(gate: Gate) -> None:
 
 
 def _check_after_step(regularizers: dict[str, Regularizer]) -> None:
-    """Raise ConfigError for regularizers that act after the optimizer's step, which the layer does not see."""
+    """Raise ConfigError for regularizers that act after the optimizer's step, which the layer does not notice."""
     for name, regularizer in regularizers.items():
         if type(regularizer).after_step is not Regularizer.after_step:
             raise ConfigError(

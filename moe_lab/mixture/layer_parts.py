@@ -1,4 +1,4 @@
-"""From words or a config to the parts of a mixture layer."""
+"""Building the parts of a mixture layer from words or a config."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -24,7 +24,7 @@ from moe_lab.parts.sizes import Sizes
 
 @dataclass(frozen=True, kw_only=True)
 class LayerOptions:
-    """The groups and keys of a config that a mixture layer has."""
+    """The groups and keys of a config that apply to a mixture layer."""
 
     experts: Experts
     gate: Gate
@@ -33,16 +33,16 @@ class LayerOptions:
 
 
 _KEYS = tuple(one.name for one in fields(LayerOptions))
-#: what the words of a layer may begin with
+#: allowed beginnings of a layer's words
 _GROUPS = (*_KEYS, "regularizer")
 
 
 def layer_config(words: Sequence[str]) -> Config:
-    """The part of a composed config that a mixture layer has: experts, gate, k and regularizers, every value checked.
+    """The part of a composed config that applies to a mixture layer: experts, gate, k and regularizers, all checked.
 
     The experts are ``ffn`` if no word says otherwise. A gate whose own score is ``network`` takes ``linear``, unless a
     word is about the score: a layer inside a network sees features already. Raises ConfigError for words that cannot be
-    used, or that are about something else.
+    used, or that concern something else.
     """
     keys = [parse(word).key for word in words]
     for key in keys:
@@ -58,8 +58,8 @@ def layer_config(words: Sequence[str]) -> Config:
 def routed_experts(
     config: Config, width: int, dispatch: Dispatch = "auto"
 ) -> tuple[RoutedExperts, dict[str, Regularizer]]:
-    """The mixture layer of a config, and its regularizers, from numbers of torch's generator (moe_lab.layers.noise's
-    ``seeded`` names one).
+    """Build the mixture layer of a config, and its regularizers, with random numbers of torch's generator
+    (``moe_lab.layers.noise.seeded`` seeds it by name).
 
     config:   ``layer_config``'s, or a whole one.
     width:    D, of the layer's inputs and outputs.

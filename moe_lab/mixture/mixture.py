@@ -1,4 +1,4 @@
-"""A mixture: experts, a gate and the rule that combines them; and what trains it."""
+"""The mixture: experts, a gate and the rule that combines the experts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,16 +22,15 @@ from moe_lab.routing.outputs import ExpertOutput, GaussianMixtureOutput, Mixture
 Constrain = Callable[[Routing], Routing]
 Output = MixtureOutput | GaussianMixtureOutput
 
-#: with at least this times k experts, evaluation combines the selected ones alone
+#: if there are at least this times k experts, evaluation combines only the selected ones
 FEW = 16
 
 
 class Mixture(nn.Module):
     """x_BD -> MixtureOutput: experts weighted by the gate, combined in log space.
 
-    ``dispatcher`` is how training gets there; None: the one that runs every expert, as evaluation always does. Values
-    and gradients are the same.
-    ``inference`` says what happens to the gate's weights in evaluation.
+    ``dispatcher`` runs the experts in training; None: the one that runs every expert, as evaluation always does. Values
+    and gradients do not depend on it. ``inference`` decides how the gate's weights are used in evaluation.
     """
 
     def __init__(
@@ -48,18 +47,18 @@ class Mixture(nn.Module):
 
     @property
     def batch_dependent(self) -> bool:
-        """Whether a prediction depends on its batch-mates, as the mixture stands: in training, or in evaluation."""
+        """Whether a prediction depends on its batch-mates in the mixture's current mode, training or evaluation."""
         norms = (part for part in self.modules() if isinstance(part, BatchNorm2d))
         return self.gate.batch_dependent or any(norm.training or norm.batch_statistics_at_test for norm in norms)
 
     @property
     def numbers(self) -> int:
-        """Numbers in the largest tensor that all experts make of one sample: their predictions or their features."""
+        """Size of the largest tensor that all experts compute from one sample: their predictions or their features."""
         sizes = self.gate.sizes
         return sizes.experts * max(1, sizes.classes, self.experts.hidden_features or 0)
 
     def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> Output:
-        """``constrain`` may change what the gate has decided, as controllers do in training."""
+        """The mixture's output. ``constrain`` may change the gate's decision, as controllers do in training."""
         if self.training and not self.dispatcher.every_expert:
             return self._of_selected(x_BD, constrain(self.gate(x_BD, None, noise)))
         routing, experts = self.decide(x_BD, noise)
@@ -72,17 +71,17 @@ class Mixture(nn.Module):
         return MixtureOutput(routing, None, self.combine(narrow, expect(ExpertOutput, experts).log_probs_BEC))
 
     def step(self, x_BD: Tensor, y_B: Tensor, output: Output, noise: Noise) -> Step:
-        """What objectives, regularizers and controllers may look at after the mixture has given ``output``."""
+        """The data of a training step that objectives, regularizers and controllers may read."""
         groups = {name: Groups(y_B, self.gate.sizes.classes) for name in self.scopes}
         return Step(x_BD, y_B, output, output.routing, self.gate, self.experts, noise, groups=groups)
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """Attributes in whose groups a regularizer may be taken."""
+        """Attributes of samples by whose groups a regularizer may be computed."""
         return ("class",) if self.gate.sizes.classes else ()
 
     def decide(self, x_BD: Tensor, noise: Noise) -> tuple[Routing, Predicted]:
-        """What the gate decides, and what all experts predict."""
+        """The gate's decision, and the predictions of all experts."""
         dispatcher = self.dispatcher if self.dispatcher.every_expert else self._for_every_expert
         if dispatcher.follows_gate:
             routing = self.gate(x_BD, None, noise)
@@ -94,7 +93,7 @@ class Mixture(nn.Module):
             return self.gate(x_BD, experts if self.gate.traits.reads_experts else None, noise), experts
 
     def answer(self, routing: Routing, experts: Predicted, noise: Noise) -> Output:
-        """The mixture of what the experts predict, by the rule of combination."""
+        """The mixture of the experts' predictions, by the rule of combination."""
         if self.training:
             return experts.mix(routing, self.combine)
         sizes = self.gate.sizes
@@ -105,7 +104,8 @@ class Mixture(nn.Module):
 
 @contextmanager
 def as_trained(mixture: Mixture) -> Iterator[None]:
-    """In evaluation mode, but with the weights that it is trained with, whatever ``inference`` says."""
+    """Within the block, the mixture is in evaluation mode but uses its weights as in training, regardless of
+    ``inference``."""
     training, inference = mixture.training, mixture.inference
     mixture.eval()
     mixture.inference = "mixture"

@@ -1,4 +1,4 @@
-"""What a layer has routed, kept until it becomes a trace."""
+"""The recorded routing of a layer, until it is converted to a trace."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ Arrays = tuple[np.ndarray, ...]
 
 
 class Record:
-    """The routing of batches, one after the other, on the CPU in float32.
+    """The routing of successive batches, on the CPU in float32.
 
     The last of the axes before the features counts the places of a document, the others the documents; rows that have
     no other axis are a document each.
@@ -26,7 +26,7 @@ class Record:
         self._count = 0
 
     def add(self, routing: Routing, axes: Sequence[int]) -> None:
-        """The routing of the rows of ``axes``, in their order."""
+        """Add the routing of rows with the leading ``axes``, in their order."""
         *lead, places = axes if len(axes) > 1 else (*axes, 1)
         documents = int(np.prod(lead))
         tensors = (routing.probs_BE, routing.weights_BE, routing.selected_BE)
@@ -41,7 +41,7 @@ class Record:
         return np.concatenate(self._documents), np.concatenate(self._positions)
 
     def layer(self, name: str) -> LayerTrace:
-        """Raises RunError if there is nothing."""
+        """The record as a layer of a trace. Raises RunError if nothing was recorded."""
         if not self._batches:
             raise RunError(
                 f"layer {name!r} has recorded nothing: set record=True, call network.eval(), and let the network run"
@@ -51,7 +51,7 @@ class Record:
 
 
 def together(records: Mapping[str, Record]) -> Trace:
-    """The trace of layers that met the same rows. Raises RunError if there is none, or they met other rows."""
+    """The trace of layers that recorded the same rows. Raises RunError if there is no record, or if the rows differ."""
     if not records:
         raise RunError("no layer of the network records: set record=True of each MixtureLayer before it runs")
     layers = tuple(record.layer(name) for name, record in records.items())

@@ -1,4 +1,4 @@
-"""Gate and experts inside a network: a mixture layer."""
+"""The mixture layer: gate and experts inside a network."""
 
 from collections.abc import Mapping
 
@@ -16,12 +16,12 @@ from moe_lab.routing.values import LayerOutput, ValueOutput
 class RoutedExperts(nn.Module):
     """x_TD -> LayerOutput: y_t = sum_e w_te f_e(x_t), the values of the experts weighted by the gate.
 
-    T are the rows of all sequences together. There is no rule of combination: what is added up are values, and rows of
-    weights need not sum to one. A row that no expert has (dropped, where capacity is short) gets zeros; the residual
-    connection around the layer carries it.
+    T are the rows of all sequences together. There is no rule of combination: values are added, and rows of weights
+    need not sum to one. A row without an expert (dropped because of capacity) gets zeros; the residual connection
+    around the layer carries it.
 
-    ``dispatcher`` is how rows reach the experts, in training and in evaluation alike; values and gradients do not
-    depend on it.
+    ``dispatcher`` sends rows to the experts, both in training and in evaluation; values and gradients do not depend on
+    it.
     """
 
     def __init__(self, experts: Experts, gate: Gate, dispatcher: Dispatcher) -> None:
@@ -38,9 +38,9 @@ class RoutedExperts(nn.Module):
         *,
         raw_TI: Tensor | None = None,
     ) -> LayerOutput:
-        """``noise`` is the layer's own. ``constrain`` may change what the gate has decided, as controllers do.
-        ``raw_TI`` is what the network has been given at each row, which a gate that hashes its input sees in place of
-        x: that of a row moves with every step. None: x itself."""
+        """The layer's output. ``noise`` is the layer's own. ``constrain`` may change the gate's decision, as
+        controllers do. ``raw_TI`` is the network's input at each row. A gate that hashes its input reads it in place of
+        x, because x changes with every training step. None: x itself."""
         seen_TX = raw_TI if raw_TI is not None and self.gate.hashes_input else x_TD
         follows = self.dispatcher.follows_gate
         routing = constrain(self.gate(seen_TX, None, noise)) if follows else None
@@ -52,12 +52,12 @@ class RoutedExperts(nn.Module):
         return LayerOutput(x_TD, y_TD, routing, output if self.dispatcher.every_expert else None)
 
     def step(self, output: LayerOutput, noise: Noise, groups: Mapping[str, Groups]) -> LayerStep:
-        """What regularizers may read after the layer has given ``output``."""
+        """The data of a training step that regularizers of the layer may read."""
         return LayerStep(output.x_TD, output, self.gate, self.experts, noise, groups)
 
 
 def values(output: ExpertsOutput) -> ValueOutput:
-    """The output of experts that give values. Raises TypeError for predictions."""
+    """The output of experts, which must be values. Raises TypeError for predictions."""
     if not isinstance(output, ValueOutput):
         raise TypeError("values are read here, and these experts predict")
     return output
