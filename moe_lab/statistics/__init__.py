@@ -1,8 +1,8 @@
 """Statistics over seeds: intervals, tests, matching.
 
 Pure functions of numbers and label arrays, on NumPy and SciPy.
-What an interval here is over: training again, with another seed, on one fixed test set. The draw of the test samples is
-another matter (moe_lab/reports/kit/headline.py has its standard error).
+An interval here is over repeated training with other seeds on one fixed test set. It does not include the draw of the
+test samples, whose standard error moe_lab/reports/kit/headline.py computes.
 """
 
 from moe_lab.statistics.agreement import Agreement, agreement, crossed_seeds, mean_over_pairs

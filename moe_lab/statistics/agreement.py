@@ -1,4 +1,4 @@
-"""Do two seeds find the same decomposition? Agreement beyond what following the classes alone would give.
+"""Agreement between the decompositions of two seeds, beyond the agreement that following the classes alone gives.
 
 Axes: n runs, N samples, C classes.
 """
@@ -13,17 +13,20 @@ from moe_lab.statistics.matching import Margins, adjusted_information, matched_s
 from moe_lab.statistics.partitions import adjusted_rand_index, table_of
 
 COLLAPSE_SHARE = 0.95
-#: between which every measure of agreement here lies, and its excess over a null
+#: bounds of every measure of agreement here, and of its excess over a null
 AGREEMENT_BOUNDS: Bounds = (-1.0, 1.0)
-#: tables drawn for the null of the matched agreement, of a pair
+#: number of tables drawn per pair for the null of the matched agreement
 NULL_DRAWS = 20
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two routings of the same samples. ``excess`` is ``ari`` less ``null_ari``, its exact expectation where samples
-    are permuted within their true class; ``matched`` and ``null_matched`` are shares of samples after matching. All
-    None, with the ``reason``, where a routing is collapsed."""
+    """The agreement of two routings of the same samples.
+
+    ``excess`` is ``ari`` minus ``null_ari``, its exact expectation if samples are permuted within their true class.
+    ``matched`` and ``null_matched`` are shares of samples after matching. All are None, with the ``reason``, if a
+    routing is collapsed.
+    """
 
     matched: float | None = None
     null_matched: float | None = None
@@ -34,7 +37,7 @@ class Agreement:
 
     @property
     def excess(self) -> float | None:
-        """The headline: agreement that the classes do not explain."""
+        """The headline number: agreement that the classes do not explain."""
         return None if self.ari is None or self.null_ari is None else self.ari - self.null_ari
 
     @property
@@ -52,11 +55,12 @@ def agreement(
     ami: bool = False,
     draws: int = NULL_DRAWS,
 ) -> Agreement:
-    """How much two runs agree on which samples belong together.
+    """The agreement of two runs on which samples belong together.
 
     ARI and AMI need no matching. Two runs that follow the same classes agree far beyond chance without having found the
     same decomposition (two random pairings of ten classes into five experts: ARI 0.45), so the null permutes within the
-    true class, and what is left is the excess. Two collapsed routings have ARI 1 and say nothing: undefined.
+    true class, and the difference is the excess. Two collapsed routings have ARI 1 without any information, so their
+    agreement is undefined.
 
     Args:
         expert_N, other_N: arg-max experts, -1 where no expert got the sample (left out).
@@ -110,8 +114,8 @@ def mean_over_pairs(pairs: dict[tuple[int, int], float]) -> Summary:
 def crossed_seeds(
     excess: dict[tuple[int, int], float], init: Sequence[Hashable], order: Sequence[Hashable]
 ) -> dict[str, Summary]:
-    """What decides the decomposition: mean excess of pairs that share the initialization alone, the order of the
-    samples alone, or neither; groups without a pair are left out.
+    """Mean excess of pairs that share only the initialization, only the order of the samples, or neither. It shows
+    which of them decides the decomposition. Groups without a pair are left out.
 
     Args:
         excess: (run, run) -> excess agreement.

@@ -1,6 +1,6 @@
-"""Documents as the unit of a test and of an interval: permuting them, and leaving them out.
+"""Documents as the unit of tests and intervals: permuting them, and leaving them out.
 
-Rows of one document depend on each other, so that a null that permutes rows calls nearly everything significant.
+Rows of one document depend on each other, so with a null that permutes rows nearly everything is significant.
 Legend: D documents, P permutations, M groups of documents that are left out together, m members of a family.
 """
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from moe_lab.statistics.intervals import CONFIDENCE, Bounds
 
-#: most groups of documents that are left out in turn; with fewer documents each is left out by itself
+#: most groups of documents that are left out in turn; fewer documents are left out one by one
 GROUPS = 200
-#: documents of nearly the same length among which sequences are swapped
+#: least number of documents in a stratum of nearly equal lengths, within which sequences are swapped
 NEIGHBOURS = 20
 
 
@@ -29,7 +29,7 @@ def orders(documents: int, permutations: int, seed: int) -> Iterator[np.ndarray]
 
 
 def swapped(order_D: np.ndarray, stratum_D: np.ndarray) -> np.ndarray:
-    """``source_D``: the document whose label each document gets, if documents change places within their stratum.
+    """``source_D``: the document whose label each document gets, if documents are permuted within their strata.
 
     Args:
         order_D: a random order of the documents.
@@ -53,13 +53,13 @@ def length_strata(length_D: np.ndarray, neighbours: int = NEIGHBOURS) -> np.ndar
 
 
 def least_label_p(label_D: np.ndarray) -> float:
-    """The smallest p that permuting these labels over documents can give.
+    """The smallest p that a permutation of these labels over documents can give.
 
     D! / prod n_g! arrangements of the labels are distinct. Those that only rename labels of equal n_g give the same
     statistic, if it does not depend on the labels' names: with n_s labels of size s, prod n_s! of them.
 
     Args:
-        label_D: one label a document, no label missing.
+        label_D: one label per document, none missing.
     """
     sizes_G = np.unique(label_D, return_counts=True)[1]
     renamings = np.unique(sizes_G, return_counts=True)[1]
@@ -94,13 +94,13 @@ def step_down_max_t(values: Sequence[float], null_mP: Sequence[np.ndarray]) -> l
 
     Args:
         values: observed statistics; large ones speak against the null.
-        null_mP: of each member its null values; permutation number i has to be the same one for all members.
+        null_mP: the null values of each member; permutation number i must be the same for all members.
     """
     if not values:
         return []
     all_mP = np.column_stack([np.asarray(values, dtype=np.float64), np.stack(null_mP)])
     spread_m1 = all_mP.std(1, keepdims=True)
-    # what does not vary but for rounding says nothing
+    # a statistic that varies only by rounding is not informative
     varies_m1 = spread_m1 > 1e-12 * np.abs(all_mP).max(1, keepdims=True)
     z_mP = np.where(varies_m1, (all_mP - all_mP.mean(1, keepdims=True)) / np.where(varies_m1, spread_m1, 1), 0)
     order_m = np.argsort(-z_mP[:, 0], kind="stable")
@@ -113,7 +113,8 @@ def step_down_max_t(values: Sequence[float], null_mP: Sequence[np.ndarray]) -> l
 
 @dataclass(frozen=True)
 class Jackknifed:
-    """The jackknife's estimate, which has no bias of order 1 / M, its standard error, and the ends of its interval."""
+    """The jackknife's estimate, which is free of bias of order 1 / M, its standard error, and the ends of its
+    interval."""
 
     estimate: float
     error: float
@@ -122,7 +123,8 @@ class Jackknifed:
 
 
 def groups_of(documents: int, groups: int = GROUPS) -> np.ndarray:
-    """``[D]``: the group in which each document is left out, dealt out in turn, so that neighbours are apart."""
+    """``[D]``: the group with which each document is left out, assigned in turn, so that neighbours are in different
+    groups."""
     return np.arange(documents) % min(documents, groups)
 
 
@@ -138,7 +140,7 @@ def jackknife(
 
     Args:
         value: of all documents.
-        left_out_M: of all documents but those of each group; at least two groups of nearly equal size.
+        left_out_M: of all documents except those of each group; at least two groups of nearly equal size.
         bounds: between which the quantity lies.
         bias: of the value, in place of the jackknife's (M - 1) (mean(left out) - value).
     """

@@ -1,6 +1,6 @@
-"""Is it the gate or the regularizer? Analysis of variance of a complete design, with seeds as blocks.
+"""Analysis of variance of a complete factorial design, such as gates x regularizers, with seeds as blocks.
 
-Axes: one a factor, in their order, and last n, the seeds.
+Axes: one per factor, in their order, and last n, the seeds.
 """
 
 import itertools
@@ -23,13 +23,13 @@ Cell = tuple[str, ...]
 
 
 class Incomplete(Exception):
-    """The design is not a complete one; the text says what is missing."""
+    """The design is not complete. The text states what is missing."""
 
 
 @dataclass(frozen=True)
 class Effect:
     """One row of the table. ``share`` of the variance is omega squared (a negative estimate is 0), with the ends of its
-    interval. The row of noise has what the effects leave, and neither F nor p nor ends."""
+    interval. The row of noise has the remaining variance, and no F, p or ends."""
 
     name: str
     sum_of_squares: float
@@ -43,8 +43,8 @@ class Effect:
 
 @dataclass(frozen=True)
 class Factorial:
-    """``effects``: main effects, interactions, seed, noise. ``levels``: factor -> level -> how far the mean of its runs
-    lies from the grand mean, over seeds."""
+    """The table of an analysis of variance. ``effects``: main effects, interactions, seed, noise. ``levels``: factor ->
+    level -> deviation of its runs' mean from the grand mean, over seeds."""
 
     factors: tuple[str, ...]
     n: int
@@ -75,7 +75,8 @@ def factorial(factors: Sequence[str], values: Mapping[Cell, Mapping[Seed, float]
 
 
 def _design(factors: Sequence[str], values: Mapping[Cell, Mapping[Seed, float]]) -> tuple[list[Cell], list[Seed]]:
-    """The levels of each factor and the seeds that all cells share. Raises Incomplete."""
+    """The levels of each factor and the seeds that all cells share. Raises Incomplete if a cell or a seed is
+    missing."""
     levels = [tuple(dict.fromkeys(cell[place] for cell in values)) for place in range(len(factors))]
     if not factors or min(map(len, levels), default=0) < 2:
         raise Incomplete("no choice was varied")
@@ -101,7 +102,7 @@ def _effects(factors: Sequence[str], y: np.ndarray) -> tuple[Effect, ...]:
     total = float(np.square(y - y.mean()).sum())
     noise_df = y.size - 1 - sum(dfs.values())
     noise = max(0.0, total - sum(squares.values()))
-    # what rounding leaves of a noise of nothing
+    # rounding error of a noise that is zero
     noise = noise if noise > 1e-12 * total else 0.0
     rows = {names.get(axes, BLOCK): (squares[axes], dfs[axes]) for axes in squares}
     if noise == 0 or total == 0:
@@ -112,7 +113,7 @@ def _effects(factors: Sequence[str], y: np.ndarray) -> tuple[Effect, ...]:
 
 
 def _tested(rows: Mapping[str, tuple[float, int]], total: float, ms: float, noise_df: int) -> list[Effect]:
-    """The effects with their shares, F, p and intervals, and the noise. ``rows``: name -> (SS, df)."""
+    """The effects with their shares, F, p and intervals, and the row of noise. ``rows``: name -> (SS, df)."""
     from scipy import stats
 
     whole = total / ms + 1
@@ -131,7 +132,8 @@ def _tested(rows: Mapping[str, tuple[float, int]], total: float, ms: float, nois
 def noncentrality_interval(f: float, df: int, noise_df: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The noncentralities of F(df, noise_df) whose upper and lower tail beyond ``f`` is (1 - confidence) / 2.
 
-    From LARGE on, where noncentral F is too hard to compute, its numerator is taken as certain: df F chi^2 / noise_df.
+    From LARGE on noncentral F cannot be computed reliably, and its numerator is treated as constant: df F chi^2 /
+    noise_df.
     """
     from scipy import optimize, stats
 
@@ -155,7 +157,7 @@ def noncentrality_interval(f: float, df: int, noise_df: int, confidence: float =
 
 
 def _sums_of_squares(y: np.ndarray, wanted: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
-    """Of each set of axes, the sum of squares of its effect: its means less the effects of all smaller sets."""
+    """Set of axes -> sum of squares of its effect: its means minus the effects of all smaller sets."""
     effects: dict[tuple[int, ...], np.ndarray] = {(): y.mean(keepdims=True)}
     for axes in wanted:
         others = tuple(axis for axis in range(y.ndim) if axis not in axes)
@@ -175,5 +177,5 @@ def _levels(factors: Sequence[str], levels: Sequence[Cell], y: np.ndarray) -> di
 
 
 def _subsets(items: Sequence[int]) -> list[tuple[int, ...]]:
-    """All non-empty subsets, the small ones first."""
+    """All non-empty subsets, in order of size."""
     return [axes for size in range(1, len(items) + 1) for axes in itertools.combinations(items, size)]

@@ -1,4 +1,4 @@
-"""Means over seeds with intervals, rates with intervals, and the warning where a mean says little. Axis: n seeds."""
+"""Means and rates over seeds with intervals, and warnings if a mean is not informative. Axis: n seeds."""
 
 import math
 from collections.abc import Sequence
@@ -7,17 +7,17 @@ from functools import lru_cache
 
 import numpy as np
 
-#: from this many seeds on the interval of a mean is a BCa bootstrap; below, the bootstrap covers too seldom
-#: (83 % at n = 5, 90 % at n = 10, for a nominal 95 %), and Student t is taken
+#: from this many seeds on the interval of a mean is a BCa bootstrap. Below it is Student t, because the bootstrap
+#: covers too seldom (83 % at n = 5, 90 % at n = 10, for a nominal 95 %)
 BOOTSTRAP_FROM = 20
-#: the least and the greatest value that a quantity can take; None is no bound
+#: the least and the greatest possible value of a quantity; None is no bound
 Bounds = tuple[float | None, float | None]
 UNBOUNDED: Bounds = (None, None)
 CONFIDENCE = 0.95
-#: values that differ by no more, in parts of the largest, are equal
+#: relative difference (to the largest value) up to which values count as equal
 ROUNDING = 1e-12
 RESAMPLES = 1_999
-#: how seldom values of one normal population are called two groups
+#: rate at which values of one normal population are mistaken for two groups
 MODES_LEVEL = 0.01
 MODES_DRAWS = 4_000
 
@@ -25,7 +25,7 @@ MODES_DRAWS = 4_000
 @dataclass(frozen=True)
 class Summary:
     """n values: mean, sd (divisor n - 1; None for one value), and the ends of the interval of the mean (None if
-    there is none). ``method`` names the interval, ``warning`` says why it may not hold."""
+    there is none). ``method`` names the interval, ``warning`` is the reason why it may not be valid."""
 
     n: int
     mean: float
@@ -43,7 +43,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Rate:
-    """``count`` of ``n``, and the ends of its Clopper-Pearson interval."""
+    """The rate ``count`` of ``n``, with the ends of its Clopper-Pearson interval."""
 
     count: int
     n: int
@@ -57,13 +57,13 @@ def summary(
     """Mean, sd and the interval of the mean: Student t below 20 values, BCa bootstrap (seeded) from 20.
 
     t: ``student_ends`` (Student 1908), which stays within the bounds. BCa: Efron 1987, Better bootstrap confidence
-    intervals, JASA 82; its ends lie between the least and the greatest value. Equal values have an interval of no
-    width. Of paired differences ``difference_summary`` has the interval.
+    intervals, JASA 82; its ends lie between the least and the greatest value. Equal values have an interval of width
+    zero. For paired differences use ``difference_summary``.
 
     Args:
         values: finite numbers, at least one.
-        bounds: between which the quantity lies; values that exceed them by rounding widen them.
-        collapsed: how many of the runs behind them collapsed; some, but not all, make a warning, as two modes do.
+        bounds: bounds of the quantity; values that exceed them by rounding widen them.
+        collapsed: number of collapsed runs among them; some, but not all, give a warning, as two modes do.
     Raises: ValueError if there is no value, or one is not finite.
     """
     x_n = np.asarray(values, dtype=np.float64)
@@ -95,14 +95,15 @@ def _interval(x_n: np.ndarray, bounds: Bounds, confidence: float) -> tuple[float
 
 
 def are_equal(x_n: np.ndarray) -> bool:
-    """Whether the values are the same but for rounding."""
+    """Whether the values are equal up to rounding."""
     return bool(np.ptp(x_n) <= ROUNDING * np.abs(x_n).max() or x_n.std() == 0)
 
 
 def student_ends(
     mean: float, error: float, df: float, bounds: Bounds = UNBOUNDED, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """mean +- t_df error on a scale without bounds, brought back: the ends cannot leave the bounds.
+    """The interval mean +- t_df error on a scale without bounds, transformed back, so that its ends stay within the
+    bounds.
 
     Between two bounds the scale is g(m) = log((m - low) / (high - m)), with one it is the logarithm of the distance to
     it, else m itself; the error on it is error g'(mean) (G. W. Oehlert 1992, A note on the delta method, American
@@ -136,7 +137,8 @@ def _exp(power: float) -> float:
 
 
 def mixture_warning(x_n: np.ndarray, collapsed: int = 0) -> str | None:
-    """Why the mean of these values says little: two kinds of run, of which one collapsed, or two groups of values."""
+    """Why the mean of these values is not informative: some runs collapsed, or the values form two groups; None if
+    neither."""
     if 0 < collapsed < len(x_n):
         return f"{collapsed} of {len(x_n)} runs collapsed: the mean mixes two kinds of run, and no interval holds well"
     if two_modes(x_n):
@@ -154,7 +156,7 @@ def two_modes(values: Sequence[float] | np.ndarray, level: float = MODES_LEVEL) 
     x_n = np.sort(np.asarray(values, dtype=np.float64))
     if len(x_n) < 4 or x_n[-1] - x_n[0] <= ROUNDING * np.abs(x_n).max():
         return False
-    # of values near the smallest of float64 the squares would be 0
+    # squares of values near the smallest float64 would be 0
     x_n = (x_n - x_n[0]) / (x_n[-1] - x_n[0])
     return float(_split_share(x_n[None])[0]) > _split_limit(len(x_n), level)
 
@@ -184,7 +186,7 @@ def rate(count: int, n: int, confidence: float = CONFIDENCE) -> Rate:
 
 
 def rate_summary(values: Sequence[float]) -> Summary:
-    """Of values that are 0 or 1: their share, with the interval of ``rate``."""
+    """The share of ones among values that are 0 or 1, with the interval of ``rate``."""
     counted = rate(int(sum(values)), len(values))
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Summary(counted.n, counted.count / counted.n, sd, counted.low, counted.high, "Clopper-Pearson")

@@ -1,4 +1,4 @@
-"""Runs of two arms paired by a quantity that they should share, such as how evenly the experts are used."""
+"""Pairing runs of two arms by a quantity that should be equal, such as how evenly the experts are used."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def matched_pairs(ours: Sequence[float], theirs: Sequence[float], caliper: float) -> list[tuple[int, int]]:
-    """(place, place) of runs whose values differ by at most ``caliper``, no run twice: as many pairs as there can be,
-    and of these the closest in all.
+    """Pairs of indices of runs whose values differ by at most ``caliper``, no run twice: the largest possible number of
+    pairs, and among these the smallest total difference.
 
     Caliper matching (P. R. Rosenbaum 1989, Optimal matching for observational studies, JASA 84) as an assignment
     problem.
 
     Args:
-        ours, theirs: a value a run of either arm.
+        ours, theirs: one value per run of either arm.
         caliper: in the unit of the values, at least 0.
     """
     from scipy.optimize import linear_sum_assignment
@@ -22,7 +22,7 @@ def matched_pairs(ours: Sequence[float], theirs: Sequence[float], caliper: float
     if apart_nm.size == 0:
         return []
     is_near_nm = apart_nm <= caliper
-    # one pair too far apart costs more than all the near ones together
+    # one pair beyond the caliper costs more than all pairs within it together
     cost_nm = np.where(is_near_nm, apart_nm, 1 + caliper * min(apart_nm.shape))
     pairs = zip(*linear_sum_assignment(cost_nm), strict=True)
     return [(int(one), int(other)) for one, other in pairs if is_near_nm[one, other]]

@@ -1,4 +1,4 @@
-"""Which expert of one run is which of another: matching, and what two routings have in common by their classes alone.
+"""Matching the experts of two runs, and the agreement of two routings that follows from the classes alone.
 
 Axes: N samples, E experts of the one run, F of the other, C classes. An expert of -1 is a sample that no expert got;
 such samples are left out of a pair.
@@ -12,11 +12,11 @@ from moe_lab.statistics.partitions import table_of
 
 
 def match_experts(table_EF: np.ndarray) -> np.ndarray:
-    """For each expert of the one run its partner in the other, so that the most samples are shared (Hungarian method,
-    H. W. Kuhn 1955); -1 where there are fewer experts on the other side.
+    """Match each expert of one run to an expert of the other, so that the most samples are shared (Hungarian method, H.
+    W. Kuhn 1955); -1 for experts without a partner, if the other run has fewer.
 
     Args:
-        table_EF: samples that have this expert here and that one there (``partitions.table_of``).
+        table_EF: number of samples with expert e in the one run and f in the other (``partitions.table_of``).
     Returns: ``[E]``.
     """
     from scipy.optimize import linear_sum_assignment
@@ -28,7 +28,7 @@ def match_experts(table_EF: np.ndarray) -> np.ndarray:
 
 
 def matched_share(table_EF: np.ndarray) -> float:
-    """Share of the samples on which two runs agree after their experts were matched."""
+    """Share of the samples on which two runs agree after their experts are matched."""
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(table_EF, maximize=True)
@@ -37,7 +37,7 @@ def matched_share(table_EF: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Margins:
-    """What a null that permutes within the true class leaves as it is: ``[C, E]`` and ``[C, F]`` counts."""
+    """The counts ``[C, E]`` and ``[C, F]``, which are fixed under a null that permutes within the true class."""
 
     here_CE: np.ndarray
     there_CF: np.ndarray
@@ -60,7 +60,7 @@ class Margins:
         return float((variance_CEF.sum(0) + mean_EF**2 - mean_EF).sum() / 2)
 
     def drawn(self, draws: int, rng: np.random.Generator) -> np.ndarray:
-        """``[draws, E, F]`` co-assignment tables under the null."""
+        """Random co-assignment tables under the null, ``[draws, E, F]``."""
         tables = np.zeros((draws, self.here_CE.shape[1], self.there_CF.shape[1]))
         for here_E, there_F in zip(self.here_CE, self.there_CF, strict=True):
             used_e, used_f = np.flatnonzero(here_E), np.flatnonzero(there_F)
@@ -69,8 +69,8 @@ class Margins:
 
 
 def _random_tables(rows_e: np.ndarray, columns_f: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Random tables with these positive margins. Of one row or one column there is only one; SciPy 1.17.1 gives
-    negative numbers there, and where a margin is 0."""
+    """Random tables with these positive margins. With one row or one column there is only one table. SciPy 1.17.1
+    returns negative numbers in that case, and also if a margin is 0."""
     from scipy.stats import random_table
 
     if min(len(rows_e), len(columns_f)) <= 1:

@@ -1,4 +1,5 @@
-"""Arms compared on the same seeds: the exact sign-flip test of the mean difference, Holm over a declared family."""
+"""Comparing arms on the same seeds: the exact sign-flip test of the mean difference, with Holm over a declared
+family."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from moe_lab.statistics.intervals import CONFIDENCE, Summary, mixture_warning
 
 LEVEL = 0.05
-#: up to this many pairs all sign patterns are looked at; above, this many seeded ones
+#: up to this many pairs all sign patterns are computed; above, this many seeded ones
 ENUMERATED_PAIRS = 20
 DRAWS = 99_999
 
@@ -22,11 +23,11 @@ Values = Mapping[str, Mapping[str, Mapping[Seed, float]]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One arm against the baseline in one metric, over the seeds that both have.
+    """The comparison of one arm with the baseline in one metric, over the seeds that both have.
 
-    ``difference`` is arm minus baseline, of the ``values`` of all shared seeds; ``p`` the sign-flip test's,
-    ``adjusted_p`` after Holm over the ``family`` of comparisons; both None if no seed is shared. ``needed`` is the
-    least number of seeds with which the test could reach the level in this family.
+    ``difference`` is arm minus baseline, over the ``values`` of all shared seeds. ``p`` is that of the sign-flip test,
+    ``adjusted_p`` that after Holm over the ``family`` of comparisons; both are None if no seed is shared. ``needed`` is
+    the least number of seeds with which the test can reach the level in this family.
     """
 
     arm: str
@@ -49,15 +50,15 @@ class Comparison:
 
     @property
     def sure(self) -> bool:
-        """Whether the arms differ at the level, with the whole family in mind."""
+        """Whether the arms differ at the level, after adjustment for the whole family."""
         return self.adjusted_p is not None and self.adjusted_p <= LEVEL
 
 
 def compare(values: Values[Seed], against: str, metrics: Sequence[str]) -> list[Comparison]:
-    """Every other arm against ``against`` in every metric of the declared family.
+    """Compare every other arm with ``against`` in every metric of the declared family.
 
-    Comparisons without a shared seed stay in the family: leaving them out would make the others look surer. Raises:
-    KeyError if there is no arm ``against``.
+    Comparisons without a shared seed stay in the family: leaving them out would make the others look more significant.
+    Raises: KeyError if there is no arm ``against``.
     """
     base = values[against]
     pairs = [(arm, metric) for arm in values if arm != against for metric in metrics]
@@ -84,8 +85,8 @@ def all_pairs(values: Sequence[Values[Seed]], metrics: Sequence[str]) -> dict[tu
     """(arm, other, metric) -> p of the sign-flip test after Holm over all of them, for every pair of arms in each group
     of ``values``; None if the two share no seed.
 
-    For comparisons that are chosen after the numbers were seen, such as those with the best arm: every pair could have
-    been chosen, so every pair is in the family.
+    For comparisons that are chosen after seeing the numbers, such as those with the best arm: every pair could have
+    been chosen, so every pair belongs to the family.
     """
     pairs = [(group, *two, metric) for group in values for two in combinations(group, 2) for metric in metrics]
     ps = [_p(_differences(group[one].get(metric, {}), group[two].get(metric, {}))) for group, one, two, metric in pairs]
@@ -158,18 +159,18 @@ def sign_flip_interval(differences: Sequence[float], confidence: float = CONFIDE
 
 def _lower_end(d_n: np.ndarray, level: float) -> float:
     turning_R = _turning_points(d_n)
-    # rounding such as .05 * 20 = 1.0000000000000002 must not count a pattern more
+    # rounding such as .05 * 20 = 1.0000000000000002 must not add a pattern
     place = math.floor(level * len(turning_R) * (1 + 1e-12))
     end = float(np.partition(turning_R, place)[place])
     return 0.0 if abs(end) <= _rounding(d_n) else end
 
 
 def _turning_points(d_n: np.ndarray) -> np.ndarray:
-    """Of each sign pattern the least shift t below the mean at which it reaches the observed sum: the mean of d over
-    the flipped pairs or over the others, the smaller one. Minus infinity for the pattern that flips nothing.
+    """For each sign pattern the least shift t below the mean at which it reaches the observed sum.
 
-    All patterns with the first sign held (a pattern and its mirror image have the same sum), or that which flips
-    nothing and DRAWS seeded ones.
+    It is the smaller of the means of d over the flipped pairs and over the others, and minus infinity for the pattern
+    that flips nothing. The patterns are all those with the first sign fixed (a pattern and its mirror image have the
+    same sum), or the one that flips nothing and DRAWS seeded ones.
     """
     n = len(d_n)
     if n > ENUMERATED_PAIRS:
@@ -186,7 +187,7 @@ def _turning_points(d_n: np.ndarray) -> np.ndarray:
 
 
 def _rounding(d_n: np.ndarray) -> float:
-    """Sums that are equal in exact arithmetic may differ by so much."""
+    """The largest difference by rounding between sums that are equal in exact arithmetic."""
     return 1e-12 * float(np.abs(d_n).max())
 
 

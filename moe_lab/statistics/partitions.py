@@ -1,5 +1,5 @@
-"""Two partitions of the same samples, such as experts and classes, or the experts of two runs: their table of counts,
-and how far they join the same samples.
+"""Comparing two partitions of the same samples, such as experts and classes, or the experts of two runs: their table of
+counts and their agreement.
 
 Legend: A parts of the first, B parts of the second.
 """
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def table_of(first_N: np.ndarray, second_N: np.ndarray, firsts: int, seconds: int) -> np.ndarray:
-    """``[A, B]``: how many samples each pair of parts shares; parts are numbered from 0."""
+    """The table ``[A, B]`` of the number of samples that each pair of parts shares; parts are numbered from 0."""
     return np.bincount(first_N * seconds + second_N, minlength=firsts * seconds).reshape(firsts, seconds)
 
 
@@ -33,6 +33,6 @@ def adjusted_rand_index(table_AB: np.ndarray, pairs: float | None = None) -> flo
 
 
 def _pairs(counts: np.ndarray) -> float:
-    """How many pairs of samples are in the same part."""
+    """Number of pairs of samples in the same part."""
     counts = np.asarray(counts, dtype=np.float64)
     return float((counts * (counts - 1)).sum() / 2)

@@ -1,4 +1,4 @@
-"""Did a published number come out again? Verdicts as equivalence tests, with margins that were set before looking."""
+"""Replication of published numbers: verdicts by equivalence tests, with margins set before looking at the results."""
 
 import math
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from moe_lab.statistics.intervals import CONFIDENCE
 from moe_lab.statistics.paired import LEVEL, sign_flip_p
 
 Word = Literal["not asked", "not comparable", "equivalent", "different", "inconclusive", "holds", "reversed"]
-#: two one-sided tests at .05 are the 90 % interval
+#: confidence of the interval that corresponds to two one-sided tests at .05
 EQUIVALENCE = 0.90
-#: the most runs that an inconclusive verdict asks for
+#: most runs that an inconclusive verdict asks for
 MOST_RUNS = 1_000
-#: a range of selected runs is taken from at least so many times as many runs as the selection is of: with as many it
-#: holds the printed number of the same experiment in half of the cases, with 8 times as many in 86 %
+#: least number of runs for the range of a selected run, in multiples of the n runs that the selection is made from.
+#: With n runs the range contains the printed number of the same experiment in half of the cases, with 8 n in 86 %
 #: (benchmarks/results/coverage.csv)
 SELECTIONS = 8
 DRAWS = 10_000
@@ -24,7 +24,7 @@ DRAWS = 10_000
 
 @dataclass(frozen=True)
 class Published:
-    """A printed mean with its sd and number of runs; both None where they were not printed."""
+    """A printed mean with its sd and number of runs; both None if they were not printed."""
 
     mean: float
     sd: float | None = None
@@ -32,7 +32,7 @@ class Published:
 
     @property
     def spread(self) -> tuple[float, int] | None:
-        """The variance of the mean and its degrees of freedom; None where they were not printed, or of one run."""
+        """The variance of the mean and its degrees of freedom; None if they were not printed, or for a single run."""
         if self.sd is None or self.n is None or self.n < 2:
             return None
         return self.sd**2 / self.n, self.n - 1
@@ -40,9 +40,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``low`` to ``high`` is the 95 % interval of ours minus theirs, ``inner_low`` to ``inner_high`` the 90 % one; None
-    if there is none. ``runs`` is how many runs of ours would settle an inconclusive one; None if no number would, or
-    it cannot be said. ``p`` is that of the test behind the word, corrected for its family; None if it has none."""
+    """A verdict on a published number. ``low`` to ``high`` is the 95 % interval of ours minus theirs, ``inner_low`` to
+    ``inner_high`` the 90 % one; None if there is none. ``runs`` is the number of runs of ours that would settle an
+    inconclusive verdict; None if no number would, or if it is not known. ``p`` is that of the test behind the word,
+    corrected for its family; None if it has none."""
 
     word: Word
     reason: str
@@ -57,7 +58,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Gap:
-    """Ours minus theirs: the variance of our values, how many we have, and the variance and df of their mean."""
+    """The difference ours minus theirs, with the variance and number of our values, and the variance and df of their
+    mean."""
 
     difference: float
     own_variance: float
@@ -66,7 +68,7 @@ class _Gap:
     df: float
 
     def ends(self, confidence: float, n: int | None = None) -> tuple[float, float]:
-        """The Welch interval; with other than our ``n`` runs, at the same mean and sd."""
+        """The Welch interval; with ``n`` runs in place of ours, at the same mean and sd."""
         from scipy import stats
 
         runs = n or self.n
@@ -88,12 +90,12 @@ class _Gap:
 
 
 def level_verdict(ours: Sequence[float], theirs: Published, margin: float | None = None) -> Verdict:
-    """Whether our mean is theirs, by the Welch interval of (ours - theirs).
+    """Whether our mean equals theirs, by the Welch interval of (ours - theirs).
 
-    Asked in this order: not comparable (one run of ours, or no printed spread); equivalent, if the 90 % interval lies
-    inside the margin (two one-sided tests at .05: D. J. Schuirmann 1987, Journal of Pharmacokinetics and
-    Biopharmaceutics 15); different, if the 95 % interval excludes 0; else inconclusive, with the number of runs that
-    would do. B. L. Welch 1947, The generalization of Student's problem, Biometrika 34.
+    The verdicts are checked in this order: not comparable (one run of ours, or no printed spread); equivalent, if the
+    90 % interval lies inside the margin (two one-sided tests at .05: D. J. Schuirmann 1987, Journal of Pharmacokinetics
+    and Biopharmaceutics 15); different, if the 95 % interval excludes 0; else inconclusive, with the number of runs
+    that would be enough. B. L. Welch 1947, The generalization of Student's problem, Biometrika 34.
 
     Args:
         ours: a value a run.
@@ -108,11 +110,11 @@ def level_verdict(ours: Sequence[float], theirs: Published, margin: float | None
 
 
 def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margin: float | None = None) -> Verdict:
-    """Whether our difference between two arms is theirs: as ``level_verdict``, of (our effect - theirs).
+    """Whether our difference between two arms equals theirs: like ``level_verdict``, for (our effect - theirs).
 
     Args:
-        ours: our paired differences, arm minus base, a value a seed.
-        arm, base: what was printed of the two arms, each with its spread.
+        ours: our paired differences, arm minus base, one value per seed.
+        arm, base: the printed means of the two arms, each with its spread.
     """
     if len(ours) < 2:
         return Verdict("not comparable", "one pair of runs of ours has no spread")
@@ -125,15 +127,15 @@ def effect_verdict(ours: Sequence[float], arm: Published, base: Published, margi
 
 
 def direction_verdict(ours: Sequence[float], effect: float, family: int = 1) -> Verdict:
-    """Whether a printed difference without a spread has our sign.
+    """Whether a printed difference without a spread has the same sign as ours.
 
-    Holds, or reversed, if our own 95 % interval of the effect, corrected for the family (Bonferroni), excludes 0 on
-    that side; else inconclusive. The interval is that of the sign-flip test.
+    The verdict is "holds" or "reversed" if our own 95 % interval of the effect, corrected for the family (Bonferroni),
+    excludes 0 on that side; else inconclusive. The interval is that of the sign-flip test.
 
     Args:
-        ours: our paired differences, a value a seed.
+        ours: our paired differences, one value per seed.
         effect: the printed difference.
-        family: number of directions that are asked about.
+        family: number of directions that are tested.
     """
     if effect == 0:
         return Verdict("not comparable", "equal numbers without a spread were printed, which have no direction")
@@ -162,13 +164,13 @@ def best_of(
     *,
     draws: int = DRAWS,
 ) -> Verdict:
-    """Whether a printed best of ``n`` runs is ours under the same selection.
+    """Whether a printed best of ``n`` runs agrees with ours under the same selection.
 
-    Our runs are resampled n at a time, the one with the lowest ``selection`` value (training error) is taken each time,
-    and its ``reported`` value noted. Equivalent, if the 90 % range of (ours - printed) lies inside the margin;
-    different, if the printed number lies outside the 95 % range; else inconclusive, as always with fewer than
-    8 n runs, whose range is too narrow. A selection value that is not known is NaN. Raises: ValueError if the two do
-    not have the same length, or n < 1.
+    Our runs are resampled n at a time. Each time the run with the lowest ``selection`` value (training error) is
+    selected, and its ``reported`` value enters the distribution of ours. Equivalent, if the 90 % range of (ours -
+    printed) lies inside the margin; different, if the printed number lies outside the 95 % range; else inconclusive. It
+    is always inconclusive with fewer than 8 n runs, whose range is too narrow. An unknown selection value is NaN.
+    Raises: ValueError if the two do not have the same length, or n < 1.
     """
     if len(selection) != len(reported) or n < 1:
         raise ValueError("a selection value and a reported value for each run, and n of at least 1")
@@ -213,7 +215,7 @@ def _judged(gap: _Gap, margin: float | None) -> Verdict:
 
 
 def _runs_needed(gap: _Gap, margin: float | None) -> int | None:
-    """How many runs of ours would settle it at the present means and sds, up to MOST_RUNS."""
+    """The number of runs of ours that would settle the verdict at the present means and sds, up to MOST_RUNS."""
     more = range(gap.n + 1, MOST_RUNS + 1)
     return next((n for n in more if gap.word(margin, n) != "inconclusive"), None)
 
