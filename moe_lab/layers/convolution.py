@@ -1,4 +1,4 @@
-"""Convolutions of images over trailing axes, and what follows them: normalization, maximum and ReLU."""
+"""Convolutions of images over trailing axes, with batch normalization, max pooling and ReLU."""
 
 import math
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from moe_lab.layers.precision import product
 class Conv2d(nn.Module):
     """2-D convolution x [..., B, I, H, W] -> [..., B, O, H', W'], stride 1, initialized like torch.nn.Conv2d.
 
-    Leading axes of the weights that the input shares (size one) become more filters, the others groups.
-    ``pooled_relu`` is the convolution followed by a 2 x 2 maximum and ReLU, in one pass where the input is one channel
-    of data without padding.
+    Leading axes of the weights along which the input has size one become additional filters, the others become groups.
+    ``pooled_relu`` is the convolution followed by a 2 x 2 maximum and ReLU. It is one fused pass if the input is data
+    with one channel and there is no padding.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, padding: int = 0, bias: bool = True) -> None:
@@ -39,8 +39,8 @@ class Conv2d(nn.Module):
         return _unfold(product(convolve, *factors), lead, outputs)
 
     def pooled_relu(self, x_BIHW: Tensor, norm: "BatchNorm2d | None" = None) -> Tensor:
-        """relu of the maximum over 2 x 2 of the convolution, which ``norm`` normalizes before; a last odd row or column
-        is left out."""
+        """ReLU of the 2 x 2 maximum of the convolution, whose outputs ``norm`` normalizes first; a last odd row or
+        column is left out."""
         if self.fits_one_pass(x_BIHW, norm):
             x_GBHW = self._images(x_BIHW)
             return self._ungrouped(pooled.pooled_relu(x_GBHW, *self._filters(x_GBHW, norm)))
@@ -48,19 +48,18 @@ class Conv2d(nn.Module):
         return max_pool(y_BOHW if norm is None else norm(y_BOHW)).relu()
 
     def fits_one_pass(self, x_BIHW: Tensor, norm: "BatchNorm2d | None") -> bool:
-        """Its pieces fit a CPU's cache; a GPU has better kernels of its own."""
+        """Whether the fused pass applies: its pieces fit a CPU's cache, while a GPU has better kernels of its own."""
         one_channel = self.weight_OIKK.shape[-3] == 1 and self.padding == 0 and not x_BIHW.requires_grad
         odd = any((side - self.weight_OIKK.shape[-1] + 1) % 2 for side in x_BIHW.shape[-2:])
         return x_BIHW.device.type == "cpu" and one_channel and not (norm is not None and odd)
 
     def _images(self, x_B1HW: Tensor) -> Tensor:
-        """The images of every group of filters, [G, B, H, W]."""
+        """The input images of every group of filters, [G, B, H, W]."""
         _, x_BGHW = _fold(x_B1HW, self.weight_OIKK.shape[:-4])
         return x_BGHW.transpose(0, 1)
 
     def _filters(self, x_GBHW: Tensor, norm: "BatchNorm2d | None" = None) -> tuple[Tensor, Tensor]:
-        """Weights [G, M, K, K] and bias [G, M]. Normalization scales and shifts the outputs of each filter, and so
-        these."""
+        """Weights [G, M, K, K] and bias [G, M], with the scale and shift of the normalization included."""
         weight, groups = self.weight_OIKK, len(x_GBHW)
         weight_GMKK = weight.reshape(groups, -1, *weight.shape[-2:])
         bias_GM = weight.new_zeros(weight_GMKK.shape[:2]) if self.bias_O is None else self.bias_O.reshape(groups, -1)
@@ -74,8 +73,8 @@ class Conv2d(nn.Module):
 
 
 def pooled_relus(layers: "Sequence[tuple[Conv2d, Tensor]]") -> list[Tensor]:
-    """``Conv2d.pooled_relu`` of several layers with kernels of one size, in one pass over the images that all see; each
-    comes with them in the axes that it wants."""
+    """``Conv2d.pooled_relu`` of several layers with kernels of one size, in one pass over the images that they share.
+    Each layer comes with the images in the axes that it expects."""
     first, x_B1HW = layers[0]
     x_GBHW = first._images(x_B1HW)
     done = pooled.pooled_relus(x_GBHW, [layer._filters(x_GBHW) for layer, _ in layers])
@@ -85,8 +84,8 @@ def pooled_relus(layers: "Sequence[tuple[Conv2d, Tensor]]") -> list[Tensor]:
 class BatchNorm2d(nn.Module):
     """Batch normalization of [..., B, C, H, W] over B, H and W, with torch's momentum (0.1) and epsilon (1e-5).
 
-    Training uses the batch's statistics and moves the running ones; evaluation uses the running ones, or the batch's
-    where ``batch_statistics_at_test`` says so (then a prediction depends on its batch-mates).
+    Training uses the batch's statistics and updates the running ones. Evaluation uses the running ones, or the batch's
+    if ``batch_statistics_at_test`` is set (then a prediction depends on its batch-mates).
     Source: Ioffe and Szegedy 2015, Batch normalization, arXiv:1502.03167.
     """
 
@@ -104,7 +103,7 @@ class BatchNorm2d(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         lead, channels = self.weight_C.shape[:-1], self.weight_C.shape[-1]
         _, x = _fold(x_BCHW.expand(*lead, *x_BCHW.shape[-4:]), lead)
-        # only training may move the running statistics
+        # only training updates the running statistics
         moves = self.training or not self._of_batch
         y = functional.batch_norm(
             x,
@@ -119,7 +118,8 @@ class BatchNorm2d(nn.Module):
         return _unfold(y, lead, channels)
 
     def scale_and_shift(self, x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> tuple[Tensor, Tensor]:
-        """The a and b [G, M] of the normalization a y + b of the convolution's outputs y, which are not computed."""
+        """Scale a and shift b [G, M] of the normalization a y + b of the convolution's outputs y, without computing
+        y."""
         shape = weight_GMKK.shape[:2]
         mean_GM, var_GM = self.mean_C.reshape(shape), self.var_C.reshape(shape)
         if self._of_batch:
@@ -136,7 +136,7 @@ class BatchNorm2d(nn.Module):
         return self.training or self.batch_statistics_at_test
 
     def _move(self, mean_GM: Tensor, var_GM: Tensor, count: int) -> None:
-        """The running statistics; of the variance the unbiased estimate."""
+        """Update the running statistics, with the unbiased estimate of the variance."""
         self.mean_C.lerp_(mean_GM.reshape(self.mean_C.shape), self.momentum)
         self.var_C.lerp_(var_GM.reshape(self.var_C.shape) * (count / (count - 1)), self.momentum)
 
@@ -148,8 +148,8 @@ def max_pool(x_BCHW: Tensor) -> Tensor:
 
 
 def _fold(x_BCHW: Tensor, lead: Sequence[int]) -> tuple[int, Tensor]:
-    """Leading axes into channels: how many groups, and [B, groups C, H, W]. Trailing ones of the leading axes that
-    the input shares stay out, for they only mean more filters."""
+    """Fold leading axes into channels; returns the number of groups and [B, groups C, H, W]. Trailing leading axes of
+    size one in the input are left out, because they only mean more filters."""
     own = (1,) * (len(lead) - x_BCHW.ndim + 4) + tuple(x_BCHW.shape[:-4])
     shared = next((n for n in range(len(lead)) if all(size == 1 for size in own[n:])), len(lead))
     x = x_BCHW.reshape(*own[:shared], *x_BCHW.shape[-4:]).expand(*lead[:shared], *x_BCHW.shape[-4:])
@@ -158,6 +158,6 @@ def _fold(x_BCHW: Tensor, lead: Sequence[int]) -> tuple[int, Tensor]:
 
 
 def _unfold(y: Tensor, lead: Sequence[int], channels: int) -> Tensor:
-    """[B, lead C, H, W] -> [*lead, B, C, H, W]."""
+    """Undo ``_fold``: [B, lead C, H, W] -> [*lead, B, C, H, W]."""
     y = y.unflatten(1, (math.prod(lead), channels)).transpose(0, 1)
     return y.reshape(*lead, *y.shape[1:])

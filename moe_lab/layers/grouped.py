@@ -1,4 +1,4 @@
-"""Rows sorted by group, and the linear layer that multiplies the rows of each group by weights of its own.
+"""Rows sorted by group, and a linear layer with separate weights for each group.
 
 Legend beside routing.py's: **P** rows (pairs of a sample and an expert that it selected), **G** groups (experts, or
 the experts of all runs of a stack).
@@ -20,22 +20,22 @@ from moe_lab.layers.autograd import Kept
 from moe_lab.layers.precision import rounded
 from moe_lab.layers.products import pays, rows_by_rows
 
-#: bytes from which the C library takes a tensor's memory from the system each time, and gives it back
+#: bytes from which the C library requests a tensor's memory from the system each time, and returns it
 LARGE = 32 * 2**20
-#: rows of a group are rounded up to a multiple of this where oneDNN multiplies
+#: number of rows of a group is rounded up to a multiple of this for oneDNN
 STEP = 16
 
 
 @dataclass(frozen=True)
 class Groups:
-    """How many rows each group has, and the group of every row; rows are sorted by group."""
+    """The number of rows in each group, and the group of every row; rows are sorted by group."""
 
     count_G: Tensor
     group_P: Tensor
 
     @cached_property
     def ends_G(self) -> Tensor:
-        """The row after the last of each group, as torch's grouped product wants it."""
+        """The index after the last row of each group, as torch's grouped product expects."""
         return self.count_G.cumsum(0, dtype=torch.int32)
 
     @cached_property
@@ -44,8 +44,8 @@ class Groups:
 
 
 class GroupedRows:
-    """Rows [P, I] sorted by group: for a network of ``layers.Linear`` and ``relu`` what a tensor [G, B, I] is, without
-    the rows that nobody asked for."""
+    """Rows [P, I] sorted by group. A network of ``layers.Linear`` and ``relu`` accepts them like a tensor [G, B, I],
+    and computes only these rows."""
 
     def __init__(self, rows_PI: Tensor, groups: Groups) -> None:
         self.rows_PI = rows_PI
@@ -55,12 +55,12 @@ class GroupedRows:
         return self.map(torch.relu)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "GroupedRows":
-        """``function`` of the rows, which acts on each row by itself."""
+        """Apply ``function`` to the rows; it must act on each row separately."""
         return GroupedRows(function(self.rows_PI), self.groups)
 
     def parted(self, sizes: Sequence[int]) -> tuple[list["GroupedRows"], Tensor]:
-        """The rows of the first sizes[0] groups of every sum(sizes), of the next sizes[1] ..., and the order in which
-        all these rows stand one after the other, which ``joined`` undoes."""
+        """Split the rows by group: of every sum(sizes) groups the first sizes[0], the next sizes[1] and so on. Also
+        returns the order of the rows after the split, which ``joined`` undoes."""
         each, group_P = sum(sizes), self.groups.group_P
         part_g = torch.arange(len(sizes), device=group_P.device).repeat_interleave(
             torch.tensor(sizes, device=group_P.device), output_size=each
@@ -77,11 +77,11 @@ class GroupedRows:
 
     @staticmethod
     def joined(parts: Sequence["GroupedRows"], order_P: Tensor, groups: Groups) -> "GroupedRows":
-        """The parts together, in the order that the rows had before they were parted."""
+        """Join parts, in the order that the rows had before the split."""
         return GroupedRows(torch.cat([one.rows_PI for one in parts]).index_select(0, order_P.argsort()), groups)
 
     def linear(self, weight_GIO: Tensor, bias_G1O: Tensor | None) -> "GroupedRows":
-        """y_p = x_p W_g + b_g, g the group of row p; whatever axes stand before I and O are groups."""
+        """y_p = x_p W_g + b_g, g the group of row p; all axes before I and O are groups."""
         weight_GIO = weight_GIO.flatten(0, -3)
         bias_GO = None if bias_G1O is None else bias_G1O.flatten(0, -2)
         return GroupedRows(_GroupedLinear.apply(self.rows_PI, weight_GIO, bias_GO, self.groups), self.groups)
@@ -117,18 +117,18 @@ class _GroupedLinear(torch.autograd.Function):
             dbias_GO = zeros_GO.index_add_(0, groups.group_P, dy_PO)
         dy_PO = _aligned(dy_PO.to(x_PI.dtype))
         dx_PI = _product(dy_PO, weight_GIO.mT, groups).to(kind) if ctx.needs_input_grad[0] else None
-        dweight_GIO = _outer(dy_PO, x_PI, groups).mT  # as the weights lie (layers.Linear)
+        dweight_GIO = _outer(dy_PO, x_PI, groups).mT  # in the memory layout of the weights (layers.Linear)
         return dx_PI, dweight_GIO.to(kind), dbias_GO, None
 
 
 def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
-    """x_p W_g."""
+    """The products x_p W_g, [P, O]."""
     if _pays(x_PI, weight_GIO.shape[-1], groups, times=2):
         return _by_group(x_PI, weight_GIO, groups)
     if _fit(x_PI, weight_GIO):
         return functional.grouped_mm(x_PI, weight_GIO, offs=groups.ends_G)
     y_PO = x_PI.new_empty(x_PI.shape[0], weight_GIO.shape[-1])
-    # unbound once: a stacked tensor that is indexed group by group costs a whole tensor a group
+    # unbound once: indexing a stacked tensor group by group would cost a whole tensor per group
     parts = zip(x_PI.split(groups.counts), weight_GIO.unbind(0), y_PO.split(groups.counts), strict=True)
     for x, weight, y in parts:
         torch.mm(x, weight, out=y)
@@ -136,7 +136,7 @@ def _product(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
 
 
 def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
-    """sum over the rows of each group of a_p^T b_p, [G, I, O]."""
+    """The sum of a_p^T b_p over the rows of each group, [G, I, O]."""
     shape = (len(groups.count_G), a_PI.shape[-1], b_PO.shape[-1])
     large = a_PI.element_size() * prod(shape) >= LARGE
     whole = _pays(a_PI, b_PO.shape[-1], groups, times=4)
@@ -153,14 +153,15 @@ def _outer(a_PI: Tensor, b_PO: Tensor, groups: Groups) -> Tensor:
 
 
 def _pays(x_PI: Tensor, outputs: int, groups: Groups, times: int) -> bool:
-    """Whether groups of average size are large enough for oneDNN (moe_lab/layers/products.py): so many times as large
-    as other products, for they are rounded up, and some are copied."""
+    """Whether groups of average size are large enough for oneDNN (moe_lab/layers/products.py). They must be ``times``
+    times as large as other products, because rows are rounded up and some are copied."""
     each = len(x_PI) // max(1, len(groups.count_G))
     return each >= 2 * STEP and pays(x_PI, each // times, outputs)
 
 
 def _by_group(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
-    """Rows that follow a group's are computed along with it and left out."""
+    """The products group by group with oneDNN. A group's row count is rounded up: rows after it are computed too and
+    dropped."""
     y_PO = x_PI.new_empty(x_PI.shape[0], weight_GIO.shape[-1])
     start = 0
     for weight_OI, count in zip(weight_GIO.mT.unbind(0), groups.counts, strict=True):
@@ -173,7 +174,7 @@ def _by_group(x_PI: Tensor, weight_GIO: Tensor, groups: Groups) -> Tensor:
 
 
 def _filled_up(rows_PI: Tensor) -> Tensor:
-    """With rows of zeros, which add nothing to a sum."""
+    """The rows, padded with rows of zeros, which add nothing to a sum."""
     filled_PI = rows_PI.new_empty(_size(len(rows_PI)), rows_PI.shape[-1])
     filled_PI[: len(rows_PI)] = rows_PI
     filled_PI[len(rows_PI) :] = 0.0
@@ -181,13 +182,15 @@ def _filled_up(rows_PI: Tensor) -> Tensor:
 
 
 def _size(rows: int) -> int:
-    """Rounded up, by a quarter at most beyond the first few: oneDNN compiles a kernel for every size that it meets."""
+    """The row count rounded up, by at most a quarter beyond the smallest sizes, because oneDNN compiles a kernel for
+    every size."""
     step = max(STEP, 2 ** (rows.bit_length() - 3))
     return -(-rows // step) * step
 
 
 def _fit(a: Tensor, b: Tensor) -> bool:
-    """Whether torch's grouped product takes them: not float64, at least one row, strides of multiples of 16 bytes."""
+    """Whether torch's grouped product accepts the factors: not float64, at least one row, strides of multiples of 16
+    bytes."""
     kinds = (torch.float32, torch.bfloat16)
     return hasattr(functional, "grouped_mm") and a.dtype in kinds and _apart(a) and _apart(b)
 
@@ -197,7 +200,8 @@ def _apart(factor: Tensor) -> bool:
 
 
 def _aligned(rows_PO: Tensor) -> Tensor:
-    """Rows that are apart by a multiple of 16 bytes, as those of ten classes or of an expanded gradient are not."""
+    """The rows with a stride of a multiple of 16 bytes, copied if needed, such as those of ten classes or of an
+    expanded gradient."""
     count, outputs = rows_PO.shape
     step = -(-outputs * rows_PO.element_size() // 16) * 16 // rows_PO.element_size()
     if rows_PO.stride() == (step, 1):
@@ -206,8 +210,8 @@ def _aligned(rows_PO: Tensor) -> Tensor:
 
 
 def _large_pages(like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Memory for a large tensor. NumPy asks the system for large pages, torch does not: at E = 256 and H = 256 three
-    quarters of a step went into being given pages of 4 KB one by one."""
+    """Allocate a large tensor with NumPy, which requests large pages from the system; torch does not. At
+    E = 256 and H = 256 three quarters of a step's time went into allocating pages of 4 KB one by one."""
     if like.device.type != "cpu" or like.dtype not in (torch.float32, torch.float64):
         return like.new_empty(shape)
     return torch.from_numpy(np.empty(shape, dtype=str(like.dtype).removeprefix("torch.")))

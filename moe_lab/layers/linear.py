@@ -1,5 +1,4 @@
-"""Layers and helpers over trailing axes: leading axes (experts of a bank, runs of a stack) become batched products,
-groups and channels."""
+"""The linear layer and log-softmax over trailing axes; leading axes are experts of a bank or runs of a stack."""
 
 import math
 
@@ -12,17 +11,17 @@ from moe_lab.layers.products import matmul
 
 
 def log_softmax(x_BC: Tensor) -> Tensor:
-    """Over the last axis, a row of samples at a time: many times faster on a CPU where C is small."""
+    """Log-softmax over the last axis, a row of samples at a time: many times faster on a CPU if C is small."""
     return x_BC.mT.log_softmax(-2).mT
 
 
 class Linear(nn.Module):
     """y_BO = x_BI W_IO + b_1O, initialized like torch.nn.Linear: uniform in +-1/sqrt(I), weights and biases.
 
-    The weights of an output lie side by side in memory, as torch.nn.Linear has them. Rows that are sorted by expert
-    (moe_lab/layers/grouped.py) each meet their own expert's weights only. If all E experts of a bank see the same
-    input (x has size one where the weights have E), the E products are done as one wide product: the same numbers, and
-    1.3 to 2 times faster on a CPU.
+    The weights of an output are contiguous in memory, as in torch.nn.Linear. Rows that are sorted by expert
+    (moe_lab/layers/grouped.py) are multiplied only by their own expert's weights. If all E experts of a bank get the
+    same input (x has size one on the axis where the weights have E), the E products become one wide product: the same
+    numbers, and 1.3 to 2 times faster on a CPU.
     """
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
@@ -36,7 +35,7 @@ class Linear(nn.Module):
         if isinstance(x_BI, GroupedRows):
             return x_BI.linear(self.weight_IO, self.bias_1O)
         weight_OI = self.weight_IO.mT
-        # transposed: a narrow layer's products are of few rows then, which take a fraction of the time of few columns
+        # transposed: a narrow layer's products then have few rows, which is several times faster than few columns
         y_BO = self._wide(x_BI) if self._shares_input(x_BI) else product(matmul, weight_OI, x_BI.mT).mT
         return y_BO if self.bias_1O is None else y_BO + self.bias_1O
 

@@ -1,4 +1,4 @@
-"""Tables of what was measured at some shapes, to choose by what is likely at others without measuring anything."""
+"""Tables of measurements at some shapes, from which values at other shapes are estimated."""
 
 import csv
 import math
@@ -10,10 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Measured:
-    """A CSV file, with comments on top, of what was measured.
+    """A CSV file of measurements, with comments at the top.
 
-    kind:  columns in which a row has to be as asked: the kind of device, say.
-    shape: columns of sizes, in which the nearest row counts.
+    kind:  columns that must match exactly, such as the kind of device.
+    shape: columns of sizes, by which the nearest row is chosen.
     value: the column of the result.
     """
 
@@ -23,8 +23,8 @@ class Measured:
     value: str
 
     def nearest(self, kind: Sequence[str], shape: Sequence[int]) -> float | None:
-        """The value at the measured shape that is nearest in the logarithms of the sizes, the first of equally near
-        ones; None if nothing of this kind was measured."""
+        """The value at the measured shape that is nearest in the logarithms of the sizes, the first one if several are
+        equally near; None if nothing of this kind was measured."""
         wanted = _logs(shape)
         found = [(math.dist(wanted, logs), value) for of, logs, value in self._rows if of == tuple(kind)]
         return min(found, key=lambda one: one[0])[1] if found else None

@@ -1,5 +1,5 @@
-"""Random numbers, each from a generator that is named: derived from (seed, name), so that what one part draws shifts
-nothing that another part draws."""
+"""Random numbers from named generators, which are seeded by (seed, name), so that draws of one part do not affect those
+of another."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,15 +16,16 @@ def derived_seed(seed: int, name: str) -> int:
 
 
 def generator(seed: int, name: str, device: str | torch.device = "cpu") -> torch.Generator:
-    """A generator of its own for ``name``."""
+    """A separate generator for ``name``."""
     return torch.Generator(device).manual_seed(derived_seed(seed, name))
 
 
 @contextmanager
 def seeded(seed: int, name: str) -> Iterator[None]:
-    """Within the block torch's default CPU generator is the one for ``name``: parameters are initialized in here.
+    """Within the block, torch's default CPU generator is the one for ``name``; parameters are initialized in such a
+    block.
 
-    They are always drawn on the CPU, so a run starts from the same numbers on every device.
+    They are always drawn on the CPU, so a run starts from the same values on every device.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derived_seed(seed, name))
@@ -32,7 +33,7 @@ def seeded(seed: int, name: str) -> Iterator[None]:
 
 
 class Noise:
-    """The random numbers that a part is given: of one run, or of R runs with a generator each.
+    """The source of a part's random numbers: for one run, or for R runs with a generator each.
 
     With R generators a tensor like [R, ...] is drawn run by run, so each run gets the numbers of its solo run.
     """
@@ -50,12 +51,12 @@ class Noise:
         return self._draw(torch.rand, like)
 
     def gumbel(self, like: Tensor) -> Tensor:
-        """Standard Gumbel numbers, -log(-log u), finite: the arg-max of log p + them is a draw from p."""
+        """Standard Gumbel numbers, -log(-log u), finite: the arg-max of log p plus these numbers is a draw from p."""
         uniform = self.uniform(like)
         return -(-uniform.clamp(min=torch.finfo(like.dtype).tiny).log()).log()
 
     def reseed(self, seeds: Sequence[int]) -> None:
-        """Begin again, each generator from a seed of its own."""
+        """Reset every generator to its seed in ``seeds``."""
         for generator_, seed in zip(self.generators, seeds, strict=True):
             generator_.manual_seed(seed)
 
@@ -75,8 +76,8 @@ class Noise:
 
 
 class DefaultNoise(Noise):
-    """Random numbers from torch's own generator of the device, as ``torch.nn.Dropout`` draws them: for parts inside a
-    network of somebody else, whose seeds, checkpoints and recomputed activations rest on that generator."""
+    """Random numbers from torch's own generator of the device, as ``torch.nn.Dropout`` draws them. It is for parts
+    inside a user's own network, whose seeds, checkpoints and recomputed activations rely on that generator."""
 
     def __init__(self) -> None:
         super().__init__([])
@@ -86,7 +87,7 @@ class DefaultNoise(Noise):
 
 
 class NoiseByLayer(dict[str, Noise]):
-    """A noise for each mixture layer of a network, by the layer's name."""
+    """The noise of each mixture layer of a network, by the layer's name."""
 
     def state(self) -> list[Tensor]:
         """The generators' states, for checkpoints: a run's layers stacked."""
@@ -94,7 +95,7 @@ class NoiseByLayer(dict[str, Noise]):
 
     def restore(self, states: Sequence[Tensor]) -> None:
         for number, noise in enumerate(self.values()):
-            # torch reads a state from the beginning of its memory
+            # torch reads a state from the beginning of its storage
             noise.restore([run[number].clone() for run in states])
 
 
@@ -106,8 +107,8 @@ def noise_by_layer(
     name: str = "noise",
     stacked: bool = False,
 ) -> NoiseByLayer:
-    """For each layer a noise under its own name, so that what one layer draws shifts nothing in another; ``seeds`` are
-    those of the runs of a stack, or of one run."""
+    """A named noise for each layer, so that draws of one layer do not affect another; ``seeds`` are those of the runs
+    of a stack, or of one run."""
     return NoiseByLayer(
         (layer, Noise([generator(seed, f"{name}/{layer}", device) for seed in seeds], stacked=stacked))
         for layer in layers

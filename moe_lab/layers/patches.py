@@ -1,4 +1,4 @@
-"""Images cut into patches."""
+"""Cutting images into patches."""
 
 from torch import Tensor
 

@@ -1,12 +1,12 @@
 """A convolution of one channel, its 2 x 2 maximum and ReLU in one pass over the images, for a first layer.
 
-Taken one by one they are bound by memory: the values before the maximum are four times what is kept, and are written
-and read several times over. Here they are computed a piece at a time that stays in the cache; for the gradient only
-what was largest is kept, three bytes an output.
+As separate operations they are bound by memory: the values before the maximum are four times as many as the result, and
+are written and read several times. Here they are computed in pieces that stay in the cache. For the gradient only the
+place of the largest value is stored, three bytes per output.
 
-Axes: G groups of filters, each group with images of its own; M filters of a group; P = 4 values that a maximum is
-taken of; W = (K + 1)^2 pixels that these four see together, their window; X columns, output positions times samples.
-Samples stand innermost, so that the pixels of a window are long rows of memory.
+Axes: G groups of filters, each group with images of its own; M filters of a group; P = 4 values of each maximum; W = (K
++ 1)^2 pixels that these four values depend on, their window; X columns, output positions times samples. Samples are the
+innermost axis, so that the pixels of a window are long rows in memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,24 +19,24 @@ from torch.autograd.function import once_differentiable
 from moe_lab.layers.autograd import Kept
 from moe_lab.layers.products import matmul
 
-#: numbers of a piece of work: enough to hide the cost of a call, few enough for the second level of cache
+#: size of a piece: large enough to hide the cost of a call, small enough for the second-level cache
 PIECE = 2**20
-#: filters done at once
+#: number of filters that are computed at once
 FILTERS = 32
 
 
 def pooled_relu(x_GBHW: Tensor, weight_GMKK: Tensor, bias_GM: Tensor) -> Tensor:
-    """relu of the maximum over 2 x 2 of the convolution with K x K weights, stride 1, no padding; [G, M, H', W', B].
+    """ReLU of the 2 x 2 maximum of the convolution with K x K weights, stride 1, no padding; [G, M, H', W', B].
 
-    A last odd row or column is left out. Of equal values the first has the gradient. x gets none.
+    A last odd row or column is left out. Among equal values the first gets the gradient. x gets none.
     """
     (y_GMHWB,) = pooled_relus(x_GBHW, [(weight_GMKK, bias_GM)])
     return y_GMHWB
 
 
 def pooled_relus(x_GBHW: Tensor, layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
-    """``pooled_relu`` of several layers with weights of one size, which see the same images: these are read once for
-    all, which is most of the work where filters are few."""
+    """``pooled_relu`` of several layers with weights of one size and the same images, which are read only once. With
+    few filters reading is most of the work."""
     weight_GMKK, bias_GM = (torch.cat(every, 1) for every in zip(*layers, strict=True))
     kernel = weight_GMKK.shape[-1]
     placed_GMPW = (weight_GMKK.flatten(-2) @ _places(kernel, weight_GMKK)).unflatten(-1, (4, -1))
@@ -68,10 +68,10 @@ def output_moments(x_GBHW: Tensor, weight_GMKK: Tensor) -> tuple[Tensor, Tensor]
     moments of its inputs' windows: its outputs are not computed.
 
     With w_p the weights set into the window at place p: mean = 1/4 sum_p w_p . m and
-    variance = 1/4 sum_p w_p' S w_p - mean^2. Exact where the outputs' height and width are even.
+    variance = 1/4 sum_p w_p' S w_p - mean^2. Exact if the outputs' height and width are even.
     """
     kernel = weight_GMKK.shape[-1]
-    # about a constant near the mean, for then the difference of squares loses no digits
+    # around a constant near the mean, because then the difference of squares loses no digits
     center = x_GBHW.mean()
     mean_GW, product_GWW = window_moments(x_GBHW - center, kernel)
     weight_GMK = weight_GMKK.flatten(-2).double()
@@ -87,10 +87,11 @@ class _KeptOfWindows(Kept):
 
 
 class _PooledRelu(torch.autograd.Function):
-    """The weights come already set into the window at each of the four places.
+    """The fused pass, for weights already placed in the window at each of the four places.
 
-    A comparison in place gives ones and zeros of the values' own type, many times faster than booleans; as bytes they
-    are kept: of the upper two values and of the lower two whether the left is the largest, and whether an upper is.
+    A comparison in place gives ones and zeros of the values' own type, many times faster than booleans. Three of them
+    per output are stored as bytes: for the upper two values and for the lower two whether the left one is larger, and
+    whether an upper value is the largest.
     """
 
     @staticmethod
@@ -131,7 +132,7 @@ class _PooledRelu(torch.autograd.Function):
         whole = zip(x_GHWB, y_GMHWB, zip(*grads_GMHWB, strict=True), placed_grad_GPMW, bias_grad_GM, strict=True)
         for x_HWB, y_MHWB, grads_MHWB, placed_grad_PMW, bias_grad_M in whole:
             for filters, rows, windows_WX in _pieces(x_HWB, y_MHWB, ctx.side):
-                # y is not negative: its sign is one where ReLU lets the gradient through
+                # y is not negative: its sign is one where ReLU passes the gradient
                 active_MX = y_MHWB[filters, rows].flatten(1).sign()
                 grad_MX = active_MX.mul_(_some_of(grads_MHWB, filters, rows).flatten(1))
                 bias_grad_M[filters] += grad_MX.sum(-1)
@@ -141,7 +142,7 @@ class _PooledRelu(torch.autograd.Function):
 
 
 def _some_of(layers_MHWB: Sequence[Tensor], filters: slice, rows: slice) -> Tensor:
-    """Some rows of some filters, which are counted through the layers."""
+    """Some rows of some filters; filters are numbered across the layers."""
     if len(layers_MHWB) == 1:
         return layers_MHWB[0][filters, rows]
     parts, before = [], 0
@@ -160,7 +161,7 @@ def _bytes(left_2MX: Tensor, upper_MX: Tensor) -> Tensor:
 
 
 def _of_the_largest(grad_MX: Tensor, largest_3MX: Tensor) -> Tensor:
-    """The gradient where the largest of four values is, zero at the others, [P, M, X]."""
+    """The gradient at the place of the largest of four values, zero at the others, [P, M, X]."""
     left_2MX, upper_MX = largest_3MX[:2], largest_3MX[2]
     rows_2MX = grad_MX.new_empty(2, *grad_MX.shape)
     torch.mul(grad_MX, upper_MX, out=rows_2MX[0])
@@ -173,7 +174,8 @@ def _of_the_largest(grad_MX: Tensor, largest_3MX: Tensor) -> Tensor:
 
 
 def _pieces(x_HWB: Tensor, y_MHWB: Tensor, side: int) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Filters and rows of the output that are done at once, and the windows of these rows, [W, X]."""
+    """Pieces of the work: filters and rows of the output that are computed at once, and the windows of these rows, [W,
+    X]."""
     filters, height, width, samples = y_MHWB.shape
     numbers = (8 * min(filters, FILTERS) + side**2) * width * samples
     for rows in _slices(height, max(1, PIECE // numbers)):
@@ -183,7 +185,7 @@ def _pieces(x_HWB: Tensor, y_MHWB: Tensor, side: int) -> Iterator[tuple[slice, s
 
 
 def _windows(x_HWB: Tensor, side: int, rows: slice, width: int) -> Tensor:
-    """The pixels under each window of some rows of the output: row (i, j) has pixel (i, j) of every window."""
+    """The pixels of the windows of some output rows: row (i, j) of the result has pixel (i, j) of every window."""
     _, x_width, samples = x_HWB.shape
     row = x_width * samples
     shape = (side, side, rows.stop - rows.start, width, samples)
@@ -196,7 +198,7 @@ def _slices(count: int, size: int) -> list[slice]:
 
 
 def _places(kernel: int, like: Tensor) -> Tensor:
-    """Where each of the K^2 weights stands in the window of each of the four values: ones and zeros, [K^2, P W]."""
+    """The place of each of the K^2 weights in the window of each of the four values, as ones and zeros, [K^2, P W]."""
     return _places_of(kernel, like.dtype, like.device)
 
 

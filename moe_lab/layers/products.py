@@ -1,8 +1,8 @@
 """Matrix products, by the faster of two kernels.
 
-``torch.matmul`` calls a BLAS, in torch's builds for CPUs mostly MKL, which uses half of what processors can do that it
-does not know. oneDNN, which comes with torch as well, compiles a kernel for the processor and the shapes at hand. It
-takes half a millisecond once for every new shape, and ten microseconds a call.
+``torch.matmul`` calls a BLAS, in torch's builds for CPUs mostly MKL, which reaches only half of the speed of processors
+that it does not know. oneDNN, which also comes with torch, compiles a kernel for the processor and the shapes. That
+takes half a millisecond for every new shape, and ten microseconds per call.
 """
 
 import math
@@ -14,16 +14,16 @@ from torch import Tensor
 
 from moe_lab.layers.autograd import Kept
 
-#: multiply-adds of a product from which oneDNN pays
+#: multiply-adds of a product from which oneDNN is faster
 LARGE = 2**20
 #: a product with fewer rows, columns or summands is bound by memory
 NARROW = 8
 
 
 def matmul(a_XD: Tensor, b_DY: Tensor) -> Tensor:
-    """a b over the last two axes, as ``torch.matmul`` of two factors of at least two axes each.
+    """The product a b over the last two axes, like ``torch.matmul`` of two factors with at least two axes each.
 
-    Large products in float32 on a CPU are oneDNN's; the two kernels differ in the last bits.
+    oneDNN computes large products in float32 on a CPU. The two kernels differ in the last bits.
     """
     if a_XD.dtype != b_DY.dtype or not pays(a_XD, a_XD.shape[-2], b_DY.shape[-1]):
         return a_XD @ b_DY
@@ -34,7 +34,7 @@ def matmul(a_XD: Tensor, b_DY: Tensor) -> Tensor:
 
 
 class _Product(torch.autograd.Function):
-    """To a comes dy b', to b comes a' dy."""
+    """The product a b. Backward: da = dy b', db = a' dy."""
 
     @staticmethod
     def forward(ctx: Kept, a_XD: Tensor, b_DY: Tensor) -> Tensor:
@@ -52,18 +52,18 @@ class _Product(torch.autograd.Function):
 
 
 def _kernel() -> Any:
-    """oneDNN's product of rows, x w', of plain tensors, as the code calls it that torch's compiler makes; None if
-    torch comes without it."""
+    """oneDNN's product of rows, x w', of plain tensors, called as code from torch's compiler calls it; None if torch is
+    built without oneDNN."""
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
-#: a w' of plain tensors a and w; None without oneDNN
+#: the product a w' of plain tensors a and w; None without oneDNN
 ROWS_BY_ROWS = _kernel()
 
 
 def pays(a_XD: Tensor, rows: int, columns: int) -> bool:
-    """Whether oneDNN is there and faster for a product of so many rows and columns; the factor says of what kind, and
-    how many summands."""
+    """Whether oneDNN is available and faster for a product with this many rows and columns; ``a_XD`` gives the type,
+    the device and the number of summands."""
     if ROWS_BY_ROWS is None or a_XD.dtype != torch.float32 or a_XD.device.type != "cpu":
         return False
     sizes = (rows, a_XD.shape[-1], columns)
@@ -71,8 +71,8 @@ def pays(a_XD: Tensor, rows: int, columns: int) -> bool:
 
 
 def _products(a_XD: Tensor, b_DY: Tensor) -> Tensor:
-    """Of a b and (b' a')' the one whose first factor lies row by row, as the kernel wants it, or is the smaller one to
-    be copied."""
+    """The product as a b or as (b' a')': the form whose first factor is stored row by row, as the kernel requires, or
+    else is the smaller one to copy."""
     by_row = _by_row(a_XD) or (not _by_row(b_DY.mT) and a_XD.shape[-2] <= b_DY.shape[-1])
     first, second = (a_XD, b_DY.mT) if by_row else (b_DY.mT, a_XD)
     lead = torch.broadcast_shapes(first.shape[:-2], second.shape[:-2])
@@ -89,12 +89,12 @@ def _each(first_XD: Tensor, second_YD: Tensor, lead: Sequence[int]) -> Tensor:
 
 
 def _by_row(factor_XD: Tensor) -> bool:
-    """Whether the rows of each matrix lie one after the other, without gaps."""
+    """Whether the rows of each matrix are contiguous in memory, without gaps."""
     return factor_XD.stride()[-2:] == (factor_XD.shape[-1], 1)
 
 
 def _matrices(factors: Tensor, lead: Sequence[int]) -> Iterator[Tensor]:
-    """One matrix after the other, none copied."""
+    """Iterate over the matrices along the leading axes, without copying."""
     if not lead:
         yield factors
         return
@@ -103,7 +103,7 @@ def _matrices(factors: Tensor, lead: Sequence[int]) -> Iterator[Tensor]:
 
 
 def rows_by_rows(a_XD: Tensor, b_YD: Tensor) -> Tensor:
-    """a b' of two matrices by oneDNN. The second may lie by row or by column; one with gaps is copied, for oneDNN would
-    take its reference implementation, a thousand times slower."""
+    """a b' of two matrices by oneDNN. The second may be stored by row or by column. One with gaps is copied, because
+    oneDNN would use its reference implementation, which is a thousand times slower."""
     b_YD = b_YD if _by_row(b_YD) or _by_row(b_YD.mT) else b_YD.contiguous()
     return ROWS_BY_ROWS(a_XD.contiguous(), b_YD, None, "none", [], "")

@@ -1,4 +1,4 @@
-"""Modules stacked along a leading axis, and the tensors that may differ along it."""
+"""Stacking modules along a leading axis, and the tensors that may differ along it."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,25 +16,26 @@ _ALIKE: ContextVar[bool] = ContextVar("alike", default=False)
 def hyper(value: float, axes: int = 0) -> nn.Buffer:
     """A number that may differ between the runs of a stack: a buffer with ``axes`` trailing axes of size one.
 
-    A scalar that multiplies a loss has none; what meets a [..., B, E] tensor has two (``temperature_11``).
+    A scalar factor of a loss has none; a number that is combined with a [..., B, E] tensor has two
+    (``temperature_11``).
     """
     return nn.Buffer(torch.full((1,) * axes, float(value)), persistent=False)
 
 
 def buffers_named(module: nn.Module, name: str) -> list[Tensor]:
-    """The buffers of this name of a module and the modules in it."""
+    """All buffers of this name in a module and its submodules."""
     return [buffer for path, buffer in module.named_buffers() if path.rpartition(".")[2] == name]
 
 
 def keep_buffers(module: nn.Module, name: str) -> None:
-    """Make the buffers of this name persistent: from now on they are part of the module's state."""
+    """Make the buffers of this name persistent, so that they become part of the module's state."""
     for part in module.modules():
         if (buffer := dict(part.named_buffers(recurse=False)).get(name)) is not None:
             part.register_buffer(name, buffer, persistent=True)
 
 
 def freeze(module: Module) -> Module:
-    """The module with its parameters as buffers: part of its state, and nothing that an optimizer moves."""
+    """The module with its parameters turned into buffers: part of its state, but not updated by an optimizer."""
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
             delattr(part, name)
@@ -43,18 +44,18 @@ def freeze(module: Module) -> Module:
 
 
 def by_name(modules: Mapping[str, Module]) -> Mapping[str, Module]:
-    """Modules as parts of another one, by name. torch's ModuleDict is a mapping, but does not say so, nor of what."""
+    """Modules as submodules of another one, by name; torch's ModuleDict, typed as the mapping that it is."""
     return cast(Mapping[str, Module], nn.ModuleDict(modules))
 
 
 def by_layer(modules: Mapping[str, Mapping[str, Module]]) -> Mapping[str, Mapping[str, Module]]:
-    """Modules as parts of another one, by the name of a layer and their own."""
+    """Modules as submodules of another one, by the name of a layer and their own name."""
     named = {layer: nn.ModuleDict(several) for layer, several in modules.items()}
     return cast(Mapping[str, Mapping[str, Module]], nn.ModuleDict(named))
 
 
 def in_order(modules: Iterable[Module]) -> Sequence[Module]:
-    """Modules as parts of another one, by number, as ``by_name`` does."""
+    """Modules as submodules of another one, by number; torch's ModuleList, typed as a sequence."""
     return cast(Sequence[Module], nn.ModuleList(modules))
 
 
@@ -65,8 +66,8 @@ def count_parameters(module: nn.Module) -> int:
 def stack(modules: Sequence[Module]) -> Module:
     """One module whose parameters and buffers carry a leading axis: the state of ``modules``, stacked in their order.
 
-    The modules are built alike and know nothing of it: a bank of experts is a stack of one plain network over E; R
-    runs trained as one program are a stack of R mixtures. Raises ValueError if they differ in more than their
+    The modules are plain and have the same structure. A bank of experts is a stack of one plain network over E; R runs
+    trained as one program are a stack of R mixtures. Raises ValueError if they differ in more than their
     numbers: in classes, shapes, or any plain attribute.
     """
     structures = [_structure(module) for module in dict.fromkeys(modules)]
@@ -89,8 +90,10 @@ def stack(modules: Sequence[Module]) -> Module:
 
 @contextmanager
 def alike() -> Iterator[None]:
-    """Within the block a bank holds one network many times over, which is made in a fraction of the time: everything of
-    it but its numbers is right. For checking how parts fit each other."""
+    """Within the block, a bank is one network repeated, which is built in a fraction of the time.
+
+    Everything except the values of its parameters is right. It serves to check whether parts fit each other.
+    """
     token = _ALIKE.set(True)
     try:
         yield
@@ -104,17 +107,17 @@ def bank(network: Callable[[], Module], count: int) -> Module:
 
 
 def _together(tensors: list[Tensor]) -> Tensor:
-    """Stacked, each laid out in memory as it was."""
+    """The tensors stacked, each with its memory layout kept."""
     by_columns = tensors[0].ndim > 1 and tensors[0].mT.is_contiguous()
     return torch.stack([tensor.mT for tensor in tensors]).mT if by_columns else torch.stack(tensors)
 
 
-#: what every module has for itself
+#: attributes that every module has, which are not compared
 _COMMON = nn.Module().__dict__.keys()
 
 
 def _structure(module: nn.Module) -> dict[str, object]:
-    """Everything of a module but its numbers: classes, plain attributes, shapes of its tensors."""
+    """The structure of a module: classes, plain attributes and shapes of its tensors, without their values."""
     structure: dict[str, object] = {}
     for path, part in module.named_modules():
         structure[path] = type(part)

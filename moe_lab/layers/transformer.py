@@ -1,4 +1,4 @@
-"""Layers of a transformer's block, over trailing axes. **S** places of a sequence, **T** rows of all sequences."""
+"""Layers of a transformer block, over trailing axes. **S** places of a sequence, **T** rows of all sequences."""
 
 from math import prod
 
@@ -10,7 +10,7 @@ from moe_lab.layers.linear import Linear
 
 
 class LayerNorm(nn.Module):
-    """y = (x - mean) / sqrt(variance + 1e-5) * w + b over the features of a row.
+    """Layer normalization y = (x - mean) / sqrt(variance + 1e-5) * w + b over the features of a row.
 
     Source: Ba, Kiros and Hinton 2016, Layer normalization, arXiv:1607.06450.
     """
@@ -25,22 +25,22 @@ class LayerNorm(nn.Module):
 
 
 class Embedding(nn.Module):
-    """A row of D learned numbers for each of V tokens, from a normal distribution of standard deviation 0.02."""
+    """Token embedding: D learned numbers for each of V tokens, initialized from a normal distribution with sd 0.02."""
 
     def __init__(self, tokens: int, features: int) -> None:
         super().__init__()
         self.weight_VD = nn.Parameter(0.02 * torch.randn(tokens, features))
 
     def forward(self, token_BS: Tensor) -> Tensor:
-        """[..., B, S, D]"""
+        """The embeddings [..., B, S, D] of the tokens [..., B, S]."""
         *lead, tokens, _ = self.weight_VD.shape
-        # the tables of several runs one below the other
+        # the tables of several runs, concatenated
         first = tokens * torch.arange(prod(lead), device=token_BS.device).reshape(*lead, 1, 1)
         return functional.embedding(token_BS + first, self.weight_VD.flatten(0, -2))
 
 
 class SelfAttention(nn.Module):
-    """softmax(q k' / sqrt(D / heads)) v within each sequence, of several heads, and a linear layer on top.
+    """Multi-head self-attention: softmax(q k' / sqrt(D / heads)) v within each sequence, then a linear layer.
 
     Source: Vaswani et al. 2017, Attention is all you need, arXiv:1706.03762, section 3.2.
 
@@ -56,7 +56,7 @@ class SelfAttention(nn.Module):
         self.outer = Linear(features, features)
 
     def forward(self, x_TD: Tensor, places: int) -> Tensor:
-        """``places``: S; the rows are those of one sequence after the other."""
+        """The output for each row. ``places`` is S; the rows are those of one sequence after the other."""
         parts = self.inner(x_TD).unflatten(-2, (-1, places)).unflatten(-1, (3, self._heads, -1))
         # [..., B, S, 3, heads, d] -> three of [..., B, heads, S, d]
         query, key, value = parts.movedim(-4, -2).unbind(-4)
