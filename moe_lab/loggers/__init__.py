@@ -1,4 +1,4 @@
 """Where the numbers of a training go besides its folder.
 
-One logger a file; ``conf/logger/NAME.yaml`` names its class and writes out its options.
+There is one logger per file; ``conf/logger/NAME.yaml`` names its class and lists its options.
 """

@@ -1,10 +1,10 @@
-"""A run's folder as loggers read it."""
+"""Reading a run's folder for loggers."""
 
 from pathlib import Path
 
 from moe_lab.store.run import Run
 
-#: what is attached as it is, where it is there
+#: files that are attached unchanged if they exist
 FILES = ("config.yaml", "report.md", "report.html")
 
 
@@ -13,7 +13,7 @@ def history(run: Run) -> list[dict[str, float | None]]:
 
 
 def scalars(run: Run) -> dict[str, float]:
-    """The metrics that are one number; none before the end."""
+    """The metrics that are single numbers; empty before the run has ended."""
     if not (run.path / "metrics.json").is_file():
         return {}
     values = {name: entry.get("value") for name, entry in run.metrics.items()}

@@ -1,4 +1,4 @@
-"""MLflow, in files."""
+"""A logger for MLflow, with local files as its store."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from moe_lab.store.run import Run
 STATE = "mlflow.json"
 EXPERIMENT = "moe-lab"
 _STATES = {"finished": "FINISHED", "running": "RUNNING", "interrupted": "KILLED"}
-#: values of one call
+#: most values in one call
 _MOST = {"metrics": 900, "params": 90}
 
 
@@ -31,7 +31,7 @@ class MLflow(Logger):
         self._mlflow = extra("mlflow", "logger=[mlflow]", "mlflow")
 
     def log(self, folder: Path) -> None:
-        # MLflow would rather have a data base
+        # MLflow recommends a database
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         run = Run(folder)
         home = folder.parent.parent if folder.parent.name == "jobs" else folder.parent
@@ -57,7 +57,8 @@ class MLflow(Logger):
         write_json(folder / STATE, {**state, "epochs": len(rows), "measured": bool(values)})
 
     def _state(self, client: Any, run: Run) -> dict[str, Any]:
-        """How much is logged already, and where; of a fresh run, after its parameters."""
+        """The state of logging: how much is logged already, and to which MLflow run. For a new run its parameters are
+        logged first."""
         path = run.path / STATE
         if path.is_file():
             return json.loads(path.read_text())
@@ -71,7 +72,7 @@ class MLflow(Logger):
 
 
 def _experiment(client: Any) -> str:
-    """Another process may make it at the same moment."""
+    """The id of the experiment, created if needed; another process may create it at the same moment."""
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
         try:

@@ -1,4 +1,4 @@
-"""TensorBoard."""
+"""A logger for TensorBoard."""
 
 import shutil
 from pathlib import Path
@@ -54,7 +54,8 @@ class TensorBoard(Logger):
 
 
 def _fresh_writer(folder: Path) -> Any:
-    """What an earlier process has written is written again from the run's files, which are whole."""
+    """A writer for an empty folder: events of an earlier process are deleted and written again from the run's files,
+    which are complete."""
     from torch.utils.tensorboard import SummaryWriter
 
     refuse_link(folder)
