@@ -126,7 +126,7 @@ def _included(
 
 
 def _lists(options: list[str], typed: str) -> list[str]:
-    """``[NAME]`` for each option, or ``[A,NAME]`` after ``[A,``; a bare name where no bracket was typed."""
+    """``[NAME]`` for each option, or ``[A,NAME]`` after ``[A,``; a bare name if no bracket was typed."""
     if typed and not typed.startswith("["):
         return options
     head = typed[: typed.rfind(",") + 1] or "["

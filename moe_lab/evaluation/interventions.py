@@ -19,8 +19,8 @@ MOST_REMOVED, MOST_SWAPPED = 64, 16
 def removals(mixture: Mixture, routing: Routing, said: Predicted, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
     """For each expert, the mixture's prediction without it: the gate selects again among the others (``Gate.without``).
 
-    ``routing`` is the gate's decision for the batch, ``said`` the experts' predictions. removed_prediction [B, E], and
-    removed_log_likelihood [B, E] = log q(y), in nats.
+    ``routing`` is the gate's decision for the batch, ``said`` the experts' predictions.
+    removed_prediction [B, E], and removed_log_likelihood [B, E] = log q(y), in nats.
     """
     gone = (one_hot(e, routing.weights_BE) for e in range(mixture.gate.sizes.experts))
     others = (mixture.gate.without(routing, gone_E, noise) for gone_E in gone)

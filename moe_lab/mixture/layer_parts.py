@@ -40,9 +40,9 @@ _GROUPS = (*_KEYS, "regularizer")
 def layer_config(words: Sequence[str]) -> Config:
     """The part of a composed config that applies to a mixture layer: experts, gate, k and regularizers, all checked.
 
-    The experts are ``ffn`` if no word says otherwise. A gate whose own score is ``network`` takes ``linear``, unless a
-    word is about the score: a layer inside a network sees features already. Raises ConfigError for words that cannot be
-    used, or that concern something else.
+    The experts are ``ffn`` unless a word chooses others. A gate whose own score is ``network`` takes ``linear``, unless
+    a word is about the score: a layer inside a network sees features already. Raises ConfigError for words that cannot
+    be used, or that concern something else.
     """
     keys = [parse(word).key for word in words]
     for key in keys:

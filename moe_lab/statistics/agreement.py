@@ -63,7 +63,7 @@ def agreement(
     agreement is undefined.
 
     Args:
-        expert_N, other_N: arg-max experts, -1 where no expert got the sample (left out).
+        expert_N, other_N: arg-max experts, -1 if no expert got the sample (left out).
         class_N: true classes.
         ami: whether to compute AMI as well, which takes several times as long.
         draws: tables drawn for the null of the matched agreement; that of ARI is exact.

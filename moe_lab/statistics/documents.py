@@ -141,7 +141,7 @@ def jackknife(
     Args:
         value: of all documents.
         left_out_M: of all documents except those of each group; at least two groups of nearly equal size.
-        bounds: between which the quantity lies.
+        bounds: the bounds of the quantity.
         bias: of the value, in place of the jackknife's (M - 1) (mean(left out) - value).
     """
     from scipy import stats

@@ -56,8 +56,7 @@ def inside(path: Path) -> Path:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open an ordinary file for reading. Raises FileNotFoundError, and Unusable for anything else, such as a pipe,
-    without waiting for it."""
+    """Open an ordinary file for reading. Raises FileNotFoundError, and Unusable for anything else, such as a pipe."""
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -70,8 +69,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def read_text(path: Path, most: int = MOST_TEXT) -> str:
-    """The UTF-8 text of an ordinary file of at most ``most`` bytes, with its line ends unchanged. Raises
-    FileNotFoundError, and Unusable."""
+    """The UTF-8 text of an ordinary file of at most ``most`` bytes, line ends unchanged. Raises as ``opened`` does."""
     with opened(path) as file:
         if (size := os.fstat(file.fileno()).st_size) > most:
             raise Unusable(f"has {size} bytes, and {most} at most are read")
@@ -183,7 +181,7 @@ def _run_zip(path: Path) -> Iterator[tuple[IO[bytes], zipfile.ZipFile]]:
 
 
 class _InPieces:
-    """A file that limits how much ``zipfile`` reads at once: it reads a directory in one call, whatever size that
+    """A file for ``zipfile`` that limits the size of one read: a directory is read in one call, whatever size it
     claims."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""A new gate for the experts of a finished run."""
+"""A recipe that trains a new gate for the experts of a finished run."""
 
 from collections.abc import Sequence
 

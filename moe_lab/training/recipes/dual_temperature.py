@@ -1,4 +1,4 @@
-"""One temperature for the experts' update, another for the gate's."""
+"""A recipe with one temperature for the experts' update and another for the gate's."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Expectation maximization with an outer loop."""
+"""A recipe for expectation maximization with an outer loop."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Everything is trained together."""
+"""The recipe that trains everything together."""
 
 from moe_lab.training.recipe import Recipe
 

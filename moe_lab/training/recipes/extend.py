@@ -1,4 +1,4 @@
-"""A sequence of tasks, with new experts for each."""
+"""A recipe for a sequence of tasks, with new experts for each task."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A finished run goes on with other data."""
+"""A recipe that continues a finished run with other data."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A path of lambdas in one warm-started run."""
+"""A recipe that follows a path of lambdas in one warm-started run."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""New experts for the gate of a finished run."""
+"""A recipe that trains new experts under the gate of a finished run."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""First the experts, each on classes that were chosen for it, then a gate over them."""
+"""A recipe that trains each expert on classes chosen for it, and then a gate over the experts."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""First the experts, then the gate, then all."""
+"""A recipe that trains first the experts, then the gate, then all together."""
 
 from moe_lab.config.ranges import Fraction
 from moe_lab.training.from_run import FromRun
