@@ -43,7 +43,7 @@ def check_integers(what: str, array: np.ndarray, axes: int, low: int, end: int) 
 def check_floats(
     what: str, array: np.ndarray, shape: tuple[int, ...], *, low: float | None = None, missing: bool = False
 ) -> None:
-    """Raises RunError if the array has another type or shape, or infinite or too low numbers; ``missing``: NaN may be."""
+    """Raises RunError if type or shape differ, or a number is infinite, too low, or NaN; ``missing`` allows NaN."""
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
         raise RunError(f"{what}: {_described(array)}; expected floats of shape {shape}")
     if np.isinf(array).any() or (not missing and np.isnan(array).any()):
