@@ -60,8 +60,10 @@ class Sources:
 
     @cached_property
     def refer(self) -> bool:
-        """Whether any file has a value that refers to another key."""
-        files = (folder / file for folder in self.folders for file in _yaml_files(folder))
+        """Whether any file that belongs to a run's config has a value that refers to another key."""
+        files = (
+            folder / file for folder in self.folders for file in _yaml_files(folder) if file.parts[0] not in OF_NO_RUN
+        )
         return any(_REFERENCE.search(file.read_text(errors="replace")) for file in files)
 
     def options(self, group: str) -> list[str]:
