@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HOW_TO = "# How to\n"
 SHORT = ["trainer.epochs=1", "trainer.limit_batches=2"]
+#: of tasks one after another, each of which takes an epoch
+SHORT_TASKS = ["trainer.epochs=5", "trainer.limit_batches=2"]
 LINE = re.compile(r"^(?:\$ )?(?:moe-lab .*|python make_\w+\.py)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 IN_TABLE = re.compile(r"`(moe-lab [^`]+)`")
@@ -43,7 +45,9 @@ def shortened(line: str) -> list[str]:
         return [*words, *SHORT, "launcher=serial", "--no-report"]
     if words[0] == "study":
         return [*words, "--dry-run"]
-    return [*words, *SHORT] if words[0] == "train" else words
+    if words[0] == "train":
+        return [*words, *(SHORT_TASKS if "recipe=extend" in words else SHORT)]
+    return words
 
 
 def test_readme_has_its_commands():
