@@ -89,6 +89,17 @@ TABLES = (
             "oracle_error_rate": percent("oracle error"),
         },
     ),
+    Table(
+        "one-active-expert.md",
+        "one-active-expert",
+        {
+            "worst_class_error_rate": percent("worst class"),
+            "dead_experts": Column("dead experts", digits=1),
+            "usage_entropy_bits": Column("H(E), bits"),
+            "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
+            "unrouted_share": percent("unrouted"),
+        },
+    ),
 )
 
 
