@@ -29,7 +29,7 @@ from moe_lab.store.run import Run
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "language.md").read_text()
 #: in place of dpkg: unpacks a book
-BOOK = """{0} - "$3" <<'END'
+BOOK = """"{0}" - "$3" <<'END'
 import gzip, pathlib, sys
 for lang in ("en", "de", "fr", "it", "es"):
     path = pathlib.Path(sys.argv[1], "usr/share/debian-reference", f"debian-reference.{{lang}}.txt.gz")

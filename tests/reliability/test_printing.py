@@ -20,6 +20,10 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True)
 
 
+#: of a run and of the two plain networks beside it
+WITH_TWINS = ["finished"] * 3
+
+
 def states(folder: Path) -> list[str]:
     return [json.loads(path.read_text())["status"] for path in sorted(folder.rglob("status.json"))]
 
@@ -28,7 +32,7 @@ def states(folder: Path) -> list[str]:
 def test_a_training_goes_on_when_nobody_reads_what_it_prints(tmp_path, where):
     done = shell(f"moe-lab train --name a {SHORT} {where}", tmp_path)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done
-    assert states(tmp_path) == ["finished"] and (tmp_path / "runs/a/report.html").is_file()
+    assert states(tmp_path) == WITH_TWINS and (tmp_path / "runs/a/report.html").is_file()
 
 
 @pytest.mark.parametrize("launcher", ["serial", "processes"])
@@ -47,12 +51,12 @@ def test_a_terminal_that_is_closed_stops_no_training(tmp_path):
     os.close(terminal)
     assert os.read(screen, 1)
     os.close(screen)
-    assert child.wait() == 0 and states(tmp_path) == ["finished"]
+    assert child.wait() == 0 and states(tmp_path) == WITH_TWINS
 
 
 def test_what_a_full_disk_loses_is_said(tmp_path):
     """The run is whole, but whoever keeps what was printed does not have it."""
     done = shell(f"moe-lab train --name a {SHORT} > /dev/full", tmp_path)
     assert done.returncode == 1 and done.stderr == "moe-lab: what was printed is lost: No space left on device\n"
-    assert states(tmp_path) == ["finished"]
+    assert states(tmp_path) == WITH_TWINS
     assert shell("moe-lab list > /dev/full", tmp_path).returncode == 1

@@ -48,7 +48,7 @@ def test_the_page_answers_first_and_shows_every_layer(images, open_page):
     assert float(told[1]) == pytest.approx(bits, abs=0.005)
     found = titles(path)
     labelled = [title for title in found if title.startswith("What follows the label")]
-    assert labelled and found == ["Headline numbers, test split", *labelled, *CHAPTERS]
+    assert labelled and found == ["Headline numbers, test split", "What experts follow", *labelled, *CHAPTERS]
     assert path.stat().st_size < TWO_MB and not page.all("script") and not page.open
     assert all(picture["alt"] for picture in page.all("img"))
     links = [str(link["href"]) for link in page.all("a")]
