@@ -9,8 +9,8 @@ from moe_lab.experiment.remedies import remedied
 from moe_lab.layers.noise import seeded
 from moe_lab.layers.stacking import keep_buffers
 from moe_lab.mixture import dispatch
-from moe_lab.mixture.dispatchers import Sparse
 from moe_lab.mixture.mixture import Mixture
+from moe_lab.mixture.sharded import for_selected
 from moe_lab.parts.baseline import Alone
 from moe_lab.parts.batch_statistics import check_scopes
 from moe_lab.parts.checks import check, check_k, check_predicting, check_task, chosen_k
@@ -83,7 +83,7 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
     with seeded(seed_init, "gate"):
         gate = build(config["gate"], sizes)
     check_k(gate)
-    dispatcher = Sparse() if config["trainer"]["dispatch"] == "sparse" else None
+    dispatcher = for_selected() if config["trainer"]["dispatch"] == "sparse" else None
     try:
         return Mixture(experts, gate, config["inference"], dispatcher)
     except Unfit as error:

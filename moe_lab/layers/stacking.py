@@ -9,6 +9,8 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from moe_lab.layers.ranks import current
+
 Module = TypeVar("Module", bound=nn.Module)
 _ALIKE: ContextVar[bool] = ContextVar("alike", default=False)
 
@@ -102,8 +104,14 @@ def alike() -> Iterator[None]:
 
 
 def bank(network: Callable[[], Module], count: int) -> Module:
-    """``count`` networks as one module, their parameters and buffers along a leading axis."""
-    return stack([network()] * count if _ALIKE.get() else [network() for _ in range(count)])
+    """``count`` networks as one module, their parameters and buffers along a leading axis; among ranks a rank's own
+    ones, with the numbers that they have among all."""
+    ranks = current()
+    own = range(count) if ranks is None else ranks.spans(count)[ranks.rank]
+    if _ALIKE.get():
+        return stack([network()] * len(own))
+    built = ((number, network()) for number in range(count))
+    return stack([one for number, one in built if number in own])
 
 
 def _together(tensors: list[Tensor]) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from moe_lab.errors import expect, given
 from moe_lab.layers.grouped import GroupedRows
+from moe_lab.layers.noise import Noise
 from moe_lab.parts.roles import Computed, Experts, Gate
 from moe_lab.routing.combine import Rule
 from moe_lab.routing.decision import Routing
@@ -32,6 +33,12 @@ class Dispatcher(ABC):
     every_expert: ClassVar[bool] = True
     #: experts run after the gate has decided; else they run first, and the gate may read what they compute
     follows_gate: ClassVar[bool] = True
+    #: no process has all experts, so that it also runs in evaluation
+    in_evaluation: ClassVar[bool] = False
+
+    def decide(self, gate: Gate, x_BD: Tensor, noise: Noise) -> Routing:
+        """What the gate decides, where it follows nothing that experts compute."""
+        return gate(x_BD, None, noise)
 
     @abstractmethod
     def dispatch(self, x_BD: Tensor, routing: Routing | None) -> tuple[Tensor | GroupedRows, Way]:

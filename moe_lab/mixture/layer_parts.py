@@ -12,8 +12,9 @@ from moe_lab.errors import ConfigError
 from moe_lab.layers.stacking import keep_buffers
 from moe_lab.mixture.dispatch import Dispatch, why_dense
 from moe_lab.mixture.dispatch import check as check_dispatch
-from moe_lab.mixture.dispatchers import Sparse, for_every_expert
+from moe_lab.mixture.dispatchers import for_every_expert
 from moe_lab.mixture.routed import RoutedExperts
+from moe_lab.mixture.sharded import for_selected
 from moe_lab.parts.checks import check_k, chosen_k, lack
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.layer_checks import check_experts, check_layer
@@ -79,7 +80,7 @@ def routed_experts(
     reason = why_dense(experts, gate, None, regularizers)
     check_dispatch(dispatch, reason)
     sparse = reason is None and dispatch != "dense"
-    return RoutedExperts(experts, gate, Sparse() if sparse else for_every_expert(gate)), regularizers
+    return RoutedExperts(experts, gate, for_selected() if sparse else for_every_expert(gate)), regularizers
 
 
 def controllers_of(config: Config, gate: Gate) -> dict[str, Controller]:

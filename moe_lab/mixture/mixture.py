@@ -59,8 +59,9 @@ class Mixture(nn.Module):
 
     def forward(self, x_BD: Tensor, noise: Noise, constrain: Constrain = lambda routing: routing) -> Output:
         """The mixture's output. ``constrain`` may change the gate's decision, as controllers do in training."""
-        if self.training and not self.dispatcher.every_expert:
-            return self._of_selected(x_BD, constrain(self.gate(x_BD, None, noise)))
+        if not self.dispatcher.every_expert and (self.training or self.dispatcher.in_evaluation):
+            routing = constrain(self.dispatcher.decide(self.gate, x_BD, noise))
+            return self._of_selected(x_BD, routing if self.training else infer(routing, self.inference, noise))
         routing, experts = self.decide(x_BD, noise)
         return self.answer(constrain(routing), experts, noise)
 

@@ -43,7 +43,7 @@ class RoutedExperts(nn.Module):
         x, because x changes with every training step. None: x itself."""
         seen_TX = raw_TI if raw_TI is not None and self.gate.hashes_input else x_TD
         follows = self.dispatcher.follows_gate
-        routing = constrain(self.gate(seen_TX, None, noise)) if follows else None
+        routing = constrain(self.dispatcher.decide(self.gate, seen_TX, noise)) if follows else None
         inputs, way = self.dispatcher.dispatch(x_TD, routing)
         output = values(self.dispatcher.combine(self.experts, self.experts.compute(inputs), way))
         if routing is None:

@@ -277,6 +277,8 @@ class Regularizer(nn.Module):
     reads: frozenset[str] = frozenset()
     #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
     needs_every_expert: ClassVar[bool] = False
+    #: reads the inputs, ``x_BD``
+    reads_input: ClassVar[bool] = False
 
     def __init__(self, weight: float) -> None:
         super().__init__()

@@ -21,13 +21,13 @@ class Pairs:
 
     def __init__(self, selected_BE: Tensor) -> None:
         self._lead = selected_BE.shape[:-2]
-        self._samples, self._experts = selected_BE.shape[-2:]
+        self.samples, self._experts = selected_BE.shape[-2:]
         *run, expert_P, sample_P = selected_BE.mT.nonzero().mT.contiguous().unbind(0)
         self._sample_P = sample_P
         group_P, row_P = expert_P, sample_P
         if run:
             run_P = _flat_index(run, self._lead)
-            group_P, row_P = run_P * self._experts + expert_P, run_P * self._samples + sample_P
+            group_P, row_P = run_P * self._experts + expert_P, run_P * self.samples + sample_P
         self._row_P = row_P
         self.groups = Groups(selected_BE.sum(-2).flatten(), group_P)
         self._place_all(selected_BE, expert_P)
@@ -35,7 +35,7 @@ class Pairs:
     def rows(self, x_BD: Tensor) -> GroupedRows:
         """The input of every pair, sorted by expert. Runs of a stack may share x [B, D], or each have its own."""
         flat_XD = x_BD.flatten(0, -2)
-        shared = flat_XD.shape[0] == self._samples
+        shared = flat_XD.shape[0] == self.samples
         return GroupedRows(flat_XD.index_select(0, self._sample_P if shared else self._row_P), self.groups)
 
     def spread(self, rows: GroupedRows) -> Tensor:
@@ -44,7 +44,7 @@ class Pairs:
         if self._there_XK is not None:
             rows_PO = torch.cat([rows_PO, rows_PO.new_zeros(1, rows_PO.shape[-1])])
         by_sample = rows_PO.index_select(0, self._place_XK.flatten())
-        return by_sample.unflatten(0, (*self._lead, self._samples, self._place_XK.shape[-1]))
+        return by_sample.unflatten(0, (*self._lead, self.samples, self._place_XK.shape[-1]))
 
     def narrow(self, routing: Routing, combine: Rule) -> Routing:
         """The routing with its weights over the K places instead of the E experts, for the rule ``combine``."""
@@ -58,7 +58,7 @@ class Pairs:
         these places are taken, None if all are; and their experts."""
         position_P = self._row_P.argsort(stable=True)
         count_X1 = selected_BE.sum(-1).view(-1, 1)
-        most = int(count_X1.max())
+        most = int(count_X1.max()) if len(count_X1) else 0
         if len(position_P) == most * len(count_X1):
             self._there_XK, self._place_XK = None, position_P.view(len(count_X1), most)
             self._expert_XK = expert_P[self._place_XK]
@@ -72,7 +72,7 @@ class Pairs:
         values_XK = values_BE.flatten(0, -2).gather(-1, self._expert_XK)
         if self._there_XK is not None:
             values_XK = values_XK.masked_fill(~self._there_XK, empty)
-        return values_XK.view(*self._lead, self._samples, self._place_XK.shape[-1])
+        return values_XK.view(*self._lead, self.samples, self._place_XK.shape[-1])
 
 
 def _flat_index(axes: list[Tensor], sizes: torch.Size) -> Tensor:

@@ -9,10 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from moe_lab.data.dataset import Data
+from moe_lab.layers.ranks import Ranks, current
 from moe_lab.mixture.mixture import Constrain
+from moe_lab.mixture.sharded import run_sharded
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import LayerStep, Regularizer, Step, StepSizes
 from moe_lab.routing.decision import Routing
+from moe_lab.training.by_rank import mean_by_rank
 
 NoiseT = TypeVar("NoiseT")
 OutputT = TypeVar("OutputT")
@@ -43,6 +46,17 @@ class Learner(nn.Module, ABC, Generic[NoiseT, OutputT, StepT]):
 
     #: number of axes of the result of ``joined`` for one run
     assigned_axes: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: the processes that share its experts; None: this one has all of them
+        self.ranks = current()
+
+    def _run(self, model: nn.Module, x_BD: Tensor, *given_to: Any) -> Any:
+        """What a model gives for a batch, on however many processes its experts are."""
+        if self.ranks is None:
+            return model(x_BD, *given_to)
+        return run_sharded(self.ranks, model, x_BD, *given_to)
 
     @property
     @abstractmethod
@@ -116,10 +130,15 @@ class Learner(nn.Module, ABC, Generic[NoiseT, OutputT, StepT]):
 AnyLearner = Learner[Any, Any, Any]
 
 
-def regularized(regularizers: Mapping[str, Regularizer], step: Step | LayerStep, shape: torch.Size) -> Regularized:
-    """The raw and the weighted value of each regularizer. Raises TypeError if a value does not have ``shape``, that of
-    the runs."""
-    raw = {name: regularizer(step) for name, regularizer in regularizers.items()}
+def regularized(
+    regularizers: Mapping[str, Regularizer], step: Step | LayerStep, shape: torch.Size, ranks: Ranks | None = None
+) -> Regularized:
+    """The raw and the weighted value of each regularizer; of the rows of each rank by itself if ``ranks`` take
+    statistics so. Raises TypeError if one has not ``shape``, that of runs."""
+    raw = {
+        name: mean_by_rank(regularizer, step, ranks) if ranks is not None and ranks.by_rank else regularizer(step)
+        for name, regularizer in regularizers.items()
+    }
     for name, value in raw.items():
         check_shape(f"regularizer {name}", regularizers[name], value, shape)
     return raw, {name: regularizers[name].weight * value for name, value in raw.items()}

@@ -23,6 +23,7 @@ from moe_lab.training.stack import Apart, state_of_run, together
 from moe_lab.training.tally import Tally
 from moe_lab.training.validation import evaluate_split
 from moe_lab.training.watch import PauseAsked, Watch
+from moe_lab.training.whole import WholeState
 
 
 @dataclass
@@ -65,6 +66,8 @@ class Loop:
         parameters, experts = list(self.learner.parameters()), self.learner.by_expert
         self._optimizer = Optimizer(trainers, parameters, self.batches_an_epoch, by_expert, experts)
         self._order = Order(data, [member.seeds.order for member in self.members], self._trainer.batch_size)
+        ranks = self.learner.ranks
+        self._whole = None if ranks is None else WholeState(self.learner, ranks)
         self._tally = Tally()
         self._clock = 0.0
         self._recipe = recipe or Recipe()
@@ -109,10 +112,12 @@ class Loop:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole state, as tensors, numbers and text only, so that it can be read with ``weights_only=True``."""
+        """The whole state, as tensors, numbers and text only, so that it can be read with ``weights_only=True``. Of
+        several ranks every one calls it, and the leading one gets it."""
+        optimizer = self._optimizer.state_dict()
         return {
-            "learner": self.learner.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "learner": self.learner_state(),
+            "optimizer": optimizer if self._whole is None else self._whole.optimizer(optimizer),
             "tally": self._tally.sums,
             "noise": self._noise.state(),
             "augment_noise": self._order.noise.state(),
@@ -123,11 +128,17 @@ class Loop:
             "records": self.state.records.state(),
         }
 
+    def learner_state(self) -> dict[str, Tensor]:
+        """The learner's part of ``state_dict``, of several ranks likewise."""
+        state = self.learner.state_dict()
+        return state if self._whole is None else self._whole.learner(state)
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the state. Raises RunError if the records of ``state`` do not match its epoch and batch."""
         self._check_place(state)
-        self.learner.load_state_dict(state["learner"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        learner, optimizer, whole = state["learner"], state["optimizer"], self._whole
+        self.learner.load_state_dict(learner if whole is None else whole.own_learner(learner))
+        self._optimizer.load_state_dict(optimizer if whole is None else whole.own_optimizer(optimizer))
         self._clock = state["seconds"]
         self.state.records.restore(state["records"])
         self.state.epoch, self.state.batch = state["epoch"], state["batch"]

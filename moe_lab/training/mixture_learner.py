@@ -60,10 +60,10 @@ class MixtureLearner(Learner[Noise, Output, Step]):
 
     def forward(self, x_BD: Tensor, noise: Noise, route: Constrain = lambda routing: routing) -> Output:
         """The output in training: the routing is constrained by the controllers, and then by ``route``."""
-        return self.mixture(x_BD, noise, lambda routing: route(self._constrain(routing)))
+        return self._run(self.mixture, x_BD, noise, lambda routing: route(self._constrain(routing)))
 
     def predict(self, x_BD: Tensor, noise: Noise, route: Constrain = lambda routing: routing) -> Output:
-        return self.mixture(x_BD, noise, route)
+        return self._run(self.mixture, x_BD, noise, route)
 
     def step(self, x_BD: Tensor, y_B: Tensor, output: Output, noise: Noise) -> Step:
         return self.mixture.step(x_BD, y_B, output, noise)
@@ -71,7 +71,7 @@ class MixtureLearner(Learner[Noise, Output, Step]):
     def losses(self, step: Step) -> tuple[Tensor, Losses]:
         loss_B = self.objective(step)
         check_shape("objective", self.objective, loss_B, step.y_B.shape)
-        return loss_B, Losses(loss_B.mean(-1), *regularized(self.regularizers, step, loss_B.shape[:-1]))
+        return loss_B, Losses(loss_B.mean(-1), *regularized(self.regularizers, step, loss_B.shape[:-1], self.ranks))
 
     @torch.no_grad()
     def after_step(self, step: Step, step_sizes: StepSizes) -> None:

@@ -1,12 +1,13 @@
 """The learner of a network of mixture layers, with regularizers and controllers for each layer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from moe_lab.layers.noise import NoiseByLayer, noise_by_layer
+from moe_lab.layers.ranks import Ranks
 from moe_lab.layers.stacking import by_layer
 from moe_lab.mixture.mixture import Constrain
 from moe_lab.models.network import Network
@@ -80,10 +81,22 @@ class NetworkLearner(Learner[NoiseByLayer, NetworkOutput, NetworkStep]):
                 controller.before_step(layer.gate, progress)
 
     def forward(self, x_BD: Tensor, noise: NoiseByLayer, route: Constrain = lambda routing: routing) -> NetworkOutput:
-        return self.network(x_BD, noise, {name: self._constrained(name, route) for name in self.network.routed})
+        route_of = {name: self._constrained(name, route) for name in self.network.routed}
+        output: NetworkOutput = self._run(self.network, x_BD, noise, route_of)
+        return output if self.ranks is None else self._with_inputs(output, self.ranks)
+
+    def _with_inputs(self, output: NetworkOutput, ranks: Ranks) -> NetworkOutput:
+        """With the inputs of all ranks' rows, without gradient, of layers with a regularizer that reads them."""
+        layers = {
+            name: replace(layer, x_TD=ranks.gather(layer.x_TD.detach()))
+            if any(one.reads_input for one in self.regularizers[name].values())
+            else layer
+            for name, layer in output.layers.items()
+        }
+        return replace(output, layers=layers)
 
     def predict(self, x_BD: Tensor, noise: NoiseByLayer, route: Constrain = lambda routing: routing) -> NetworkOutput:
-        return self.network(x_BD, noise, dict.fromkeys(self.network.routed, route))
+        return self._run(self.network, x_BD, noise, dict.fromkeys(self.network.routed, route))
 
     def step(self, x_BD: Tensor, y_B: Tensor, output: NetworkOutput, noise: NoiseByLayer) -> NetworkStep:
         routed = self.network.routed
@@ -96,7 +109,7 @@ class NetworkLearner(Learner[NoiseByLayer, NetworkOutput, NetworkStep]):
         raw: dict[str, Tensor] = {}
         weighted: dict[str, Tensor] = {}
         for name, layer in step.layers.items():
-            found = regularized(self.regularizers[name], layer, loss_B.shape[:-1])
+            found = regularized(self.regularizers[name], layer, loss_B.shape[:-1], self.ranks)
             for into, values in zip((raw, weighted), found, strict=True):
                 into |= {f"{name}.{one}": value for one, value in values.items()}
         return loss_B, Losses(loss_B.mean(-1), raw, weighted)

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from moe_lab.config.build import build
+from moe_lab.layers.ranks import among
 from moe_lab.parts import ConfigError, Sizes, freeze
 from moe_lab.parts.networks.conv import Conv
 from moe_lab.parts.networks.mlp import Mlp
@@ -46,7 +47,8 @@ class RunFeatures(nn.Module):
         single = (config.get("baseline") or {}).get("_target_", "").endswith(".Single")
         node = {**config["experts"], "count": 1} if single else config["experts"]
         try:
-            self.experts = freeze(build(node, sizes))
+            with among(None):
+                self.experts = freeze(build(node, sizes))
             self.experts.load_state_dict(
                 {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
             )

@@ -43,6 +43,7 @@ class SampleSimilarity(Regularizer):
     """
 
     least_experts: ClassVar[int] = 2
+    reads_input: ClassVar[bool] = True
 
     def __init__(
         self,

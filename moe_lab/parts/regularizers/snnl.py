@@ -26,6 +26,7 @@ class Snnl(Regularizer):
     """
 
     task: ClassVar[Task | None] = "classification"
+    reads_input: ClassVar[bool] = True
 
     def __init__(self, sizes: Sizes, *, weight: NonNegative = 0.1, temperature: Positive = 1.0) -> None:
         super().__init__(weight)

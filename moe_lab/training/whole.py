@@ -1,0 +1,50 @@
+"""The state of a learner whose experts are on several ranks, as one process would have it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from moe_lab.layers.ranks import Ranks
+from moe_lab.mixture.sharded import sharded_names
+from moe_lab.training.learner import AnyLearner
+
+
+class WholeState:
+    """Collects the experts of all ranks on the leading one, and takes a rank's own out of those of all. Every rank
+    calls ``learner`` and ``optimizer`` at the same time; what they return on other ranks is of no use."""
+
+    def __init__(self, learner: AnyLearner, ranks: Ranks) -> None:
+        self._ranks = ranks
+        self._total = sharded_names(learner)
+        self._parameters = [name for name, _ in learner.named_parameters()]
+
+    def learner(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: self._collected(name, one) for name, one in state.items()}
+
+    def optimizer(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Numbers of a parameter have its shape, or are the same for all of its elements."""
+        found = {
+            index: {key: self._collected(self._parameters[index], value) for key, value in values.items()}
+            for index, values in state["state"].items()
+        }
+        return {**state, "state": found}
+
+    def own_learner(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: self._own(name, one) for name, one in state.items()}
+
+    def own_optimizer(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        found = {
+            index: {key: self._own(self._parameters[index], value) for key, value in values.items()}
+            for index, values in state["state"].items()
+        }
+        return {**state, "state": found}
+
+    def _collected(self, name: str, value: Any) -> Any:
+        return self._ranks.collected(value, self._total[name]) if self._is_sharded(name, value) else value
+
+    def _own(self, name: str, value: Any) -> Any:
+        return value[self._ranks.span(self._total[name])].clone() if self._is_sharded(name, value) else value
+
+    def _is_sharded(self, name: str, value: Any) -> bool:
+        return name in self._total and isinstance(value, Tensor) and value.ndim > 0
