@@ -120,5 +120,9 @@ def expect(kind: type[T], value: object) -> T:
     return value
 
 
+class RankLost(Exception):
+    """One of the processes that train a run is gone, or does not answer. The text says which."""
+
+
 class Diverged(Exception):
     """The loss is NaN or infinite. The text says when."""

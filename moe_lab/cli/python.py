@@ -47,7 +47,8 @@ def train(
             frame, whose last column, or ``**{"dataset.target": NAME}``, is to be predicted.
         runs, name: the run's folder is ``runs/name``, by default named by the time.
         from_: a run to repeat; words vary it.
-        resume: a run that was stopped or lost, to go on with; it takes no words and no name.
+        resume: a run that was stopped or lost, to go on with; it takes no name, and no words but for
+            ``parallel.processes``.
         report: whether report.html and its figures are written.
         quiet: whether no progress is printed.
         config_dir, plugins: a folder of your own options, and files of your own parts.
@@ -56,15 +57,15 @@ def train(
     is not finite, KeyboardInterrupt with the state saved if it is interrupted.
     """
     from moe_lab.cli.progress import progress
-    from moe_lab.cli.train import RESUME_TAKES_NO_WORDS, job_of, say_odd
+    from moe_lab.cli.train import RESUME_TAKES_NO_WORDS, job_of, processes_in, say_odd
     from moe_lab.errors import ConfigError
     from moe_lab.experiment.train import new_training, resumed_training
 
     typed, loaded = _words(words, keywords, Path(runs)), load_plugins(list(map(Path, plugins)))
     if resume is not None:
-        if typed or name or from_:
+        if name or from_:
             raise ConfigError(RESUME_TAKES_NO_WORDS)
-        beginning = resumed_training(Path(resume), loaded)
+        beginning = resumed_training(Path(resume), loaded, processes_in(typed))
     else:
         job = job_of(typed, _path(from_), _path(config_dir), loaded)
         beginning = new_training(job, Path(runs), name)

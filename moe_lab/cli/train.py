@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from moe_lab.experiment.train import Training
     from moe_lab.experiment.twins import Twin
 
-RESUME_TAKES_NO_WORDS = "--resume goes on with the run's own config: leave words, --name and --from away"
+RESUME_TAKES_NO_WORDS = (
+    "--resume goes on with the run's own config: leave words (but for parallel.processes), --name and --from away"
+)
 
 EXAMPLES = """
 Examples:
@@ -67,11 +69,12 @@ def train(
     from moe_lab.experiment.train import new_training, resumed_training
     from moe_lab.store.run import Run
 
-    if resume is not None and (words or name or from_):
+    if resume is not None and (name or from_):
         raise ConfigError(RESUME_TAKES_NO_WORDS)
+    processes = None if resume is None else processes_in(words or [])
     plugins = load_plugins(plugin)
     if resume is not None:
-        beginning = resumed_training(resume, plugins, compare=not no_compare)
+        beginning = resumed_training(resume, plugins, processes, compare=not no_compare)
     else:
         beginning = new_training(job_of(words or [], from_, config_dir, plugins), runs, name)
     with beginning as training, stop_asked() as stop:
@@ -130,6 +133,18 @@ def _train_beside(training: "Training", twins: "list[Twin]", stop: "Stop", quiet
     return failed
 
 
+def processes_in(words: list[str]) -> Any:
+    """Of the one word that a run that goes on may have; None if there is none. Raises ConfigError for others."""
+    if not words:
+        return None
+    from moe_lab.config.compose import parse
+
+    parsed = [parse(word) for word in words]
+    if len(parsed) > 1 or parsed[0].key != "parallel.processes":
+        raise ConfigError(RESUME_TAKES_NO_WORDS)
+    return parsed[0].value
+
+
 def say_odd(sentences: list[str], quiet: bool = False) -> None:
     """On stderr: what is odd in the data, and what mends it."""
     for sentence in [] if quiet else sentences:
@@ -152,7 +167,7 @@ def job_of(words: list[str], from_: Path | None, config_dir: Path | None, plugin
 def _exits(folder: Path, stop: "Stop", option: str) -> Iterator[None]:
     """Print how a run ended that did not finish, and exit: 1 if it diverged or failed, 128 + signal if it stopped.
     ``option``: what --resume is to be given besides."""
-    from moe_lab.errors import Diverged
+    from moe_lab.errors import Diverged, RankLost
     from moe_lab.training.watch import Stopped
 
     go_on = f"go on with `moe-lab train --resume {folder}{option}`"
@@ -162,6 +177,8 @@ def _exits(folder: Path, stop: "Stop", option: str) -> Iterator[None]:
         _exit(f"{folder} diverged: {error}", 1)
     except Stopped as error:
         _exit(f"{folder} {error}; {go_on}", stop.exit_code)
+    except RankLost as error:
+        _exit(f"{folder} was interrupted: {error}; {go_on}", 1)
     except KeyboardInterrupt:
         _exit(f"{folder} stopped; {go_on}", 130)
     except UserError:

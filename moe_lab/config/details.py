@@ -27,6 +27,7 @@ GROUPS = {
     "logger": "Where the numbers of a training go besides its folder.",
     "network": "The network whose layers are mixtures; none: one mixture is the whole model.",
     "objective": "The loss of a sample, which trains experts and gate.",
+    "parallel": "How many processes train one model: one, or several that have its experts between them.",
     "recipe": "How a training is led: at once, in stages, task by task, from an earlier run.",
     "regularizer": "What is added to the loss, to balance the experts, to part them, or to make the gate sparse.",
     "study": "A question or a published table as a sweep, with its verdicts.",

@@ -23,6 +23,7 @@ UNDECIDING = (
     "trainer.checkpoint_seconds",
     "dataset.root",
     "difficulty_from",
+    "parallel.timeout_seconds",
 )
 
 

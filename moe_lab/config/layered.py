@@ -13,6 +13,8 @@ Compose = Callable[[tuple[str, ...]], tuple[Config, Choices]]
 
 #: the group whose option decides whether gate and experts are those of mixture layers
 NETWORK = "network"
+#: groups whose option ``none`` has no node in a config
+OPTIONAL = (NETWORK, "parallel")
 LAYERS = "layers"
 #: groups and keys that may be set for a single layer
 OWN = ("gate", "experts", "k")

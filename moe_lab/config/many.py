@@ -7,7 +7,7 @@ from pathlib import Path
 
 from moe_lab.config.compose import MISSING, compose_leniently, expand, parse
 from moe_lab.config.explain import Choices, Config, leaves
-from moe_lab.config.layered import LAYERS, NETWORK
+from moe_lab.config.layered import LAYERS, NETWORK, OPTIONAL
 from moe_lab.config.sources import open_sources
 from moe_lab.config.words import Word, vet
 from moe_lab.errors import ConfigError
@@ -86,13 +86,13 @@ class Composer:
         more than the options.
 
         If an option chooses in another group (a gate its objective), a word about that group takes precedence. Returns
-        None for a single group, for networks, on which the defaults of other groups depend, and if groups cannot be
-        composed alone or choose in the same other group.
+        None for a single group, for networks, on which the defaults of other groups depend, for groups that may have no
+        node, and if groups cannot be composed alone or choose in the same other group.
         """
         groups: dict[str, list[str]] = {}
         for text in chosen:
             groups.setdefault(text.partition("=")[0].partition("/")[0], []).append(text)
-        if len(groups) < 2 or NETWORK in groups or not groups.keys() <= set(self.sources.groups):
+        if len(groups) < 2 or groups.keys() & set(OPTIONAL) or not groups.keys() <= set(self.sources.groups):
             return None
         config, choices = self._base(())
         config, choices = {**config}, {**choices}

@@ -43,6 +43,11 @@ def loaded_plugins() -> list[str]:
     return [name for name in _IMPORTED if isinstance(getattr(sys.modules.get(name), "__loader__", None), PluginLoader)]
 
 
+def plugin_files() -> list[Path]:
+    """Their files, for another process."""
+    return [Path(sys.modules[name].__file__ or "") for name in loaded_plugins()]
+
+
 def _installed(name: str, path: Path) -> bool:
     spec = find_spec(name)
     return spec is not None and not (spec.origin and Path(spec.origin).resolve() == path.resolve())

@@ -7,7 +7,7 @@ from typing import Any
 
 from moe_lab.config.compose import compose_leniently, parse
 from moe_lab.config.explain import Choices, Config
-from moe_lab.config.layered import LAYERS, NETWORK, OWN, TARGET, about, split
+from moe_lab.config.layered import LAYERS, NETWORK, OPTIONAL, OWN, TARGET, about, split
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.config.words import Word, vet
 from moe_lab.errors import ConfigError, did_you_mean, joined
@@ -87,10 +87,9 @@ def _choose(config: Config, composed: Config, word: Word, sources: Sources) -> N
         there = config.get(mapping, {})
         config[mapping] = {name: there.get(name, node) for name, node in composed[mapping].items()}
         return
-    if word.key == NETWORK:
-        # without a network there is no node
-        config.pop(NETWORK, None)
-        config |= {key: copy.deepcopy(value) for key, value in composed.items() if key == NETWORK}
+    if word.key in OPTIONAL:
+        config.pop(word.key, None)
+        config |= {key: copy.deepcopy(value) for key, value in composed.items() if key == word.key}
         return
     place = word.key.replace("/", ".")
     node: Any = composed

@@ -14,8 +14,8 @@ from moe_lab.config.differences import Comparison, config_key, differences, is_u
 from moe_lab.config.layered import LAYERS
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
-from moe_lab.errors import ConfigError, TaskError, one_line
-from moe_lab.experiment.key import canonical
+from moe_lab.errors import ConfigError, TaskError, one_line, shown
+from moe_lab.experiment.key import canonical, without_processes
 from moe_lab.experiment.lasting import with_lasting_runs
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.models import model_facts
@@ -37,7 +37,7 @@ class Job:
 
     ``choices`` are the options taken of each group, ``differs`` what is not the default, ``auto_filled`` the keys that
     were null or auto and have been filled in, ``key`` the hash of what decides the result: two jobs of one key give the
-    same numbers.
+    same numbers. ``state_key`` is the same without the number of processes, so that a state may go on with another.
     """
 
     config: Config
@@ -45,6 +45,7 @@ class Job:
     differs: Config
     auto_filled: list[str]
     key: str
+    state_key: str
 
     @property
     def facts(self) -> JobFacts:
@@ -136,7 +137,16 @@ def checked_job(config: Config, facts: JobFacts, plugins: Sequence[str] = (), de
     auto_filled = [key for key in AUTO if key in (facts.get("auto_filled") or [])]
     job = _job(config, facts.get("choices") or {}, facts.get("differs") or {}, describe)
     job = replace(job, auto_filled=auto_filled)
-    return replace(job, key=facts["key"]) if of_earlier_format(facts.get("key")) else job
+    return replace(job, key=facts["key"], state_key=facts["key"]) if of_earlier_format(facts.get("key")) else job
+
+
+def on_processes(job: Job, processes: Any, plugins: Sequence[str] = ()) -> Job:
+    """The job on another number of processes. Raises ConfigError if it cannot be trained so."""
+    if job.config.get("parallel") is None:
+        raise ConfigError(f"parallel.processes={shown(processes)}: the run was begun by one process: leave it away")
+    config = {**job.config, "parallel": {**job.config["parallel"], "processes": processes}}
+    differs = {**job.differs, "parallel.processes": processes}
+    return checked_job(config, {**job.facts, "differs": differs}, plugins)
 
 
 def _as_given(stored: Config, facts: JobFacts) -> Config:
@@ -193,5 +203,5 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         "trainer": {**config["trainer"], "dispatch": model.dispatch},
     }
     auto_filled = [key for key, value in AUTO.items() if _value(config, key) == value != _value(resolved, key)]
-    key = config_key(canonical(resolved, model.gate, model.objective, content))
-    return Job(resolved, chosen, differs, auto_filled, key)
+    deciding = canonical(resolved, model.gate, model.objective, content)
+    return Job(resolved, chosen, differs, auto_filled, config_key(deciding), config_key(without_processes(deciding)))

@@ -36,6 +36,14 @@ def canonical(config: Config, gate: Gate, objective: Objective, content: Mapping
     return _without_absent(whole, Experiment.absent)
 
 
+def without_processes(deciding: Config) -> Config:
+    """What decides the result up to rounding: not how many processes train a model."""
+    if deciding.get("parallel") is None:
+        return deciding
+    parallel = {key: value for key, value in deciding["parallel"].items() if key != "processes"}
+    return {**deciding, "parallel": parallel}
+
+
 def _filled(node: Config, part: Any) -> Config:
     inner = {name: _filled(one, getattr(part, name, None)) for name, one in node.items() if _is_part(one)}
     return {**node, **getattr(part, "resolved", {}), **inner}

@@ -11,6 +11,7 @@ from moe_lab.experiment.inputs import seeds_of
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.networks import build_network_learner
 from moe_lab.experiment.remedies import remedied
+from moe_lab.experiment.sharding import check_parallel
 from moe_lab.mixture.dispatch import Dispatch, faster, why_dense
 from moe_lab.parts.checks import chosen_k, combine_rule
 from moe_lab.parts.reasons import Unfit
@@ -81,6 +82,7 @@ def model_facts(config: Config, shape: tuple[int, ...], classes: int) -> ModelFa
         recipe: Recipe = build(config["recipe"])
         if reason := recipe.lack_in_network(learner):
             raise Unfit(f"recipe {class_of(config['recipe']).__name__}", reason)
+        check_parallel(config, learner)
         ways = {layer.dispatcher.every_expert for layer in learner.network.routed.values()}
         dispatch: Dispatch = "auto" if len(ways) > 1 else "dense" if True in ways else "sparse"
         return ModelFacts(gate, build(config["objective"], gate.sizes), chosen_k(config), None, dispatch)
@@ -89,6 +91,7 @@ def model_facts(config: Config, shape: tuple[int, ...], classes: int) -> ModelFa
     recipe = build(config["recipe"])
     if reason := recipe.lack(trained, build(config["trainer"])):
         raise remedied(Unfit(f"recipe {class_of(config['recipe']).__name__}", reason), config, mixture.gate.sizes)
+    check_parallel(config, trained)
     gate = mixture.gate
     return ModelFacts(gate, trained.objective, gate.sizes.k, combine_rule(gate), _dispatch(config, trained, recipe))
 
@@ -99,6 +102,8 @@ def _dispatch(config: Config, learner: MixtureLearner, recipe: Recipe) -> Litera
     if trainer["dispatch"] != "auto":
         return trainer["dispatch"]
     parts = mixture.experts, mixture.gate, learner.objective, dict(learner.regularizers)
+    if config.get("parallel") is not None:
+        return "sparse"
     if recipe.needs_every_expert or why_dense(*parts) is not None:
         return "dense"
     return faster(device_of(config).type, trainer["batch_size"], mixture.experts, mixture.gate.sizes.k)

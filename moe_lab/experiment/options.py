@@ -13,6 +13,7 @@ from moe_lab.parts.baseline import Baseline
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import Experts, Gate, Objective, Regularizer
 from moe_lab.training.options import Trainer
+from moe_lab.training.parallel import ExpertParallel
 from moe_lab.training.recipe import Recipe
 
 
@@ -22,6 +23,7 @@ class Experiment:
 
     network:    a network whose mixture layers are made of gate, experts, k, regularizers and controllers; null: one
                 mixture is the model.
+    parallel:   how several processes train one model; null: one process does.
     layers:     of single mixture layers of the network, by block, what they have of their own.
     k:          experts selected for a sample, or for a row of a mixture layer; null: what the gate takes.
     seed:       of initialization, order of samples and noise.
@@ -45,6 +47,7 @@ class Experiment:
     objective: Objective
     network: Network | None = None
     layers: dict[str, OwnParts] = field(default_factory=dict)
+    parallel: ExpertParallel | None = None
     baseline: Baseline
     recipe: Recipe
     trainer: Trainer

@@ -74,10 +74,11 @@ class Results:
         return {name: self.metrics[name]["value"] for name in headline_of(self.metrics, self.task)}
 
 
-def results_of(loop: Loop, run: int, config: Config, recipe: Recipe, data: Data) -> Results:
-    """Of a run that has ended. Raises Diverged if its last update has made predictions that are no numbers."""
+def results_of(learner: AnyLearner, loop: Loop, run: int, config: Config, recipe: Recipe, data: Data) -> Results:
+    """Of a run that has ended, with its ``learner``. Raises Diverged if its last update has made predictions that are
+    no numbers."""
     member, record = loop.members[run], loop.state.records[run]
-    learner, batch = loop.learner_of_run(run), member.trainer.batch_size
+    batch = member.trainer.batch_size
     if isinstance(learner, NetworkLearner):
         return _of_network(learner, data, member.seeds.noise, batch, record)
     untrained = learner_of(config, data)

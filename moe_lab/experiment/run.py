@@ -3,22 +3,25 @@ nothing else."""
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data
-from moe_lab.errors import ConfigError, Diverged, RunError
-from moe_lab.experiment.inputs import seeds_of
+from moe_lab.errors import ConfigError, Diverged, RankLost, RunError
+from moe_lab.experiment.inputs import load_data, seeds_of
 from moe_lab.experiment.job import Job
 from moe_lab.experiment.machine import settle
 from moe_lab.experiment.models import learner_of
+from moe_lab.experiment.ranks import Team, leading
 from moe_lab.experiment.results import results_of
-from moe_lab.experiment.writer import RunWriter
+from moe_lab.experiment.writer import RunWriter, SilentWriter
+from moe_lab.layers.ranks import among
 from moe_lab.store import checkpoint
 from moe_lab.store.atomic import clear_leftovers
 from moe_lab.store.run import Run
+from moe_lab.training.learner import AnyLearner
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member
 from moe_lab.training.stack import SHARED, Apart
@@ -42,12 +45,28 @@ def run(
     ``resume`` go on with the state that an unfinished run of the same job has left there.
 
     The status tells how it ended. Raises Stopped where a stop was asked for (state saved), Diverged where the loss is
-    no number any more, and whatever else went wrong (status failed). Raises RunError, and changes nothing, where a
-    checkpoint belongs to another config.
+    no number any more, RankLost where one of several processes is gone (status interrupted), and whatever else went
+    wrong (status failed). Raises RunError, and changes nothing, where a checkpoint belongs to another config.
     """
-    (error,) = run_stack([job], [folder], data, home=folder, watch=watch, stop_asked=stop_asked, resume=resume)
+    writer = RunWriter(job, folder)
+    try:
+        with leading(job.config, _follow, job, folder, resume) as team:
+            session = _Session([writer], data, folder, watch or Watch(), stop_asked, team)
+            (error,) = session.run(session.saved_state() if resume else None)
+    except RankLost as lost:
+        if not writer.started:
+            writer.start(data.train.x_ND.device.type, 1)
+            writer.interrupted(lost)
+        raise
     if error is not None:
         raise error
+
+
+def _follow(team: Team, job: Job, folder: Path, resume: bool) -> None:
+    """What a rank does that does not lead."""
+    session = _Session([SilentWriter(job, folder)], load_data(job.config), folder, Watch(), never, team)
+    with suppress(Stopped):
+        session.run(session.saved_state() if resume else None)
 
 
 def run_stack(
@@ -101,7 +120,16 @@ def _alone(
 class _Session:
     """One stretch of runs that train together: from a fresh start or a saved state to the end, or to a stop."""
 
-    def __init__(self, writers: list[RunWriter], data: Data, home: Path, watch: Watch, stop_asked: StopAsked) -> None:
+    def __init__(
+        self,
+        writers: Sequence[RunWriter],
+        data: Data,
+        home: Path,
+        watch: Watch,
+        stop_asked: StopAsked,
+        team: Team | None = None,
+    ) -> None:
+        self._team = team or Team()
         self._writers = writers
         self._data = data
         self._home = home
@@ -109,16 +137,22 @@ class _Session:
         self._stop_asked = stop_asked
         content = build(writers[0].job.config["dataset"]).content()
         self._of_data = checkpoint.of_data(data.shape, data.class_names, data.units.stored(), content)
-        self._keys = [writer.job.key for writer in writers]
+        self._keys = [writer.job.state_key for writer in writers]
         self._seconds = min(writer.job.config["trainer"]["checkpoint_seconds"] for writer in writers)
         self._saved = time.monotonic()
         self._outcomes: list[Exception | None] = [None] * len(writers)
 
     def saved_state(self) -> dict[str, Any] | None:
-        """The newest checkpoint that is whole; None where the runs were stopped before their first."""
+        """The newest checkpoint that is whole; None where the runs were stopped before their first. Of several ranks
+        the leading one chooses it."""
+        if not self._team.leads:
+            return checkpoint.load(self._home) if self._team.agreed(False) else None
         clear_leftovers(self._home)
-        if not checkpoint.there(self._home):
-            return None
+        state = self._taken_up() if checkpoint.there(self._home) else None
+        self._team.agreed(state is not None)
+        return state
+
+    def _taken_up(self) -> dict[str, Any]:
         state, damaged = checkpoint.take_up(self._home)
         if damaged:
             self._writers[0].log.warning("went on from the checkpoint before the newest: %s", damaged)
@@ -151,20 +185,30 @@ class _Session:
                 writer.interrupted(error)
             raise
         except BaseException as error:
+            found = self._team.explained(error)
             for _, writer in self._open():
-                writer.failed(error)
-            raise
+                if isinstance(found, RankLost):
+                    writer.interrupted(found)
+                else:
+                    writer.failed(error)
+            raise found from None if found is not error else found
         return self._outcomes
 
     def _loop(self) -> Loop:
         jobs = [writer.job for writer in self._writers]
+        if self._team.ranks is None and jobs[0].config.get("parallel") is not None:
+            raise Apart("runs that have several processes each are not stacked")
         settle(jobs[0].config)
-        members = [
-            Member(learner_of(job.config, self._data), build(job.config["trainer"]), seeds_of(job.config))
-            for job in jobs
-        ]
+        with among(self._team.ranks):
+            members = [
+                Member(learner_of(job.config, self._data), build(job.config["trainer"]), seeds_of(job.config))
+                for job in jobs
+            ]
         self._recipe = build(jobs[0].config["recipe"])
-        return Loop(members, self._data, self._watch, lambda: self._stop_asked() or self._save_is_due(), self._recipe)
+        return Loop(members, self._data, self._watch, self._pause_asked, self._recipe)
+
+    def _pause_asked(self) -> bool:
+        return self._team.agreed(self._stop_asked() or self._save_is_due())
 
     def _open(self) -> list[tuple[int, RunWriter]]:
         return [(run, writer) for run, writer in enumerate(self._writers) if writer.open]
@@ -174,8 +218,8 @@ class _Session:
         while not loop.finished:
             if loop.epoch():
                 self._log_epoch(loop)
-            stopping = not loop.finished and self._stop_asked()
-            if stopping or self._save_is_due() or self._some_are_done(loop):
+            stopping = self._team.agreed(not loop.finished and self._stop_asked())
+            if self._team.agreed(stopping or self._save_is_due() or self._some_are_done(loop)):
                 self._save(loop)
             self._end_the_ended(loop)
             if stopping:
@@ -194,7 +238,9 @@ class _Session:
         return time.monotonic() - self._saved >= self._seconds
 
     def _save(self, loop: Loop) -> None:
-        checkpoint.save(self._home, {"keys": self._keys, **self._of_data, **loop.state_dict()})
+        state = loop.state_dict()
+        if self._team.leads:
+            checkpoint.save(self._home, {"keys": self._keys, **self._of_data, **state})
         for run, writer in self._open():
             writer.progress(loop.state.records[run])
         self._saved = time.monotonic()
@@ -212,8 +258,12 @@ class _Session:
             if record.diverged:
                 raise Diverged(record.diverged)
             if writer.folder != self._home:
-                checkpoint.save(writer.folder, {"keys": [writer.job.key], **self._of_data, **loop.state_of_run(run)})
-            writer.results(results_of(loop, run, writer.job.config, self._recipe, self._data))
+                checkpoint.save(
+                    writer.folder, {"keys": [writer.job.state_key], **self._of_data, **loop.state_of_run(run)}
+                )
+            learner = self._learner(loop, run)
+            if self._team.leads:
+                writer.results(results_of(learner, loop, run, writer.job.config, self._recipe, self._data))
         except Diverged as error:
             writer.diverged(error)
             return error
@@ -221,6 +271,16 @@ class _Session:
             writer.failed(error)
             return error
         return None
+
+    def _learner(self, loop: Loop, run: int) -> AnyLearner:
+        """The learner of a run with all of its experts, which the leading rank has."""
+        if self._team.ranks is None:
+            return loop.learner_of_run(run)
+        state = loop.learner_state()
+        learner = learner_of(self._writers[run].job.config, self._data)
+        if self._team.leads:
+            learner.load_state_dict(state)
+        return learner
 
 
 @contextmanager

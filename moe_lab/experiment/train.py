@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from moe_lab.config.build import build
 from moe_lab.data.dataset import Data
 from moe_lab.errors import RunError
 from moe_lab.experiment.inputs import load_data
-from moe_lab.experiment.job import Job, stored_job
+from moe_lab.experiment.job import Job, on_processes, stored_job
 from moe_lab.experiment.run import never, run
 from moe_lab.experiment.twins import unfinished_twins
 from moe_lab.experiment.writer import RunWriter
@@ -79,14 +80,19 @@ def new_training(job: Job, runs: Path, name: str | None = None) -> Iterator[Trai
 
 
 @contextmanager
-def resumed_training(folder: Path, plugins: Sequence[str] = (), *, compare: bool = False) -> Iterator[Training]:
-    """The rest of a run that was stopped or lost; its folder is held against other processes. ``compare``: a finished
-    run whose twins were stopped or lost is taken up too.
+def resumed_training(
+    folder: Path, plugins: Sequence[str] = (), processes: Any = None, *, compare: bool = False
+) -> Iterator[Training]:
+    """The rest of a run that was stopped or lost; its folder is held against other processes. ``processes``: on how
+    many it goes on, if it has several; null: on as many as before. ``compare``: a finished run whose twins were stopped
+    or lost is taken up too.
 
     Raises RunError if the run has ended or is being trained, ConfigError and DataError as ``stored_job`` and
     ``load_data`` do.
     """
     job = stored_job(_unfinished(Run(folder), compare), plugins)
+    if processes is not None:
+        job = on_processes(job, processes, plugins)
     data = load_data(job.config)
     with claimed(folder / CLAIM):
         # whoever held it until now may have brought it to its end

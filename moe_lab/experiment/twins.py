@@ -86,4 +86,5 @@ def _is_plain(config: Config) -> bool:
 def _words(config: Config) -> list[str]:
     """The words that make of a mixture's config that of one network, besides its baseline."""
     of_one = class_of(config["objective"]) in (Mixture, MixtureDensity, CrossEntropy)
-    return [*WITHOUT, *([] if of_one else [OF_ONE[class_of(config["experts"]).task]])]
+    alone = [] if config.get("parallel") is None else ["parallel=none"]
+    return [*WITHOUT, *alone, *([] if of_one else [OF_ONE[class_of(config["experts"]).task]])]

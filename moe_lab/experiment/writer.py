@@ -16,6 +16,7 @@ from moe_lab.loggers.base import Logger
 from moe_lab.store.atomic import checksum, clear_leftovers, settle, write_csv, write_json, write_npz, write_text
 from moe_lab.store.facts import Facts
 from moe_lab.store.folders import refuse_odd_file
+from moe_lab.store.run import Run
 from moe_lab.store.status import State, StatusFile
 from moe_lab.store.trace import HEADER
 from moe_lab.training.members import Record
@@ -45,6 +46,7 @@ class RunWriter:
         self.job = job
         self.folder = folder
         self.open = False
+        self.started = False
         self.log = logging.Logger(f"moe_lab.{folder.name}")
         # a run that does not say its kind is a mixture's
         self._status = (
@@ -65,15 +67,23 @@ class RunWriter:
 
     def start(self, device: str, runs: int) -> None:
         """``runs``: how many train together as one program."""
-        self.open = True
+        self.open = self.started = True
         clear_leftovers(self.folder)
         self._config()
         # from here on there is something to go on with
-        self._status.start()
+        self._status.start(**self._processes())
         facts = environment(self.job.config["trainer"]["threads"], self.job.key, device)
         content = build(self.job.config["dataset"]).content()
         data = {"data": content} if content else {}
         write_json(self.folder / "environment.json", {**facts, "stacked_runs": runs, **data})
+
+    def _processes(self) -> Facts:
+        """On how many processes the run has been trained, one after the other, with those of now."""
+        parallel = self.job.config.get("parallel")
+        if parallel is None:
+            return {}
+        before = Run(self.folder).status.get("processes", []) if (self.folder / "status.json").exists() else []
+        return {"processes": [*before, parallel["processes"]]}
 
     def _config(self) -> None:
         write_text(self.folder / "config.yaml", yaml.safe_dump(self.job.config, sort_keys=False))
@@ -141,6 +151,31 @@ class RunWriter:
                 logger.log(self.folder)
             except Exception as error:
                 self.log.warning("logger %s: %s: %s", name, type(error).__name__, error)
+
+
+class SilentWriter(RunWriter):
+    """Of a run that another process writes down."""
+
+    def start(self, device: str, runs: int) -> None:
+        self.open = True
+
+    def progress(self, record: Record) -> None:
+        """Nothing is said of it."""
+
+    def history(self, record: Record) -> None:
+        """Nothing is said of it."""
+
+    def results(self, results: Results) -> None:
+        self.open = False
+
+    def diverged(self, error: Exception) -> None:
+        self.open = False
+
+    def interrupted(self, error: BaseException) -> None:
+        self.open = False
+
+    def failed(self, error: BaseException) -> None:
+        self.open = False
 
 
 def loggers(job: Job) -> dict[str, Logger]:

@@ -54,6 +54,8 @@ class Facts(JobFacts, total=False):
     updated_at: Moment | None
     ended_at: Moment | None
     error: str | None
+    #: of a run on several processes how many, each time that it went on
+    processes: list[int]
     headline: dict[str, Number]
     checksums: dict[str, str]
 

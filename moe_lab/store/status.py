@@ -42,9 +42,11 @@ class StatusFile:
     def plan(self) -> None:
         self._write("planned")
 
-    def start(self) -> None:
+    def start(self, **facts: "Unpack[Facts]") -> None:
         pid = os.getpid()
-        self._write("running", pid=pid, host=socket.gethostname(), process_start=process_start(pid), started_at=now())
+        place: Facts = {"pid": pid, "host": socket.gethostname(), "process_start": process_start(pid)}
+        begun: Facts = {**facts, **place, "started_at": now()}
+        self._write("running", **begun)
 
     def end(self, status: State, **facts: "Unpack[Facts]") -> None:
         ended: Facts = {"error": None, "ended_at": now(), **facts}

@@ -68,7 +68,10 @@ def test_every_option_that_comes_with_moe_lab_has_a_line_and_a_class() -> None:
     for one in rows:
         assert one["summary"], one
         # a study is a table of numbers, and no network needs no class
-        classless = one["group"] == "study" or (one["group"], one["name"]) == ("network", "none")
+        classless = one["group"] == "study" or (one["group"], one["name"]) in (
+            ("network", "none"),
+            ("parallel", "none"),
+        )
         assert classless or one["target"].startswith("moe_lab."), one
 
 

@@ -28,7 +28,7 @@ class Processes(Launcher):
 
     Every worker is a pool of its own, so a worker that is killed or runs out of memory loses only its own job.
 
-    workers: how many; null: one a core for the threads of a job, or one a GPU where jobs run on GPUs.
+    workers: how many; null: one a core for the threads of all processes of a job, or one a GPU where jobs run on GPUs.
     """
 
     def __init__(self, *, workers: Count | None = None) -> None:
@@ -60,8 +60,14 @@ class Processes(Launcher):
 
     def count(self, jobs: Sequence[Planned]) -> int:
         """The number of workers for these jobs."""
-        threads = max((one.job.config["trainer"]["threads"] for one in jobs), default=1)
-        return self._workers or _gpus(jobs) or max(cpu_count() // threads, 1)
+        cores = max((_cores(one) for one in jobs), default=1)
+        return self._workers or _gpus(jobs) or max(cpu_count() // cores, 1)
+
+
+def _cores(planned: Planned) -> int:
+    """The threads of all processes of a job."""
+    config = planned.job.config
+    return config["trainer"]["threads"] * (config.get("parallel") or {"processes": 1})["processes"]
 
 
 def _places(count: int, jobs: Sequence[Planned]) -> list[dict[str, str]]:
