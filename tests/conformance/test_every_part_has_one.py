@@ -16,7 +16,7 @@ PARTS = [(group, path) for group in FOLDERS for path in sorted((CONF / group).gl
 CLASSES = [
     path
     for path in sorted(CONF.rglob("*/*.yaml"))
-    if path.parent.name != "study" and path != CONF / "network" / "none.yaml"
+    if path.parent.name != "study" and path not in {CONF / "network" / "none.yaml", CONF / "parallel" / "none.yaml"}
 ]
 #: what an option sets otherwise than its signature, which is what it is there for
 NAMED = {"trainer/language": {"epochs", "lr", "schedule"}}
@@ -24,7 +24,10 @@ NAMED = {"trainer/language": {"epochs", "lr", "schedule"}}
 
 def test_groups_are_all_here():
     held = {str(path.parent.relative_to(CONF)) for path in CONF.rglob("*.yaml")}
-    assert held - {".", "dataset", "trainer", "network", "launcher", "logger", "sweeper", "study"} == FOLDERS.keys()
+    assert (
+        held - {".", "dataset", "trainer", "network", "parallel", "launcher", "logger", "sweeper", "study"}
+        == FOLDERS.keys()
+    )
 
 
 @pytest.mark.parametrize(("group", "path"), PARTS, ids=lambda value: getattr(value, "stem", value))
