@@ -42,7 +42,7 @@ def _say_how_far(things: Iterable[Any], count: int, what: str) -> Iterator[Any]:
 
 
 def quality(headline: Mapping[str, Any]) -> str:
-    """``error 3.3 %``; of language models, whose headline has both, the loss; of numbers the RMSE."""
+    """``error 3.3 %``; in regression the RMSE; for language models, whose headline has both, the loss."""
     loss, error, rmse = (headline.get(name) for name in ("test_loss_nats", "test_error_rate", "test_rmse_sd"))
     if rmse is not None:
         return f"RMSE {quantity(rmse, 'sd')}"

@@ -1,6 +1,6 @@
 """The state of a learner whose experts are on several ranks, as one process would have it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -23,19 +23,18 @@ class WholeState:
         return {name: self._collected(name, one) for name, one in state.items()}
 
     def optimizer(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Numbers of a parameter have its shape, or are the same for all of its elements."""
-        found = {
-            index: {key: self._collected(self._parameters[index], value) for key, value in values.items()}
-            for index, values in state["state"].items()
-        }
-        return {**state, "state": found}
+        return self._of_parameters(state, self._collected)
 
     def own_learner(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: self._own(name, one) for name, one in state.items()}
 
     def own_optimizer(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        return self._of_parameters(state, self._own)
+
+    def _of_parameters(self, state: Mapping[str, Any], moved: Callable[[str, Any], Any]) -> dict[str, Any]:
+        """An optimizer's state with each value replaced. A value has its parameter's shape, or one for all elements."""
         found = {
-            index: {key: self._own(self._parameters[index], value) for key, value in values.items()}
+            index: {key: moved(self._parameters[index], value) for key, value in values.items()}
             for index, values in state["state"].items()
         }
         return {**state, "state": found}

@@ -57,7 +57,7 @@ def test_normalized_gradient_descent_by_hand():
     made.step()
     torch.testing.assert_close(experts.data, torch.tensor([[-0.06, -0.08], [0.0, 0.0], [0.0, -0.1]]))
     torch.testing.assert_close(gate.data, torch.tensor([-5.0, 0.5]))
-    # what a proximal map is told: lr / |g| of an expert that moved, gate_lr of the gate
+    # step sizes of a proximal map: lr / |g| of an expert that moved, gate_lr of the gate
     torch.testing.assert_close(made.step_sizes(experts), torch.tensor([[0.02], [0.0], [0.05]]))
     torch.testing.assert_close(made.step_sizes(gate), torch.tensor([0.5]))
 

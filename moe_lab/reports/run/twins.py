@@ -33,7 +33,7 @@ class Measured(NamedTuple):
 
 
 def compared_by(run: Run) -> Measured:
-    """The error; of numbers the RMSE, of language models the loss."""
+    """The metric by which a run is compared: the error, in regression the RMSE, for language models the loss."""
     if run.metrics.get("test_bits_per_byte", {}).get("value") is not None:
         return Measured("test_loss_nats", "test loss")
     if run.metrics.get("test_error_rate", {}).get("value") is not None:

@@ -109,7 +109,7 @@ def test_every_headline_number_is_one_of_metrics_json(run, page):
 
 
 def test_all_metrics_stand_in_the_table(run, page):
-    # a mixture that predicts classes has no metric of numbers, nor of tokens
+    # a mixture that predicts classes has no metric of regression or of language models
     titles = [title(group) for group in by_group(METRICS) if group not in ("regression", "language")]
     places = [page.text.index(one, page.text.rindex("All metrics")) for one in titles]
     assert places == sorted(places) and len(page.all("details")) - 1 == len(titles)
