@@ -1,6 +1,8 @@
 """`moe-lab study`: a published table as a sweep, and its numbers beside the published ones."""
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +23,8 @@ Examples:
     moe-lab study krishnamurthy2023 dataset=fashion_mnist protocol=fair
 
     moe-lab study krishnamurthy2023 dataset=mnist grid=full --dry-run
+
+    moe-lab study claims claim=shared_experts
 
 The same words go on where an earlier call was stopped.
 """
@@ -51,18 +55,43 @@ def study(
     from moe_lab.sweeps.studies.study import Parts
 
     parts = Parts(config_dir, load_plugins(plugin), planning(quiet))
-    ready = ready_study(name, words or [], runs, folder_name, quick=quick, parts=parts)
+    asked = _each_claim(name, words or [], folder_name, config_dir)
+    several = [ready_study(name, one, runs, folder_name, quick=quick, parts=parts) for one in asked]
     if dry_run:
-        _list(ready, form)
+        for ready in several:
+            _list(ready, form)
         return
+    found = [_report(ready, quiet, form) for ready in several]
+    if len(found) > 1 and not quiet and form is Format.table:
+        _overview(found)
+    if not all(one.complete for one in found):
+        raise typer.Exit(1)
+
+
+def _each_claim(name: str, words: list[str], folder_name: str | None, config_dir: Path | None) -> list[list[str]]:
+    """The words of every claim, if the study has several and no word chooses one; else the words alone. Raises
+    ConfigError if several were to have one name."""
+    from moe_lab.errors import ConfigError
+    from moe_lab.sweeps.studies.claims import CLAIM, claim_names
+
+    claims = claim_names(name, config_dir)
+    if not claims or any(word.startswith(f"{CLAIM}=") for word in words):
+        return [words]
+    if folder_name is not None:
+        one = f"choose one with {CLAIM}=NAME"
+        raise ConfigError(f"--name names one folder, and study {name} has {len(claims)} claims: {one}")
+    return [[f"{CLAIM}={claim}", *words] for claim in claims]
+
+
+def _report(ready: "ReadyStudy", quiet: bool, form: Format) -> "Findings":
+    """Run one study and print what it found."""
     findings = _run(ready, quiet)
     say_left_out(findings)
     if quiet:
         echo(ready.folder)
     else:
         _show(findings, ready, form)
-    if not findings.complete:
-        raise typer.Exit(1)
+    return findings
 
 
 def _run(ready: "ReadyStudy", quiet: bool) -> "Findings":
@@ -92,22 +121,45 @@ def say_unfinished(one: "Outcome") -> None:
 
 
 def _show(findings: "Findings", ready: "ReadyStudy", form: Format) -> None:
-    """The two tables with their remarks; in other forms the levels alone, every column."""
+    """The tables with their remarks; in other forms the levels alone, every column."""
     from moe_lab.cli.tables import show
     from moe_lab.sweeps.studies.page import notes
     from moe_lab.sweeps.studies.table import shown
 
+    tables = findings.tables
     if form is Format.table:
         against = f"differences to {ready.study.file.against}, by seed"
-        for title, lines in (("", findings.levels), (against, findings.differences)):
+        for title, lines in (("", tables.levels), (against, tables.differences)):
             echo(title)
             rows = shown(lines)
             show(rows, list(rows[0]) if rows else [], form, empty="none")
             for note in notes(lines):
                 echo(f"- {note}")
+        _show_predictions(findings, ready)
     else:
-        show(findings.levels, list(findings.levels[0]), form, empty="")
+        show(tables.levels, list(tables.levels[0]), form, empty="")
     echo(f"study   {ready.folder / 'study.md'}", err=form is not Format.table)
+
+
+def _show_predictions(findings: "Findings", ready: "ReadyStudy") -> None:
+    """Of a claim: the claim, and every prediction with its verdict."""
+    from moe_lab.cli.tables import show
+    from moe_lab.sweeps.studies.claims import Claim
+    from moe_lab.sweeps.studies.predictions import COLUMNS, shown_predictions
+
+    if isinstance(file := ready.study.file, Claim):
+        echo(f"claim: {file.claim} {file.reported}")
+        show(shown_predictions(findings.tables.predictions), COLUMNS, Format.table, empty="none")
+
+
+def _overview(found: Sequence["Findings"]) -> None:
+    """The predictions of all claims in one table."""
+    from moe_lab.cli.tables import show
+    from moe_lab.sweeps.studies.predictions import COLUMNS, shown_predictions
+
+    echo("all predictions")
+    lines = [line for one in found for line in one.tables.predictions]
+    show(shown_predictions(lines), COLUMNS, Format.table, empty="none")
 
 
 def _list(ready: "ReadyStudy", form: Format) -> None:

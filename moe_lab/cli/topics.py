@@ -19,7 +19,9 @@ from moe_lab.reports.paper.references import cited, papers
 if TYPE_CHECKING:
     from moe_lab.sweeps.studies.file import Row
 
-METRIC, MEASURE, STUDY = "metric", "measure", "study"
+METRIC, MEASURE, STUDY, CLAIM = "metric", "measure", "study", "claim"
+#: the study whose claims can be explained
+BENCH = "claims"
 #: groups whose options the checks of composition know
 CHECKED = ("gate", "objective", "regularizer", "controller", "experts")
 #: so many test files are named
@@ -38,7 +40,9 @@ COLUMNS = (
 def names(config_dir: Path | None = None) -> list[str]:
     """Everything that has a topic, sorted."""
     sources = open_sources(config_dir)
-    return sorted({*METRICS, *MEASURES, *(name for group in sources.groups for name in sources.options(group))})
+    return sorted(
+        {*METRICS, *MEASURES, *_claims(), *(name for group in sources.groups for name in sources.options(group))}
+    )
 
 
 def topics(name: str, config_dir: Path | None = None, plugins: Sequence[Path] = ()) -> list[Topic]:
@@ -71,7 +75,7 @@ def with_partners(topic: Topic) -> Topic:
 def _of_all(name: str, config_dir: Path | None, plugins: Sequence[Path]) -> list[Topic]:
     sources = open_sources(config_dir)
     found = [_part(sources, group, name, config_dir, plugins) for group in sources.groups if _has(sources, group, name)]
-    found += [*_metric(name), *_measure(name)]
+    found += [*_metric(name), *_measure(name), *_claim(name)]
     if found:
         return found
     if name in sources.groups:
@@ -81,12 +85,14 @@ def _of_all(name: str, config_dir: Path | None, plugins: Sequence[Path]) -> list
 
 
 def _of_group(group: str, name: str, config_dir: Path | None, plugins: Sequence[Path]) -> list[Topic]:
-    for kind, known, found in ((METRIC, METRICS, _metric), (MEASURE, MEASURES, _measure)):
+    kinds = ((METRIC, METRICS, _metric), (MEASURE, MEASURES, _measure), (CLAIM, _claims(), _claim))
+    for kind, known, found in kinds:
         if group == kind:
             if topics := list(found(name)):
                 return topics
             near = did_you_mean(name, known)
-            raise ConfigError(f"no {kind} named '{cut(name)}'.{near} `moe-lab list {METRIC}` has all metrics")
+            has = f"explain {BENCH}` has all claims" if kind == CLAIM else f"list {METRIC}` has all metrics"
+            raise ConfigError(f"no {kind} named '{cut(name)}'.{near} `moe-lab {has}")
     return [_part(open_sources(config_dir), group, name, config_dir, plugins)]
 
 
@@ -132,8 +138,11 @@ def _measure(name: str) -> Iterator[Topic]:
 
 def _study(name: str, config_dir: Path | None) -> Topic:
     """Arms with their words, and a row for every published number."""
+    from moe_lab.sweeps.studies.claims import claim_names
     from moe_lab.sweeps.studies.file import read_study
 
+    if claims := claim_names(name, config_dir):
+        return {"facts": {"claims": ", ".join(claims)}}
     study = read_study(name, config_dir)
     margins = {metric: f"{value:g}" for metric, value in study.margins.items()}
     published = [
@@ -151,6 +160,36 @@ def _study(name: str, config_dir: Path | None) -> Topic:
     arms = {arm: " ".join(one.words) for arm, one in study.arms.items()}
     shared = {"source": study.source, "papers": _papers(study.source)}
     return shared | {"facts": facts, "arms": arms, "published": published}
+
+
+def _claims() -> list[str]:
+    from moe_lab.sweeps.studies.claims import claim_names
+
+    return claim_names(BENCH)
+
+
+def _claim(name: str) -> Iterator[Topic]:
+    """A published result with what is predicted of it here."""
+    from moe_lab.sweeps.studies.claims import read_claim
+    from moe_lab.sweeps.studies.predictions import expectation
+
+    if name not in _claims():
+        return
+    claim = read_claim(BENCH, name)
+    predictions = [
+        f"{one.arm}: {claim.metrics[one.metric]} {expectation(one.expect, one.than or claim.against, one.margin)}"
+        for one in claim.predictions
+    ]
+    facts = {
+        "reported": claim.reported, "formula": claim.formula, "could fail here": claim.caution,
+        "predicted": "; ".join(predictions), "seeds": f"{claim.seeds}, from {claim.first_seed}",
+        "run by": f"moe-lab study {BENCH} {CLAIM}={name}",
+    }  # fmt: skip
+    yield {
+        "group": CLAIM, "name": name, "summary": claim.claim, "source": claim.source, "papers": _papers(claim.source),
+        "facts": facts, "arms": {arm: " ".join(one.words) for arm, one in claim.arms.items()},
+        "tests": _tests([rf"\b{CLAIM}={name}\b"], "tests/sweeps/studies/test_claims.py"),
+    }  # fmt: skip
 
 
 def _numbers(row: "Row") -> Iterator[tuple[str, float, float | None, int | None, str]]:

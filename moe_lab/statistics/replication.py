@@ -10,7 +10,9 @@ import numpy as np
 from moe_lab.statistics.intervals import CONFIDENCE
 from moe_lab.statistics.paired import LEVEL, sign_flip_p
 
-Word = Literal["not asked", "not comparable", "equivalent", "different", "inconclusive", "holds", "reversed"]
+Word = Literal[
+    "not asked", "not comparable", "equivalent", "negligible", "different", "inconclusive", "holds", "reversed"
+]  # fmt: skip
 #: confidence of the interval that corresponds to two one-sided tests at .05
 EQUIVALENCE = 0.90
 #: most runs that an inconclusive verdict asks for

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,13 +13,14 @@ from moe_lab.metrics import METRICS
 
 Value = str | int | float | bool | None
 Grid = dict[str, list[Value]]
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Changes(_Strict):
+class Changes(Strict):
     """What a choice of the study changes of an arm: words that it adds, and what it puts in the place of the arm's."""
 
     words: list[str] = []
@@ -28,7 +29,7 @@ class Changes(_Strict):
     fair: Grid | None = None
 
 
-class Arm(_Strict):
+class Arm(Strict):
     """An arm: the words of all its runs, the published settings (every combination of these values), the one setting
     whose numbers are printed, and the settings of a fair comparison.
 
@@ -66,7 +67,7 @@ class Arm(_Strict):
         return [([*self.words, word], some) for word, some in apart.items()]
 
 
-class Choice(_Strict):
+class Choice(Strict):
     """One value of a word of the study itself: words for all arms, all the same or ``by_seed`` (see Arm), metrics
     besides the study's own, changes of some arms, arms that it adds or drops, values of other words that it needs."""
 
@@ -85,14 +86,14 @@ class Choice(_Strict):
         return self.words, self.by_seed
 
 
-class Fair(_Strict):
+class Fair(Strict):
     """protocol=fair: words that hold for all arms, and the seeds that choose among an arm's settings."""
 
     words: list[str] = []
     tuning_seeds: list[int] = [1000, 1001, 1002]
 
 
-class Row(_Strict):
+class Row(Strict):
     """What was published of an arm. ``best``: of the one run among ``of`` with the lowest value of ``by``; ``mean``:
     mean and sd (null: not printed) of ``n`` runs, ``over`` several settings where that is said."""
 
@@ -104,21 +105,21 @@ class Row(_Strict):
     over: str = ""
 
 
-class Published(_Strict):
+class Published(Strict):
     """Rows that belong to some choices of the study."""
 
     where: dict[str, str] = {}
     rows: dict[str, Row]
 
 
-class Quick(_Strict):
+class Quick(Strict):
     """What --quick makes of the study."""
 
     words: list[str] = []
     seeds: int | None = None
 
 
-class StudyFile(_Strict):
+class StudyFile(Strict):
     """A study: arms that differ in a few words, over the same seeds, and what was published of them.
 
     ``margins``: of metrics, the difference from a published number that does not matter, in the metric's unit.
@@ -127,6 +128,7 @@ class StudyFile(_Strict):
     title: str
     source: str
     seeds: int = Field(ge=1)
+    first_seed: int = Field(default=0, ge=0)
     against: str
     metrics: dict[str, str]
     margins: dict[str, Annotated[float, Field(gt=0)]] = {}
@@ -174,35 +176,51 @@ class StudyFile(_Strict):
         return rows
 
 
+AnyFile = TypeVar("AnyFile", bound=StudyFile)
+
+
 def read_study(name: str, config_dir: Path | None = None) -> StudyFile:
-    """The study ``name``. Raises ConfigError where there is none, or its file is not one."""
+    """The study ``name``. Raises ConfigError if there is none, or its file is not one."""
+    return checked(StudyFile, *study_node(name, config_dir))
+
+
+def study_node(name: str, config_dir: Path | None = None) -> tuple[dict[str, Any], str]:
+    """What the file of the study ``name`` holds, not yet checked, and where it is. Raises ConfigError if there is
+    none."""
     sources = open_sources(config_dir)
     options = sources.options("study")
     if name not in options:
         raise ConfigError(f"no study named '{name}'.{did_you_mean(name, options)}{there_are(options)}")
-    try:
-        study = StudyFile.model_validate(sources.node("study", name))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{sources.file('study', name)}: {place}: {first['msg']}") from None
+    return sources.node("study", name), str(sources.file("study", name))
+
+
+def checked(kind: type[AnyFile], node: Mapping[str, Any], place: str) -> AnyFile:
+    """The study that ``node`` describes; messages name its ``place``. Raises ConfigError if it is none."""
+    study = validated(kind, node, place)
     for named in _named_arms(study) - _arms(study).keys():
-        raise ConfigError(f"{sources.file('study', name)}: there is no arm named '{named}'")
+        raise ConfigError(f"{place}: there is no arm named '{named}'")
     for metric in [*study.metrics, *(name for choice in _choices(study) for name in choice.metrics)]:
         # block0.NAME is of a layer, NAME: KEY one of the numbers that a metric has by name
         known = metric.partition(": ")[0].rpartition(".")[2]
         if known not in METRICS:
             near = did_you_mean(known, METRICS)
-            raise ConfigError(
-                f"{sources.file('study', name)}: no metric named '{metric}'.{near} See moe-lab list metric"
-            )
+            raise ConfigError(f"{place}: no metric named '{metric}'.{near} See moe-lab list metric")
     for metric in study.margins.keys() - study.metrics.keys():
         near = did_you_mean(metric, study.metrics)
         raise ConfigError(
-            f"{sources.file('study', name)}: margins: '{metric}' is none of the study's metrics.{near}"
-            f"{there_are(list(study.metrics))}"
+            f"{place}: margins: '{metric}' is none of the study's metrics.{near}{there_are(list(study.metrics))}"
         )
     return study
+
+
+def validated(kind: type[Checked], node: Mapping[str, Any], place: str) -> Checked:
+    """``node`` as a model. Raises ConfigError with the first thing that is wrong, and where."""
+    try:
+        return kind.model_validate(node)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{place}: {key}: {first['msg']}") from None
 
 
 def _arms(study: StudyFile) -> dict[str, Arm]:

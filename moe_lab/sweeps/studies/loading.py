@@ -32,11 +32,18 @@ class LoadedStudy:
         """A row an arm and metric, as study.csv has it."""
         import pandas as pd
 
-        return pd.DataFrame(self.findings.levels)
+        return pd.DataFrame(self.findings.tables.levels)
 
     @cached_property
     def differences(self) -> "pd.DataFrame":
         """A row a difference between arms, over the same seeds."""
         import pandas as pd
 
-        return pd.DataFrame(self.findings.differences)
+        return pd.DataFrame(self.findings.tables.differences)
+
+    @cached_property
+    def predictions(self) -> "pd.DataFrame":
+        """A row a prediction of a claim, with its verdict; empty of other studies."""
+        import pandas as pd
+
+        return pd.DataFrame(self.findings.tables.predictions)

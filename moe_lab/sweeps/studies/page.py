@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from moe_lab.reports.kit.page import markdown, table
+from moe_lab.sweeps.studies.claims import Claim
 from moe_lab.sweeps.studies.family import family_of
 from moe_lab.sweeps.studies.measured import Line
+from moe_lab.sweeps.studies.predictions import shown_predictions
 from moe_lab.sweeps.studies.study import Study
-from moe_lab.sweeps.studies.table import COLUMNS, remarks, shown
+from moe_lab.sweeps.studies.table import COLUMNS, Tables, remarks, shown
 from moe_lab.sweeps.studies.verdicts import tally
 
 #: metrics that mixtures and dense networks share
@@ -20,13 +22,13 @@ BESIDE = (
 
 def as_markdown(
     study: Study,
-    lines: Sequence[Line],
-    differences: Sequence[Line],
+    tables: Tables,
     command: str,
     left_out: Sequence[str] = (),
     pictured: bool = True,
 ) -> str:
-    """The study's page: what was asked, which runs could not be read, both tables, and how to read them."""
+    """The study's page: what was asked, which runs could not be read, its tables, and how to read them."""
+    lines, differences = tables.levels, tables.differences
     heading = [f"# {markdown(study.file.title)}", "", f"{markdown(study.file.source)}", "", "```", command, "```", ""]
     words = ", ".join(f"{key}={value}" for key, value in study.choices.items())
     facts = [
@@ -39,7 +41,10 @@ def as_markdown(
         *(f"Left out, because it cannot be read: {one}." for one in left_out),
     ]
     published = bool(study.file.published)
+    facts = [*_claim(study.file), *facts] if isinstance(study.file, Claim) else facts
     parts = [*heading, *(markdown(fact) for fact in facts), ""]
+    if tables.predictions:
+        parts += ["## Predictions", "", *_predictions(tables.predictions)]
     parts += ["## Published and measured" if published else "## Measured", "", *_section(lines)]
     if pictured:
         parts += [f"![Every run{' beside what was published' if published else ''}](study.svg)", ""]
@@ -67,6 +72,19 @@ def _section(lines: Sequence[Line]) -> list[str]:
     ]
 
 
+def _claim(file: Claim) -> list[str]:
+    """What is claimed, and what must be known to judge it."""
+    return [
+        f"Claim: {file.claim} Reported: {file.reported}",
+        f"{file.formula} What could make it fail here without refuting the source: {file.caution}",
+    ]
+
+
+def _predictions(lines: Sequence[Line]) -> list[str]:
+    rows = shown_predictions(lines)
+    return [table(list(rows[0]), [list(row.values()) for row in rows], "l" * len(rows[0])), ""]
+
+
 def _chosen(lines: Sequence[Line]) -> list[str]:
     settings = {line["arm"]: line["setting"] for line in lines if line["setting"]}
     return [table(("arm", "setting"), list(settings.items()), "ll"), ""]
@@ -79,7 +97,23 @@ def _reading(study: Study) -> list[str]:
         "the exact sign-flip test of the paired differences does not reject; below 6 seeds it rejects none.",
         "A metric that is undefined for some seeds says so, and is not compared.",
         "",
-        *(_of_published(markdown(margins)) if study.file.published else _of_own(study, markdown(margins))),
+        *_of_verdicts(study, markdown(margins)),
+    ]
+
+
+def _of_verdicts(study: Study, margins: str) -> list[str]:
+    if isinstance(study.file, Claim):
+        return _of_predictions(study.file)
+    return _of_published(margins) if study.file.published else _of_own(study, margins)
+
+
+def _of_predictions(file: Claim) -> list[str]:
+    return [
+        f"The {len(file.predictions)} predictions were written down before these runs, whose seeds begin at",
+        f"{file.first_seed}: no trial has used them. Negligible: two one-sided sign-flip tests reject that the mean",
+        "difference is as large as the margin; where equality was predicted, it then holds. Holds or reversed: else,",
+        "if the sign-flip test rejects 0, by the sign. Inconclusive: else. p is after Holm's correction over all",
+        "predictions of the claim. What is not predicted is described and not tested.",
     ]
 
 

@@ -18,7 +18,7 @@ from moe_lab.sweeps.launcher import Launcher
 from moe_lab.sweeps.run import SweepWatch, run_sweep
 from moe_lab.sweeps.settings import settings as sweep_settings
 from moe_lab.sweeps.settings import split
-from moe_lab.sweeps.studies.measured import Line, Measured
+from moe_lab.sweeps.studies.measured import Measured
 from moe_lab.sweeps.studies.study import (
     BUILT_IN,
     Parts,
@@ -36,6 +36,7 @@ from moe_lab.sweeps.studies.study import (
     tuning_errors,
     with_teachers,
 )
+from moe_lab.sweeps.studies.table import Tables
 from moe_lab.sweeps.studies.write import write_study, write_tuning
 from moe_lab.training.watch import StopAsked, Stopped
 
@@ -59,11 +60,10 @@ class ReadyStudy:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study found: a line an arm and metric, a line a difference between arms, the runs that were left out and
-    why, and whether every run finished or diverged."""
+    """What a study found: the lines of its tables, the runs that were left out and why, and whether every run finished
+    or diverged."""
 
-    levels: list[Line]
-    differences: list[Line]
+    tables: Tables
     left_out: list[str]
     complete: bool
 
@@ -123,8 +123,8 @@ def run_study(
         complete = train(students)
         trials += students
     measured = Measured(trials, _runs(ready.folder, trials))
-    lines, differences = write_study(ready.folder, study, measured, shlex.join(ready.command))
-    return Findings(lines, differences, measured.left_out, complete)
+    tables = write_study(ready.folder, study, measured, shlex.join(ready.command))
+    return Findings(tables, measured.left_out, complete)
 
 
 def _train(

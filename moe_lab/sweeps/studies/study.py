@@ -9,6 +9,7 @@ from statistics import mean
 from moe_lab.errors import ConfigError, did_you_mean, there_are
 from moe_lab.store.run import Run
 from moe_lab.sweeps.plan import Follow, Plan, Planned, plan, silently
+from moe_lab.sweeps.studies.claims import CLAIM, claim_names, read_claim
 from moe_lab.sweeps.studies.file import Arm, Row, StudyFile, combinations, read_study
 
 #: the word of a study whose arms have several settings
@@ -46,6 +47,11 @@ class Study:
     grid: str
     seeds: int
     extra: tuple[str, ...]
+
+    @property
+    def numbered_seeds(self) -> range:
+        """The seeds of the runs whose numbers are shown."""
+        return range(self.file.first_seed, self.file.first_seed + self.seeds)
 
     @property
     def fair(self) -> bool:
@@ -88,7 +94,7 @@ class Study:
 def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, *, quick: bool = False) -> Study:
     """The study ``name`` with the user's words. Raises ConfigError where a word of the study has an unknown value, or
     two do not go together."""
-    file = read_study(name, config_dir)
+    file = _file(name, words, config_dir)
     options = {key: tuple(values) for key, values in file.choices.items()}
     options |= {"protocol": _protocols(file)} | (GRID if file.has_settings else {})
     picked = {key: values[0] for key, values in options.items()}
@@ -96,7 +102,8 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     for word in words:
         key, _, value = word.partition("=")
         if key == "seed":
-            raise ConfigError(f"{word}: a study has seeds of its own, 0 to {file.seeds - 1}: leave the word away")
+            last = file.first_seed + file.seeds - 1
+            raise ConfigError(f"{word}: a study has seeds of its own, {file.first_seed} to {last}: leave the word away")
         if key not in options:
             extra.append(word)
         elif value not in options[key]:
@@ -109,6 +116,17 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     protocol, grid = picked.pop("protocol"), picked.pop("grid", "published")
     seeds = file.quick.seeds if quick and file.quick.seeds else file.seeds
     return Study(name, file, picked, protocol, grid, seeds, (*(file.quick.words if quick else ()), *extra))
+
+
+def _file(name: str, words: Sequence[str], config_dir: Path | None) -> StudyFile:
+    """The study, or that one of its claims which a word chooses."""
+    claims = claim_names(name, config_dir)
+    if not claims:
+        return read_study(name, config_dir)
+    chosen = [word.partition("=")[2] for word in words if word.startswith(f"{CLAIM}=")]
+    if not chosen:
+        raise ConfigError(f"study {name} has several claims: choose one with {CLAIM}=NAME.{there_are(claims)}")
+    return read_claim(name, chosen[-1], config_dir)
 
 
 def _protocols(file: StudyFile) -> tuple[str, ...]:
@@ -146,7 +164,7 @@ def reported(study: Study, settings: Settings, parts: Parts = BUILT_IN) -> list[
     """The runs whose numbers are shown, of arms without a teacher: each in its ``settings``, over the study's seeds."""
     arms = [name for name, arm in study.arms.items() if arm.teacher is None]
     followed = parts.follow(arms, len(arms), "arms planned")
-    return [trial for name in followed for trial in _trials(study, name, settings[name], range(study.seeds), parts)]
+    return [trial for name in followed for trial in _trials(study, name, settings[name], study.numbered_seeds, parts)]
 
 
 def teachers(study: Study, settings: Settings, parts: Parts = BUILT_IN) -> list[Trial]:
@@ -155,7 +173,7 @@ def teachers(study: Study, settings: Settings, parts: Parts = BUILT_IN) -> list[
     return [
         replace(trial, aside=True, pupil=name)
         for name, teacher in taught.items()
-        for trial in _trials(study, teacher, settings[name], range(study.seeds), parts)
+        for trial in _trials(study, teacher, settings[name], study.numbered_seeds, parts)
     ]
 
 

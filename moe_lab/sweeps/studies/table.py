@@ -1,6 +1,7 @@
 """What was published beside what has been measured, with a verdict for every number, line by line."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from moe_lab.reports.kit.level import level
@@ -21,6 +22,15 @@ COLUMNS = ("arm", "metric", "published", "measured", "verdict")
 OPTIONAL = {"published", "verdict"}
 
 Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The lines of a study: its levels, the differences of its arms, and what it predicted."""
+
+    levels: Sequence[Line]
+    differences: Sequence[Line] = ()
+    predictions: Sequence[Line] = ()
 
 
 def levels(study: Study, measured: Measured) -> list[Line]:

@@ -2,27 +2,28 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from moe_lab.reports.kit.level import Sizes
 from moe_lab.store.atomic import write_csv, write_json, write_text, write_with
 from moe_lab.store.untrusted import read_json, read_text
 from moe_lab.sweeps.studies.figure import study_figure
-from moe_lab.sweeps.studies.file import read_study
-from moe_lab.sweeps.studies.measured import Line, Measured
+from moe_lab.sweeps.studies.measured import Measured
 from moe_lab.sweeps.studies.page import as_markdown
+from moe_lab.sweeps.studies.predictions import predicted
 from moe_lab.sweeps.studies.study import VALIDATION_ERROR, Study, Trial, open_study
-from moe_lab.sweeps.studies.table import effects, levels
+from moe_lab.sweeps.studies.table import Tables, effects, levels
 
 
-def write_study(folder: Path, study: Study, measured: Measured, command: str) -> tuple[list[Line], list[Line]]:
-    """Write all files of a study into its folder; the lines of its levels and of its differences.
+def write_study(folder: Path, study: Study, measured: Measured, command: str) -> Tables:
+    """Write all files of a study into its folder.
 
     Args:
         command: what the user typed, as the page quotes it.
     """
-    lines, differences = levels(study, measured), effects(study, measured)
+    tables = Tables(levels(study, measured), effects(study, measured), predicted(study, measured))
+    lines = tables.levels
     write_csv(folder / "study.csv", lines)
     write_csv(folder / "study-runs.csv", measured.rows(lines))
     figure = study_figure(lines, measured)
@@ -38,10 +39,10 @@ def write_study(folder: Path, study: Study, measured: Measured, command: str) ->
         }
         for arm, planned in measured.planned.items()
     }
-    write_json(folder / "study.json", facts | {"arms": arms, "levels": lines, "differences": differences})
-    page = as_markdown(study, lines, differences, command, measured.left_out, pictured=figure is not None)
+    write_json(folder / "study.json", facts | {"arms": arms} | asdict(tables))
+    page = as_markdown(study, tables, command, measured.left_out, pictured=figure is not None)
     write_text(folder / "study.md", page)
-    return lines, differences
+    return tables
 
 
 def write_tuning(folder: Path, trials: Sequence[Trial], errors: Sequence[float | None]) -> None:
@@ -60,8 +61,9 @@ def write_again(folder: Path) -> None:
     """
     facts = read_json(read_text(folder / "study.json"))
     words = [f"{key}={value}" for key, value in {**facts["choices"], "protocol": facts["protocol"]}.items()]
-    words += [f"grid={facts['grid']}"] if read_study(facts["study"]).has_settings else []
     study = open_study(facts["study"], [*words, *facts["extra"]])
+    if study.file.has_settings:
+        study = replace(study, grid=facts["grid"])
     with (folder / "study-runs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     arms = facts["arms"]

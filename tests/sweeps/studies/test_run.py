@@ -95,14 +95,14 @@ def test_a_fair_comparison_trains_its_settings_then_its_arms_then_the_students(r
     best = min(errors, key=lambda setting: mean(errors[setting]))
     facts = json.loads((ready.folder / "study.json").read_text())
     assert {arm: one["settings"] for arm, one in facts["arms"].items()} == {"plain": [best], "student": [best]}
-    assert [(line["arm"], line["n"]) for line in found.levels] == [("plain", 2), ("student", 2)]
+    assert [(line["arm"], line["n"]) for line in found.tables.levels] == [("plain", 2), ("student", 2)]
     means = []
-    for line, names in zip(found.levels, watch.todo[1:], strict=True):
+    for line, names in zip(found.tables.levels, watch.todo[1:], strict=True):
         assert all(name.startswith(line["arm"]) for name in names)
         runs = [Run(ready.folder / "jobs" / name) for name in names]
         means.append(mean(run.metrics["test_error_rate"]["value"] for run in runs))
         assert line["mean"] == pytest.approx(means[-1])
-    [difference] = found.differences
+    [difference] = found.tables.differences
     assert difference["arm"] == "student" and difference["mean"] == pytest.approx(means[1] - means[0])
     assert "moe-lab study small protocol=fair launcher=serial" in (ready.folder / "study.md").read_text()
     # the same call does nothing again
@@ -130,7 +130,7 @@ def test_a_teacher_that_fails_has_no_student(ready_for, pretend):
     found = run_study(replace(ready, launcher=pretend(lambda job: "failed")), watch=watch, unfinished=bad.append)
     assert not found.complete and len(watch.todo) == 1
     assert [(one.state, one.reason) for one in bad] == [("failed", "it failed")] * 2
-    assert (ready.folder / "study.md").is_file() and all(line["n"] == 0 for line in found.levels)
+    assert (ready.folder / "study.md").is_file() and all(line["n"] == 0 for line in found.tables.levels)
 
 
 def test_a_fair_comparison_without_a_setting_says_what_failed_first(ready_for, pretend):

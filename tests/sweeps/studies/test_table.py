@@ -12,7 +12,7 @@ from moe_lab.sweeps.studies.study import (
     published_settings,
     reported,
 )
-from moe_lab.sweeps.studies.table import effects, levels, remarks, shown
+from moe_lab.sweeps.studies.table import Tables, effects, levels, remarks, shown
 from moe_lab.sweeps.studies.verdicts import tally
 
 
@@ -75,22 +75,22 @@ def test_a_metric_that_is_undefined_for_some_seeds_is_not_compared(own, fake_run
 def test_a_page_of_errors_without_a_dense_network_says_what_adds_it(measured, own, tiny, fake_run):
     asked, both = measured
     missing = "A dense network of as many parameters is missing"
-    page = as_markdown(asked, levels(asked, both), [], "moe-lab study tiny")
+    page = as_markdown(asked, Tables(levels(asked, both)), "moe-lab study tiny")
     assert (
         f"{missing}, so" in page and "An arm with the word baseline=dense\\_total in the study's file adds it." in page
     )
 
     arms = {"big": asked.file.arms["plain"].model_copy(update={"words": ["baseline=dense_total"]})}
     having = replace(asked, file=asked.file.model_copy(update={"arms": asked.file.arms | arms}))
-    page = as_markdown(having, levels(having, both), [], "moe-lab study tiny")
+    page = as_markdown(having, Tables(levels(having, both)), "moe-lab study tiny")
     assert "It is the arm big, of which no run has finished: the command above adds it." in page
     trials = [replace(trial, arm="big") for trial in reported(asked, published_settings(asked), Parts(own))[:1]]
     run = Measured(trials, {trials[0].job.name: fake_run(0.3, None)})
-    assert missing not in as_markdown(having, levels(having, run), [], "moe-lab study tiny")
+    assert missing not in as_markdown(having, Tables(levels(having, run)), "moe-lab study tiny")
 
     # a study that compares no errors needs none
     other = replace(asked, file=asked.file.model_copy(update={"metrics": {"usage_entropy_bits": "H_u"}}))
-    assert missing not in as_markdown(other, levels(other, both), [], "moe-lab study tiny")
+    assert missing not in as_markdown(other, Tables(levels(other, both)), "moe-lab study tiny")
 
 
 def test_printed_differences_without_a_spread_have_a_direction(own, tiny, fake_run):
