@@ -22,7 +22,23 @@ ABLATION = {
     "ablation_loss_increase_others_nats": "the same on samples none of whose rows selects it",
     "second_choice_loss_increase_nats": "loss if every row loses its first choice, minus that with it",
 }
+#: what is known of all layers at once, and what it is
+ALL_LAYERS = {
+    "shared_disabled_loss_increase_nats": (
+        "loss without the shared experts of all layers, with as many more routed experts selected for every row, minus "
+        "that with them"
+    ),
+    "most_used_disabled_loss_increase_nats": (
+        "loss without the expert of each layer that most rows select, minus that with it"
+    ),
+    "top_experts_disabled_loss_increase_nats": (
+        "loss if every row loses, in all layers, a share of the experts to which the gate gives the largest "
+        "probabilities, minus that with them; by that share"
+    ),
+}
 GAPS = "null for an expert that was not removed or that no row selects, and, of the others, if every sample has it"
+NO_SHARED = "the network has no shared experts, or a gate that does not select exactly k experts"
+TOO_FEW = "with a sixteenth of the experts disabled fewer than k are left"
 BATCH_MATES = "a row depends on its batch-mates, so removing an expert would change those of others, too"
 
 
@@ -67,17 +83,47 @@ def ablation_metrics(trace: Trace, arrays: Mapping[str, np.ndarray] | None) -> d
     return {layer.name: _of_layer(trace, number, arrays) for number, layer in enumerate(trace.layers)}
 
 
+def all_layers_metrics(trace: Trace, arrays: Mapping[str, np.ndarray] | None) -> dict[str, Entry]:
+    """Each name of ALL_LAYERS -> {"value", "unit"} and, if there is none, "reason". ``arrays`` as for
+    ``ablation_metrics``.
+
+    Source: Dai et al. 2024, DeepSeekMoE, arXiv:2401.06066, section 4.5.
+    """
+    if arrays is None:
+        reason = ONE_EXPERT if all(layer.experts == 1 for layer in trace.layers) else BATCH_MATES
+        return {name: _undefined(reason) for name in ALL_LAYERS}
+    shared, most_used, top = ALL_LAYERS
+    loss_N = arrays["loss"].astype(np.float64)
+    top_S = (arrays["top_disabled_loss"] - loss_N).mean(1)
+    by_share = {f"{share:g}": float(one) for share, one in zip(arrays["top_disabled_share"], top_S, strict=True)}
+    return {
+        shared: _nats((arrays["shared_disabled_loss"] - loss_N).mean())
+        if "shared_disabled_loss" in arrays
+        else _undefined(NO_SHARED),
+        most_used: _nats((arrays["most_used_disabled_loss"] - loss_N).mean()),
+        top: {"value": by_share, "unit": "nats"} if by_share else _undefined(TOO_FEW),
+    }
+
+
 def _of_layer(trace: Trace, number: int, arrays: Mapping[str, np.ndarray] | None) -> dict[str, Entry]:
     layer = trace.layers[number]
     if arrays is None or layer.experts == 1:
         reason = ONE_EXPERT if layer.experts == 1 else BATCH_MATES
-        return {name: {"value": None, "unit": "nats", "reason": reason} for name in ABLATION}
+        return {name: _undefined(reason) for name in ABLATION}
     share_NE = share_of_rows(trace, layer, arrays["document"])
     increase_EN = increase(arrays, number, layer.experts)
     second_N = arrays["second_choice_loss"][number].astype(np.float64) - arrays["loss"].astype(np.float64)
     values = (_mean(increase_EN, share_NE), _mean(increase_EN, share_NE == 0))
     lists = {name: _entry(value) for name, value in zip(ABLATION, values, strict=False)}
-    return lists | {"second_choice_loss_increase_nats": {"value": float(second_N.mean()), "unit": "nats"}}
+    return lists | {"second_choice_loss_increase_nats": _nats(second_N.mean())}
+
+
+def _nats(value: float) -> Entry:
+    return {"value": float(value), "unit": "nats"}
+
+
+def _undefined(reason: str) -> Entry:
+    return {"value": None, "unit": "nats", "reason": reason}
 
 
 def _mean(value_EN: np.ndarray, weight_NE: np.ndarray) -> list[float | None]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moe_lab.errors import given
-from moe_lab.metrics.ablation import ablation_metrics
+from moe_lab.metrics.ablation import ablation_metrics, all_layers_metrics
 from moe_lab.metrics.competence import (
     classes_never_answered,
     test_error_rate,
@@ -110,7 +110,7 @@ def network_metrics(trace: Trace, files: Files) -> Entries:
         by_layer = {layer: _entries(OF_A_LAYER, tokens[layer]) | found for layer, found in by_layer.items()}
     else:
         metrics = _entries(OF_THE_NETWORK, predictions)
-    metrics |= by_layer[trace.layers[-1].name]
+    metrics |= by_layer[trace.layers[-1].name] | all_layers_metrics(trace, files.get("ablation"))
     return metrics | {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
 
 

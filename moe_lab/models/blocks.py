@@ -1,9 +1,11 @@
 """Blocks of attention and a feed-forward place: a plain network, or a mixture layer with or without shared experts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Union
+from typing import Any, Literal, Union
 
+import torch
 from torch import Tensor, nn
 
 from moe_lab.config.ranges import NonNegativeInt
@@ -55,6 +57,7 @@ class Mixed(nn.Module):
     def __init__(self, width: int, routed: RoutedExperts, shared_experts: int) -> None:
         super().__init__()
         self.routed = routed
+        self.shared_experts = shared_experts
         hidden = shared_experts * given(routed.experts.hidden_features, "the experts' hidden layer")
         self.shared = Plain(width, hidden, routed) if shared_experts else None
 
@@ -65,6 +68,27 @@ class Mixed(nn.Module):
             return output.y_TD, output
         shared_TD, _ = self.shared(x_TD, None, None)
         return output.y_TD + shared_TD, output
+
+
+def shared_experts_of(network: nn.Module) -> int:
+    """How many shared experts each mixture layer of a network has."""
+    return max((layer.shared_experts for layer in network.modules() if isinstance(layer, Mixed)), default=0)
+
+
+@contextmanager
+def without_shared(network: nn.Module) -> Iterator[None]:
+    """Inside, the shared experts of all mixture layers of a network give zero."""
+    shared = [layer.shared for layer in network.modules() if isinstance(layer, Mixed) and layer.shared is not None]
+    hooks = [one.register_forward_hook(_zero) for one in shared]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _zero(module: nn.Module, inputs: tuple[Any, ...], output: tuple[Tensor, None]) -> tuple[Tensor, None]:
+    return torch.zeros_like(output[0]), None
 
 
 class Block(nn.Module):

@@ -11,6 +11,7 @@ from moe_lab.layers.stacking import count_parameters
 from moe_lab.parts.roles import Combine, Gate, Sizes
 from moe_lab.parts.steps import Score, Select, Weigh
 from moe_lab.parts.traits import Traits
+from moe_lab.routing.choice import k_largest
 from moe_lab.routing.decision import Routing
 
 
@@ -75,6 +76,13 @@ class SteppedGate(Gate):
         """The logits of these experts are masked; the steps after the score decide again."""
         logits_BE = given(routing.logits_BE, "logits_BE").masked_fill(gone_E, -torch.inf)
         return self._weighed(logits_BE, self.select(logits_BE, noise) & ~gone_E, noise)
+
+    def with_more(self, routing: Routing, more: int, noise: Noise) -> Routing:
+        """What the gate decides if every row selects so many experts more, as far as there are: those that compare best
+        among the others. Not for gates whose rows depend on their batch-mates."""
+        logits_BE = given(routing.logits_BE, "logits_BE")
+        others_BE = self.select.biased(logits_BE).masked_fill(routing.chosen_BE, -torch.inf)
+        return self._weighed(logits_BE, routing.chosen_BE | k_largest(others_BE, more), noise)
 
     def _weighed(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> Routing:
         """The experts that are chosen are weighed, then those are left out that are not kept."""

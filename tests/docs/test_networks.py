@@ -10,6 +10,7 @@ from moe_lab.evaluation.ablation import MOST_KEPT, MOST_REMOVALS, MOST_SAMPLES
 from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
+from moe_lab.metrics.ablation import ALL_LAYERS
 from moe_lab.metrics.computing import TAKEN
 from moe_lab.reports import write_network_report
 from moe_lab.reports.network.shown import LAYERS
@@ -52,9 +53,10 @@ def test_the_files_are_those_of_a_network(finished):
     named = {name for cells in first_cells("The folder") for name in cells}
     arrays = {path.name for path in finished.path.glob("*.npz")}
     assert arrays | {"trace.json", "history.csv", "metrics.json"} == named
-    assert {name for cells in first_cells("Ablation") for name in cells} | {"document"} == set(
-        finished.arrays("ablation")
-    )
+    named = {name for cells in first_cells("Ablation") for name in cells} | {"document"}
+    # there are no shared experts
+    assert named - {"shared_disabled_loss"} == set(finished.arrays("ablation"))
+    assert all(f"`{name}`" in CHAPTERS["Ablation"] and name in finished.metrics for name in ALL_LAYERS)
 
 
 def test_the_bounds_are_those_of_the_code():

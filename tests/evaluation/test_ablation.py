@@ -43,8 +43,9 @@ def ablated(network, split):
     return ablation(network, split, noise_of(network), trace_of(network, split))
 
 
-def losses_by_hand(network, split, gone_NE, k):
-    """Loss and error of an mlp whose rows take the k largest logits of the experts left, softmax over these."""
+def losses_by_hand(network, split, gone_NE, k, shared=None):
+    """Loss and error of an mlp whose rows take the k largest logits of the experts left, softmax over these, and what a
+    shared network gives, if there is one."""
     layer, losses = network.routed["block0"], []
     bank, head = layer.experts.bank, layer.gate.head
     for x_D, y, gone_E in zip(split.x_ND, split.y_N, gone_NE, strict=True):
@@ -53,6 +54,9 @@ def losses_by_hand(network, split, gone_NE, k):
         left = sorted((e for e in range(5) if not gone_E[e]), key=logits.__getitem__, reverse=True)[:k]
         weights = torch.tensor([logits[e] for e in left]).softmax(0)
         y_D = hidden.clone()
+        if shared is not None:
+            inner = (hidden @ shared.inner.weight_IO + shared.inner.bias_1O[0]).clamp(min=0)
+            y_D = y_D + inner @ shared.outer.weight_IO + shared.outer.bias_1O[0]
         for weight, e in zip(weights, left, strict=True):
             inner = (hidden @ bank.inner.weight_IO[e] + bank.inner.bias_1O[e, 0]).clamp(min=0)
             y_D = y_D + weight * (inner @ bank.outer.weight_IO[e] + bank.outer.bias_1O[e, 0])
@@ -84,6 +88,53 @@ def test_by_hand(test_split, dispatch):
         first_NE = expert_NE[:, :1] == np.arange(5)
         second_N, _ = losses_by_hand(network, test_split, first_NE, 2)
     np.testing.assert_allclose(found["second_choice_loss"][0], second_N, rtol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dispatch", ["auto", "dense"])
+def test_all_layers_at_once_by_hand(test_split, dispatch):
+    network = mlp(dispatch=dispatch, shared_experts=2)
+    shared = network.block0.shared.network
+    found, layer = ablated(network, test_split), trace_of(network, test_split).layers[0]
+    nobody = np.zeros((40, 5), bool)
+    whole_N, _ = losses_by_hand(network, test_split, nobody, 2, shared)
+    np.testing.assert_allclose(found["loss"], whole_N, rtol=1e-5)
+    # two shared experts less, two routed ones more
+    off_N, _ = losses_by_hand(network, test_split, nobody, 4)
+    np.testing.assert_allclose(found["shared_disabled_loss"], off_N, rtol=1e-5)
+    most = np.bincount(layer.experts_TK.ravel(), minlength=5).argmax()
+    most_N, _ = losses_by_hand(network, test_split, nobody | (np.arange(5) == most), 2, shared)
+    np.testing.assert_allclose(found["most_used_disabled_loss"], most_N, rtol=1e-5)
+    # a sixteenth to three of five experts are one, four are two: the two that are selected
+    assert found["top_disabled_share"].tolist() == [0.2, 0.4]
+    for number, loss_N in enumerate(found["top_disabled_loss"], 1):
+        gone_NE = (layer.experts_TK[:, :number, None] == np.arange(5)).any(1)
+        top_N, _ = losses_by_hand(network, test_split, gone_NE, 2, shared)
+        np.testing.assert_allclose(loss_N, top_N, rtol=1e-5)
+
+
+def test_all_layers_are_disabled_together(test_split):
+    """The block before the last changes what the last one sees: neither of them alone gives this loss."""
+    found = ablated(transformer(shared_experts=1), test_split)
+    most = found["kept_expert"][:, 0]
+    alone_LN = found["removed_loss"][np.arange(2), most]
+    assert (np.abs(found["most_used_disabled_loss"] - alone_LN).max(1) > 1e-3).all()
+    # the first choice of every row is the likeliest of its experts
+    of_last = ablated(transformer(depth=2, where=(1,)), test_split)
+    np.testing.assert_array_equal(of_last["top_disabled_loss"][0], of_last["second_choice_loss"][0])
+
+
+@pytest.mark.parametrize(
+    ("words", "options"), [((), {}), (("gate=relu",), {"shared_experts": 1}), (("gate=top_p",), {"shared_experts": 1})]
+)
+def test_without_shared_experts_or_a_fixed_number_of_routed_ones(test_split, words, options):
+    assert "shared_disabled_loss" not in ablated(mlp(*words, **options), test_split)
+
+
+def test_shares_that_leave_fewer_than_k(test_split):
+    assert ablated(mlp("k=4"), test_split)["top_disabled_share"].tolist() == [0.2]
+    found = ablated(mlp("gate=softmax"), test_split)
+    assert found["top_disabled_share"].tolist() == [] and found["top_disabled_loss"].shape == (0, 40)
 
 
 @pytest.mark.parametrize("gate", GATES)

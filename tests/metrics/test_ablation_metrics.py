@@ -6,7 +6,10 @@ import pytest
 from moe_lab.metrics.ablation import (
     BATCH_MATES,
     GAPS,
+    NO_SHARED,
+    TOO_FEW,
     ablation_metrics,
+    all_layers_metrics,
     increase,
     increase_by_class,
     most_used,
@@ -62,3 +65,26 @@ def test_one_expert(arrays, reason):
 def test_rows_that_depend_on_their_batch_mates():
     found = ablation_metrics(TRACE, None)["block0"]["second_choice_loss_increase_nats"]
     assert found == {"value": None, "unit": "nats", "reason": BATCH_MATES}
+
+
+def test_all_layers_at_once():
+    shared = {"shared_disabled_loss": np.array([1.5, 3.5], np.float32)}
+    arrays = ARRAYS | {
+        "most_used_disabled_loss": np.array([2.0, 2.5], np.float32),
+        "top_disabled_share": np.array([0.125, 0.25]),
+        "top_disabled_loss": np.array([[1.0, 3.0], [4.0, 3.0]], np.float32),
+    }
+    found = all_layers_metrics(TRACE, arrays | shared)
+    # less the loss, 1 and 2: (.5 + 1.5) / 2, (1 + .5) / 2, (0 + 1) / 2 and (3 + 1) / 2
+    assert {name: entry["value"] for name, entry in found.items()} == {
+        "shared_disabled_loss_increase_nats": 1.0,
+        "most_used_disabled_loss_increase_nats": 0.75,
+        "top_experts_disabled_loss_increase_nats": {"0.125": 0.5, "0.25": 2.0},
+    }
+    none = {"top_disabled_share": np.zeros(0), "top_disabled_loss": np.zeros((0, 2), np.float32)}
+    found = all_layers_metrics(TRACE, arrays | none)
+    assert found["shared_disabled_loss_increase_nats"]["reason"] == NO_SHARED
+    assert found["top_experts_disabled_loss_increase_nats"]["reason"] == TOO_FEW
+    assert {entry["reason"] for entry in all_layers_metrics(TRACE, None).values()} == {BATCH_MATES}
+    alone = Trace(layers=(ALONE,), document_T=TRACE.document_T)
+    assert {entry["reason"] for entry in all_layers_metrics(alone, None).values()} == {ONE_EXPERT}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moe_lab.metrics.ablation import increase, increase_by_class, share_of_rows
+from moe_lab.metrics.ablation import ALL_LAYERS, increase, increase_by_class, share_of_rows
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.numbers import NONE, quantity, signed
 from moe_lab.reports.kit.picture import FULL, Picture, draw
@@ -105,6 +105,32 @@ def expert_table(trace: Trace, number: int, arrays: Arrays, metrics: Metrics) ->
         "select it, and the mean over samples none of whose rows does. If instead every row loses its own first "
         f"choice, the loss rises by {told}.{few}",
     )
+
+
+def all_layers_table(metrics: Metrics) -> Table:
+    """What is lost if experts of all layers are disabled at once."""
+    shared, most_used, top = (metrics[name]["value"] for name in ALL_LAYERS)
+    by_share = top if isinstance(top, dict) else {}
+    rows = (
+        ("shared experts; as many more routed experts are selected", _number(shared)),
+        ("the expert of each layer that most rows select", _number(most_used)),
+        *(
+            (f"the likeliest {quantity(float(share), 'fraction')} of each row's experts", _nats(one))
+            for share, one in by_share.items()
+        ),
+    )
+    return Table(
+        "Disabled in all layers at once",
+        ("disabled", "increase of the loss (nats)"),
+        "lr",
+        tuple(row for row in rows if row[1] != NONE),
+        "The increase of the mean loss, while each gate selects among the experts that are left. The likeliest experts "
+        "of a row are those to which the gate gives the largest probabilities.",
+    )
+
+
+def _number(value: object) -> str:
+    return _nats(value if isinstance(value, float) else None)
 
 
 ABLATED = ("ablation_loss_increase_nats", "ablation_loss_increase_others_nats")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from moe_lab.metrics.ablation import ABLATION
+from moe_lab.metrics.ablation import ABLATION, ALL_LAYERS
 from moe_lab.metrics.computing import TAKEN
 from moe_lab.metrics.networks import LABEL, label_of
 from moe_lab.reports.kit.headline import BATCH_NOTE, ONE_SEED, Metrics, Sizes, headline, sampling_note
@@ -63,7 +63,8 @@ def _finished(run: Run, page: TracePage) -> dict[str, Any]:
     if run.arrays("test").get("batch_dependent", False):
         notes.append(BATCH_NOTE)
     # those of each layer have chapters of their own
-    own = {name: entry for name, entry in metrics.items() if "." not in name and name not in (*ABLATION, *TAKEN)}
+    apart = (*ABLATION, *ALL_LAYERS, *TAKEN)
+    own = {name: entry for name, entry in metrics.items() if "." not in name and name not in apart}
     return (
         page.context
         | common(run)
