@@ -1,6 +1,5 @@
 """The picture of the house is that of its imports, and the page's files are all that an addition takes."""
 
-import importlib.util
 import json
 import os
 import re
@@ -14,13 +13,10 @@ import pytest
 
 from docs.architecture import GROUND, SHOWN, bends, picture, place, ways
 from docs.house import LINE_OF_DATA, arrows, below, line, needed
+from tests.docs.additions import ADDITIONS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT, PICTURE = ROOT / "docs" / "architecture.md", ROOT / "docs" / "images" / "architecture.svg"
-_spec = importlib.util.spec_from_file_location("additions", Path(__file__).with_name("additions.py"))
-additions = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(additions)
-ADDITIONS = additions.ADDITIONS
 ROW = re.compile(r"^\| (a .*?) \| (\d+) \| (.*) \| (.*) \|$", re.MULTILINE)
 FILE = re.compile(r"`([^`]+)`([*+]?)")
 

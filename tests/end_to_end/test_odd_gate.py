@@ -8,7 +8,7 @@ import pytest
 
 from moe_lab.config.compose import compose, options
 from moe_lab.experiment.building import build_learner
-from tests.docs.additions import ODD, ODD_YAML
+from tests.docs.added_gates import ODD, ODD_YAML
 
 OWN = ["--config-dir", "mine", "--plugin", "odd.py"]
 SHORT = ["trainer.epochs=2", "trainer.limit_batches=3"]

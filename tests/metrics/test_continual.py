@@ -1,5 +1,5 @@
 """Tasks in a sequence: what has no value, and what holds whatever was learned. Values by hand are in
-test_all_metrics.py."""
+expected.py."""
 
 import numpy as np
 import pytest
