@@ -1,8 +1,6 @@
 """Dense and sparse dispatch give the same: values, gradients (missing is zero), and parameters after steps."""
 
-import copy
 import math
-from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
@@ -10,18 +8,13 @@ import torch
 from hypothesis import given, settings
 
 from moe_lab.config.compose import compose
-from moe_lab.data.dataset import Data, Split
-from moe_lab.errors import ConfigError
 from moe_lab.experiment.building import build_learner
 from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.layers.stacking import stack
-from moe_lab.mixture import dispatch
 from moe_lab.mixture.dispatchers import Sparse
 from moe_lab.parts.experts.linear import Linear
 from moe_lab.parts.experts.mlp import Mlp
-from moe_lab.parts.objectives.mixture import Mixture as MixtureObjective
-from moe_lab.parts.regularizers.importance import Importance
 from moe_lab.parts.roles import Sizes
 from moe_lab.routing.combine import RULES
 from moe_lab.routing.decision import Routing
@@ -115,26 +108,9 @@ def test_runs_of_a_stack(shared, each):
         torch.testing.assert_close(sparse, dense, rtol=1e-12, atol=1e-12)
 
 
-@pytest.fixture
-def data():
-    """In double precision, as the learners that are trained on it."""
-
-    def split(samples, seed):
-        x = torch.randn(samples, 12, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        return Split(x, x[:, :4].argmax(-1), torch.arange(samples))
-
-    splits = [split(samples, seed) for seed, samples in enumerate((30, 6, 6))]
-    return Data(*splits, (1, 3, 4), ("a", "b", "c", "d"), {"class": splits[2].y_N.numpy()})
-
-
-def learner(*words, dispatch="dense"):
-    small = ["experts.count=5"] + ([] if any(word == "experts=linear" for word in words) else ["experts.hidden=6"])
-    return build_learner(compose([*small, f"trainer.dispatch={dispatch}", *words]), (1, 3, 4), 4, 0)
-
-
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("words", [["gate=switch"], ["gate=top_k"], ["gate=relu"]], ids=str)
-def test_after_steps_parameters_are_the_same(data, optimizer, words):
+def test_after_steps_parameters_are_the_same(data, learner, optimizer, words):
     """Also of experts that no sample of a batch selects: their update is that of the gradient zero. Batches of three
     samples leave experts out in every step."""
     made = []
@@ -148,93 +124,6 @@ def test_after_steps_parameters_are_the_same(data, optimizer, words):
     assert made[0].keys() == made[1].keys()
     for name, value in made[0].items():
         torch.testing.assert_close(made[1][name], value, rtol=1e-10, atol=1e-10, msg=name)
-
-
-def skipping(data, words, **options):
-    """The loop of a run that skips untouched experts, and what each step found: who was selected, the parameters before
-    and after."""
-    trainer = Trainer(epochs=1, batch_size=3, lr=0.01, weight_decay=0.1, skip_untouched=True, **options)
-    made = learner(*words, dispatch=options.get("dispatch", "dense")).double()
-    steps = []
-
-    class Looking(Watch):
-        def batch(self, epoch, batch, loss):
-            steps.append([one.detach().clone() for one in made.mixture.experts.parameters()])
-
-    loop = Loop([Member(made, trainer, Seeds(0, 0, 0))], data, Looking(), lambda: False)
-    return loop, steps
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-def test_untouched_experts_are_left_as_they_are(data, optimizer):
-    """A step changes all of an expert or nothing of it. Three samples touch one to three experts."""
-    loop, steps = skipping(data, ["gate=switch"], optimizer=optimizer)
-    steps.insert(0, [one.detach().clone() for one in loop.learner.mixture.experts.parameters()])
-    loop.epoch()
-    moved = [
-        [[(a[e] != b[e]).any().item() for a, b in zip(before, after, strict=True)] for e in range(5)]
-        for before, after in zip(steps[:-1], steps[1:], strict=True)
-    ]
-    assert all(len(set(of_expert)) == 1 for of_step in moved for of_expert in of_step)
-    counts = [sum(of_expert[0] for of_expert in of_step) for of_step in moved]
-    assert all(1 <= count <= 3 for count in counts)
-
-
-def test_an_expert_that_is_skipped_trains_as_if_the_other_steps_had_not_been(data):
-    """Adam by torch on one expert's parameters, stepped only where the expert has a gradient."""
-    loop, _ = skipping(data, ["gate=switch"], dispatch="sparse")
-    weights = loop.learner.mixture.experts.bank.output.bias_1O
-    alone = [torch.nn.Parameter(one.detach().clone()) for one in weights]
-    optimizers = [torch.optim.Adam([one], lr=0.01, weight_decay=0.1) for one in alone]
-
-    def step_alone(parameter):
-        for one, optimizer, gradient in zip(alone, optimizers, parameter.grad, strict=True):
-            if gradient.any():
-                one.grad = gradient.clone()
-                optimizer.step()
-
-    weights.register_post_accumulate_grad_hook(step_alone)
-    loop.epoch()
-    assert len({int(one.state[leaf]["step"]) for one, leaf in zip(optimizers, alone, strict=True) if one.state}) > 1
-    torch.testing.assert_close(weights, torch.stack([one.detach() for one in alone]), rtol=1e-12, atol=1e-12)
-
-
-def test_skipping_in_a_stack_and_after_a_pause(data):
-    """Each run as alone, its state too; a state that is loaded again goes on to the same bits."""
-    numbers = [{"lr": 0.01}, {"lr": 0.03}]
-
-    def loop_of(runs):
-        members = []
-        for run in runs:
-            trainer = Trainer(epochs=2, batch_size=3, skip_untouched=True, dispatch="sparse", **numbers[run])
-            words = ["gate=top_k", "trainer.dispatch=sparse", "experts.count=5", "experts.hidden=6"]
-            made = build_learner(compose(words), (1, 3, 4), 4, seed_init=run).double()
-            members.append(Member(made, trainer, Seeds(run, run, run)))
-        return Loop(members, data, Watch(), lambda: False)
-
-    together, alone = loop_of([0, 1]), [loop_of([run]) for run in (0, 1)]
-    for loop in (together, *alone):
-        loop.epoch()
-    again = loop_of([0, 1])
-    again.load_state_dict(copy.deepcopy(together.state_dict()))
-    for loop in (together, again, *alone):
-        loop.epoch()
-    for name, value in together.learner.state_dict().items():
-        assert torch.equal(again.learner.state_dict()[name], value)
-    for run, solo in enumerate(alone):
-        of_run, expected = together.state_of_run(run), solo.state_dict()
-        for name, value in expected["learner"].items():
-            torch.testing.assert_close(of_run["learner"][name], value, rtol=1e-10, atol=1e-10)
-        assert of_run["optimizer"]["state"].keys() == expected["optimizer"]["state"].keys()
-        for leaf, values in expected["optimizer"]["state"].items():
-            for name, value in values.items():
-                torch.testing.assert_close(of_run["optimizer"]["state"][leaf][name], value, rtol=1e-10, atol=1e-10)
-
-
-def test_skipping_is_refused_where_every_expert_learns():
-    for words, reason in ([], "k=5 selects every expert"), (["gate=attentive", "k=2"], "this gate reads"):
-        with pytest.raises(ConfigError, match=f"trainer.skip_untouched does not fit: {reason}"):
-            learner("trainer.skip_untouched=true", *words)
 
 
 @pytest.mark.parametrize("words", [["gate=switch"], ["gate=top_k"], ["gate=switch", "experts=linear"]], ids=str)
@@ -256,56 +145,7 @@ def test_float32_through_the_grouped_product(words):
         torch.testing.assert_close(sparse, dense, rtol=1e-4, atol=1e-6)
 
 
-def test_evaluation_runs_all_experts():
+def test_evaluation_runs_all_experts(learner):
     mixture = learner("gate=top_k", dispatch="sparse").mixture.eval()
     output = mixture(torch.randn(3, 12), Noise([generator(0, "noise")]))
     assert output.experts.log_probs_BEC.shape == (3, 5, 4)
-
-
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        (["gate=softmax"], "k=5 selects every expert"),
-        (["gate=attentive", "k=2"], "this gate reads what every expert computed"),
-        (["gate=soft_moe"], "this gate gives every expert slots"),
-        (["gate=top_k", "experts=conv"], "experts Conv have no sparse form"),
-        (["gate=gumbel"], "the gradient of this gate reads experts that are not selected"),
-        (["gate=top_k", "baseline=single"], "k=1 selects every expert"),
-    ],
-    ids=str,
-)
-def test_sparse_is_refused_with_the_reason(words, reason):
-    with pytest.raises(ConfigError, match=f"trainer.dispatch=sparse does not fit: {reason}"):
-        build_learner(compose(["experts.count=5", "trainer.dispatch=sparse", *words]), (1, 8, 8), 4, 0)
-
-
-def test_parts_that_read_every_expert_are_a_reason():
-    gate = learner("gate=top_k").mixture.gate
-    objective, regularizers = MixtureObjective(SIZES), {"importance": Importance(SIZES)}
-    assert dispatch.why_all_learn(gate, objective, regularizers) is None
-
-    class Reading(MixtureObjective):
-        needs_every_expert = True
-
-    assert dispatch.why_all_learn(gate, Reading(SIZES), {}).lacks == "objective Reading reads every expert"
-    regularizers["importance"].needs_every_expert = True
-    assert dispatch.why_all_learn(gate, objective, regularizers).lacks == "regularizer importance reads every expert"
-
-
-def test_the_table_decides(monkeypatch, tmp_path):
-    """The nearest row in batch, E, k and parameters of an expert."""
-    path = tmp_path / "dispatch.csv"
-    path.write_text(
-        "device,batch,experts,k,parameters,dense_over_sparse\ncpu,64,4,1,1024,0.5\ncpu,512,16,1,32768,3.0\n"
-    )
-    monkeypatch.setattr(dispatch, "TABLE", replace(dispatch.TABLE, path=path))
-    small, large = Mlp(SIZES, count=4, hidden=6), Mlp(SIZES, count=16, hidden=2000)
-    assert dispatch.faster("cpu", 64, small, 1) == "dense"
-    assert dispatch.faster("cpu", 512, large, 1) == "sparse"
-    assert dispatch.faster("cuda", 512, large, 1) == "dense"
-
-
-def test_the_committed_table_has_both():
-    """Its smallest shape, and large experts of which few are selected."""
-    assert dispatch.TABLE.nearest(["cpu"], [64, 4, 1, 1210]) == 0.70
-    assert dispatch.TABLE.nearest(["cpu"], [512, 64, 1, 200_000]) > 1
