@@ -194,3 +194,19 @@ def batches(
     """
     size = training_batch if batch_dependent else max(1, min(EVALUATION_BATCH, EVALUATION_NUMBERS // numbers))
     return zip(split.x_ND.split(size), split.y_N.split(size), strict=True)
+
+
+def spread_rows(split: Split, most: int) -> Tensor:
+    """Row numbers of at most ``most`` samples of a split, evenly spaced and always the same."""
+    count = min(most, len(split))
+    return torch.arange(count, device=split.y_N.device) * len(split) // max(count, 1)
+
+
+def taken(split: Split, rows_M: Tensor) -> Split:
+    """These rows of a split."""
+    return Split(split.x_ND[rows_M], split.y_N[rows_M], split.index_N[rows_M])
+
+
+def spread(split: Split, most: int) -> Split:
+    """At most ``most`` samples of a split, evenly spaced over its rows and always the same."""
+    return taken(split, spread_rows(split, most))

@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from moe_lab.data.dataset import Data, batches
+from moe_lab.data.dataset import Data, batches, spread
 from moe_lab.errors import expect, given
 from moe_lab.evaluation import interventions
 from moe_lab.evaluation.references import feature_clusters, learnable_choice, pixel_clusters, untrained_choice
 from moe_lab.evaluation.regions import in_the_plane, regions
-from moe_lab.evaluation.samples import Columns, features, spread
+from moe_lab.evaluation.samples import Columns, features
 from moe_lab.evaluation.similarity import linear_cka, weight_cosine
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture

@@ -9,9 +9,9 @@ predictions. These show the results of the experts with another gate.
 import torch
 from torch import Tensor
 
-from moe_lab.data.dataset import Data, batches
+from moe_lab.data.dataset import Data, batches, spread
 from moe_lab.evaluation.clusters import centres, nearest
-from moe_lab.evaluation.samples import Columns, features, outputs, side_by_side, spread
+from moe_lab.evaluation.samples import Columns, features, outputs, side_by_side
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture
 

@@ -2,29 +2,12 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from moe_lab.data.dataset import Split, batches
 from moe_lab.errors import given
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture, Output
-
-
-def spread_rows(split: Split, most: int) -> Tensor:
-    """Row numbers of at most ``most`` samples of a split, evenly spaced and always the same."""
-    count = min(most, len(split))
-    return torch.arange(count, device=split.y_N.device) * len(split) // max(count, 1)
-
-
-def taken(split: Split, rows_M: Tensor) -> Split:
-    """These rows of a split."""
-    return Split(split.x_ND[rows_M], split.y_N[rows_M], split.index_N[rows_M])
-
-
-def spread(split: Split, most: int) -> Split:
-    """At most ``most`` samples of a split, evenly spaced over its rows and always the same."""
-    return taken(split, spread_rows(split, most))
 
 
 def outputs(mixture: Mixture, split: Split, noise: Noise, training_batch: int) -> Iterator[tuple[Tensor, Output]]:

@@ -10,11 +10,11 @@ from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
 from moe_lab.config.compose import compose
+from moe_lab.data.dataset import spread
 from moe_lab.evaluation.closer import look_closer
 from moe_lab.evaluation.clusters import centres, lloyd, nearest
 from moe_lab.evaluation.evaluate import evaluate
 from moe_lab.evaluation.references import learnable
-from moe_lab.evaluation.samples import spread
 from moe_lab.evaluation.similarity import linear_cka, weight_cosine
 from moe_lab.experiment.building import build_learner
 from moe_lab.layers.noise import Noise, generator

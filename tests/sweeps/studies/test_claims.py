@@ -210,8 +210,9 @@ def test_a_kept_claim_is_written_again_without_its_runs(tmp_path, fake_run):
     assert (tmp_path / "study.md").exists() and json.loads((tmp_path / "study.json").read_text()) == json.loads(before)
 
 
-def test_without_a_claim_every_one_is_run(cli):
-    result = cli("study", "claims", "--dry-run")
-    assert result.code == 0 and result.out.count("nothing has been written") == len(claim_names("claims"))
-    refused = cli("study", "claims", "--name", "mine")
+def test_without_a_claim_every_one_is_run(cli, bench):
+    own = ["--config-dir", str(bench)]
+    result = cli("study", "bench", "--dry-run", *own)
+    assert result.code == 0 and result.out.count("nothing has been written") == 2
+    refused = cli("study", "bench", "--name", "mine", *own)
     assert refused.code == 2 and "choose one with claim=NAME" in refused.err
