@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moe_lab.sweeps.studies.claims import claim_names, read_claim
+from moe_lab.sweeps.studies.file import Choice
+from moe_lab.sweeps.studies.predictions import shown_predictions
+
 DOCS = Path(__file__).parent
 Line = Mapping[str, Any]
 
@@ -72,12 +76,41 @@ class Table:
         return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
 
 
+@dataclass(frozen=True)
+class Claims:
+    """The table of a page on claims: a row a prediction of each claim whose study is kept in ``folder``, in the order of
+    the claims' file."""
+
+    page: str
+    folder: str
+
+    def text(self) -> str:
+        heading = ["claim", "reported", "data", "predicted", "measured", "n", "verdict"]
+        rows = [row for name in claim_names("claims") for row in self._rows(name)]
+        return "\n".join(f"| {' | '.join(row)} |" for row in [heading, ["---"] * len(heading), *rows])
+
+    def _rows(self, name: str) -> list[list[str]]:
+        claim, rows = read_claim("claims", name), []
+        for dataset in claim.choices.get("dataset", {"": Choice()}):
+            folder = f"{name}-{dataset}".rstrip("-")
+            kept = DOCS / "studies" / self.folder / folder / "study.json"
+            lines = json.loads(kept.read_text())["predictions"] if kept.is_file() else []
+            for number, (line, cells) in enumerate(zip(lines, shown_predictions(lines), strict=True)):
+                told = [f"[{claim.claim}]({self.folder}/{folder}/study.md)", f"{claim.source}: {claim.reported}"]
+                first = [*told, dataset] if number == 0 else ["", "", ""]
+                what = f"{cells['arm']}: {cells['metric']} {cells['predicted']}"
+                measured = cells["measured"].rpartition(" (")[0]
+                rows.append([*first, what, measured, str(line["n"]), f"**{line['verdict']}**, p = {line['p']:.2g}"])
+        return rows
+
+
 def _setting(settings: Sequence[str]) -> str:
     """The one setting of an arm without the groups of its keys: lr=1e-3."""
     return " ".join(re.sub(r"\S*\.(\w+=)", r"\1", one) for one in settings)
 
 
-TABLES = (
+TABLES: tuple[Table | Claims, ...] = (
+    Claims("studies/claims.md", "claims"),
     Table(
         "continual.md",
         "continual",
@@ -103,7 +136,7 @@ TABLES = (
 )
 
 
-def renewed(page: str, tables: Sequence[Table] = TABLES) -> str:
+def renewed(page: str, tables: Sequence[Table | Claims] = TABLES) -> str:
     """The page with its tables as they are now. Raises ValueError if it has no place for one."""
     text = (DOCS / page).read_text()
     for table in tables:
