@@ -12,6 +12,7 @@ from moe_lab.errors import expect
 from moe_lab.evaluation.ablation import ablation
 from moe_lab.evaluation.closer import look_closer
 from moe_lab.evaluation.evaluate import evaluate, evaluation_noise
+from moe_lab.evaluation.geometry import geometry
 from moe_lab.evaluation.network import examine
 from moe_lab.experiment.models import learner_of
 from moe_lab.metrics import RunArrays, compute
@@ -116,6 +117,10 @@ def _of_network(learner: NetworkLearner, data: Data, seed: int, batch: int, reco
     arrays = {**trace, **found.files}
     if ablated := ablation(learner.network, data.test, noise, found.trace):
         arrays["ablation"] = ablated
+    arrays["geometry"] = geometry(learner.network, data.test, noise, batch)
     if record.assignments:
         arrays["counts"] = {"counts": torch.stack(record.assignments).numpy()}
+    if record.selections and record.selection_steps[0] == 0:
+        selected = torch.stack(record.selections).numpy()
+        arrays["selections"] = {"step": np.array(record.selection_steps), "selected": selected}
     return Results(arrays, network_metrics(found.trace, arrays), documents={HEADER: files.header})

@@ -4,6 +4,7 @@ In NumPy alone. ``compute(RunArrays.from_run(run))`` gives all of them.
 """
 
 from moe_lab.metrics import (
+    ablation,
     agreement,
     attributes,
     balance,
@@ -12,6 +13,7 @@ from moe_lab.metrics import (
     continual,
     cost,
     dynamics,
+    geometry,
     information,
     information_bias,
     information_soft,
@@ -19,6 +21,7 @@ from moe_lab.metrics import (
     language,
     references,
     regression,
+    saturation,
     similarity,
 )
 from moe_lab.metrics.arrays import RunArrays
@@ -29,6 +32,7 @@ __all__ = [
     "Metric",
     "RunArrays",
     "Undefined",
+    "ablation",
     "agreement",
     "attributes",
     "balance",
@@ -39,6 +43,7 @@ __all__ = [
     "cost",
     "dynamics",
     "elements",
+    "geometry",
     "information",
     "information_bias",
     "information_soft",
@@ -47,5 +52,6 @@ __all__ = [
     "metric",
     "references",
     "regression",
+    "saturation",
     "similarity",
 ]

@@ -1,45 +1,18 @@
-"""What the experts of a network's mixture layers are needed for: the loss without them, as ablation.npz holds it.
+"""What the experts of a network's mixture layers are needed for: the loss without them, on the test samples of
+ablation.npz (docs/networks.md).
 
 Axes: L mixture layers, E experts, N samples that were evaluated again, C classes.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from moe_lab.metrics.registry import ONE_EXPERT
+from moe_lab.metrics.network_arrays import Arrays, LayerArrays, NetworkArrays
+from moe_lab.metrics.registry import Undefined, metric
 from moe_lab.routing.trace import NONE, LayerTrace, Trace
 
-Entry = dict[str, Any]
-
-#: what is known of each layer, and what it is
-ABLATION = {
-    "ablation_loss_increase_nats": (
-        "loss without the expert minus that with it, the mean over samples weighted by the share of their rows that "
-        "select it"
-    ),
-    "ablation_loss_increase_others_nats": "the same on samples none of whose rows selects it",
-    "second_choice_loss_increase_nats": "loss if every row loses its first choice, minus that with it",
-}
-#: what is known of all layers at once, and what it is
-ALL_LAYERS = {
-    "shared_disabled_loss_increase_nats": (
-        "loss without the shared experts of all layers, with as many more routed experts selected for every row, minus "
-        "that with them"
-    ),
-    "most_used_disabled_loss_increase_nats": (
-        "loss without the expert of each layer that most rows select, minus that with it"
-    ),
-    "top_experts_disabled_loss_increase_nats": (
-        "loss if every row loses, in all layers, a share of the experts to which the gate gives the largest "
-        "probabilities, minus that with them; by that share"
-    ),
-}
+SOURCE = "ablation, Meyes et al. 2019, arXiv:1901.08644"
+DEEPSEEK = "Dai et al. 2024, DeepSeekMoE, arXiv:2401.06066, section 4.5"
 GAPS = "null for an expert that was not removed or that no row selects, and, of the others, if every sample has it"
-NO_SHARED = "the network has no shared experts, or a gate that does not select exactly k experts"
-TOO_FEW = "with a sixteenth of the experts disabled fewer than k are left"
-BATCH_MATES = "a row depends on its batch-mates, so removing an expert would change those of others, too"
 
 
 def most_used(layer: LayerTrace) -> np.ndarray:
@@ -63,7 +36,7 @@ def _selected(experts_TK: np.ndarray, experts: int) -> np.ndarray:
     return np.bincount(experts_TK[experts_TK != NONE].astype(np.int64), minlength=experts)
 
 
-def increase(arrays: Mapping[str, np.ndarray], layer: int, experts: int) -> np.ndarray:
+def increase(arrays: Arrays, layer: int, experts: int) -> np.ndarray:
     """By how much the loss of a sample rises without an expert of a layer, [E, N] in nats."""
     return arrays["removed_loss"][layer, :experts].astype(np.float64) - arrays["loss"].astype(np.float64)
 
@@ -75,55 +48,78 @@ def increase_by_class(increase_EN: np.ndarray, label_N: np.ndarray, classes: int
         return increase_EN @ member_NC / member_NC.sum(0)
 
 
-def ablation_metrics(trace: Trace, arrays: Mapping[str, np.ndarray] | None) -> dict[str, dict[str, Entry]]:
-    """Layer -> each name of ABLATION -> {"value", "unit"} and, where there is none, "reason".
+@metric(unit="nats", low=None, high=None, better="none", source=SOURCE, null_element=GAPS)
+def ablation_loss_increase_nats(arrays: LayerArrays) -> list[float | None]:
+    """For each expert of a layer, test loss without it minus with it, a mean over the samples that it is selected for.
 
-    arrays: of ablation.npz; None if it was not made.
+    Samples are weighted by the share of their rows that select the expert. The gate selects again among the others.
     """
-    return {layer.name: _of_layer(trace, number, arrays) for number, layer in enumerate(trace.layers)}
+    stored, share_NE = _stored(arrays)
+    return _mean(increase(stored, arrays.number, arrays.layer.experts), share_NE)
 
 
-def all_layers_metrics(trace: Trace, arrays: Mapping[str, np.ndarray] | None) -> dict[str, Entry]:
-    """Each name of ALL_LAYERS -> {"value", "unit"} and, if there is none, "reason". ``arrays`` as for
-    ``ablation_metrics``.
+@metric(unit="nats", low=None, high=None, better="none", source=SOURCE, null_element=GAPS)
+def ablation_loss_increase_others_nats(arrays: LayerArrays) -> list[float | None]:
+    """For each expert of a layer, test loss without it minus with it, on samples none of whose rows selects it."""
+    stored, share_NE = _stored(arrays)
+    return _mean(increase(stored, arrays.number, arrays.layer.experts), share_NE == 0)
 
-    Source: Dai et al. 2024, DeepSeekMoE, arXiv:2401.06066, section 4.5.
+
+@metric(unit="nats", low=None, high=None, better="none", source=SOURCE)
+def second_choice_loss_increase_nats(arrays: LayerArrays) -> float:
+    """Test loss if every row of a layer loses its first choice, minus that with it."""
+    stored, _ = _stored(arrays)
+    return _increase(stored, stored["second_choice_loss"][arrays.number])
+
+
+@metric(unit="nats", low=None, high=None, better="none", source=DEEPSEEK)
+def shared_disabled_loss_increase_nats(arrays: NetworkArrays) -> float:
+    """Test loss without the shared experts of all layers, with as many more routed ones, minus that with them.
+
+    As many more routed experts are selected for every row as there were shared ones, as far as there are.
     """
-    if arrays is None:
-        reason = ONE_EXPERT if all(layer.experts == 1 for layer in trace.layers) else BATCH_MATES
-        return {name: _undefined(reason) for name in ALL_LAYERS}
-    shared, most_used, top = ALL_LAYERS
-    loss_N = arrays["loss"].astype(np.float64)
-    top_S = (arrays["top_disabled_loss"] - loss_N).mean(1)
-    by_share = {f"{share:g}": float(one) for share, one in zip(arrays["top_disabled_share"], top_S, strict=True)}
-    return {
-        shared: _nats((arrays["shared_disabled_loss"] - loss_N).mean())
-        if "shared_disabled_loss" in arrays
-        else _undefined(NO_SHARED),
-        most_used: _nats((arrays["most_used_disabled_loss"] - loss_N).mean()),
-        top: {"value": by_share, "unit": "nats"} if by_share else _undefined(TOO_FEW),
-    }
+    stored = _of_all_layers(arrays)
+    if "shared_disabled_loss" not in stored:
+        raise Undefined("the network has no shared experts, or a gate that does not select exactly k experts")
+    return _increase(stored, stored["shared_disabled_loss"])
 
 
-def _of_layer(trace: Trace, number: int, arrays: Mapping[str, np.ndarray] | None) -> dict[str, Entry]:
-    layer = trace.layers[number]
-    if arrays is None or layer.experts == 1:
-        reason = ONE_EXPERT if layer.experts == 1 else BATCH_MATES
-        return {name: _undefined(reason) for name in ABLATION}
-    share_NE = share_of_rows(trace, layer, arrays["document"])
-    increase_EN = increase(arrays, number, layer.experts)
-    second_N = arrays["second_choice_loss"][number].astype(np.float64) - arrays["loss"].astype(np.float64)
-    values = (_mean(increase_EN, share_NE), _mean(increase_EN, share_NE == 0))
-    lists = {name: _entry(value) for name, value in zip(ABLATION, values, strict=False)}
-    return lists | {"second_choice_loss_increase_nats": _nats(second_N.mean())}
+@metric(unit="nats", low=None, high=None, better="none", source=DEEPSEEK)
+def most_used_disabled_loss_increase_nats(arrays: NetworkArrays) -> float:
+    """Test loss without the expert of each layer that most rows select, in all layers at once, minus that with it."""
+    stored = _of_all_layers(arrays)
+    return _increase(stored, stored["most_used_disabled_loss"])
 
 
-def _nats(value: float) -> Entry:
-    return {"value": float(value), "unit": "nats"}
+@metric(unit="nats", low=None, high=None, better="none", source=DEEPSEEK)
+def top_experts_disabled_loss_increase_nats(arrays: NetworkArrays) -> dict[str, float]:
+    """By share of the experts, test loss if every row loses its likeliest ones in all layers, minus that with them.
+
+    These are the experts to which the gate gives the row the largest probabilities: one to four sixteenths of a layer's
+    experts, rounded up; the share is what that makes. The gate selects again among the others.
+    """
+    stored = _of_all_layers(arrays)
+    shares = stored["top_disabled_share"].tolist()
+    if not shares:
+        raise Undefined("with a sixteenth of the experts disabled fewer than k are left")
+    by_share = zip(shares, stored["top_disabled_loss"], strict=True)
+    return {f"{share:g}": _increase(stored, loss_N) for share, loss_N in by_share}
 
 
-def _undefined(reason: str) -> Entry:
-    return {"value": None, "unit": "nats", "reason": reason}
+def _stored(arrays: LayerArrays) -> tuple[Arrays, np.ndarray]:
+    """The arrays of ablation.npz, and what ``share_of_rows`` gives of their samples."""
+    arrays.require_several_experts()
+    stored = arrays.file("ablation")
+    return stored, share_of_rows(arrays.trace, arrays.layer, stored["document"])
+
+
+def _of_all_layers(arrays: NetworkArrays) -> Arrays:
+    arrays.require_several_experts()
+    return arrays.file("ablation")
+
+
+def _increase(stored: Arrays, loss_N: np.ndarray) -> float:
+    return float((loss_N.astype(np.float64) - stored["loss"]).mean())
 
 
 def _mean(value_EN: np.ndarray, weight_NE: np.ndarray) -> list[float | None]:
@@ -131,7 +127,3 @@ def _mean(value_EN: np.ndarray, weight_NE: np.ndarray) -> list[float | None]:
     total_E = weight_NE.sum(0)
     means = (value_EN * weight_NE.T).sum(1) / np.where(total_E > 0, total_E, np.nan)
     return [float(one) if np.isfinite(one) else None for one in means]
-
-
-def _entry(value: list[float | None]) -> Entry:
-    return {"value": value, "unit": "nats"} | ({"reason": GAPS} if None in value else {})

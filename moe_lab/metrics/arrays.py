@@ -139,6 +139,11 @@ class RunArrays(RoutingArrays):
     def router_entropy(self) -> np.ndarray:
         return entropy_bits(self.probs_NE[(self.probs_NE > 0).any(1)])
 
+    @cached_property
+    def router_variance(self) -> np.ndarray:
+        variance_N: np.ndarray = self.probs_NE[(self.probs_NE > 0).any(1)].astype(np.float64).var(1, ddof=1)
+        return variance_N
+
     @property
     def selected_N(self) -> np.ndarray:
         return self.selected_NE.sum(1)

@@ -51,6 +51,19 @@ def router_entropy_bits(arrays: RoutingArrays) -> float:
     return arrays.router_entropy.mean()
 
 
+@metric(unit="ratio", low=0, high=bounds.one_over_E, better="none", source="Guo et al. 2025, arXiv:2505.22323")
+def routing_variance(arrays: RoutingArrays) -> float:
+    """Mean variance over experts, divided by E - 1, of the gate's full distribution before selection.
+
+    0 for even distributions, 1/E if each is sure of one expert. In a layer of a network or a trace over at most 20,000
+    rows.
+    """
+    require_several_experts(arrays)
+    if len(arrays.router_variance) == 0:
+        raise Undefined("the gate's distribution is zero for every test sample")
+    return arrays.router_variance.mean()
+
+
 @metric(
     unit="bits",
     low=0,

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from moe_lab.errors import given
-from moe_lab.metrics.ablation import ablation_metrics, all_layers_metrics
 from moe_lab.metrics.competence import (
     classes_never_answered,
     test_error_rate,
@@ -18,6 +17,7 @@ from moe_lab.metrics.competence import (
 from moe_lab.metrics.computing import computing_metrics
 from moe_lab.metrics.cost import multiply_adds_active, multiply_adds_total, parameters_active, parameters_total
 from moe_lab.metrics.language import OF_A_LAYER, OF_PREDICTIONS
+from moe_lab.metrics.network_arrays import LayerArrays, NetworkArrays
 from moe_lab.metrics.predictions import Predictions, TokenPredictions
 from moe_lab.metrics.registry import METRICS, Value, compute
 from moe_lab.metrics.routing_arrays import RoutingArrays
@@ -97,10 +97,11 @@ def network_metrics(trace: Trace, files: Files) -> Entries:
     ``block0.`` those of that layer.
     """
     routing = {layer.name: TraceArrays(trace, layer.name, label_of(trace)) for layer in trace.layers}
-    ablated = ablation_metrics(by_sample(trace, files), files.get("ablation"))
+    samples = by_sample(trace, files)
+    of_layers = {layer.name: LayerArrays(samples, files, number) for number, layer in enumerate(trace.layers)}
     computing = computing_metrics(trace, files["costs"])
     by_layer = {
-        layer: compute(arrays) | _followed(trace, layer) | ablated[layer] | computing.get(layer, {})
+        layer: compute(arrays) | _followed(trace, layer) | _own(of_layers[layer]) | computing.get(layer, {})
         for layer, arrays in routing.items()
     }
     predictions = _predictions(files)
@@ -110,7 +111,7 @@ def network_metrics(trace: Trace, files: Files) -> Entries:
         by_layer = {layer: _entries(OF_A_LAYER, tokens[layer]) | found for layer, found in by_layer.items()}
     else:
         metrics = _entries(OF_THE_NETWORK, predictions)
-    metrics |= by_layer[trace.layers[-1].name] | all_layers_metrics(trace, files.get("ablation"))
+    metrics |= by_layer[trace.layers[-1].name] | _own(NetworkArrays(samples, files))
     return metrics | {f"{layer}.{name}": one for layer, found in by_layer.items() for name, one in found.items()}
 
 
@@ -138,6 +139,11 @@ def _token_ids(trace: Trace) -> np.ndarray:
 
 def _entries(metrics: Sequence[Callable[..., Value]], arrays: Predictions | TokenPredictions) -> Entries:
     return {one.__name__: METRICS[one.__name__].entry(arrays) for one in metrics}
+
+
+def _own(arrays: NetworkArrays) -> Entries:
+    """The metrics that are registered with these arrays: those of a layer, or of all layers at once."""
+    return {name: one.entry(arrays) for name, one in METRICS.items() if one.arrays is type(arrays)}
 
 
 def _predictions(files: Files) -> NetworkPredictions:

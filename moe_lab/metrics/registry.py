@@ -23,6 +23,8 @@ from moe_lab.metrics import bounds
 from moe_lab.metrics.arrays import RunArrays
 from moe_lab.metrics.bounds import Bound
 from moe_lab.metrics.formulas import entropy_bits
+from moe_lab.metrics.network_arrays import ONE_EXPERT as ONE_EXPERT
+from moe_lab.metrics.network_arrays import NetworkArrays
 from moe_lab.metrics.predictions import Predictions, TokenPredictions
 from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.stored import Undefined as Undefined
@@ -34,7 +36,7 @@ Better = Literal["lower", "higher", "none"]
 #: a number; a list, one an expert; or numbers by name, as by attribute or by pair of experts
 Value = float | Sequence[float | None] | Mapping[str, float | None]
 #: what a metric is registered with is what its module calls it with
-Arrays = TypeVar("Arrays", bound=RoutingArrays | Predictions | TokenPredictions)
+Arrays = TypeVar("Arrays", bound=RoutingArrays | Predictions | TokenPredictions | NetworkArrays)
 Found = TypeVar("Found", bound=Value)
 
 
@@ -66,6 +68,11 @@ class Metric:
     def of_tokens(self) -> bool:
         """Whether it is of language models alone."""
         return self.arrays is TokenPredictions
+
+    @property
+    def of_networks(self) -> bool:
+        """Whether it is of networks of mixture layers alone, language models among them."""
+        return self.of_tokens or issubclass(self.arrays, NetworkArrays)
 
     @property
     def notes(self) -> str:
@@ -104,7 +111,7 @@ class Metric:
         """Whether the metric can have a value for this task."""
         return self.task in (None, task)
 
-    def entry(self, arrays: RoutingArrays | Predictions) -> dict[str, Any]:
+    def entry(self, arrays: RoutingArrays | Predictions | NetworkArrays) -> dict[str, Any]:
         """{"value", "unit"} in plain Python, and "reason" where the value, or an element of it, is null."""
         if self.task is not None and self.task != arrays.task:
             reason = f"the targets are {TARGETS[arrays.task]}, not {TARGETS[self.task]}"
@@ -119,8 +126,6 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {}
-#: why metrics of the choice of expert are undefined in a run of one expert, such as most baselines
-ONE_EXPERT = "there is only one expert, so nothing was chosen"
 #: groups of metrics in the order in which they are shown, and what each is called; others follow under their own name
 TITLES = {
     "competence": "Competence",
@@ -137,6 +142,9 @@ TITLES = {
     "dynamics": "Dynamics",
     "continual": "Tasks in a sequence",
     "language": "Language models",
+    "geometry": "Geometry of experts, in networks",
+    "ablation": "Without experts, in networks",
+    "saturation": "Saturation, in networks",
     "calibration": "Calibration",
     "cost": "Cost",
 }
@@ -145,6 +153,13 @@ TITLES = {
 def title(group: str) -> str:
     """What a group of metrics is called."""
     return TITLES.get(group, group.replace("_", " ").capitalize())
+
+
+def parts_of(name: str) -> tuple[str, str, str]:
+    """Layer, metric and key of ``block0.NAME: KEY``, one number of those that a metric has by name; "" if absent."""
+    whole, _, key = name.partition(": ")
+    layer, _, bare = whole.rpartition(".")
+    return layer, bare, key
 
 
 def by_group(names: Iterable[str]) -> dict[str, list[str]]:
@@ -192,13 +207,13 @@ def _arrays_of(function: Callable[..., Any]) -> type:
 
 def compute(arrays: RoutingArrays) -> dict[str, dict[str, Any]]:
     """Every registered metric, in order: name -> {"value", "unit"} and, where the value is null, "reason". Of a trace
-    those of routing; those of language models are moe_lab.metrics.networks'.
+    those of routing; those of networks are moe_lab.metrics.networks'.
 
     Plain Python numbers, lists and dicts of them only, never NaN or infinite, so that JSON holds them.
     """
     predicts = isinstance(arrays, RunArrays)
     return {
-        name: one.entry(arrays) for name, one in METRICS.items() if one.of_routing or (predicts and not one.of_tokens)
+        name: one.entry(arrays) for name, one in METRICS.items() if one.of_routing or (predicts and not one.of_networks)
     }
 
 

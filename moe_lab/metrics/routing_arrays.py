@@ -70,6 +70,12 @@ class RoutingArrays(ABC):
 
     @property
     @abstractmethod
+    def router_variance(self) -> np.ndarray:
+        """Variance over experts, divided by E - 1, of that distribution, of samples that have one and whose
+        distribution was kept."""
+
+    @property
+    @abstractmethod
     def selected_N(self) -> np.ndarray:
         """How many experts each sample selected."""
 

@@ -85,6 +85,14 @@ class TraceArrays(RoutingArrays):
         entropy_N = self._layer.entropy_T[self._kept_T].astype(np.float64)
         return entropy_N[~np.isnan(entropy_N)]
 
+    @cached_property
+    def router_variance(self) -> np.ndarray:
+        if self._layer.probs_SE is None or self._layer.sample_S is None:
+            raise Undefined("the trace has no full distribution of any row")
+        probs_SE = self._layer.probs_SE[self._kept_T[self._layer.sample_S]].astype(np.float64)
+        variance_S: np.ndarray = probs_SE[(probs_SE > 0).any(1)].var(1, ddof=1)
+        return variance_S
+
     @property
     def selected_N(self) -> np.ndarray:
         return (self._experts_NK != NONE).sum(1)

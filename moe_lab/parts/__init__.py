@@ -23,6 +23,7 @@ from moe_lab.layers.convolution import BatchNorm2d, Conv2d
 from moe_lab.layers.entropy import entropy_nats
 from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.linear import Linear, log_softmax
+from moe_lab.layers.modes import evaluating
 from moe_lab.layers.noise import Noise
 from moe_lab.layers.stacking import buffers_named, count_parameters, freeze, hyper, in_order
 from moe_lab.parts.baseline import Alone, Baseline
@@ -115,6 +116,7 @@ __all__ = [
     "capacity",
     "count_parameters",
     "entropy_nats",
+    "evaluating",
     "expect",
     "freeze",
     "given",

@@ -74,6 +74,11 @@ class Learner(nn.Module, ABC, Generic[NoiseT, OutputT, StepT]):
         """Size of the largest tensor that is computed from one sample."""
 
     @property
+    def places(self) -> int:
+        """How many rows of a mixture layer a sample has; 0 for a mixture, which has no layers."""
+        return 0
+
+    @property
     @abstractmethod
     def by_expert(self) -> list[nn.Parameter]:
         """Parameters with an axis of experts, along which a step may skip experts that no sample selected."""

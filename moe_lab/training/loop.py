@@ -19,6 +19,7 @@ from moe_lab.training.optimizers import Optimizer
 from moe_lab.training.order import Order
 from moe_lab.training.recipe import Course, Recipe
 from moe_lab.training.records import Records
+from moe_lab.training.selections import Selections
 from moe_lab.training.stack import Apart, state_of_run, together
 from moe_lab.training.tally import Tally
 from moe_lab.training.validation import evaluate_split
@@ -66,6 +67,8 @@ class Loop:
         parameters, experts = list(self.learner.parameters()), self.learner.by_expert
         self._optimizer = Optimizer(trainers, parameters, self.batches_an_epoch, by_expert, experts)
         self._order = Order(data, [member.seeds.order for member in self.members], self._trainer.batch_size)
+        steps = self.batches_an_epoch
+        self._selections = Selections(self.learner, self.members, data.validation, steps)
         ranks = self.learner.ranks
         self._whole = None if ranks is None else WholeState(self.learner, ranks)
         self._tally = Tally()
@@ -73,8 +76,7 @@ class Loop:
         self._recipe = recipe or Recipe()
         if reason := self._recipe.apart(trainers):
             raise Apart(reason.text())
-        steps, forget = self.batches_an_epoch, self._optimizer.forget
-        self._course = Course(self.learner, trainers, data, steps, self._noises, forget)
+        self._course = Course(self.learner, trainers, data, steps, self._noises, self._optimizer.forget)
         self._begin_epoch()
 
     @property
@@ -96,10 +98,12 @@ class Loop:
         started = time.perf_counter() - self._clock
         if self.state.epoch == self.state.batch == 0:
             self._recipe.begin(self._course, self.state.records)
+            self._keep_selections()
         self.learner.train()
         while self.state.batch < self.batches_an_epoch:
             self._step()
             self.state.batch += 1
+            self._keep_selections()
             if self.state.batch < self.batches_an_epoch and self._pause_asked():
                 self._clock = time.perf_counter() - started
                 return False
@@ -185,7 +189,7 @@ class Loop:
         return learner
 
     def _step(self) -> None:
-        done = self.state.epoch * self.batches_an_epoch + self.state.batch
+        done = self._done
         self._optimizer.set_rates(done)
         if self.learner.steered:
             self.learner.before_step(self._progress(done))
@@ -206,6 +210,19 @@ class Loop:
         extras = {"total": losses.total, **self.learner.readings(losses)}
         self._tally.add(loss_B, output.scores(y_B), routings, extras)
         self._watch.batch(self.state.epoch, self.state.batch, losses.total)
+
+    @property
+    def _done(self) -> int:
+        """How many steps have been done."""
+        return self.state.epoch * self.batches_an_epoch + self.state.batch
+
+    def _keep_selections(self) -> None:
+        """Keep which experts the rows of some validation samples select, of the runs for which it is due."""
+        if runs := self._selections.due(self._done):
+            selected = self._selections.look(self._noises("noise/evaluation"), self._decided, len(self.members))
+            for run in runs:
+                self.state.records[run].selection_steps.append(self._done)
+                self.state.records[run].selections.append(selected[run])
 
     def _decided(self, routing: Routing) -> Routing:
         return self._recipe.decided(self._course, self.state.epoch, routing)

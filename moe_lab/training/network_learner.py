@@ -67,6 +67,10 @@ class NetworkLearner(Learner[NoiseByLayer, NetworkOutput, NetworkStep]):
         return self.network.numbers
 
     @property
+    def places(self) -> int:
+        return self.network.places
+
+    @property
     def by_expert(self) -> list[nn.Parameter]:
         """Always empty: a network's optimizer updates all of its parameters."""
         return []

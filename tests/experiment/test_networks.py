@@ -77,6 +77,23 @@ def test_the_history_has_columns_of_each_layer(finished):
     assert "usage_share_0" not in row and "train_sample_entropy_bits" not in row
 
 
+def test_selections_are_of_the_validation_split_as_training_went_on(finished):
+    kept, data = finished.arrays("selections"), load_data(finished.config)
+    # two epochs of six batches
+    assert kept["step"].tolist() == [0, 1, 2, 3, 5, 8, 10, 12]
+    fresh, trained_ = learner_of(finished.config, data).network, moe_lab.load(finished.path).model().network
+    for place, network in ((0, fresh), (-1, trained_)):
+        with torch.no_grad():
+            output = network.eval()(data.validation.x_ND, noise_by_layer([0], list(network.routed)))
+        by_hand = torch.stack([layer.routing.selected_BE for layer in output.layers.values()])
+        np.testing.assert_array_equal(kept["selected"][place], by_hand.numpy())
+    same = kept["selected"][3] & kept["selected"][-1]
+    # one expert a row
+    share = same[0].any(1).mean()
+    assert finished.metrics["block0.saturation_by_step"]["value"]["0.2"] == pytest.approx(share)
+    assert 0 < share < 1
+
+
 class StopAfter(Watch):
     def __init__(self, steps):
         self.left = steps
@@ -110,6 +127,10 @@ def test_a_stack_of_networks_trains_each_as_alone(tmp_path):
     for solo, folder in zip(alone, folders, strict=True):
         for row, other in zip(solo.history_rows, Run(folder).history_rows, strict=True):
             assert row == pytest.approx(other, rel=1e-3, abs=1e-3)
+        here, there = (one.arrays("selections") for one in (solo, Run(folder)))
+        np.testing.assert_array_equal(here["step"], there["step"])
+        np.testing.assert_array_equal(here["selected"][0], there["selected"][0])
+        assert (here["selected"] == there["selected"]).mean() > 0.99
 
 
 @pytest.mark.parametrize("gate", ["noisy_top_k", "gshard_top2", "expert_choice", "hash", "relu"])

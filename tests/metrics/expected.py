@@ -28,6 +28,8 @@ EXPECTED = {
     "sample_entropy_share": 1 / 4,
     # 2 + 1 + 0 + 1.5 + 1 over five samples; the one that no expert got still has a distribution
     "router_entropy_bits": 5.5 / 5,
+    # squared distances from 1/4 sum to 0, .25, .75, .125 and .25; over E - 1 = 3
+    "routing_variance": 1.375 / 3 / 5,
     # mean row 3/8 1/2 1/8 0: 3/8 (3 - log2 3) + 1/2 + 3/8
     "usage_entropy_bits": 2 - 3 / 8 * math.log2(3),
     "usage_entropy_share": 1 - 3 / 16 * math.log2(3),

@@ -67,6 +67,7 @@ def test_no_routed_sample_leaves_only_what_needs_no_routing(random_arrays, run_a
     of_training |= {"samples_a_step", "batch_max_violation"}
     assert {name for name, entry in entries.items() if entry["value"] is not None} == DEFINED | of_training | {
         "router_entropy_bits",
+        "routing_variance",
         "expert_disagreement",
         "expert_error_correlation",
         "dead_experts",

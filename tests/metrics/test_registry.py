@@ -8,18 +8,25 @@ import numpy as np
 import pytest
 
 from moe_lab.metrics import METRICS, RunArrays, Undefined, bounds, compute, metric
-from moe_lab.metrics.registry import Better, Unit
+from moe_lab.metrics.registry import Better, Unit, parts_of
+from moe_lab.reports.arms.measured import quantity_of
 
 #: may be negative without a bound
 WITHOUT_FLOOR = {name for name in METRICS if "_mm" in name} | {
+    "ablation_loss_increase_nats",
+    "ablation_loss_increase_others_nats",
     "adjusted_mutual_information",
     "domain_given_token_per_usage",
     "generalization_gap_nats",
+    "most_used_disabled_loss_increase_nats",
     "regret_nats",
     "removal_others_nats",
     "train_loss_nats",
     "removal_own_nats",
     "routing_gain_nats",
+    "second_choice_loss_increase_nats",
+    "shared_disabled_loss_increase_nats",
+    "top_experts_disabled_loss_increase_nats",
 }
 
 
@@ -154,4 +161,22 @@ def test_json_holds_every_value(tiny, random_arrays, run_arrays):
     for arrays in (RunArrays.from_files(tiny), run_arrays(random_arrays(0, zero_share=1.0))):
         entries = compute(arrays)
         assert json.loads(json.dumps(entries, allow_nan=False)) == entries
-    assert list(entries) == [name for name, one in METRICS.items() if not one.of_tokens]
+    assert list(entries) == [name for name, one in METRICS.items() if not one.of_networks]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("test_error_rate", ("", "test_error_rate", "")),
+        ("block0.load_entropy_bits", ("block0", "load_entropy_bits", "")),
+        ("swap_drop: 0-1", ("", "swap_drop", "0-1")),
+        ("block0.saturation_by_step: 0.01", ("block0", "saturation_by_step", "0.01")),
+    ],
+)
+def test_layer_metric_and_key(name, parts):
+    assert parts_of(name) == parts
+
+
+def test_a_number_of_a_layer_is_called_by_layer_metric_and_key():
+    found = quantity_of("block0.saturation_by_step: 0.01", {"value": 0.5, "unit": "fraction"})
+    assert found.label == "block0: saturation by step: 0.01" and "steps" in found.definition

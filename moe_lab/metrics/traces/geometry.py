@@ -41,6 +41,15 @@ def router_geometry(weights_ED: np.ndarray, layer: str | None = None) -> list[Me
 
 
 def _cosine(weights_ED: np.ndarray) -> Statistic:
+    return Statistic(mean_cosine(weights_ED))
+
+
+def _gram(weights_ED: np.ndarray) -> Statistic:
+    return Statistic(gram_distance(weights_ED))
+
+
+def mean_cosine(weights_ED: np.ndarray) -> float:
+    """The mean cosine of two rows, over all pairs. Raises Undefined if there is one row only, or one is zero."""
     length_E1 = np.linalg.norm(weights_ED, axis=1, keepdims=True)
     if len(weights_ED) < 2:
         raise Undefined("there is only one expert")
@@ -48,8 +57,9 @@ def _cosine(weights_ED: np.ndarray) -> Statistic:
         raise Undefined("the router's weights of an expert are all zero")
     unit_ED = weights_ED / length_E1
     pairs = np.triu_indices(len(unit_ED), 1)
-    return Statistic(float((unit_ED @ unit_ED.T)[pairs].mean()))
+    return float((unit_ED @ unit_ED.T)[pairs].mean())
 
 
-def _gram(weights_ED: np.ndarray) -> Statistic:
-    return Statistic(float(np.abs(weights_ED @ weights_ED.T - np.eye(len(weights_ED))).sum()))
+def gram_distance(weights_ED: np.ndarray) -> float:
+    """||W W^T - 1||_1, the sum of absolute values."""
+    return float(np.abs(weights_ED @ weights_ED.T - np.eye(len(weights_ED))).sum())

@@ -1,7 +1,5 @@
 """Coupling of experts and gate: each expert responds most to what the gate looks for in it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
@@ -19,6 +17,7 @@ from moe_lab.parts import (
     Sizes,
     Step,
     SteppedGate,
+    evaluating,
     given,
     hyper,
 )
@@ -57,13 +56,13 @@ class Erc(Regularizer):
         self.alpha_held = nn.Buffer(torch.zeros(()), persistent=False)
 
     def misfit(self, gate: Gate) -> Reason | None:
-        if _head(gate) is None:
+        if linear_head(gate) is None:
             lacks = "needs a gate whose scores are linear in the input, and this one's are not"
             return Reason(lacks, ("take gate/score=linear",))
         return None
 
     def forward(self, step: Step) -> Tensor:
-        columns_EI = given(_head(step.gate), "the gate's linear layer").weight_IO.mT
+        columns_EI = given(linear_head(step.gate), "the gate's linear layer").weight_IO.mT
         proxies_EI = proxies(columns_EI, step.noise)
         response_EE = responses(step.experts, proxies_EI)
         own_E = response_EE.diagonal(dim1=-2, dim2=-1)
@@ -88,21 +87,9 @@ def proxies(columns_EI: Tensor, noise: Noise) -> Tensor:
 
 def responses(experts: Experts, proxies_EI: Tensor) -> Tensor:
     """M [..., E, E]: the row is the proxy's, the column the expert's that sees it."""
-    with _evaluating(experts):
+    with evaluating(experts):
         hidden_EPH, _ = experts.compute(proxies_EI.unsqueeze(-3))
     return given(hidden_EPH, "the experts' hidden layer").norm(dim=-1).mT
-
-
-@contextmanager
-def _evaluating(experts: nn.Module) -> Iterator[None]:
-    """Each part is set back to its own mode afterwards: some may be in evaluation because a recipe holds them."""
-    modes = [(part, part.training) for part in experts.modules()]
-    experts.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def coupling(response_EE: Tensor, own_E: Tensor, alpha_11: Tensor, *, relative: bool) -> Tensor:
@@ -125,6 +112,6 @@ def _off_diagonal(values_EE: Tensor, on_it: float) -> Tensor:
     return values_EE.masked_fill(diagonal_EE, on_it)
 
 
-def _head(gate: Gate) -> Linear | None:
+def linear_head(gate: Gate) -> Linear | None:
     """The layer that gives the scores from the input itself; None if there is no such layer."""
     return gate.head if isinstance(gate, SteppedGate) and gate.score.linear_in_input else None

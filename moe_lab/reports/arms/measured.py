@@ -7,6 +7,7 @@ from typing import Any
 
 from moe_lab.errors import RunError
 from moe_lab.metrics import METRICS
+from moe_lab.metrics.registry import parts_of
 from moe_lab.reports.arms.collect import Arm, Collection
 from moe_lab.reports.arms.naming import typed
 from moe_lab.reports.kit.choices import ABSENT
@@ -183,13 +184,14 @@ class Measured:
 def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
     """A metric by its entry in metrics.json and what the register knows of it; that of a layer begins with its name,
     ``block0.``"""
-    layer, dot, bare = name.rpartition(".")
-    metric = METRICS.get(bare.partition(": ")[0])
+    layer, bare, key = parts_of(name)
+    metric = METRICS.get(bare)
     unit = str(entry.get("unit") or "")
     label = LABELS["classification"].get(bare) or LABELS["regression"].get(bare) or _plain(bare)
+    label = f"{label}: {key}" if key else label
     return Quantity(
         name,
-        f"{layer}: {label}" if dot else label,
+        f"{layer}: {label}" if layer else label,
         unit,
         metric.better if metric else "none",
         " ".join(metric.definition.split()) if metric else "not a metric of this version of moe-lab",
@@ -199,10 +201,9 @@ def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
 
 def _plain(name: str) -> str:
     """``load_max_violation`` -> ``load max violation``; a unit at the end is said elsewhere."""
-    whole, colon, key = name.partition(": ")
     for unit in ("_bits", "_nats", "_sd"):
-        whole = whole.removesuffix(unit)
-    return f"{whole}{colon}{key}".replace("_", " ")
+        name = name.removesuffix(unit)
+    return name.replace("_", " ")
 
 
 def nearest_to_the_defaults(arms: Sequence[Arm]) -> Arm:

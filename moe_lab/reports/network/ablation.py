@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moe_lab.metrics.ablation import ALL_LAYERS, increase, increase_by_class, share_of_rows
+from moe_lab.metrics.ablation import increase, increase_by_class, share_of_rows
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.numbers import NONE, quantity, signed
 from moe_lab.reports.kit.picture import FULL, Picture, draw
@@ -109,7 +109,9 @@ def expert_table(trace: Trace, number: int, arrays: Arrays, metrics: Metrics) ->
 
 def all_layers_table(metrics: Metrics) -> Table:
     """What is lost if experts of all layers are disabled at once."""
-    shared, most_used, top = (metrics[name]["value"] for name in ALL_LAYERS)
+    shared, most_used, top = (
+        metrics[f"{name}_disabled_loss_increase_nats"]["value"] for name in ("shared", "most_used", "top_experts")
+    )
     by_share = top if isinstance(top, dict) else {}
     rows = (
         ("shared experts; as many more routed experts are selected", _number(shared)),

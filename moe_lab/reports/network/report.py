@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from moe_lab.metrics.ablation import ABLATION, ALL_LAYERS
 from moe_lab.metrics.computing import TAKEN
 from moe_lab.metrics.networks import LABEL, label_of
+from moe_lab.metrics.registry import METRICS
 from moe_lab.reports.kit.headline import BATCH_NOTE, ONE_SEED, Metrics, Sizes, headline, sampling_note
 from moe_lab.reports.kit.numbers import quantity
 from moe_lab.reports.kit.page import rendered
@@ -63,7 +63,7 @@ def _finished(run: Run, page: TracePage) -> dict[str, Any]:
     if run.arrays("test").get("batch_dependent", False):
         notes.append(BATCH_NOTE)
     # those of each layer have chapters of their own
-    apart = (*ABLATION, *ALL_LAYERS, *TAKEN)
+    apart = {name for name, one in METRICS.items() if one.of_networks and not one.of_tokens} | set(TAKEN)
     own = {name: entry for name, entry in metrics.items() if "." not in name and name not in apart}
     return (
         page.context

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_lab.metrics.ablation import BATCH_MATES
+from moe_lab.metrics.network_arrays import ABSENT
 from moe_lab.metrics.networks import by_sample, is_of_tokens, label_of
 from moe_lab.reports.kit.section import Section
 from moe_lab.reports.network.ablation import all_layers_table, class_map, expert_table, retention_picture
@@ -68,7 +68,7 @@ def _patches(run: Run, trace: Trace) -> list[Section]:
 def _needed(run: Run, trace: Trace) -> list[Section]:
     several = [layer.name for layer in trace.layers if layer.experts > 1]
     if not run.has("ablation"):
-        return [Section(NEEDED, notes=(f"Not measured: {BATCH_MATES}." if several else ALONE,))]
+        return [Section(NEEDED, notes=(f"Not measured: {ABSENT['ablation']}." if several else ALONE,))]
     arrays, about = run.arrays("ablation"), label_of(trace)
     label = trace.label(about)
     # the samples are the documents from here on, and a sample has the label of its first row

@@ -5,6 +5,7 @@ from typing import Any
 from moe_lab.config.catalog import catalog
 from moe_lab.errors import ConfigError
 from moe_lab.metrics import METRICS
+from moe_lab.metrics.registry import parts_of
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.kit.choices import VALUES, lookup
 from moe_lab.reports.paper.chosen import Chosen
@@ -53,7 +54,7 @@ def options_of(arm: Arm) -> dict[str, list[str]]:
 
 def metric_source(name: str) -> str:
     """Also of a metric of one layer, ``block0.load_entropy_bits``."""
-    metric = METRICS.get(name.rpartition(".")[2].partition(": ")[0])
+    metric = METRICS.get(parts_of(name)[1])
     return metric.source if metric else ""
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from moe_lab.metrics.ablation import BATCH_MATES
+from moe_lab.metrics.network_arrays import ABSENT
 from moe_lab.reports import write_network_report
 from moe_lab.reports.network.report import answer
 from moe_lab.reports.network.sections import ALONE, history_sections
@@ -125,7 +125,7 @@ def test_a_dense_twin_has_nothing_to_remove(trained, open_page):
 
 def test_rows_that_depend_on_their_batch_mates(copied, open_page):
     run = copied("ablation.npz")
-    assert f"Not measured: {BATCH_MATES}." in " ".join(open_page(write_network_report(run)).text.split())
+    assert f"Not measured: {ABSENT['ablation']}." in " ".join(open_page(write_network_report(run)).text.split())
 
 
 @pytest.mark.parametrize(
