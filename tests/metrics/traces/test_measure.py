@@ -1,7 +1,9 @@
 """All measures at once: what is there, what is said where nothing can be, and that order means nothing."""
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from scipy import stats
 
 from moe_lab.metrics import METRICS
 from moe_lab.metrics.formulas import entropy_bits, mutual_information_bits
+from moe_lab.metrics.network_arrays import LayerArrays
 from moe_lab.metrics.trace_arrays import compute_layers
-from moe_lab.metrics.traces import MEASURES, measure, measure_counts
+from moe_lab.metrics.traces import MEASURES, measure, measure_counts, router_geometry
 from moe_lab.routing.trace import Trace
 from tests.metrics.traces.conftest import labels, layer, planted
 
@@ -149,10 +152,23 @@ def test_what_has_the_name_of_a_metric_is_that_metric():
     trace = planted(L=2, D=60)
     metrics = compute_layers(trace, label="domain")
     shared = METRICS.keys() & MEASURES.keys()
-    assert shared == {"coactivation_highest", "unrouted_share"}
+    router = {name for name in shared if MEASURES[name].scope == "router"}
+    assert shared - router == {"coactivation_highest", "unrouted_share"}
+    weights = np.random.default_rng(0).normal(size=(6, 4))
+    stored = {"geometry": {"router_weights": np.array([weights] * 2)}}
+    for one in router_geometry(weights):
+        assert METRICS[one.measure].entry(LayerArrays(trace, stored, 0))["value"] == pytest.approx(one.value)
+        router.remove(one.measure)
+    assert not router
     for (name, place, _), one in found_in(trace, permutations=19).items():
         if name in shared:
             assert one.value == pytest.approx(metrics[name]["value"][place])
+
+
+def test_every_measure_is_named_by_a_test():
+    """``moe-lab explain`` says which."""
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert [name for name in MEASURES if not re.search(rf"\b{name}\b", tests)] == []
 
 
 def test_published_counts_have_values_alone():
@@ -160,6 +176,8 @@ def test_published_counts_have_values_alone():
     found = {one.measure: one for one in measure_counts({"0": table, "7": table[:1]}, "domain") if one.layer == "0"}
     assert found["equal_information_per_usage"].value == pytest.approx(found[HEADLINE].value)
     assert found["standing_committee"].value == 2
+    # 90 of the 100 slots of a label are one expert's
+    assert found["domain_specialization_highest"].value == 0.9
     for one in found.values():
         assert (
             one.p_reason == one.interval_reason == "the source has counts only: no documents to permute or to leave out"

@@ -49,7 +49,7 @@ def test_models_that_number_their_experts_differently_agree():
     renamed = np.append(np.random.default_rng(0).permutation(6), -1)
     other = changed(trace, layer(renamed[trace.layers[0].experts_TK], 6, "their0"))
     [found] = compare_models(trace, other, permutations=39)
-    assert found.layer == "block0 -> their0"
+    assert (found.measure, found.layer) == ("matched_agreement", "block0 -> their0")
     assert found.value == 1
     assert found.null_mean < 0.5 and found.p == 1 / 40
 
