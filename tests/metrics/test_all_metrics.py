@@ -20,7 +20,7 @@ STORED |= {
     "expert_weight_cosine",
 }
 #: those of language models have a file of their own, test_language.py
-OF_CLASSES = [name for name, metric in METRICS.items() if metric.serves("classification") and not metric.of_tokens]
+OF_CLASSES = [name for name, metric in METRICS.items() if metric.serves("classification") and not metric.of_networks]
 #: has a value also where nothing is routed, or there is one expert
 DEFINED = ANYWAY | {name for name in OF_CLASSES if METRICS[name].group == "cost"}
 
