@@ -6,6 +6,7 @@ test samples, whose standard error moe_lab/reports/kit/headline.py computes.
 """
 
 from moe_lab.statistics.agreement import Agreement, agreement, crossed_seeds, mean_over_pairs
+from moe_lab.statistics.blocked import PartialCorrelation, partial_correlation
 from moe_lab.statistics.factorial import Effect, Factorial, Incomplete, factorial
 from moe_lab.statistics.intervals import Rate, Summary, rate, rate_summary, summary, two_modes
 from moe_lab.statistics.matched import matched_pairs
@@ -36,6 +37,7 @@ __all__ = [
     "Effect",
     "Factorial",
     "Incomplete",
+    "PartialCorrelation",
     "Published",
     "Rate",
     "Summary",
@@ -55,6 +57,7 @@ __all__ = [
     "match_experts",
     "matched_pairs",
     "mean_over_pairs",
+    "partial_correlation",
     "rate",
     "rate_summary",
     "seeds_needed",
