@@ -4,6 +4,7 @@
 due. A study's files themselves: ``python docs/studies/again.py FOLDER``.
 """
 
+import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from moe_lab.statistics import partial_correlation
 from moe_lab.sweeps.studies.claims import claim_names, read_claim
 from moe_lab.sweeps.studies.file import Choice
 from moe_lab.sweeps.studies.predictions import shown_predictions
@@ -78,8 +82,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Claims:
-    """The table of a page on claims: a row a prediction of each claim whose study is kept in ``folder``, in the order of
-    the claims' file."""
+    """The table of a page on claims: a row a prediction of each claim whose study is kept in ``folder``, in the order
+    of the claims' file."""
 
     page: str
     folder: str
@@ -104,13 +108,56 @@ class Claims:
         return rows
 
 
+#: what specialization is measured by, in mixtures and in the last layer of networks
+SPECIALIZATION = ("mutual_information_expert_label_bits", "block1.mutual_information_expert_label_bits")
+LOSS = "test_loss_nats"
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """The table that says whether runs with more I(E;Y) have the lower loss: a row a data set, over all arms of the
+    claims in ``folder`` that have both numbers. An arm that several claims have is taken once."""
+
+    page: str
+    folder: str
+
+    def text(self) -> str:
+        rows = [["data", "arms", "runs", "r of I(E;Y) and loss", "p"]]
+        for dataset, (x_AS, y_AS) in sorted(self.tables().items()):
+            found = partial_correlation([(x_AS, y_AS)])
+            rows.append([dataset, str(len(x_AS)), str(found.runs), f"{found.r:+.2f}", f"{found.p:.2g}"])
+        return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+
+    def tables(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Data set -> I(E;Y) and loss of every arm and seed."""
+        found: dict[str, dict[tuple[float, ...], list[float]]] = {}
+        for path in sorted((DOCS / "studies" / self.folder).glob("*/study-runs.csv")):
+            dataset = json.loads((path.parent / "study.json").read_text())["choices"].get("dataset", "")
+            with path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            for arm in dict.fromkeys(row["arm"] for row in rows):
+                bits = _by_seed(rows, arm, SPECIALIZATION)
+                losses = _by_seed(rows, arm, (LOSS,))
+                if bits and len(bits) == len(losses):
+                    found.setdefault(dataset, {})[tuple(losses)] = bits
+        arrays = {name: (np.array(list(of.values())), np.array(list(of))) for name, of in found.items()}
+        return {name: pair for name, pair in arrays.items() if len(pair[0]) > 1}
+
+
+def _by_seed(rows: Sequence[Mapping[str, str]], arm: str, names: Sequence[str]) -> list[float]:
+    """The values of one of the metrics, in the order of the seeds."""
+    found = {int(row["seed"]): float(row["value"]) for row in rows if row["arm"] == arm and row["name"] in names}
+    return [found[seed] for seed in sorted(found)]
+
+
 def _setting(settings: Sequence[str]) -> str:
     """The one setting of an arm without the groups of its keys: lr=1e-3."""
     return " ".join(re.sub(r"\S*\.(\w+=)", r"\1", one) for one in settings)
 
 
-TABLES: tuple[Table | Claims, ...] = (
+TABLES: tuple[Table | Claims | Correlations, ...] = (
     Claims("studies/claims.md", "claims"),
+    Correlations("studies/claims.md", "claims"),
     Table(
         "continual.md",
         "continual",
@@ -136,12 +183,13 @@ TABLES: tuple[Table | Claims, ...] = (
 )
 
 
-def renewed(page: str, tables: Sequence[Table | Claims] = TABLES) -> str:
+def renewed(page: str, tables: Sequence[Table | Claims | Correlations] = TABLES) -> str:
     """The page with its tables as they are now. Raises ValueError if it has no place for one."""
     text = (DOCS / page).read_text()
     for table in tables:
         if table.page == page:
-            begin, end = f"<!-- table of {table.folder}: python -m docs.study_tables -->\n", "\n<!-- end of table -->"
+            kind = "correlations" if isinstance(table, Correlations) else "table"
+            begin, end = f"<!-- {kind} of {table.folder}: python -m docs.study_tables -->\n", "\n<!-- end of table -->"
             before, found, rest = text.partition(begin)
             if not found or end not in rest:
                 raise ValueError(f"{page}: no place for the table of {table.folder}: {begin.strip()}")

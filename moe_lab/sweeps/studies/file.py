@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from moe_lab.config.sources import open_sources
 from moe_lab.errors import ConfigError, did_you_mean, there_are
 from moe_lab.metrics import METRICS
+from moe_lab.metrics.computing import TAKEN
 
 Value = str | int | float | bool | None
 Grid = dict[str, list[Value]]
+#: metrics of runs, and of layers with experts that compute nothing
+KNOWN = (*METRICS, *TAKEN)
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
@@ -202,8 +205,8 @@ def checked(kind: type[AnyFile], node: Mapping[str, Any], place: str) -> AnyFile
     for metric in [*study.metrics, *(name for choice in _choices(study) for name in choice.metrics)]:
         # block0.NAME is of a layer, NAME: KEY one of the numbers that a metric has by name
         known = metric.partition(": ")[0].rpartition(".")[2]
-        if known not in METRICS:
-            near = did_you_mean(known, METRICS)
+        if known not in KNOWN:
+            near = did_you_mean(known, KNOWN)
             raise ConfigError(f"{place}: no metric named '{metric}'.{near} See moe-lab list metric")
     for metric in study.margins.keys() - study.metrics.keys():
         near = did_you_mean(metric, study.metrics)
