@@ -1,6 +1,7 @@
 """The figure of a study: every run of every arm beside what was published."""
 
 import math
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 #: height of a row, and of what is above and below the rows, in inches
 ROW, MARGIN = 0.36, 1.0
+#: most metrics side by side; more go below
+SIDE_BY_SIDE = 4
+#: most characters in a line of a panel's title
+TITLE_WIDTH = 30
 #: the values of an arm's runs in a metric
 Values = Mapping[tuple[str, str], Collection[float]]
 
@@ -22,23 +27,29 @@ SHOWN = 0.98
 
 
 def study_figure(lines: Sequence[Line], measured: Measured) -> bytes | None:
-    """The SVG: a row an arm, a column a metric that has values; None where no run has finished."""
+    """The SVG: a panel for each metric that has values, a row an arm in it; None if no run has finished."""
     values = {(line["arm"], line["name"]): measured.values(line["arm"], line["name"]).values() for line in lines}
     arms = list(dict.fromkeys(line["arm"] for line in lines))
     labels = {line["name"]: line["metric"] for line in lines if values[line["arm"], line["name"]]}
     if not labels:
         return None
 
+    columns = min(SIDE_BY_SIDE, len(labels))
+    below = math.ceil(len(labels) / columns)
+
     def paint(figure: "Figure", axes: "Axes") -> None:
         axes.remove()
-        columns = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
-        for column, (name, label) in zip(columns, labels.items(), strict=True):
-            _column(column, arms, [line for line in lines if line["name"] == name], values)
-            column.set_title(f"{label}, bits" if name.endswith("_bits") else label)
-        columns[0].set_yticks(range(len(arms)), arms)
-        columns[0].set_ylim(len(arms) - 0.4, -0.6)
+        panels = figure.subplots(below, columns, sharey=True, squeeze=False)
+        for panel, (name, label) in zip(panels.flat, labels.items(), strict=False):
+            _column(panel, arms, [line for line in lines if line["name"] == name], values)
+            panel.set_title(textwrap.fill(f"{label}, bits" if name.endswith("_bits") else label, TITLE_WIDTH))
+        for panel in panels.flat[len(labels) :]:
+            panel.remove()
+        first = panels[0, 0]
+        first.set_yticks(range(len(arms)), arms)
+        first.set_ylim(len(arms) - 0.4, -0.6)
 
-    return draw(FULL, MARGIN + ROW * len(arms), paint)
+    return draw(FULL, (MARGIN + ROW * len(arms)) * below, paint)
 
 
 def _column(axes: "Axes", arms: Sequence[str], lines: Sequence[Line], values: Values) -> None:
