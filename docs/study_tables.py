@@ -108,6 +108,27 @@ class Claims:
         return rows
 
 
+@dataclass(frozen=True)
+class ByLayer:
+    """A table of what the experts of each layer follow: a row a metric, a column a layer of each arm that has one."""
+
+    page: str
+    folder: str
+
+    def text(self) -> str:
+        facts = json.loads((DOCS / "studies" / self.folder / "study.json").read_text())
+        found: dict[str, dict[tuple[str, str], str]] = {}
+        for line in facts["levels"]:
+            layer, dot, _ = line["name"].partition(".")
+            label = line["metric"].removesuffix(f" of {layer}")
+            if dot:
+                found.setdefault(label, {})[line["arm"], layer] = Column("", digits=3).level(line)
+        places = list(dict.fromkeys(place for of in found.values() for place in of))
+        rows = [["", *(f"{arm}, {layer}" for arm, layer in places)]]
+        rows += [[label, *(of.get(place, "") for place in places)] for label, of in found.items()]
+        return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+
+
 #: what specialization is measured by, in mixtures and in the last layer of networks
 SPECIALIZATION = ("mutual_information_expert_label_bits", "block1.mutual_information_expert_label_bits")
 LOSS = "test_loss_nats"
@@ -155,7 +176,8 @@ def _setting(settings: Sequence[str]) -> str:
     return " ".join(re.sub(r"\S*\.(\w+=)", r"\1", one) for one in settings)
 
 
-TABLES: tuple[Table | Claims | Correlations, ...] = (
+TABLES: tuple[Table | ByLayer | Claims | Correlations, ...] = (
+    ByLayer("studies/layers.md", "layers/text-modules"),
     Claims("studies/claims.md", "claims"),
     Correlations("studies/claims.md", "claims"),
     Table(
@@ -183,7 +205,7 @@ TABLES: tuple[Table | Claims | Correlations, ...] = (
 )
 
 
-def renewed(page: str, tables: Sequence[Table | Claims | Correlations] = TABLES) -> str:
+def renewed(page: str, tables: Sequence[Table | ByLayer | Claims | Correlations] = TABLES) -> str:
     """The page with its tables as they are now. Raises ValueError if it has no place for one."""
     text = (DOCS / page).read_text()
     for table in tables:

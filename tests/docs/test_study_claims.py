@@ -186,3 +186,19 @@ def test_ways_to_one_active_expert():
     assert [arm for arm, word in verdicts.items() if word == "equivalent"] == ["soft argmax"]
     assert {arm for arm, word in verdicts.items() if word == "different"} == {"sinkhorn", "L0", "L1"}
     assert list(verdicts.values()).count("inconclusive") == 17 and "other seventeen" in page
+
+
+def layers_n(arm, name):
+    """Of seeds 0 to 9, what docs/studies/layers.md has of text."""
+    with open(PAGE.parent / "layers" / "text-modules" / "study-runs.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["arm"], row["name"]) == (arm, name)]
+    return np.array([float(row["value"]) for row in sorted(rows, key=lambda row: int(row["seed"]))])
+
+
+@pytest.mark.parametrize("arm", ["switch", "top_k"])
+def test_given_the_byte_the_second_layers_experts_follow_the_domain_more(arm):
+    first_n, second_n = (layers_n(arm, f"block{layer}.domain_given_token_per_usage") for layer in (0, 1))
+    chance_n = layers_n(arm, "block1.domain_information_null_per_usage")
+    domain_n = layers_n(arm, "block1.attribute_information_per_usage: domain")
+    assert len(first_n) == 10 and all(second_n > first_n) and all(domain_n > chance_n)
+    assert first_n.mean() < 0.013 and 0.022 < second_n.mean() < 0.025
