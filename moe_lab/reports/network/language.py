@@ -36,12 +36,21 @@ def token_names(run: Run) -> list[str]:
 
 def language_sections(run: Run, trace: Trace) -> list[Section]:
     """The loss by place and by domain, and how far it is from the best one if that is known."""
-    pictures = (place_picture(run.metrics), *gap_pictures(run.history_rows, run.arrays("test").get(VALIDATION)))
+    gaps = gap_pictures(run.history_rows, run.arrays("test").get(VALIDATION), steps_an_epoch(run))
+    pictures = (place_picture(run.metrics), *gaps)
     return [Section("Predictions", pictures, (), (domain_table(run.metrics, trace),))]
 
 
-def gap_pictures(history: Sequence[Row], best: np.ndarray | None) -> tuple[Picture, ...]:
-    """By how much the validation loss exceeds ``best``, that of the Bayes mixture on the same tokens, after each epoch.
+def steps_an_epoch(run: Run) -> int | None:
+    """How many steps of training an epoch has; None if that is not known, as in runs of earlier versions."""
+    if not run.has("selections"):
+        return None
+    return int(run.arrays("selections", ["step"])["step"][-1]) // int(run.config["trainer"]["epochs"])
+
+
+def gap_pictures(history: Sequence[Row], best: np.ndarray | None, steps: int | None) -> tuple[Picture, ...]:
+    """By how much the validation loss exceeds ``best``, that of the Bayes mixture on the same tokens, after each epoch,
+    over the steps of training if an epoch's are known.
 
     None if that is not known, or no epoch has a validation loss.
     """
@@ -52,14 +61,14 @@ def gap_pictures(history: Sequence[Row], best: np.ndarray | None) -> tuple[Pictu
     gaps = {epoch: loss - least for epoch, loss in found.items()}
 
     def paint(figure: "Figure", axes: "Axes") -> None:
-        axes.plot(list(gaps), list(gaps.values()), color=ACCENT, marker="o", markersize=4)
+        axes.plot([epoch * (steps or 1) for epoch in gaps], list(gaps.values()), color=ACCENT, marker="o", markersize=4)
         if min(gaps.values()) > 0:
             axes.set_yscale("log")
             log_ticks(axes.yaxis)
         axes.axhline(NEAR * least, color=MUTED, linestyle="--", linewidth=0.9)
         words: dict[str, Any] = {"color": MUTED, "va": "center", "fontsize": 8.5}
         axes.text(1.02, NEAR * least, quantity(NEAR, "fraction"), transform=axes.get_yaxis_transform(), **words)
-        name_axes(axes, "epoch", "loss above the Bayes mixture (nats)")
+        name_axes(axes, "step" if steps else "epoch", "loss above the Bayes mixture (nats)")
         epoch_ticks(axes)
 
     first, last = next(iter(gaps)), list(gaps)[-1]
@@ -73,7 +82,9 @@ def gap_pictures(history: Sequence[Row], best: np.ndarray | None) -> tuple[Pictu
         "may be below it by luck of the split."
     )
     rows = tuple(
-        {"epoch": epoch, "validation loss": loss, "the Bayes mixture": least}
+        {"epoch": epoch}
+        | ({"step": epoch * steps} if steps else {})
+        | {"validation loss": loss, "the Bayes mixture": least}
         | {"above (nats)": gaps[epoch], "above (share)": gaps[epoch] / least}
         for epoch, loss in found.items()
     )

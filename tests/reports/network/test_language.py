@@ -12,7 +12,7 @@ from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
 from moe_lab.reports import write_report
-from moe_lab.reports.network.language import gap_pictures
+from moe_lab.reports.network.language import gap_pictures, steps_an_epoch
 from moe_lab.store.run import Run
 
 SMALL = ["network=language_model", "network.width=12", "network.heads=2", "experts.hidden=8", "trainer.epochs=2"]
@@ -67,15 +67,22 @@ def test_how_far_each_epoch_is_from_the_best_prediction(reported):
 def test_a_run_may_be_below_the_best_prediction_by_luck(loss):
     """On a logarithmic axis it would not be seen. 1.25 / 1 is 25 % more, .99 / 1 is 1 % less."""
     history = [{"epoch": 1.0, "validation_loss_nats": 1.5}, {"epoch": 2.0, "validation_loss_nats": loss}]
-    [picture] = gap_pictures(history, np.array(1.0))
+    [picture] = gap_pictures(history, np.array(1.0), 40)
+    assert [row["step"] for row in picture.rows] == [40, 80]
+    [of_earlier_versions] = gap_pictures(history, np.array(1.0), None)
+    assert "step" not in of_earlier_versions.rows[0]
     assert [row["above (share)"] for row in picture.rows] == pytest.approx([0.5, loss - 1])
     assert b"mathdefault" not in picture.svg and f"after epoch 2 {loss - 1:+.3g} nats" in picture.alt
 
 
 @pytest.mark.parametrize("best", [None, np.array(0.0)])
 def test_without_a_best_prediction_there_is_no_distance(best):
-    assert gap_pictures([{"epoch": 1.0, "validation_loss_nats": 1.5}], best) == ()
-    assert gap_pictures([{"epoch": 1.0, "validation_loss_nats": None}], np.array(1.0)) == ()
+    assert gap_pictures([{"epoch": 1.0, "validation_loss_nats": 1.5}], best, 40) == ()
+    assert gap_pictures([{"epoch": 1.0, "validation_loss_nats": None}], np.array(1.0), 40) == ()
+
+
+def test_the_steps_of_an_epoch_are_those_that_were_done(reported):
+    assert steps_an_epoch(reported) == 3
 
 
 def test_bytes_have_names(reported):
