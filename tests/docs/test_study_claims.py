@@ -202,3 +202,17 @@ def test_given_the_byte_the_second_layers_experts_follow_the_domain_more(arm):
     domain_n = layers_n(arm, "block1.attribute_information_per_usage: domain")
     assert len(first_n) == 10 and all(second_n > first_n) and all(domain_n > chance_n)
     assert first_n.mean() < 0.013 and 0.022 < second_n.mean() < 0.025
+
+
+@pytest.mark.parametrize("data", ["digits", "text"])
+def test_how_alike_two_seeds_are_in_a_layer_is_that_of_the_report(data):
+    page = (PAGE.parent / "claims.md").read_text()
+    with open(PAGE.parent / "claims" / f"agreement-{data}.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    for row in rows:
+        ari, null, excess, low, high = (
+            f"{float(row[key]):.2f}".replace("0.", ".", 1)
+            for key in ("ari", "null_ari", "excess", "excess_low", "excess_high")
+        )
+        assert f"| {ari} | {null} | {excess} ({low} to {high}) |" in page
