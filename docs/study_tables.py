@@ -17,7 +17,7 @@ import numpy as np
 from moe_lab.statistics import partial_correlation
 from moe_lab.sweeps.studies.claims import claim_names, read_claim
 from moe_lab.sweeps.studies.file import Choice
-from moe_lab.sweeps.studies.predictions import shown_predictions
+from moe_lab.sweeps.studies.predictions import shown_predictions, verdict_text
 
 DOCS = Path(__file__).parent
 Line = Mapping[str, Any]
@@ -104,7 +104,7 @@ class Claims:
                 first = [*told, dataset] if number == 0 else ["", "", ""]
                 what = f"{cells['arm']}: {cells['metric']} {cells['predicted']}"
                 measured = cells["measured"].rpartition(" (")[0]
-                rows.append([*first, what, measured, str(line["n"]), f"**{line['verdict']}**, p = {line['p']:.2g}"])
+                rows.append([*first, what, measured, str(line["n"]), verdict_text(line)])
         return rows
 
 

@@ -148,7 +148,8 @@ def _show_predictions(findings: "Findings", ready: "ReadyStudy") -> None:
     from moe_lab.sweeps.studies.predictions import COLUMNS, shown_predictions
 
     if isinstance(file := ready.study.file, Claim):
-        echo(f"claim: {file.claim} {file.reported}")
+        echo(f"claim     {file.claim}")
+        echo(f"reported  {file.reported}")
         show(shown_predictions(findings.tables.predictions), COLUMNS, Format.table, empty="none")
 
 

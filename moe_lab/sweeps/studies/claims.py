@@ -51,6 +51,7 @@ class Bench(Strict):
     title: str
     seeds: int = Field(ge=1)
     first_seed: int = Field(ge=0)
+    quick: dict[str, Any] = {}
     datasets: dict[str, dict[str, Any]]
     claims: dict[str, dict[str, Any]]
 
@@ -89,4 +90,5 @@ def _with_shared(bench: Bench, claim: str, place: str) -> Mapping[str, Any]:
     if names:
         choices["dataset"] = {name: bench.datasets[name] for name in names}
     choices |= own.get("choices", {})
-    return {"seeds": bench.seeds, "first_seed": bench.first_seed, **own, "choices": choices}
+    shared = {"seeds": bench.seeds, "first_seed": bench.first_seed, "quick": bench.quick}
+    return {**shared, **own, "choices": choices}

@@ -113,7 +113,9 @@ def outcome(line: Line) -> str:
 
 
 def verdict_text(line: Line) -> str:
-    """The verdict with its p."""
+    """The verdict with its p, or with the seeds that it needs."""
+    if line["runs_needed"]:
+        return f"{line['verdict']}: needs {line['runs_needed']} seeds"
     return line["verdict"] + ("" if line["p"] is None else f", p = {line['p']:.2g}")
 
 

@@ -10,7 +10,7 @@ from moe_lab.statistics import sign_flip_interval
 from moe_lab.sweeps.studies.claims import Claim, Prediction, claim_names, read_claim
 from moe_lab.sweeps.studies.measured import Measured
 from moe_lab.sweeps.studies.page import as_markdown
-from moe_lab.sweeps.studies.predictions import predicted, shown_predictions, verdicts
+from moe_lab.sweeps.studies.predictions import predicted, shown_predictions, verdict_text, verdicts
 from moe_lab.sweeps.studies.study import Parts, open_study, plan_of, published_settings, reported
 from moe_lab.sweeps.studies.table import Tables
 from moe_lab.sweeps.studies.write import write_again, write_study
@@ -20,6 +20,7 @@ BENCH = """
 title: Claims
 seeds: 10
 first_seed: 100
+quick: {seeds: 2}
 datasets:
   digits: {words: [dataset=digits, trainer.limit_batches=2]}
   toy: {words: [dataset=toy_circles]}
@@ -74,6 +75,7 @@ def test_a_claim_is_a_study_with_the_seeds_and_data_sets_of_its_bench(bench):
     study = open_study("bench", ["claim=even"], bench)
     assert study.choices == {"claim": "even", "dataset": "digits"} and study.folder_name == "bench-even"
     assert list(study.numbered_seeds) == list(range(100, 110))
+    assert list(open_study("bench", ["claim=even"], bench, quick=True).numbered_seeds) == [100, 101]
     [trial, *_] = trials = reported(study, published_settings(study), Parts(bench))
     assert len(trials) == len(plan_of(trials, []).jobs) == 20 and trial.seed == 100
     assert trial.job.job.config["dataset"]["_target_"].endswith("Digits")
@@ -168,6 +170,7 @@ def test_a_metric_that_some_runs_lack_is_not_judged(measured, fake_run):
     usage, error, _ = predicted(study, Measured(trials, runs))
     assert (usage["verdict"], usage["mean"]) == ("not comparable", None)
     assert error["verdict"] == "holds"
+    assert verdict_text(error | {"runs_needed": 7}) == "holds: needs 7 seeds"
     assert shown_predictions([usage])[0]["measured"] == "not measured"
 
 
