@@ -1,6 +1,6 @@
 """Metrics: pure functions of a run's arrays.
 
-In NumPy alone. ``compute(RunArrays.from_run(run))`` gives all of them.
+They need NumPy only. ``compute(RunArrays.from_run(run))`` computes all of them.
 """
 
 from moe_lab.metrics import (

@@ -1,5 +1,4 @@
-"""What the experts of a network's mixture layers are needed for: the loss without them, on the test samples of
-ablation.npz (docs/networks.md).
+"""Ablation of the experts of a network's mixture layers: the loss without them, from ablation.npz (docs/networks.md).
 
 Axes: L mixture layers, E experts, N samples that were evaluated again, C classes.
 """
@@ -12,11 +11,11 @@ from moe_lab.routing.trace import NONE, LayerTrace, Trace
 
 SOURCE = "ablation, Meyes et al. 2019, arXiv:1901.08644"
 DEEPSEEK = "Dai et al. 2024, DeepSeekMoE, arXiv:2401.06066, section 4.5"
-GAPS = "null for an expert that was not removed or that no row selects, and, of the others, if every sample has it"
+GAPS = "null for an expert that was not removed, or that no row selects (own) or every sample has (others)"
 
 
 def most_used(layer: LayerTrace) -> np.ndarray:
-    """The experts of a layer, those that most rows select first; of equal ones the lower index."""
+    """The experts of a layer by the number of rows that select them, the most first; ties by index."""
     return np.argsort(-_selected(layer.experts_TK, layer.experts), kind="stable")
 
 
@@ -37,7 +36,7 @@ def _selected(experts_TK: np.ndarray, experts: int) -> np.ndarray:
 
 
 def increase(arrays: Arrays, layer: int, experts: int) -> np.ndarray:
-    """By how much the loss of a sample rises without an expert of a layer, [E, N] in nats."""
+    """The increase of each sample's loss without each expert of a layer, [E, N] in nats."""
     return arrays["removed_loss"][layer, :experts].astype(np.float64) - arrays["loss"].astype(np.float64)
 
 
@@ -123,7 +122,7 @@ def _increase(stored: Arrays, loss_N: np.ndarray) -> float:
 
 
 def _mean(value_EN: np.ndarray, weight_NE: np.ndarray) -> list[float | None]:
-    """The weighted mean of each expert; None without weight, and for an expert that was not removed."""
+    """The weighted mean of each expert; None for a weight of zero, and for an expert that was not removed."""
     total_E = weight_NE.sum(0)
     means = (value_EN * weight_NE.T).sum(1) / np.where(total_E > 0, total_E, np.nan)
     return [float(one) if np.isfinite(one) else None for one in means]

@@ -1,8 +1,8 @@
-"""How far the partition of the test samples into experts is the partition into classes.
+"""Agreement of the partition of the test samples into experts with the partition into classes.
 
-Over routed samples, by the arg-max expert; of numbers, classes are the known components, or else the tenths. Where the
-routing is collapsed, or all samples are of one class, agreement has no meaning (two partitions into one part agree
-perfectly), and there is no value.
+Over routed samples, by the arg-max expert. In regression the classes are the known components, or else the tenths of
+the targets. Agreement is undefined if the routing is collapsed or all samples are of one class, since two partitions
+into one part agree perfectly.
 """
 
 from collections import Counter
@@ -38,13 +38,13 @@ def adjusted_mutual_information(arrays: RunArrays) -> float:
     chance_bits = expected_information_bits(counts_EC.sum(1), counts_EC.sum(0))
     room_bits = _mean_entropy_bits(counts_EC) - chance_bits
     if room_bits < 1e-12:
-        raise Undefined("chance leaves no room: every expert or every class has hardly a sample")
+        raise Undefined("chance alone gives the largest agreement: experts or classes have too few samples")
     return (mutual_information_bits(counts_EC) - chance_bits) / room_bits
 
 
 @metric(unit="ratio", low=-0.5, high=1, better="higher", source="Hubert and Arabie 1985")
 def adjusted_rand_index(arrays: RunArrays) -> float:
-    """Pairs of samples that experts and classes join alike, corrected for chance: 0 is chance, 1 the same partition."""
+    """Agreement of experts and classes on pairs of samples, corrected for chance: 0 is chance, 1 the same partition."""
     try:
         return partitions.adjusted_rand_index(_table(arrays))
     except ValueError as trivial:
@@ -57,10 +57,10 @@ def adjusted_rand_index(arrays: RunArrays) -> float:
     high=1,
     better="higher",
     source="moe-lab, after Muennighoff et al. 2024, arXiv:2409.02060",
-    null_element="null where an expert is the arg-max of no test sample",
+    null_element="null if an expert is the arg-max of no test sample",
 )
 def expert_class_precision(arrays: RoutingArrays) -> list[float | None]:
-    """For each expert, the share of its test samples that are of its classes: those of which no expert has more."""
+    """For each expert, the share of its test samples in its own classes: those of which no other expert has more."""
     counts_EC = _table(arrays)
     own_EC = (counts_EC == counts_EC.max(0)) & (counts_EC > 0)
     own_E = np.where(own_EC, counts_EC, 0).sum(1)
@@ -68,8 +68,10 @@ def expert_class_precision(arrays: RoutingArrays) -> list[float | None]:
 
 
 def expected_information_bits(rows_E: np.ndarray, columns_C: np.ndarray) -> float:
-    """The mean plug-in I over all permutations of the samples: sum over cells and their hypergeometric counts n of
-    P(n) n / N log2(N n / (a b)), a and b the cell's margins.
+    """The mean plug-in I over all permutations of the samples.
+
+    It is the sum over cells and their hypergeometric counts n of P(n) n / N log2(N n / (a b)), with a and b the cell's
+    margins.
 
     N. X. Vinh, J. Epps and J. Bailey, Information theoretic measures for clusterings comparison, 2010, eq. 24a.
     """
@@ -97,7 +99,7 @@ def _mean_entropy_bits(counts_EC: np.ndarray) -> float:
 
 
 def _table(arrays: RoutingArrays) -> np.ndarray:
-    """Samples by expert and class, where agreement has a meaning."""
+    """Number of samples by expert and class. Raises Undefined if agreement is undefined."""
     require_choice(arrays)
     require_several_classes(arrays)
     share = top_expert_share(arrays)

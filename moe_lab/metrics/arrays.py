@@ -1,5 +1,6 @@
-"""What metrics are computed from: the arrays of routing.npz and evaluation.npz, checked, what several metrics share,
-and on demand whatever else the run has stored.
+"""The checked arrays of a run that metrics are computed from.
+
+These are routing.npz, evaluation.npz, quantities that several metrics share, and the run's other files, read on demand.
 
 Axes: N test samples, M routed test samples (at least one positive weight), E experts, C classes.
 """
@@ -23,10 +24,10 @@ from moe_lab.store.schema import COST, check_arrays, task_of
 
 @dataclass(frozen=True, eq=False)
 class RunArrays(RoutingArrays):
-    """The test split as a finished run stored it, and the quantities derived from it, each computed once.
+    """The test split as a finished run stored it, and quantities derived from it, each computed once.
 
-    Built by ``from_files`` or ``from_run``, which check it: ClassArrays or NumberArrays. Derived values are float64 of
-    the stored float32. ``stored(name)`` and ``history`` are the run's other files, read when they are asked for.
+    Built by ``from_files`` or ``from_run``, which check it: ClassArrays or NumberArrays. Derived values are float64,
+    computed from the stored float32. ``stored(name)`` and ``history`` read the run's other files on demand.
     """
 
     sample_index_N: np.ndarray
@@ -46,9 +47,9 @@ class RunArrays(RoutingArrays):
 
     @staticmethod
     def from_files(files: Mapping[str, Arrays], history: History = ()) -> "ClassArrays | NumberArrays":
-        """Check and take ``files``, name (without .npz) -> arrays: "routing" and "evaluation", and any others.
+        """Check ``files`` and build from them: name (without .npz) -> arrays, "routing", "evaluation" and any others.
 
-        Raises: RunError where an array of these two is missing, has another shape or type, or holds what no finished
+        Raises: RunError if an array of these two is missing, has a wrong shape or type, or has values that no finished
         run writes.
         """
         return RunArrays._taken(files["routing"], files["evaluation"], InMemory(files, history))
@@ -57,7 +58,7 @@ class RunArrays(RoutingArrays):
     def _taken(routing: Arrays, evaluation: Arrays, source: Stored) -> "ClassArrays | NumberArrays":
         check_arrays(routing, evaluation)
         task = task_of(routing)
-        # their types are those that check_arrays has found
+        # check_arrays has checked their types
         common: dict[str, Any] = {
             "sample_index_N": routing["sample_index"],
             "label_N": routing["label"],
@@ -89,7 +90,7 @@ class RunArrays(RoutingArrays):
 
     @staticmethod
     def from_run(run: Run) -> "ClassArrays | NumberArrays":
-        """The arrays of a run folder. Raises RunError, which names the folder, as ``from_files`` does."""
+        """The arrays of a run folder. Raises RunError as ``from_files`` does; its text names the folder."""
         routing, evaluation = run.routing, run.arrays("evaluation")
         try:
             return RunArrays._taken(routing, evaluation, InFolder(run))
@@ -97,12 +98,12 @@ class RunArrays(RoutingArrays):
             raise RunError(f"{run.path}: {error}") from None
 
     def stored(self, name: str) -> Arrays:
-        """The arrays of NAME.npz, "assignments" say. Raises Undefined, with the reason, where it was not stored."""
+        """The arrays of NAME.npz, such as "assignments". Raises Undefined, with the reason, if it was not stored."""
         return self.source.file(name)
 
     @property
     def history(self) -> History:
-        """The rows of history.csv, an epoch each; None is an empty cell."""
+        """The rows of history.csv, one per epoch; None is an empty cell."""
         return self.source.history
 
     @property
@@ -155,7 +156,7 @@ class RunArrays(RoutingArrays):
 
 @dataclass(frozen=True, eq=False)
 class ClassArrays(RunArrays):
-    """A run that predicted classes."""
+    """A run of classification."""
 
     task = "classification"
 
@@ -172,7 +173,7 @@ class ClassArrays(RunArrays):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """As the data set calls them, or else their numbers."""
+        """The data set's names of the classes, or else their numbers."""
         names = tuple(map(str, self.stored("evaluation").get("class_names", ())))
         return names if len(set(names)) == self.classes else tuple(map(str, range(self.classes)))
 
@@ -182,7 +183,7 @@ class ClassArrays(RunArrays):
 
     @cached_property
     def expert_own_prediction_M(self) -> np.ndarray:
-        """What the arg-max expert of each routed sample predicts by itself."""
+        """The class that the arg-max expert of each routed sample predicts by itself."""
         rows = np.flatnonzero(self.routed_N)
         return self.expert_prediction_NE[rows, self.expert_N[rows]]
 
@@ -204,8 +205,11 @@ class ClassArrays(RunArrays):
 
 @dataclass(frozen=True, eq=False)
 class NumberArrays(RunArrays):
-    """A run that predicted numbers. ``label_N`` and ``prediction_N``, the mixture's mean, are in sd of the training
-    targets: y = target_mean + target_sd * label."""
+    """A run of regression.
+
+    ``label_N`` and ``prediction_N``, the mixture's mean, are in sd of the training targets:
+    y = target_mean + target_sd * label.
+    """
 
     task = "regression"
 
@@ -227,7 +231,7 @@ class NumberArrays(RunArrays):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The known components, or else the tenths."""
+        """The names of the known components, or else of the tenths."""
         return self.component_names or tuple(f"tenth {number + 1}" for number in range(BINS))
 
     @cached_property
@@ -253,6 +257,6 @@ class NumberArrays(RunArrays):
 
 
 def normalized(rows: np.ndarray) -> np.ndarray:
-    """Rows ``[..., E]`` in float64, each divided by its sum, which has to be positive."""
+    """Rows ``[..., E]`` in float64, each divided by its sum, which must be positive."""
     rows = rows.astype(np.float64)
     return rows / rows.sum(-1, keepdims=True)

@@ -1,9 +1,9 @@
-"""In what experts specialize: how much the arg-max expert tells of every attribute of the test samples.
+"""Information of the arg-max expert about every attribute of the test samples: in what experts specialize.
 
-Attributes are the columns of attributes.npz and the clusters of k-means on the inputs; numbers in floating point are
-cut into tenths. The null permutes samples within their class, so it keeps all that attribute and expert both owe to the
-class: what exceeds it is information beyond the class. One permutation serves all attributes, so that p-values can be
-corrected over them.
+Attributes are the columns of attributes.npz and the clusters of k-means on the inputs; floating-point columns are cut
+into tenths. The null permutes samples within their class, so it keeps the dependence of attribute and expert that is
+due to the class: the excess over it is information beyond the class. Every permutation is applied to all attributes at
+once, so that p-values can be corrected over them.
 
 Axes: M routed samples, A attributes, D permutations of the null.
 """
@@ -22,17 +22,18 @@ from moe_lab.metrics.registry import require_choice
 from moe_lab.metrics.stored import Undefined
 from moe_lab.routing.trace import Labels
 
-#: what stands in evaluation.npz and is an attribute, too
+#: the columns of evaluation.npz that are attributes, too
 CLUSTERS = "kmeans_pixels"
-#: values that differ by less are equal but for rounding
+#: values that differ by less count as equal up to rounding
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the arg-max expert tells of one attribute, over routed samples, with the values of the null in rising order.
+    """The arg-max expert's information about one attribute, over routed samples, and the null's values in rising order.
 
-    information: I(E;A) in bits; given_class: I(E;A|Y) in bits, with its p-value, and that corrected over attributes.
+    information: I(E;A) in bits; given_class: I(E;A|Y) in bits, with its p-value and the p-value corrected over
+    attributes.
     """
 
     information: float
@@ -44,19 +45,18 @@ class Told:
 
 
 def attribute_labels(arrays: RunArrays) -> dict[str, Labels]:
-    """The attributes of the test samples as categories, and what these are called. Raises Undefined where there are
-    none."""
+    """The attributes of the test samples as categories, with the names of these. Raises Undefined if there are none."""
     stored = dict(arrays.stored("attributes"))
     clusters_N = arrays.stored("evaluation").get(f"reference_{CLUSTERS}")
     if clusters_N is not None:
         stored[CLUSTERS] = clusters_N
     if not stored:
-        raise Undefined("nothing is known of the test samples besides their target")
+        raise Undefined("the test samples have no attributes besides their target")
     return {name: categories(column_N) for name, column_N in stored.items()}
 
 
 def categories(column_N: np.ndarray) -> Labels:
-    """A column as categories, and what these are called: numbers in floating point are cut into tenths."""
+    """A column as categories, with the names of these; a floating-point column is cut into tenths."""
     is_number = column_N.dtype.kind == "f"
     found, number_N = np.unique(bins(column_N) if is_number else column_N, return_inverse=True)
     names = tuple(f"tenth {one + 1}" if is_number else str(one) for one in found)
@@ -68,7 +68,7 @@ _TOLD: WeakKeyDictionary[RunArrays, dict[str, Told]] = WeakKeyDictionary()
 
 
 def told(arrays: RunArrays) -> dict[str, Told]:
-    """Of every attribute, those first of which the expert tells most. Raises Undefined where nothing was chosen."""
+    """All attributes, in falling order of information. Raises Undefined if there is no choice of expert."""
     require_choice(arrays)
     if arrays not in _TOLD:
         _TOLD[arrays] = _of_every_attribute(arrays)
@@ -100,12 +100,12 @@ def _of_every_attribute(arrays: RunArrays) -> dict[str, Told]:
 
 
 def _null(arrays: RunArrays, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """I(E;A) and I(E;A|Y) in bits, [D, A] each, of permutations of the samples within their class.
+    """I(E;A) and I(E;A|Y) in bits, [D, A] each, for permutations of the samples within their class.
 
-    It does not depend on how experts or samples are numbered.
+    They do not depend on how experts or samples are numbered.
     """
     class_M, expert_M = arrays.class_N[arrays.routed_N], arrays.expert_N[arrays.routed_N]
-    # experts in a canonical order: by how many samples of each class they have
+    # experts in a canonical order: by their number of samples of each class
     place_E = np.argsort(np.lexsort(arrays.label_counts_EC.T))
     expert_M = place_E[expert_M[np.lexsort((place_E[expert_M], class_M))]]
     order_M = np.lexsort((*columns.values(), class_M))
@@ -133,12 +133,12 @@ def _joint_bits(one_M: np.ndarray, other_M: np.ndarray) -> float:
 
 
 def p_values(found_A: np.ndarray, null_DA: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Permutation p-values of the attributes, and the same corrected over attributes, [A] each.
+    """Permutation p-values of the attributes, and p-values corrected over attributes, [A] each.
 
     p = (1 + draws at least as large as the observed value) / (1 + D). Corrected (single-step max T): values are
-    standardized over the draws and the observed value, and the largest of any attribute is counted in place of the
-    attribute's own. With no effect, the chance that any corrected p is below alpha is at most alpha. If the class
-    determines an attribute, all draws are equal and p is 1.
+    standardized over the draws and the observed value, and each draw counts with its largest value over all attributes.
+    If there is no effect, the probability that any corrected p is below alpha is at most alpha. If the class determines
+    an attribute, all draws are equal and p is 1.
     Source: Westfall and Young 1993, Resampling-based multiple testing, sec. 2.3.
     """
     all_DA = np.vstack([found_A, null_DA])

@@ -1,8 +1,8 @@
-"""In what experts specialize: what the arg-max expert tells of every attribute of the test samples, by name.
+"""Metrics of the arg-max expert's information about every attribute of the test samples, by the attribute's name.
 
-Attributes are the columns of attributes.npz and the clusters of k-means on the inputs; numbers in floating point are
-cut into tenths. The null permutes samples within their class, so it keeps all that attribute and expert both owe to
-the class: what exceeds it is told beyond the class. Attributes stand in the order of how much is told of them.
+Attributes are the columns of attributes.npz and the clusters of k-means on the inputs; floating-point columns are cut
+into tenths. The null permutes samples within their class, so it keeps the dependence of attribute and expert that is
+due to the class: the excess over it is information beyond the class. Attributes are in falling order of information.
 """
 
 from collections.abc import Mapping
@@ -36,13 +36,13 @@ def attribute_information_null_95_per_usage(arrays: RunArrays) -> dict[str, floa
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Cover and Thomas 2006, eq. 2.60")
 def attribute_given_class_bits(arrays: RunArrays) -> dict[str, float]:
-    """I(E;A|Y) for every attribute A: what the arg-max expert tells of it beyond the class, plug-in."""
+    """I(E;A|Y) for every attribute A: the arg-max expert's information about it beyond the class, plug-in."""
     return {name: one.given_class for name, one in told(arrays).items()}
 
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="moe-lab; permutations within strata: Good 2005")
 def attribute_given_class_null_bits(arrays: RunArrays) -> dict[str, float]:
-    """Mean I(E;A|Y) for every attribute A over 199 permutations of the samples within their class: what chance is."""
+    """Mean I(E;A|Y) for every attribute A over 199 permutations of the samples within their class: chance alone."""
     return {name: one.given_class_null_D.mean() for name, one in told(arrays).items()}
 
 
@@ -54,7 +54,7 @@ def attribute_given_class_null_95_bits(arrays: RunArrays) -> dict[str, float]:
 
 @metric(unit="ratio", low=0, high=1, better="none", source="Phipson and Smyth 2010, (1 + b) / (1 + m)")
 def attribute_p_value(arrays: RunArrays) -> dict[str, float]:
-    """Permutation p-value of I(E;A|Y) for every attribute A: (1 + permutations that have as much) / 200.
+    """Permutation p-value of I(E;A|Y) for every attribute A: (1 + permutations with at least as much) / 200.
 
     199 permutations of the samples within their class. At least .005, and 1 if the class determines the attribute. Null
     hypothesis: among samples of one class, the choice of expert is independent of the attribute. It is not corrected
@@ -67,14 +67,14 @@ def attribute_p_value(arrays: RunArrays) -> dict[str, float]:
 def attribute_corrected_p_value(arrays: RunArrays) -> dict[str, float]:
     """``attribute_p_value`` corrected over the attributes: by chance, any is below alpha with probability <= alpha.
 
-    All attributes share the permutations. Counted are those in which the largest standardized I(E;A|Y) of any attribute
+    All attributes share the permutations. A permutation counts if its largest standardized I(E;A|Y) over all attributes
     is at least this attribute's.
     """
     return {name: one.corrected_p for name, one in told(arrays).items()}
 
 
 def _per_usage(arrays: RunArrays, values: Mapping[str, float]) -> dict[str, float]:
-    """Divided by H(load)."""
+    """The values divided by H(load)."""
     usage_bits = require_use(arrays)
     return {name: value / usage_bits for name, value in values.items()}
 

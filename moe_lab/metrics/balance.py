@@ -11,7 +11,7 @@ from moe_lab.metrics.over_time import column_T, columns_TE
 from moe_lab.metrics.registry import Undefined, metric, require_choice, require_several_experts
 from moe_lab.metrics.routing_arrays import RoutingArrays
 
-#: a routing is collapsed where one expert has more than this share of the test samples
+#: a routing is collapsed if one expert has more than this share of the test samples
 COLLAPSE_SHARE = 0.95
 
 
@@ -31,7 +31,7 @@ def usage_entropy_share(arrays: RoutingArrays) -> float:
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Shannon 1948")
 def load_entropy_bits(arrays: RoutingArrays) -> float:
-    """Load entropy H(load): entropy of the shares of routed samples whose arg-max expert each expert is."""
+    """Load entropy H(load): entropy of the experts' shares of the routed samples, by arg-max expert."""
     require_choice(arrays)
     return float(entropy_bits(arrays.load_E))
 
@@ -59,28 +59,28 @@ def usage_cv(arrays: RoutingArrays) -> float:
 
 @metric(unit="ratio", low=0, high=bounds.sqrt_E_minus_1, better="lower", source="Shazeer et al. 2017, arXiv:1701.06538")
 def load_cv(arrays: RoutingArrays) -> float:
-    """Standard deviation of the load shares over their mean, of the counts of the arg-max expert."""
+    """Standard deviation of the load shares over their mean, by arg-max expert."""
     require_choice(arrays)
     return coefficient_of_variation(arrays.load_E)
 
 
 @metric(unit="ratio", low=0, high=bounds.one_minus_one_over_E, better="lower", source="Gini 1912")
 def usage_gini(arrays: RoutingArrays) -> float:
-    """Gini coefficient of the usage shares: 0 where all are used alike, 1 - 1/E where one has all."""
+    """Gini coefficient of the usage shares: 0 if all are equal, 1 - 1/E if one expert has everything."""
     require_choice(arrays)
     return gini(arrays.usage_E)
 
 
 @metric(unit="ratio", low=0, high=bounds.one_minus_one_over_E, better="lower", source="Gini 1912")
 def load_gini(arrays: RoutingArrays) -> float:
-    """Gini coefficient of the load shares, of the counts of the arg-max expert."""
+    """Gini coefficient of the load shares, by arg-max expert."""
     require_choice(arrays)
     return gini(arrays.load_E)
 
 
 @metric(unit="count", low=1, high=bounds.E, better="none", source="Hill 1973, diversity of order 1")
 def effective_experts(arrays: RoutingArrays) -> float:
-    """2 to the load entropy: how many equally loaded experts would have the same entropy."""
+    """2 to the power of the load entropy: the number of equally loaded experts with the same entropy."""
     return 2 ** load_entropy_bits(arrays)
 
 
@@ -95,7 +95,7 @@ def dead_experts(arrays: RoutingArrays) -> int:
     unit="fraction", low=0, high=bounds.E_minus_1, better="lower", source="Wang et al. 2024, arXiv:2408.15664, MaxVio"
 )
 def load_max_violation(arrays: RoutingArrays) -> float:
-    """(largest load - mean load) / mean load, of the counts of the arg-max expert; 0 is perfect balance."""
+    """(largest load - mean load) / mean load, by arg-max expert; 0 is perfect balance."""
     require_choice(arrays)
     # mean load = M / E, so the ratio is E max / M - 1; whole numbers give exactly 0 at balance
     return (arrays.load_E.max() * arrays.experts - arrays.routed_count) / arrays.routed_count
@@ -110,7 +110,7 @@ def top_expert_share(arrays: RoutingArrays) -> float:
 
 @metric(unit="count", low=0, high=1, better="lower", source="moe-lab")
 def collapsed(arrays: RoutingArrays) -> int:
-    """1 where the most loaded expert has more than 95 % of the routed test samples, else 0."""
+    """1 if the most loaded expert has more than 95 % of the routed test samples, else 0."""
     require_several_experts(arrays)
     return int(top_expert_share(arrays) > COLLAPSE_SHARE)
 
@@ -123,7 +123,7 @@ def unrouted_share(arrays: RoutingArrays) -> float:
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="Lepikhin et al. 2020, arXiv:2006.16668")
 def overflow_share(arrays: RunArrays) -> float:
-    """Share of the test samples' choices of an expert that were dropped for want of capacity."""
+    """Share of the test samples' assignments to experts that were dropped because the expert's capacity was used up."""
     if arrays.overflow_N is None:
         raise Undefined("the experts of this gate have no capacity")
     return arrays.overflow_N.mean(dtype=np.float64)
@@ -140,7 +140,7 @@ def batch_max_violation(arrays: RunArrays) -> float:
 
 @metric(unit="count", low=0, high=None, better="none", source="moe-lab")
 def samples_a_step(arrays: RunArrays) -> list[float]:
-    """For each expert, how many samples of a training batch select it, mean over the batches of the last epoch."""
+    """For each expert, the number of samples of a training batch that select it, mean over the last epoch's batches."""
     return columns_TE(arrays, "samples_a_step")[-1].tolist()
 
 
@@ -150,7 +150,7 @@ def samples_a_step(arrays: RunArrays) -> list[float]:
     high=1,
     better="none",
     source="Muennighoff et al. 2024, arXiv:2409.02060",
-    null_element="null where the first expert is selected for no test sample",
+    null_element="null if no test sample selects the first expert",
 )
 def coactivation(arrays: RoutingArrays) -> dict[str, float | None]:
     """For each pair "e with f", the share of the test samples that select e which also select f."""
@@ -166,7 +166,7 @@ def coactivation_highest(arrays: RoutingArrays) -> float:
 
 
 def coactivation_EE(arrays: RoutingArrays) -> np.ndarray:
-    """N_ef / N_e, NaN on the diagonal and where e is never selected."""
+    """N_ef / N_e, NaN on the diagonal and if e is never selected."""
     require_several_experts(arrays)
     if (arrays.selected_N == arrays.experts).all():
         raise Undefined("every expert is selected for every test sample")

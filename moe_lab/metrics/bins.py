@@ -1,8 +1,8 @@
-"""Numbers in bins of equal size, which stand in for classes where no component of a target is known."""
+"""Numbers in bins of equal size, which replace classes in regression if the targets' components are not known."""
 
 import numpy as np
 
-#: tenths
+#: number of bins
 BINS = 10
 
 
@@ -12,5 +12,5 @@ def bin_edges(label_N: np.ndarray) -> np.ndarray:
 
 
 def bins(label_N: np.ndarray) -> np.ndarray:
-    """Which tenth of the numbers each belongs to, 0 .. 9; equal numbers share one."""
+    """The tenth that each number belongs to, 0 .. 9; equal numbers are in the same one."""
     return np.searchsorted(bin_edges(label_N), label_N.astype(np.float64), side="right")

@@ -1,6 +1,6 @@
-"""Bounds of metrics that depend on the run: functions of its sizes.
+"""Bounds of metrics that depend on a run's sizes, as functions of these.
 
-The docstring of each is how listings write the bound.
+Listings print the docstring of each as the bound.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from moe_lab.tasks import Task
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a bound may depend on: E experts, C classes, C_test of them with test samples, and the task."""
+    """The sizes that a bound may depend on: E experts, C classes, C_test of them with test samples, and the task."""
 
     E: float
     C: float
@@ -21,18 +21,18 @@ class Sizes:
     task: Task
 
 
-#: a number, or a function of the run's sizes; None: no bound, of all runs or of these
+#: a number, or a function of the run's sizes; None: no bound, for all runs or for these sizes
 Bound = float | Callable[[Sizes], float | None] | None
 
 
 def value(bound: Bound, sizes: Sizes) -> float | None:
-    """The number that a bound is for these sizes; None: no bound."""
+    """The value of a bound for these sizes; None: no bound."""
     number = bound(sizes) if callable(bound) else bound
     return None if number is None else float(number)
 
 
 def text(bound: float | Callable[[Sizes], float | None]) -> str:
-    """How a bound is written: -0.5, or log2 E."""
+    """A bound as text: -0.5, or log2 E."""
     return inspect.getdoc(bound) or "" if callable(bound) else f"{bound:g}"
 
 

@@ -1,5 +1,7 @@
-"""Whether a predicted probability is met, of the mixture and of each expert on its own samples; and what was learned by
-heart. The experts' probabilities are those of expert_log_probs.npz, in half precision."""
+"""Calibration of the mixture, and of each expert on its own samples; and the gap between training and test.
+
+The experts' probabilities are those of expert_log_probs.npz, in half precision.
+"""
 
 import numpy as np
 
@@ -9,9 +11,9 @@ from moe_lab.metrics.over_time import column_T
 from moe_lab.metrics.registry import metric, require_routed
 from moe_lab.metrics.regression import test_rmse_sd
 
-#: of the confidence, of equal width
+#: bins of equal width of the confidence
 BINS = 15
-#: of the test samples, so that probabilities in double precision stay small in memory
+#: test samples at a time, so that probabilities in double precision need little memory
 ROWS = 4096
 
 
@@ -40,7 +42,7 @@ def brier_score(arrays: ClassArrays) -> float:
     high=1,
     better="lower",
     source="Guo et al. 2017, arXiv:1706.04599, ECE",
-    null_element="null where an expert is the arg-max of no test sample",
+    null_element="null if an expert is the arg-max of no test sample",
     task="classification",
 )
 def expert_calibration_error(arrays: ClassArrays) -> list[float | None]:
@@ -59,7 +61,7 @@ def expert_calibration_error(arrays: ClassArrays) -> list[float | None]:
     high=2,
     better="lower",
     source="Brier 1950",
-    null_element="null where an expert is the arg-max of no test sample",
+    null_element="null if an expert is the arg-max of no test sample",
     task="classification",
 )
 def expert_brier_score(arrays: ClassArrays) -> list[float | None]:
@@ -69,25 +71,25 @@ def expert_brier_score(arrays: ClassArrays) -> list[float | None]:
 
 @metric(unit="fraction", low=-1, high=1, better="lower", source="moe-lab", task="classification")
 def generalization_gap(arrays: ClassArrays) -> float:
-    """Test error rate minus the training error rate of the last epoch, which is counted while the epoch goes on."""
+    """Test error rate minus the training error rate of the last epoch, which is counted during the epoch."""
     return test_error_rate(arrays) - column_T(arrays, "train_error_rate")[-1]
 
 
 @metric(unit="sd", low=None, high=None, better="lower", source="moe-lab", task="regression")
 def generalization_gap_sd(arrays: NumberArrays) -> float:
-    """Test RMSE minus the training RMSE of the last epoch, which is taken while the epoch goes on."""
+    """Test RMSE minus the training RMSE of the last epoch, which is computed during the epoch."""
     return test_rmse_sd(arrays) - column_T(arrays, "train_rmse_sd")[-1]
 
 
 @metric(unit="nats", low=None, high=None, better="lower", source="moe-lab")
 def generalization_gap_nats(arrays: RunArrays) -> float:
-    """Test loss minus the last epoch's training loss, which is the objective's: alike where that is -log q(y)."""
+    """Test loss minus the last epoch's training loss, that of the objective. They match if the latter is -log q(y)."""
     return test_loss_nats(arrays) - column_T(arrays, "train_loss_nats")[-1]
 
 
 @metric(unit="nats", low=None, high=None, better="none", source="moe-lab")
 def train_loss_nats(arrays: RunArrays) -> float:
-    """The objective's loss over the last training epoch, counted while the epoch goes on, without regularizers."""
+    """The objective's loss during the last training epoch, without regularizers."""
     return column_T(arrays, "train_loss_nats")[-1]
 
 
@@ -98,7 +100,7 @@ def expected_calibration_error(confidence_N: np.ndarray, right_N: np.ndarray) ->
 
 
 def brier(log_probs_NC: np.ndarray, label_N: np.ndarray) -> float:
-    """Mean of sum_c (q_c - [y = c])^2 = sum_c q_c^2 - 2 q_y + 1, some rows at a time."""
+    """Mean of sum_c (q_c - [y = c])^2 = sum_c q_c^2 - 2 q_y + 1, computed in blocks of rows."""
     total = 0.0
     for start in range(0, len(label_N), ROWS):
         probs_RC = np.exp(log_probs_NC[start : start + ROWS].astype(np.float64))
@@ -108,7 +110,7 @@ def brier(log_probs_NC: np.ndarray, label_N: np.ndarray) -> float:
 
 
 def _own_rows(arrays: ClassArrays) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each expert, which test samples are its own, and its log-probabilities [n, C] for these."""
+    """For each expert, the mask of the test samples whose arg-max it is, and its log-probabilities [n, C] on them."""
     require_routed(arrays)
     log_probs_NEC = arrays.stored("expert_log_probs")["log_probs"]
     rows_E = [np.flatnonzero(arrays.expert_N == e) for e in range(arrays.experts)]

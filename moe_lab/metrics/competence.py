@@ -1,7 +1,7 @@
-"""How well the mixture and its experts do on the test split, and what of that the choice of expert is worth.
+"""Performance of the mixture and its experts on the test split, and the part of it that is due to the choice of expert.
 
-The oracle knows y; "random routing" draws an expert with equal chances, "marginal routing" by the usage shares,
-independently of the sample. Expectations over the draw are in closed form.
+The oracle knows y. Both "random routing", which draws an expert with equal probabilities, and "marginal routing", which
+draws it by the usage shares, are independent of the sample. Expectations over the draw are in closed form.
 """
 
 import numpy as np
@@ -14,20 +14,20 @@ from moe_lab.metrics.registry import Undefined, metric, require_choice, require_
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="0-1 loss", task="classification")
 def test_error_rate(arrays: Predictions) -> float:
-    """Share of test samples whose class the mixture gets wrong."""
+    """Share of test samples whose class the mixture predicts wrongly."""
     return (arrays.prediction_N != arrays.label_N).mean()
 
 
 @metric(unit="count", low=0, high=bounds.C_test, better="lower", source="moe-lab", task="classification")
 def classes_never_answered(arrays: Predictions) -> int:
-    """Number of the classes with test samples that the mixture predicts for none of the test samples."""
+    """Number of classes, of those with test samples, that the mixture never predicts."""
     predicted_C = np.bincount(arrays.prediction_N, minlength=arrays.classes) > 0
     return int(np.count_nonzero(arrays.tested_C & ~predicted_C))
 
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="moe-lab", task="classification")
 def worst_class_error_rate(arrays: Predictions) -> float:
-    """The highest error rate of the mixture on the test samples of one class, of the classes that have some."""
+    """The mixture's highest error rate on the test samples of any one class."""
     count_C = np.bincount(arrays.label_N, minlength=arrays.classes)
     wrong_C = np.bincount(arrays.label_N[_wrong_N(arrays)], minlength=arrays.classes)
     return (wrong_C[arrays.tested_C] / count_C[arrays.tested_C]).max()
@@ -35,7 +35,7 @@ def worst_class_error_rate(arrays: Predictions) -> float:
 
 @metric(unit="nats", low=bounds.zero_for_classes, high=None, better="lower", source="Good 1952, logarithmic score")
 def test_loss_nats(arrays: Predictions) -> float:
-    """-mean log q(y) of the mixture over the test split, without regularizers; of numbers in sd, q is a density."""
+    """-mean log q(y) of the mixture over the test split, without regularizers. In regression, q is a density per sd."""
     log_q_N = arrays.log_likelihood_N
     impossible = np.count_nonzero(log_q_N == -np.inf)
     if impossible:
@@ -49,7 +49,7 @@ def test_loss_nats(arrays: Predictions) -> float:
     high=1,
     better="lower",
     source="moe-lab",
-    null_element="null where an expert is the arg-max of no test sample",
+    null_element="null if an expert is the arg-max of no test sample",
     task="classification",
 )
 def expert_error_rate(arrays: ClassArrays) -> list[float | None]:
@@ -61,10 +61,10 @@ def expert_error_rate(arrays: ClassArrays) -> list[float | None]:
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="Kuncheva 2002, the oracle", task="classification")
 def oracle_error_rate(arrays: ClassArrays) -> float:
-    """Share of test samples that no expert predicts right: what a perfect choice of expert would leave.
+    """Share of test samples that no expert predicts correctly: the errors that a perfect choice of expert would leave.
 
-    Low also by luck of the labels where experts answer at random, so it bounds the gate but praises no one: read it
-    beside ``oracle_by_luck_error_rate``.
+    It is a bound for the gate, not a merit of the experts: it is also low by chance if experts predict at random.
+    Compare it with ``oracle_by_luck_error_rate``.
     """
     return arrays.expert_wrong_NE.all(1).mean()
 
@@ -90,7 +90,7 @@ def expert_error_rate_everywhere(arrays: ClassArrays) -> list[float]:
     high=1,
     better="lower",
     source="moe-lab",
-    null_element="null where an expert is the arg-max of every routed test sample",
+    null_element="null if an expert is the arg-max of every routed test sample",
     task="classification",
 )
 def expert_error_rate_elsewhere(arrays: ClassArrays) -> list[float | None]:
@@ -103,7 +103,7 @@ def expert_error_rate_elsewhere(arrays: ClassArrays) -> list[float | None]:
 
 @metric(unit="fraction", low=0, high=1, better="none", source="after Kuncheva 2002, the oracle", task="classification")
 def oracle_by_luck_error_rate(arrays: ClassArrays) -> float:
-    """What the oracle's error rate would be if the experts' errors were independent, given each one's rate by class."""
+    """The oracle's error rate if the experts' errors were independent, with each expert's error rates by class."""
     require_choice(arrays)
     classes = np.unique(arrays.label_N)
     of_class = [arrays.label_N == c for c in classes]
@@ -112,35 +112,35 @@ def oracle_by_luck_error_rate(arrays: ClassArrays) -> float:
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab", task="classification")
 def random_routing_error_rate(arrays: ClassArrays) -> float:
-    """Expected error rate of one expert drawn for each test sample with equal chances: the experts' mean error rate."""
+    """Expected error rate of an expert drawn with equal probabilities for each test sample: the experts' mean."""
     require_choice(arrays)
     return arrays.expert_wrong_NE.mean()
 
 
 @metric(unit="nats", low=None, high=None, better="lower", source="moe-lab")
 def regret_nats(arrays: RunArrays) -> float:
-    """Mean of log max_e P_e(y) - log q(y): what the best expert for each sample, y known, has over the mixture."""
+    """Mean of log max_e P_e(y) - log q(y): the advantage of each sample's best expert, y known, over the mixture."""
     require_choice(arrays)
     return (_best_N(arrays) - arrays.log_likelihood_N).mean()
 
 
 @metric(unit="nats", low=0, high=None, better="none", source="moe-lab")
 def random_routing_regret_nats(arrays: RunArrays) -> float:
-    """Mean of log max_e P_e(y) - log P_e(y) with e drawn with equal chances: the regret of knowing nothing."""
+    """Mean of log max_e P_e(y) - log P_e(y) with e drawn with equal probabilities: the regret of a random choice."""
     require_choice(arrays)
     return (_best_N(arrays) - arrays.expert_log_prob_true_NE.mean(1, dtype=np.float64)).mean()
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab", task="classification")
 def marginal_routing_error_rate(arrays: ClassArrays) -> float:
-    """Expected error rate of one expert drawn by the usage shares, whatever the sample; over routed samples."""
+    """Expected error rate of one expert drawn by the usage shares, independently of the sample; over routed samples."""
     require_choice(arrays)
     return arrays.expert_wrong_NE[arrays.routed_N].mean(0) @ arrays.usage_E
 
 
 @metric(unit="nats", low=bounds.zero_for_classes, high=None, better="none", source="moe-lab")
 def marginal_routing_loss_nats(arrays: RunArrays) -> float:
-    """Expected -log P_e(y) with e drawn by the usage shares, whatever the sample; over routed samples."""
+    """Expected -log P_e(y) with e drawn by the usage shares, independently of the sample; over routed samples."""
     require_choice(arrays)
     return 0.0 - _log_prob_true_ME(arrays).mean(0) @ arrays.usage_E
 
@@ -149,7 +149,7 @@ def marginal_routing_loss_nats(arrays: RunArrays) -> float:
 def routing_gain(arrays: ClassArrays) -> float:
     """Expected error of an expert drawn by the usage shares minus that of one drawn by the sample's own weights.
 
-    Same experts, same loads: only what the gate knows of the sample is different.
+    Experts and loads are the same in both, so the difference is the worth of the gate's knowledge of the sample.
     """
     require_choice(arrays)
     drawn = (arrays.expert_wrong_NE[arrays.routed_N] * arrays.normalized_weights_ME).sum(1).mean()
@@ -173,7 +173,7 @@ def routing_gain_nats(arrays: RunArrays) -> float:
     task="classification",
 )
 def within_group_error_rate(arrays: ClassArrays) -> float:
-    """Share of test samples whose class the mixture takes for another one of its own group: the experts' errors.
+    """Share of test samples that the mixture confuses with another class of the same group: the experts' errors.
 
     Groups are the classes that were chosen for one expert (recipe=prechosen), or else the data set's superclasses.
     """
@@ -189,7 +189,7 @@ def within_group_error_rate(arrays: ClassArrays) -> float:
     task="classification",
 )
 def between_groups_error_rate(arrays: ClassArrays) -> float:
-    """Share of test samples whose class the mixture takes for one of another group: the gate's errors.
+    """Share of test samples that the mixture confuses with a class of another group: the gate's errors.
 
     The test error rate is the sum of both. Groups as in ``within_group_error_rate``.
     """
@@ -201,7 +201,7 @@ def _wrong_N(arrays: Predictions) -> np.ndarray:
 
 
 def _same_group_N(arrays: ClassArrays) -> np.ndarray:
-    """Whether true and predicted class are of one group."""
+    """Whether true and predicted class are of the same group."""
     require_several_experts(arrays)
     group_C = arrays.stored("evaluation").get("expert_of_class")
     if group_C is None:
@@ -213,7 +213,7 @@ def _superclasses(arrays: ClassArrays) -> np.ndarray:
     """The superclass of every class, from the test samples."""
     attributes = arrays.stored("attributes")
     if "superclass" not in attributes:
-        raise Undefined("no groups of classes are known: recipe=prechosen chooses some, CIFAR-100 has superclasses")
+        raise Undefined("no groups of classes are known: recipe=prechosen defines some, CIFAR-100 has superclasses")
     group_C = np.full(arrays.classes, -1)
     group_C[arrays.label_N] = attributes["superclass"]
     if (group_C[arrays.label_N] != attributes["superclass"]).any():

@@ -1,4 +1,4 @@
-"""How much computing the rows of a mixture layer take, where some of its experts compute nothing.
+"""How much the rows of a mixture layer compute if some of its experts compute nothing.
 
 The first experts of such a layer have a network; the others give zero, their input or a constant.
 """
@@ -12,18 +12,18 @@ from moe_lab.routing.trace import NONE, LayerTrace, Trace
 
 Entries = dict[str, dict[str, Any]]
 
-#: of costs.npz: how many experts of each layer compute something; absent if all do
+#: name in costs.npz: the number of experts of each layer that compute something; absent if all do
 COMPUTING = "computing_experts"
-#: what is known of each layer, and what it is
+#: results for each layer: name -> description
 TAKEN = {
-    "computing_experts_per_row": "experts with a network that a row selects, on average",
-    "computing_share": "the same as a share of all that a row selects: 0 if it takes none, 1 if all compute",
+    "computing_experts_per_row": "mean number of experts with a network that a row selects",
+    "computing_share": "the same as a share of all experts that a row selects: 0 if none of them computes, 1 if all do",
     "attribute_computing_share": "that share for the rows of each value of a label, as label: value",
 }
 
 
 def computing_numbers(trace: Trace, costs: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Layer -> how many of its experts compute something, for the layers with others. Empty if there is none."""
+    """Layer -> number of its experts that compute something, only for layers with experts that do not."""
     if COMPUTING not in costs:
         return {}
     found = zip(trace.layers, costs[COMPUTING].tolist(), strict=True)
@@ -31,20 +31,20 @@ def computing_numbers(trace: Trace, costs: Mapping[str, np.ndarray]) -> dict[str
 
 
 def computing_metrics(trace: Trace, costs: Mapping[str, np.ndarray]) -> dict[str, Entries]:
-    """Layer -> each name of TAKEN -> {"value", "unit"}; of layers some of whose experts compute nothing."""
+    """Layer -> each name of TAKEN -> {"value", "unit"}, for layers some of whose experts compute nothing."""
     return {
         name: _of_layer(trace, trace.layer(name), number) for name, number in computing_numbers(trace, costs).items()
     }
 
 
 def taken(layer: LayerTrace, computing: int) -> tuple[np.ndarray, np.ndarray]:
-    """How many experts each row selects, and how many of them compute something, [T]."""
+    """The number of experts that each row selects, and the number of these that compute something, [T]."""
     experts_TK = layer.experts_TK
     return (experts_TK != NONE).sum(1), ((experts_TK != NONE) & (experts_TK < computing)).sum(1)
 
 
 def share_by_value(trace: Trace, layer: LayerTrace, computing: int, label: str) -> np.ndarray:
-    """The computing share of the rows of each value of a label; NaN where they select nothing."""
+    """The computing share of the rows of each value of a label; NaN if they select nothing."""
     of_rows = trace.label(label)
     there_T = of_rows.value != NONE
     every, own = (

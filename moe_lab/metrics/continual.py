@@ -1,9 +1,9 @@
-"""Tasks that are learned one after another (recipe=extend): what is forgotten, what helps, and which experts serve.
+"""Tasks learned one after another (recipe=extend): forgetting, transfer, and the use of old and new experts.
 
-R[i, j] is the accuracy on the test samples of task j after task i was learned, tasks counted from 0 to T - 1. The names
-with ``within_task`` choose among the classes of the sample's own task alone, as if it were known of which task it is
-(task-incremental learning); the others among all classes (class-incremental, van de Ven and Tolias 2019,
-arXiv:1904.07734). An expert is new in the task that it came with, and old in later ones.
+R[i, j] is the accuracy on the test samples of task j after task i was learned, with tasks counted from 0 to T - 1.
+Metrics with ``within_task`` in their names choose among the classes of the sample's own task only, as if its task were
+known (task-incremental learning). The others choose among all classes (class-incremental, van de Ven and Tolias 2019,
+arXiv:1904.07734). An expert is new in the task that it was added for, and old in later ones.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,12 @@ from moe_lab.metrics.registry import Undefined, metric
 
 @dataclass(frozen=True)
 class Tasks:
-    """T tasks and N test samples: ``task_N`` is the task of each; ``before_T`` and ``accuracy_TT`` are the accuracy on
-    every task before the first, and after each; ``expert_TN`` and ``experts_T`` are every sample's arg-max expert (-1:
-    none) and the number of experts after each."""
+    """Results of T tasks on N test samples.
+
+    ``task_N`` is each sample's task. ``before_T`` and ``accuracy_TT`` are the accuracies on every task before training,
+    and after each task. ``expert_TN`` and ``experts_T`` are every sample's arg-max expert (-1: none) and the number of
+    experts after each task.
+    """
 
     task_N: np.ndarray
     before_T: np.ndarray
@@ -33,7 +36,7 @@ class Tasks:
         return len(self.experts_T)
 
     def of(self, task: int) -> np.ndarray:
-        """Which samples are of a task, [N]."""
+        """The mask of a task's samples, [N]."""
         return self.task_N == task
 
     def served(self, task: int, after: int) -> np.ndarray:
@@ -43,7 +46,7 @@ class Tasks:
 
 
 def tasks_of(arrays: RunArrays, within: bool = False) -> Tasks:
-    """Raises Undefined where a run has no tasks, or one has no test sample."""
+    """The tasks of a run. Raises Undefined if it has none, or one has no test sample."""
     try:
         stages = arrays.stored("stages")
         task_N = stages["task_of_class"][0][arrays.label_N]
@@ -63,7 +66,7 @@ def tasks_of(arrays: RunArrays, within: bool = False) -> Tasks:
 def average_accuracy(arrays: RunArrays) -> float:
     """Accuracy after the last task, the mean over tasks: sum_j R[T-1, j] / T.
 
-    Every task counts alike, however many samples it has.
+    Every task has the same weight, whatever its number of samples.
     """
     return tasks_of(arrays).accuracy_TT[-1].mean()
 
@@ -76,21 +79,21 @@ def average_accuracy_within_task(arrays: RunArrays) -> float:
 
 @metric(unit="fraction", low=0, high=1, better="higher", source="Riemer et al. 2019, arXiv:1810.11910")
 def learning_accuracy(arrays: RunArrays) -> float:
-    """Accuracy on each task right after it, the mean over tasks: sum_j R[j, j] / T. Low where one was not learned."""
+    """Accuracy on each task right after it, the mean over tasks: sum_j R[j, j] / T. Low if a task was not learned."""
     return tasks_of(arrays).accuracy_TT.diagonal().mean()
 
 
 @metric(unit="count", low=0, high=None, better="lower", source="moe-lab")
 def tasks_never_learned(arrays: RunArrays) -> int:
-    """Number of tasks whose error, among all classes right after the task, is that of guessing among its own or more.
+    """Number of tasks whose error rate right after the task is no better than guessing among the task's classes.
 
-    Of a task of C classes an error of 95 % of 1 - 1/C or more counts; such a task's loss has hardly moved.
+    The error rate is among all classes. A task of C classes counts if it is at least 95 % of 1 - 1/C.
     """
     return int(unlearned_T(tasks_of(arrays), arrays.label_N).sum())
 
 
 def unlearned_T(tasks: Tasks, label_N: np.ndarray) -> np.ndarray:
-    """Which tasks were never learned."""
+    """The mask of the tasks that were never learned, [T]."""
     errors_T = 1 - tasks.accuracy_TT.diagonal()
     classes_T = [len(np.unique(label_N[tasks.of(task)])) for task in range(tasks.count)]
     return np.array([never_learned(error, classes) for error, classes in zip(errors_T, classes_T, strict=True)])
@@ -98,7 +101,7 @@ def unlearned_T(tasks: Tasks, label_N: np.ndarray) -> np.ndarray:
 
 @metric(unit="fraction", low=-1, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def backward_transfer(arrays: RunArrays) -> float:
-    """What later tasks do to earlier ones: the mean of R[T-1, j] - R[j, j] over all tasks but the last.
+    """Effect of later tasks on earlier ones: the mean of R[T-1, j] - R[j, j] over all tasks except the last.
 
     Negative is forgetting.
     """
@@ -113,10 +116,10 @@ def backward_transfer_within_task(arrays: RunArrays) -> float:
 
 @metric(unit="fraction", low=-1, high=1, better="higher", source="Lopez-Paz and Ranzato 2017, arXiv:1706.08840")
 def forward_transfer(arrays: RunArrays) -> float:
-    """What earlier tasks do for later ones: the mean of R[j-1, j] - b[j] over all tasks but the first.
+    """Effect of earlier tasks on later ones: the mean of R[j-1, j] - b[j] over all tasks except the first.
 
-    b is the accuracy of the mixture as it was initialized. Where classes are chosen among all, a class that was never
-    trained is hardly ever said, so this is about minus b: read it within the task.
+    b is the accuracy of the mixture before training. Among all classes, a class that was never trained is hardly ever
+    predicted, so the value is near -mean b: prefer ``forward_transfer_within_task``.
     """
     return _forward(tasks_of(arrays))
 
@@ -129,7 +132,7 @@ def forward_transfer_within_task(arrays: RunArrays) -> float:
 
 @metric(unit="fraction", low=-1, high=1, better="lower", source="Chaudhry et al. 2018, arXiv:1801.10112, eq. 3")
 def forgetting(arrays: RunArrays) -> float:
-    """How far each task fell from its best: the mean of max_{i<T-1} R[i, j] - R[T-1, j] over all tasks but the last."""
+    """Drop of each task from its best: the mean of max_{i<T-1} R[i, j] - R[T-1, j] over all tasks except the last."""
     return _forgetting(tasks_of(arrays))
 
 
@@ -141,34 +144,34 @@ def forgetting_within_task(arrays: RunArrays) -> float:
 
 @metric(unit="count", low=0, high=bounds.E_minus_1, better="none", source="Chen et al. 2023, arXiv:2305.12281")
 def experts_added(arrays: RunArrays) -> int:
-    """Experts that came with tasks after the first."""
+    """Number of experts that were added for tasks after the first."""
     experts_T = tasks_of(arrays).experts_T
     return int(experts_T[-1] - experts_T[0])
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
 def expert_reuse(arrays: RunArrays) -> float:
-    """Share of a task's samples whose arg-max expert is an old one, right after it; mean over tasks but the first."""
+    """Share of a task's samples whose arg-max expert right after it is an old one; mean over tasks except the first."""
     return float(np.mean(list(_reuse(arrays).values())))
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
 def expert_reuse_by_task(arrays: RunArrays) -> dict[str, float]:
-    """By task from the second on, the share of its samples whose arg-max expert is an old one, right after the task."""
+    """For each task from the second on, the share of its samples whose arg-max expert is an old one, right after it."""
     return _reuse(arrays)
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
 def new_expert_share_by_task(arrays: RunArrays) -> dict[str, float]:
-    """By task from the second on, the share of its samples whose arg-max expert is a new one, right after the task."""
+    """For each task from the second on, the share of its samples whose arg-max expert is a new one, right after it."""
     return {task: 1 - share for task, share in _reuse(arrays).items()}
 
 
 @metric(unit="fraction", low=0, high=1, better="higher", source="moe-lab")
 def routing_kept_share(arrays: RunArrays) -> float:
-    """Share of a task's samples that end with the arg-max expert of right after it; mean over tasks but the last.
+    """Share of a task's samples with the same arg-max expert right after it and at the end; mean without the last task.
 
-    Where experts stand still, what is forgotten is forgotten by the gate: then this is low.
+    If the experts are frozen, only the gate can forget, and then this is low.
     """
     tasks = tasks_of(arrays)
     kept_TN = tasks.expert_TN == tasks.expert_TN[-1]

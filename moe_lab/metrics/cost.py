@@ -1,4 +1,4 @@
-"""What the mixture costs in parameters and in multiply-adds, gate included."""
+"""Costs of the mixture, gate included, in parameters and multiply-adds."""
 
 from moe_lab.metrics.predictions import Predictions
 from moe_lab.metrics.registry import metric
@@ -18,11 +18,11 @@ def parameters_active(arrays: Predictions) -> int:
 
 @metric(unit="count", low=0, high=None, better="lower", source="moe-lab")
 def multiply_adds_total(arrays: Predictions) -> int:
-    """Multiply-adds of one sample's prediction with all experts: of linear layers, convolutions and attention."""
+    """Multiply-adds of one sample's prediction with all experts: linear layers, convolutions and attention."""
     return arrays.multiply_adds_total
 
 
 @metric(unit="count", low=0, high=None, better="lower", source="Fedus et al. 2021, arXiv:2101.03961")
 def multiply_adds_active(arrays: Predictions) -> int:
-    """Multiply-adds of one sample's prediction: of the gate and of the experts selected for it."""
+    """Multiply-adds of one sample's prediction: the gate and the experts selected for it."""
     return arrays.multiply_adds_active

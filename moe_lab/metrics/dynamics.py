@@ -1,4 +1,4 @@
-"""How the routing came to be what it is: from the validation samples' experts after each epoch, and from the history.
+"""How the routing developed during training, from the validation samples' experts after each epoch and the history.
 
 T epochs, V validation samples, E experts.
 """
@@ -14,27 +14,27 @@ from moe_lab.metrics.formulas import ranks
 from moe_lab.metrics.over_time import by_epoch, column_T, columns_TE, require_several_epochs, settled_epoch
 from moe_lab.metrics.registry import Undefined, metric, require_several_experts
 
-#: the share of samples that have their last expert already where the routing counts as settled
+#: the routing counts as settled if at least this share of samples has the expert of the last epoch
 SETTLED_SHARE = 0.95
-#: and how close to its last value an entropy is then
+#: an entropy counts as settled within this many bits of its last value
 SETTLED_BITS = 0.1
 
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="Csordas et al. 2024, arXiv:2312.07987")
 def reassigned_share(arrays: RunArrays) -> float:
-    """Share of validation samples whose arg-max expert is another one than an epoch before, at the last epoch."""
+    """Share of validation samples whose arg-max expert changed in the last epoch."""
     return _changed_T(arrays)[-1]
 
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="Csordas et al. 2024, arXiv:2312.07987")
 def reassigned_share_by_epoch(arrays: RunArrays) -> dict[str, float]:
-    """By epoch, the share of validation samples whose arg-max expert is another one than an epoch before."""
+    """By epoch, the share of validation samples whose arg-max expert differs from that of the epoch before."""
     return by_epoch(_changed_T(arrays), first=2)
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="Muennighoff et al. 2024, arXiv:2409.02060")
 def saturation_by_epoch(arrays: RunArrays) -> dict[str, float]:
-    """By epoch, the share of validation samples whose arg-max expert is already the one of the last epoch."""
+    """By epoch, the share of validation samples whose arg-max expert is that of the last epoch."""
     return by_epoch(_saturation_T(arrays))
 
 
@@ -70,14 +70,14 @@ def usage_entropy_settled_epoch(arrays: RunArrays) -> int:
 
 @metric(unit="count", low=0, high=bounds.E, better="lower", source="moe-lab")
 def dead_experts_by_epoch(arrays: RunArrays) -> dict[str, float]:
-    """By epoch, the number of experts that were the arg-max of no training sample while it went on."""
+    """By epoch, the number of experts that were the arg-max of no training sample during the epoch."""
     require_several_experts(arrays)
     return by_epoch((columns_TE(arrays, "load_share") == 0).sum(1))
 
 
 @metric(unit="ratio", low=-1, high=1, better="none", source="Spearman 1904; Shazeer et al. 2017, arXiv:1701.06538")
 def rich_get_richer(arrays: RunArrays) -> float:
-    """Rank correlation of the experts' usage shares in the first epoch with those in the last; 1: the order is kept."""
+    """Rank correlation of the experts' usage shares in the first epoch with those in the last; 1: the same order."""
     require_several_experts(arrays)
     share_TE = columns_TE(arrays, "usage_share")
     require_several_epochs(len(share_TE))

@@ -1,8 +1,8 @@
-"""How sharply the gate decides, and how much the chosen expert tells about the target.
+"""Entropy of the gate's choice, and the information of the chosen expert about the target.
 
-Over routed samples: H(E|X) of the gate's weights, and plug-in estimates from counts of the arg-max expert, Y being the
-class (of numbers: the known component, or else the tenth). With one expert nothing is chosen, and there is no value;
-with one class an information of 0 bits is the right one, but what divides by it has none.
+Over routed samples: H(E|X) of the gate's weights, and plug-in estimates from counts of the arg-max expert. Y is the
+class; in regression the known component, or else the tenth. With one expert there is no choice, and values are
+undefined. With one class the information is 0 bits, and ratios with H(Y) in the denominator are undefined.
 """
 
 import math
@@ -30,7 +30,7 @@ from moe_lab.metrics.routing_arrays import RoutingArrays
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Krishnamurthy et al. 2023, arXiv:2302.14703")
 def sample_entropy_bits(arrays: RoutingArrays) -> float:
-    """H(E|X): mean entropy of a sample's normalized routing weights, over routed samples; 0 by construction at k=1."""
+    """H(E|X): mean entropy of a sample's normalized routing weights, over routed samples; always 0 at k=1."""
     require_choice(arrays)
     return arrays.weight_entropy_M.mean()
 
@@ -44,7 +44,7 @@ def sample_entropy_share(arrays: RoutingArrays) -> float:
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="none", source="Shannon 1948")
 def router_entropy_bits(arrays: RoutingArrays) -> float:
-    """Mean entropy of the gate's full distribution before selection, over the samples for which it has one."""
+    """Mean entropy of the gate's full distribution before selection, over the samples that have one."""
     require_several_experts(arrays)
     if len(arrays.router_entropy) == 0:
         raise Undefined("the gate's distribution is zero for every test sample")
@@ -74,7 +74,7 @@ def routing_variance(arrays: RoutingArrays) -> float:
 def mutual_information_expert_label_bits(arrays: RoutingArrays) -> float:
     """I(E;Y) between the arg-max expert and the true class, plug-in estimate over routed samples.
 
-    Of numbers, Y is the known component that a sample comes from, or else which tenth of the test targets it is.
+    In regression, Y is the known component of the sample, or else its tenth of the test targets.
     """
     require_choice(arrays)
     return mutual_information_bits(arrays.label_counts_EC)
@@ -91,7 +91,7 @@ def mutual_information_expert_label_bits(arrays: RoutingArrays) -> float:
 def mutual_information_expert_prediction_bits(arrays: ClassArrays) -> float:
     """I(E;Y') between the arg-max expert and the class that this expert itself predicts, over routed samples.
 
-    What the paper prints as I(E;Y). It also rewards an expert that only ever answers with a few classes, right or not.
+    The paper prints it as I(E;Y). It is also large if each expert predicts only a few classes, correctly or not.
     """
     require_choice(arrays)
     return mutual_information_bits(arrays.prediction_counts_EC)
@@ -106,10 +106,10 @@ def mutual_information_expert_prediction_bits(arrays: ClassArrays) -> float:
     task="classification",
 )
 def expert_answer_information_bits(arrays: ClassArrays) -> float:
-    """I(Y;Y'|E): what the arg-max expert's own prediction Y' tells of the class once the expert is known, plug-in.
+    """I(Y;Y'|E): information of the arg-max expert's own prediction Y' about the class, given the expert; plug-in.
 
-    I(Y;E) + I(Y;Y'|E) = I(Y;E,Y'), what choice and answer tell together: the first term is classified by the choice of
-    expert, the second by the experts. Experts that each answer with one class have 0 here, and are "specialized".
+    I(Y;E) + I(Y;Y'|E) = I(Y;E,Y'), the information of choice and prediction together. The first term is what the choice
+    of expert classifies, the second what the experts classify. It is 0 if each expert predicts a single class.
     """
     require_routed(arrays)
     return conditional_information_bits(*expert_label_prediction(arrays))[0]
@@ -124,7 +124,7 @@ def expert_answer_information_bits(arrays: ClassArrays) -> float:
     task="classification",
 )
 def choice_and_answer_information_bits(arrays: ClassArrays) -> float:
-    """I(Y;E,Y') = I(Y;E) + I(Y;Y'|E): what the arg-max expert and its own prediction tell of the class, plug-in."""
+    """I(Y;E,Y') = I(Y;E) + I(Y;Y'|E): information of the arg-max expert and its prediction about the class; plug-in."""
     require_choice(arrays)
     return mutual_information_bits(arrays.label_counts_EC) + expert_answer_information_bits(arrays)
 
@@ -145,10 +145,10 @@ def mutual_information_mixture_prediction_bits(arrays: ClassArrays) -> float:
     task="regression",
 )
 def mutual_information_responsible_label_bits(arrays: NumberArrays) -> float:
-    """I(E*;Y), E* the expert most responsible for the sample, arg max w_e N_e(y), and Y as I(E;Y) has it.
+    """I(E*;Y), with E* the expert most responsible for the sample, arg max w_e N_e(y), and Y as in I(E;Y).
 
-    Where one input has several right answers the gate cannot know which it will be, and I(E;Y) stays small, however
-    well the experts have shared the answers among themselves; this looks at the answer, too.
+    If one input has several possible targets, the gate cannot know which one is drawn, and I(E;Y) is small even if each
+    expert has learned one of them. E* depends on the target, too.
     """
     require_choice(arrays)
     return mutual_information_bits(arrays.responsible_counts_EC)
@@ -156,9 +156,9 @@ def mutual_information_responsible_label_bits(arrays: NumberArrays) -> float:
 
 @metric(unit="fraction", low=0, high=1, better="higher", source="Theil 1970, uncertainty coefficient")
 def information_per_usage(arrays: RoutingArrays) -> float:
-    """I(E;Y)/H(load): the share of the experts' usage that follows Y as I(E;Y) has it.
+    """I(E;Y)/H(load): the share of the experts' usage that follows Y, with Y as in I(E;Y).
 
-    Any balancer raises I(E;Y), which H(load) bounds; this ratio rises only where the use is class-specific.
+    H(load) bounds I(E;Y), so balancing alone can raise I(E;Y). The ratio is high only if the use is class-specific.
     """
     require_choice(arrays)
     require_several_classes(arrays)
@@ -176,14 +176,14 @@ def mutual_information_share(arrays: RoutingArrays) -> float:
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="lower", source="Shannon 1948")
 def expert_given_label_entropy_bits(arrays: RoutingArrays) -> float:
-    """H(E|Y) of the arg-max expert: how many bits of the choice of expert the class leaves open."""
+    """H(E|Y) of the arg-max expert: the uncertainty about the expert if the class is known."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_counts_EC.T)
 
 
 @metric(unit="bits", low=0, high=bounds.log2_C_test, better="lower", source="Shannon 1948")
 def label_given_expert_entropy_bits(arrays: RoutingArrays) -> float:
-    """H(Y|E) of the arg-max expert: how many bits of the class the choice of expert leaves open."""
+    """H(Y|E) of the arg-max expert: the uncertainty about the class if the expert is known."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_counts_EC)
 
@@ -194,10 +194,10 @@ def label_given_expert_entropy_bits(arrays: RoutingArrays) -> float:
     high=bounds.log2_E,
     better="lower",
     source="Shannon 1948",
-    null_element="null where no routed test sample is of the class",
+    null_element="null if no routed test sample is of the class",
 )
 def expert_entropy_by_class_bits(arrays: RoutingArrays) -> dict[str, float | None]:
-    """H(E|Y=y) of the arg-max expert for each class y: 0 where one expert has the whole class."""
+    """H(E|Y=y) of the arg-max expert for each class y: 0 if one expert has the whole class."""
     require_choice(arrays)
     counts_CE = arrays.label_counts_EC.T
     bits = [float(entropy_bits(counts_E)) if counts_E.any() else None for counts_E in counts_CE]
@@ -205,7 +205,7 @@ def expert_entropy_by_class_bits(arrays: RoutingArrays) -> dict[str, float | Non
 
 
 def expert_label_prediction(arrays: ClassArrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Arg-max expert, true class and that expert's own prediction of the routed samples."""
+    """Arg-max expert, true class, and that expert's own prediction, for the routed samples."""
     return arrays.expert_N[arrays.routed_N], arrays.label_N[arrays.routed_N], arrays.expert_own_prediction_M
 
 
@@ -214,6 +214,6 @@ def _class_counts(arrays: RoutingArrays) -> np.ndarray:
 
 
 def require_several_classes(arrays: RoutingArrays) -> None:
-    """Raise Undefined where the routed test samples are of one class, of which nothing can be told."""
+    """Raise Undefined if the routed test samples are all of one class."""
     if np.count_nonzero(_class_counts(arrays)) < 2:
         raise Undefined("the routed test samples are all of one class")

@@ -1,7 +1,7 @@
-"""Information that a finite test split fakes: Miller-Madow estimates, and what chance alone would give.
+"""The bias of information from a finite test split: Miller-Madow estimates, and the information by chance alone.
 
 The plug-in I(E;Y) is too large by about (E - 1)(C - 1) / (2 N ln 2) bits: with 360 samples, ten experts and ten classes
-that is 0.16 bit. All of it is of counts of the arg-max expert, over routed samples.
+that is 0.16 bit. All values are from counts of the arg-max expert, over routed samples.
 """
 
 import numpy as np
@@ -83,14 +83,14 @@ def information_per_usage_mm(arrays: RunArrays) -> float:
 
 @metric(unit="bits", low=0, high=bounds.log2_min_E_C_test, better="none", source="Fisher 1935, permutation test")
 def mutual_information_null_mean_bits(arrays: RunArrays) -> float:
-    """Mean I(E;Y) of 199 permutations of the labels: what chance alone gives with these loads and classes."""
+    """Mean I(E;Y) over 199 permutations of the labels: its value by chance alone, with these loads and classes."""
     require_choice(arrays)
     return null_bits(arrays.label_counts_EC, NULL).mean()
 
 
 @metric(unit="bits", low=0, high=bounds.log2_min_E_C_test, better="none", source="Fisher 1935, permutation test")
 def mutual_information_null_95_bits(arrays: RunArrays) -> float:
-    """The 95 % point of I(E;Y) over 199 permutations of the labels: the 190th of them in rising order."""
+    """The 95 % point of I(E;Y) over 199 permutations of the labels: the 190th value in rising order."""
     require_choice(arrays)
     null_B = null_bits(arrays.label_counts_EC, NULL)
     return null_B[int(np.ceil(0.95 * len(null_B))) - 1]
@@ -100,8 +100,8 @@ def mutual_information_null_95_bits(arrays: RunArrays) -> float:
 def mutual_information_p_value(arrays: RunArrays) -> float:
     """Share of 199 permutations of the labels, and the labels themselves, with I(E;Y) at least as large; at least .005.
 
-    Of the null hypothesis that the choice of expert has nothing to do with the class: rejecting it says that there is
-    some relation, not that it is large.
+    The p-value of the null hypothesis that the choice of expert is independent of the class. Rejecting it means that
+    there is some dependence, not that it is large.
     """
     require_choice(arrays)
     null_B = null_bits(arrays.label_counts_EC, NULL)

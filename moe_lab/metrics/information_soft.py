@@ -1,7 +1,7 @@
-"""Information from the gate's soft weights: an expert has a sample to the share of its normalized weight.
+"""Information from the gate's soft weights: each expert counts a sample with its normalized weight.
 
-The joint table is the mean weight of each expert over the samples of each class. A weight is no count, so there is no
-correction for bias here. H(E) of the same weights is ``usage_entropy_bits``.
+The joint table is the mean weight of each expert over the samples of each class. Weights are not counts, so bias is not
+corrected. H(E) of the same weights is ``usage_entropy_bits``.
 """
 
 from moe_lab.metrics import bounds
@@ -28,7 +28,7 @@ def mutual_information_expert_label_soft_bits(arrays: RoutingArrays) -> float:
     task="classification",
 )
 def mutual_information_expert_prediction_soft_bits(arrays: ClassArrays) -> float:
-    """I(E;Y') of the normalized weights, Y' being what each expert itself predicts for the sample."""
+    """I(E;Y') of the normalized weights, with Y' each expert's own prediction for the sample."""
     require_choice(arrays)
     own_ME = arrays.expert_prediction_NE[arrays.routed_N]
     return mutual_information_bits(weighted_table(arrays.normalized_weights_ME, own_ME, arrays.classes))
@@ -36,7 +36,7 @@ def mutual_information_expert_prediction_soft_bits(arrays: ClassArrays) -> float
 
 @metric(unit="bits", low=0, high=bounds.log2_min_E_C, better="higher", source="Shannon 1948", task="classification")
 def mutual_information_mixture_prediction_soft_bits(arrays: ClassArrays) -> float:
-    """I(E;Y') of the normalized weights, Y' being what the mixture predicts for the sample."""
+    """I(E;Y') of the normalized weights, with Y' the mixture's prediction for the sample."""
     require_choice(arrays)
     predicted_M = arrays.prediction_N[arrays.routed_N]
     return mutual_information_bits(weighted_table(arrays.normalized_weights_ME, predicted_M, arrays.classes))
@@ -55,13 +55,13 @@ def information_per_usage_soft(arrays: RoutingArrays) -> float:
 
 @metric(unit="bits", low=0, high=bounds.log2_E, better="lower", source="Shannon 1948")
 def expert_given_label_entropy_soft_bits(arrays: RoutingArrays) -> float:
-    """H(E|Y) of the normalized weights: how many bits of the choice of expert the class leaves open."""
+    """H(E|Y) of the normalized weights: the uncertainty about the expert if the class is known."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_weights_EC.T)
 
 
 @metric(unit="bits", low=0, high=bounds.log2_C_test, better="lower", source="Shannon 1948")
 def label_given_expert_entropy_soft_bits(arrays: RoutingArrays) -> float:
-    """H(Y|E) of the normalized weights: how many bits of the class the choice of expert leaves open."""
+    """H(Y|E) of the normalized weights: the uncertainty about the class if the expert is known."""
     require_choice(arrays)
     return conditional_entropy_bits(arrays.label_weights_EC)

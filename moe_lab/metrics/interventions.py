@@ -1,4 +1,4 @@
-"""Whether the choice of expert matters to the predictions: what is lost where an expert is missing, or exchanged.
+"""Effect of removing or exchanging experts on the predictions.
 
 A drop is the error rate after the intervention minus that before, on the same samples.
 """
@@ -12,24 +12,25 @@ from moe_lab.metrics.stored import Arrays
 
 
 def stored_interventions(arrays: RunArrays, name: str) -> np.ndarray:
-    """An array of interventions.npz. Raises Undefined, with the reason, where it was not made."""
+    """An array of interventions.npz. Raises Undefined, with the reason, if it was not computed."""
     require_several_experts(arrays)
     if arrays.stored("evaluation").get("batch_dependent", False):
-        raise Undefined("a prediction depends on its batch-mates, so an intervention would change those of others, too")
+        raise Undefined(
+            "predictions depend on their batch-mates, so an intervention would change other predictions, too"
+        )
     stored: Arrays = arrays.stored("interventions")
     if name not in stored:
-        raise Undefined("two experts are swapped where there are at most 16, and the targets are classes")
+        raise Undefined("experts are exchanged only in classification, and only if there are at most 16")
     return stored[name]
 
 
 def own_class_expert(arrays: RunArrays) -> np.ndarray:
-    """The expert that gets most samples of each class, [C]; -1 for a class without routed samples. Of equal ones the
-    lower index."""
+    """The expert with most samples of each class, [C]; the lowest index on ties, -1 if no sample of it is routed."""
     return arg_max(arrays.label_counts_EC.T)
 
 
 def _drops(arrays: ClassArrays, of_NE: np.ndarray) -> list[float | None]:
-    """For each expert, the drop without it over the samples marked in its column."""
+    """For each expert, the drop without it, over the samples marked in its column."""
     removed_NE = stored_interventions(arrays, "removed_prediction")
     label_N1 = arrays.label_N[:, None]
     worse_NE = (removed_NE != label_N1).astype(np.int64) - (arrays.prediction_N[:, None] != label_N1)
@@ -59,7 +60,7 @@ def _had(arrays: RunArrays) -> np.ndarray:
     high=1,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
-    null_element="null where there is no such sample",
+    null_element="null if there is no such sample",
     task="classification",
 )
 def removal_own_drop(arrays: ClassArrays) -> list[float | None]:
@@ -73,7 +74,7 @@ def removal_own_drop(arrays: ClassArrays) -> list[float | None]:
     high=1,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
-    null_element="null where there is no such sample",
+    null_element="null if there is no such sample",
     task="classification",
 )
 def removal_others_drop(arrays: ClassArrays) -> list[float | None]:
@@ -87,11 +88,11 @@ def removal_others_drop(arrays: ClassArrays) -> list[float | None]:
     high=1,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
-    null_element="null where an expert gets most samples of no class",
+    null_element="null if an expert has most samples of no class",
     task="classification",
 )
 def removal_classes_drop(arrays: ClassArrays) -> list[float | None]:
-    """For each expert, error rate without it minus with it, on the classes of which it gets most samples."""
+    """For each expert, error rate without it minus with it, on the classes of which it has most samples."""
     expert_N = own_class_expert(arrays)[arrays.class_N]
     return _drops(arrays, expert_N[:, None] == np.arange(arrays.experts))
 
@@ -102,7 +103,7 @@ def removal_classes_drop(arrays: ClassArrays) -> list[float | None]:
     high=None,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
-    null_element="null where there is no such sample",
+    null_element="null if there is no such sample",
 )
 def removal_own_nats(arrays: RunArrays) -> list[float | None]:
     """For each expert, mean log q(y) with it minus without it, on the samples whose arg-max expert it is."""
@@ -115,7 +116,7 @@ def removal_own_nats(arrays: RunArrays) -> list[float | None]:
     high=None,
     better="none",
     source="ablation, Meyes et al. 2019, arXiv:1901.08644",
-    null_element="null where there is no such sample",
+    null_element="null if there is no such sample",
 )
 def removal_others_nats(arrays: RunArrays) -> list[float | None]:
     """For each expert, mean log q(y) with it minus without it, on all other samples."""
@@ -124,7 +125,7 @@ def removal_others_nats(arrays: RunArrays) -> list[float | None]:
 
 @metric(unit="fraction", low=-1, high=1, better="none", source="moe-lab", task="classification")
 def swap_drop(arrays: ClassArrays) -> dict[str, float]:
-    """For each two experts, error rate with their outputs exchanged under the same routing, minus that before."""
+    """For each pair of experts, error rate with their outputs exchanged under the same routing, minus that before."""
     wrong_EE = stored_interventions(arrays, "swapped_errors")
     error = (arrays.prediction_N != arrays.label_N).sum()
     pairs = zip(*np.triu_indices(arrays.experts, 1), strict=True)
@@ -133,9 +134,9 @@ def swap_drop(arrays: ClassArrays) -> dict[str, float]:
 
 @metric(unit="fraction", low=-1, high=1, better="none", source="moe-lab", task="classification")
 def second_choice_drop(arrays: ClassArrays) -> float:
-    """Error rate of the gate's second choice alone minus that of its first alone, over routed samples.
+    """Error rate of the gate's second choice alone minus that of its first choice alone, over routed samples.
 
-    Choices are ranked by the full distribution before selection; of equal ones the lower index comes first.
+    Choices are ranked by the full distribution before selection; ties by index.
     """
     require_choice(arrays)
     ranked_ME = np.argsort(-arrays.probs_NE[arrays.routed_N], axis=1, kind="stable")

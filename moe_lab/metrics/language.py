@@ -1,9 +1,8 @@
-"""How well a language model does, by domain and place, against what can be known, and whether its experts are the
-domains, or tell of them beyond the token itself.
+"""Metrics of language models: loss by domain and position, distance from the best loss, and experts against domains.
 
-Of the tokens of the test split; the domain of a token is that of its document. Values stand in metrics.json of a
-language model alone. *Bayes* is a reader who knows the chains that the documents are drawn from, but not which of them
-a document is of (dataset=markov_languages).
+All are over the tokens of the test split; the domain of a token is that of its document. Only language models have them
+in metrics.json. The *Bayes mixture* knows the chains that the documents are drawn from, but not which chain a document
+is from (dataset=markov_languages).
 """
 
 import math
@@ -26,7 +25,7 @@ from moe_lab.statistics.partitions import adjusted_rand_index, table_of
 
 @metric(unit="bits", low=0, high=None, better="lower", source="Graves 2013, arXiv:1308.0850")
 def test_bits_per_byte(arrays: TokenPredictions) -> float:
-    """The test loss in bits for each byte of text."""
+    """The test loss in bits per byte of text."""
     if arrays.unit != "byte":
         raise Undefined(f"a token is a {arrays.unit}, not a byte")
     return test_loss_nats(arrays) / math.log(2)
@@ -41,13 +40,13 @@ def test_loss_by_domain_nats(arrays: TokenPredictions) -> dict[str, float]:
 
 @metric(unit="nats", low=0, high=None, better="lower", source="moe-lab")
 def test_loss_by_place_nats(arrays: TokenPredictions) -> dict[str, float]:
-    """The test loss over the tokens at each place of a window, counted from 0: how much reading before helps."""
+    """The test loss over the tokens at each position of a window, counted from 0: how much the context helps."""
     return _means(-arrays.log_likelihood_N, arrays.place_N, arrays.place_names)
 
 
 @metric(unit="nats", low=0, high=None, better="none", source="Cover and Thomas 2006, theorem 4.2.4")
 def entropy_rate_by_domain_nats(arrays: TokenPredictions) -> dict[str, float]:
-    """The least expected loss on a token of each domain for a reader who knows the domain: the chain's entropy rate."""
+    """The least expected loss on a token of each domain if the domain is known: the chain's entropy rate."""
     rates = _known(arrays, "entropy_rate_nats")
     return dict(zip(arrays.routing.class_names, rates.tolist(), strict=True))
 
@@ -60,9 +59,9 @@ def bayes_loss_nats(arrays: TokenPredictions) -> float:
 
 @metric(unit="fraction", low=-1, high=None, better="lower", source="moe-lab")
 def bayes_gap(arrays: TokenPredictions) -> float:
-    """By how much the test loss exceeds the loss of the Bayes mixture on the same tokens, as a share of the latter.
+    """(test loss - loss of the Bayes mixture) / loss of the Bayes mixture, on the same tokens.
 
-    A run can be below the Bayes mixture by luck of the test split, by about as much as its standard error.
+    A run can be below the Bayes mixture by chance of the test split, by about its standard error.
     """
     best = bayes_loss_nats(arrays)
     if best == 0:
@@ -72,15 +71,15 @@ def bayes_gap(arrays: TokenPredictions) -> float:
 
 @metric(unit="nats", low=0, high=None, better="none", source="Bernardo and Smith 1994, posterior predictive")
 def bayes_loss_by_place_nats(arrays: TokenPredictions) -> dict[str, float]:
-    """The loss of the Bayes mixture of chains over the tokens at each place of a window, counted from 0."""
+    """The loss of the Bayes mixture of chains over the tokens at each position of a window, counted from 0."""
     return _means(_known(arrays, "bayes_loss"), arrays.place_N, arrays.place_names)
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
 def bayes_router_accuracy_by_place(arrays: TokenPredictions) -> dict[str, float]:
-    """Share of tokens at each place of a window whose domain is the likeliest one, given the tokens up to there.
+    """Share of tokens at each position of a window whose domain is the most probable one, given the tokens up to there.
 
-    How soon any router can know the domain.
+    It is how soon any router can know the domain.
     """
     right_N = _known(arrays, "bayes_domain") == arrays.routing.class_N
     return _means(right_N, arrays.place_N, arrays.place_names)
@@ -95,7 +94,7 @@ def domain_recovery_ari(arrays: TokenPredictions) -> float:
 
 @metric(unit="ratio", low=-0.5, high=1, better="higher", source="Hubert and Arabie 1985")
 def document_recovery_ari(arrays: TokenPredictions) -> float:
-    """Adjusted Rand index of the documents' experts with their domains; a document's is that of most of its tokens."""
+    """Adjusted Rand index of documents' experts with their domains; a document has the expert of most of its tokens."""
     routing, document_N = arrays.routing, arrays.document_N
     require_choice(routing)
     routed_N = routing.routed_N
@@ -109,7 +108,7 @@ def document_recovery_ari(arrays: TokenPredictions) -> float:
 
 @metric(unit="fraction", low=0, high=1, better="higher", source="Rosenberg and Hirschberg 2007, homogeneity")
 def domain_homogeneity(arrays: TokenPredictions) -> float:
-    """I(E;domain)/H(domain): 1 if every expert has tokens of one domain only, though a domain may have several experts.
+    """I(E;domain)/H(domain): 1 if every expert has tokens of one domain only; a domain may have several experts.
 
     With fewer experts than domains it stays below 1.
     """
@@ -123,9 +122,9 @@ def domain_homogeneity(arrays: TokenPredictions) -> float:
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab; permutations of documents: Good 2005")
 def domain_information_null_per_usage(arrays: TokenPredictions) -> float:
-    """Mean I(E;domain)/H(load) of 199 permutations of the domains over the documents: what chance alone gives.
+    """Mean I(E;domain)/H(load) over 199 permutations of the domains over the documents: its value by chance alone.
 
-    Tokens of a document depend on each other, so that this is more than permuted tokens would give.
+    Tokens of a document depend on each other, so this is more than permutations of tokens would give.
     """
     label, chosen = _by_document(arrays)
     [tables] = label.tables([chosen])
@@ -134,18 +133,18 @@ def domain_information_null_per_usage(arrays: TokenPredictions) -> float:
 
 @metric(unit="fraction", low=None, high=None, better="none", source="Cover and Thomas 2006, eq. 2.60")
 def domain_given_token_per_usage(arrays: TokenPredictions) -> float:
-    """I(E;domain|token)/H(load): what the arg-max expert tells of the domain beyond what the token tells.
+    """I(E;domain|token)/H(load): the arg-max expert's information about the domain beyond that of the token.
 
-    Over tokens that are seen with two domains and in ten documents. The bias of the plug-in value is taken off by
-    permutations of the domains over the documents of each token (moe_lab/metrics/traces/tokens.py); it is not clipped,
-    so it may be negative.
+    Over tokens that occur with two domains and in ten documents. The bias of the plug-in value is subtracted, estimated
+    by permutations of the domains over the documents of each token (moe_lab/metrics/traces/tokens.py). The result is
+    not clipped, so it may be negative.
     """
     label, chosen = _by_document(arrays)
     found = given_token(label, chosen, Kept.of(label, label.rows.sorted(arrays.token_N)))
     return found.value - given(found.bias, "the bias")
 
 
-#: those that differ between the layers of a network
+#: the metrics that differ between the layers of a network
 OF_A_LAYER = (
     domain_recovery_ari,
     document_recovery_ari,
@@ -191,7 +190,7 @@ def _known(arrays: TokenPredictions, name: str) -> np.ndarray:
 
 
 def _means(value_N: np.ndarray, group_N: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
-    """The mean of each group that has a token."""
+    """The mean of each group with at least one token."""
     count_G = np.bincount(group_N, minlength=len(names))
     sum_G = np.bincount(group_N, value_N, minlength=len(names))
     return {name: sum_G[g] / count_G[g] for g, name in enumerate(names) if count_G[g]}
@@ -200,7 +199,7 @@ def _means(value_N: np.ndarray, group_N: np.ndarray, names: tuple[str, ...]) -> 
 def _ari(counts_EC: np.ndarray) -> float:
     used = counts_EC[counts_EC.any(1)][:, counts_EC.any(0)]
     if min(used.shape) < 2:
-        raise Undefined("one expert has everything, or there is one domain only")
+        raise Undefined("one expert has all tokens, or there is only one domain")
     try:
         return adjusted_rand_index(used)
     except ValueError as trivial:

@@ -1,4 +1,4 @@
-"""The metrics of a network of mixture layers: of its predictions, and of the routing of each layer."""
+"""The metrics of a network of mixture layers: its predictions, and the routing of each layer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from moe_lab.tasks import Task
 
 Files = Mapping[str, Mapping[str, np.ndarray]]
 Entries = dict[str, dict[str, Any]]
-#: metrics that need no more than predictions and costs
+#: metrics that need only predictions and costs
 OF_THE_NETWORK = (
     test_error_rate,
     worst_class_error_rate,
@@ -38,15 +38,15 @@ OF_THE_NETWORK = (
     multiply_adds_total,
     multiply_adds_active,
 )
-#: what the routing of a network is measured against, and that of a language model
+#: the labels that the routing of a network, and of a language model, is compared with
 LABEL, TOKEN_LABEL = "class", "domain"
-#: what the token itself is called beside the labels of rows
+#: the name of the token itself among the labels of rows
 TOKEN = "token"
-#: I(E;Y)/H(load), and the same by attribute
+#: the names of I(E;Y)/H(load), and of the same by attribute
 SHARE, FOLLOWED = METRICS["information_per_usage"], "attribute_information_per_usage"
-#: arrays of test.npz that tell of the best prediction
+#: arrays of test.npz about the best prediction
 KNOWN = ("bayes_loss", "bayes_domain", "entropy_rate_nats")
-#: of a language model, whose classes are the tokens that may follow
+#: metrics of a language model; its classes are the possible next tokens
 OF_A_LANGUAGE_MODEL = tuple(
     one for one in OF_THE_NETWORK if one not in (worst_class_error_rate, classes_never_answered)
 )
@@ -54,7 +54,7 @@ OF_A_LANGUAGE_MODEL = tuple(
 
 @dataclass(frozen=True, eq=False)
 class NetworkPredictions:
-    """What a network said of its test split, and what it costs."""
+    """A network's predictions of its test split, and its costs."""
 
     label_N: np.ndarray
     prediction_N: np.ndarray
@@ -78,7 +78,7 @@ class NetworkPredictions:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TokenArrays(NetworkPredictions):
-    """What TokenPredictions says."""
+    """Axes and units are those of TokenPredictions."""
 
     unit: str
     routing: RoutingArrays
@@ -90,11 +90,10 @@ class TokenArrays(NetworkPredictions):
 
 
 def network_metrics(trace: Trace, files: Files) -> Entries:
-    """name -> {"value", "unit"} and, where the value is null, "reason".
+    """name -> {"value", "unit"} and, if the value is null, "reason".
 
-    Metrics of routing are of rows against their sample's class, in a language model against their domain. Under their
-    own names they are those of the last mixture layer, so that they stand beside those of one mixture, and after
-    ``block0.`` those of that layer.
+    Metrics of routing compare rows with their sample's class, in a language model with their domain. Plain names are of
+    the last mixture layer, as those of a single mixture; names with a prefix such as ``block0.`` are of that layer.
     """
     routing = {layer.name: TraceArrays(trace, layer.name, label_of(trace)) for layer in trace.layers}
     samples = by_sample(trace, files)
@@ -116,7 +115,7 @@ def network_metrics(trace: Trace, files: Files) -> Entries:
 
 
 def label_of(trace: Trace) -> str:
-    """What the routing of a network is measured against: the class of a row's sample, or of a token its domain."""
+    """The label that routing is compared with: the class of a row's sample, or the domain of a token."""
     return TOKEN_LABEL if is_of_tokens(trace) else LABEL
 
 
@@ -126,7 +125,7 @@ def is_of_tokens(trace: Trace) -> bool:
 
 
 def by_sample(trace: Trace, files: Files) -> Trace:
-    """The trace whose documents are the samples of the test split, in its order: of a language model the windows."""
+    """The trace, whose documents are the samples of the test split in their order; of a language model the windows."""
     if not is_of_tokens(trace):
         return trace
     _, sample_T = np.unique(files["test"]["sample_index"], return_inverse=True)
@@ -177,7 +176,7 @@ def _tokens(trace: Trace, routing: TraceArrays, files: Files) -> TokenArrays:
 
 
 def _followed(trace: Trace, layer: str) -> Entries:
-    """I(E;A)/H(load) of a layer for every label A of its rows and documents, and of a language model for the token."""
+    """I(E;A)/H(load) of a layer for every label A of its rows and documents; in a language model also for the token."""
     if is_of_tokens(trace):
         token = Labels(value=_token_ids(trace), names=tuple(map(str, range(int(_token_ids(trace).max()) + 1))))
         trace = replace(trace, row_labels={TOKEN: token, **trace.row_labels})

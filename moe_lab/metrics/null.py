@@ -1,6 +1,6 @@
-"""What mutual information comes to by chance alone: samples are permuted, and nothing else is changed.
+"""Mutual information by chance alone, from permutations of the samples.
 
-One permutation is kept at a time, and of its table the cells that are not empty: memory grows with the samples, and not
+Only one permutation is in memory at a time, with the non-empty cells of its table. Memory grows with the samples, not
 with the product of experts, classes and permutations.
 """
 
@@ -15,19 +15,19 @@ PERMUTATIONS = 199
 
 
 def named_generator(name: str) -> np.random.Generator:
-    """Random numbers that follow from a name alone."""
+    """A random generator seeded by a name."""
     return np.random.default_rng(list(name.encode()))
 
 
 def permutation_within(stratum_M: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A permutation of samples, which stand in the order of their strata, that keeps each in its stratum."""
+    """A permutation of samples within their strata; samples are ordered by stratum."""
     return np.argsort(stratum_M + generator.random(len(stratum_M)))
 
 
 def null_bits(counts_EC: np.ndarray, name: str) -> np.ndarray:
     """Plug-in I(E;C) in bits of PERMUTATIONS permutations of the samples of a table of counts, in rising order.
 
-    It depends on the margins and the name alone, and not on the order of experts or classes.
+    The result depends only on the margins and the name, not on the order of experts or classes.
     """
     margins = (counts_EC.sum(1), counts_EC.sum(0))
     return _null_bits(*(tuple(sorted(filter(None, counts.tolist()), reverse=True)) for counts in margins), name)

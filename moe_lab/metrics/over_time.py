@@ -7,7 +7,7 @@ from moe_lab.metrics.stored import Undefined
 
 
 def column_T(arrays: RunArrays, name: str) -> np.ndarray:
-    """A column over all epochs. Raises Undefined where the history has none, or holds nothing in an epoch."""
+    """A column over all epochs. Raises Undefined if the history lacks it, or has an empty cell in it."""
     values = [row.get(name) for row in arrays.history]
     if not values or None in values:
         raise Undefined(f"the history has no {name}")
@@ -20,17 +20,17 @@ def columns_TE(arrays: RunArrays, name: str) -> np.ndarray:
 
 
 def require_several_epochs(epochs: int) -> None:
-    """Raise Undefined where there is one epoch only, so that nothing can have changed."""
+    """Raise Undefined if there is only one epoch."""
     if epochs < 2:
         raise Undefined("only one epoch was trained")
 
 
 def by_epoch(values_T: np.ndarray, first: int = 1) -> dict[str, float]:
-    """Values of consecutive epochs by the number of the epoch."""
+    """Values of consecutive epochs, by the epoch's number."""
     return {str(first + place): value for place, value in enumerate(values_T.tolist())}
 
 
 def settled_epoch(settled_T: np.ndarray) -> int:
-    """The first epoch, counted from 1, from which on all are settled; the last always is."""
+    """The first epoch, counted from 1, from which on all epochs are settled; the last one always is."""
     unsettled = np.flatnonzero(~settled_T[:-1])
     return int(unsettled[-1]) + 2 if len(unsettled) else 1

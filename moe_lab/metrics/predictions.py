@@ -1,4 +1,4 @@
-"""What metrics of predictions are computed from: what a model said of its test samples, whatever is inside it."""
+"""The arrays that metrics of predictions are computed from: the predictions of any model of its test samples."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -10,8 +10,11 @@ from moe_lab.tasks import Task
 
 
 class Predictions(Protocol):
-    """Axes: N test samples, C classes. Likelihoods are in nats; of parameters and multiply-adds those count as active
-    that act on one sample."""
+    """Predictions of a test split.
+
+    Axes: N test samples, C classes. Likelihoods are in nats. Active parameters and multiply-adds are those used for one
+    sample.
+    """
 
     @property
     def task(self) -> Task: ...
@@ -38,34 +41,36 @@ class Predictions(Protocol):
 
 
 class TokenPredictions(Predictions, Protocol):
-    """What a language model said of the tokens that follow those of its test split, and what one of its mixture layers
-    did with these. Samples are tokens, N; classes are the tokens that may follow."""
+    """A language model's predictions of the next tokens of its test split, and the routing in one mixture layer.
+
+    Samples are tokens, N; classes are the possible next tokens.
+    """
 
     @property
     def unit(self) -> str:
-        """What a token is: a byte, or a symbol."""
+        """The kind of token: byte or symbol."""
         ...
 
     @property
     def routing(self) -> RoutingArrays:
-        """Of the layer; its classes are the domains of the tokens' documents."""
+        """The layer's routing; its classes are the domains of the tokens' documents."""
         ...
 
     @property
     def token_N(self) -> np.ndarray:
-        """The token itself, which is not the one that follows."""
+        """The token itself, not the next one."""
         ...
 
     @property
     def document_N(self) -> np.ndarray: ...
     @property
     def place_N(self) -> np.ndarray:
-        """The place of each token in its window, or several places as one: an index into ``place_names``."""
+        """The position of each token in its window, or a group of positions: an index into ``place_names``."""
         ...
 
     @property
     def place_names(self) -> tuple[str, ...]: ...
     @property
     def known(self) -> Mapping[str, np.ndarray]:
-        """What the run stored of the best prediction, by name (moe_lab.data.sequences)."""
+        """The run's stored arrays about the best prediction, by name (moe_lab.data.sequences)."""
         ...

@@ -1,8 +1,8 @@
-"""The run's routing beside others of the same test samples, and beside the right one if it is known.
+"""The run's routing compared with other decompositions of the same test samples, and with the true one if known.
 
 ``untrained``, the gate before training, and ``kmeans_pixels``, clusters of the inputs, do not depend on training.
 ``learnable``, a nearest-neighbour gate, and ``kmeans_features``, clusters of hidden features, are made from the run's
-own trained experts. How: moe_lab/evaluation/references.py.
+own trained experts. moe_lab/evaluation/references.py computes them.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from moe_lab.metrics.registry import Undefined, metric, require_choice, require_
 from moe_lab.statistics.partitions import adjusted_rand_index, table_of
 
 PREFIX = "reference_"
-WITHOUT_VALIDATION = "there is no validation split to which a gate could be fitted"
+WITHOUT_VALIDATION = "there is no validation split to fit a gate to"
 
 
 def references(arrays: RunArrays) -> Mapping[str, np.ndarray]:
-    """Reference -> the expert of every test sample, -1 where none. Raises Undefined where there are none."""
+    """Reference -> the expert of every test sample, -1 if none. Raises Undefined if there are no references."""
     require_several_experts(arrays)
     stored = arrays.stored("evaluation")
     found = {name.removeprefix(PREFIX): stored[name] for name in stored if name.startswith(PREFIX)}
@@ -34,7 +34,7 @@ def references(arrays: RunArrays) -> Mapping[str, np.ndarray]:
     high=1,
     better="none",
     source="Theil 1970, uncertainty coefficient",
-    null_element="null where one expert has all samples",
+    null_element="null if one expert has all samples",
 )
 def reference_information_per_usage(arrays: RunArrays) -> dict[str, float | None]:
     """I(E;Y)/H(load) of each reference: two that do not depend on training, and two made from the trained experts."""
@@ -54,7 +54,7 @@ def _per_usage(arrays: RunArrays, expert_N: np.ndarray) -> float | None:
     high=1,
     better="none",
     source="Hubert and Arabie 1985",
-    null_element="null where one expert has all samples, or every sample has an expert of its own",
+    null_element="null if one expert has all samples, or every sample has an expert of its own",
 )
 def reference_agreement_ari(arrays: RunArrays) -> dict[str, float | None]:
     """Adjusted Rand index of the run's arg-max expert with each reference decomposition; 0 is chance, 1 the same."""
@@ -63,8 +63,10 @@ def reference_agreement_ari(arrays: RunArrays) -> dict[str, float | None]:
 
 
 def _ari(arrays: RunArrays, other_N: np.ndarray) -> float | None:
-    """Over the samples that both have routed; None where one of them has all samples in one part, or both have each
-    sample alone."""
+    """Adjusted Rand index over the samples that both route.
+
+    None if one of them has all samples in one part, or both have every sample in its own.
+    """
     both = arrays.routed_N & (other_N >= 0)
     here, there = (np.unique(one_N[both], return_inverse=True)[1] for one_N in (arrays.expert_N, other_N))
     parts = [int(part.max(initial=0)) + 1 for part in (here, there)]
@@ -78,7 +80,7 @@ def _ari(arrays: RunArrays, other_N: np.ndarray) -> float | None:
 
 @metric(unit="ratio", low=-0.5, high=1, better="higher", source="Hubert and Arabie 1985")
 def recovery_ari(arrays: RunArrays) -> float:
-    """Adjusted Rand index of the arg-max expert with the decomposition that is known to be right."""
+    """Adjusted Rand index of the arg-max expert with the known true decomposition."""
     require_choice(arrays)
     found = _ari(arrays, _truth_N(arrays))
     if found is None:
@@ -88,10 +90,10 @@ def recovery_ari(arrays: RunArrays) -> float:
 
 @metric(unit="bits", low=0, high=None, better="lower", source="Chen et al. 2022, arXiv:2208.02813, dispatch entropy")
 def dispatch_entropy_bits(arrays: RunArrays) -> float:
-    """H(G|E): how mixed the samples of an expert are over the groups G of the decomposition that is known to be right.
+    """H(G|E): how mixed the samples of an expert are over the groups G of the known true decomposition.
 
-    By arg-max expert, each expert's entropy weighted by its load. 0: every expert has samples of one group only. The
-    paper has it in nats, of the training split.
+    By arg-max expert; each expert's entropy is weighted by its load. 0: every expert has samples of one group only. The
+    paper reports it in nats, on the training split.
     """
     require_choice(arrays)
     truth_N = _truth_N(arrays)
@@ -100,18 +102,19 @@ def dispatch_entropy_bits(arrays: RunArrays) -> float:
 
 
 def _truth_N(arrays: RunArrays) -> np.ndarray:
-    """The group of every test sample, counted from 0. Raises Undefined where nobody knows it."""
+    """The true group of every test sample, counted from 0. Raises Undefined if it is not known."""
     truth = arrays.stored("evaluation").get("truth")
     if truth is None:
-        raise Undefined("no decomposition of this data set is known to be right")
+        raise Undefined("the true decomposition of this data set is not known")
     return np.unique(arrays.stored("attributes")[str(truth)], return_inverse=True)[1]
 
 
 @metric(unit="fraction", low=0, high=1, better="lower", source="Woods et al. 1997", task="classification")
 def learnable_error_rate(arrays: ClassArrays) -> float:
-    """Error rate of the expert that a nearest-neighbour gate picks, fitted to validation samples, experts unchanged.
+    """Error rate of the expert that a nearest-neighbour gate selects; it is fitted to validation samples.
 
-    Beside the oracle, which knows the label: what a better gate could get out of these experts.
+    The experts are unchanged, so this is what a better gate could achieve with them. The oracle knows the label; this
+    gate does not.
     """
     expert_N1 = _learnable(arrays)[:, None]
     return (np.take_along_axis(arrays.expert_prediction_NE, expert_N1, 1)[:, 0] != arrays.label_N).mean()
@@ -119,7 +122,7 @@ def learnable_error_rate(arrays: ClassArrays) -> float:
 
 @metric(unit="sd", low=0, high=None, better="lower", source="Woods et al. 1997", task="regression")
 def learnable_rmse_sd(arrays: NumberArrays) -> float:
-    """Root mean squared error of the expert that a nearest-neighbour gate picks, fitted to validation samples."""
+    """Root mean squared error of the expert that a nearest-neighbour gate, fitted to validation samples, selects."""
     error_N = np.take_along_axis(arrays.expert_error_NE, _learnable(arrays)[:, None], 1)
     return float(np.sqrt(np.square(error_N).mean()))
 

@@ -1,14 +1,14 @@
-"""The register of metrics: a function of a run's arrays, with its unit, bounds, direction and source.
+"""The register of metrics: functions of a run's arrays, each with its unit, bounds, direction and source.
 
 A metric is one decorated function in a module that ``moe_lab.metrics`` imports:
 
     @metric(unit="fraction", low=0, high=1, better="lower", source="0-1 loss")
     def test_error_rate(arrays: RunArrays) -> float:
-        '''Share of test samples whose class the mixture gets wrong.'''
+        '''Share of test samples whose class the mixture predicts wrongly.'''
 
-What it needs is the class of its argument: ``RoutingArrays`` what every trace has, too; ``RunArrays`` what only a run
-that predicts has, ``ClassArrays`` one of classification, ``NumberArrays`` one of regression. A bound is a number, None,
-or a function in ``moe_lab.metrics.bounds``.
+The class of its argument declares what it needs: ``RoutingArrays`` for runs and traces, ``RunArrays`` for runs with
+predictions, ``ClassArrays`` for classification, ``NumberArrays`` for regression. A bound is a number, None, or a
+function in ``moe_lab.metrics.bounds``.
 """
 
 import inspect
@@ -30,20 +30,23 @@ from moe_lab.metrics.routing_arrays import RoutingArrays
 from moe_lab.metrics.stored import Undefined as Undefined
 from moe_lab.tasks import TARGETS, Task
 
-#: sd: of the target over the training split; y: the target's own unit; ratio: a plain number, which is no share
+#: sd: of the target over the training split; y: the target's own unit; ratio: a plain number that is not a share
 Unit = Literal["bits", "nats", "fraction", "ratio", "count", "sd", "y"]
 Better = Literal["lower", "higher", "none"]
-#: a number; a list, one an expert; or numbers by name, as by attribute or by pair of experts
+#: a number; a list, one per expert; or numbers by name, such as by attribute or by pair of experts
 Value = float | Sequence[float | None] | Mapping[str, float | None]
-#: what a metric is registered with is what its module calls it with
+#: keeps the type of the registered function
 Arrays = TypeVar("Arrays", bound=RoutingArrays | Predictions | TokenPredictions | NetworkArrays)
 Found = TypeVar("Found", bound=Value)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A registered metric: ``low`` and ``high`` are its bounds, ``null_element`` why a list or numbers by name may hold
-    nulls, ``task`` the one task that it has a value for (None: both)."""
+    """A registered metric. ``low`` and ``high`` are its bounds.
+
+    ``null_element`` is the reason for nulls in a list or in numbers by name. ``task`` is the only task that has a value
+    (None: both).
+    """
 
     name: str
     unit: Unit
@@ -52,36 +55,36 @@ class Metric:
     better: Better
     definition: str
     source: str
-    #: of the arrays of ``task``, ClassArrays or NumberArrays; of both where it has none
+    #: takes the arrays of ``task``, ClassArrays or NumberArrays; both if it is None
     function: Callable[[Any], Value]
     null_element: str | None
     task: Task | None
-    #: the class that its argument is annotated with
+    #: the class in the annotation of its argument
     arrays: type
 
     @property
     def of_routing(self) -> bool:
-        """Whether it needs no more than every trace has."""
+        """Whether it needs only what every trace has."""
         return self.arrays is RoutingArrays
 
     @property
     def of_tokens(self) -> bool:
-        """Whether it is of language models alone."""
+        """Whether it is of language models only."""
         return self.arrays is TokenPredictions
 
     @property
     def of_networks(self) -> bool:
-        """Whether it is of networks of mixture layers alone, language models among them."""
+        """Whether it is only of networks of mixture layers, including language models."""
         return self.of_tokens or issubclass(self.arrays, NetworkArrays)
 
     @property
     def notes(self) -> str:
-        """What its docstring says besides the definition, in one line."""
+        """The rest of its docstring after the definition, in one line."""
         return " ".join((inspect.getdoc(self.function) or "").partition("\n")[2].split())
 
     @property
     def range(self) -> str:
-        """Its bounds as a text: 0 to log2 E."""
+        """Its bounds as text: 0 to log2 E."""
         ends = [bounds.text(end) for end in (self.low, self.high) if end is not None]
         if len(ends) == 2:
             return " to ".join(ends)
@@ -89,7 +92,7 @@ class Metric:
 
     @property
     def group(self) -> str:
-        """The module that it stands in: balance, information, ..."""
+        """The name of its module: balance, information, ..."""
         return self.function.__module__.rpartition(".")[2]
 
     def bounds(
@@ -100,9 +103,11 @@ class Metric:
         tested: float | None = None,
         task: Task = "classification",
     ) -> tuple[float | None, float | None]:
-        """The least and greatest value that the metric can take with E experts and C classes (in regression: known
-        components or bins), any number unless given, of which the test split has ``tested``, by default all; None is no
-        bound."""
+        """The least and greatest possible value with E experts and C classes, any number of both unless given.
+
+        In regression C is the number of known components or bins. The test split has ``tested`` of the classes, by default
+        all. None is no bound.
+        """
         sizes = bounds.Sizes(experts, classes, classes if tested is None else tested, task)
         low, high = bounds.value(self.low, sizes), bounds.value(self.high, sizes)
         return low, None if high == math.inf else high
@@ -112,7 +117,7 @@ class Metric:
         return self.task in (None, task)
 
     def entry(self, arrays: RoutingArrays | Predictions | NetworkArrays) -> dict[str, Any]:
-        """{"value", "unit"} in plain Python, and "reason" where the value, or an element of it, is null."""
+        """{"value", "unit"} in plain Python, and "reason" if the value, or an element of it, is null."""
         if self.task is not None and self.task != arrays.task:
             reason = f"the targets are {TARGETS[arrays.task]}, not {TARGETS[self.task]}"
             return {"value": None, "unit": self.unit, "reason": reason}
@@ -126,10 +131,10 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {}
-#: groups of metrics in the order in which they are shown, and what each is called; others follow under their own name
+#: groups of metrics and their titles, in the order of listings; others follow under their own name
 TITLES = {
     "competence": "Competence",
-    "regression": "Prediction of numbers",
+    "regression": "Regression",
     "information": "Information",
     "information_soft": "Information, soft weights",
     "information_bias": "Information, bias and chance",
@@ -151,7 +156,7 @@ TITLES = {
 
 
 def title(group: str) -> str:
-    """What a group of metrics is called."""
+    """The title of a group of metrics."""
     return TITLES.get(group, group.replace("_", " ").capitalize())
 
 
@@ -163,8 +168,10 @@ def parts_of(name: str) -> tuple[str, str, str]:
 
 
 def by_group(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names of metrics by their group, groups and names in the order in which they are shown. A name that is not in the
-    register, as of another version, belongs to the group "other"."""
+    """Names of metrics by group, in the order of listings.
+
+    A name that is not in the register, such as one of another version, is in the group "other".
+    """
     grouped: dict[str, list[str]] = {group: [] for group in TITLES}
     for name in names:
         grouped.setdefault(METRICS[name].group if name in METRICS else "other", []).append(name)
@@ -183,7 +190,7 @@ def metric(
 ) -> Callable[[Callable[[Arrays], Found]], Callable[[Arrays], Found]]:
     """Register a function under its own name; the first line of its docstring is the definition.
 
-    Raises: ValueError where the name is taken or the docstring is missing.
+    Raises: ValueError if the name is taken or the docstring is missing.
     """
 
     def register(function: Callable[[Arrays], Found]) -> Callable[[Arrays], Found]:
@@ -200,16 +207,16 @@ def metric(
 
 
 def _arrays_of(function: Callable[..., Any]) -> type:
-    """What its argument is annotated with."""
+    """The class in the annotation of its argument."""
     argument = next(iter(inspect.signature(function).parameters))
     return get_type_hints(function).get(argument, object)
 
 
 def compute(arrays: RoutingArrays) -> dict[str, dict[str, Any]]:
-    """Every registered metric, in order: name -> {"value", "unit"} and, where the value is null, "reason". Of a trace
-    those of routing; those of networks are moe_lab.metrics.networks'.
+    """All registered metrics, in order: name -> {"value", "unit"} and, if the value is null, "reason".
 
-    Plain Python numbers, lists and dicts of them only, never NaN or infinite, so that JSON holds them.
+    For a trace only those of routing. moe_lab.metrics.networks computes those of networks. Values are plain
+    Python numbers, lists and dicts, never NaN or infinite, so they are valid JSON.
     """
     predicts = isinstance(arrays, RunArrays)
     return {
@@ -218,32 +225,32 @@ def compute(arrays: RoutingArrays) -> dict[str, dict[str, Any]]:
 
 
 def elements(value: Value | None) -> list[float | None]:
-    """The numbers that a value holds: itself, those of its list, or those that it has by name."""
+    """The numbers in a value: itself, those of its list, or those by name."""
     if isinstance(value, Mapping):
         return list(value.values())
     return list(value) if isinstance(value, Sequence) else [value]
 
 
 def require_routed(arrays: RoutingArrays) -> None:
-    """Raise Undefined where no expert got any test sample."""
+    """Raise Undefined if no expert got any test sample."""
     if arrays.routed_count == 0:
         raise Undefined("no expert got any test sample")
 
 
 def require_choice(arrays: RoutingArrays) -> None:
-    """Raise Undefined where nothing was chosen: one expert only, or no expert got any test sample."""
+    """Raise Undefined if there is no choice: only one expert, or no expert got any test sample."""
     require_several_experts(arrays)
     require_routed(arrays)
 
 
 def require_several_experts(arrays: RoutingArrays) -> None:
-    """Raise Undefined where there is one expert only."""
+    """Raise Undefined if there is only one expert."""
     if arrays.experts == 1:
         raise Undefined(ONE_EXPERT)
 
 
 def require_use(arrays: RoutingArrays) -> float:
-    """H(load) in bits. Raise Undefined where it is zero: one expert has every sample."""
+    """H(load) in bits. Raise Undefined if it is zero, that is if one expert has every sample."""
     usage_bits = float(entropy_bits(arrays.load_E))
     if usage_bits == 0:
         raise Undefined("H(load) is 0: one expert is the arg-max of every routed test sample")
@@ -257,5 +264,5 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(element) for name, element in value.items()}
     number = value.item() if isinstance(value, np.generic) else value
     if isinstance(number, float) and not math.isfinite(number):
-        raise Undefined(f"it came out as {number}")
+        raise Undefined(f"its value is {number}")
     return number

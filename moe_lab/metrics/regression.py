@@ -1,4 +1,4 @@
-"""How well the mixture and its experts predict numbers. An sd is that of the targets over the training split."""
+"""Performance of the mixture and its experts in regression. sd is that of the targets over the training split."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from moe_lab.metrics.registry import Undefined, metric, require_choice, require_
 
 @metric(unit="sd", low=0, high=None, better="lower", source="Gauss 1809", task="regression")
 def test_rmse_sd(arrays: NumberArrays) -> float:
-    """Root mean squared error of the mixture's mean over the test split, in sd: 1 is what the mean alone would get."""
+    """Root mean squared error of the mixture's mean over the test split, in sd: about 1 for a constant prediction."""
     return _rms(arrays.error_N)
 
 
@@ -24,7 +24,7 @@ def test_r2(arrays: NumberArrays) -> float:
     label_N = arrays.label_N.astype(np.float64)
     total = np.square(label_N - label_N.mean()).sum()
     if total == 0:
-        raise Undefined("the test targets are all the same")
+        raise Undefined("the test targets are all equal")
     return 1 - np.square(arrays.error_N).sum() / total
 
 
@@ -34,7 +34,7 @@ def test_r2(arrays: NumberArrays) -> float:
     high=None,
     better="lower",
     source="moe-lab",
-    null_element="null where an expert is the arg-max of no test sample",
+    null_element="null if an expert is the arg-max of no test sample",
     task="regression",
 )
 def expert_rmse_sd(arrays: NumberArrays) -> list[float | None]:
@@ -56,11 +56,11 @@ def expert_rmse_everywhere_sd(arrays: NumberArrays) -> list[float]:
     high=None,
     better="lower",
     source="moe-lab",
-    null_element="null where an expert is the arg-max of every routed test sample",
+    null_element="null if an expert is the arg-max of every routed test sample",
     task="regression",
 )
 def expert_rmse_elsewhere_sd(arrays: NumberArrays) -> list[float | None]:
-    """For each expert, the root mean squared error of its own mean on the samples whose arg-max expert is another."""
+    """For each expert, the root mean squared error of its own mean on samples whose arg-max expert is another one."""
     require_choice(arrays)
     others_E = [arrays.routed_N & (arrays.expert_N != e) for e in range(arrays.experts)]
     return [_rms(arrays.expert_error_NE[rows, e]) if rows.any() else None for e, rows in enumerate(others_E)]
@@ -68,7 +68,7 @@ def expert_rmse_elsewhere_sd(arrays: NumberArrays) -> list[float | None]:
 
 @metric(unit="sd", low=0, high=None, better="lower", source="Kuncheva 2002, the oracle", task="regression")
 def oracle_rmse_sd(arrays: NumberArrays) -> float:
-    """Root mean squared error of the expert mean that comes closest, chosen for each test sample with y known."""
+    """Root mean squared error of the expert mean nearest to y, chosen for each test sample with y known."""
     return _rms(np.abs(arrays.expert_error_NE).min(1))
 
 

@@ -1,4 +1,4 @@
-"""What metrics of routing are computed from: what every trace has, and every run of a mixture.
+"""The arrays that metrics of routing are computed from; every trace and every run of a mixture has them.
 
 Axes: N samples (rows of a trace), M of them routed, E experts, C classes (the values of a label).
 """
@@ -14,11 +14,11 @@ from moe_lab.tasks import Task
 
 
 class RoutingArrays(ABC):
-    """Which experts the samples selected, with which weights, and what class each is of.
+    """The experts that the samples selected, their weights, and the samples' classes.
 
-    A metric whose argument is annotated with this class runs on both: on a mixture's test split (``RunArrays``) and on
+    A metric whose argument is annotated with this class is computed for a mixture's test split (``RunArrays``) and for
     a layer and label of a trace (``TraceArrays``). Derived values are computed once, in float64. Raises Undefined, with
-    the reason, for what a trace does not have.
+    the reason, for arrays that a trace lacks.
     """
 
     task: ClassVar[Task] = "classification"
@@ -41,12 +41,12 @@ class RoutingArrays(ABC):
     @property
     @abstractmethod
     def class_names(self) -> tuple[str, ...]:
-        """What the C classes are called."""
+        """The names of the C classes."""
 
     @property
     @abstractmethod
     def expert_N(self) -> np.ndarray:
-        """The arg-max expert of each sample: the lowest index on ties, -1 where no expert got the sample."""
+        """The arg-max expert of each sample: the lowest index on ties, -1 if no expert got the sample."""
 
     @property
     @abstractmethod
@@ -66,7 +66,7 @@ class RoutingArrays(ABC):
     @property
     @abstractmethod
     def router_entropy(self) -> np.ndarray:
-        """Entropy in bits of the router's full distribution before selection, of the samples that have one."""
+        """Entropy in bits of the router's full distribution before selection, for the samples that have one."""
 
     @property
     @abstractmethod
@@ -77,12 +77,12 @@ class RoutingArrays(ABC):
     @property
     @abstractmethod
     def selected_N(self) -> np.ndarray:
-        """How many experts each sample selected."""
+        """The number of experts that each sample selected."""
 
     @property
     @abstractmethod
     def together_EE(self) -> np.ndarray:
-        """How many samples selected both experts; on the diagonal, how many selected the one."""
+        """The number of samples that selected both experts; on the diagonal, the number that selected the expert."""
 
     @property
     def samples(self) -> int:
@@ -91,18 +91,18 @@ class RoutingArrays(ABC):
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """What the bounds of a metric depend on: E, C, how many classes the samples have, and the task."""
+        """The sizes that bounds of metrics depend on: E, C, the number of classes among the samples, and the task."""
         tested = int(self.tested_C.sum())
         return {"experts": self.experts, "classes": self.classes, "tested": tested, "task": self.task}
 
     @cached_property
     def tested_C(self) -> np.ndarray:
-        """Whether there are samples of the class."""
+        """Whether each class has samples."""
         return np.bincount(self.class_N, minlength=self.classes) > 0
 
     @cached_property
     def routed_N(self) -> np.ndarray:
-        """Whether any expert got the sample."""
+        """Whether any expert got each sample."""
         return self.expert_N >= 0
 
     @cached_property
@@ -121,5 +121,5 @@ class RoutingArrays(ABC):
         return self.label_counts_EC.sum(1)
 
     def counts_EC(self, expert_M: np.ndarray, class_M: np.ndarray) -> np.ndarray:
-        """How many samples have this expert and this class."""
+        """The number of samples with each expert and class."""
         return table_of(expert_M, class_M, self.experts, self.classes)

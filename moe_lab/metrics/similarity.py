@@ -1,4 +1,4 @@
-"""How alike experts are: in what they predict, in their errors, in their features and in their weights."""
+"""Similarity of experts: of their predictions, errors, features and weights."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def error_correlation(wrong_NE: np.ndarray) -> np.ndarray:
 
 
 def expert_errors(arrays: ClassArrays) -> np.ndarray:
-    """Whether each expert by itself is wrong, [N, E]."""
+    """Whether each expert's own prediction is wrong, [N, E]."""
     return arrays.expert_prediction_NE != arrays.label_N[:, None]
 
 
@@ -42,7 +42,7 @@ def _mean_of_pairs(alike_EE: np.ndarray, undefined: str) -> float:
 
 
 def stored_similarity(arrays: RunArrays, name: str) -> np.ndarray:
-    """A similarity [E, E] of evaluation.npz. Raises Undefined, with the reason, where there is none."""
+    """A similarity [E, E] of evaluation.npz. Raises Undefined, with the reason, if there is none."""
     require_several_experts(arrays)
     stored = arrays.stored("evaluation")
     if name not in stored:
@@ -72,5 +72,5 @@ def expert_feature_similarity(arrays: RunArrays) -> float:
 
 @metric(unit="ratio", low=-1, high=1, better="none", source="moe-lab")
 def expert_weight_cosine(arrays: RunArrays) -> float:
-    """Cosine of two experts' parameters, all of them in one row, mean over pairs."""
+    """Cosine of two experts' parameters, each expert's as one vector, mean over pairs."""
     return _mean_of_pairs(stored_similarity(arrays, "weight_cosine"), "all experts' weights are zero")

@@ -1,4 +1,4 @@
-"""One layer and one label of a trace, for the metrics of routing; and the trace that a run of one mixture is.
+"""One layer and one label of a trace as arrays for the metrics of routing; and the trace of a run of one mixture.
 
 Axes: N rows that have the label, M of them routed, K slots, E experts, C values of the label.
 """
@@ -19,15 +19,15 @@ from moe_lab.metrics.stored import Undefined
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
 from moe_lab.store.trace import SAMPLE
 
-#: what the one layer of a run of a mixture is called
+#: the name of the only layer of a run of one mixture
 MIXTURE = "mixture"
 
 
 class TraceArrays(RoutingArrays):
-    """The rows of a trace that have ``label`` (without one all rows, which are of one class), in one layer.
+    """The rows of a trace that have ``label``, in one layer; without a label all rows, as one class.
 
-    The arg-max expert of a row is that of its largest weight; without weights its first choice. No dense table of rows
-    and experts is made. Raises RunError if there is no such layer or label, or no row has it.
+    The arg-max expert of a row is that of its largest weight, or its first choice if the trace has no weights. No dense
+    table of rows and experts is made. Raises RunError if there is no such layer or label, or no row has the label.
     """
 
     def __init__(self, trace: Trace, layer: str, label: str | None = None) -> None:
@@ -64,7 +64,7 @@ class TraceArrays(RoutingArrays):
             return np.where((self._weights_NK > 0).any(1), chosen_N, NONE).astype(np.int64)
         if self._layer.ranked:
             return self._experts_NK[:, 0].astype(np.int64)
-        raise Undefined("the selected experts are in no order and have no weights, so no first choice is known")
+        raise Undefined("the selected experts have neither an order nor weights, so the first choice is not known")
 
     @cached_property
     def usage_E(self) -> np.ndarray:
@@ -127,8 +127,11 @@ class TraceArrays(RoutingArrays):
 
 
 def compute_layers(trace: Trace, label: str | None = None) -> dict[str, dict[str, Any]]:
-    """Every metric of routing over the layers of a trace: name -> {"value", "unit"} and, where a layer's value or an
-    element of it is null, "reason". Value and reason are by layer name. Raises RunError as TraceArrays does."""
+    """Every metric of routing over the layers of a trace.
+
+    It is name -> {"value", "unit"}, and "reason" if a layer's value or an element of it is null. Value and reason are
+    by layer name. Raises RunError as TraceArrays does.
+    """
     found = {layer.name: compute(TraceArrays(trace, layer.name, label)) for layer in trace.layers}
     return {
         name: _over_layers({layer: one[name] for layer, one in found.items()}) for name in found[trace.layers[0].name]
@@ -145,7 +148,7 @@ def _over_layers(entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def trace_of(arrays: RunArrays) -> Trace:
     """The trace of a run of one mixture: one layer, whose documents are the test samples.
 
-    Its labels are what I(E;Y) takes for Y, and the attributes of the samples.
+    Its labels are the Y of I(E;Y), and the attributes of the samples.
     """
     target = {_target_of(arrays): Labels(value=arrays.class_N, names=arrays.class_names)}
     return Trace(
@@ -171,11 +174,13 @@ def _target_of(arrays: RunArrays) -> str:
 
 
 def layer_trace(name: str, probs_TE: np.ndarray, weights_TE: np.ndarray, selected_TE: np.ndarray) -> LayerTrace:
-    """The trace of a layer from what its gate decided. Slots stand by weight, the largest first, of equal ones the
-    lowest index; an expert that was selected with the weight zero has a slot, too."""
+    """The trace of a layer from its gate's decisions.
+
+    Slots are in falling order of weight, ties by index. An expert that was selected with weight zero has a slot, too.
+    """
     selected_TE = selected_TE | (weights_TE > 0)
     slots = max(1, int(selected_TE.sum(1).max()))
-    # selected experts before all others, by weight; sorting is stable, so equal ones keep their order
+    # selected experts before all others, by weight; sorting is stable, so ties keep their order
     order_TE = np.lexsort((-weights_TE, ~selected_TE), axis=1)[:, :slots]
     filled_TK = np.take_along_axis(selected_TE, order_TE, 1)
     weights_TK = np.where(filled_TK, np.take_along_axis(weights_TE, order_TE, 1), 0)
@@ -189,7 +194,7 @@ def layer_trace(name: str, probs_TE: np.ndarray, weights_TE: np.ndarray, selecte
 
 
 class Distributions(TypedDict, total=False):
-    """These arguments of LayerTrace."""
+    """Arguments of LayerTrace for the probabilities or logits."""
 
     sample_S: np.ndarray
     probs_SE: np.ndarray
@@ -199,8 +204,11 @@ class Distributions(TypedDict, total=False):
 
 
 def distributions(probs_TE: np.ndarray) -> Distributions:
-    """What a LayerTrace keeps of the probabilities of all rows: at most SAMPLE of them, which depend on the number of
-    rows alone, the mean of those rows that are not zero, and the entropy of each. Empty if all rows are zero."""
+    """The part of all rows' probabilities that a LayerTrace stores.
+
+    It is a sample of at most SAMPLE rows, which depends only on the number of rows; the mean of the rows that are not
+    zero; and the entropy of each row. Empty if all rows are zero.
+    """
     has_T = np.any(probs_TE > 0, axis=1)
     if not has_T.any():
         return {}
@@ -212,7 +220,7 @@ def distributions(probs_TE: np.ndarray) -> Distributions:
 
 
 def sampled_logits(logits_TE: np.ndarray) -> Distributions:
-    """Of logits the same rows. What makes probabilities of them (softmax, sigmoid) is not known, so that is all."""
+    """A sample of the rows' logits only, since the link to probabilities (softmax, sigmoid) is not known."""
     sample_S = _sampled(len(logits_TE))
     return {"sample_S": sample_S, "logits_SE": logits_TE[sample_S]}
 

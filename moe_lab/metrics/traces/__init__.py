@@ -1,4 +1,4 @@
-"""Measures of a trace: pure functions of who was routed where, with a null that permutes documents."""
+"""Measures of a trace: pure functions of its routing, with a null that permutes documents."""
 
 from moe_lab.metrics.stored import Undefined
 from moe_lab.metrics.traces.geometry import router_geometry

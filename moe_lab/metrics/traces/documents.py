@@ -1,7 +1,7 @@
-"""The document-level measure: how well the experts that a document used tell its label.
+"""The document-level measure: how well a document's label is predicted from the experts that it used.
 
-Rows can tell next to nothing of a domain while a document's histogram of experts tells it well, so "no domain
-specialization" is not to be concluded from I(E;label) of rows alone.
+Single rows can have almost no information about a domain while a document's histogram of experts predicts it well. So a
+small I(E;label) of rows alone does not show that there is no domain specialization.
 
 Axes: D documents, d those with a label and a slot, G labels, E experts, p labellings at once.
 """
@@ -21,7 +21,7 @@ DOCUMENT_ACCURACY = register(
     "document_accuracy",
     scope="label",
     unit="fraction",
-    definition="Share of documents whose label naive Bayes tells from their counts of experts, mean over labels.",
+    definition="Share of documents whose label naive Bayes predicts from their counts of experts, mean over labels.",
     source="Manning, Raghavan and Schütze 2008, section 13.2; chance by permutation",
 )
 
@@ -31,9 +31,9 @@ def document_accuracy(label: DocumentLabel, counts_DE: np.ndarray) -> Statistic:
 
     log p(g|d) = sum_e n_de log((n_ge + 1) / (n_g + E)) with counts n_g of the training documents, add-one smoothing
     and equal prior probabilities; the mean over labels of the share of documents that are classified correctly, so that
-    chance is near 1 / G whatever the labels' sizes. Folds are drawn once and hold under every permutation of the
-    null. The interval takes documents that were tested for independent; those that were trained on are shared, so
-    that it is a little too narrow near chance.
+    chance is near 1 / G whatever the labels' sizes. Folds are drawn once and are the same under every permutation of
+    the null. The interval treats the tested documents as independent. Their training documents are shared, so it is a
+    little too narrow near chance.
 
     Args:
         counts_DE: slots by document. Documents without a slot or a label are left out.
@@ -59,7 +59,7 @@ def _null(label: DocumentLabel, used_D: np.ndarray, counts_dE: np.ndarray, fold_
 
 
 def told_right(label_pd: np.ndarray, labels: int, counts_dE: np.ndarray, fold_d: np.ndarray) -> np.ndarray:
-    """``[p, d]``: whether naive Bayes, trained on the other folds, tells each document's label."""
+    """``[p, d]``: whether naive Bayes, trained on the other folds, predicts each document's label."""
     experts = counts_dE.shape[1]
     is_pGd = label_pd[:, None] == np.arange(labels)[:, None]
     all_pGE = table_of_each(is_pGd, counts_dE)
@@ -70,7 +70,7 @@ def told_right(label_pd: np.ndarray, labels: int, counts_dE: np.ndarray, fold_d:
         size_pG1 = trained_pGE.sum(-1, keepdims=True)
         log_share_pGE = np.log(trained_pGE + 1) - np.log(size_pG1 + experts)
         scores_dpG = np.tensordot(counts_dE[tested], log_share_pGE, axes=(1, 2))
-        # a label that no training document has cannot be told
+        # a label that no training document has cannot be predicted
         scores_dpG[:, size_pG1[..., 0] == 0] = -np.inf
         right_pd[:, tested] = label_pd[:, tested] == scores_dpG.argmax(-1).T
     return right_pd
@@ -84,8 +84,11 @@ def balanced(label_pd: np.ndarray, right_pd: np.ndarray, labels: int) -> np.ndar
 
 
 def _ends(value: float, size_G: np.ndarray) -> tuple[float, float]:
-    """Clopper and Pearson 1934, with as many documents as give a plain share the variance of this mean of shares,
-    p (1 - p) sum_g 1 / n_g / G^2. With labels of equal size these are the documents themselves."""
+    """The interval of Clopper and Pearson 1934, with an effective number of documents.
+
+    With that number a single share has the variance of this mean of shares, p (1 - p) sum_g 1 / n_g / G^2. With labels
+    of equal size it is the number of documents.
+    """
     from scipy import stats
 
     size_g = size_G[size_G > 0]

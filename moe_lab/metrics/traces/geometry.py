@@ -1,4 +1,4 @@
-"""How alike the rows of a router's weight matrix are, one row an expert. No label and no token is needed."""
+"""Similarity of the rows of a router's weight matrix, one row per expert. No label and no token is needed."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ GRAM = register(
     scope="router",
     unit="ratio",
     high=None,
-    definition="||W W^T - 1||_1, the sum of absolute values, W one row an expert.",
+    definition="||W W^T - 1||_1, the sum of absolute values, with one row of W per expert.",
     source="Omi, Sen and Farhadi 2025, arXiv:2506.14038",
 )
 
@@ -30,7 +30,7 @@ def router_geometry(weights_ED: np.ndarray, layer: str | None = None) -> list[Me
     """How far a router's rows are from orthogonal.
 
     Args:
-        weights_ED: one row an expert; of a linear router, logits = weights_ED @ x.
+        weights_ED: one row per expert of a linear router, logits = weights_ED @ x.
         layer: the layer's name.
     """
     weights_ED = np.asarray(weights_ED, dtype=np.float64)
@@ -54,7 +54,7 @@ def mean_cosine(weights_ED: np.ndarray) -> float:
     if len(weights_ED) < 2:
         raise Undefined("there is only one expert")
     if not length_E1.all():
-        raise Undefined("the router's weights of an expert are all zero")
+        raise Undefined("all weights of an expert in the router are zero")
     unit_ED = weights_ED / length_E1
     pairs = np.triu_indices(len(unit_ED), 1)
     return float((unit_ED @ unit_ED.T)[pairs].mean())

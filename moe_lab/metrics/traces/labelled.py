@@ -1,12 +1,13 @@
-"""A label of documents or of rows, with the null that belongs to it.
+"""A label of documents or of rows, with its null distribution.
 
-Rows of one document depend on each other, so documents change places and rows never do. **A label of documents** is
-permuted over the documents that have it. **A label of rows** (a class of the token, the first choice of another layer)
-differs within a document, and documents differ in length: here a document's whole sequence of labels goes to another
-document of nearly the same length (20 neighbours in order of length), cut or begun again to fit. That keeps how labels
-depend on each other within a document, how experts do, and what both owe to the place in the document. Rotating a
-sequence within its document would test the alignment of rows alone; laying the sequences end to end, so that borders
-fall elsewhere, makes the chance information too small by up to a third, for a sequence is then shared by two documents.
+Rows of one document depend on each other, so the null permutes documents and never rows. **A label of documents** is
+permuted over the documents that have it. **A label of rows** (such as a class of the token, or the first choice of
+another layer) varies within a document, and documents differ in length. So a document's whole sequence of labels is
+given to another document of nearly the same length (20 neighbours in order of length), cut or repeated to fit. This
+keeps the dependence of labels on each other within a document, that of experts, and the dependence of both on the
+position. Two alternatives are worse: rotating a sequence within its document would test only the alignment of rows; and
+laying all sequences end to end with other borders makes the information by chance too small by up to a third, because
+two documents then share a sequence.
 
 Axes: T rows, D documents, G labels, E experts, P permutations, M groups of documents that are left out together.
 """
@@ -22,15 +23,15 @@ from moe_lab.metrics.stored import Undefined
 from moe_lab.metrics.traces.rows import Chosen, Rows
 from moe_lab.statistics.documents import GROUPS, groups_of, least_label_p, least_swap_p, length_strata, orders, swapped
 
-#: documents of a label below which its numbers say little
+#: a label of fewer documents gets a note that its numbers are uncertain
 FEW = 20
-#: numbers that are held at once while the labels of many permutations are counted
+#: most numbers in memory at once while the labels of many permutations are counted
 HELD = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Counts of labels by experts: of all rows, of each permutation, and of each group of documents by itself."""
+    """Counts of labels by experts: of all rows, under each permutation, and of each group of documents."""
 
     all_GE: np.ndarray
     null_PGE: np.ndarray
@@ -38,17 +39,17 @@ class Tables:
 
     @property
     def left_out_MGE(self) -> np.ndarray:
-        """Of all documents but those of each group."""
+        """Counts of all documents except those of each group."""
         return self.all_GE - self.parts_MGE
 
 
-#: why a label of rows has no null
+#: the reason why a label of rows has no null
 SAME_EVERYWHERE = "every document has the same values in the same places, so permuting documents changes nothing"
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled(ABC):
-    """A label with its null. ``label_T`` is in the order of ``rows``; a row without a label has G there."""
+    """A label with its null. ``label_T`` is in the order of ``rows``; it is G for a row without a label."""
 
     name: str
     names: tuple[str, ...]
@@ -68,29 +69,29 @@ class Labelled(ABC):
     @property
     @abstractmethod
     def stratum_D(self) -> np.ndarray:
-        """Documents change places within a stratum; those that have a label are in other strata than the rest."""
+        """The stratum of each document, within which it is permuted; unlabelled documents have strata of their own."""
 
     @property
     @abstractmethod
     def has_D(self) -> np.ndarray:
-        """Which documents have a label."""
+        """The mask of the documents that have a label."""
 
     @property
     @abstractmethod
     def least_p(self) -> float:
-        """The smallest p that so many documents allow."""
+        """The smallest p that this number of documents allows."""
 
     @property
     def no_null(self) -> str | None:
-        """Why no permutation of documents changes what their rows are labelled; None if they do."""
+        """The reason why no permutation of documents changes the labels of their rows; None if one does."""
         return None
 
     @abstractmethod
     def tables(self, chosen: Sequence[Chosen]) -> Iterable[Tables]:
-        """The tables of each of several layers (or of what is counted of one), all under the same permutations."""
+        """The tables of several layers (or of several counts of one layer), all under the same permutations."""
 
     def sources(self) -> Iterator[np.ndarray]:
-        """``source_D`` of each permutation: whose label or labels each document gets."""
+        """``source_D`` of each permutation: the document whose labels each document gets."""
         stratum_D = self.stratum_D
         together = bool((stratum_D == stratum_D[0]).all())
         for order_D in orders(self.rows.documents, self.permutations, self.seed):
@@ -98,9 +99,9 @@ class Labelled(ABC):
 
     @property
     def group_D(self) -> np.ndarray:
-        """Which documents are left out together; those without a label, which count nowhere, are in group 0.
+        """The group with which each document is left out. Documents without a label are in group 0 and count nowhere.
 
-        At most 200 groups, and fewer for more than 290 labels, so that a table a group stays small.
+        There are at most 200 groups, and fewer for more than 290 labels, so that the tables of all groups stay small.
         """
         has_D = self.has_D
         group_D = np.zeros(len(has_D), dtype=np.int64)
@@ -117,17 +118,17 @@ class Labelled(ABC):
 
     @cached_property
     def left_out(self) -> float:
-        """Share of the rows that have no label."""
+        """Share of the rows without a label."""
         return float(np.mean(self.label_T == self.labels))
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """Labels of fewer than 20 documents."""
+        """A note on labels of fewer than 20 documents."""
         few = [(name, n) for name, n in zip(self.names, self.documents_of_each, strict=True) if 0 < n < FEW]
         return (f"fewer than {FEW} documents: " + ", ".join(f"{name} ({n})" for name, n in few),) if few else ()
 
     def require_two(self) -> None:
-        """Raise Undefined where the rows have fewer than two labels."""
+        """Raise Undefined if the rows have fewer than two labels."""
         present = np.flatnonzero(self.documents_of_each)
         if len(present) < 2:
             told = f"every row is labelled {self.names[present[0]]}" if len(present) else "no row has a label"
@@ -136,7 +137,7 @@ class Labelled(ABC):
 
 @dataclass(frozen=True, eq=False)
 class DocumentLabel(Labelled):
-    """label_D: of each document, G where missing."""
+    """label_D: the label of each document, G if missing."""
 
     label_D: np.ndarray
 
@@ -160,7 +161,7 @@ class DocumentLabel(Labelled):
         return (self.of_counts(one.by_document(self.rows)) for one in chosen)
 
     def of_counts(self, counts_DE: np.ndarray) -> Tables:
-        """From counts by document; no permutation touches a row."""
+        """The tables from counts by document; permutations need no rows."""
         parts = self.group_D * (self.labels + 1) + self.label_D
         groups = int(self.group_D.max()) + 1
         parts_MGE = summed(counts_DE, parts, groups * (self.labels + 1)).reshape(groups, self.labels + 1, -1)[:, :-1]
@@ -172,7 +173,7 @@ class DocumentLabel(Labelled):
             yield table_of_each(is_pGD, counts_DE)
 
     def permuted(self) -> Iterator[np.ndarray]:
-        """The labels ``[p, D]`` under all permutations, some at a time."""
+        """The labels ``[p, D]`` under all permutations, in blocks."""
         step, held = max(1, HELD // (self.rows.documents * self.labels)), []
         for source_D in self.sources():
             held.append(self.label_D[source_D])
@@ -185,7 +186,7 @@ class DocumentLabel(Labelled):
 
 @dataclass(frozen=True, eq=False)
 class RowLabel(Labelled):
-    """own_T: of each row, in the order of ``rows``, G where missing."""
+    """own_T: the label of each row, in the order of ``rows``, G if missing."""
 
     own_T: np.ndarray
 
@@ -207,7 +208,7 @@ class RowLabel(Labelled):
 
     @cached_property
     def no_null(self) -> str | None:
-        # each document beside the next of its stratum, and the last beside the first
+        # each document is paired with the next of its stratum, and the last with the first
         order_D = np.argsort(self.stratum_D, kind="stable")
         source_D = np.empty_like(order_D)
         source_D[order_D] = np.roll(order_D, -1)
@@ -232,13 +233,13 @@ class RowLabel(Labelled):
         group_D = self.group_D
         groups = int(group_D.max()) + 1
         width = self.labels + 1
-        # an unlabelled row goes into a column of its own, which is cut off
+        # unlabelled rows go into a column of their own, which is dropped
         cell_T = group_D[self.rows.document_T] * width + self.own_T
         return chosen.table(cell_T, groups * width).reshape(groups, width, -1)[:, :-1]
 
 
 def summed(counts_DE: np.ndarray, key_D: np.ndarray, keys: int) -> np.ndarray:
-    """``[keys, E]``: the sums of the rows that have the same key."""
+    """``[keys, E]``: the sums of the rows with the same key."""
     order_D = np.argsort(key_D, kind="stable")
     found, start = np.unique(key_D[order_D], return_index=True)
     sums = np.zeros((keys, counts_DE.shape[1]))

@@ -1,6 +1,6 @@
-"""What the choice of experts says about a label, layer by layer, from tables of counts.
+"""Measures of the dependence of the choice of experts on a label, layer by layer, from tables of counts.
 
-Slots count each selected expert of a row (set-valued); first choices count the expert that it ranks first.
+Slots count each selected expert of a row; first choices count only the expert that it ranks first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -65,7 +65,7 @@ SLOTS: dict[str, tables.OfTables] = {
         source="Muennighoff et al. 2024, arXiv:2409.02060",
     ): tables.highest_share,
 }
-#: what noise pushes up in a way that no jackknife takes off: to be read against the mean of the null
+#: measures whose upward bias the jackknife cannot remove: compare them with the mean of the null
 WITHOUT_INTERVAL = (tables.effective_rank, tables.highest_share)
 FIRST: dict[str, tables.OfTables] = {
     register(
@@ -82,7 +82,7 @@ COMMITTEE = register(
     unit="count",
     low=1.0,
     high=None,
-    definition="Size of the smallest set of experts that carries half of the routing weight of every label.",
+    definition="Size of the smallest set of experts that has half of the routing weight of every label.",
     source="after Wang et al. 2026, arXiv:2601.03425",
 )
 
@@ -116,7 +116,7 @@ def _statistics(
     layers: Sequence[LayerTrace],
     rows: Rows,
 ) -> dict[str, dict[str, Statistic] | Undefined]:
-    """By layer its statistics by measure, or why there are none. Tables are not kept."""
+    """Layer -> measure -> statistic, or the reason why there are none. Tables are not kept."""
     found: dict[str, dict[str, Statistic] | Undefined] = {}
     counted: dict[str, Chosen] = {}
     for layer in layers:
@@ -137,7 +137,7 @@ def _statistics(
 
 
 def _tested(label: Labelled, found: Statistic) -> Statistic:
-    """Without the null of a label that has none."""
+    """The tables, without the null if the label has none."""
     return found if label.no_null is None else replace(found, null_P=None, no_null=label.no_null)
 
 
@@ -148,19 +148,19 @@ def _found(of_layer: dict[str, Statistic] | Undefined, measure: str) -> Statisti
 
 
 def of_tables(function: tables.OfTables, found: Tables) -> Statistic:
-    """A function of tables: its value, its null, and without each group of documents."""
+    """A function of tables: its value, its null, and its values without each group of documents."""
     left_out_M = None if function in WITHOUT_INTERVAL else in_parts(function, found.left_out_MGE)
     return Statistic(float(function(found.all_GE)), in_parts(function, found.null_PGE), left_out_M)
 
 
 def in_parts(function: tables.OfTables, many_PGE: np.ndarray) -> np.ndarray:
-    """A function of many tables, some at a time, so that what lies between stays small."""
+    """A function of many tables, in blocks, so that intermediate arrays stay small."""
     step = max(1, HELD // max(1, many_PGE[0].size))
     return np.concatenate([function(many_PGE[start : start + step]) for start in range(0, len(many_PGE), step)])
 
 
 def place_of(label: Labelled, layer: LayerTrace) -> Place:
-    """What every value of this label in this layer says of itself."""
+    """The fields that all values of this label in this layer share."""
     return Place(
         layer=layer.name,
         label=label.name,
@@ -171,14 +171,14 @@ def place_of(label: Labelled, layer: LayerTrace) -> Place:
 
 
 def no_small_p(label: Labelled) -> str | None:
-    """Why the null of this label cannot give a small p; None if it can."""
+    """The reason why the null of this label cannot give a small p; None if it can."""
     return too_few(int(np.count_nonzero(label.has_D)), label.least_p, label.permutations)
 
 
 def require_use(chosen: Chosen) -> Chosen:
-    """Raise Undefined where nothing was chosen: one expert, or none or the same one in every row."""
+    """Raise Undefined if there is no choice: one expert, or every row selects none or the same one."""
     if chosen.experts == 1:
-        raise Undefined("there is only one expert, so nothing was chosen")
+        raise Undefined("there is only one expert, so there is no choice")
     used = np.count_nonzero(chosen.table(np.zeros(len(chosen.experts_TK), dtype=np.int8), 1))
     if used == 0:
         raise Undefined("no row selects an expert")

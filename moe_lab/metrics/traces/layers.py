@@ -1,4 +1,4 @@
-"""What needs no label: how evenly a layer's experts are used, which are selected together, and how long one holds.
+"""Measures that need no label: balance of a layer's experts, experts selected together, and runs of one expert.
 
 Axes: T rows, K slots, E experts, D documents, M groups of documents that are left out together.
 """
@@ -20,9 +20,9 @@ from moe_lab.statistics.documents import groups_of
 
 #: consecutive documents that count as one batch
 BATCH_DOCUMENTS = 32
-#: tables that are drawn to say what balance chance gives
+#: number of tables drawn for the balance by chance
 CHANCE_TABLES = 1_000
-#: rows of a token id from which on its most frequent expert counts, as OLMoE's script has it
+#: least number of rows of a token id for its most frequent expert to count, as in OLMoE's script
 LEAST_ROWS = 10
 MAXVIO = "Wang et al. 2024, arXiv:2408.15664, MaxVio"
 OLMOE = "Muennighoff et al. 2024, arXiv:2409.02060"
@@ -47,7 +47,7 @@ UNROUTED = register(
     "unrouted_share",
     scope="layer",
     unit="fraction",
-    definition="Share of the rows that no expert got, or whose routing is missing.",
+    definition="Share of the rows that select no expert, or whose routing is missing.",
     source="moe-lab",
 )
 GLOBAL, BATCH, DOCUMENT = (
@@ -76,7 +76,7 @@ REPEAT = register(
     "repeat_rate",
     scope="layer",
     unit="fraction",
-    definition="Share of rows whose first choice is that of the row before in the document; chance is sum p_e^2.",
+    definition="Share of rows with the same first choice as the row before in the document; chance is sum p_e^2.",
     source="Jiang et al. 2024, arXiv:2401.04088, section 5",
 )
 VOCABULARY = register(
@@ -109,7 +109,7 @@ def of_layer(layer: LayerTrace, rows: Rows, token_id_T: np.ndarray | None) -> It
 
 
 def require_counts(counts_DE: np.ndarray) -> np.ndarray:
-    """Raise Undefined where no row selects an expert."""
+    """Raise Undefined if no row selects an expert."""
     if not counts_DE.any():
         raise Undefined("no row selects an expert")
     return counts_DE
@@ -122,8 +122,10 @@ def max_violation(counts_E: np.ndarray) -> np.ndarray:
 
 
 def coactivation(slots: Chosen) -> np.ndarray:
-    """``[E, E]``: n_ef / n_e, the share of the rows with expert e that also select f; NaN on the diagonal and for an
-    expert that no row selects. All pairs of slots count, not those of neighbouring ranks alone.
+    """``[E, E]``: n_ef / n_e, the share of the rows with expert e that also select f.
+
+    It is NaN on the diagonal and for an expert that no row selects. All pairs of slots count, not only those of
+    neighbouring ranks.
 
     Raises: Undefined if a row selects one expert at most.
     """
@@ -139,7 +141,7 @@ def coactivation(slots: Chosen) -> np.ndarray:
                 together += np.bincount(block[:, first] * width + block[:, second], minlength=width * width)
     both_EE = together.reshape(width, width)[:-1, :-1]
     if not both_EE.any():
-        raise Undefined("a row selects one expert at most")
+        raise Undefined("no row selects more than one expert")
     both_EE = both_EE + both_EE.T
     np.fill_diagonal(both_EE, np.nan)
     selected_E1 = selected[:-1, None]
@@ -147,14 +149,14 @@ def coactivation(slots: Chosen) -> np.ndarray:
 
 
 def repeats(first: Chosen, rows: Rows) -> Statistic:
-    """Rows with the first choice of the row before, of the rows that have one before them in their document.
+    """Share of rows with the first choice of the row before, of those with a row before them in their document.
 
     Chance is sum_e p_e^2 with the shares p of all first choices, which is 1 / E only if all loads are equal.
     """
     expert_T, document_T = first.experts_TK[:, 0], rows.document_T
     counted_T = (document_T[1:] == document_T[:-1]) & (expert_T[1:] < first.experts) & (expert_T[:-1] < first.experts)
     if not counted_T.any():
-        raise Undefined("no document has two rows after one another with a first choice")
+        raise Undefined("no document has two consecutive rows with a first choice")
     same_T = counted_T & (expert_T[1:] == expert_T[:-1])
     statistic = mean_of_parts(np.append(False, same_T), np.append(False, counted_T), rows)
     loads_E = np.bincount(expert_T, minlength=first.experts + 1)[:-1].astype(np.float64)
@@ -165,7 +167,7 @@ def repeats(first: Chosen, rows: Rows) -> Statistic:
 def vocabulary_specialization(first: Chosen, token_id_T: np.ndarray | None) -> float:
     """Mean over token ids x of max_e N(e, x) / N(x), N(x) >= 10 rows with a first choice.
 
-    Raises: Undefined if there are no token ids, or none is seen so often.
+    Raises: Undefined if there are no token ids, or none occurs in ten rows.
     """
     if token_id_T is None:
         raise Undefined("the trace has no token ids")
@@ -177,22 +179,22 @@ def vocabulary_specialization(first: Chosen, token_id_T: np.ndarray | None) -> f
     np.maximum.at(most_X, token, count)
     often_X = total >= LEAST_ROWS
     if not often_X.any():
-        raise Undefined(f"no token id is seen in {LEAST_ROWS} rows")
+        raise Undefined(f"no token id occurs in {LEAST_ROWS} rows")
     return float((most_X[often_X] / total[often_X]).mean())
 
 
 def _mean_violation(counts_DE: np.ndarray, documents: int) -> Statistic:
-    """MaxVio within so many consecutive documents, mean over these; the last, shorter one counts too.
+    """MaxVio within batches of consecutive documents, mean over these; the last, shorter batch counts, too.
 
-    A few rows never use all experts evenly, so chance is the mean of the same where each slot is drawn by itself with
-    the loads of all rows: 1,000 multinomial tables of the size of one or another of these.
+    A few rows cannot use all experts evenly. So chance is the mean of the same measure if each slot is drawn
+    independently with the loads of all rows: 1,000 multinomial tables with the sizes of these batches.
     """
     block_D = np.arange(len(counts_DE)) // documents
     blocks_BE = summed(counts_DE, block_D, int(block_D[-1]) + 1)
     blocks_BE = blocks_BE[blocks_BE.any(1)]
     violation_B = max_violation(blocks_BE)
     found = _of_parts(np.stack([violation_B, np.ones_like(violation_B)], axis=1), _share)
-    # in falling order, so that the draws do not depend on how experts are numbered
+    # in falling order, so that the draws do not depend on the numbering of experts
     loads_E = np.sort(blocks_BE.sum(0))[::-1] / blocks_BE.sum()
     drawn_b = np.linspace(0, len(blocks_BE) - 1, CHANCE_TABLES).round().astype(np.int64)
     slots_b = blocks_BE[drawn_b].sum(1).astype(np.int64)
@@ -201,18 +203,18 @@ def _mean_violation(counts_DE: np.ndarray, documents: int) -> Statistic:
 
 
 def _of_parts(counts_DE: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> Statistic:
-    """A function of summed counts, and without each group of documents."""
+    """A function of summed counts, with its values without each group of documents."""
     group_D = groups_of(len(counts_DE))
     parts_ME = summed(counts_DE, group_D, int(group_D.max()) + 1)
     total_E = parts_ME.sum(0)
     left_out_ME = total_E - parts_ME
-    # one group that has all there is cannot be left out
+    # a single group cannot be left out
     left_out_M = function(left_out_ME) if (left_out_ME.sum(-1) > 0).all() else None
     return Statistic(float(function(total_E)), None, left_out_M)
 
 
 def mean_of_parts(value_T: np.ndarray, counted_T: np.ndarray, rows: Rows) -> Statistic:
-    """The mean of a value over the rows that count, and without each group of documents."""
+    """The mean of a value over the rows that count, with its values without each group of documents."""
     columns = (value_T * counted_T, counted_T)
     return _of_parts(np.stack([np.bincount(rows.document_T, one, rows.documents) for one in columns], axis=1), _share)
 

@@ -18,9 +18,9 @@ from moe_lab.metrics.traces.tables import OfTables, committee_size
 from moe_lab.metrics.traces.tokens import GIVEN_TOKEN, Kept, given_token
 from moe_lab.routing.trace import Labels, LayerTrace, Trace
 
-#: p can reach 1 / (1 + PERMUTATIONS) = .005, in a family of any size
+#: the least p is 1 / (1 + PERMUTATIONS) = .005, whatever the size of the family
 PERMUTATIONS = 200
-NO_NULL = "the source has counts only: no documents to permute or to leave out"
+NO_NULL = "the source has only counts: no documents to permute or to leave out"
 
 
 def measure(trace: Trace, *, permutations: int = PERMUTATIONS, seed: int = 0) -> list[Measured]:
@@ -57,11 +57,11 @@ def compare_models(here: Trace, there: Trace, *, permutations: int = PERMUTATION
 
 
 def measure_counts(counts: Mapping[str, np.ndarray], label: str) -> list[Measured]:
-    """The measures that need counts alone, of published tables: values without null, p or interval.
+    """The measures that need only counts, for published tables: values without null, p or interval.
 
     Args:
         counts: layer -> ``[G, E]`` slots of each label by expert.
-        label: what the rows of the tables are, such as domain.
+        label: the name of the tables' rows, such as domain.
     """
     found = []
     for layer, table_GE in counts.items():
@@ -80,7 +80,7 @@ def _labels(trace: Trace, rows: Rows, permutations: int, seed: int) -> Iterator[
 
 
 def _missing_last(label: Labels) -> np.ndarray:
-    """The numbers of the labels in the smallest type, G where missing."""
+    """The labels' numbers in the smallest type, G if missing."""
     number = len(label.names)
     return np.where(label.value < 0, number, label.value).astype(np.min_scalar_type(number))
 
@@ -110,7 +110,7 @@ def _kept(label: Labelled, token_id_T: np.ndarray | None) -> Kept:
 
 
 def _of_documents(label: Labelled, layers: Sequence[LayerTrace]) -> Iterator[Sampled]:
-    """A label of rows is none of documents, and has no such measure."""
+    """The document-level measure in each layer; none for a label of rows."""
     if not isinstance(label, DocumentLabel):
         return
     for layer in layers:

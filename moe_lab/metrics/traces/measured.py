@@ -1,16 +1,16 @@
-"""What a measure of a trace found, and the register of the measures."""
+"""Values of a trace's measures, and the register of the measures."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-#: of a label in a layer, of a layer, of two layers (of one trace or of two), of a router's weights
+#: what a measure is of: a label in a layer, a layer, two layers (of one trace or of two), or a router's weights
 Scope = Literal["label", "layer", "pair", "router"]
 Unit = Literal["bits", "fraction", "ratio", "count"]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A registered measure. ``high`` is None where it has no bound that does not depend on the trace."""
+    """A registered measure. ``high`` is None if its bound depends on the trace."""
 
     name: str
     scope: Scope
@@ -39,12 +39,12 @@ class Measured:
     """One value of one measure.
 
     value:           plug-in; None with the ``reason``.
-    null_mean:       mean over the permutations of documents, or what chance gives exactly; None if there is no null.
+    null_mean: mean over the permutations of documents, or the exact expectation by chance; None if there is no null.
     p, adjusted_p:   one-sided; adjusted over the family, this measure in all layers x labels. None with ``p_reason``.
-    estimate:        the jackknife's, without the bias of the plug-in value; the interval lies around it.
+    estimate: the jackknife's, corrected for the bias of the plug-in value; the center of the interval.
     low, high:       95 % interval over documents; None with ``interval_reason``.
-    documents:       documents that it is of.
-    left_out:        share of the rows that it leaves out.
+    documents: number of documents that it is computed from.
+    left_out: share of the rows that it leaves out.
     """
 
     measure: str
@@ -67,5 +67,5 @@ class Measured:
 
     @property
     def corrected(self) -> float | None:
-        """Value less the mean of its null: 0 on average where the label means nothing."""
+        """Value minus the mean of its null: 0 on average if routing does not depend on the label."""
         return None if self.value is None or self.null_mean is None else self.value - self.null_mean

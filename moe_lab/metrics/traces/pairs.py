@@ -1,9 +1,9 @@
-"""Two layers of the same rows: neighbours in a model, one layer at two steps of training, or layers of two models.
+"""Measures of two layers on the same rows: neighbours in a model, one layer at two steps, or layers of two models.
 
-What one layer chose first is, to the other, a label of rows; so the null is that of labels of rows: sequences of first
-choices change places between documents of nearly the same length.
+The first choices of one layer are a label of rows for the other layer. So the null is that of labels of rows: sequences
+of first choices are exchanged between documents of nearly the same length.
 
-Axes: T rows, K slots, E experts here, F experts there, D documents.
+Axes: T rows, K slots, E experts of the one layer, F experts of the other, D documents.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ SATURATION = register(
     "saturation",
     scope="pair",
     unit="fraction",
-    definition="Share of a row's selected experts that the later trace selects for it too, mean over rows.",
+    definition="Share of a row's selected experts that the later trace selects for it, too, mean over rows.",
     source="Muennighoff et al. 2024, arXiv:2409.02060",
 )
 DRIFT = register(
@@ -60,18 +60,18 @@ def neighbours(trace: Trace, rows: Rows, permutations: int, seed: int) -> Iterat
 
 
 def agreement(here: Trace, there: Trace, permutations: int, seed: int) -> Iterator[Sampled]:
-    """Of two models: first choices of layers at the same place, after matching. Raises RunError if rows differ."""
+    """Two models: first choices of layers at the same place, after matching. Raises RunError if rows differ."""
     rows = _shared_rows(here, there)
     for one, other in zip(here.layers, there.layers, strict=False):
         yield _of_choices(AGREEMENT, _matched, one, other, rows, permutations, seed)
 
 
 def changes(earlier: Trace, later: Trace) -> Iterator[Sampled]:
-    """Of one model at two steps: saturation and drift, layer by layer. Raises RunError if rows or layers differ."""
+    """One model at two steps: saturation and drift, layer by layer. Raises RunError if rows or layers differ."""
     rows = _shared_rows(earlier, later)
     layers = [(layer.name, layer.experts) for layer in earlier.layers]
     if layers != [(layer.name, layer.experts) for layer in later.layers]:
-        raise RunError("the two traces have different layers: only steps of one model can be compared so")
+        raise RunError("the two traces have different layers: only two steps of one model can be compared in this way")
     for one, other in zip(earlier.layers, later.layers, strict=True):
         pair = (Chosen.slots(one, rows), Chosen.slots(other, rows))
         place = Place(layer=one.name, documents=rows.documents)
@@ -90,7 +90,7 @@ def _of_choices(
 ) -> Sampled:
     """A function of the table of first choices of two layers."""
     names = tuple(map(str, range(here.experts)))
-    # strata and the least p depend on the rows alone
+    # strata and the least p depend only on the rows
     every = RowLabel(here.name, names, rows, permutations, seed, np.zeros(len(rows.document_T), dtype=np.uint8))
 
     def statistic() -> Statistic:
@@ -136,7 +136,7 @@ def _drift(earlier: Chosen, later: Chosen) -> Statistic:
 
 
 def _shared_rows(here: Trace, there: Trace) -> Rows:
-    """Raises RunError if the two traces are not of the same rows, as far as they say."""
+    """Raise RunError if the two traces differ in rows, documents or tokens."""
     same = [
         (here.document_T, there.document_T),
         (here.token_id_T, there.token_id_T),

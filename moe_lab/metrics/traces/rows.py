@@ -1,6 +1,6 @@
-"""A trace's rows in the order of their documents, and what of them is counted.
+"""A trace's rows in the order of their documents, and counts of their slots.
 
-Axes: T rows, K slots, E experts, D documents, G labels. A table never holds a row: counts only.
+Axes: T rows, K slots, E experts, D documents, G labels. Tables hold only counts, never rows.
 """
 
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ import numpy as np
 from moe_lab.metrics.stored import Undefined
 from moe_lab.routing.trace import LayerTrace, Trace
 
-#: slots that are counted at once: what lies between, 8 bytes a slot, stays small
+#: slots that are counted at once, so that intermediate arrays, 8 bytes per slot, stay small
 BLOCK = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Where the documents of a trace lie.
+    """The places of a trace's documents among its rows.
 
-    order_T: row numbers, document by document and by position; None if the rows already stand so.
+    order_T: row numbers, document by document and by position; None if the rows are already in this order.
     start_D, length_D: of each document, in that order.
     """
 
@@ -56,8 +56,7 @@ class Rows:
         return column_T if self.order_T is None else column_T[self.order_T]
 
     def taken_from(self, source_D: np.ndarray) -> np.ndarray:
-        """``[T]``: for each row the row at the same place of document ``source_D[d]``; where that one is shorter it
-        begins again."""
+        """``[T]``: for each row the row at the same place of document ``source_D[d]``, repeated if too short."""
         place_T = np.arange(len(self.document_T)) - np.repeat(self.start_D, self.length_D)
         length_T = np.repeat(self.length_D[source_D], self.length_D)
         beyond_T = place_T >= length_T
@@ -68,10 +67,10 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """What is counted of a layer: all slots, or first choices alone, in the order of ``Rows``.
+    """The slots of a layer that are counted: all, or first choices only, in the order of ``Rows``.
 
     experts_TK: an empty slot holds E, the number of experts.
-    weights_TK: what a slot counts; None counts each as 1.
+    weights_TK: the weight of each slot in the counts; None counts each as 1.
     """
 
     experts: int
@@ -86,12 +85,12 @@ class Chosen:
     def first(layer: LayerTrace, rows: Rows) -> "Chosen":
         """Raises Undefined if the order of the selected experts is not known."""
         if not layer.ranked and layer.experts_TK.shape[1] > 1:
-            raise Undefined("the order in which a row selected its experts is not known, so there is no first choice")
+            raise Undefined("the order of a row's selected experts is not known, so there is no first choice")
         return Chosen(layer.experts, _without_negatives(rows.sorted(layer.experts_TK[:, :1]), layer.experts))
 
     @staticmethod
     def weighed(layer: LayerTrace, rows: Rows) -> "Chosen":
-        """Slots count their routing weight, where the trace has weights."""
+        """All slots, counted with their routing weights if the trace has them."""
         slots = Chosen.slots(layer, rows)
         return (
             slots
@@ -109,7 +108,7 @@ class Chosen:
         return table.reshape(labels + 1, width)[:-1, :-1]
 
     def by_document(self, rows: Rows) -> np.ndarray:
-        """``[D, E]`` counts, int32 (float64 where slots count their weight)."""
+        """``[D, E]`` counts, int32 (float64 if slots have weights)."""
         kind = np.int32 if self.weights_TK is None else np.float64
         counts_DE = np.zeros((rows.documents, self.experts), dtype=kind)
         width = self.experts + 1

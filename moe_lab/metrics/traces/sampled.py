@@ -1,4 +1,4 @@
-"""From a statistic with its null and its leave-one-out values to what is reported of it.
+"""Reported values from statistics with their null and leave-one-out values: p, estimate and interval.
 
 Axes: P permutations, M groups of documents that are left out together.
 """
@@ -16,12 +16,12 @@ from moe_lab.statistics.paired import LEVEL
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """A value, its values under the permutations, and without each group of documents. None where there are none.
+    """A value, with its values under the permutations and without each group of documents; None if there are none.
 
-    chance: what chance gives, where it is known without permutations.
-    bias: of the value, where it is known better than by the jackknife.
-    ends: of the interval, where it is not the jackknife's.
-    left_out: share of the rows, those without a label included.
+    chance: the value by chance, if it is known without permutations.
+    bias: of the value, if it is known better than by the jackknife.
+    ends: of the interval, if it is not the jackknife's.
+    left_out: share of the rows that are left out, including those without a label.
     """
 
     value: float
@@ -31,23 +31,23 @@ class Statistic:
     bias: float | None = None
     ends: tuple[float, float] | None = None
     left_out: float | None = None
-    #: why there is no null, if there is none
+    #: the reason if there is no null
     no_null: str = "this measure has no test"
 
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """What is known of one value before its family is: ``found`` without its p, and the null that the p comes from."""
+    """A value before its family is complete: ``found`` without its p, and the null for the p."""
 
     found: Measured
     statistic: Statistic | None = None
-    #: None if the documents allow a p that is small
+    #: None if the documents allow a small p
     no_p: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What a value is of: fields of Measured."""
+    """Layer, label and other fields of Measured that identify a value."""
 
     layer: str | None = None
     label: str | None = None
@@ -61,7 +61,7 @@ def sampled(measure: str, statistic: Callable[[], Statistic], place: Place, no_p
 
     Args:
         measure: its name in the register.
-        no_p: why its null cannot give a small p.
+        no_p: the reason why its null cannot give a small p.
     """
     empty = Measured(
         measure=measure,
@@ -99,13 +99,13 @@ def interval(statistic: Statistic, measure: Measure) -> tuple[float, float, floa
     if statistic.ends is not None:
         return (statistic.value, *statistic.ends)
     if statistic.left_out_M is None:
-        raise ValueError("a statistic without ends has no interval unless documents were left out")
+        raise ValueError("a statistic without ends needs leave-one-out values for its interval")
     found = jackknife(statistic.value, statistic.left_out_M, (measure.low, measure.high), statistic.bias)
     return found.estimate, found.low, found.high
 
 
 def with_p(all_sampled: Sequence[Sampled]) -> list[Measured]:
-    """p of every value that has a null, adjusted within its measure: all layers x labels are one family."""
+    """The p of every value with a null, adjusted within its measure: all layers x labels are one family."""
     families: dict[str, list[int]] = {}
     for place, one in enumerate(all_sampled):
         if one.statistic is not None and one.statistic.null_P is not None and one.no_p is None:
@@ -127,7 +127,7 @@ def _why_no_p(one: Sampled) -> str | None:
 
 
 def too_few(documents: int, least_p: float, permutations: int) -> str | None:
-    """Why no p of these documents can be small; None if it can."""
+    """The reason why no p of these documents can be small; None if it can."""
     if least_p > LEVEL:
         return f"too few documents: {documents} allow no p below {least_p:.2g}"
     if 1 / (1 + permutations) > LEVEL:

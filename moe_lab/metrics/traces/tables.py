@@ -1,8 +1,8 @@
-"""Formulas on tables of counts, labels by experts: the one place where a measure of labels is computed.
+"""Formulas of the measures of labels, on tables of counts, labels by experts.
 
-Axes: G labels, E experts; ``...`` many tables at once, such as those of the permutations of a null. A slot is one
-selected expert of one row; a table counts slots, or first choices. All of them take plain count arrays, so that
-published counts and traces share them.
+Axes: G labels, E experts; ``...`` many tables at once, such as those of a null's permutations. A slot is one selected
+expert of one row; a table counts slots or first choices. The functions take plain count arrays, so they serve traces
+and published counts.
 """
 
 import math
@@ -40,7 +40,7 @@ def information_bits(tables_GE: np.ndarray) -> np.ndarray:
 
 
 def information_per_usage(tables_GE: np.ndarray) -> np.ndarray:
-    """I(E;label) / H(E), labels weighted by their slots (H. Theil 1970, uncertainty coefficient). 0 where H(E) is."""
+    """I(E;label) / H(E), labels weighted by their slots (H. Theil 1970, uncertainty coefficient). 0 if H(E) is 0."""
     return _ratio(information_bits(tables_GE), usage_bits(tables_GE))
 
 
@@ -62,13 +62,13 @@ def divergence_bits(tables_GE: np.ndarray) -> np.ndarray:
     """Generalized Jensen-Shannon divergence of the labels' p(e|g) with equal weights: H(mean_g p_g) - mean_g H(p_g).
 
     J. Lin 1991, Divergence measures based on the Shannon entropy, IEEE Transactions on Information Theory 37, section
-    V. It is I(E;label) where all labels have equal weight. ``[..., G, E]`` -> ``[...]``, bits.
+    V. It is I(E;label) if all labels have equal weight. ``[..., G, E]`` -> ``[...]``, bits.
     """
     return information_bits(equal_labels(tables_GE))
 
 
 def divergence_per_usage(tables_GE: np.ndarray) -> np.ndarray:
-    """I(E;label) / H(E) where all labels have equal weight, as in OLMoE's plots: divergence_bits / H(mean_g p_g)."""
+    """I(E;label) / H(E) if all labels have equal weight, as in OLMoE's plots: divergence_bits / H(mean_g p_g)."""
     equal = equal_labels(tables_GE)
     return _ratio(information_bits(equal), usage_bits(equal))
 
@@ -91,18 +91,18 @@ def highest_share(tables_GE: np.ndarray) -> np.ndarray:
 
 
 def committee(mass_GE: np.ndarray, share: float = 0.5) -> np.ndarray:
-    """``[E]`` bool: a smallest set of experts that carries ``share`` of the mass of every label.
+    """``[E]`` bool: a smallest set of experts that has ``share`` of the mass of every label.
 
     Exact, as an integer program: least sum x_e with sum_e p(e|g) x_e >= share for all g with mass, x_e in {0, 1}.
-    After Wang et al. 2026, The Illusion of Specialization, arXiv:2601.03425, who ask for half of the routing weight.
+    After Wang et al. 2026, The Illusion of Specialization, arXiv:2601.03425, who require half of the routing weight.
 
-    Raises: Undefined if the solver does not prove within 1,000 nodes that no smaller set will do.
+    Raises: Undefined if the solver does not prove within 1,000 nodes that no smaller set is enough.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     p_GE = shares(mass_GE)[mass_GE.sum(-1) > 0]
     experts = p_GE.shape[1]
-    # the sum of a label's shares is 1 but for rounding
+    # the sum of a label's shares is 1 up to rounding
     reached = LinearConstraint(p_GE, lb=np.full(len(p_GE), share - 1e-12))
     options = {"node_limit": 1_000, "mip_rel_gap": 0.0}
     found = milp(
@@ -110,12 +110,12 @@ def committee(mass_GE: np.ndarray, share: float = 0.5) -> np.ndarray:
     )
     if found.status != 0:
         least = math.ceil(found.mip_dual_bound - 1e-6)
-        raise Undefined(f"between {least} and {round(found.fun)} experts: 1,000 nodes of the search do not say which")
+        raise Undefined(f"between {least} and {round(found.fun)} experts: 1,000 nodes of the search did not decide")
     return np.asarray(found.x > 0.5)
 
 
 def committee_size(mass_GE: np.ndarray) -> np.ndarray:
-    """The number of experts of ``committee``, and Undefined where it is not proven."""
+    """The number of experts of ``committee``. Raises Undefined if it is not proven."""
     return np.asarray(np.count_nonzero(committee(mass_GE)))
 
 

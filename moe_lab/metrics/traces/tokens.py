@@ -1,13 +1,13 @@
-"""I(E;label | token id): what the choice of experts says about a label beyond what the token itself says.
+"""I(E;label | token id): information of the choice of experts about a label beyond that of the token itself.
 
-Languages differ in their letters alone, so that experts which follow the token follow the language too. Of slots, over
-the token ids that are seen with at least two labels and in at least ten documents; what is left out is stated. The
-permutations are those of I(E;label): of the hypothesis that the label has to do with neither tokens nor experts. Where
-label and token depend on each other, permuted labels are more evenly mixed within a token than the real ones, so the
-null is larger than chance really is: the corrected value and p err on the side of no information.
+Languages differ in their letters, so experts that follow the token follow the language, too. The measure is of slots,
+over the token ids that occur with at least two labels and in at least ten documents; the share left out is reported.
+Permutations are those of I(E;label), under the hypothesis that the label is independent of tokens and experts. If label
+and token depend on each other, permuted labels are more evenly mixed within a token than the real ones. Then the null
+is too large, so the corrected value and p err towards no information.
 
 Axes: X token ids, G labels, E experts, D documents, P permutations, M groups of documents. A cell is a pair of token id
-and expert that occurs; N of its slots are kept by document (or by row, for a label of rows).
+and expert that occurs. N counts of slots are kept, by cell and document (or row, for a label of rows).
 """
 
 import itertools
@@ -26,9 +26,9 @@ from moe_lab.metrics.traces.sampled import Statistic
 from moe_lab.metrics.traces.tables import n_log2_n
 
 LEAST_LABELS, LEAST_DOCUMENTS = 2, 10
-#: permutations within each token id, of which only the mean is taken
+#: permutations within each token id; only their mean is used
 BIAS_PERMUTATIONS = 20
-#: parts of the documents that are left out in turn where the value is extrapolated to infinitely many documents
+#: parts of the documents that are left out in turn to extrapolate the value to infinitely many documents
 QUARTERS = 4
 GIVEN_TOKEN = register(
     "information_given_token_per_usage",
@@ -41,14 +41,14 @@ GIVEN_TOKEN = register(
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Which rows count, and the number of their token id, from 0 without gaps; -1 where the row is left out."""
+    """The number of each row's token id, from 0 without gaps; -1 if the row is left out."""
 
     token_T: np.ndarray
     left_out: float
 
     @staticmethod
     def of(label: Labelled, token_id_T: np.ndarray) -> "Kept":
-        """Raises Undefined if no token id is seen with two labels and in ten documents."""
+        """The rows that count. Raises Undefined if no token id occurs with two labels and in ten documents."""
         ids, token_T = np.unique(token_id_T, return_inverse=True)
         label_T, document_T = label.label_T, label.rows.document_T
         has_T = label_T < label.labels
@@ -56,7 +56,7 @@ class Kept:
         documents_X = _distinct(token_T[has_T], document_T[has_T], len(ids))
         keep_X = (labels_X >= LEAST_LABELS) & (documents_X >= LEAST_DOCUMENTS)
         if not keep_X.any():
-            raise Undefined(f"no token id is seen with {LEAST_LABELS} labels and in {LEAST_DOCUMENTS} documents")
+            raise Undefined(f"no token id occurs with {LEAST_LABELS} labels and in {LEAST_DOCUMENTS} documents")
         number_X = np.where(keep_X, np.cumsum(keep_X) - 1, -1)
         kept_T = np.where(has_T, number_X[token_T], -1)
         return Kept(kept_T.astype(np.int32), float(np.mean(kept_T < 0)))
@@ -64,10 +64,10 @@ class Kept:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """N slots (or as many with equal cell and unit), sorted by cell: token id x expert.
+    """Counts of slots by cell (token id x expert) and unit, N of them, sorted by cell.
 
-    cell_N, token_N, expert_N: numbers without gaps.  unit_N: the document, or the row, whose label counts.  count_N:
-    how many slots.
+    cell_N, token_N, expert_N: numbers without gaps. unit_N: the document, or the row, whose label counts. count_N: the
+    number of slots.
     """
 
     cell_N: np.ndarray
@@ -88,7 +88,7 @@ class Cells:
         return Cells(cell_N, pair_N // chosen.experts, pair_N % chosen.experts, unit_N, count_N)
 
     def labelled(self, label_N: np.ndarray, labels: int, here_N: np.ndarray | slice = slice(None)) -> list[np.ndarray]:
-        """Counts of token id x expert x label, and of token id x label, of all slots or of some."""
+        """Counts of token id x expert x label, and of token id x label, of all or some slots."""
         count_N, label_N = self.count_N[here_N], label_N[here_N]
         sizes = ((int(key_N[-1]) + 1) * labels for key_N in (self.cell_N, self.token_N))
         keys = (key_N[here_N] * labels + label_N for key_N in (self.cell_N, self.token_N))
@@ -97,19 +97,20 @@ class Cells:
         ]
 
     def sums(self, joint: np.ndarray, tokens: np.ndarray) -> float:
-        """sum_xeg n log2 n - sum_xg n log2 n: what of I(E;label|X) changes with the labels."""
+        """sum_xeg n log2 n - sum_xg n log2 n: the part of I(E;label|X) that changes with the labels."""
         return float(self.n_log2_n[joint].sum() - self.n_log2_n[tokens].sum())
 
     @cached_property
     def n_log2_n(self) -> np.ndarray:
-        """n log2 n for each n up to the most slots of a token id: a look-up takes a quarter of the time."""
+        """n log2 n for each n up to the most slots of a token id; a look-up takes a quarter of the time."""
         return n_log2_n(np.arange(int(np.bincount(self.token_N, self.count_N).max()) + 1))
 
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """I(E;label|X) / H(E) = (S_xeg - S_xg - S_xe + S_x) / (N log2 N - S_e) as a function of the labels alone, of all
-    slots and without each quarter of the documents; S_ab.. is the sum of n log2 n over the counts of a, b ..
+    """I(E;label|X) / H(E) as a function of the labels, for all slots and without each quarter of the documents.
+
+    It is (S_xeg - S_xg - S_xe + S_x) / (N log2 N - S_e), where S_ab.. is the sum of n log2 n over the counts of a, b ..
 
     fixed_5: S_x - S_xe of all, and without each quarter.  whole_5: N log2 N - S_e.
     """
@@ -136,7 +137,7 @@ class Share:
         return (self.cells.sums(*self.cells.labelled(label_N, self.labels)) + float(self.fixed_5[0])) / self.whole_5[0]
 
     def extrapolated(self, label_N: np.ndarray) -> float:
-        """4 value - 3 mean(value without a quarter of the documents): the bias of order 1 / documents is gone."""
+        """4 value - 3 mean(value without a quarter of the documents), which has no bias of order 1 / documents."""
         all_counts = self.cells.labelled(label_N, self.labels)
         sums = [self.cells.sums(*all_counts)]
         for quarter in range(QUARTERS):
@@ -149,15 +150,16 @@ class Share:
 def given_token(label: Labelled, chosen: Chosen, kept: Kept) -> Statistic:
     """I(E;label|X) / H(E) over the kept rows, its null, and its bias.
 
-    Few slots have both a token id and a label, so that the plug-in value is far too large and the jackknife alone does
-    not mend it. The estimate is the difference between two extrapolations (``Share.extrapolated``): of the labels, and
-    the mean of those without information beyond the token. For these a label of documents is permuted, for each
-    token id by itself, over the documents that have it, which keeps how often each label has the token. As a null that
-    would be too narrow: what a document does to several tokens is torn apart. A label of rows takes its null for it.
+    Each token id has few slots per label, so the plug-in value is far too large, and the jackknife alone does not
+    correct it. The estimate is the difference between two extrapolations (``Share.extrapolated``): that of the labels,
+    and the mean of those without information beyond the token. For the latter a label of documents is permuted, for
+    each token id separately, over the documents that have it; this keeps the counts of each label with the token. It
+    would be too narrow as a null, because it separates the tokens of a document. For a label of rows the null itself is
+    used.
 
     Args:
         chosen: slots in the order of ``label.rows``.
-    Raises: Undefined where nothing was chosen.
+    Raises: Undefined if there is no choice of expert.
     """
     require_use(chosen)
     document_T = label.rows.document_T
@@ -167,7 +169,7 @@ def given_token(label: Labelled, chosen: Chosen, kept: Kept) -> Statistic:
         unit_T, label_U, document_U = np.arange(len(document_T)), label.label_T, document_T
     cells = Cells.of(chosen, kept, unit_T)
     document_N = document_U[cells.unit_N]
-    # a row that gets no label under a permutation still counts, as a label of its own
+    # a row that gets no label under a permutation still counts, with a label of its own
     share = Share.of(cells, label.labels + 1, document_N)
     null = [share.value(shuffled_U[cells.unit_N]) for shuffled_U in _permuted(label, label_U)]
     if isinstance(label, DocumentLabel):
@@ -189,13 +191,13 @@ def _permuted(label: Labelled, label_U: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _within_token(cells: Cells, label_D: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    """``label_N`` if labels are permuted, for each token id by itself, over the documents that have it."""
+    """``label_N`` with labels permuted, for each token id separately, over the documents that have it."""
     generator = np.random.default_rng([seed, *b"within token"])
     documents = int(cells.unit_N.max()) + 1
     pair, place_N = np.unique(cells.token_N * documents + cells.unit_N, return_inverse=True)
     token, document = np.divmod(pair, documents)
     for _ in range(BIAS_PERMUTATIONS):
-        # pairs are sorted by token, so that ranking by token + random changes places within a token
+        # pairs are sorted by token, so ranking by token + random permutes within a token
         shuffled = document[np.argsort(token + generator.random(len(token)))]
         yield label_D[shuffled][place_N]
 
@@ -218,7 +220,7 @@ def _left_out(cells: Cells, label_N: np.ndarray, labels: int, group_N: np.ndarra
 
 
 def _sums(key_N: np.ndarray, count_N: np.ndarray, group_N: np.ndarray, groups: int) -> np.ndarray:
-    """``[1 + M]``: sum over keys of n log2 n, of all and without each group."""
+    """``[1 + M]``: sum over keys of n log2 n, for all slots and without each group."""
     total = np.bincount(key_N, count_N)
     pair, place_N = np.unique(key_N * groups + group_N, return_inverse=True)
     key, group = np.divmod(pair, groups)
@@ -229,6 +231,6 @@ def _sums(key_N: np.ndarray, count_N: np.ndarray, group_N: np.ndarray, groups: i
 
 
 def _distinct(token: np.ndarray, other: np.ndarray, tokens: int) -> np.ndarray:
-    """``[X]``: how many different values of the other column each token id is seen with."""
+    """``[X]``: the number of different values of the other column that each token id occurs with."""
     width = int(other.max(initial=0)) + 1
     return np.bincount(np.unique(token * np.int64(width) + other) // width, minlength=tokens)

@@ -1,4 +1,4 @@
-"""Measured values as measures.csv has them: a row a value, in columns that are named here alone."""
+"""Measured values in measures.csv: one row per value; its columns are defined here."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from moe_lab.metrics.traces.measured import Measured
 from moe_lab.store.run import Run
 from moe_lab.store.untrusted import Unusable
 
-#: written beside a trace that was measured
+#: the file beside a measured trace
 FILE = "measures.csv"
 
 
@@ -17,7 +17,7 @@ FILE = "measures.csv"
 class Written:
     """A row of measures.csv, whose columns are these fields; see ``Measured`` for what they hold.
 
-    layer, label: empty where a measure is of none. notes: why a number is missing, and what to be careful of.
+    layer, label: empty if a measure has none. notes: why a number is missing, and warnings.
     """
 
     layer: str
@@ -48,7 +48,7 @@ def row_of(one: Measured) -> dict[str, Any]:
 
 
 def read_measures(run: Run) -> tuple[Written, ...]:
-    """The rows of a run's measures.csv; nothing of it is believed. Raises RunError if it is missing or broken."""
+    """The rows of a run's measures.csv, validated. Raises RunError if it is missing or broken."""
     return run.table(FILE, _parsed)
 
 
@@ -66,5 +66,5 @@ def _written(row: Mapping[str, str]) -> Written:
 def _number(cell: str) -> float | None:
     value = float(cell) if cell else None
     if value is not None and not math.isfinite(value):
-        raise ValueError(f"{cell} is no number that is measured")
+        raise ValueError(f"{cell} is not a finite number")
     return value
