@@ -29,7 +29,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Told:
+class AttributeInformation:
     """The arg-max expert's information about one attribute, over routed samples, and the null's values in rising order.
 
     information: I(E;A) in bits; given_class: I(E;A|Y) in bits, with its p-value and the p-value corrected over
@@ -64,18 +64,18 @@ def categories(column_N: np.ndarray) -> Labels:
 
 
 #: several metrics share a run's result; a weak key does not keep the run's arrays in memory
-_TOLD: WeakKeyDictionary[RunArrays, dict[str, Told]] = WeakKeyDictionary()
+_RESULTS: WeakKeyDictionary[RunArrays, dict[str, AttributeInformation]] = WeakKeyDictionary()
 
 
-def told(arrays: RunArrays) -> dict[str, Told]:
+def attribute_information(arrays: RunArrays) -> dict[str, AttributeInformation]:
     """All attributes, in falling order of information. Raises Undefined if there is no choice of expert."""
     require_choice(arrays)
-    if arrays not in _TOLD:
-        _TOLD[arrays] = _of_every_attribute(arrays)
-    return _TOLD[arrays]
+    if arrays not in _RESULTS:
+        _RESULTS[arrays] = _of_every_attribute(arrays)
+    return _RESULTS[arrays]
 
 
-def _of_every_attribute(arrays: RunArrays) -> dict[str, Told]:
+def _of_every_attribute(arrays: RunArrays) -> dict[str, AttributeInformation]:
     columns = {name: one.value[arrays.routed_N] for name, one in attribute_labels(arrays).items()}
     expert_M, class_M = arrays.expert_N[arrays.routed_N], arrays.class_N[arrays.routed_N]
     nothing_M = np.zeros_like(class_M)
@@ -86,7 +86,7 @@ def _of_every_attribute(arrays: RunArrays) -> dict[str, Told]:
     )
     p_A, corrected_A = p_values(within_A, within_DA)
     found = {
-        name: Told(
+        name: AttributeInformation(
             float(plain_A[a]),
             np.sort(plain_DA[:, a]),
             float(within_A[a]),

@@ -105,8 +105,8 @@ class Metric:
     ) -> tuple[float | None, float | None]:
         """The least and greatest possible value with E experts and C classes, any number of both unless given.
 
-        In regression C is the number of known components or bins. The test split has ``tested`` of the classes, by default
-        all. None is no bound.
+        In regression C is the number of known components or bins. The test split has ``tested`` of the classes, by
+        default all. None is no bound.
         """
         sizes = bounds.Sizes(experts, classes, classes if tested is None else tested, task)
         low, high = bounds.value(self.low, sizes), bounds.value(self.high, sizes)

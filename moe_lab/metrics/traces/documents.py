@@ -46,7 +46,7 @@ def document_accuracy(label: DocumentLabel, counts_DE: np.ndarray) -> Statistic:
     if len(np.unique(label_d)) < 2:
         raise Undefined("the documents have fewer than two labels")
     fold_d = np.random.default_rng([label.seed, *b"folds"]).permutation(len(label_d)) % FOLDS
-    right = told_right(label_d[None], label.labels, counts_dE, fold_d)[0]
+    right = are_right(label_d[None], label.labels, counts_dE, fold_d)[0]
     null_P = np.concatenate(list(_null(label, used_D, counts_dE, fold_d)))
     value = float(balanced(label_d[None], right[None], label.labels)[0])
     return Statistic(value, null_P, ends=_ends(value, np.bincount(label_d)))
@@ -55,10 +55,10 @@ def document_accuracy(label: DocumentLabel, counts_DE: np.ndarray) -> Statistic:
 def _null(label: DocumentLabel, used_D: np.ndarray, counts_dE: np.ndarray, fold_d: np.ndarray) -> Iterator[np.ndarray]:
     for labels_pD in label.permuted():
         labels_pd = labels_pD[:, used_D]
-        yield balanced(labels_pd, told_right(labels_pd, label.labels, counts_dE, fold_d), label.labels)
+        yield balanced(labels_pd, are_right(labels_pd, label.labels, counts_dE, fold_d), label.labels)
 
 
-def told_right(label_pd: np.ndarray, labels: int, counts_dE: np.ndarray, fold_d: np.ndarray) -> np.ndarray:
+def are_right(label_pd: np.ndarray, labels: int, counts_dE: np.ndarray, fold_d: np.ndarray) -> np.ndarray:
     """``[p, d]``: whether naive Bayes, trained on the other folds, predicts each document's label."""
     experts = counts_dE.shape[1]
     is_pGd = label_pd[:, None] == np.arange(labels)[:, None]

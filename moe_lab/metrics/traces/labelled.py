@@ -131,8 +131,8 @@ class Labelled(ABC):
         """Raise Undefined if the rows have fewer than two labels."""
         present = np.flatnonzero(self.documents_of_each)
         if len(present) < 2:
-            told = f"every row is labelled {self.names[present[0]]}" if len(present) else "no row has a label"
-            raise Undefined(told)
+            reason = f"every row is labelled {self.names[present[0]]}" if len(present) else "no row has a label"
+            raise Undefined(reason)
 
 
 @dataclass(frozen=True, eq=False)

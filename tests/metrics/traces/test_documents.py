@@ -8,7 +8,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.naive_bayes import MultinomialNB
 
 from moe_lab.metrics.stored import Undefined
-from moe_lab.metrics.traces.documents import _ends, balanced, document_accuracy, told_right
+from moe_lab.metrics.traces.documents import _ends, are_right, balanced, document_accuracy
 from moe_lab.metrics.traces.labelled import DocumentLabel
 from moe_lab.metrics.traces.rows import Chosen, Rows
 from tests.metrics.traces.conftest import planted
@@ -24,7 +24,7 @@ def test_against_scikit_learn():
     counts_dE = rng.multinomial(30, rng.dirichlet(np.full(8, 5.0), 3)[label_d]).astype(float)
     fold_d = rng.permutation(60) % 10
     others = np.stack([label_d, rng.permutation(label_d)])
-    right = told_right(others, 3, counts_dE, fold_d)
+    right = are_right(others, 3, counts_dE, fold_d)
     for one, hits in zip(others, right, strict=True):
         bayes = MultinomialNB(alpha=1.0, fit_prior=False)
         predicted = cross_val_predict(bayes, counts_dE, one, cv=PredefinedSplit(fold_d))
