@@ -67,7 +67,7 @@ def categories(column_N: np.ndarray) -> Labels:
 _RESULTS: WeakKeyDictionary[RunArrays, dict[str, AttributeInformation]] = WeakKeyDictionary()
 
 
-def attribute_information(arrays: RunArrays) -> dict[str, AttributeInformation]:
+def by_attribute(arrays: RunArrays) -> dict[str, AttributeInformation]:
     """All attributes, in falling order of information. Raises Undefined if there is no choice of expert."""
     require_choice(arrays)
     if arrays not in _RESULTS:
