@@ -106,5 +106,5 @@ def test_an_unknown_group(cli):
 
 def test_the_terminal_shows_a_metric_with_its_unit_definition_and_source(cli):
     words = " ".join(cli("list", "metric").out.split())
-    error = "test_error_rate fraction, 0 to 1 Share of test samples whose class the mixture gets wrong. 0-1 loss"
+    error = "test_error_rate fraction, 0 to 1 Share of test samples whose class the mixture predicts wrongly. 0-1 loss"
     assert words.startswith("Competence test_error_rate") and error in words

@@ -46,7 +46,7 @@ def test_one_expert_has_no_choice_to_measure(random_arrays, run_arrays):
     of_experts |= {name for name in OF_CLASSES if name.startswith("expert_answer_information")}
     assert defined == DEFINED | of_experts
     reasons = {entries[name]["reason"] for name in OF_CLASSES if name not in defined | TASKS}
-    assert reasons == {"there is only one expert, so nothing was chosen"}
+    assert reasons == {"there is only one expert, so there is no choice"}
 
 
 def test_one_class_has_no_shares_of_information(random_arrays, run_arrays):

@@ -106,7 +106,7 @@ def test_metrics_of_routing_are_of_the_domain_and_of_each_layer(entries):
     assert entries["block1.purity"] == entries["purity"]
     assert entries["block1.domain_recovery_ari"] == entries["domain_recovery_ari"]
     # the first layer sends all to one expert
-    assert entries["block0.domain_recovery_ari"]["reason"] == "one expert has everything, or there is one domain only"
+    assert entries["block0.domain_recovery_ari"]["reason"] == "one expert has all tokens, or there is only one domain"
     assert "worst_class_error_rate" not in entries and "block0.test_bits_per_byte" not in entries
 
 

@@ -130,7 +130,7 @@ def test_compute_gives_plain_values_and_reasons(tiny, register):
         "whole": {"value": 3, "unit": "count"},
         "several": {"value": [0.5, None], "unit": "bits", "reason": "null where there is none"},
         "nothing": {"value": None, "unit": "fraction", "reason": "there is nothing"},
-        "broken": {"value": None, "unit": "fraction", "reason": "it came out as nan"},
+        "broken": {"value": None, "unit": "fraction", "reason": "its value is nan"},
     }
     assert type(entries["whole"]["value"]) is int
     assert type(entries["several"]["value"][0]) is float

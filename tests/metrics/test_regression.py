@@ -150,7 +150,7 @@ def test_tenths_are_of_equal_size_and_equal_numbers_share_one():
 def test_targets_that_are_all_the_same_have_no_r2():
     same = TINY | {"label": np.ones(4, dtype=np.float32)}
     entry = compute(RunArrays.from_files({"routing": same, "evaluation": EVALUATION | NAMES}))["test_r2"]
-    assert (entry["value"], entry["reason"]) == (None, "the test targets are all the same")
+    assert (entry["value"], entry["reason"]) == (None, "the test targets are all equal")
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_over_layers_a_value_is_by_layer_name():
     assert found["dead_experts"] == {
         "value": {"block0": 1, "block1": None},
         "unit": "count",
-        "reason": {"block1": "there is only one expert, so nothing was chosen"},
+        "reason": {"block1": "there is only one expert, so there is no choice"},
     }
     assert found["unrouted_share"] == {"value": {"block0": 1 / 3, "block1": 1 / 3}, "unit": "fraction"}
     assert compute_layers(trace)["unrouted_share"]["value"] == {"block0": 1 / 4, "block1": 1 / 2}
@@ -140,7 +140,7 @@ def test_over_layers_a_value_is_by_layer_name():
 def test_slots_without_order_or_weights_have_no_first_choice():
     trace = replace(TRACE, layers=(replace(LAYER, ranked=False),))
     found = compute(TraceArrays(trace, "block0"))
-    reason = "the selected experts are in no order and have no weights, so no first choice is known"
+    reason = "the selected experts have neither an order nor weights, so the first choice is not known"
     assert found["load_share"]["reason"] == found["information_per_usage"]["reason"] == reason
     assert found["coactivation_highest"]["value"] == 1
     weights_TK = np.array([[0.25, 0.75], [1, 0], [0, 0], [0.5, 0.5]])

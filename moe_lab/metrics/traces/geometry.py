@@ -54,7 +54,7 @@ def mean_cosine(weights_ED: np.ndarray) -> float:
     if len(weights_ED) < 2:
         raise Undefined("there is only one expert")
     if not length_E1.all():
-        raise Undefined("all weights of an expert in the router are zero")
+        raise Undefined("an expert's weights in the router are all zero")
     unit_ED = weights_ED / length_E1
     pairs = np.triu_indices(len(unit_ED), 1)
     return float((unit_ED @ unit_ED.T)[pairs].mean())

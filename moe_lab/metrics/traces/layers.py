@@ -127,7 +127,7 @@ def coactivation(slots: Chosen) -> np.ndarray:
     It is NaN on the diagonal and for an expert that no row selects. All pairs of slots count, not only those of
     neighbouring ranks.
 
-    Raises: Undefined if a row selects one expert at most.
+    Raises: Undefined if a row selects no row selects more than one expert.
     """
     rows, width = slots.experts_TK.shape[0], slots.experts + 1
     together = np.zeros(width * width)

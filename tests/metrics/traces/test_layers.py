@@ -111,7 +111,7 @@ def test_coactivation_of_blocks_and_of_one_slot(monkeypatch):
     assert whole == pytest.approx(both / selected_NE.sum(0)[:, None], nan_ok=True)
     monkeypatch.setattr("moe_lab.metrics.traces.layers.BLOCK", 10)
     assert np.array_equal(coactivation(slots), whole, equal_nan=True)
-    with pytest.raises(Undefined, match="one expert at most"):
+    with pytest.raises(Undefined, match="no row selects more than one expert"):
         coactivation(Chosen(7, slots.experts_TK[:, :1]))
 
 
@@ -135,7 +135,7 @@ def test_what_is_undefined_has_a_reason():
     assert "no first choice" in unranked["repeat_rate"].reason
     assert unranked["coactivation_highest"].value is not None
     single = measured(trace_of([[0]] * 6, E=1))
-    assert single["coactivation_highest"].reason == "there is only one expert, so nothing was chosen"
+    assert single["coactivation_highest"].reason == "there is only one expert, so there is no choice"
 
 
 def test_max_violation_by_hand():

@@ -180,7 +180,7 @@ def test_published_counts_have_values_alone():
     assert found["domain_specialization_highest"].value == 0.9
     for one in found.values():
         assert (
-            one.p_reason == one.interval_reason == "the source has counts only: no documents to permute or to leave out"
+            one.p_reason == one.interval_reason == "the source has only counts: no documents to permute or to leave out"
         )
         assert one.p is None and one.low is None and one.null_mean is None
     [other] = [one for one in measure_counts({"7": table[:1]}, "domain") if one.measure == HEADLINE]

@@ -64,7 +64,7 @@ def test_tokens_of_one_label_or_few_documents_are_left_out():
 def test_no_token_is_left():
     trace = planted(D=30)
     label = DocumentLabel("domain", tuple("ab"), Rows.of(trace), 5, 0, trace.document_labels["domain"].value)
-    with pytest.raises(Undefined, match="no token id is seen with 2 labels and in 10 documents"):
+    with pytest.raises(Undefined, match="no token id occurs with 2 labels and in 10 documents"):
         Kept.of(label, np.arange(trace.rows))
 
 

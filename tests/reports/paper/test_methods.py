@@ -40,7 +40,7 @@ def test_every_number_of_the_config_is_there(said):
     )
     assert "Each arm has 3 finished runs (seeds 1, 2, 3); " in text and "6 of 6 runs finished" in text
     assert "The test split of 360 samples was evaluated once" in text
-    assert "Test error: Share of test samples whose class the mixture gets wrong." in text
+    assert "Test error: Share of test samples whose class the mixture predicts wrongly." in text
     # 1 pair in 2 metrics: log2(40 * 2) = 6.3
     assert "over a family of 2 comparisons (every two arms, 2 metrics) at 5" in text and "at least 7 seeds" in text
     assert "Student t of the logit [@student1908; @oehlert1992]): what" in text
