@@ -1,6 +1,6 @@
-"""Pages about one run, many runs by arms, and traces.
+"""Reports on one run, on many runs by arms, and on traces.
 
-A run's files become report.md, report.html and figures. Needs no torch.
+They are made from a run's files: report.md, report.html and figures. They need no torch.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Choices in a listing of runs: each run's value of every choice in which runs differ."""
+"""Choices in a listing of runs: each run's value of every choice in which the runs differ."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from moe_lab.store.run import Run
 
 
 def complete(rows: Sequence[Row], found: Mapping[str, Run]) -> None:
-    """Give every row its value of each choice in which one of them is not the default."""
+    """Give every row its value of each choice that is not the default in some row."""
     keys = list(dict.fromkeys(key for row in rows for key in row["choices"]))
     for row in rows:
         status = {"differs": row["choices"], "choices": row["options"]}
@@ -22,7 +22,7 @@ def complete(rows: Sequence[Row], found: Mapping[str, Run]) -> None:
 
 
 def spread_choices(rows: Sequence[Row]) -> list[str]:
-    """Give each choice a column of its own, in place of one column for all; returns their names."""
+    """Give each choice its own column, instead of one column for all; returns their names."""
     keys = list(dict.fromkeys(key for row in rows for key in row["choices"]))
     for row in rows:
         made = row.pop("choices")
@@ -31,7 +31,7 @@ def spread_choices(rows: Sequence[Row]) -> list[str]:
 
 
 def _config(run: Run) -> dict[str, Any]:
-    """Its config; empty if it cannot be read, which is no reason not to list the run."""
+    """Its config; empty if it cannot be read, since the run is listed anyway."""
     try:
         return run.config
     except RunError:

@@ -1,7 +1,7 @@
-"""Pictures of the reports as matplotlib axes, for Python and notebooks.
+"""Figures of the reports on matplotlib axes, for Python and notebooks.
 
-``moe_lab.plots.usage(run)``, ``.class_table(run)`` and ``.forest(sweep)`` draw what the report of a run, or the figures
-for a paper, draw. Each takes the axes ``ax`` to draw on, or makes a figure of the report's size, and returns the axes.
+``moe_lab.plots.usage(run)``, ``.class_table(run)`` and ``.forest(sweep)`` draw the figures of a run's report, or of a
+paper. Each draws on the axes ``ax``, or on a new figure of the report's size, and returns the axes.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class HasRuns(Protocol):
-    """A sweep, as ``moe_lab.load_sweep`` and ``moe_lab.sweep`` give it."""
+    """A sweep, as returned by ``moe_lab.load_sweep`` and ``moe_lab.sweep``."""
 
     @property
     def runs(self) -> Sequence[Run]: ...
@@ -56,7 +56,7 @@ def usage(run: Run, ax: "Axes | None" = None) -> "Axes":
 def class_table(run: Run, ax: "Axes | None" = None) -> "Axes":
     """Test samples by true class and the expert with the largest weight, as an annotated heat map.
 
-    Raises RunError if the run has not finished, predicts numbers, or routed no test sample.
+    Raises RunError if the run has not finished, is of regression, or routed no test sample.
     """
     _require_mixture(run)
     if not run.finished:
@@ -64,14 +64,14 @@ def class_table(run: Run, ax: "Axes | None" = None) -> "Axes":
     with as_written(run.path):
         arrays = RunArrays.from_run(run)
         if not isinstance(arrays, ClassArrays):
-            raise RunError(f"{run.path}: the run predicts numbers, which have no classes")
+            raise RunError(f"{run.path}: the run is of regression, which has no classes")
         if arrays.routed_count == 0:
             raise RunError(f"{run.path}: no test sample reached an expert")
         return _on(ax, classes.class_table(arrays, target_of(run, arrays).names))
 
 
 def forest(sweep: HasRuns | Sequence[Run], metric: str | None = None, ax: "Axes | None" = None) -> "Axes":
-    """A metric of every arm: its mean on the 95 % interval, and every seed a point below.
+    """A metric of every arm: its mean on the 95 % interval, and a point per seed below.
 
     Args:
         sweep: a sweep, or a list of runs.
@@ -83,7 +83,9 @@ def forest(sweep: HasRuns | Sequence[Run], metric: str | None = None, ax: "Axes 
     with as_written("the plot of these runs"):
         measured = Measured(collect(runs))
         if metric is not None and metric not in measured.quantities:
-            raise RunError(f"metric={metric!r} is no number of these runs.{did_you_mean(metric, measured.quantities)}")
+            raise RunError(
+                f"metric={metric!r} is not a number in these runs.{did_you_mean(metric, measured.quantities)}"
+            )
         chosen = choose(measured, metric)
         height, paint = forest_of(chosen, chosen.quantities[0], Look(chosen.arms))
         return _drawn(ax, HALF, height, paint)
@@ -107,7 +109,7 @@ def _drawn(ax: "Axes | None", width: float, height: float, paint: Paint) -> "Axe
     import matplotlib
     from matplotlib import pyplot
 
-    # a notebook's backend sets rcParams when the first figure is made, and these are to stay
+    # a notebook's backend sets rcParams when the first figure is made; keep them
     figure: Any = pyplot.figure(figsize=(width, height), layout="constrained") if ax is None else ax.figure
     with matplotlib.rc_context(RC):
         axes = figure.add_subplot() if ax is None else ax

@@ -1,5 +1,5 @@
-"""The report of many runs, by arms: runs that were told the same but for their seeds.
+"""The report of many runs by arms. An arm is all runs with equal settings apart from seeds.
 
-collect (what status.json, metrics.json and plan.json say) -> measured (means, intervals, tests) and decomposition (what
-the routings say) -> data (report.json, CSV) -> figures and words -> report.md, report.html.
+collect (status.json, metrics.json and plan.json) -> measured (means, intervals, tests) and decomposition (the routings)
+-> data (report.json, CSV) -> figures and words -> report.md, report.html.
 """

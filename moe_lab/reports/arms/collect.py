@@ -1,4 +1,4 @@
-"""From run folders to arms: what status.json, metrics.json and a sweep's plan.json say. Reads no YAML where it can."""
+"""Arms from run folders: status.json, metrics.json and a sweep's plan.json. YAML is read only if necessary."""
 
 from collections import Counter
 from collections.abc import Collection as Paths
@@ -19,22 +19,24 @@ from moe_lab.store.run import Run, Unreadable
 DEFAULT = "everything at its default"
 NOT_STARTED, REFUSED = "not started", "refused"
 FINISHED = "finished"
-#: up to so many arms are called by name; more by letters, with the name beside
+#: up to this number of arms, their names are used; with more, letters with the name beside
 CALLED_BY_NAME = 12
-#: jobs of a plan: no sweep has as many
+#: most jobs of a plan that are read
 MOST_JOBS = 100_000
 
-#: metrics of several numbers whose names mean the same in every run; experts, their pairs and epochs do not
+#: metrics of several numbers whose names have the same meaning in every run, unlike experts, their pairs and epochs
 NAMED = ("attribute_", "reference_")
 
-#: (seed_init, seed_order, seed) as words: what two runs of one arm may differ in
+#: (seed_init, seed_order, seed) as text: the settings in which runs of one arm may differ
 Seed = tuple[str, str, str]
 
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A run of an arm, or a planned one that has no folder yet. ``repeats`` is the run of the same arm and seed that
-    came first; a repetition is shown and not counted."""
+    """A run of an arm, or a planned one without a folder.
+
+    ``repeats`` is an earlier run of the same arm and seed; a repetition is listed but not counted.
+    """
 
     name: str
     state: str
@@ -46,19 +48,19 @@ class Member:
 
     @property
     def stored(self) -> Run:
-        """Its run folder. Raises RunError where it has none yet."""
+        """Its run folder. Raises RunError if it has none yet."""
         if self.run is None:
             raise RunError(f"{self.name} has no folder yet: it is {self.state}")
         return self.run
 
     @property
     def counts(self) -> bool:
-        """Whether its numbers are used."""
+        """Whether its numbers count."""
         return self.state == FINISHED and self.repeats is None
 
     @cached_property
     def scalars(self) -> dict[str, float]:
-        """The metrics that are one finite number, and those numbers of NAMED that go by a name: ``metric: name``."""
+        """The metrics that are one finite number, and the named numbers of those in NAMED, as ``metric: name``."""
         found: dict[str, float] = {}
         for name, entry in self.metrics.items():
             value = entry.get("value")
@@ -69,14 +71,14 @@ class Member:
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """metrics.json; empty where the run did not finish."""
+        """metrics.json; empty if the run did not finish."""
         if self.run is None or self.state != FINISHED:
             return {}
         return {name: entry for name, entry in self.run.metrics.items() if isinstance(entry, dict)}
 
     @property
     def seed_word(self) -> str:
-        """``3``, and what of it was set apart."""
+        """The seed as text, ``3``, with the seeds that were set separately."""
         init, order, seed = self.seed
         apart = [f"{name} {one}" for name, one in (("init", init), ("order", order)) if one != seed]
         return f"{seed} ({', '.join(apart)})" if apart else f"{seed}"
@@ -84,9 +86,9 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """Runs that were told the same but for their seeds. ``levels`` are its values of what differs between arms.
+    """Runs with equal settings apart from seeds. ``levels`` are its values of the settings that differ between arms.
 
-    ``key`` is what figures and tables call it: its short ``name``, or a letter if there are many arms.
+    ``key`` is its label in figures and tables: its short ``name``, or a letter if there are many arms.
     """
 
     key: str
@@ -97,12 +99,12 @@ class Arm:
 
     @property
     def words(self) -> str:
-        """What tells it from the others, as one would type it; where nothing does, what it was told."""
+        """The settings that distinguish it from other arms, as one would type them; all of them if none does."""
         return arm_name(self.levels) or arm_name(self.told) or DEFAULT
 
     @cached_property
     def counted(self) -> tuple[Member, ...]:
-        """The finished runs, one a seed, in order of their seeds."""
+        """The finished runs, one per seed, in order of the seeds."""
         return tuple(
             sorted((one for one in self.members if one.counts), key=lambda one: [(len(s), s) for s in one.seed])
         )
@@ -112,19 +114,19 @@ class Arm:
         return len(self.counted)
 
     def values(self, metric: str) -> dict[Seed, float]:
-        """seed -> value, where there is one."""
+        """seed -> value, for runs that have one."""
         return {one.seed: one.scalars[metric] for one in self.counted if metric in one.scalars}
 
     @property
     def states(self) -> dict[str, int]:
-        """state -> number of runs, the finished first; repetitions are not counted."""
+        """state -> number of runs, finished ones first; repetitions are not counted."""
         found = Counter(one.state for one in self.members if one.repeats is None)
         return dict(sorted(found.items(), key=lambda item: (item[0] != FINISHED, item[0])))
 
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """All arms, and what the runs of all of them share."""
+    """All arms, and the settings that all their runs share."""
 
     arms: tuple[Arm, ...]
     same: dict[str, str]
@@ -136,23 +138,23 @@ class Collection:
 
     @property
     def varying(self) -> list[str]:
-        """The keys in which arms differ."""
+        """The keys of the settings in which arms differ."""
         return list(self.arms[0].levels)
 
     @property
     def single(self) -> bool:
-        """Whether no arm has two finished runs, so that there is nothing to be sure of."""
+        """Whether no arm has two finished runs, so that nothing can be tested."""
         return all(arm.n < 2 for arm in self.arms)
 
 
 def collect(runs: Sequence[Run], without_plans: Paths[Path] = ()) -> Collection:
-    """Group runs into arms, with the jobs of their sweeps that never started, but for sweeps of ``without_plans``.
+    """Group runs into arms, with the jobs of their sweeps that never started, except for the sweeps ``without_plans``.
 
-    Raises: RunError where there is no run; Unreadable where a file of one, or the plan of its sweep, is broken, or the
-    run is of another kind than a mixture.
+    Raises: RunError if there is no run; Unreadable if a file of a run or its sweep's plan is broken, or the run is not
+    a mixture.
     """
     if not runs:
-        raise RunError("there is no run to report; `moe-lab runs` lists what there is")
+        raise RunError("there is no run to report; `moe-lab runs` lists the runs")
     plans = _plans(runs, without_plans)
     places = _places(plans)
     ordered = sorted(runs, key=lambda run: places.get(run.path.resolve(), -1))
@@ -199,7 +201,7 @@ def _seed(differs: Differs) -> Seed:
 
 
 def _without_repeats(group: Sequence[Member]) -> tuple[Member, ...]:
-    """Where one seed was run twice, the first counts, a finished one before one that is not."""
+    """If a seed was run twice, the first finished run counts, or else the first run."""
     first: dict[Seed, Member] = {}
     ordered = sorted(group, key=lambda one: one.state != FINISHED)
     originals = [(one, first.setdefault(one.seed, one)) for one in ordered]
@@ -207,7 +209,7 @@ def _without_repeats(group: Sequence[Member]) -> tuple[Member, ...]:
 
 
 def _plans(runs: Sequence[Run], without: Paths[Path]) -> dict[Path, StoredPlan]:
-    """The plan.json of each sweep that a run is a job of."""
+    """The plan.json of each sweep with a run among these."""
     sweeps = {run.path.resolve().parent.parent for run in runs if run.path.resolve().parent.name == "jobs"}
     there = [folder for folder in sorted(sweeps - set(without)) if lexists(folder / PLAN)]
     return {folder: _plan(folder) for folder in there}
@@ -235,13 +237,13 @@ def _planned(job: StoredJob) -> Member:
 
 
 def _places(plans: dict[Path, StoredPlan]) -> dict[Path, int]:
-    """Where each job stands in its plan."""
+    """The place of each job in its plan."""
     paths = [folder / "jobs" / job.name for folder, plan in plans.items() for job in plan.jobs]
     return {path: place for place, path in enumerate(paths)}
 
 
 def _same(arms: Sequence[Arm]) -> dict[str, str]:
-    """What every arm was told, and the parts that all of them chose."""
+    """The settings that all arms share, and the parts that all of them chose."""
     told_by_all = {key: value for key, value in arms[0].told.items() if all(arm.told.get(key) == value for arm in arms)}
     chosen = [_chosen(arm) for arm in arms if _chosen(arm)]
     parts = {

@@ -1,4 +1,4 @@
-"""Accuracy (of numbers: RMSE) and loss over the epochs, an arm a line: the mean over seeds. Axis: T epochs."""
+"""Accuracy (in regression: RMSE) and loss over the epochs, one line per arm: the mean over seeds. Axis: T epochs."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: up to so many arms every seed is drawn as well
+#: up to this number of arms, every seed is drawn as well
 THIN = 8
-#: of each arm so many histories are read
+#: most histories that are read per arm
 READ = 20
 
 Shown = Callable[[np.ndarray], np.ndarray]
-#: quantity of the history -> stem, title, y label, how it is shown, metric of the test split
+#: quantity of the history -> stem, title, y label, format, metric of the test split
 CURVES: dict[str, tuple[str, str, str, Shown, str]] = {
     "error_rate": ("accuracy", "Accuracy", "accuracy (%)", lambda rate: 100 * (1 - rate), "test_error_rate"),
     "rmse_sd": ("rmse", "RMSE", "RMSE (sd)", lambda rmse: rmse, "test_rmse_sd"),
-    "loss_nats": ("loss", "Loss", "loss (nats a sample)", lambda loss: loss, "test_loss_nats"),
+    "loss_nats": ("loss", "Loss", "loss (nats per sample)", lambda loss: loss, "test_loss_nats"),
 }
 
 
 def learning_curves(arms: Sequence[Arm], look: Look) -> list[Picture]:
-    """A picture for each quantity that a history has."""
+    """A picture of each quantity that the histories have."""
     histories = {arm.key: [history for one in arm.members[:READ] if (history := _history(one))] for arm in arms}
     trained = [arm for arm in arms if histories[arm.key]]
     pictures = []
@@ -42,14 +42,14 @@ def learning_curves(arms: Sequence[Arm], look: Look) -> list[Picture]:
 
 
 def _history(member: Member) -> History:
-    """Of a run that trained and is not a repetition, also where it did not finish."""
+    """The history of a run that trained and is not a repetition, even if it did not finish."""
     if member.run is None or member.repeats is not None or not (member.run.path / "history.csv").is_file():
         return []
     return member.run.history_rows
 
 
 def _lines(arm_histories: Sequence[History], quantity: str, show: Shown) -> tuple[np.ndarray, bool]:
-    """``[n, T]``: the validation curves, or the training curves where those are empty; and whether it is validation."""
+    """``[n, T]``: the validation curves, or the training curves if those are empty; and whether they are validation."""
     validation = [show(column(history, f"validation_{quantity}")) for history in arm_histories]
     is_validation = any(np.isfinite(line).any() for line in validation)
     lines = validation if is_validation else [show(column(history, f"train_{quantity}")) for history in arm_histories]
@@ -59,7 +59,7 @@ def _lines(arm_histories: Sequence[History], quantity: str, show: Shown) -> tupl
 
 
 def _mean(lines_nT: np.ndarray) -> np.ndarray:
-    """Over the runs that have the epoch."""
+    """The mean over the runs that have the epoch."""
     known_T = np.isfinite(lines_nT).sum(0)
     return np.where(known_T > 0, np.nansum(lines_nT, 0) / np.maximum(known_T, 1), np.nan)
 
@@ -102,9 +102,9 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
     )
     counts = seeds_told([len(drawn[arm.key][0]) for arm in arms])
     caption = (
-        "Lines: mean over seeds on the validation split after each epoch (dashed: on the training data, where there "
-        f"is no validation split); thin lines: each seed, up to {THIN} arms. "
-        f"Markers at the end: the test split. {counts}."
+        "Lines: mean over seeds on the validation split after each epoch (dashed: on the training data, if there is "
+        f"no validation split). Thin lines: each seed, if there are at most {THIN} arms. Markers at the end: the test "
+        f"split. {counts}."
     )
     told = "; ".join(f"{key} {test:.4g}" for key, test in tests.items() if test is not None)
     alt = f"{title} of {len(arms)} arms over the epochs. On the test split: {told or 'none finished'}."

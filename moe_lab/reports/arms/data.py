@@ -1,4 +1,4 @@
-"""Everything that the report of many runs shows, as plain values: report.json and the tidy CSVs."""
+"""All contents of the report of many runs as plain values: report.json and the tidy CSVs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def report_data(measured: Measured, decomposed: Sequence[Decomposition]) -> dict[str, Any]:
-    """What report.json holds."""
+    """The contents of report.json."""
     collection = measured.collection
     return {
         "states": states(collection),
@@ -46,7 +46,7 @@ def report_data(measured: Measured, decomposed: Sequence[Decomposition]) -> dict
 
 
 def run_rows(collection: Collection, measured: Measured) -> list[Row]:
-    """A row a run: arm, run, status, seed, what differs between arms, and every metric that is one number."""
+    """One row per run: arm, run, status, seed, settings that differ between arms, and metrics that are one number."""
     return [
         {"arm": arm.key, "run": one.name, "status": one.state, "seed": one.seed_word}
         | arm.levels
@@ -58,7 +58,7 @@ def run_rows(collection: Collection, measured: Measured) -> list[Row]:
 
 
 def value_rows(measured: Measured) -> list[Row]:
-    """Tidy: a row a run and metric."""
+    """Tidy: one row per run and metric."""
     return [
         {"arm": arm.key, "run": one.name, "seed": one.seed_word, "metric": name, "value": one.scalars[name]}
         | {"unit": quantity.unit}
@@ -70,7 +70,7 @@ def value_rows(measured: Measured) -> list[Row]:
 
 
 def arm_rows(measured: Measured) -> list[Row]:
-    """Tidy: a row an arm and metric, with its interval."""
+    """Tidy: one row per arm and metric, with its interval."""
     return [
         {
             "arm": arm.key,
@@ -86,7 +86,7 @@ def arm_rows(measured: Measured) -> list[Row]:
 
 
 def comparison_rows(measured: Measured) -> list[Row]:
-    """A row a comparison of the declared family."""
+    """One row per comparison of the declared family."""
     return [
         {"arm": one.arm, "against": measured.baseline.key, "metric": one.metric, "seeds": one.n}
         | _difference(one.difference)
@@ -109,7 +109,7 @@ def _difference(found: Summary | None) -> Row:
 
 
 def factorial_rows(measured: Measured) -> list[Row]:
-    """A row an effect and primary metric, where the design is complete."""
+    """One row per effect and primary metric, if the design is complete."""
     return [
         {"metric": name, **asdict(row)}
         for name, found in measured.factorials.items()
@@ -123,7 +123,7 @@ def _factorial(found: Factorial | str) -> Row:
 
 
 def agreement_rows(decomposed: Sequence[Decomposition]) -> list[Row]:
-    """A row an arm of two runs or more: how much its seeds agree."""
+    """One row per arm of two runs or more: the agreement of its seeds."""
     rows = []
     for one in decomposed:
         if one.pairs:
@@ -139,7 +139,7 @@ def agreement_rows(decomposed: Sequence[Decomposition]) -> list[Row]:
 
 
 def with_names(rows: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[Row]:
-    """Rows of a table by arms; where an arm is called by a letter, with its name beside."""
+    """Rows of a table by arms; with the arm's name, if its key is a letter."""
     names = {arm.key: arm.name for arm in arms if arm.key != arm.name}
     return [
         {"arm": row["arm"], "name": names[row["arm"]], **row} if row.get("arm") in names else dict(row) for row in rows
@@ -147,7 +147,7 @@ def with_names(rows: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[R
 
 
 def pair_rows(decomposed: Sequence[Decomposition]) -> list[Row]:
-    """Tidy: a row a pair of seeds of one arm."""
+    """Tidy: one row per pair of seeds of one arm."""
     return [
         {"arm": one.arm.key, "seed": _seed(one, here), "other_seed": _seed(one, there)}
         | {name: getattr(pair, name) for name in AGREEMENT}

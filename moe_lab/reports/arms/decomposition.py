@@ -1,6 +1,6 @@
-"""What the routings of an arm's runs say: loads, classes of matched experts, and whether seeds agree.
+"""The routings of an arm's runs: loads, classes of matched experts, and agreement of seeds.
 
-Of routing.npz only labels and weights are read, once, and what is kept of a run is its arg-max experts.
+Only labels and weights of routing.npz are read, once, and only the arg-max experts are kept.
 Axes: N test samples, E experts, C classes, T epochs, n runs.
 """
 
@@ -25,19 +25,21 @@ from moe_lab.statistics import Agreement, Summary, agreement, crossed_seeds, mat
 from moe_lab.statistics.partitions import table_of
 from moe_lab.store.run import Run, Unreadable
 
-#: of each arm so many runs are matched and compared with each other: pairs grow with the square
+#: most runs per arm that are matched and compared with each other, since pairs grow with the square
 COMPARED = 20
-#: up to so many pairs of an arm AMI is computed, which costs several times as much as the rest, and the null of matched
-#: agreement drawn often; the mean over more pairs needs fewer draws of each
+#: up to this number of pairs per arm, AMI is computed, which costs several times as much as the rest, and the null of
+#: matched agreement has many draws; the mean over more pairs needs fewer draws of each
 FEW_PAIRS, DRAWS, DRAWS_OF_MANY = 45, 20, 4
-#: of each arm so many histories are read for usage over time
+#: most histories per arm that are read for usage over time
 READ_USAGE = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Routed:
-    """The arg-max expert and the class of each test sample of one run; -1 where no expert got it. Of numbers the class
-    is the known component, or else the tenth."""
+    """The arg-max expert (-1 if no expert got it) and the class of each test sample of one run.
+
+    In regression the class is the known component, or else the tenth.
+    """
 
     expert_N: np.ndarray
     class_N: np.ndarray
@@ -55,13 +57,16 @@ class Routed:
 
     @property
     def load_E(self) -> np.ndarray:
-        """Shares of the routed samples, the largest first; zeros where none was routed."""
+        """Shares of the routed samples, the largest first; zeros if none was routed."""
         counts_E = np.sort(self.counts_EC.sum(1))[::-1]
         return counts_E / max(1, counts_E.sum())
 
 
 def routed(member: Member) -> Routed:
-    """Of a network the rows of its last mixture layer. Raises Unreadable if a file is missing or broken."""
+    """The routing of a run; of a network, that of its last mixture layer.
+
+    Raises Unreadable if a file is missing or broken.
+    """
     folder = member.stored.path
     if member.stored.kind == "network":
         return _of_last_layer(member.stored)
@@ -69,7 +74,7 @@ def routed(member: Member) -> Routed:
         arrays = member.stored.arrays("routing", only=("label", "weights", "component"))
         label_N, weights_NE, component_N = arrays["label"], arrays["weights"], arrays.get("component")
         if weights_NE.ndim != 2 or label_N.shape != weights_NE.shape[:1]:
-            raise ValueError("label and weights have other shapes than a run writes")
+            raise ValueError("label and weights have shapes that no run writes")
         expert_N = arg_max(weights_NE)
         class_N, names, one = _classes(member, label_N, component_N)
     except (KeyError, ValueError, TypeError) as error:
@@ -88,7 +93,7 @@ def _of_last_layer(run: Run) -> Routed:
 def _classes(
     member: Member, label_N: np.ndarray, component_N: np.ndarray | None
 ) -> tuple[np.ndarray, tuple[str, ...], str]:
-    """The class of each sample, the names of all classes, and what one is called."""
+    """The class of each sample, the names of all classes, and the word for one of them."""
     numbers = label_N.dtype.kind == "f"
     if numbers and component_N is None:
         return bins(label_N).astype(np.int16), tuple(str(tenth + 1) for tenth in range(10)), "tenth of y"
@@ -104,15 +109,17 @@ def _classes(
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """The routings of an arm's counted runs, in their order."""
+    """The routings of an arm's counted runs, in order."""
 
     arm: Arm
     runs: tuple[Routed, ...]
 
     @cached_property
     def alike(self) -> tuple[int, ...]:
-        """Places of the runs that can be matched: as many experts and the same samples as the first, which is most
-        often all of them; the first COMPARED only."""
+        """Places of the runs that can be matched: those with the experts and samples of the first, usually all.
+
+        At most the first COMPARED.
+        """
         first = self.runs[0]
         places = [
             place
@@ -123,7 +130,7 @@ class Decomposition:
 
     @cached_property
     def uncollapsed(self) -> tuple[int, ...]:
-        """Of ``alike``, the runs that did not collapse; all where all did."""
+        """The runs among ``alike`` that did not collapse; all if all did."""
         return tuple(p for p in self.alike if self.runs[p].load_E[0] <= COLLAPSE_SHARE) or self.alike
 
     @cached_property
@@ -133,7 +140,7 @@ class Decomposition:
 
     @cached_property
     def pairs(self) -> dict[tuple[int, int], Agreement]:
-        """(place, place) -> agreement, of all pairs of ``alike``; empty with one expert."""
+        """(place, place) -> agreement, for all pairs of ``alike``; empty with one expert."""
         if self.runs[0].experts < 2:
             return {}
         pairs = list(itertools.combinations(self.alike, 2))
@@ -146,7 +153,7 @@ class Decomposition:
         return agreement(*experts, one.class_N, experts=one.experts, others=other.experts, ami=ami, draws=draws)
 
     def over_pairs(self, what: str) -> Summary | None:
-        """The mean of an attribute of Agreement over the pairs where it is defined; None where there is none."""
+        """The mean of an attribute of Agreement over the pairs with a defined value; None if there are none."""
         found = {pair: value for pair, one in self.pairs.items() if (value := getattr(one, what)) is not None}
         return mean_over_pairs(found) if found else None
 
@@ -156,7 +163,7 @@ class Decomposition:
 
     @cached_property
     def crossed(self) -> dict[str, Summary]:
-        """What decides the decomposition, where initialization and order were set apart; else empty."""
+        """Mean agreement by shared seeds, if initialization and order have separate seeds; else empty."""
         excess = {pair: one.excess for pair, one in self.pairs.items() if one.excess is not None}
         init, order, _ = zip(*(member.seed for member in self.arm.counted), strict=True)
         found = crossed_seeds(excess, init, order)
@@ -164,8 +171,11 @@ class Decomposition:
 
     @cached_property
     def matched_counts_EC(self) -> np.ndarray:
-        """Mean over the runs that did not collapse of the class shares of matched experts: a row an expert of the most
-        typical run, a column a class; columns sum to 1 (0 for a class without a routed sample)."""
+        """Class shares of matched experts, mean over the runs that did not collapse.
+
+        Rows are the experts of the most typical run, columns the classes; columns sum to 1 (0 for a class without a
+        routed sample).
+        """
         middle = self._most_typical()
         base = self.runs[middle]
         shares = []
@@ -178,7 +188,7 @@ class Decomposition:
         return np.mean(shares, 0)
 
     def _most_typical(self) -> int:
-        """The run that agrees most with the others; the first where nothing is to be compared."""
+        """The run that agrees most with the others; the first if there are no comparisons."""
         total = dict.fromkeys(self.uncollapsed, 0.0)
         for pair, one in self.pairs.items():
             for place in set(pair) & total.keys():
@@ -187,13 +197,16 @@ class Decomposition:
 
 
 def decompositions(arms: Sequence[Arm]) -> list[Decomposition]:
-    """Of the arms whose first counted run has several experts and routed a sample. Raises Unreadable as ``routed``."""
+    """Decompositions of the arms whose first counted run has several experts and routed a sample.
+
+    Raises Unreadable as ``routed``.
+    """
     found = [Decomposition(arm, tuple(routed(member) for member in arm.counted)) for arm in arms]
     return [one for one in found if one.runs[0].experts > 1 and one.runs[0].counts_EC.any()]
 
 
 def sorted_usage_TE(member: Member) -> np.ndarray | None:
-    """Shares of the routing weight in each epoch, the largest first; None where the history has none."""
+    """Shares of the routing weight in each epoch, the largest first; None if the history has none."""
     if not (member.stored.path / "history.csv").is_file():
         return None
     history = last_layer(member.stored)

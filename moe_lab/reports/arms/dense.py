@@ -1,4 +1,4 @@
-"""Mixtures beside a dense network of as many parameters (``baseline=dense_total``), or the command that trains one."""
+"""Comparison with a dense network of as many parameters (``baseline=dense_total``), or the command that trains one."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,16 @@ from moe_lab.reports.arms.words import called, ends, lowered, shown, with_unit
 DENSE = "dense_total"
 #: options of experts that the baseline can widen
 WIDTHS = ("hidden", "filters")
-#: choices of how a mixture learns and answers, which say nothing of its size; one expert alone is refused by some
+#: choices that do not affect the size; some of them refuse a single expert
 ABOUT_EXPERTS = ("baseline", "regularizer", "regularizers", "controller", "controllers", "recipe", "inference")
 
 
 def beside_dense(measured: Measured) -> list[str]:
-    """One sentence at most: error (in regression the loss) of a dense network and of the best mixture of its size; if
-    there is none, the command that trains one. Nothing if there is no mixture, or its experts have no width."""
+    """At most one sentence: error (in regression the loss) of a dense network and of the best mixture of its size.
+
+    If there is no dense network, the command that trains one. Nothing if there is no mixture, or its experts have no
+    width.
+    """
     having = [arm for arm in measured.comparable if arm.values(measured.quality)]
     mixtures = [arm for arm in having if "baseline" not in arm.told]
     dense = [arm for arm in having if arm.told.get("baseline") == DENSE]
@@ -45,8 +48,10 @@ def _mean(measured: Measured, arm: Arm) -> float:
 
 
 def _size(measured: Measured, arm: Arm) -> dict[str, str]:
-    """What an arm was told of data, networks and training. An objective belongs to it only where targets are numbers:
-    classes are learned by a dense network with the default one."""
+    """An arm's settings of data, networks and training.
+
+    They include the objective only in regression: in classification a dense network is trained with the default one.
+    """
     left_out = (*ABOUT_EXPERTS, *(["objective"] if measured.quality == ERROR else []))
     return {key: value for key, value in arm.told.items() if key.partition(".")[0].partition("/")[0] not in left_out}
 
@@ -59,10 +64,10 @@ def _how_to_add(measured: Measured, arm: Arm) -> list[str]:
     if not isinstance(experts, Mapping) or not any(name in experts for name in WIDTHS) or apart_seeds:
         return []
     if any("_target_" in key for key in words):
-        # a part that has no option of its own
+        # a part without an option of its own
         return []
     if measured.quality == ERROR and isinstance(objective, Mapping) and "objective" not in arm.told:
-        # the gate may bring an objective that one expert cannot have
+        # the gate may imply an objective that a single expert cannot have
         own = not str(objective.get("_target_")).endswith((".Mixture", ".CrossEntropy"))
         words |= {"objective": "mixture"} if own else {}
     words |= {"baseline": DENSE, "seed": _in_words([seed for *_, seed in seeds])}
@@ -70,7 +75,7 @@ def _how_to_add(measured: Measured, arm: Arm) -> list[str]:
     command = shlex.join(["moe-lab", "sweep", *(f"{key}={value}" for key, value in words.items()), *folder])
     then = "adds one" if folder else "trains one; report its folder together with these runs"
     return [
-        "No dense network of as many parameters is among these runs, so they do not say whether a mixture is better "
+        "No dense network of as many parameters is among these runs, so they do not show whether a mixture is better "
         f"than one network. This command {then}: {command}"
     ]
 
@@ -83,7 +88,7 @@ def _in_words(seeds: Sequence[str]) -> str:
 
 
 def _folder(members: Sequence[Member]) -> list[str]:
-    """Options that add a run to the sweep of which these are all runs; none if they are of no sweep or of several."""
+    """Options that add a run to the sweep of these runs; none if they are of no sweep or of several."""
     jobs = {one.run.path.parent for one in members if one.run is not None}
     if len(jobs) != 1 or next(iter(jobs)).name != "jobs":
         return []

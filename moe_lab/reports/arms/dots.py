@@ -1,4 +1,4 @@
-"""One metric: every seed a point, the mean, its interval, a row an arm."""
+"""Pictures of one metric, one row per arm: a point per seed, the mean and its interval."""
 
 import re
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from moe_lab.reports.kit.headline import BETTER
 from moe_lab.reports.kit.picture import HALF, Picture
 from moe_lab.statistics import Summary
 
-#: an interval may reach so far beyond the points, in parts of their range, before it is cut
+#: how far an interval may extend beyond the points, as a fraction of their range, before it is cut
 REACH = 0.75
-#: so many arms stand on the first screen
+#: most arms on the first screen
 FIRST = 12
 
 
 def dots(measured: Measured, name: str, look: Look) -> Picture:
-    """The picture of the metric ``name``: all arms, in order of the quality."""
+    """The picture of the metric ``name``: all arms, the best first."""
     quantity = measured.quantities[name]
     arms = _having(measured, name)
     summaries = [measured.summaries[name][arm.key] for arm in arms]
@@ -31,7 +31,7 @@ def dots(measured: Measured, name: str, look: Look) -> Picture:
 
 
 def forest(measured: Measured, look: Look) -> tuple[Picture, ...]:
-    """A picture for each primary metric: the arms that are best in quality, and the reference."""
+    """A picture of each primary metric: the best arms and the reference."""
     return tuple(_best_arms(measured, name, look) for name in measured.primary)
 
 
@@ -47,7 +47,7 @@ def _best_arms(measured: Measured, name: str, look: Look) -> Picture:
 
 
 def first_arms(measured: Measured) -> list[Arm]:
-    """What the first screen shows: the best arms, and the reference."""
+    """The arms on the first screen: the best ones and the reference."""
     best = measured.ranked[:FIRST]
     return [*best, *([] if measured.baseline in best else [measured.baseline])]
 
@@ -70,14 +70,14 @@ def _picture(measured: Measured, name: str, arms: Sequence[Arm], look: Look, fil
 
 
 def stem(name: str) -> str:
-    """The name of a metric's files, whatever its own name is."""
+    """A file name for a metric, whatever its own name is."""
     return "metric_" + re.sub(r"[^A-Za-z0-9_]+", "_", name)[:80]
 
 
 def _counts(summaries: Sequence[Summary]) -> str:
     counts = [one.n for one in summaries]
     if max(counts) == 1:
-        return "n = 1 seed an arm."
+        return "n = 1 seed per arm."
     methods = " or ".join(sorted({one.method for one in summaries if one.low is not None}))
     warned = sorted({one.warning for one in summaries if one.warning})
     bars = f"{seeds_told(counts)}; bars: 95 % interval of the mean ({methods})."
@@ -120,7 +120,7 @@ def _strip(measured: Measured, name: str, arm: Arm, look: Look) -> Strip:
 
 
 def limits(points: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
-    """The x axis: all points, and intervals as far as REACH of the points' range."""
+    """The limits of the x axis: all points, and intervals up to REACH of the points' range."""
     low, high = min(points), max(points)
     span = high - low or abs(high) or 1.0
     left = max(min([*ends, low]), low - REACH * span)

@@ -1,6 +1,6 @@
-"""What the experts of arms are used for: sorted loads, usage over time, classes of matched experts, seeds' agreement.
+"""Figures of the experts of arms: sorted loads, usage over time, classes of matched experts, agreement of seeds.
 
-Experts have no identity across runs: loads are sorted, and classes shown after the experts were matched.
+Experts have no identity across runs, so loads are sorted, and classes are shown after the experts were matched.
 Axes: T epochs, E experts, C classes, n runs.
 """
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: up to so many classes are named, and up to so many seeds are told apart in their cells
+#: up to this number of classes are named, and up to this number of seeds have numbers in their cells
 NAMED, WRITTEN = 20, 6
 UNDEFINED = "#e3e6ea"
 
 
 def loads(found: Sequence[Decomposition]) -> Picture:
-    """Mean share of the routed test samples of each expert, the largest first, a bar an arm."""
+    """Mean share of the routed test samples of each expert, the largest first, one bar per arm."""
     shares = [100 * one.load_nE.mean(0) for one in found]
 
     def paint(figure: "Figure", axes: "Axes") -> None:
@@ -54,9 +54,10 @@ def loads(found: Sequence[Decomposition]) -> Picture:
     return Picture(
         "loads",
         "Load of the experts",
-        f"Stacked bars, one an arm, of the shares of its experts. The largest share: {told}.",
-        "A bar is an arm, a piece one of its experts, the most loaded first: its share of the test samples by largest "
-        f"weight, sorted in each run, then the mean over seeds. {_counts(found)}{cut(len(found), ROWS)}",
+        f"Stacked bars, one per arm, of the shares of its experts. The largest share: {told}.",
+        "One bar per arm, one piece per expert, the most loaded first. The length is the expert's share of the test "
+        "samples by largest weight, sorted within each run, then averaged over seeds. "
+        f"{_counts(found)}{cut(len(found), ROWS)}",
         draw(width(len(found)), 0.75 + (0.36 if len(found) <= 8 else 0.24) * max(3, min(ROWS, len(found))), paint),
         rows,
         width(len(found)),
@@ -68,7 +69,7 @@ def _counts(found: Sequence[Decomposition]) -> str:
 
 
 def usage_over_time(found: Sequence[Decomposition]) -> Picture | None:
-    """Stacked bands of the sorted shares of the routing weight over the epochs, a panel an arm."""
+    """Stacked bands of the sorted shares of the routing weight over the epochs, one panel per arm."""
     usage = {one.arm.key: mean_TE for one in found if (mean_TE := _mean_usage(one)) is not None}
     kept = [one for one in found if one.arm.key in usage]
     if not kept:
@@ -100,9 +101,10 @@ def usage_over_time(found: Sequence[Decomposition]) -> Picture | None:
     return Picture(
         "usage_over_time",
         "Usage over time",
-        f"Stacked bands over the epochs, a panel an arm. Share of the most used expert at the end: {told}.",
-        "The lowest band is the most used expert of the epoch, then the second and so on: its share of the routing "
-        f"weight (%) of the training samples, the mean over seeds. {_counts(kept)}{cut(len(kept), PANELS)}",
+        f"Stacked bands over the epochs, one panel per arm. Share of the most used expert at the end: {told}.",
+        "The lowest band is the epoch's most used expert, the next band the second, and so on. The height is the "
+        "expert's share of the routing weight of the training samples (%), the mean over seeds. "
+        f"{_counts(kept)}{cut(len(kept), PANELS)}",
         draw(
             width(len(first)),
             0.2 + 1.65 * lines(len(first)),
@@ -114,13 +116,13 @@ def usage_over_time(found: Sequence[Decomposition]) -> Picture | None:
 
 
 def _mean_usage(one: Decomposition) -> np.ndarray | None:
-    """``[T, E]`` over the seeds that have as many epochs and experts as the first."""
+    """``[T, E]``, the mean over the seeds that have as many epochs and experts as the first."""
     found = [usage for member in one.arm.counted[:READ_USAGE] if (usage := sorted_usage_TE(member)) is not None]
     return np.nan_to_num(np.mean([usage for usage in found if usage.shape == found[0].shape], 0)) if found else None
 
 
 def class_maps(found: Sequence[Decomposition]) -> Picture:
-    """Which classes each expert gets, matched between seeds, a panel an arm."""
+    """The classes that each expert gets, matched between seeds, one panel per arm."""
     first = found[:PANELS]
     shares = {one.arm.key: _ordered(one.matched_counts_EC) for one in found}
     classes = max(share.shape[1] for share in shares.values())
@@ -156,11 +158,11 @@ def class_maps(found: Sequence[Decomposition]) -> Picture:
     return Picture(
         "class_maps",
         f"Which {'classes' if what == 'class' else f'values of {what}'} each expert gets",
-        f"Heat maps, one an arm, a row a {what}, a column an expert. Mean largest share of a {what}: {clear}.",
-        f"The darker a cell, the larger the share (0 to 100 %) of the {what}'s test samples that the expert gets: "
-        "experts matched to those of the arm's most typical run by shared samples, then the mean over the seeds "
-        f"that did not collapse. Pale rows: seeds do not give the {what} to the same "
-        f"expert. {_counts(found)}{cut(len(found), PANELS)}",
+        f"Heat maps, one per arm, one row per {what}, one column per expert. Mean largest share of a {what}: {clear}.",
+        f"The darker a cell, the larger the share (0 to 100 %) of the {what}'s test samples that the expert gets. "
+        "Experts are matched to those of the arm's most typical run by shared samples; shares are means over the "
+        f"seeds that did not collapse. In a pale row, seeds do not give the {what} to the same expert. "
+        f"{_counts(found)}{cut(len(found), PANELS)}",
         draw(
             width(len(first)),
             0.2 + tall * lines(len(first)),
@@ -172,12 +174,12 @@ def class_maps(found: Sequence[Decomposition]) -> Picture:
 
 
 def _ordered(share_EC: np.ndarray) -> np.ndarray:
-    """Experts in the order of the class of which they get most, so that the eye follows a diagonal."""
+    """Experts in the order of the class of which they get most, so that the map is close to diagonal."""
     return share_EC[np.lexsort((-share_EC.max(1), share_EC.argmax(1)))]
 
 
 def agreement_maps(found: Sequence[Decomposition]) -> Picture | None:
-    """Excess agreement of every two seeds, a panel an arm; None where no arm has two comparable runs."""
+    """Excess agreement of every pair of seeds, one panel per arm; None if no arm has two comparable runs."""
     paired = [one for one in found if one.pairs]
     if not paired:
         return None
@@ -218,12 +220,11 @@ def agreement_maps(found: Sequence[Decomposition]) -> Picture | None:
     return Picture(
         "agreement",
         "Agreement of the seeds",
-        f"Matrices of seeds, one an arm. Mean excess agreement: {told}.",
-        "Adjusted Rand index of two seeds less what it would be if each only followed the classes as it does (1: the "
-        "same decomposition; 0: no more alike than the classes make them). Grey: a seed with itself, or undefined, as "
-        "a routing is collapsed. "
-        f"{seeds_told([len(one.alike) for one in paired])}."
-        f"{cut(len(paired), PANELS)}",
+        f"Matrices of seeds, one per arm. Mean excess agreement: {told}.",
+        "Excess agreement of two seeds: their adjusted Rand index minus its expected value if both only followed the "
+        "classes. 1: the same decomposition; 0: no more alike than the classes explain. Grey: a seed with itself, or "
+        "undefined because a routing is collapsed. "
+        f"{seeds_told([len(one.alike) for one in paired])}.{cut(len(paired), PANELS)}",
         draw(
             width(len(first)),
             0.2 + 1.95 * lines(len(first)),

@@ -1,4 +1,4 @@
-"""What the first screen says: which arm is best, by how much, how surely, and what is missing."""
+"""The sentences of the first screen: the best arm, by how much, with which certainty, and what is missing."""
 
 from collections import Counter
 
@@ -14,17 +14,17 @@ from moe_lab.statistics import Factorial
 from moe_lab.statistics.factorial import BLOCK, NOISE
 
 SINGLE = (
-    "A difference between single runs is no result yet: another seed may turn it round. Train every arm with the same "
-    "several seeds before you believe one."
+    "A difference between single runs is not yet a result: with another seed it may be reversed. Train every arm with "
+    "the same several seeds."
 )
-#: so many arms of one seed are all in the first sentence
+#: up to this number of arms of one seed are all in the first sentence
 LISTED = 4
-#: an effect of the analysis of variance is named below this p
+#: an effect of the analysis of variance is reported if its p is below this
 SURE = 0.05
 OTHER_DATA = "These runs are on different data sets: error and information cannot be compared between them."
 OVER = (
-    "Intervals are 95 %, of the mean over seeds: they say what training again would give on the same test set, not "
-    "what another test set would give."
+    "Intervals are 95 % intervals of the mean over seeds: for training again on the same test set, not for another "
+    "test set."
 )
 
 
@@ -53,7 +53,7 @@ def _singles(measured: Measured) -> str:
     quantity = measured.quantities.get(name)
     known = [arm for arm in measured.ranked if quantity and arm.key in measured.summaries[name]]
     if quantity is None or not known:
-        return "No number of these runs can be compared."
+        return "The runs have no number that can be compared."
     few = len(known) <= LISTED
     told = [f"{called(arm)}{'' if few else ' with'} {with_unit(quantity, _mean(measured, name, arm))}" for arm in known]
     if few:
@@ -81,14 +81,14 @@ def _alone(measured: Measured, arm: Arm) -> str:
 
 
 def _best(measured: Measured, name: str) -> str:
-    """The best arm of a primary metric against the baseline; where that is the baseline, against the next best."""
+    """The best arm of a primary metric against the baseline; if it is the baseline, against the next best."""
     quantity = measured.quantities[name]
     sign = 1 if quantity.better == "lower" else -1
     known = [
         arm for arm in measured.comparable if arm.key in measured.summaries[name] and not measured.undefined(arm, name)
     ]
     if len(known) < 2:
-        return f"{quantity.label} is known of fewer than two arms, so none is best."
+        return f"{quantity.label}: fewer than two arms have a value, so none is best."
     ranked = sorted(known, key=lambda arm: sign * measured.summaries[name][arm.key].mean)
     best, base = ranked[0], measured.baseline
     found = measured.summaries[name][best.key]
@@ -107,14 +107,12 @@ def _best(measured: Measured, name: str) -> str:
 
 
 def _at_usage(measured: Measured, name: str, arm: Arm) -> str:
-    """Of information, what is left of the difference to the baseline at matched usage; of other metrics nothing."""
+    """For information, the difference from the baseline at matched usage; for other metrics nothing."""
     found = at_matched_usage(arm, measured.baseline)
     if name != BITS or not found.possible:
         return ""
     if found.difference is None:
-        return (
-            f" No run of either arm uses its experts as evenly as one of the other (within {CALIPER} bit of H(load))."
-        )
+        return f" No two runs of these arms use their experts equally evenly (H(load) within {CALIPER} bit)."
     quantity = measured.quantities[name]
     pairs = f"{found.pairs} pair{'s' if found.pairs != 1 else ''} of runs within {CALIPER} bit"
     by = with_unit(quantity, changed(quantity, found.difference.mean))
@@ -122,7 +120,7 @@ def _at_usage(measured: Measured, name: str, arm: Arm) -> str:
 
 
 def _due_to(measured: Measured) -> list[str]:
-    """What explains the variance, where two choices or more were crossed."""
+    """The shares of variance that choices explain, if at least two choices were crossed."""
     sentences = []
     for name, found in measured.factorials.items():
         if isinstance(found, Factorial) and len(found.factors) > 1:
@@ -136,7 +134,7 @@ def _due_to(measured: Measured) -> list[str]:
 
 
 def _reconciled(measured: Measured) -> list[str]:
-    """Why a choice can be sure to matter, although no arm is sure to differ from the reference."""
+    """A note if the analysis of variance finds an effect although seeds are too few to compare single arms."""
     few = {one.metric for one in measured.comparisons.values() if one.too_few}
     clauses = []
     for name, found in measured.factorials.items():
@@ -147,10 +145,10 @@ def _reconciled(measured: Measured) -> list[str]:
     if not clauses:
         return []
     return [
-        f"These make a difference beyond chance, although too few seeds are there to say so of a single arm: "
-        f"{'; '.join(clauses)}. Both hold: the analysis of variance pools all runs, and assumes that the seeds' noise "
-        "is normal and equally large in every arm; the comparison of two arms has only their own seeds, and assumes "
-        "neither."
+        "These choices make a difference beyond chance, although there are too few seeds to show it for a single arm: "
+        f"{'; '.join(clauses)}. This is no contradiction: the analysis of variance pools all runs, and assumes that "
+        "the seeds' noise is normal and equally large in every arm. The comparison of two arms uses only their own "
+        "seeds, and assumes neither."
     ]
 
 
@@ -159,7 +157,7 @@ def _is_sure(p: float | None) -> bool:
 
 
 def _unlearned(measured: Measured) -> list[str]:
-    """The arms with runs that have not learned; a run of ten classes that errs in 90 % has not."""
+    """The arms with runs that have not learned, such as a run of ten classes with an error of 90 %."""
     told = []
     for arm in measured.shown:
         count = sum(_has_not_learned(one) for one in arm.counted)

@@ -1,4 +1,4 @@
-"""The first screen of a report of many runs: the arms in order of their quality, with the primary numbers."""
+"""The table on the first screen of a report of many runs: the arms, the best first, with the primary metrics."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from moe_lab.reports.kit.numbers import NONE
 
 
 def lead_header(measured: Measured) -> list[str]:
-    """The columns of ``lead_rows``; of single runs their name in place of their number."""
+    """The columns of ``lead_rows``; for single runs their name instead of their number."""
     heads = [measured.quantities[name].axis for name in _columns(measured)]
     first = ["arm", "choices"] if _lettered(measured) else ["arm"]
     return [*first, *heads, "run" if _single(measured) else "seeds", "note"]
 
 
 def lead_rows(measured: Measured, arms: Sequence[Arm]) -> list[list[Cell]]:
-    """A row an arm: what it is called, the primary metrics, I(E;Y)/H(load), and what became of its runs."""
+    """One row per arm: its name, the primary metrics, I(E;Y)/H(load), and the states of its runs."""
     return [
         [Cell(arm.key), *([Cell(arm.name)] if _lettered(measured) else [])]
         + [cell(measured, arm, name) if arm.n else Cell(NONE) for name in _columns(measured)]

@@ -1,4 +1,4 @@
-"""How arms look in every figure: a colour and a marker each, and panels, one an arm."""
+"""The look of arms in all figures: a colour and a marker each, and one panel per arm."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = "osD^vPX*<>hp"
-#: figures with a row or a panel an arm show so many arms; tables and CSVs have all
+#: most arms in figures with a row or a panel per arm; tables and CSVs have all
 ROWS, PANELS = 60, 24
 PER_ROW = 4
 
 
-#: letters of a name in a figure
+#: most letters of a name in a figure
 LETTERS = 24
 
 
 def label(arm: Arm) -> str:
-    """What a figure calls an arm."""
+    """The label of an arm in a figure."""
     return printable(shortened(arm.key, LETTERS))
 
 
 def name_ends(axes: "Axes", look: "Look", heights: Mapping[Arm, float]) -> None:
-    """The arms beside the axes, each with its marker in its colour, as high as its value where there is room."""
+    """Labels of the arms beside the axes, each with its marker, near the height of its value."""
     ends = [(height, label(arm), look.colour[arm.key]) for arm, height in heights.items()]
     markers = {label(arm): look.marker[arm.key] for arm in heights}
     label_ends(axes, ends, min(0.085, 1 / max(1, len(ends))), markers)
@@ -44,18 +44,18 @@ class Look:
 
 
 def seeds_told(counts: Sequence[int]) -> str:
-    """``n = 5 seeds an arm``, or the range of n."""
+    """``n = 5 seeds per arm``, or the range of n."""
     low, high = min(counts), max(counts)
-    return f"n = {low} seed{'s' if low != 1 else ''} an arm" if low == high else f"n = {low} to {high} seeds an arm"
+    return f"n = {low} seed{'s' if low != 1 else ''} per arm" if low == high else f"n = {low} to {high} seeds per arm"
 
 
 def cut(arms: int, most: int) -> str:
-    """What a caption says where not all arms fit."""
+    """The end of a caption if not all arms are shown."""
     return f" The first {most} of {arms} arms; the CSV has all." if arms > most else ""
 
 
 def panels(figure: "Figure", axes: "Axes", count: int, paint: "Callable[[Axes, int], None]") -> None:
-    """Replace ``axes`` by ``count`` panels in rows of PER_ROW and paint each by its number."""
+    """Replace ``axes`` by ``count`` panels in rows of PER_ROW, and paint each by its number."""
     axes.remove()
     grid = figure.subplots(lines(count), min(PER_ROW, count), squeeze=False)
     for place, panel in enumerate(grid.flat):
@@ -66,12 +66,12 @@ def panels(figure: "Figure", axes: "Axes", count: int, paint: "Callable[[Axes, i
 
 
 def lines(count: int) -> int:
-    """Rows of panels."""
+    """The number of rows of panels."""
     return -(-count // PER_ROW)
 
 
 def width(count: int) -> float:
-    """Of a figure of panels: one or two are not blown up."""
+    """The width of a figure of panels; one or two panels are not enlarged."""
     return FULL if count > 2 else HALF
 
 

@@ -1,4 +1,4 @@
-"""The metrics of arms: means with intervals, differences from a chosen arm, collapse, what the factors explain."""
+"""The metrics of arms: means with intervals, differences from a reference arm, collapse, and effects of factors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from moe_lab.statistics import Comparison, Factorial, Incomplete, Rate, Summary,
 ERROR, LOSS, SHARE = "test_error_rate", "test_loss_nats", "information_per_usage"
 BITS, USAGE = "mutual_information_expert_label_bits", "load_entropy_bits"
 COLLAPSED = "collapsed"
-#: a metric that language models alone have
+#: a metric that only language models have
 OF_TOKENS = "test_bits_per_byte"
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A metric as a report of arms shows it. ``difference`` says that its fraction is itself a difference of two."""
+    """A metric in a report of arms. ``difference`` is True if its fraction is itself a difference of two fractions."""
 
     name: str
     label: str
@@ -40,7 +40,7 @@ class Quantity:
 
     @property
     def scale(self) -> float:
-        """From the stored number to the shown one."""
+        """Factor from the stored number to the shown one."""
         return 100.0 if self.unit == "fraction" else 1.0
 
     @property
@@ -50,10 +50,10 @@ class Quantity:
 
 
 class Measured:
-    """What the finished runs of a collection say in numbers, against the arm ``baseline``."""
+    """The numbers of a collection's finished runs, compared with the arm ``baseline``."""
 
     def __init__(self, collection: Collection, against: str | None = None) -> None:
-        """Raises: RunError where ``against`` names no arm, or several, or one without a finished run."""
+        """Raises: RunError if ``against`` names no arm, or several, or one without a finished run."""
         self.arms = collection.arms
         self.collection = collection
         self.baseline = find_arm(self.arms, against) if against else nearest_to_the_defaults(self.arms)
@@ -62,12 +62,12 @@ class Measured:
 
     @cached_property
     def shown(self) -> tuple[Arm, ...]:
-        """The arms that have a finished run."""
+        """The arms with at least one finished run."""
         return tuple(arm for arm in self.arms if arm.n)
 
     @cached_property
     def quantities(self) -> dict[str, Quantity]:
-        """All metrics that are one number in some run: the headline first, then as registered, then the unknown."""
+        """Metrics that are one number in some run: the headline, then in the register's order, then unknown ones."""
         found = dict.fromkeys(name for arm in self.shown for one in arm.counted for name in one.scalars)
         known = list(dict.fromkeys([*LABELS["classification"], *LABELS["regression"], *METRICS]))
         place = {name: at for at, name in enumerate(known)}
@@ -81,17 +81,17 @@ class Measured:
 
     @cached_property
     def varying(self) -> list[str]:
-        """The metrics that are not the same in all runs: another value, or undefined in some."""
+        """The metrics that differ between runs: in value, or undefined in some."""
         return [name for name in self.quantities if name not in self.constant]
 
     @cached_property
     def constant(self) -> dict[str, float]:
-        """The metrics that are, with their value."""
+        """The metrics with the same value in all runs, with that value."""
         found = {name: self._all(name) for name in self.quantities if all(self._whole(arm, name) for arm in self.shown)}
         return {name: next(iter(values)) for name, values in found.items() if len(values) == 1}
 
     def _whole(self, arm: Arm, name: str) -> bool:
-        """Whether all runs of the arm that have the metric have a value of it."""
+        """Whether all runs of the arm with this metric have a value of it."""
         return len(arm.values(name)) == self._asked(arm, name)
 
     def _asked(self, arm: Arm, name: str) -> int:
@@ -102,14 +102,17 @@ class Measured:
 
     @cached_property
     def quality(self) -> str:
-        """What tells how well a model predicts: the error in classification, the loss in regression and of tokens."""
+        """The metric of predictive quality: error in classification, loss in regression and for language models."""
         if any(OF_TOKENS in one.metrics for arm in self.shown for one in arm.counted):
             return LOSS
         return ERROR if any(arm.values(ERROR) for arm in self.shown) else LOSS
 
     @property
     def primary(self) -> list[str]:
-        """The metrics of the declared family. Every run has them, also a collapsed one, which has no I(E;Y)/H(load)."""
+        """The metrics of the declared family.
+
+        Every run has them, even a collapsed one, for which I(E;Y)/H(load) is undefined.
+        """
         return [name for name in (self.quality, BITS) if name in self.quantities]
 
     @cached_property
@@ -127,25 +130,25 @@ class Measured:
         return int(sum(arm.values(COLLAPSED).values())) if arm.n > 1 else 0
 
     def undefined(self, arm: Arm, name: str) -> str:
-        """``3 of 8 defined``, if some of the arm's runs have the metric and others have it as undefined; else empty."""
+        """``3 of 8 defined``, if the metric is defined for only some of the arm's runs; else empty."""
         defined, asked = len(arm.values(name)), self._asked(arm, name)
         return f"{defined} of {asked} defined" if 0 < defined < asked else ""
 
     @cached_property
     def collapse(self) -> dict[str, Rate]:
-        """key -> how many of the arm's runs collapsed; arms where nothing was chosen are left out."""
+        """key -> number of the arm's runs that collapsed; arms with one expert are left out."""
         found = {arm.key: list(arm.values(COLLAPSED).values()) for arm in self.shown}
         return {key: rate(int(sum(values)), len(values)) for key, values in found.items() if values}
 
     @cached_property
     def comparable(self) -> tuple[Arm, ...]:
-        """The arms on the baseline's data set, whose errors and information may be compared with its own."""
+        """The arms on the baseline's data set, whose errors and information are comparable with its own."""
         data = self.baseline.levels.get("dataset")
         return tuple(arm for arm in self.shown if arm.levels.get("dataset") == data)
 
     @cached_property
     def ranked(self) -> tuple[Arm, ...]:
-        """All arms, the best in quality first; behind them those of other data, or without a value of it."""
+        """All arms, the best first; those on other data or without a value come last."""
         means = self.summaries.get(self.quality, {})
         known = [arm for arm in self.comparable if arm.key in means and not self.undefined(arm, self.quality)]
         first = sorted(known, key=lambda arm: means[arm.key].mean)
@@ -164,13 +167,13 @@ class Measured:
 
     @cached_property
     def factorials(self) -> dict[str, Factorial | str]:
-        """primary metric -> what the varied choices explain, or why that cannot be said."""
+        """primary metric -> the analysis of variance of the varied choices, or the reason why there is none."""
         if self.collection.single or len(self.shown) < 2:
             return {}
         return {name: self._factorial(name) for name in self.primary}
 
     def _factorial(self, name: str) -> Factorial | str:
-        # baselines stand beside the design and have no part in it
+        # baselines are not part of the design
         mixtures = [arm for arm in self.arms if "baseline" not in arm.told]
         arms = mixtures if len(mixtures) > 1 else self.arms
         factors = [key for key in self.collection.varying if len({arm.levels[key] for arm in arms}) > 1]
@@ -182,8 +185,7 @@ class Measured:
 
 
 def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
-    """A metric by its entry in metrics.json and what the register knows of it; that of a layer begins with its name,
-    ``block0.``"""
+    """A metric by its entry in metrics.json and in the register; that of a layer is named ``block0.NAME``."""
     layer, bare, key = parts_of(name)
     metric = METRICS.get(bare)
     unit = str(entry.get("unit") or "")
@@ -200,22 +202,23 @@ def quantity_of(name: str, entry: dict[str, Any]) -> Quantity:
 
 
 def _plain(name: str) -> str:
-    """``load_max_violation`` -> ``load max violation``; a unit at the end is said elsewhere."""
+    """``load_max_violation`` -> ``load max violation``; a unit at the end is dropped."""
     for unit in ("_bits", "_nats", "_sd"):
         name = name.removesuffix(unit)
     return name.replace("_", " ")
 
 
 def nearest_to_the_defaults(arms: Sequence[Arm]) -> Arm:
-    """The arm that was told the least; the first of several. One with finished runs before one without."""
+    """The arm with the fewest settings, the first on ties; arms with finished runs come first."""
     return min(arms, key=lambda arm: (arm.n == 0, len(arm.told)))
 
 
 def find_arm(arms: Sequence[Arm], against: str) -> Arm:
-    """The arm that ``against`` names: by what the report calls it, or by words such as ``gate=softmax k=2``; of several
-    that fit, the one that was told the least beside.
+    """The arm that ``against`` names, by its label in the report or by words such as ``gate=softmax k=2``.
 
-    Raises: RunError where none fits, or several equally well.
+    If several fit, the one with the fewest other settings.
+
+    Raises: RunError if none fits, or several fit equally well.
     """
     for arm in arms:
         if against in (arm.key, arm.name):
@@ -225,12 +228,12 @@ def find_arm(arms: Sequence[Arm], against: str) -> Arm:
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise RunError(f"--against {against}: no arm is that. There are: {_listed(arms)}")
+        raise RunError(f"--against {against}: no such arm. There are: {_listed(arms)}")
     raise RunError(f"--against {against} fits several arms equally well: {_listed(fitting)}")
 
 
 def fitting_arms(arms: Sequence[Arm], words: str) -> list[Arm]:
-    """The arms that were told all of ``gate=softmax k=2``, or chose it where they differ."""
+    """The arms with all of the settings ``gate=softmax k=2``, given or as one of their levels."""
     wanted = typed(words.split())
     return [arm for arm in arms if all(_has(arm, key, value) for key, value in wanted.items())] if wanted else []
 

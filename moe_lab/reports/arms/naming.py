@@ -1,4 +1,4 @@
-"""What tells arms apart, in the words that one would type."""
+"""The names of arms: the settings that distinguish them, as one would type them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +14,12 @@ Differs = Mapping[str, Any]
 
 
 def told(differs: Differs) -> dict[str, str]:
-    """What a run was told, as words, without its seeds and without what does not decide its result."""
+    """A run's settings as words, without seeds and without those that do not affect its result."""
     return {key: word(value) for key, value in differs.items() if key not in SEEDS and not is_undeciding(key)}
 
 
 def word(value: Any) -> str:
-    """A value as one would type it; a part by the name of its class."""
+    """A value as one would type it; a part by its class name."""
     match value:
         case None:
             return "null"
@@ -38,9 +38,9 @@ def word(value: Any) -> str:
 
 
 def choice(key: str, status: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
-    """A run's value of ``key``, also if it is the default; ABSENT if it has no such key.
+    """A run's value of ``key``, even if it is the default; ABSENT if it has no such key.
 
-    ``status`` has its ``differs`` and ``choices``. A seed that is not set apart is ``seed``.
+    ``status`` has its ``differs`` and ``choices``. A seed that is not set separately is ``seed``.
     """
     for said in (status.get("differs") or {}, status.get("choices") or {}):
         if said.get(key) is not None:
@@ -54,7 +54,7 @@ def choice(key: str, status: Mapping[str, Any], config: Mapping[str, Any]) -> An
 
 
 def cell(value: Any) -> int | float | str:
-    """A choice as a cell of a table: a number, or the word that one would type.
+    """A choice as a table cell: a number, or the word that one would type.
 
     Null is "none", because pandas reads "null" as a missing value.
     """
@@ -64,16 +64,16 @@ def cell(value: Any) -> int | float | str:
 
 
 def typed(words: Sequence[str]) -> dict[str, str]:
-    """``["gate=softmax", "seed=1"]`` as what it tells a run; a word without ``=`` has no value."""
+    """``["gate=softmax", "seed=1"]`` as settings by key; a word without ``=`` has no value."""
     pairs = (one.lstrip("+").partition("=")[::2] for one in words)
     return told({key: value.replace(" ", "") for key, value in pairs})
 
 
 def levels(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[dict[str, str]]:
-    """For each arm, given by what it was told and one of its runs, its value of every key in which arms differ.
+    """For each arm, given by its settings and one of its runs, its value of every key in which arms differ.
 
-    A key that an arm was not told has the option of its group, or the value in config.yaml: ``default`` where that was
-    filled in, a dash where the arm has no such key.
+    If an arm's settings lack a key, its value is the option of its group, or the value in config.yaml: ``default`` if
+    that was filled in, a dash if the arm has no such key.
     """
     keys = _in_order(arms)
     found = [{key: told_here.get(key) or _unsaid(key, run) for key in keys} for told_here, run in arms]
@@ -82,7 +82,7 @@ def levels(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[dict[str, 
 
 
 def _in_order(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[str]:
-    """The keys that some arm was told: groups as a config has them, other keys behind them as they were told."""
+    """The keys that some arm sets: groups in the order of a config, then other keys in the order given."""
     groups = next((list(run.status.get("choices") or {}) for _, run in arms if run is not None), [])
     place = {group: at for at, group in enumerate(groups)}
     keys = dict.fromkeys(key for told_here, _ in arms for key in told_here)
@@ -102,7 +102,7 @@ def _unsaid(key: str, run: Run | None) -> str:
 
 
 def arm_name(level: Mapping[str, str]) -> str:
-    """``gate=attentive regularizer=[importance]``, without what an arm does not have and empty lists beside others."""
+    """``gate=attentive regularizer=[importance]``, without absent keys, and without empty lists unless alone."""
     words = {key: f"{key}={value}" for key, value in level.items() if value != ABSENT}
     return " ".join(one for key, one in words.items() if level[key] != "[]") or " ".join(words.values())
 
@@ -110,8 +110,8 @@ def arm_name(level: Mapping[str, str]) -> str:
 def short_names(arms: Sequence[Mapping[str, str]]) -> list[str]:
     """A name for each arm, given by its levels: ``attentive + importance k=2``.
 
-    A part is called by its option, the number of experts E, another choice by the last two steps of its key. Where two
-    arms would be called the same, all have their whole words.
+    A part is named by its option, the number of experts by E, another choice by the last two steps of its key. If two
+    arms would have the same name, all are named by their full words.
     """
     short = [_short_name(level) for level in arms]
     return short if len(set(short)) == len(short) else [arm_name(level) for level in arms]
@@ -134,5 +134,5 @@ def _is_part(key: str) -> bool:
 
 
 def _short_part(value: str) -> str:
-    """``[importance,z_loss]`` -> ``importance + z_loss``; nothing for nothing."""
+    """``[importance,z_loss]`` -> ``importance + z_loss``; an empty list gives empty text."""
     return "" if value in (ABSENT, "none", "[]") else " + ".join(value.strip("[]").split(","))

@@ -1,4 +1,4 @@
-"""The numbers of arms for a terminal: single runs side by side while they are few, else an arm a row."""
+"""The numbers of arms for a terminal: a few single runs side by side, else one row per arm."""
 
 import textwrap
 
@@ -10,7 +10,7 @@ from moe_lab.reports.kit.numbers import NONE
 #: column -> heading, and the rows
 Listing = tuple[dict[str, str], list[dict[str, str]]]
 
-#: what a metric is called where there is little room
+#: short names of metrics, for narrow terminals
 SHORT = {
     ERROR: "error (%)",
     LOSS: "loss (nats)",
@@ -18,19 +18,19 @@ SHORT = {
     BITS: "I(E;Y) (bits)",
     USAGE: "H(load) (bits)",
 }
-#: blanks between two columns, and the least that is left of an arm's name
+#: blanks between two columns, and the least width of an arm's name
 GAP, SHORTEST = 3, 18
 
 
 def overview(measured: Measured, width: int) -> list[Listing]:
-    """Tables no wider than ``width`` where that can be."""
+    """Tables no wider than ``width`` if possible."""
     if measured.collection.single and len(measured.shown) <= COLUMNS:
         return [_names(measured), *_side_by_side(measured, width)]
     return [_arm_a_row(measured, width)]
 
 
 def _names(measured: Measured) -> Listing:
-    """Which arm is which run."""
+    """The run of each arm."""
     rows = [{"arm": arm.key, "run": ", ".join(one.name for one in arm.members)} for arm in measured.ranked]
     return {"arm": "arm", "run": "run"}, rows
 
@@ -56,7 +56,7 @@ def _side_by_side(measured: Measured, width: int) -> list[Listing]:
 
 
 def _arm_a_row(measured: Measured, width: int) -> Listing:
-    """Arms as rows: as many as fit of the primary metrics, collapse if there is any, usage, I(E;Y)/H(load)."""
+    """Arms as rows, with as many columns as fit: primary metrics, collapse if there is any, usage, I(E;Y)/H(load)."""
     names = [name for name in dict.fromkeys([*measured.primary, USAGE, SHARE]) if name in measured.quantities]
     rows = [_row(measured, arm, names) for arm in measured.ranked]
     lettered = any(arm.key != arm.name for arm in measured.arms)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: up to so many arms are named in a figure of points
+#: up to this number of arms are all named in a figure of points
 NAMED = 24
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """The runs of an arm in two metrics, in shown units."""
+    """The runs of an arm in two metrics, in the units shown."""
 
     arm: Arm
     points: tuple[tuple[float, float], ...]
@@ -32,7 +32,7 @@ class Cloud:
 
 
 def trade_off(measured: Measured, look: Look) -> Picture | None:
-    """Error (in regression the loss) against I(E;Y)/H(load); None where no arm has both."""
+    """Error (in regression the loss) against I(E;Y)/H(load); None if no arm has both."""
     if SHARE not in measured.quantities or measured.quality not in measured.quantities:
         return None
     x, y = measured.quantities[SHARE], measured.quantities[measured.quality]
@@ -63,7 +63,7 @@ def trade_off(measured: Measured, look: Look) -> Picture | None:
 
 
 def _named(measured: Measured, heights: dict[str, float], best: set[str]) -> dict[Arm, float]:
-    """The arms that are named, all while they are few."""
+    """The arms that are named; all if they are few."""
     few = len(heights) <= NAMED
     return {arm: heights[arm.key] for arm in measured.arms if arm.key in heights and (few or arm.key in best)}
 
@@ -75,7 +75,7 @@ def _mean(arm: Arm, quantity: Quantity) -> float:
 
 def _points_told(clouds: Sequence[Cloud]) -> str:
     counts = [len(one.points) for one in clouds]
-    points = "A point is an arm" if max(counts) == 1 else "Small points are seeds, large ones the means of arms"
+    points = "One point per arm" if max(counts) == 1 else "Small points are seeds, large points are means of arms"
     some = f" Of {len(clouds)} arms the best and the reference are named." if len(clouds) > NAMED else ""
     return f"{points}; {seeds_told(counts)}.{some}"
 
@@ -90,7 +90,7 @@ def _front_told(means: dict[str, tuple[float, float]], front: Sequence[tuple[flo
 
 
 def information(measured: Measured, look: Look) -> Picture | None:
-    """I(E;Y) against H(load), with the bound I = H; None where no run has both."""
+    """I(E;Y) against H(load), with the bound I = H; None if no run has both."""
     if not {USAGE, BITS} <= measured.quantities.keys():
         return None
     x, y = measured.quantities[USAGE], measured.quantities[BITS]
@@ -111,9 +111,9 @@ def information(measured: Measured, look: Look) -> Picture | None:
         name_axes(axes, x.axis, y.axis)
 
     caption = (
-        "To use the experts more evenly raises what the choice of expert can tell about the target, up to the dotted "
-        "line, I(E;Y) = H(load). Compare arms at the same place along the bottom: the higher one follows the target "
-        f"more. {_points_told(clouds)}"
+        "The dotted line is the upper bound I(E;Y) = H(load), so more even use of the experts allows more information "
+        "about the target. Compare arms at the same H(load): the higher one follows the target more. "
+        f"{_points_told(clouds)}"
     )
     return _picture("information", "Information against usage", clouds, (x, y), caption, paint)
 
@@ -129,7 +129,7 @@ def _clouds(arms: Sequence[Arm], x: Quantity, y: Quantity) -> list[Cloud]:
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points that no other one beats in both, x being better high and y low; from left to right."""
+    """The Pareto front from left to right: the points that no other beats in both, with high x and low y better."""
     front: list[tuple[float, float]] = []
     for x, y in sorted(points, key=lambda point: (-point[0], point[1])):
         if not front or y < front[-1][1]:

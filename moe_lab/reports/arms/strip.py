@@ -1,7 +1,7 @@
-"""A strip plot as SVG, written by hand: a row an arm, every seed a point, the mean, its interval.
+"""A strip plot as SVG, written by hand, with one row per arm: a point per seed, the mean and its interval.
 
-A report has one for each of a hundred metrics, so each has to be small and quick: a tenth of the bytes that matplotlib
-takes, and a hundredth of the time. Lengths are CSS pixels.
+A report has one for each of a hundred metrics, so each must be small and quick: it needs a tenth of the bytes of
+matplotlib's, and a hundredth of the time. Lengths are in CSS pixels.
 """
 
 import math
@@ -44,7 +44,7 @@ class Strip:
 
 
 def strip_plot(rows: Sequence[Strip], limits: tuple[float, float], axis: str, dotted: float | None) -> bytes:
-    """The SVG. ``dotted`` is where a line stands for the arm that others are compared with."""
+    """The SVG. ``dotted`` is the place of the reference arm's line."""
     longest = max(len(row.label) for row in rows)
     left = 16 + (LETTER if longest < 8 else NARROW) * longest
     low, high = limits
@@ -77,7 +77,7 @@ def _row(row: Strip, y: float, x: Callable[[float], str]) -> list[str]:
     if row.low is not None and row.high is not None:
         parts.append(f'<path d="M{x(row.low)} {_short(y)}H{x(row.high)}" stroke="{row.colour}" stroke-width="2.6"/>')
     if len(row.values) > 1:
-        # points are strokes of no length with round caps; they stand below the bar, in two lines
+        # points are strokes of length zero with round caps, below the bar, in two lines
         dots = "".join(f"M{x(value)} {_short(y + (10.5 if at % 2 else 7.5))}h0" for at, value in enumerate(row.values))
         style = f'stroke="{faint(row.colour)}" stroke-width="4.2" stroke-linecap="round"'
         parts.append(f'<path d="{dots}" {style}/>')

@@ -16,32 +16,32 @@ from moe_lab.reports.kit.numbers import NBSP, NONE, UNDEFINED, signed
 from moe_lab.statistics import Factorial
 from moe_lab.tasks import Task
 
-#: by which of its metrics a task is known
+#: the metric that identifies a task
 ERRORS: dict[Task, str] = {"classification": ERROR, "regression": "test_rmse_sd"}
 
-#: up to so many arms stand side by side as columns; more are rows
+#: up to this number of arms are columns; more are rows
 COLUMNS = 5
-#: up to so many metrics stand side by side
+#: most metrics side by side
 ACROSS = 6
-#: marks a mean over two kinds of run
+#: mark of a mean over two kinds of run
 MIXED = "\N{DAGGER}"
 
-#: title, note, what the names of its metrics begin with, and the metrics that stand beside
+#: title, note, prefix of its metrics' names, and the metrics beside them
 NAMED_TABLES = (
     (
-        "Beside the reference decompositions",
-        "I(E;Y)/H(load) of the mixture, and of other ways to share the same samples. The gate before training "
-        "(untrained) and clusters of the inputs (kmeans pixels) do not depend on training: information above these "
-        "two, not above zero, is what training has added. A nearest-neighbour gate (learnable) and clusters of hidden "
-        "features (kmeans features) are made from the run's own trained experts: they show what these experts give "
-        "with another gate.",
+        "Compared with reference decompositions",
+        "I(E;Y)/H(load) of the mixture, and of other assignments of the same samples. The gate before training "
+        "(untrained) and clusters of the inputs (kmeans pixels) do not depend on training, so only information above "
+        "these two, not above zero, is due to training. A nearest-neighbour gate (learnable) and clusters of hidden "
+        "features (kmeans features) are made from the run's own trained experts: they show these experts with "
+        "another gate.",
         ("reference_information_per_usage: ",),
         (SHARE,),
     ),
     (
-        "Specialized in what",
-        "I(E;A)/H(load): the share of the experts' usage that follows an attribute of the samples. Look at each beside "
-        "its null, and at what is left given the class, among the metrics below.",
+        "What experts specialize in",
+        "I(E;A)/H(load): the share of the experts' usage that follows an attribute of the samples. Compare each with "
+        "its null and with its value given the class, among the metrics below.",
         ("attribute_information_per_usage: ",),
         (),
     ),
@@ -50,7 +50,7 @@ NAMED_TABLES = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A mean, its interval (empty without one), how many runs have it where not all do, and its mark."""
+    """A mean, its interval (empty without one), the number of runs that have it if not all do, and its mark."""
 
     text: str
     ends: str = ""
@@ -62,7 +62,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class MetricTable:
-    """Arms x metrics. ``keyed`` says that the first column holds keys of arms, else the header does."""
+    """Arms x metrics. If ``keyed``, the first column has the arms' keys, else the header has them."""
 
     header: list[str]
     rows: list[list[Cell]]
@@ -70,7 +70,7 @@ class MetricTable:
 
 
 def main_metrics(measured: Measured) -> list[str]:
-    """The metrics of the headline and those that stand beside it, as far as they vary."""
+    """The metrics of the headline and those beside it that vary."""
     tasks = [task for task, name in ERRORS.items() if name in measured.quantities]
     named = dict.fromkeys(name for task in tasks or list(ERRORS)[:1] for name in LABELS[task])
     varying = set(measured.varying) | set(measured.primary)
@@ -78,8 +78,8 @@ def main_metrics(measured: Measured) -> list[str]:
 
 
 def named_tables(measured: Measured) -> list[tuple[str, str, MetricTable]]:
-    """Title, note and table of what goes by a name, reference decompositions and attributes, for the arms that have a
-    value: one expert alone has none."""
+    """Title, note and table of metrics by name (reference decompositions and attributes), for the arms with a value.
+    Arms with one expert have none."""
     found = []
     for title, note, whole, beside in NAMED_TABLES:
         names = [name for name in measured.quantities if name.startswith(whole)]
@@ -91,7 +91,7 @@ def named_tables(measured: Measured) -> list[tuple[str, str, MetricTable]]:
 
 
 def metric_table(measured: Measured, names: Sequence[str], arms: Sequence[Arm]) -> MetricTable:
-    """Arms x metrics: metrics as rows where the arms are few, else arms as rows."""
+    """Arms x metrics: metrics as rows if there are few arms, else arms as rows."""
     heads = [_head(measured.quantities[name]) for name in names]
     if len(arms) <= COLUMNS:
         rows = [
@@ -104,7 +104,7 @@ def metric_table(measured: Measured, names: Sequence[str], arms: Sequence[Arm]) 
 
 
 def blocks(table: MetricTable) -> list[MetricTable]:
-    """A table of an arm a row, cut into several of so many metrics as a page is wide."""
+    """A table with one row per arm, split into several tables that fit the width of a page."""
     if not table.keyed:
         return [table]
     parts = [range(start, min(start + ACROSS, len(table.header))) for start in range(1, len(table.header), ACROSS)]
@@ -119,12 +119,12 @@ def blocks(table: MetricTable) -> list[MetricTable]:
 
 
 def _head(quantity: Quantity) -> str:
-    """Of what goes by a name, the name."""
+    """The name in ``metric: name``."""
     return quantity.axis.rpartition(": ")[2]
 
 
 def cell(measured: Measured, arm: Arm, name: str) -> Cell:
-    """A mean with its interval; a star where it differs from the baseline beyond chance, family-wise."""
+    """A mean with its interval; a star if it differs from the baseline beyond chance, family-wise."""
     found, quantity = measured.summaries[name].get(arm.key), measured.quantities[name]
     if found is None:
         return Cell(NONE if all(name not in one.metrics for one in arm.counted) else _without(measured, arm, name))
@@ -139,7 +139,7 @@ def cell(measured: Measured, arm: Arm, name: str) -> Cell:
 
 
 def _without(measured: Measured, arm: Arm, name: str) -> str:
-    """``undefined``, or a dash where the metric is none of the arm's task."""
+    """``undefined``, or a dash if the metric is not of the arm's task."""
     metric = METRICS.get(name.partition(": ")[0])
     task: Task = "classification" if arm.values(ERROR) else "regression"
     return NONE if metric and not metric.serves(task) else UNDEFINED
@@ -150,17 +150,17 @@ def bounds(measured: Measured, name: str) -> str:
 
 
 def mixed(measured: Measured, names: Sequence[str]) -> str:
-    """What the dagger says, where there is one."""
+    """The explanation of the dagger, if there is one."""
     if not any(one.warning for name in names for one in measured.summaries[name].values()):
         return ""
     return (
-        f"{MIXED} Some runs collapsed, or the seeds fall into two groups: the mean mixes two kinds of run, and no "
-        "interval holds well; look at the seeds below."
+        f"{MIXED} Some runs collapsed, or the seeds form two groups. The mean is over two kinds of run, so its "
+        "interval is not reliable; see the seeds below."
     )
 
 
 def reasons(measured: Measured, names: Sequence[str]) -> list[str]:
-    """Why values are undefined: a sentence a metric, reason and arms."""
+    """The reasons why values are undefined: one sentence per metric, reason and arms."""
     found: dict[tuple[str, str], list[str]] = {}
     for name in names:
         for arm in measured.shown:
@@ -180,18 +180,18 @@ def _times(key: str, keys: Sequence[str]) -> str:
 
 
 def choice_table(measured: Measured) -> list[list[str]]:
-    """A row an arm: what it is called, and its value of every choice in which arms differ, as one would type it."""
+    """One row per arm: its name, and its value of every choice in which arms differ, as one would type it."""
     varying = measured.collection.varying
     return [[arm.key, *([arm.levels[key] for key in varying] or [arm.words])] for arm in measured.arms]
 
 
 def choice_header(measured: Measured) -> list[str]:
     """The columns of ``choice_table``."""
-    return ["arm", *(measured.collection.varying or ["what was told"])]
+    return ["arm", *(measured.collection.varying or ["settings"])]
 
 
 def seeds(measured: Measured) -> str:
-    """Which seeds finished, where all arms have the same and they can be listed."""
+    """The seeds that finished, if all arms have the same and they can be listed."""
     found = {tuple(one.seed_word for one in arm.counted) for arm in measured.shown}
     words = next(iter(found), ())
     if len(found) != 1 or len(words) > 20:
@@ -209,7 +209,7 @@ def factorial_tables(measured: Measured) -> list[dict[str, Any]]:
 
 
 def no_factorial(measured: Measured) -> list[str]:
-    """Why there is no analysis: a sentence a reason."""
+    """The reasons why there is no analysis, one sentence each."""
     reasons: dict[str, list[str]] = {}
     for name, found in measured.factorials.items():
         if isinstance(found, str):
@@ -252,7 +252,7 @@ def _p(value: float | None) -> str:
 
 
 def agreement_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
-    """A row an arm: pairs, excess with its interval, ARI beside its null, matched share beside its null."""
+    """One row per arm: pairs, excess with its interval, ARI with its null, matched share with its null."""
     return [
         [row["arm"], f"{row['pairs'] - row['undefined_pairs']} of {row['pairs']}"]
         + [_two(row["excess"]), _two_range(row["excess_low"], row["excess_high"])]
@@ -263,7 +263,7 @@ def agreement_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
 
 
 def crossed_table(decomposed: Sequence[Decomposition]) -> list[list[str]]:
-    """What decides the decomposition, where initialization and order were set apart: excess by what seeds share."""
+    """Excess agreement by shared seeds, if initialization and order have separate seeds."""
     return [
         [one.arm.key, name, _two(found.mean), _two_range(found.low, found.high)]
         for one in decomposed
@@ -280,7 +280,7 @@ def _two_range(low: float | None, high: float | None) -> str:
 
 
 def run_table(measured: Measured) -> tuple[list[str], list[list[str]]]:
-    """A row a run: arm, run, seed, status, the primary metrics, and what went wrong."""
+    """One row per run: arm, run, seed, status, the primary metrics, and the error if it failed."""
     names = [name for name in measured.primary if name in measured.quantities]
     header = ["arm", "run", "seed", "status", *(measured.quantities[name].axis for name in names), "note"]
     rows = [

@@ -1,4 +1,4 @@
-"""Every value of every finished run as a row, for other programmes."""
+"""Every value of every finished run as a row, for other programs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 from moe_lab.reports.arms.collect import FINISHED, Arm, Collection, Member
 
 Row = dict[str, Any]
-#: in this order, with the choices in which arms differ behind the seeds
+#: columns in this order, with the choices in which arms differ after the seeds
 FIRST = ("arm", "run", "seed", "seed_init", "seed_order")
 LAST = ("metric", "element", "value", "unit", "reason", "repeats")
 
 
 def tidy_rows(collection: Collection) -> list[Row]:
-    """A row a value: the arm by name, the run, its seeds, what differs between arms, and the metric.
+    """One row per value: the arm's name, the run, its seeds, the settings that differ between arms, and the metric.
 
-    ``element`` is the place in a list (one value an expert, class or epoch, from 0) or the name of one of several
-    numbers; ``reason`` says why there is no value; ``repeats`` is the run whose seed it repeats, which the report does
-    not count.
+    ``element`` is the place in a list (one value per expert, class or epoch, from 0) or the name of one of several
+    numbers. ``reason`` is why there is no value. ``repeats`` is the run whose seed it repeats; the report does not
+    count repetitions.
     """
     return [
         {**_run(arm, one), "metric": name, **value, "repeats": one.repeats}

@@ -1,4 +1,4 @@
-"""Information of two arms at matched usage: any balancer raises I(E;Y), because H(load) bounds it."""
+"""Information of two arms at matched usage, because H(load) bounds I(E;Y), so balance alone can raise it."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,17 @@ from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.measured import BITS, USAGE, Measured
 from moe_lab.statistics import Summary, difference_summary, matched_pairs
 
-#: runs are matched whose H(load) differ by no more, in bits
+#: largest difference in H(load), in bits, between matched runs
 CALIPER = 0.1
 
 
 @dataclass(frozen=True)
 class Matched:
-    """``difference`` in I(E;Y) over the matched ``pairs`` of ``possible`` ones, and the mean difference in H(load) that
-    is left; both None without a pair."""
+    """Two arms at matched usage.
+
+    ``difference`` in I(E;Y) is over the matched ``pairs`` of the ``possible`` ones, and ``usage`` is the remaining mean
+    difference in H(load). Both are None without a pair.
+    """
 
     pairs: int
     possible: int
@@ -22,8 +25,10 @@ class Matched:
 
 
 def at_matched_usage(arm: Arm, base: Arm) -> Matched:
-    """I(E;Y) of ``arm`` less that of ``base``, over pairs of runs, one of each, whose H(load) differ by at most 0.1
-    bit. The interval takes the pairs as replications."""
+    """I(E;Y) of ``arm`` minus that of ``base`` over pairs of runs, one of each.
+
+    The H(load) of a pair differ by at most 0.1 bit. The interval treats the pairs as replications.
+    """
     ours, theirs = _points(arm), _points(base)
     pairs = matched_pairs([usage for usage, _ in ours], [usage for usage, _ in theirs], CALIPER)
     possible = min(len(ours), len(theirs))
@@ -35,13 +40,13 @@ def at_matched_usage(arm: Arm, base: Arm) -> Matched:
 
 
 def _points(arm: Arm) -> list[tuple[float, float]]:
-    """(H(load), I(E;Y)) of each run that has both."""
+    """(H(load), I(E;Y)) of each run with both."""
     usage, bits = arm.values(USAGE), arm.values(BITS)
     return [(usage[seed], bits[seed]) for seed in usage if seed in bits]
 
 
 def matched(measured: Measured) -> dict[str, Matched]:
-    """Key of an arm -> it against the baseline, where both have runs with information and usage."""
+    """Key of an arm -> its comparison with the baseline, if both have runs with information and usage."""
     base = measured.baseline
     if base not in measured.comparable or measured.collection.single or not _points(base):
         return {}

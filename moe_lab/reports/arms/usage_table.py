@@ -1,4 +1,4 @@
-"""The table of information at matched usage, in words."""
+"""The table of information at matched usage, as text."""
 
 from moe_lab.reports.arms.measured import BITS, Measured
 from moe_lab.reports.arms.usage import CALIPER, matched
@@ -6,13 +6,13 @@ from moe_lab.reports.arms.words import changed, changed_ends
 from moe_lab.reports.kit.numbers import NONE
 
 USAGE_NOTE = (
-    f"A more even use of the experts alone raises I(E;Y). So runs are paired, one of each arm, whose H(load) differ by "
-    f"at most {CALIPER} bit: as many pairs as there are. The interval is the inverted sign-flip test's, uncorrected."
+    "More even use of the experts alone can raise I(E;Y). So runs of the two arms are paired if their H(load) differ "
+    f"by at most {CALIPER} bit, with as many pairs as possible. The interval is from the sign-flip test, uncorrected."
 )
 
 
 def usage_table(measured: Measured) -> list[list[str]]:
-    """A row an arm against the baseline: matched pairs, what they differ by in I(E;Y), and what in H(load)."""
+    """One row per arm, compared with the baseline: matched pairs, and their differences in I(E;Y) and H(load)."""
     if BITS not in measured.quantities:
         return []
     quantity = measured.quantities[BITS]

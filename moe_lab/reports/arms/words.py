@@ -1,4 +1,4 @@
-"""Values, intervals and differences as the sentences of a report say them."""
+"""Values, intervals and differences as text for a report's sentences."""
 
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.measured import Quantity
@@ -7,7 +7,7 @@ from moe_lab.statistics import Comparison, Summary
 
 
 def shown(quantity: Quantity, value: float) -> str:
-    """The digits of a value, as the report prints them."""
+    """The digits of a value, as printed in the report."""
     return changed(quantity, value) if quantity.difference else digits(value, quantity.unit)
 
 
@@ -23,7 +23,7 @@ def with_unit(quantity: Quantity, text: str) -> str:
 
 
 def called(arm: Arm) -> str:
-    """By its name, and by its letter where it has one."""
+    """Its name, with its letter if it has one."""
     return arm.name if arm.key == arm.name else f"{arm.key} ({arm.name})"
 
 
@@ -44,7 +44,7 @@ def ends_in_words(quantity: Quantity, found: Summary) -> str:
 
 
 def changed_ends(quantity: Quantity, found: Summary) -> str:
-    """The ends of the interval of a difference; without one, what it needs."""
+    """The ends of a difference's interval; if there is none, what it needs."""
     if found.ends is None:
         return found.method
     low, high = found.ends
@@ -52,10 +52,10 @@ def changed_ends(quantity: Quantity, found: Summary) -> str:
 
 
 def apart(quantity: Quantity, comparison: Comparison) -> str:
-    """By how much and how surely."""
+    """The difference, and how certain it is."""
     found = comparison.difference
     if found is None:
-        return ", with no seed in common to compare them by"
+        return ", with no common seed for a comparison"
     unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
     by = f" {changed(quantity, found.mean)}{NBSP}{unit}".rstrip()
     seeds = f"over {found.n} shared seed{'s' if found.n != 1 else ''}"
@@ -66,10 +66,10 @@ def apart(quantity: Quantity, comparison: Comparison) -> str:
 
 
 def surely(comparison: Comparison) -> str:
-    """How sure a difference is, with the whole family in mind."""
+    """How certain a difference is, corrected over the whole family."""
     if comparison.too_few:
         return (
-            f"but too few seeds to be sure: {_comparisons(comparison.family)} "
+            f"but there are too few seeds to be sure: {_comparisons(comparison.family)} "
             f"need{'s' if comparison.family == 1 else ''} at least {comparison.needed}"
         )
     p = f"{p_told(comparison.adjusted_p)}{_after(comparison.family)}"

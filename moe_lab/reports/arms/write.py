@@ -40,20 +40,21 @@ from moe_lab.store.atomic import clear_leftovers, write_csv, write_json, write_t
 from moe_lab.store.run import Run, Unreadable, as_written
 
 T = TypeVar("T")
-#: titles of chapters that have a place of their own on the page
+#: titles of chapters with a place of their own on the page
 FIRST_SCREEN, AT_A_GLANCE, BY_METRIC = "Arms, the best first", "At a glance", "Metric by metric"
-#: with more arms than this the table of all metrics is left to the CSV
+#: with more arms than this, only the CSV has all metrics
 ALL_METRICS_ARMS = 60
 
 
 class ArmsReport:
-    """The report of many runs, by arms. What it says is decided when it is made; ``write`` writes it.
+    """The report of many runs, by arms. Its contents are fixed when it is made; ``write`` writes it.
 
-    ``left_out`` says which runs are not in it, and why: a file of theirs is missing or broken, or they are no mixtures.
+    ``left_out`` lists the runs that are not in it, with the reason: a file is missing or broken, or the run is not a
+    mixture.
     """
 
     def __init__(self, runs: Sequence[Run], against: str | None = None) -> None:
-        """Raises: RunError where there is no run, none can be read, or ``against`` names no one arm."""
+        """Raises: RunError if there is no run, none can be read, or ``against`` does not name exactly one arm."""
         self._runs = list(runs)
         self._against = against
         self._measured: Measured | None = None
@@ -62,7 +63,7 @@ class ArmsReport:
         self._of_what_can_be_read(lambda measured: [one.metrics for one in measured.collection.members])
 
     def _of_what_can_be_read(self, make: Callable[[Measured], T]) -> T:
-        """What ``make`` makes of the runs, without those of which it finds that they cannot be read."""
+        """The result of ``make`` for all runs that can be read, and the runs left out."""
         while True:
             try:
                 with as_written("the report of these runs"):
@@ -71,7 +72,7 @@ class ArmsReport:
             except Unreadable as error:
                 kept = [run for run in self._runs if run.path != error.folder]
                 if len(kept) == len(self._runs):
-                    # the plan of a sweep, whose runs are as they are
+                    # the plan of a sweep is broken, not its runs
                     self._without_plans.add(error.folder)
                 self._runs = kept
                 self._measured = None
@@ -81,17 +82,17 @@ class ArmsReport:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A row a run."""
+        """One row per run."""
         return self._of_what_can_be_read(lambda measured: run_rows(measured.collection, measured))
 
     @property
     def values(self) -> tuple[list[str], list[dict[str, Any]]]:
-        """Columns and rows, a row a value."""
+        """Columns and rows, one row per value."""
         return self._of_what_can_be_read(lambda one: (tidy_columns(one.collection), tidy_rows(one.collection)))
 
     @property
     def sentences(self) -> list[str]:
-        """What the first screen says."""
+        """The sentences of the first screen."""
         return self._of_what_can_be_read(lambda one: [*findings(one), f"{states(one.collection)}."])
 
     def overview(self, width: int) -> list[tuple[dict[str, str], list[dict[str, str]]]]:
@@ -99,13 +100,13 @@ class ArmsReport:
         return self._of_what_can_be_read(lambda measured: overview(measured, width))
 
     def paper(self, markup: Markup | None, form: Form | None, **chosen: Any) -> Paper:
-        """What goes into a paper; ``chosen`` are the options of Paper. Raises RunError as it does."""
+        """The contents for a paper; ``chosen`` are the options of Paper. Raises RunError as it does."""
         return self._of_what_can_be_read(lambda measured: Paper(measured, markup, form, **chosen))
 
     def write(self, claim: Callable[[], Path]) -> Path:
-        """Write all files into the folder that ``claim`` makes once everything has been read; the path of report.html.
+        """Write all files into the folder that ``claim`` makes after everything was read; the path of report.html.
 
-        The same runs give the same bytes. Raises: RunError where no run can be read, and claims no folder.
+        The same runs give the same bytes. Raises: RunError if no run can be read; then no folder is made.
         """
         measured, decomposed, data, sections = self._of_what_can_be_read(_all_of)
         data["left_out"] = self.left_out
@@ -136,7 +137,7 @@ class ArmsReport:
 
 
 def _all_of(measured: Measured) -> tuple[Measured, Sequence[Decomposition], dict[str, Any], list[Section]]:
-    """All that is read for a report."""
+    """Everything that is read for a report."""
     decomposed = decompositions([arm for arm in measured.ranked if arm.n])
     return measured, decomposed, report_data(measured, decomposed), _sections(measured, decomposed)
 
@@ -159,9 +160,9 @@ def _sections(measured: Measured, decomposed: Sequence[Decomposition]) -> list[S
 
 
 def _drawn(measured: Measured) -> list[str]:
-    """The metrics with a picture of their own beside those of the first screen."""
+    """The metrics with a picture of their own, besides those of the first screen."""
     if measured.collection.single and len(measured.shown) <= tables.COLUMNS:
-        # a point an arm says nothing that the table does not
+        # one point per arm shows no more than the table
         return []
     whole = len(measured.shown) <= FIRST
     return [name for name in tables.main_metrics(measured) if not (whole and name in measured.primary)]
@@ -227,7 +228,7 @@ def _context(measured: Measured, decomposed: Sequence[Decomposition], sections: 
 
 
 def _title(measured: Measured) -> str:
-    """The sweep, if all runs are of one; how many runs and arms."""
+    """The sweep, if all runs are of one, and the numbers of runs and arms."""
     runs, arms = len(measured.collection.members), len(measured.arms)
     counted = f"{runs} run{'s' if runs != 1 else ''}, {arms} arm{'s' if arms != 1 else ''}"
     jobs = {one.run.path.parent for one in measured.collection.members if one.run is not None}
@@ -236,7 +237,7 @@ def _title(measured: Measured) -> str:
 
 
 def _family(measured: Measured) -> str:
-    """What a star means, and over what."""
+    """The explanation of a star."""
     found = next(iter(measured.comparisons.values()), None)
     if found is None:
         return ""
@@ -249,6 +250,7 @@ def _family(measured: Measured) -> str:
     )
     if few:
         text += (
-            f" Too few seeds in {few} of {found.family}: with fewer than {found.needed} none could be beyond chance."
+            f" Too few seeds in {few} of {found.family}: with fewer than {found.needed}, no difference can be beyond "
+            "chance."
         )
     return text

@@ -1,4 +1,4 @@
-"""What a run was: the choices that differ from the defaults, the main ones, and one name for a nested part."""
+"""A run's choices as text: those that differ from the defaults, the main ones, and names for nested parts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 Choices = dict[str, str]
 ABSENT = "\N{EN DASH}"
 
-#: the option of the group network under which one mixture is the model, which goes without saying
+#: the option of the group network for a single mixture, which is not listed
 NO_NETWORK = "none"
 
-#: parts, told by the option that was chosen: label -> (group, where the config has the part)
+#: parts, named by their option: label -> (group, the part's place in the config)
 PARTS = {
     "data set": ("dataset", "dataset"),
     "network": ("network", "network"),
@@ -21,7 +21,7 @@ PARTS = {
     "controllers": ("controller", "controllers"),
     "recipe": ("recipe", "recipe"),
 }
-#: single values: label -> where the config has them
+#: single values: label -> their place in the config
 VALUES = {
     "experts (E)": "experts.count",
     "selected experts (k)": "k",
@@ -38,7 +38,7 @@ VALUES = {
 
 
 def main_choices(config: Mapping[str, Any], status: Mapping[str, Any]) -> Choices:
-    """label -> value of the main choices that the config has."""
+    """label -> value, for the main choices in the config."""
     options = status.get("choices") or {}
     parts = {label: _option(group, options, lookup(config, key)) for label, (group, key) in PARTS.items()}
     if parts["network"] == NO_NETWORK:
@@ -50,7 +50,7 @@ def main_choices(config: Mapping[str, Any], status: Mapping[str, Any]) -> Choice
 
 
 def _option(group: str, options: Mapping[str, Any], node: Any) -> str | None:
-    """A part by the options that chose it and the parts inside it; several by their names and weights."""
+    """A part by its options and those of the parts inside it; several parts by their names and weights."""
     name = options.get(group)
     if not isinstance(name, str):
         return None if node is None else described(node)
@@ -59,12 +59,12 @@ def _option(group: str, options: Mapping[str, Any], node: Any) -> str | None:
 
 
 def differing_choices(status: Mapping[str, Any]) -> Choices:
-    """The choices that differ from the defaults, as status.json has them; a part by the name of its class."""
+    """The choices that differ from the defaults, from status.json; a part by its class name."""
     return {key: described(value) for key, value in _short_targets(status.get("differs") or {}).items()}
 
 
 def lookup(config: Mapping[str, Any], key: str) -> Any:
-    """``config["a"]["b"]`` for ``"a.b"``; None where it is absent."""
+    """``config["a"]["b"]`` for ``"a.b"``; None if it is absent."""
     node: Any = config
     for step in key.split("."):
         node = node.get(step) if isinstance(node, Mapping) else None
@@ -72,7 +72,7 @@ def lookup(config: Mapping[str, Any], key: str) -> Any:
 
 
 def described(value: Any) -> str:
-    """A config value in a few words; a part by the name of its class and those of the parts inside it."""
+    """A config value in a few words; a part by its class name and those of the parts inside it."""
     match value:
         case Mapping() if "_target_" in value:
             return _part(value)
@@ -92,7 +92,7 @@ def described(value: Any) -> str:
 
 
 def _named(name: str, node: Any) -> str:
-    """One of several parts: its name, and its weight where it has one."""
+    """One of several parts: its name, and its weight if it has one."""
     if not isinstance(node, Mapping):
         return f"{name}: {described(node)}"
     weight = node.get("weight")

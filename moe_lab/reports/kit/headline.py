@@ -1,4 +1,4 @@
-"""The headline numbers: which metrics stand on top, what bounds them, and the sentence that sums them up."""
+"""The headline numbers: the metrics at the top of a report, their bounds, and a summary sentence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Metrics = Mapping[str, Mapping[str, Any]]
 
 INFORMATION = "mutual_information_expert_label_bits"
 ANSWER = "expert_answer_information_bits"
-#: an expert is hardly used below this share of an even load
+#: an expert with less than this fraction of an even load counts as hardly used
 HARDLY = 0.1
 
 
 class Sizes(TypedDict):
-    """What the bounds of a metric depend on."""
+    """The sizes that a metric's bounds depend on."""
 
     experts: int
     classes: int
@@ -30,12 +30,12 @@ class Sizes(TypedDict):
     task: Task
 
 
-#: metric -> what a card calls it
+#: metric -> its label on a card
 HEADLINE: dict[Task, dict[str, str]] = {
     "classification": {
         "test_error_rate": "Test error",
-        "worst_class_error_rate": "Worst class's error",
-        "classes_never_answered": "Classes never answered",
+        "worst_class_error_rate": "Error of the worst class",
+        "classes_never_answered": "Classes never predicted",
         INFORMATION: "Information I(E;Y)",
         ANSWER: "Experts' own, I(Y;Y'|E)",
         "information_per_usage": "I(E;Y)/H(load)",
@@ -56,19 +56,19 @@ HEADLINE: dict[Task, dict[str, str]] = {
         "dead_experts": "Dead experts",
     },
 }
-#: metrics that stand in the table of a comparison besides
+#: further metrics in the table of a comparison
 BESIDE = {
     "load_entropy_bits": "Load entropy H(load)",
     "top_expert_share": "Largest load",
     "effective_experts": "Effective experts",
     "unrouted_share": "Unrouted samples",
     "test_loss_nats": "Test loss",
-    "test_bits_per_byte": "Test loss a byte",
+    "test_bits_per_byte": "Test loss per byte",
     "bayes_gap": "Above the Bayes loss",
     "parameters_total": "Parameters",
-    "parameters_active": "Parameters used a sample",
+    "parameters_active": "Parameters used per sample",
 }
-#: metrics that stand there of numbers alone
+#: further metrics there in regression only
 BESIDE_NUMBERS = {
     "information_per_usage": "I(E;Y)/H(load)",
     "hardening_gap_nats": "Hardening gap",
@@ -79,17 +79,17 @@ LABELS: dict[Task, dict[str, str]] = {
     "regression": HEADLINE["regression"] | BESIDE_NUMBERS | BESIDE,
 }
 ONE_SEED = "One seed: n = 1. Another seed may give other numbers, so this is an observation, not yet a result."
-#: stands with the numbers of a run whose evaluation.npz says that it is batch_dependent
+#: the note on a run whose evaluation.npz has batch_dependent
 BATCH_NOTE = (
-    "Predictions of this run depend on their batch-mates: test samples were taken in their order, in batches of the "
-    "training size, and other batches would give other numbers."
+    "Predictions of this run depend on the other samples of their batch. Test samples were evaluated in order, in "
+    "batches of the training size; other batches would give other numbers."
 )
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 
 @dataclass(frozen=True)
 class Number:
-    """One metric as it is printed. ``value`` is that of metrics.json; ``filled`` is its place between the bounds."""
+    """One metric as printed. ``value`` is that of metrics.json; ``filled`` is its place between the bounds."""
 
     name: str
     label: str
@@ -105,25 +105,25 @@ class Number:
 
     @property
     def several(self) -> bool:
-        """Whether it is a list, or numbers by name."""
+        """Whether it is a list or numbers by name."""
         return isinstance(self.value, list | dict)
 
     @property
     def lack(self) -> str:
-        """What the reason is one for: that there is no value, or that some are not there."""
+        """The introduction of the reason: there is no value, or some values are missing."""
         return "Undefined" if self.value is None else "Gaps"
 
     @property
     def text(self) -> str:
-        """The value with its unit; the unit alone is left out where there is no value."""
+        """The value with its unit; no unit if there is no value."""
         return self.digits if self.value is None or not self.unit else f"{self.digits}{NBSP}{self.unit}"
 
 
 def numbers(
     metrics: Metrics, experts: int, classes: int, tested: int | None = None, task: Task = "classification"
 ) -> list[Number]:
-    """All metrics of metrics.json that the task has, the headline first; without those that one expert alone cannot
-    have. ``tested``: classes of the test split, by default all."""
+    """All metrics of metrics.json for the task, the headline first, without those that a single expert cannot have.
+    ``tested``: classes of the test split, by default all."""
     sizes: Sizes = {"experts": experts, "classes": classes, "tested": tested, "task": task}
     first = HEADLINE[task]
     possible = [name for name, entry in metrics.items() if serves(name, task) and entry.get("reason") != ONE_EXPERT]
@@ -132,7 +132,7 @@ def numbers(
 
 
 def serves(name: str, task: Task) -> bool:
-    """Whether a metric has a value for the task; of one that this version of moe-lab does not know, nobody knows."""
+    """Whether a metric has a value for the task. A metric that this version of moe-lab does not know may have one."""
     return name not in METRICS or METRICS[name].serves(task)
 
 
@@ -143,7 +143,7 @@ def headline(
 
 
 def number(name: str, entry: Mapping[str, Any], sizes: Sizes) -> Number:
-    """The entry of metrics.json with what the register knows of it."""
+    """The entry of metrics.json with the register's description of it."""
     value, unit, metric, task = entry["value"], entry["unit"], METRICS.get(name), sizes["task"]
     low, high = metric.bounds(**sizes) if metric else (None, None)
     difference = unit == "fraction" and low is not None and low < 0
@@ -186,8 +186,11 @@ def verdict(
     about: str = "class",
     beside: str = "",
 ) -> str:
-    """One sentence in plain numbers: how many experts are used, the error, that of plain networks ``beside`` the
-    mixture, and what the choice of expert tells ``about`` the target."""
+    """A summary in one sentence.
+
+    It has the number of used experts, the error, that of plain networks ``beside`` the mixture, and the information of
+    the choice of expert ``about`` the target.
+    """
     known = classes if tested is None else tested
     error = _error_clause(metrics, known) if task == "classification" else _rmse_clause(metrics)
     clauses = [_usage_clause(metrics, experts), error, *([beside] if beside else [])]
@@ -222,7 +225,7 @@ def _error_clause(metrics: Metrics, classes: int) -> str:
     if error is None:
         return f"test error undefined ({_reason(metrics, 'test_error_rate')})"
     never = _value(metrics, "classes_never_answered")
-    unanswered = f", {never} class{'' if never == 1 else 'es'} never answered" if never else ""
+    unanswered = f", {never} class{'' if never == 1 else 'es'} never predicted" if never else ""
     tasks = _value(metrics, "tasks_never_learned")
     skipped = f", {tasks} task{'' if tasks == 1 else 's'} never learned" if tasks else ""
     guess = quantity(1 - 1 / classes, "fraction")
@@ -258,7 +261,7 @@ def _reason(metrics: Metrics, name: str) -> str:
 
 
 def sampling_note(metrics: Metrics, samples: int) -> str:
-    """How much the choice of test samples alone moves the error: the binomial standard error sqrt(p (1 - p) / N)."""
+    """The uncertainty of the error from the choice of test samples: the binomial standard error sqrt(p (1 - p) / N)."""
     error = _value(metrics, "test_error_rate")
     if error is None:
         return ""
@@ -268,8 +271,10 @@ def sampling_note(metrics: Metrics, samples: int) -> str:
 
 
 def sampling_note_of_numbers(arrays: NumberArrays, name: str) -> str:
-    """What an sd is, and how much the choice of test samples alone moves the RMSE: the standard error of the mean
-    squared error, sd(e^2) / sqrt N, by the delta method divided by 2 RMSE."""
+    """The meaning of sd, and the uncertainty of the RMSE from the choice of test samples.
+
+    It is the standard error of the mean squared error, sd(e^2) / sqrt N, divided by 2 RMSE by the delta method.
+    """
     square_N = np.square(arrays.error_N)
     rmse = float(np.sqrt(square_N.mean()))
     error = square_N.std() / arrays.samples**0.5 / (2 * rmse) if rmse else 0.0
@@ -279,4 +284,4 @@ def sampling_note_of_numbers(arrays: NumberArrays, name: str) -> str:
 
 
 def _draw(samples: int) -> str:
-    return f"The draw of the {samples:,} test samples alone moves"
+    return f"The choice of the {samples:,} test samples alone changes"

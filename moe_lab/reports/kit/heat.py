@@ -1,4 +1,4 @@
-"""Heat maps of every two experts, side by side. Axes: E experts."""
+"""Heat maps over pairs of experts, and tables of experts against values of a target. Axes: E experts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: values are written into the cells up to this many experts
+#: up to this number of experts, values are written into the cells
 WRITTEN = 8
-#: name -> values [E, E], NaN where there is none; name of the colours, and their ends
+#: name -> values [E, E], NaN if there is none; name of the colour map, and its ends
 Panels = Mapping[str, tuple[np.ndarray, str, float, float]]
 
 
 def heat_maps(stem: str, title: str, panels: Panels, caption: str, width: float) -> Picture:
-    """A panel for each name. The diagonal, an expert with itself, is left out."""
+    """One panel per name. The diagonal, an expert with itself, is left out."""
     shown = {name: (_without_diagonal(one[0]), *one[1:]) for name, one in panels.items()}
     experts = len(next(iter(shown.values()))[0])
     height = 3.1 if width == HALF else 3.4
@@ -65,7 +65,7 @@ def heat_maps(stem: str, title: str, panels: Panels, caption: str, width: float)
     return Picture(
         stem,
         title,
-        f"Heat maps over every two of {experts} experts. Means over pairs: {means or 'none'}.",
+        f"Heat maps over all pairs of {experts} experts. Means over pairs: {means or 'none'}.",
         caption,
         draw(width, height, paint),
         rows,
@@ -92,17 +92,19 @@ def _cell(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-#: above these sizes, rows are lower and counts are left out; experts are told without their load
+#: above these sizes, rows are lower and counts are left out; experts are named without their load
 MANY_CLASSES, MANY_EXPERTS = 40, 16
-#: with more rows or columns than this every nth is named, all rows together are as high as so many, and no lines are
+#: with more rows or columns than this, only every nth is named, the height stays that of so many rows, and no lines are
 #: drawn between cells
 MOST_NAMED = 128
 
 
 @dataclass(frozen=True)
 class Words:
-    """What a table of experts against the values of a target is called: ``one`` in the figure, ``column`` in its CSV;
-    ``head`` says which expert of a sample is meant."""
+    """The words for a table of experts against the values of a target.
+
+    ``one`` is a value's in the figure, ``column`` that in its CSV, and ``head`` describes the expert of a sample.
+    """
 
     stem: str
     title: str
@@ -154,7 +156,7 @@ def heat_map(counts_EC: np.ndarray, class_names: Sequence[str], order: Sequence[
     return Picture(
         words.stem,
         words.title,
-        f"Heat map, a row a {words.one} ({classes}), a column an expert ({experts}). "
+        f"Heat map, one row per {words.one} ({classes}), one column per expert ({experts}). "
         f"{_main_classes(counts_EC, class_names)}",
         words.caption,
         draw(width, height, paint),
@@ -166,7 +168,7 @@ def heat_map(counts_EC: np.ndarray, class_names: Sequence[str], order: Sequence[
 
 
 def shortened(name: str, limit: int = 22) -> str:
-    """Names are told apart by their ends as often as by their starts, so what is left out is in the middle."""
+    """Shorten a name in its middle, because names differ at their ends as often as at their starts."""
     half = limit // 2
     return name if len(name) <= limit else f"{name[:half].rstrip()}\N{HORIZONTAL ELLIPSIS}{name[half - limit + 1 :]}"
 
@@ -190,7 +192,7 @@ def _write_counts(axes: "Axes", counts_CE: np.ndarray, share_CE: np.ndarray) -> 
 
 
 def _main_classes(counts_EC: np.ndarray, class_names: Sequence[str], limit: int = 12) -> str:
-    """One clause an expert: the classes of which it gets the largest part."""
+    """One clause per expert: the classes of which it gets the largest part."""
     main_C = arg_max(counts_EC.T)
     clauses = [
         f"expert {e}: {', '.join(str(class_names[c]) for c in np.flatnonzero(main_C == e).tolist()) or 'no class'}"

@@ -9,13 +9,13 @@ from moe_lab.metrics import METRICS
 from moe_lab.statistics import Summary, rate_summary, summary
 from moe_lab.tasks import Task
 
-#: lists in metrics.json with a value an expert, and with one a class
+#: lists in metrics.json with one value per expert, and with one per class
 PER_EXPERT, PER_CLASS = "load_share", "expert_entropy_by_class_bits"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What bounds metrics: E, C (None: not known) and the task."""
+    """The sizes that bound metrics: E, C (None: not known) and the task."""
 
     experts: int | None = None
     classes: int | None = None
@@ -23,7 +23,7 @@ class Sizes:
 
 
 def sizes(metrics: Mapping[str, Any]) -> Sizes:
-    """Of a run, from its metrics.json."""
+    """The sizes of a run, from its metrics.json."""
     task: Task = "classification" if _value(metrics, "test_error_rate") is not None else "regression"
     return Sizes(_length(metrics, PER_EXPERT), _length(metrics, PER_CLASS), task)
 
@@ -32,9 +32,9 @@ def level(name: str, values: Sequence[float], of: Sizes, collapsed: int = 0) -> 
     """The summary of the metric ``name``, which may be one of several numbers: ``metric: name``.
 
     Args:
-        values: one a run, at least one.
+        values: one per run, at least one.
         of: the sizes of the runs.
-        collapsed: how many of the runs collapsed.
+        collapsed: number of the runs that collapsed.
     """
     metric = METRICS.get(name.partition(": ")[0])
     if metric is None:

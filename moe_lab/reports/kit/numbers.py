@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: percent for fractions, few digits, the unit beside the value."""
+"""Numbers as text for readers: percent for fractions, few digits, the unit after the value."""
 
 import math
 
@@ -6,11 +6,11 @@ from moe_lab.metrics import elements
 
 NBSP, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 UNDEFINED, NONE = "undefined", "\N{EN DASH}"
-#: of more values than these the least and the greatest are printed
+#: of more values than this, only the least and the greatest are printed
 MOST = 12
-#: from here on three digits and a power of ten
+#: numbers from here on have three digits and a power of ten
 LARGE = 1e15
-#: unit of metrics.json -> how it is printed
+#: unit of metrics.json -> its printed form
 UNITS = {"fraction": "%", "count": "", "ratio": "", "y": "in the unit of y"}
 
 
@@ -21,8 +21,11 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def digits(value: float | list[float | None] | dict[str, float | None] | None, unit: str) -> str:
-    """The digits of ``quantity`` without the unit; a list (one value an expert) keeps its order, numbers by name stand
-    after their names, a dash for None; of many, the least and the greatest."""
+    """The digits of ``quantity`` without the unit.
+
+    A list (one value per expert) keeps its order, numbers by name follow their names, and None is a dash. Of many
+    values only the least and the greatest are given.
+    """
     if value is None:
         return UNDEFINED
     if isinstance(value, list | dict):
@@ -51,7 +54,7 @@ def _several(value: list[float | None] | dict[str, float | None], unit: str) -> 
 
 
 def change(value: float | list[float | None] | dict[str, float | None]) -> str:
-    """A difference of two rates in percentage points, with its sign; several as ``digits`` has them."""
+    """A difference of two rates in percentage points, with its sign; several values as in ``digits``."""
     if isinstance(value, dict):
         return ", ".join(f"{name}: {NONE if item is None else change(item)}" for name, item in value.items())
     if isinstance(value, list):
@@ -61,13 +64,13 @@ def change(value: float | list[float | None] | dict[str, float | None]) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """Whole percent, where 0 % is said of nothing at all only."""
+    """Whole percent; 0 % only for exactly zero."""
     percent = 100 * part / whole
     return "<1 %" if 0 < percent < 1 else f"{percent:.0f} %"
 
 
 def short(value: float, unit: str) -> str:
-    """A bound in as few digits as say it."""
+    """A bound in as few digits as possible."""
     shown = 100 * value if unit == "fraction" else value
     return signed(f"{shown:.3g}" if abs(shown) < 100 else f"{shown:,.0f}")
 

@@ -1,4 +1,4 @@
-"""Text out of templates: HTML with every value escaped, Markdown with every value escaped, tables aligned."""
+"""Pages from templates, in HTML and Markdown, with every value escaped and tables aligned."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,13 @@ from markupsafe import Markup
 
 from moe_lab.errors import printable
 
-#: what Markdown would read as markup; '<', '>' and '&' become entities so that no viewer takes them for HTML
+#: characters that are Markdown's markup; '<', '>' and '&' become entities so that no viewer reads them as HTML
 _MARKUP = re.compile(r"([\\`*_{}\[\]#|~$!])")
 _LINES = re.compile(r"\s*[\r\n]+\s*")
 
 
 def markdown(value: Any) -> str:
-    """``value`` as plain text inside Markdown, also inside a table's cell."""
+    """``value`` as plain text in Markdown, also in a table cell."""
     text = printable(_LINES.sub(" ", str(value))).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKUP.sub(r"\\\1", text)
 
@@ -63,5 +63,5 @@ def _environment(*, autoescape: bool) -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """What a page shows of a value: text with what a viewer would obey or hide as its escapes."""
+    """A value as text for a page, with control and invisible characters escaped."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

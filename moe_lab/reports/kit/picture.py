@@ -1,4 +1,4 @@
-"""A figure as the reports use it: the drawing, the numbers behind it, and the words for those who do not see it."""
+"""A figure of a report: the drawing, its numbers, and its description for those who cannot see it."""
 
 import base64
 import io
@@ -22,21 +22,24 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 Paint = Callable[["Figure", "Axes"], None]
-#: what a picture can be drawn as for a paper
+#: file formats of a picture for a paper
 Form = Literal["pdf", "png", "svg"]
 
-#: width of a figure that stands beside another, and of one that takes the whole column, in inches
+#: width in inches of a figure beside another, and of one over the whole column
 HALF, FULL = 4.6, 9.4
-#: width of a column of a paper of two columns, in inches, and dots an inch of a PNG
+#: width in inches of a column in a two-column paper, and dots per inch of a PNG
 COLUMN, DOTS = 3.25, 300
 PIXELS_PER_INCH = 96
 
 
 @dataclass(frozen=True)
 class Picture:
-    """``stem`` names the files; ``rows`` are the CSV; ``alt`` says what is seen; ``caption`` how to read it;
-    ``width`` and ``height`` are in inches. ``paint`` draws it on the axes of matplotlib; None for one that is written
-    by hand."""
+    """A figure with its data and texts.
+
+    ``stem`` names its files, ``rows`` are its CSV, ``alt`` describes what is seen, and ``caption`` explains how to read
+    it. ``width`` and ``height`` are in inches. ``paint`` draws it on axes of matplotlib; None for one written by
+    hand.
+    """
 
     stem: str
     title: str
@@ -68,7 +71,7 @@ class Picture:
 
 
 def draw(width: float, height: float, paint: Paint) -> bytes:
-    """The SVG that ``paint`` makes, of a size in inches: no date, no version, fixed ids, glyphs as paths."""
+    """The SVG that ``paint`` draws, with a size in inches: no date, no version, fixed ids, glyphs as paths."""
     with _painted(width, height, paint, RC) as figure:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
@@ -78,7 +81,7 @@ def draw(width: float, height: float, paint: Paint) -> bytes:
 
 
 def draw_live(width: float, height: float, paint: Paint, form: Form) -> bytes:
-    """The file that ``paint`` makes for a paper: text stays text, that of a PDF in an embedded TrueType font."""
+    """The file that ``paint`` draws for a paper: text stays text, in a PDF with an embedded TrueType font."""
     dates = {"pdf": "CreationDate", "svg": "Date"}
     metadata = {dates[form]: None} if form in dates else {}
     with _painted(width, height, paint, RC | LIVE) as figure:
@@ -89,14 +92,14 @@ def draw_live(width: float, height: float, paint: Paint, form: Form) -> bytes:
 
 @contextmanager
 def _painted(width: float, height: float, paint: Paint, style: "dict[RcKeyType, Any]") -> "Iterator[Figure]":
-    """The figure, while its style holds."""
-    # where the home folder cannot be written, a font cache in a temporary folder is as good, and nothing to tell of
+    """Context with the figure, in which its style applies."""
+    # without a writable home folder the font cache is in a temporary one, which needs no warning
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(style), warnings.catch_warnings():
-        # a class name in a script that the font lacks shows as boxes; the CSV beside the figure has it right
+        # a class name in a script that the font lacks is drawn as boxes; the figure's CSV has the name itself
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(width, height), layout="constrained")
         paint(figure, figure.add_subplot())

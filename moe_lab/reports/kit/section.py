@@ -1,4 +1,4 @@
-"""A chapter of a report: pictures in a grid of two columns, small tables, and plain sentences where neither can be."""
+"""A chapter of a report: pictures in a grid of two columns, small tables, and sentences."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -19,12 +19,12 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """The name of its place on the page."""
+        """Its anchor on the page."""
         return anchor(self.title)
 
     @property
     def placed(self) -> list[tuple[Picture, str]]:
-        """Each picture with its place: ``wide``, ``half`` of a pair, or ``lone`` (its caption stands beside it)."""
+        """Each picture with its layout: ``wide``, ``half`` of a pair, or ``lone`` (with its caption beside it)."""
         placed: list[tuple[Picture, str]] = []
         waiting: Picture | None = None
         for picture in self.pictures:

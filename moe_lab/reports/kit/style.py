@@ -1,4 +1,4 @@
-"""How every figure looks: colours that the colour-blind tell apart, quiet axes, units on every axis."""
+"""The style of all figures: colours that colour-blind readers can distinguish, light axes, units on every axis."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ Colour = str | tuple[float, float, float]
 
 INK, MUTED, RULE, ACCENT, WARM = "#1b1f24", "#5c6773", "#dfe3e8", "#0072b2", "#d55e00"
 AXIS = "#8b949e"
-#: eight colours that stand out from white by 3:1, as WCAG 2.2 asks of graphics, and are told apart (at least 10 CIELAB
-#: apart by Machado's simulations, 2009) under the three common colour-vision deficiencies
+#: eight colours with a contrast of 3:1 with white, as WCAG 2.2 requires of graphics, that can be distinguished (at
+#: least 10 CIELAB apart in Machado's simulations, 2009) under the three common colour-vision deficiencies
 HUES = ("#0072b2", "#c97b00", "#117733", "#332288", "#ee3377", "#75350a", "#3f97d8", "#5b5b5b")
-#: the least contrast of a mark with the white behind it, and how far along the ramps of matplotlib it holds
+#: the least contrast of a mark with the white background, and the part of matplotlib's colour maps that has it
 CONTRAST = 3.0
 DARK_PLASMA, DARK_BLUES = 0.63, 0.6
 
@@ -50,7 +50,7 @@ RC: "dict[RcKeyType, Any]" = {
     "lines.solid_capstyle": "round",
 }
 
-#: what differs in a paper: text that can be selected and edited, black on white, a little smaller
+#: differences in a paper: text that can be selected and edited, black on white, a little smaller
 LIVE: "dict[RcKeyType, Any]" = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -67,7 +67,7 @@ LIVE: "dict[RcKeyType, Any]" = {
 
 
 def colours(count: int) -> list[str]:
-    """A colour each for ``count`` experts or runs: fixed ones up to eight, an even walk along plasma above."""
+    """A colour for each of ``count`` experts or runs: fixed ones up to eight, else evenly spaced colours of plasma."""
     if count <= len(HUES):
         return list(HUES[:count])
     from matplotlib import colormaps
@@ -78,7 +78,7 @@ def colours(count: int) -> list[str]:
 
 
 def ranks(count: int) -> list[str]:
-    """A shade each for what is ranked, the first the darkest."""
+    """A shade for each rank, the first the darkest."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -86,7 +86,7 @@ def ranks(count: int) -> list[str]:
 
 
 def faint(colour: str) -> str:
-    """The palest mix of ``colour`` with white whose contrast with white is still 3:1: for what stands behind."""
+    """The palest mix of ``colour`` with white whose contrast with white is still 3:1, for background marks."""
     from matplotlib.colors import to_hex, to_rgb
 
     red, green, blue = (1 - one for one in to_rgb(colour))
@@ -96,12 +96,12 @@ def faint(colour: str) -> str:
 
 
 def contrast(colour: Colour) -> float:
-    """Of a colour with white (WCAG 2.2): 1.05 / (L + 0.05)."""
+    """The contrast of a colour with white (WCAG 2.2): 1.05 / (L + 0.05)."""
     return 1.05 / (luminance(colour) + 0.05)
 
 
 def luminance(colour: Colour) -> float:
-    """Relative luminance (WCAG 2.2): 0 of black, 1 of white."""
+    """Relative luminance (WCAG 2.2): 0 for black, 1 for white."""
     from matplotlib.colors import to_rgb
 
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
@@ -109,12 +109,12 @@ def luminance(colour: Colour) -> float:
 
 
 def ink_on(colour: Colour) -> str:
-    """Dark or white text, whichever is read better on ``colour``: by relative luminance (WCAG 2.2)."""
+    """Dark or white text, whichever has the higher contrast with ``colour``, by relative luminance (WCAG 2.2)."""
     return "white" if luminance(colour) < 0.25 else INK
 
 
 def name_axes(axes: "Axes", x: str, y: str) -> None:
-    """The y label lies flat above the axis, where it is read without turning the head; horizontal rules only."""
+    """Label the axes: the y label is horizontal, above the axis; only horizontal grid lines."""
     axes.set_title(y)
     axes.set_xlabel(x, loc="right")
     axes.grid(axis="y")
@@ -127,8 +127,10 @@ def epoch_ticks(axes: "Axes") -> None:
 
 
 def log_ticks(axis: "Axis") -> None:
-    """Numbers such as 0.1 at a logarithmic axis, where powers would be written as formulas; of fewer than two decades
-    at 1, 2 and 5 of each."""
+    """Plain numbers such as 0.1 at a logarithmic axis, instead of powers as formulas.
+
+    Below two decades there are ticks at 1, 2 and 5 of each.
+    """
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     low, high = axis.get_view_interval()
@@ -142,7 +144,7 @@ def label_ends(
 ) -> None:
     """Write (y, text, colour) right of the axes at the height of y, pushed apart by ``gap`` of the axes' height.
 
-    ``markers`` has the marker of each text, which is drawn before it.
+    ``markers`` has the marker of each text, drawn before it.
     """
     low, high = axes.get_ylim()
     wanted = sorted(((y - low) / (high - low), text, colour) for y, text, colour in ends if math.isfinite(y))
@@ -157,7 +159,7 @@ def label_ends(
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Sorted heights moved as little as it takes for neighbours to stand ``gap`` apart within [0, 1] where they fit."""
+    """Sorted heights, moved as little as possible so that neighbours are ``gap`` apart within [0, 1] if they fit."""
     placed: list[float] = []
     for height in heights:
         placed.append(max(height, placed[-1] + gap) if placed else height)

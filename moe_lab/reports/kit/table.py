@@ -1,12 +1,12 @@
-"""A small table of a report, beside its pictures."""
+"""A small table of a report."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Table:
-    """``align`` has an ``l`` or ``r`` for each column of ``header``; the first column names the row. ``caption`` says
-    how to read it."""
+    """A table. ``align`` has an ``l`` or ``r`` for each column of ``header``; the first column names the row.
+    ``caption`` explains how to read it."""
 
     title: str
     header: tuple[str, ...]

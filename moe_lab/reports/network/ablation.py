@@ -1,4 +1,4 @@
-"""What a network loses without experts: by layer, expert and class, and with only the most used ones.
+"""Ablation of a network's experts: by layer, expert and class, and with only the most used ones.
 
 Axes: E experts, C classes, L layers.
 """
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, np.ndarray]
 Metrics = Mapping[str, Mapping[str, object]]
 
-#: experts and classes of the heat map, those that are removed with the largest increase; values are written in fewer
+#: most experts and classes of the heat map, those with the largest increase; values are written into fewer cells
 EXPERTS, CLASSES, WRITTEN = 24, 24, 16
 
 
 def class_map(trace: Trace, number: int, arrays: Arrays, label: Labels, about: str) -> Picture:
-    """By how much the loss on each class (of a language model: domain) rises without each expert of a layer: a row an
-    expert, a column a class."""
+    """The increase of the loss on each class (of a language model: domain) without each expert of a layer.
+
+    One row per expert, one column per class.
+    """
     label_D, class_names = label.value, label.names
     layer = trace.layers[number]
     by_class_EC = increase_by_class(
@@ -71,9 +73,9 @@ def class_map(trace: Trace, number: int, arrays: Arrays, label: Labels, about: s
     return Picture(
         f"ablation_{number}",
         f"Loss without each expert: {shortened(layer.name, 30)}",
-        f"Heat map, a row an expert, a column a {about}. The largest increase: {largest}.",
-        f"The mean loss on the test samples of a {about} without the expert, less that with it; rows that it had go "
-        f"to the gate's next choice. White: no increase, or a decrease.{few}",
+        f"Heat map, one row per expert, one column per {about}. The largest increase: {largest}.",
+        f"The mean loss on the test samples of a {about} without the expert, minus that with it; its rows go to the "
+        f"gate's next choice. White: no increase, or a decrease.{few}",
         draw(FULL, 1.0 + 0.29 * len(experts), paint),
         tuple(
             {"expert": e} | {str(name): _cell(by_class_EC[e, c]) for c, name in enumerate(class_names)}
@@ -84,7 +86,7 @@ def class_map(trace: Trace, number: int, arrays: Arrays, label: Labels, about: s
 
 
 def expert_table(trace: Trace, number: int, arrays: Arrays, metrics: Metrics) -> Table:
-    """Each expert of a layer: how much it is used, and what is lost without it."""
+    """Each expert of a layer: its use, and the increase of the loss without it."""
     layer = trace.layers[number]
     share_E = share_of_rows(trace, layer, arrays["document"]).mean(0)
     found = [metrics[f"{layer.name}.{name}"]["value"] for name in ABLATED]
@@ -102,8 +104,8 @@ def expert_table(trace: Trace, number: int, arrays: Arrays, metrics: Metrics) ->
         "lrrr",
         rows,
         "The increase of the loss without the expert: the mean over samples weighted by the share of their rows that "
-        "select it, and the mean over samples none of whose rows does. If instead every row loses its own first "
-        f"choice, the loss rises by {told}.{few}",
+        "select it, and the mean over samples none of whose rows does. If instead every row loses its first choice, "
+        f"the loss rises by {told}.{few}",
     )
 
 
@@ -139,12 +141,12 @@ ABLATED = ("ablation_loss_increase_nats", "ablation_loss_increase_others_nats")
 
 
 def retention_picture(trace: Trace, arrays: Arrays) -> Picture:
-    """Error and loss with only the m most used experts of one layer, over m; a line a layer."""
+    """Error and loss with only the m most used experts of one layer, over m; one line per layer."""
     several = [layer.name for layer in trace.layers if layer.experts > 1]
     numbers = {layer.name: number for number, layer in enumerate(trace.layers)}
     shown = shown_layers(several)
     palette = dict(zip(shown, HUES, strict=False))
-    panels = (("kept_error_rate", "test error (%)", 100.0), ("kept_loss", "loss (nats a sample)", 1.0))
+    panels = (("kept_error_rate", "test error (%)", 100.0), ("kept_loss", "loss (nats per sample)", 1.0))
 
     def paint(figure: "Figure", axes: "Axes") -> None:
         axes.remove()
@@ -167,8 +169,8 @@ def retention_picture(trace: Trace, arrays: Arrays) -> Picture:
         "retention",
         "With only the most used experts",
         f"Error and loss over the number of experts kept in one layer. Error: {ends}.",
-        "In one layer at a time only the experts that most rows select are kept, and the gate selects among them. A "
-        "curve that is flat from some number on: the others are not needed, or stand in for each other.",
+        "In one layer at a time, only the experts that most rows select are kept, and the gate selects among them. "
+        "If a curve is flat from some number on, the other experts are not needed, or can replace each other.",
         draw(FULL, 2.9, paint),
         tuple(
             {"experts_kept": m + 1}

@@ -1,4 +1,4 @@
-"""How much computing the rows of a mixture layer take, where some of its experts compute nothing."""
+"""Figures and tables of how much rows compute in layers with experts that compute nothing."""
 
 from collections.abc import Mapping
 
@@ -14,25 +14,26 @@ from moe_lab.routing.trace import LayerTrace, Trace
 
 
 def computing_sections(trace: Trace, costs: Mapping[str, np.ndarray]) -> list[Section]:
-    """Nothing if all experts compute something."""
+    """The chapter; none if all experts compute something."""
     computing = computing_numbers(trace, costs)
     if not computing:
         return []
     shown = shown_layers(list(computing))
     tables = tuple(_table(trace, trace.layer(name), computing[name]) for name in shown)
-    return [Section("How much computing a row takes", notes=tuple(left_out(list(computing))), tables=tables)]
+    return [Section("How much a row computes", notes=tuple(left_out(list(computing))), tables=tables)]
 
 
 def _table(trace: Trace, layer: LayerTrace, computing: int) -> Table:
     all_T, own_T = taken(layer, computing)
     return Table(
         f"Computing: {shortened(layer.name, 30)}",
-        ("label", "rows that take most", "share", "rows that take least", "share"),
+        ("label", "rows that compute most", "share", "rows that compute least", "share"),
         "llrlr",
         tuple(row for label in trace.label_names for row in _of_label(trace, layer, computing, label)),
-        f"{computing} of {layer.experts} experts have a network; the others give zero, their input or a constant. A "
-        f"row selects {own_T.mean():.2f} with a network on average. The share is that of experts with a network among "
-        f"all that rows select; of all rows it is {quantity(own_T.sum() / max(1, all_T.sum()), 'fraction')}.",
+        f"{computing} of {layer.experts} experts have a network; the others output zero, their input or a constant. "
+        f"On average a row selects {own_T.mean():.2f} experts with a network. The share is that of experts with a "
+        "network among all selected ones; over all rows it is "
+        f"{quantity(own_T.sum() / max(1, all_T.sum()), 'fraction')}.",
     )
 
 

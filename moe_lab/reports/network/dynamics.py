@@ -1,4 +1,4 @@
-"""How the routing of each mixture layer went over the epochs. Axes: T epochs, L layers, E experts, C classes."""
+"""The routing of each mixture layer over the epochs. Axes: T epochs, L layers, E experts, C classes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def layer_dynamics(history: Sequence[Row], counts_TLEC: np.ndarray | None, about: str) -> list[Section]:
-    """Usage and entropies of each layer, and what its experts tell of the class; nothing of layers of one expert.
+    """Usage and entropies of each layer, and its experts' information about the class; none for layers of one expert.
 
     counts_TLEC: rows of the validation split after each epoch, by layer, arg-max expert and class (of a language model
-    the next token, as ``about`` says); None without it.
+    the next token, see ``about``); None if there are none.
     """
     names = layers_of(list(history))
     of_each = {name: of_layer(list(history), name) for name in names}
@@ -39,11 +39,11 @@ def layer_dynamics(history: Sequence[Row], counts_TLEC: np.ndarray | None, about
         for picture in (usage_bands(of_each[name]), entropy_curve(of_each[name])):
             title = f"{picture.title}: {shortened(name, 30)}"
             pictures.append(replace(picture, stem=f"{picture.stem}_{place}", title=title))
-    return [Section("How each layer's routing went", tuple(pictures), left_out(several))]
+    return [Section("The routing of each layer over the epochs", tuple(pictures), left_out(several))]
 
 
 def information_curves(counts_TLEC: np.ndarray, names: Sequence[str], about: str) -> Picture:
-    """I(E;class), or what else it is ``about``, of rows of the validation split after each epoch, a line a layer."""
+    """I(E;class), or about ``about`` in place of the class, of validation rows after each epoch, one line per layer."""
     shown = shown_layers(names)
     bits_LT = np.array(
         [
@@ -68,10 +68,10 @@ def information_curves(counts_TLEC: np.ndarray, names: Sequence[str], about: str
     ends = ", ".join(f"{name} {bits:.2f} bits" for name, bits in zip(shown, bits_LT[:, -1], strict=True))
     return Picture(
         "information",
-        f"What the choice of expert tells of the {about}",
-        f"I(E;{about}) over {len(epochs)} epochs, a line a layer. At the end: {ends}.",
-        f"Mutual information of the arg-max expert of a row and its {about}, plug-in, over the rows of the "
-        "validation split after each epoch. It is at most H(E) and the entropy of the other.",
+        f"What the choice of expert tells about the {about}",
+        f"I(E;{about}) over {len(epochs)} epochs, one line per layer. At the end: {ends}.",
+        f"Mutual information of a row's arg-max expert and its {about}, plug-in, over the rows of the validation "
+        "split after each epoch. It is at most the entropy of either.",
         draw(HALF, 2.9, paint),
         tuple({"epoch": t} | dict(zip(shown, bits_LT[:, t - 1].tolist(), strict=True)) for t in epochs),
         HALF,

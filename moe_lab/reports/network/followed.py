@@ -1,4 +1,4 @@
-"""What the experts of each layer of a network follow, side by side."""
+"""The table of what the experts of each layer follow."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from moe_lab.reports.kit.section import Section
 from moe_lab.reports.kit.table import Table
 from moe_lab.routing.trace import Trace
 
-#: of a language model, metric of a layer -> what its row is called
+#: of a language model: metric of a layer -> label of its row
 OF_THE_DOMAIN = {
     "domain_information_null_per_usage": f"{TOKEN_LABEL}, by chance",
     "domain_given_token_per_usage": f"{TOKEN_LABEL}, given the token",
@@ -17,8 +17,10 @@ OF_THE_DOMAIN = {
 
 
 def followed_section(metrics: Mapping[str, Any], trace: Trace) -> Section:
-    """I(E;A)/H(load) of every label A in each layer, and of a language model what of the domain is more than chance and
-    more than the token tells."""
+    """I(E;A)/H(load) of every label A in each layer.
+
+    For a language model also the domain's value by chance, and beyond the token.
+    """
     layers = [layer.name for layer in trace.layers]
     of_layers = [metrics[f"{layer}.{FOLLOWED}"]["value"] for layer in layers]
     rows = [(label, *(_share(one[label]) for one in of_layers)) for label in of_layers[0]]
@@ -26,8 +28,8 @@ def followed_section(metrics: Mapping[str, Any], trace: Trace) -> Section:
         if f"{layers[0]}.{name}" in metrics:
             rows.append((told, *(_share(metrics[f"{layer}.{name}"]["value"]) for layer in layers)))
     known = (
-        " By chance: the mean if domains are permuted over documents. Given the token: what experts tell of the domain "
-        "beyond the token itself, without the bias of few documents, so that it may be below 0."
+        " By chance: the mean if domains are permuted over documents. Given the token: the experts' information about "
+        "the domain beyond that of the token itself, corrected for the bias of few documents, so it may be below 0."
         if len(rows) > len(of_layers[0])
         else ""
     )
@@ -36,8 +38,8 @@ def followed_section(metrics: Mapping[str, Any], trace: Trace) -> Section:
         ("label", *layers),
         "l" + "r" * len(layers),
         tuple(rows),
-        "I(E;label)/H(load) of the first choice: the share of the experts' use that follows a label, of all test rows. "
-        f"A label with many values has more by chance.{known} Chapters below test what is beyond chance.",
+        "I(E;label)/H(load) of the first choice: the share of the experts' use that follows a label, over all test "
+        f"rows. A label with many values has more by chance.{known} Chapters below test what is beyond chance.",
     )
     return Section("What experts follow", (), (), (table,))
 

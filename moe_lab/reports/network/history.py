@@ -1,4 +1,4 @@
-"""The history of a network, layer by layer: what its columns are called in a run of one mixture."""
+"""The history of a network, layer by layer, with the column names of a run of one mixture."""
 
 from moe_lab.store.run import Run
 
@@ -6,7 +6,7 @@ Row = dict[str, float | None]
 
 
 def of_layer(rows: list[Row], layer: str) -> list[Row]:
-    """The rows with the columns of one layer under the names that they have in a run of one mixture."""
+    """The rows, with the columns of one layer under their names in a run of one mixture."""
     start = f"{layer}_"
     return [{name.removeprefix(start): value for name, value in row.items()} for row in rows]
 
@@ -19,6 +19,6 @@ def last_layer(run: Run) -> list[Row]:
 
 
 def layers_of(rows: list[Row]) -> list[str]:
-    """The mixture layers, as the columns tell them, in their order."""
+    """The mixture layers, from the names of the columns, in order."""
     first = "_usage_share_0"
     return [name.removesuffix(first) for name in (rows[0] if rows else {}) if name.endswith(first)]

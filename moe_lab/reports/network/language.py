@@ -1,4 +1,4 @@
-"""What the report of a language model says of its predictions: the loss by place and domain, beside what is known."""
+"""A language model's predictions in its report: loss by place and domain, compared with the best known values."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,40 +19,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: metric -> what its column is called
+#: metric -> name of its column
 BY_PLACE = {"test_loss_by_place_nats": "this run", "bayes_loss_by_place_nats": "the Bayes mixture"}
-BY_DOMAIN = {"test_loss_by_domain_nats": "loss (nats a token)", "entropy_rate_by_domain_nats": "entropy rate (nats)"}
+BY_DOMAIN = {"test_loss_by_domain_nats": "loss (nats per token)", "entropy_rate_by_domain_nats": "entropy rate (nats)"}
 KNOWS = "bayes_router_accuracy_by_place"
-#: in test.npz: the mean loss of the Bayes mixture on the validation split
+#: name in test.npz: the mean loss of the Bayes mixture on the validation split
 VALIDATION = "bayes_validation_loss"
-#: a share of the Bayes loss that counts as near
+#: an excess below this fraction of the Bayes loss counts as near
 NEAR = 0.02
 
 
 def token_names(run: Run) -> list[str]:
-    """What the tokens are called, by their number."""
+    """The names of the tokens, by their number."""
     return [str(name) for name in run.arrays("test")["class_names"]]
 
 
 def language_sections(run: Run, trace: Trace) -> list[Section]:
-    """The loss by place and by domain, and how far it is from the best one if that is known."""
+    """The loss by place and by domain, and its distance from the best one if that is known."""
     gaps = gap_pictures(run.history_rows, run.arrays("test").get(VALIDATION), steps_an_epoch(run))
     pictures = (place_picture(run.metrics), *gaps)
     return [Section("Predictions", pictures, (), (domain_table(run.metrics, trace),))]
 
 
 def steps_an_epoch(run: Run) -> int | None:
-    """How many steps of training an epoch has; None if that is not known, as in runs of earlier versions."""
+    """The number of steps in an epoch of training; None if it is not known, as in runs of earlier versions."""
     if not run.has("selections"):
         return None
     return int(run.arrays("selections", ["step"])["step"][-1]) // int(run.config["trainer"]["epochs"])
 
 
 def gap_pictures(history: Sequence[Row], best: np.ndarray | None, steps: int | None) -> tuple[Picture, ...]:
-    """By how much the validation loss exceeds ``best``, that of the Bayes mixture on the same tokens, after each epoch,
-    over the steps of training if an epoch's are known.
+    """Validation loss after each epoch minus ``best``, that of the Bayes mixture on the same tokens, over the steps of
+    training if those of an epoch are known.
 
-    None if that is not known, or no epoch has a validation loss.
+    None if ``best`` is not known, or no epoch has a validation loss.
     """
     found = {int(row["epoch"] or 0): loss for row in history if (loss := row.get("validation_loss_nats")) is not None}
     if best is None or not found or best == 0:
@@ -77,9 +77,9 @@ def gap_pictures(history: Sequence[Row], best: np.ndarray | None, steps: int | N
         for epoch in dict.fromkeys((first, last))
     )
     caption = (
-        "The Bayes mixture, which knows the chains but not which one a window is of, loses "
-        f"{quantity(least, 'nats')} a token of the validation split. Dashed: {quantity(NEAR, 'fraction')} more. A run "
-        "may be below it by luck of the split."
+        "The Bayes mixture knows the chains, but not which chain a window is from. Its loss is "
+        f"{quantity(least, 'nats')} per token of the validation split. Dashed: {quantity(NEAR, 'fraction')} more. A "
+        "run may be below it by chance of the split."
     )
     rows = tuple(
         {"epoch": epoch}
@@ -88,12 +88,14 @@ def gap_pictures(history: Sequence[Row], best: np.ndarray | None, steps: int | N
         | {"above (nats)": gaps[epoch], "above (share)": gaps[epoch] / least}
         for epoch, loss in found.items()
     )
-    alt = f"Validation loss less that of the Bayes mixture over the epochs: {told}."
-    return (Picture("bayes_gap", "From the best prediction", alt, caption, draw(HALF, 2.9, paint), rows, HALF),)
+    alt = f"Validation loss minus that of the Bayes mixture over the epochs: {told}."
+    return (
+        Picture("bayes_gap", "Distance from the best prediction", alt, caption, draw(HALF, 2.9, paint), rows, HALF),
+    )
 
 
 def place_picture(metrics: Mapping[str, Any]) -> Picture:
-    """The loss at each place of a window, beside that of the Bayes mixture if it is known."""
+    """The loss at each place of a window, with that of the Bayes mixture if it is known."""
     losses = {label: found for name, label in BY_PLACE.items() if (found := metrics[name]["value"]) is not None}
     places = list(next(iter(losses.values())))
     router = metrics[KNOWS]["value"]
@@ -103,7 +105,7 @@ def place_picture(metrics: Mapping[str, Any]) -> Picture:
             axes.plot(range(len(places)), of_places.values(), color=colour, marker="o", markersize=4, label=label)
         axes.set_xticks(range(len(places)), places, parse_math=False)
         axes.set_ylim(bottom=0)
-        name_axes(axes, "place in the window", "loss (nats a token)")
+        name_axes(axes, "place in the window", "loss (nats per token)")
         axes.legend(frameon=False, fontsize=8.5)
 
     ends = "; ".join(
@@ -112,8 +114,9 @@ def place_picture(metrics: Mapping[str, Any]) -> Picture:
         for label, of_places in losses.items()
     )
     known = (
-        f" The Bayes router, which knows the chains, names the right one at place {places[0]} in "
-        f"{quantity(router[places[0]], 'fraction')}, at {places[-1]} in {quantity(router[places[-1]], 'fraction')}."
+        " The Bayes router, which knows the chains, selects the right one for "
+        f"{quantity(router[places[0]], 'fraction')} of the tokens at place {places[0]}, and for "
+        f"{quantity(router[places[-1]], 'fraction')} at {places[-1]}."
         if router
         else ""
     )
@@ -121,7 +124,7 @@ def place_picture(metrics: Mapping[str, Any]) -> Picture:
         "loss_by_place",
         "Loss by place",
         f"The test loss over the place in the window. {ends[0].upper()}{ends[1:]}.",
-        f"Reading more before a token helps to predict the next one, as far as the curve falls.{known}",
+        f"As far as the curve falls, a longer context helps to predict the next token.{known}",
         draw(HALF, 2.9, paint),
         tuple({"place": one} | {label: of_places[one] for label, of_places in losses.items()} for one in places),
         HALF,
@@ -129,11 +132,11 @@ def place_picture(metrics: Mapping[str, Any]) -> Picture:
 
 
 def domain_table(metrics: Mapping[str, Any], trace: Trace) -> Table:
-    """The loss on each domain, beside the entropy rate of its chain if it is known."""
+    """The loss on each domain, with the entropy rate of its chain if it is known."""
     found = {label: one for name, label in BY_DOMAIN.items() if (one := metrics[name]["value"]) is not None}
     names = trace.label(TOKEN_LABEL).names
     rows = tuple((name, *(_nats(one.get(name)) for one in found.values())) for name in names)
-    known = " No reader, not even one who knows the domain, gets below the entropy rate." if len(found) > 1 else ""
+    known = " The expected loss is never below the entropy rate, even if the domain is known." if len(found) > 1 else ""
     return Table(
         "Loss by domain",
         ("domain", *found),

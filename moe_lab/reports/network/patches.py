@@ -1,4 +1,4 @@
-"""Images with their patches coloured by the expert that is their first choice, a picture a layer.
+"""Images with their patches coloured by the expert of their first choice, one picture per layer.
 
 Axes: M stored images of (channels, height, width), S patches of an image, in rows from the top left.
 """
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: images in a row, and pixels of one side on the page's grid
+#: images per row, and pixels of one side on the page's grid
 COLUMNS, PIXELS = 10, 56
-#: share of the expert's colour in a patch
+#: opacity of the expert's colour on a patch
 TINT = 0.55
-#: numbers stand on up to so many patches of an image, and so many experts are in the legend
+#: most patches of an image with numbers on them, and most experts in the legend
 NUMBERED, LEGEND = 16, 24
-#: in widths of an image with its gap: the gap, and the line below it
+#: the gap, and the line below it, in widths of an image with its gap
 GAP, LINE = 0.08, 0.2
 NO_EXPERT = "#ffffff"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """The images that were stored, by class. ``rows_MS``: the rows of the trace that their patches are."""
+    """The stored images, by class. ``rows_MS``: the rows of the trace for their patches."""
 
     image: np.ndarray
     label_M: np.ndarray
@@ -43,18 +43,18 @@ class Shown:
 
     @property
     def side(self) -> int:
-        """Of a patch, in pixels."""
+        """The side of a patch in pixels."""
         return math.isqrt(self.image.shape[2] * self.image.shape[3] // self.rows_MS.shape[1])
 
     @staticmethod
     def of(trace: Trace, examples: Mapping[str, np.ndarray], class_names: Sequence[str]) -> "Shown | None":
-        """None if the samples are no images that patches divide."""
+        """The images; None if the samples are not images that divide into patches."""
         order = np.lexsort((examples["document"], examples["label"]))
         image, document_M = examples["image"][order], examples["document"][order]
         places = np.bincount(trace.document_T)
         if not is_image(image) or trace.position_T is None or places.min() != places.max() or places[0] < 2:
             return None
-        # rows by document, and there by place
+        # rows by document, within it by position
         rows = np.lexsort((trace.position_T, trace.document_T)).reshape(-1, places[0])
         shown = Shown(image, examples["label"][order], document_M, rows[document_M], class_names)
         high, wide = image.shape[2:]
@@ -102,8 +102,8 @@ def patch_picture(trace: Trace, layer: LayerTrace, shown: Shown) -> Picture:
         f"{images} test images of {classes} classes; each of their {expert_MS.shape[1]} patches has the colour of its "
         f"expert. The most frequent here is expert {int(shares.argmax())}, with {100 * shares.max():.0f} % of the "
         "patches.",
-        f"The first test images of each class. A patch has the colour of the expert that is its first choice{numbers}; "
-        f"one without an expert is pale.{most} Colours of one layer say nothing about another.",
+        f"The first test images of each class. A patch has the colour of the expert of its first choice{numbers}; one "
+        f"without an expert is pale.{most} The same colour in another layer is another expert.",
         draw(FULL, height, paint),
         tuple(_rows(shown, expert_MS)),
         FULL,
@@ -111,7 +111,7 @@ def patch_picture(trace: Trace, layer: LayerTrace, shown: Shown) -> Picture:
 
 
 def first_choice(layer: LayerTrace) -> np.ndarray:
-    """The expert of the largest weight of each row, [T]; -1 for none. Slots stand by weight."""
+    """The expert of the largest weight of each row, [T]; -1 for none. Slots are in order of weight."""
     return layer.experts_TK[:, 0]
 
 
@@ -132,7 +132,7 @@ def tinted(shown: Shown, place: int, expert_S: np.ndarray, palette: Sequence[str
 def _number(
     axes: "Axes", shown: Shown, expert_S: np.ndarray, mixed_HW3: np.ndarray, corner: tuple[float, float]
 ) -> None:
-    """The expert's number on each patch, in the ink that is read on its mean colour."""
+    """The expert's number on each patch, in a text colour that is readable on its mean colour."""
     wide = shown.image.shape[3]
     across, step = wide // shown.side, (1 - GAP) * shown.side / wide
     pixels = mixed_HW3.shape[1] // across

@@ -20,9 +20,9 @@ from moe_lab.store.run import Run, as_written
 
 COSTS = {
     "parameters_total": "parameters",
-    "parameters_active": "parameters that act on a sample",
-    "multiply_adds_total": "multiply-adds of a sample, all experts",
-    "multiply_adds_active": "multiply-adds of a sample, selected experts",
+    "parameters_active": "parameters used per sample",
+    "multiply_adds_total": "multiply-adds per sample, all experts",
+    "multiply_adds_active": "multiply-adds per sample, selected experts",
 }
 
 
@@ -56,13 +56,13 @@ def _finished(run: Run, page: TracePage) -> dict[str, Any]:
         "task": "classification",
     }
     notes = [
-        f"Numbers of the choice of expert are of the rows of the last mixture layer, {last}, and their {label}.",
+        f"Metrics of the choice of expert are of the rows of the last mixture layer, {last}, and their {label}.",
         # tokens of one document are not independent
         sampling_note(metrics, trace.documents) if label == LABEL else ONE_SEED,
     ]
     if run.arrays("test").get("batch_dependent", False):
         notes.append(BATCH_NOTE)
-    # those of each layer have chapters of their own
+    # the metrics of each layer have chapters of their own
     apart = {name for name, one in METRICS.items() if one.of_networks and not one.of_tokens} | set(TAKEN)
     own = {name: entry for name, entry in metrics.items() if "." not in name and name not in apart}
     return (
@@ -82,7 +82,7 @@ def _finished(run: Run, page: TracePage) -> dict[str, Any]:
 
 
 def answer(metrics: Metrics, layer: str, label: str) -> str:
-    """How well the network predicts, and what the choice of expert in its last layer has to do with the label."""
+    """The sentence on the network's predictions, and on the choice of expert in its last layer and the label."""
     bits, share = (_value(metrics, name) for name in ("mutual_information_expert_label_bits", "information_per_usage"))
     begin = f"{_quality(metrics)}. In the last mixture layer, {layer}, the choice of expert"
     if bits is None:
@@ -96,18 +96,18 @@ def answer(metrics: Metrics, layer: str, label: str) -> str:
 
 
 def _quality(metrics: Metrics) -> str:
-    """Of a language model the loss, of other networks the error."""
+    """The loss of a language model, the error of other networks."""
     if "test_bits_per_byte" not in metrics:
         return f"Test error {quantity(_value(metrics, 'test_error_rate'), 'fraction')}"
-    told = f"Test loss {quantity(_value(metrics, 'test_loss_nats'), 'nats')} a token"
+    told = f"Test loss {quantity(_value(metrics, 'test_loss_nats'), 'nats')} per token"
     bits, gap = (_value(metrics, name) for name in ("test_bits_per_byte", "bayes_gap"))
     if bits is not None:
-        return f"{told}, {quantity(bits, 'bits')} a byte"
+        return f"{told}, {quantity(bits, 'bits')} per byte"
     return told if gap is None else f"{told}, {quantity(gap, 'fraction')} above the Bayes mixture"
 
 
 def costs(metrics: Metrics) -> dict[str, str]:
-    """What a prediction costs."""
+    """The costs of a prediction."""
     found = {label: _value(metrics, name) for name, label in COSTS.items()}
     return {label: f"{value:,.0f}" for label, value in found.items() if value is not None}
 

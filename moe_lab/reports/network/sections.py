@@ -27,7 +27,7 @@ ALONE = "Each layer has one expert, so none can be removed."
 
 
 def finished_sections(run: Run, trace: Trace, values: Values) -> list[Section]:
-    """What the experts follow first, then how it came about, and what they are needed for."""
+    """The chapters in order: what the experts follow, how it developed, and what they are needed for."""
     counts = run.arrays("counts")["counts"] if run.has("counts") else None
     return [
         followed_section(run.metrics, trace),
@@ -46,7 +46,7 @@ def finished_sections(run: Run, trace: Trace, values: Values) -> list[Section]:
 def history_sections(
     history: Sequence[Row], counts_TLEC: np.ndarray | None = None, about: str = "class"
 ) -> list[Section]:
-    """Accuracy and loss over the epochs, and the routing of each layer; ``about`` is what ``counts_TLEC`` count."""
+    """Accuracy and loss over the epochs, and the routing of each layer; ``about`` names what ``counts_TLEC`` counts."""
     if not history:
         return [Section("Training", notes=("No epoch was finished, so there are no curves.",))]
     training = Section("Training", (quality_curve(history), loss_curve(history)))
@@ -54,7 +54,7 @@ def history_sections(
 
 
 def _patches(run: Run, trace: Trace) -> list[Section]:
-    """Nothing if the samples are no images, or a row is a whole image."""
+    """The chapter; none if the samples are not images, or a row is a whole image."""
     if not run.has("examples"):
         return []
     shown = Shown.of(trace, run.arrays("examples"), run.arrays("test")["class_names"].tolist())
@@ -71,7 +71,7 @@ def _needed(run: Run, trace: Trace) -> list[Section]:
         return [Section(NEEDED, notes=(f"Not measured: {ABSENT['ablation']}." if several else ALONE,))]
     arrays, about = run.arrays("ablation"), label_of(trace)
     label = trace.label(about)
-    # the samples are the documents from here on, and a sample has the label of its first row
+    # from here on the samples are the documents, and a sample has the label of its first row
     trace = by_sample(trace, {"test": run.arrays("test")})
     _, first_D = np.unique(trace.document_T, return_index=True)
     of_samples = Labels(value=label.value[first_D], names=label.names)
@@ -83,7 +83,7 @@ def _needed(run: Run, trace: Trace) -> list[Section]:
 
 
 def left_out_of_ablation(trace: Trace, arrays: Mapping[str, Any]) -> list[str]:
-    """What was left out of the passes without experts."""
+    """Notes on samples and experts that were left out of the ablation."""
     said, samples = [], len(arrays["document"])
     if samples < trace.documents:
         said.append(f"Measured on {samples:,} of the {trace.documents:,} test samples, evenly spaced.")

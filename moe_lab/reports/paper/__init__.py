@@ -1,5 +1,5 @@
-"""What of many runs goes into a paper: a table of arms, figures at a column's width, the methods, the references.
+"""A paper's table of arms, figures at a column's width, methods and references, from many runs.
 
-best (which arms stand out) and external (other people's numbers) -> table -> latex or markdown; figures; references
-(papers.bib) and methods, which read the configs.
+best (arms that differ) and external (published numbers) -> table -> LaTeX or Markdown; figures; references (papers.bib)
+and methods, from the configs.
 """

@@ -1,4 +1,4 @@
-"""Which arms are best in a metric, and which have not been shown to differ from the best."""
+"""The best arms of a metric, and the arms that were not shown to differ from the best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,12 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class Best:
-    """``best`` has the best mean of its metric, ``alike`` was not shown to differ from the best. ``tested`` are the
-    metrics of the family of ``comparisons``, in which no test can reach the level with fewer than ``needed`` seeds;
-    ``too_few`` says that no arm has as many."""
+    """The best arms by metric.
+
+    ``best`` has the best mean of its metric, ``alike`` was not shown to differ from the best. ``tested`` are the
+    metrics of the family of ``comparisons``. In it no test can reach the level with fewer than ``needed`` seeds;
+    ``too_few`` is True if no arm has that many.
+    """
 
     best: frozenset[Place]
     alike: frozenset[Place]
@@ -27,7 +30,7 @@ class Best:
 
     @property
     def family(self) -> str:
-        """How many comparisons there are, in words."""
+        """The number of comparisons as text."""
         return f"{self.comparisons} comparison{'' if self.comparisons == 1 else 's'}"
 
 
@@ -40,11 +43,11 @@ def blocks(arms: Sequence[Arm]) -> list[list[Arm]]:
 
 
 def find_best(measured: Measured, arms: Sequence[Arm], metrics: Sequence[str]) -> Best:
-    """The best of each metric that has a better end, on each data set, and what differs from it.
+    """The best arm of each metric with a direction, on each data set, and the arms that differ from it.
 
-    The test is the exact paired sign-flip test over shared seeds, after Holm over every pair of arms in every such
-    metric: the best is chosen by the same numbers, so any pair could have been compared. An arm of which some runs have
-    no value is not the best, and is not shown to differ. Arms of one run each have no best.
+    The test is the exact paired sign-flip test over shared seeds, corrected after Holm over every pair of arms in every
+    such metric. All pairs count, because the best arm is chosen by the same numbers. An arm with runs without a value
+    is neither the best nor shown to differ. If every arm has one run, there is no best.
     """
     tested = tuple(name for name in metrics if measured.quantities[name].better != "none")
     if all(arm.n < 2 for arm in arms):

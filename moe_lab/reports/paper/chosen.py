@@ -1,4 +1,4 @@
-"""Which arms and metrics a paper shows, and which stand out among them."""
+"""The arms and metrics for a paper, and the best ones among them."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,15 +11,15 @@ from moe_lab.reports.arms.measured import USAGE, Measured, Quantity, fitting_arm
 from moe_lab.reports.paper.best import Best, find_best
 from moe_lab.statistics import Summary
 
-#: a comma that parts two names; those inside brackets belong to a value
+#: a comma between two names; commas inside brackets belong to a value
 _BETWEEN = re.compile(r",(?![^\[]*\])")
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The arms and the names of the metrics, in the order in which they are shown."""
+    """The arms and the names of the metrics, in the order of the table."""
 
-    #: of these arms alone
+    #: among these arms only
     measured: Measured
     arms: tuple[Arm, ...]
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ class Chosen:
 
     @property
     def summaries(self) -> list[Summary]:
-        """Of every arm and metric that has one."""
+        """The intervals of all arms and metrics that have one."""
         by_metric = [self.measured.summaries[name] for name in self.names]
         return [found[arm.key] for found in by_metric for arm in self.arms if arm.key in found]
 
@@ -51,21 +51,23 @@ class Chosen:
 
 
 def choose(measured: Measured, columns: str | None = None, rows: str | None = None) -> Chosen:
-    """These metrics (by default the primary ones and the entropy of the load) of these arms (by default all that have a
-    finished run). Raises RunError where one is not there."""
+    """These metrics of these arms. Raises RunError if one does not exist.
+
+    By default they are the primary metrics and the load entropy of all arms with a finished run.
+    """
     arms = tuple(chosen_rows(measured, rows))
     of_these = Measured(replace(measured.collection, arms=arms))
     return Chosen(of_these, arms, tuple(chosen_columns(of_these, columns)))
 
 
 def chosen_columns(measured: Measured, columns: str | None) -> list[str]:
-    """The metrics that ``--columns A,B`` names, in that order. Raises RunError where a run has no such number."""
+    """The metrics that ``--columns A,B`` names, in that order. Raises RunError if the runs have no such number."""
     if columns is None:
         return [name for name in (*measured.primary, USAGE) if name in measured.quantities]
     names = list(dict.fromkeys(one.strip() for one in columns.split(",") if one.strip()))
     for name in names:
         if name not in measured.quantities:
-            several = " is not one number in these runs." if name in METRICS else " is no metric of these runs."
+            several = " is not one number in these runs." if name in METRICS else " is not a metric of these runs."
             raise RunError(f"--columns: {name}{several}{did_you_mean(name, measured.quantities)}")
     if not names:
         raise RunError("--columns is empty: name metrics, such as test_error_rate,load_entropy_bits")
@@ -73,8 +75,8 @@ def chosen_columns(measured: Measured, columns: str | None) -> list[str]:
 
 
 def chosen_rows(measured: Measured, rows: str | None) -> list[Arm]:
-    """The arms that ``--rows A,gate=softmax`` names, in that order: by their key, or every arm that was told the words.
-    Raises RunError where none was, or has no finished run."""
+    """The arms that ``--rows A,gate=softmax`` names, in that order: by their key, or all arms with these settings.
+    Raises RunError if there is none, or none with a finished run."""
     arms = measured.shown
     if rows is not None:
         found: dict[str, Arm] = {}
@@ -82,7 +84,7 @@ def chosen_rows(measured: Measured, rows: str | None) -> list[Arm]:
             fitting = [arm for arm in arms if one.strip() in (arm.key, arm.name)] or fitting_arms(arms, one)
             if not fitting:
                 names = ", ".join(arm.words for arm in arms)
-                raise RunError(f"--rows {one.strip()}: no arm with a finished run is that. There are: {names}")
+                raise RunError(f"--rows {one.strip()}: no such arm with a finished run. There are: {names}")
             found |= {arm.key: arm for arm in fitting}
         arms = tuple(found.values())
     if not arms:

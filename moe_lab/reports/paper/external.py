@@ -1,4 +1,4 @@
-"""Other people's numbers, from a CSV file: name, metric, mean, sd, n, source."""
+"""Published numbers from a CSV file: name, metric, mean, sd, n, source."""
 
 import csv
 import io
@@ -12,13 +12,13 @@ from moe_lab.metrics import METRICS
 from moe_lab.store.untrusted import Unusable, check_cells, read_text
 
 COLUMNS = ("name", "metric", "mean", "sd", "n", "source")
-#: bytes of such a file
+#: most bytes of such a file
 MOST = 2**20
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A number as it was printed, in the unit of metrics.json; ``sd`` and ``n`` are None where none was printed."""
+    """A number as published, in the unit of metrics.json; ``sd`` and ``n`` are None if they were not published."""
 
     mean: float
     sd: float | None
@@ -27,7 +27,7 @@ class Printed:
 
 @dataclass(frozen=True)
 class External:
-    """A row of other people's numbers: metric -> number."""
+    """A row of published numbers: metric -> number."""
 
     name: str
     source: str
@@ -35,10 +35,10 @@ class External:
 
 
 def read_external(path: Path) -> list[External]:
-    """The rows of a CSV file, those of one name and source together.
+    """The rows of a CSV file; lines of one name and source become one row.
 
-    Values are in the unit of metrics.json: an error of 3.1 % is 0.031. Raises RunError where the file is missing or is
-    no such table.
+    Values are in the unit of metrics.json: an error of 3.1 % is 0.031. Raises RunError if the file is missing or is not
+    such a table.
     """
     try:
         text = read_text(path, MOST)
@@ -54,7 +54,7 @@ def read_external(path: Path) -> list[External]:
     for row in reader:
         where = f"--external {path}, line {reader.line_num}"
         if None in row or None in row.values():
-            raise RunError(f"{where} has not {len(COLUMNS)} cells: quote a text that has a comma in it")
+            raise RunError(f"{where} does not have {len(COLUMNS)} cells: quote a text with a comma in it")
         cells = {name: cell.strip() for name, cell in row.items()}
         metric, printed = _number_of(cells, where)
         values = rows.setdefault((_given(cells, "name", where), _given(cells, "source", where)), {})
@@ -77,17 +77,17 @@ def _number_of(cells: Mapping[str, str], where: str) -> tuple[str, Printed]:
     metric = METRICS.get(name.rpartition(".")[2])
     if metric is None:
         raise RunError(
-            f"{where}: no metric named '{cut(name)}'.{did_you_mean(name, METRICS)} `moe-lab list metric` has all"
+            f"{where}: no metric named '{cut(name)}'.{did_you_mean(name, METRICS)} `moe-lab list metric` lists all"
         )
     mean, sd = _number(cells["mean"], "mean", where), _number(cells["sd"], "sd", where) if cells["sd"] else None
     low, high = metric.bounds()
     if (low is not None and mean < low) or (high is not None and mean > high):
         hint = f"; in percent that is {mean / 100:g}" if metric.unit == "fraction" else ""
-        raise RunError(f"{where}: {name} is {mean:g}, and lies between {low} and {high}{hint}")
+        raise RunError(f"{where}: {name} is {mean:g}, but must be between {low} and {high}{hint}")
     if sd is not None and sd < 0:
-        raise RunError(f"{where}: sd is {sd:g}, and is never negative")
+        raise RunError(f"{where}: sd is {sd:g}, expected a number of at least 0")
     if cells["n"] and not (cells["n"].isascii() and cells["n"].isdigit() and 0 < int(cells["n"]) < 10**9):
-        raise RunError(f"{where}: n is '{cut(cells['n'])}', expected the number of runs, or nothing")
+        raise RunError(f"{where}: n is '{cut(cells['n'])}', expected the number of runs, or an empty cell")
     return name, Printed(mean, sd, int(cells["n"]) if cells["n"] else None)
 
 

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: inches: of a row of a forest, of what stands above and below its rows, of another figure
+#: heights in inches: of a row of a forest plot, of the space above and below its rows, of other figures
 ROW, AROUND, HEIGHT = 0.26, 0.55, 2.5
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure of a paper: the stem of its file, and its bytes."""
+    """A figure of a paper: the stem of its file's name, and its bytes."""
 
     stem: str
     content: bytes
 
 
 def figures(chosen: Chosen, form: Form) -> list[Drawn]:
-    """The arms of the table in each of its metrics, then what the report shows at a glance, and the learning curves."""
+    """The table's arms in each of its metrics, then the report's figures at a glance, and the learning curves."""
     look = Look(chosen.arms)
     drawn = [_forest(chosen, quantity, look, form) for quantity in chosen.quantities]
     pictures = [trade_off(chosen.measured, look), information(chosen.measured, look)]
@@ -49,7 +49,7 @@ def _forest(chosen: Chosen, quantity: Quantity, look: Look, form: Form) -> Drawn
 
 
 def forest_of(chosen: Chosen, quantity: Quantity, look: Look) -> tuple[float, Paint]:
-    """The height in inches of a metric's figure, and what draws it: a row an arm, named by its choices."""
+    """The height in inches of a metric's figure, and its drawing function: one row per arm, named by its choices."""
     summaries = chosen.measured.summaries[quantity.name]
     arms = [arm for arm in chosen.arms if arm.key in summaries][:ROWS]
     names = {arm.key: ", ".join(choice_word(arm.levels[key]) for key in chosen.varying) or arm.name for arm in arms}
@@ -57,7 +57,7 @@ def forest_of(chosen: Chosen, quantity: Quantity, look: Look) -> tuple[float, Pa
 
 
 def forest(quantity: Quantity, rows: Sequence[tuple[str, Arm, Summary]], look: Look) -> Paint:
-    """Draws (name, arm, summary): the mean as the arm's marker on its interval, every seed a point below."""
+    """Draw rows of (name, arm, summary): the mean as the arm's marker on its interval, and a point per seed below."""
     scale = quantity.scale
     values = [[scale * value for value in arm.values(quantity.name).values()] for _, arm, _ in rows]
     ends = [scale * end for _, _, found in rows if found.ends for end in found.ends]

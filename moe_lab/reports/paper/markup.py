@@ -12,7 +12,7 @@ from moe_lab.reports.paper.references import cited
 from moe_lab.reports.paper.table import ALIKE, ArmTable, Line, Value
 
 HEADING = "Published numbers, not tested"
-#: what LaTeX would obey, and signs that old engines lack; a bracket or star behind a line's end is an option of it
+#: LaTeX's special characters, and characters that old engines lack; a bracket or star after a line's end is its option
 _SPECIAL = str.maketrans(
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {one: f"\\{one}" for one in "{}_&%$#"}
@@ -25,13 +25,15 @@ _BETTER = {"lower": " \N{DOWNWARDS ARROW}", "higher": " \N{UPWARDS ARROW}", "non
 
 
 def tex(text: str) -> str:
-    """A text as LaTeX prints it."""
+    """A text escaped for LaTeX."""
     return printable(text).replace("\n", " ").translate(_SPECIAL)
 
 
 def latex_table(table: ArmTable) -> str:
-    """A ``table`` with a ``tabular`` of booktabs. Published numbers cite their source; without an entry for it, the
-    caption names it."""
+    """A ``table`` with a ``tabular`` of booktabs.
+
+    Published numbers cite their source; if it has no BibTeX entry, the caption names it.
+    """
     choices, metrics = len(table.choices), len(table.quantities)
     head = [*map(tex, table.choices), "$n$", *map(_latex_heading, table.quantities)]
     lines = [
@@ -63,7 +65,7 @@ def _not_cited(table: ArmTable) -> list[str]:
 
 
 def _latex_heading(quantity: Quantity) -> str:
-    """The name above the unit."""
+    """A header with the name above the unit."""
     unit = f"({tex(quantity.shown_unit)})" if quantity.shown_unit else ""
     below = f"{unit}{_LATEX_BETTER[quantity.better]}".strip()
     return f"\\shortstack[l]{{{tex(quantity.label)}\\\\{below}}}" if below else tex(quantity.label)
@@ -80,7 +82,7 @@ def _latex_value(value: Value) -> str:
 
 
 def markdown_table(table: ArmTable) -> str:
-    """The same in Markdown, with the sentences below it."""
+    """The same in Markdown, with the notes below it."""
     head = [*table.choices, "n", *map(_heading, table.quantities)]
     rows = [_markdown_line(list(row.names), row) for group in table.groups for row in group]
     for row in table.external:
@@ -105,7 +107,7 @@ def _markdown_value(value: Value) -> str:
 
 
 def latex_methods(sentences: Sequence[Sentence]) -> str:
-    """The paragraph, which cites by ``\\cite``."""
+    """The paragraph, with citations by ``\\cite``."""
     written = ["".join(_latex_piece(one) for one in sentence) for sentence in sentences]
     return "\n".join([f"% Made by moe-lab {__version__}. Cites references.bib.", *written, ""])
 
@@ -117,7 +119,7 @@ def _latex_piece(piece: str | Cite) -> str:
 
 
 def markdown_methods(sentences: Sequence[Sentence]) -> str:
-    """The paragraph, which cites as Pandoc reads it: ``[@jacobs1991]``."""
+    """The paragraph, with citations for Pandoc: ``[@jacobs1991]``."""
     written = ["".join(_markdown_piece(one) for one in sentence) for sentence in sentences]
     return "\n".join([*written, ""])
 

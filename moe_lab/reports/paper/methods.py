@@ -1,4 +1,4 @@
-"""The paragraph on methods: what was trained, how often, and how it was compared, from the configs of the runs."""
+"""The paragraph on methods from the configs of the runs: what was trained, how often, and how it was compared."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -23,9 +23,9 @@ from moe_lab.reports.paper.sources import (
 )
 from moe_lab.reports.paper.table import choice_word, listing
 
-#: options that a sentence leaves out: nothing was added
+#: options that a sentence leaves out, because they add nothing
 PLAIN = ("none", "end_to_end")
-#: group of parts -> how a sentence says it
+#: group of parts -> its phrase in a sentence
 SAID = {
     "network": "the network {}",
     "dataset": "the data set {}",
@@ -41,13 +41,13 @@ SAID = {
 
 @dataclass(frozen=True)
 class Cite:
-    """The papers behind what stands before."""
+    """The papers for the text before it."""
 
     sources: tuple[str, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Of the entries in the BibTeX file."""
+        """The keys of the entries in the BibTeX file."""
         return tuple(dict.fromkeys(key for source in self.sources for key in cited(source)))
 
 
@@ -55,7 +55,7 @@ Sentence = list[str | Cite]
 
 
 def methods(chosen: Chosen) -> list[Sentence]:
-    """The sentences, with the papers that they rest on."""
+    """The sentences, with the papers that they cite."""
     sources = Sources()
     found = [_differing(chosen, sources), _shared(chosen, sources), _training(chosen), _seeds(chosen)]
     found += [*_measures(chosen), _intervals(chosen), _compared(chosen), _machine(chosen)]
@@ -63,7 +63,7 @@ def methods(chosen: Chosen) -> list[Sentence]:
 
 
 def _differing(chosen: Chosen, sources: Sources) -> Sentence:
-    """The arms, by what they differ in."""
+    """The sentence on the arms and the choices in which they differ."""
     if len(chosen.arms) == 1:
         return [f"We trained one arm, {chosen.arms[0].name}."]
     said: Sentence = [f"We trained {len(chosen.arms)} arms, which differ in "]
@@ -78,7 +78,7 @@ def _differing(chosen: Chosen, sources: Sources) -> Sentence:
 
 
 def _shared(chosen: Chosen, sources: Sources) -> Sentence:
-    """The parts that all arms have."""
+    """The sentence on the parts that all arms have."""
     options = [options_of(arm) for arm in chosen.arms]
     said: list[Sentence] = []
     for group, phrase in SAID.items():
@@ -98,13 +98,13 @@ def _shared(chosen: Chosen, sources: Sources) -> Sentence:
 
 
 def _file(chosen: Chosen) -> str:
-    """The name of the file or folder of one's own data."""
+    """The name of the user's data file or folder."""
     path = _same(chosen, "dataset.path")
     return "" if path in ("", "none") else f" ({PurePath(path).name})"
 
 
 def _training(chosen: Chosen) -> Sentence:
-    """Epochs, batches, optimizer and the validation split, as far as all arms have the same."""
+    """Epochs, batches, optimizer and the validation split, if all arms have the same."""
     same = {label: _same(chosen, VALUES[label]) for label in VALUES}
     said: Sentence = ["Training"]
     if same["epochs"]:
@@ -124,7 +124,7 @@ def _training(chosen: Chosen) -> Sentence:
 
 
 def _same(chosen: Chosen, key: str) -> str:
-    """The value of a key that all arms have; empty where they differ."""
+    """The value of a key if all arms have the same one; else empty."""
     values = {described(lookup(config_of(arm), key)) for arm in chosen.arms}
     return values.pop() if len(values) == 1 else ""
 
@@ -135,8 +135,8 @@ def _seeds(chosen: Chosen) -> Sentence:
     seeds = {tuple(one.seed_word for one in arm.counted) for arm in chosen.arms}
     which = f" (seeds {', '.join(next(iter(seeds)))})" if len(seeds) == 1 and len(next(iter(seeds))) <= 20 else ""
     return [
-        f"Each arm has {times} finished run{'' if ns == [1] else 's'}{which}; a seed decides the initialization, the "
-        f"order of the data and the noise. Of all that were planned, {states(chosen.measured.collection)}. The test "
+        f"Each arm has {times} finished run{'' if ns == [1] else 's'}{which}; the seed determines the initialization, "
+        f"the order of the data and the noise. Of all planned runs, {states(chosen.measured.collection)}. The test "
         f"split{_tested(chosen)} was evaluated once, after training."
     ]
 
@@ -161,7 +161,7 @@ def _intervals(chosen: Chosen) -> Sentence:
         return []
     cite = Cite(tuple(interval_sources(chosen.methods)))
     text = f"Intervals are 95{NBSP}% intervals of the mean over seeds ({', '.join(chosen.methods)}"
-    return [text, cite, "): what training again would give on the same test set."]
+    return [text, cite, "), for training again on the same test set."]
 
 
 def _compared(chosen: Chosen) -> Sentence:
@@ -180,7 +180,7 @@ def _compared(chosen: Chosen) -> Sentence:
 
 
 def _machine(chosen: Chosen) -> Sentence:
-    """Versions and processors, each once."""
+    """The sentence on versions and processors, each listed once."""
     found = [_environment(arm) for arm in chosen.arms]
     versions, machines = (list(dict.fromkeys(one for one in column if one)) for column in zip(*found, strict=True))
     where = f", on {listing(machines)}" if machines else ""
@@ -188,7 +188,7 @@ def _machine(chosen: Chosen) -> Sentence:
 
 
 def _environment(arm: Arm) -> tuple[str, str]:
-    """``moe-lab 0.1.0 and torch 2.13.0``, and the processor; empty where it is not known."""
+    """``moe-lab 0.1.0 and torch 2.13.0``, and the processor; empty if it is not known."""
     try:
         environment = arm.counted[0].stored.environment
     except RunError:

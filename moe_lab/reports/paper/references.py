@@ -1,4 +1,4 @@
-"""From the sources that parts, metrics and statistics name to entries of a BibTeX file."""
+"""BibTeX entries for the sources that parts, metrics and statistics name."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _ACCENT = re.compile(r"\{\\.(\w)\}")
 
 @dataclass(frozen=True)
 class Entry:
-    """A paper: its key, its title, and the entry as it stands in the file."""
+    """A paper: its key, its title, and its entry in the file."""
 
     key: str
     title: str
@@ -42,8 +42,11 @@ def papers() -> tuple[Entry, ...]:
 
 @cache
 def cited(source: str) -> tuple[str, ...]:
-    """The keys of the papers that a source names: by arXiv number; where a part of it, up to a semicolon, has none, by
-    the first author's surname with the year behind it."""
+    """The keys of the papers that a source names.
+
+    They are found by arXiv number; for a part, up to a semicolon, without one, by the first author's surname and the
+    year.
+    """
     keys: dict[str, None] = {}
     for part in source.split(";"):
         numbers = _ARXIV.findall(part)
@@ -55,8 +58,11 @@ def cited(source: str) -> tuple[str, ...]:
 
 
 def bibtex(sources: Iterable[tuple[str, str]]) -> str:
-    """A BibTeX file of (what was used, its source): the entries by their keys, each below what it was used for. Of a
-    source without an entry that names a year, as papers have one, the text is kept as a comment."""
+    """A BibTeX file from pairs (use, source).
+
+    Entries are in order of their keys, each below its use. A source without an entry is kept as a comment if it names a
+    year, as papers do.
+    """
     uses: dict[str, dict[str, None]] = {}
     without: dict[str, None] = {}
     for what, source in sources:
@@ -67,10 +73,10 @@ def bibtex(sources: Iterable[tuple[str, str]]) -> str:
     entries = {entry.key: entry.text for entry in papers()}
     blocks = [f"{_comment(', '.join(uses[key]))}\n{entries[key]}" for key in sorted(uses)]
     if without:
-        blocks.append("\n".join(["Not among the entries that moe-lab knows:", *map(_comment, without)]) + "\n")
+        blocks.append("\n".join(["moe-lab has no entries for:", *map(_comment, without)]) + "\n")
     return "\n".join(blocks)
 
 
 def _comment(text: str) -> str:
-    """Outside of entries BibTeX skips every line without an at sign."""
+    """A comment: BibTeX skips lines outside entries without an at sign."""
     return one_line(text).replace("@", " at ")

@@ -1,4 +1,4 @@
-"""What the arms of a table rest on: parts, optimizers, metrics and statistics, each with its source."""
+"""The sources of a table's parts, optimizers, metrics and statistics."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from moe_lab.reports.paper.chosen import Chosen
 
 OURS = "The moe-lab developers"
 FLIPS, HOLM = "Fisher 1935", "Holm 1979"
-#: how the name of an interval begins -> its source
+#: beginning of an interval's name -> its source
 INTERVALS = {
     "Student t": "Student 1908",
     "Student t of the log": "Oehlert 1992",
@@ -26,13 +26,13 @@ OPTIMIZERS = {
 
 
 class Sources:
-    """The sources of options, read from the files of the parts once a group."""
+    """The sources of options, read from the parts' files once per group."""
 
     def __init__(self) -> None:
         self._known: dict[str, dict[str, str]] = {}
 
     def of(self, group: str, option: str) -> str:
-        """Empty for an option of a folder of one's own, and where none is named."""
+        """The source of an option; empty for an option of a user's own folder, or if none is named."""
         if group not in self._known:
             try:
                 self._known[group] = {row["name"]: row["source"] for row in catalog(group)}
@@ -42,18 +42,18 @@ class Sources:
 
 
 def config_of(arm: Arm) -> dict[str, Any]:
-    """The config of one of its runs; they differ in their seeds alone."""
+    """The config of one of its runs; they differ only in their seeds."""
     return arm.counted[0].stored.config
 
 
 def options_of(arm: Arm) -> dict[str, list[str]]:
-    """group -> the options that it chose."""
+    """group -> the options chosen."""
     chosen = arm.counted[0].stored.status.get("choices") or {}
     return {group: [str(one) for one in (of if isinstance(of, list) else [of])] for group, of in chosen.items()}
 
 
 def metric_source(name: str) -> str:
-    """Also of a metric of one layer, ``block0.load_entropy_bits``."""
+    """The source of a metric, also of one layer's, ``block0.load_entropy_bits``."""
     metric = METRICS.get(parts_of(name)[1])
     return metric.source if metric else ""
 
@@ -64,7 +64,7 @@ def interval_sources(methods: list[str]) -> list[str]:
 
 
 def sources_used(chosen: Chosen) -> list[tuple[str, str]]:
-    """(what was used, its source), moe-lab first."""
+    """Pairs (use, source), moe-lab first."""
     sources = Sources()
     parts: dict[str, str] = {}
     optimizers: dict[str, str] = {}

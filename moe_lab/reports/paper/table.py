@@ -1,4 +1,4 @@
-"""The table of arms as plain values, and the sentences that say how to read it; markup.py writes it."""
+"""The table of arms as plain values, with the notes on how to read it; markup.py writes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from moe_lab.reports.paper.best import blocks
 from moe_lab.reports.paper.chosen import Chosen
 from moe_lab.reports.paper.external import External, Printed
 
-SINGLE = "Each arm is one run, so there is no interval and no best: another seed may turn a difference round."
+SINGLE = "Each arm is one run, so there is no interval and no best: with another seed a difference may be reversed."
 ALIKE = "\N{DAGGER}"
 PUBLISHED = (
-    "Published numbers are other people's, as printed (mean \N{PLUS-MINUS SIGN} sd): not from the same seeds, so they "
-    "are neither tested nor marked."
+    "Published numbers are from the cited sources, as printed (mean \N{PLUS-MINUS SIGN} sd). They are not from the "
+    "same seeds, so they are neither tested nor marked."
 )
 
 
 @dataclass(frozen=True)
 class Value:
-    """A cell of a metric: the mean, beside it what is in brackets, and whether it stands out."""
+    """A cell of a metric: the mean, the text in brackets, and whether it is marked."""
 
     text: str
     beside: str = ""
@@ -33,8 +33,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Line:
-    """A row: what tells the arm apart, n, a value a metric; ``source`` of other people's numbers, whose one name stands
-    in place of the choices."""
+    """A row: the arm's choices, n, and one value per metric.
+
+    Published numbers have a ``source``, and a name in place of the choices.
+    """
 
     names: tuple[str, ...]
     n: str
@@ -44,8 +46,10 @@ class Line:
 
 @dataclass(frozen=True)
 class ArmTable:
-    """``choices`` are the keys in which arms differ, ``quantities`` the metrics; ``groups`` are rows that belong
-    together, ``external`` other people's; ``notes`` say how to read it."""
+    """The table. ``choices`` are the keys in which arms differ, ``quantities`` the metrics.
+
+    ``groups`` are rows that belong together, ``external`` rows of published numbers. ``notes`` explain how to read it.
+    """
 
     choices: tuple[str, ...]
     quantities: tuple[Quantity, ...]
@@ -55,7 +59,7 @@ class ArmTable:
 
 
 def arm_table(chosen: Chosen, external: Sequence[External] = ()) -> ArmTable:
-    """The table. Raises RunError where an external number has no column."""
+    """Build the table. Raises RunError if a published number has no column."""
     return ArmTable(
         tuple(chosen.varying) or ("arm",),
         chosen.quantities,
@@ -92,7 +96,7 @@ def _value(chosen: Chosen, arm: Arm, name: str) -> Value:
 def _external(chosen: Chosen, row: External) -> Line:
     for name in row.values:
         if name not in chosen.names:
-            raise RunError(f"--external: {row.name} has {name}, which is no column: add it with --columns")
+            raise RunError(f"--external: {row.name} has {name}, which is not a column: add it with --columns")
     ns = sorted({one.n for one in row.values.values() if one.n is not None})
     cells = tuple(_printed(quantity, row.values.get(quantity.name)) for quantity in chosen.quantities)
     return Line((row.name,), "/".join(map(str, ns)) or NONE, cells, row.source)
@@ -121,15 +125,16 @@ def _notes(chosen: Chosen, external: bool) -> list[str]:
         notes.append("Each data set has its own best; numbers are not compared between data sets.")
     if any(one.warning for one in chosen.summaries):
         notes.append(
-            "Some means mix two kinds of run (collapsed, or two groups of seeds), where no interval holds well."
+            "Some means are over two kinds of run (collapsed and not, or two groups of seeds); their intervals are "
+            "not reliable."
         )
     return [*notes, PUBLISHED] if external else notes
 
 
 def _means(methods: Sequence[str]) -> str:
     return (
-        f"Means over n runs that differ in their seed, with the 95{NBSP}% interval of the mean ({', '.join(methods)}): "
-        "what training again would give on the same test set."
+        f"Means over n runs that differ in their seed, with the 95{NBSP}% interval of the mean ({', '.join(methods)}), "
+        "for training again on the same test set."
     )
 
 

@@ -1,4 +1,4 @@
-"""A folder for a paper: table, methods and references in LaTeX or Markdown, and figures."""
+"""The folder for a paper: table, methods and references in LaTeX or Markdown, and figures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,8 +23,10 @@ SUFFIX: dict[Markup, str] = {"latex": "tex", "md": "md"}
 
 
 class Paper:
-    """What goes into a paper, decided when it is made; ``write`` writes it. ``table`` is the text of the table, empty
-    where none was asked for."""
+    """The contents for a paper, fixed when it is made; ``write`` writes it.
+
+    ``table`` is the text of the table, empty if none was requested.
+    """
 
     def __init__(
         self,
@@ -36,7 +38,7 @@ class Paper:
         rows: str | None = None,
         external: Sequence[External] = (),
     ) -> None:
-        """Raises: RunError where a row, a column, or the column of an external number is not there."""
+        """Raises: RunError if a row, a column, or the column of a published number does not exist."""
         chosen = choose(measured, columns, rows)
         self._texts: dict[str, str] = {}
         self.table = ""

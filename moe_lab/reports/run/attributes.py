@@ -1,4 +1,4 @@
-"""In what the experts specialize: what the choice of expert tells of every attribute of the test samples."""
+"""In what the experts specialize: information of the choice of expert about every attribute of the test samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Metrics = Mapping[str, Mapping[str, Any]]
 
 VALUE = "attribute_information_per_usage"
-#: metrics that a row is made of: what is told, and its null; then the same beyond the class
+#: the metrics of a row: the information and its null, then the same beyond the class
 COLUMNS = {
     "told": VALUE,
     "null": "attribute_information_null_per_usage",
@@ -26,11 +26,11 @@ COLUMNS = {
     "given_class_null_bits": "attribute_given_class_null_bits",
     "given_class_null_95_bits": "attribute_given_class_null_95_bits",
 }
-#: attributes that moe-lab makes -> what they are called
+#: attributes that moe-lab computes -> their names
 NAMES = {"kmeans_pixels": "cluster of the inputs"}
-#: corrected over attributes; runs of earlier versions have none
+#: p-value corrected over attributes; runs of earlier versions have none
 P_VALUE = "attribute_corrected_p_value"
-#: an attribute is followed beyond the class below this
+#: largest p of an attribute that is followed beyond the class
 ALPHA = 0.05
 MOST = 20
 BAR = "#4d9cc9"
@@ -38,8 +38,11 @@ BAR = "#4d9cc9"
 
 @dataclass(frozen=True)
 class Attribute:
-    """A row: I(E;A)/H(load) with mean and 95 % point of its null, and I(E;A|Y) with the same, in bits, and its p-value
-    corrected over the attributes."""
+    """The row of an attribute.
+
+    It has I(E;A)/H(load) with mean and 95 % point of its null, and I(E;A|Y) with the same, in bits, and its p-value
+    corrected over the attributes.
+    """
 
     name: str
     told: float
@@ -52,7 +55,7 @@ class Attribute:
 
     @property
     def free(self) -> bool:
-        """Whether the attribute has several values among samples of one class."""
+        """Whether the attribute varies among samples of one class."""
         return self.given_class_null_95_bits > 1e-12
 
     @property
@@ -61,7 +64,7 @@ class Attribute:
 
 
 def attributes(metrics: Metrics) -> list[Attribute]:
-    """The rows of metrics.json, those first of which most is told; none where they are undefined."""
+    """The rows of metrics.json in falling order of information; none if they are undefined."""
     found = {column: metrics.get(name, {}).get("value") for column, name in COLUMNS.items()}
     values = {column: value for column, value in found.items() if value is not None}
     if len(values) < len(COLUMNS):
@@ -75,7 +78,7 @@ def attributes(metrics: Metrics) -> list[Attribute]:
 
 
 def attribute_bars(rows: Sequence[Attribute], one: str, samples: int) -> Picture:
-    """A bar an attribute; ``one`` is what the target's values are called, "class" say."""
+    """One bar per attribute; ``one`` is the word for a value of the target, such as "class"."""
     widest = max(1.0, *(100 * max(row.told, row.null_95) for row in rows))
 
     def paint(figure: "Figure", axes: "Axes") -> None:
@@ -99,11 +102,12 @@ def attribute_bars(rows: Sequence[Attribute], one: str, samples: int) -> Picture
     return Picture(
         "attributes",
         "What the choice of expert follows",
-        f"Bars, one an attribute, the share of the experts' use that follows it, and the 95 % point of chance: {told}.",
-        f"How much of the experts' use follows each attribute of the {samples:,} test samples. Light: what is left "
-        f"when samples are permuted within their {one}, so what the {one} alone gives. Dark: what is beyond, blue "
-        f"where it is more than chance (p at most .05, corrected over the attributes). Tick: the 95 % point of 199 "
-        f"permutations.",
+        "Bars, one per attribute: the share of the experts' use that follows it, and the 95 % point of chance: "
+        f"{told}.",
+        f"The share of the experts' use that follows each attribute of the {samples:,} test samples. Light: the share "
+        f"if samples are permuted within their {one}, which is due to the {one} alone. Dark: the share beyond that, "
+        "blue if it is more than chance (p at most .05, corrected over the attributes). Tick: the 95 % point of 199 "
+        "permutations.",
         draw(HALF, 1.1 + 0.3 * len(rows), paint),
         tuple(vars(row) for row in rows),
         HALF,
@@ -111,9 +115,9 @@ def attribute_bars(rows: Sequence[Attribute], one: str, samples: int) -> Picture
 
 
 def attribute_table(rows: Sequence[Attribute], one: str) -> Table:
-    """The same in numbers, and what is told beyond the class in bits."""
+    """The same in numbers, with the information beyond the class in bits."""
     return Table(
-        "In what, in numbers",
+        "Attributes in numbers",
         ("attribute", "I(E;A)/H(load)", f"by the {one} alone", f"beyond the {one}", "by chance", "p", "verdict"),
         "lrrrrrl",
         tuple(
@@ -128,9 +132,9 @@ def attribute_table(rows: Sequence[Attribute], one: str) -> Table:
             )
             for row in rows
         ),
-        f"Beyond the {one}: I(E;A|Y), what the expert still tells of the attribute among samples of one {one}; by "
-        f"chance: the 95 % point of it over 199 permutations within the {one}; p: corrected over the attributes by "
-        f"these permutations, at least .005. Numbers are cut into tenths.",
+        f"Beyond the {one}: I(E;A|Y), the expert's information about the attribute among samples of one {one}. By "
+        f"chance: its 95 % point over 199 permutations within the {one}. p: corrected over the attributes by these "
+        "permutations, at least .005. Numeric attributes are cut into tenths.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Which classes each expert gets, as an annotated heat map. Axes: E experts, C classes."""
+"""The classes that each expert gets, as an annotated heat map. Axes: E experts, C classes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,14 +19,13 @@ CLASSES = Words(
     "class",
     "class",
     "expert",
-    "A row is a true class, a column an expert; a cell counts the test samples of the class whose largest weight "
-    "went to the expert, and its colour is their share of the class. Classes stand grouped by the expert that gets "
-    "most of them.",
+    "A row is a true class, a column an expert. A cell counts the test samples of the class whose largest weight is "
+    "the expert's; its colour is their share of the class. Classes are grouped by the expert that gets most of them.",
 )
 
 
 def class_order(counts_EC: np.ndarray) -> list[int]:
-    """Classes grouped by the expert that gets most of them, the surest first; classes without samples last."""
+    """Classes grouped by the expert that gets most of them, the largest share first; classes without samples last."""
     total_C = counts_EC.sum(0)
     share_C = counts_EC.max(0) / np.maximum(total_C, 1)
     main_C = np.where(total_C > 0, counts_EC.argmax(0), len(counts_EC))

@@ -1,4 +1,4 @@
-"""Which experts a sample selects together."""
+"""The experts that samples select together."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from moe_lab.reports.kit.picture import HALF, Picture
 
 
 def coactivation_picture(arrays: RunArrays) -> Picture | None:
-    """A heat map over ordered pairs of experts; None where a sample selects one expert only, or always all."""
+    """A heat map over ordered pairs of experts; None if samples select only one expert, or always all."""
     try:
         share_EE = coactivation_EE(arrays)
     except Undefined:
@@ -19,8 +19,8 @@ def coactivation_picture(arrays: RunArrays) -> Picture | None:
         "coactivation",
         "Experts selected together",
         {"share of the row's samples": (share_EE, "Blues", 0.0, 1.0)},
-        f"Of the test samples that select the expert of a row, the share that also selects the expert of a column "
-        f"(n = {arrays.samples} samples).",
+        "The share of the test samples selecting the row's expert that also select the column's expert (n = "
+        f"{arrays.samples} samples).",
         HALF,
     )
     pairs = [(e, f) for e in range(arrays.experts) for f in range(arrays.experts) if e != f]

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 History = Sequence[dict[str, float | None]]
 
 DENSITY = (
-    "Lower is better, and it may be negative, for a density may exceed 1. One Gaussian with the mean and the sd of all "
-    "targets, whatever the input, costs 1.42 nats."
+    "Lower is better. It may be negative, since a density may exceed 1. A single Gaussian with the mean and the sd of "
+    "all targets, independent of the input, has 1.42 nats."
 )
-EARLY = "Training is averaged while the weights still move, validation is measured after each epoch."
+EARLY = (
+    "Training values are averages during the epoch, while the weights change; validation is measured after each epoch."
+)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a figure; the dash tells training from validation without colour."""
+    """One line of a figure; the dash distinguishes training from validation without colour."""
 
     name: str
     label: str
@@ -35,18 +37,18 @@ class Curve:
 
     @property
     def last(self) -> float:
-        """The last finite value; NaN where there is none."""
+        """The last finite value; NaN if there is none."""
         finite = self.values_T[np.isfinite(self.values_T)]
         return float(finite[-1]) if finite.size else math.nan
 
 
 def column(history: History, name: str) -> np.ndarray:
-    """A column as float64, NaN where a cell is empty or the column is absent."""
+    """A column as float64, NaN if a cell is empty or the column is absent."""
     return np.array([math.nan if row.get(name) is None else row[name] for row in history], dtype=float)
 
 
 def expert_count(history: History) -> int:
-    """E, as the columns tell it."""
+    """E, from the number of columns."""
     return sum(name.startswith("usage_share_") for name in history[0]) if history else 0
 
 
@@ -57,12 +59,12 @@ def accuracy_curve(history: History) -> Picture:
         Curve("train_accuracy_percent", "training", training, MUTED, "--"),
         Curve("validation_accuracy_percent", "validation", validation, ACCENT, "-"),
     ]
-    caption = f"The error rate is what is missing to 100 %. {EARLY}"
+    caption = f"The error rate is 100 % minus the accuracy. {EARLY}"
     return _picture(history, curves, stem="accuracy", title="Accuracy", y="accuracy (%)", caption=caption)
 
 
 def quality_curve(history: History) -> Picture:
-    """Of a run that predicts numbers the RMSE, else the accuracy."""
+    """The RMSE in regression, else the accuracy."""
     return rmse_curve(history) if "train_rmse_sd" in history[0] else accuracy_curve(history)
 
 
@@ -75,7 +77,7 @@ def rmse_curve(history: History) -> Picture:
             ("validation_rmse_sd", "validation", ACCENT, "-"),
         )
     ]
-    caption = f"In sd of the training targets: the mean of all targets alone would get 1. {EARLY}"
+    caption = f"In sd of the training targets: predicting the mean of all targets gives 1. {EARLY}"
     return _picture(history, curves, stem="rmse", title="RMSE", y="RMSE (sd)", caption=caption)
 
 
@@ -89,8 +91,8 @@ def loss_curve(history: History) -> Picture:
         )
     ]
     numbers = "train_rmse_sd" in history[0]
-    caption = DENSITY if numbers else "Lower is better; to guess evenly among C classes costs ln C nats."
-    return _picture(history, curves, stem="loss", title="Loss", y="loss (nats a sample)", caption=caption)
+    caption = DENSITY if numbers else "Lower is better; guessing uniformly among C classes has ln C nats."
+    return _picture(history, curves, stem="loss", title="Loss", y="loss (nats per sample)", caption=caption)
 
 
 def entropy_curve(history: History) -> Picture:
@@ -105,8 +107,8 @@ def entropy_curve(history: History) -> Picture:
         )
     ]
     caption = (
-        "Usage entropy H(E) near the bound: all experts are used evenly. Sample entropy H(E|X) near 0: the gate is "
-        "sure of its choice for each sample. Dashed: training; solid: validation."
+        "Usage entropy H(E) near the bound: all experts are used evenly. Sample entropy H(E|X) near 0: the gate gives "
+        "each sample almost entirely to one expert. Dashed: training; solid: validation."
     )
     words = {"stem": "entropies", "title": "Entropies of the gate", "y": "entropy (bits)", "caption": caption}
     return _picture(history, curves, **words, bound_bits=math.log2(expert_count(history)))

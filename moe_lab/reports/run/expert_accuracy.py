@@ -1,4 +1,4 @@
-"""How good each expert is by itself, against the mixture and the oracle. Axes: N test samples, E experts."""
+"""The accuracy of each expert by itself, compared with the mixture and the oracle. Axes: N test samples, E experts."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CAPTION = (
-    "Filled: the expert by itself on the samples that it was given; hollow: on all test samples. A wide gap is "
-    "the mark of a specialist. The oracle takes, for every sample, the best expert with the {target} known: no gate "
-    "can do better by choosing one expert."
+    "Filled: the expert by itself on the samples that it was given; hollow: on all test samples. A specialist has a "
+    "wide gap. The oracle knows the {target} and selects the best expert for every sample: no gate that selects one "
+    "expert can do better."
 )
 
 
 @dataclass(frozen=True)
 class _Measure:
-    """What is drawn: its name and the stem of its columns, its unit and their suffix, its digits in the figure and in
-    the text, what the oracle knows, and the ends of the axis."""
+    """The measure drawn.
+
+    It has its name and the stem of its columns, its unit and their suffix, its digits in the figure and in the text,
+    the target that the oracle knows, and the ends of the axis.
+    """
 
     stem: str
     name: str
@@ -63,7 +66,7 @@ RMSE = _Measure(
 def expert_accuracy(
     arrays: ClassArrays, own_error_E: Sequence[float | None], references: Mapping[str, float]
 ) -> Picture:
-    """Each expert's accuracy on the samples it was given and on all test samples, against ``references`` (error rates).
+    """Each expert's accuracy on its own samples and on all test samples, with ``references`` (error rates).
 
     Args:
         own_error_E: expert_error_rate of metrics.json: error of the arg-max expert's own prediction, null if dead.
@@ -75,7 +78,7 @@ def expert_accuracy(
 
 
 def expert_rmse(arrays: NumberArrays, own_rmse_E: Sequence[float | None], references: Mapping[str, float]) -> Picture:
-    """Each expert's root mean squared error on the samples it was given and on all test samples, in sd.
+    """Each expert's root mean squared error on its own samples and on all test samples, in sd.
 
     Args:
         own_rmse_E: expert_rmse_sd of metrics.json, null if dead.
@@ -123,7 +126,7 @@ def _dots(
     own = ", ".join(f"expert {e} {v:{measure.short}} {unit}" for e, v in enumerate(own_E) if not math.isnan(v))
     return Picture(
         f"expert_{measure.stem}",
-        "Each expert against the mixture",
+        "Each expert compared with the mixture",
         f"Dot plot of the {measure.name} of {experts} experts. On their own samples: {own}. Lines: {named}.",
         CAPTION.format(target=measure.target),
         svg,
@@ -133,7 +136,7 @@ def _dots(
 
 
 def _reference_line(axes: "Axes", text: str, x: float, level: int) -> None:
-    """A vertical line with its name above the axes, one text line higher for each ``level``."""
+    """A vertical line with its name above the axes, ``level`` text lines higher."""
     colour, dash = ((INK, "-"), (WARM, "--"))[level % 2]
     axes.axvline(x, color=colour, linewidth=1.0, linestyle=dash)
     side = "right" if x > sum(axes.get_xlim()) / 2 else "left"

@@ -23,7 +23,7 @@ def entropy_histogram(arrays: RunArrays) -> Picture:
     entropy_M = entropy_bits(arrays.normalized_weights_ME)
     bound = math.log2(arrays.experts)
     edges = np.linspace(0, bound, BINS + 1)
-    # a row of equal weights may round to a hair above log2 E
+    # a row of equal weights may be rounded to slightly above log2 E
     count_bins, _ = np.histogram(np.clip(entropy_M, 0, bound), edges)
     share_bins = 100 * count_bins / len(entropy_M)
     mean = float(entropy_M.mean())
@@ -54,8 +54,8 @@ def entropy_histogram(arrays: RunArrays) -> Picture:
         "gate_entropies",
         "Gate entropies",
         f"Histogram of the gate entropy of {len(entropy_M)} test samples: mean {mean:.2f} of at most {bound:.2f} bits.",
-        f"0 bits: one expert gets the sample whole; log\N{SUBSCRIPT TWO} E: all share it evenly. "
-        f"{quantity(sure, 'fraction')} of the samples lie below a tenth of the bound.{_selection_note(arrays)}",
+        f"0 bits: one expert has all the weight; log\N{SUBSCRIPT TWO} E: all experts have equal weight. "
+        f"{quantity(sure, 'fraction')} of the samples are below a tenth of the bound.{_selection_note(arrays)}",
         svg,
         rows,
         HALF,
@@ -63,10 +63,10 @@ def entropy_histogram(arrays: RunArrays) -> Picture:
 
 
 def _selection_note(arrays: RunArrays) -> str:
-    """What k leaves of the bound."""
+    """A note on how k lowers the bound."""
     most = int(arrays.selected_NE.sum(1).max())
     if most == 1:
-        return " One expert is selected for each sample, so the entropy is 0 by construction."
+        return " One expert is selected for each sample, so the entropy is always 0."
     if most < arrays.experts:
         bound = math.log2(most)
         return f" At most {most} experts are selected for a sample, which bounds the entropy by {bound:.2f} bits."

@@ -16,8 +16,10 @@ MOST, COLUMNS = 16, 8
 
 
 def gate_pictures(weights: np.ndarray) -> Picture | None:
-    """The weights (E, channels, height, width) of a gate that is linear in the input, an image an expert, mean over
-    channels; None where samples are no images."""
+    """The weights (E, channels, height, width) of a gate that is linear in the input.
+
+    One image per expert, mean over channels; None if samples are not images.
+    """
     if weights.ndim != 4:
         return None
     image_EHW = weights[:MOST].mean(1)
@@ -48,10 +50,10 @@ def gate_pictures(weights: np.ndarray) -> Picture | None:
     )
     return Picture(
         "gate_weights",
-        "What the gate looks for",
-        f"{len(image_EHW)} images of the gate's weights, one an expert; the largest is {largest:.3g}.",
-        "The gate's score of an expert is a weighted sum of the pixels: red pixels, where bright, speak for the "
-        "expert, blue ones against it."
+        "Weights of the gate",
+        f"{len(image_EHW)} images of the gate's weights, one per expert; the largest is {largest:.3g}.",
+        "The gate's score of an expert is a weighted sum of the pixels. Bright pixels raise the expert's score where "
+        "the image is red, and lower it where it is blue."
         + ("" if len(weights) <= MOST else f" The first {MOST} of {len(weights)} experts."),
         draw(FULL, 0.35 + lines * (FULL - 0.8) / columns * height / width + 0.2 * lines, paint),
         rows,

@@ -1,4 +1,4 @@
-"""All metrics of a run by group, each group with the few numbers that stand on its cover."""
+"""All metrics of a run by group, with the few numbers in each group's summary."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from moe_lab.reports.kit.headline import Metrics, Number, numbers
 from moe_lab.reports.kit.numbers import UNDEFINED
 from moe_lab.tasks import Task
 
-#: group -> metric -> what its cover calls it
+#: group -> metric -> its label in the group's summary
 COVER = {
     "competence": {
         "test_loss_nats": "test loss",
         "regret_nats": "regret",
         "routing_gain_nats": "gain of routing",
-        "routing_gain": "its gain in error",
+        "routing_gain": "the same in error",
     },
     "regression": {"oracle_rmse_sd": "oracle", "hardening_gap_nats": "hardening gap"},
     "information": {"expert_given_label_entropy_bits": "H(E|Y)", "choice_and_answer_information_bits": "I(Y;E,Y')"},
@@ -27,7 +27,7 @@ COVER = {
         "mutual_information_null_95_bits": "95 % of chance below",
     },
     "agreement": {"adjusted_mutual_information": "AMI", "adjusted_rand_index": "ARI", "purity": "purity"},
-    "references": {"learnable_error_rate": "error of a learnable gate", "recovery_ari": "ARI with the right one"},
+    "references": {"learnable_error_rate": "error of a learnable gate", "recovery_ari": "ARI with the truth"},
     "interventions": {"second_choice_drop": "second choice, error"},
     "similarity": {
         "expert_disagreement": "disagreement",
@@ -48,14 +48,16 @@ COVER = {
         "generalization_gap": "test - training error",
         "generalization_gap_sd": "test - training RMSE",
     },
-    "cost": {"parameters_total": "parameters", "multiply_adds_active": "multiply-adds a sample"},
+    "cost": {"parameters_total": "parameters", "multiply_adds_active": "multiply-adds per sample"},
 }
 
 
 @dataclass(frozen=True)
 class Group:
-    """``name`` as in the register; ``cover``: (what it is called, value with unit) of the few that stand on top;
-    of a group without any value, the one reason for it."""
+    """A group of metrics. ``name`` is as in the register.
+
+    ``cover`` has (label, value with unit) of the few in its summary; for a group without any value, the reason.
+    """
 
     name: str
     title: str
@@ -66,7 +68,7 @@ class Group:
 def groups(
     metrics: Metrics, experts: int, classes: int, tested: int | None = None, task: Task = "classification"
 ) -> list[Group]:
-    """The metrics of metrics.json that the task has."""
+    """The metrics of metrics.json for the task."""
     found = {number.name: number for number in numbers(metrics, experts, classes, tested, task)}
     in_order = [name for name in metrics if name in found]
     return [_group(name, [found[one] for one in inside]) for name, inside in by_group(in_order).items()]

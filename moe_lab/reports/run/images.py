@@ -1,4 +1,4 @@
-"""The most typical test images of each expert, a row an expert, as one picture.
+"""The most typical test images of each expert as one picture, one row per expert.
 
 Axes: M stored images of shape (channels, H pixels, W pixels), E experts.
 """
@@ -21,24 +21,26 @@ if TYPE_CHECKING:
 Examples = Mapping[str, np.ndarray]
 
 MOST_ROWS = 24
-#: small images are enlarged to at least this many pixels, large ones thinned out to at most twice as many
+#: small images are enlarged to at least this number of pixels, large ones reduced to at most twice as many
 PIXELS = 48
-#: width of the row labels in inches; of a tile with its gap, where there are few rows and where there are many
+#: widths in inches: of the row labels; of a tile with its gap for few rows, and for many
 MARGIN, LARGE, SMALL = 1.35, 1.0, 0.8
-#: in widths of a tile with its gap: the gap, a line of caption, and the space below a row
+#: in widths of a tile with its gap: the gap, a line of the caption, and the space below a row
 GAP, LINE, SPACE = 0.11, 0.15, 0.1
 
 
 def is_image(image: np.ndarray) -> bool:
-    """Whether (M, *shape) holds pictures that can be shown: (channels, height, width), one channel or three."""
+    """Whether arrays (M, *shape) are images: (channels, height, width), with one channel or three."""
     if image.ndim != 4 or image.shape[1] not in (1, 3) or not image.size:
         return False
     return max(image.shape[2:]) <= 4 * min(image.shape[2:])
 
 
 def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence[str] | None) -> Picture:
-    """``examples`` as in examples.npz; ``class_names`` None where the targets are numbers. Of more than 24 experts, the
-    most used are shown."""
+    """The picture of ``examples`` as in examples.npz; ``class_names`` is None in regression.
+
+    Of more than 24 experts, only the most used are shown.
+    """
     most_used = sorted(np.argsort(-load_E, kind="stable")[:MOST_ROWS].tolist())
     found = {e: np.flatnonzero(examples["expert"] == e) for e in most_used}
     rows = {e: indices for e, indices in found.items() if len(indices)}
@@ -67,8 +69,8 @@ def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence
 
 def _told(class_names: Sequence[str] | None) -> str:
     if class_names is None:
-        return "with their target; what the mixture predicts follows in orange. Both are in sd."
-    return "with their class; where the mixture is wrong, its answer follows in orange."
+        return "with their target; the mixture's prediction follows in orange. Both are in sd."
+    return "with their class; if the mixture is wrong, its prediction follows in orange."
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Sheet:
 
     @property
     def pitch(self) -> float:
-        """From one row of tiles to the next: two lines of caption where the mixture is wrong somewhere."""
+        """The distance between rows of tiles: with two lines of caption if the mixture is wrong somewhere."""
         wrong = any((self.examples["label"] != self.examples["prediction"])[i].any() for i in self.rows.values())
         return self.tall + (2 if wrong else 1) * LINE + SPACE
 
@@ -121,7 +123,7 @@ class Sheet:
         return f"{value:.2f}" if self.class_names is None else self.class_names[int(value)]
 
     def facts(self) -> list[dict[str, Any]]:
-        """What stands in the CSV: a row an image."""
+        """The rows of the CSV: one per image."""
         return [
             {
                 "expert": expert,
@@ -136,7 +138,7 @@ class Sheet:
 
 
 def _pixels(image: np.ndarray) -> np.ndarray:
-    """(channels, H, W) as (H, W, 3), each pixel repeated or only every n-th kept, so that no viewer has to smooth."""
+    """(channels, H, W) as (H, W, 3), with pixels repeated or only every n-th kept, so that viewers do not smooth."""
     largest = max(image.shape[1:])
     repeat, step = max(1, PIXELS // largest), max(1, largest // (2 * PIXELS))
     tile = image[:, ::step, ::step].repeat(repeat, axis=-2).repeat(repeat, axis=-1)

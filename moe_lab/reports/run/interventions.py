@@ -1,4 +1,4 @@
-"""Whether the choice matters: what is lost without each expert, and with two exchanged. Axes: E experts."""
+"""Figures of interventions: the loss without each expert, and with two experts exchanged. Axes: E experts."""
 
 import math
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
-#: of classes, error in points: metric -> what it is measured on, marker, colour
+#: in classification, error in points: metric -> the samples it is measured on, marker, colour
 DROPS = {
     "removal_own_drop": ("its own samples", "o", ACCENT),
     "removal_classes_drop": ("its own classes", "D", WARM),
     "removal_others_drop": ("all other samples", "s", MUTED),
 }
-#: of numbers, log density in nats
+#: in regression, log density in nats
 COSTS = {
     "removal_own_nats": ("its own samples", "o", ACCENT),
     "removal_others_nats": ("all other samples", "s", MUTED),
@@ -32,7 +32,7 @@ COSTS = {
 
 
 def removal_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
-    """Dots, a row an expert: what is lost where the gate has to do without it; None where that is undefined."""
+    """Dots, one row per expert: the loss if the gate selects among the others; None if that is undefined."""
     of_classes = arrays.task == "classification"
     wanted, scale = (DROPS, 100) if of_classes else (COSTS, 1)
     values = {name: value for name in wanted if (value := metrics.get(name, {}).get("value")) is not None}
@@ -72,8 +72,8 @@ def removal_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
         "interventions",
         "What is lost without each expert",
         f"Dot plot of what is lost without each of {experts} experts, in {unit}. On their own samples: {own}.",
-        f"Each expert is taken away in turn, and the gate chooses again among the others. A specialist is missed on "
-        f"its own samples and nowhere else; an expert without which nothing is lost can be replaced by the others. "
+        "Each expert is removed in turn, and the gate chooses among the others. Without a specialist, only its own "
+        "samples are predicted worse. If nothing is lost without an expert, the others can replace it. "
         f"{arrays.samples:,} test samples.",
         draw(HALF, 1.35 + (0.28 if experts <= 32 else 0.17) * experts, paint),
         tuple(
@@ -86,7 +86,7 @@ def removal_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
 
 
 def swap_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
-    """A heat map of what is lost where two experts exchange their outputs; None where that is undefined."""
+    """A heat map of the loss if two experts exchange their outputs; None if that is undefined."""
     value = metrics.get("swap_drop", {}).get("value")
     if not value:
         return None
@@ -99,8 +99,8 @@ def swap_picture(metrics: Metrics, arrays: RunArrays) -> Picture | None:
         "swaps",
         "What is lost if two experts are exchanged",
         {"error added (points)": (lost_EE, "RdBu_r", -most, most)},
-        f"The same routing, but two experts answer in each other's place: how many points of error that adds over all "
-        f"{arrays.samples:,} test samples. White: these two are the same to the mixture, or an expert with itself.",
+        "The same routing, but the outputs of two experts are exchanged: the points of error that this adds over all "
+        f"{arrays.samples:,} test samples. White: no difference, or an expert with itself.",
         HALF,
     )
 

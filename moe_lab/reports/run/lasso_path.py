@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: column -> values by stage, what its end is called, colour
+#: column -> values by stage, label of its end, colour
 Curves = Mapping[str, tuple[np.ndarray, str, str]]
 LAMBDA = "\N{GREEK SMALL LETTER LAMDA}"
 
 
 def path_pictures(stages: History, weights_SIE: np.ndarray | None) -> tuple[Picture, ...]:
-    """Weights, active experts and error against lambda; without the first where the gate has no linear last layer."""
+    """Weights, active experts and error against lambda; without the first if the gate has no linear last layer."""
     pictures = (active_picture(stages), error_picture(stages))
     return pictures if weights_SIE is None else (weights_picture(stages, weights_SIE), *pictures)
 
 
 def weights_picture(stages: History, weights_SIE: np.ndarray) -> Picture:
-    """Every weight of the gate's last layer, a line each, in the colour of its expert."""
+    """Every weight of the gate's last layer, one line each, in the colour of its expert."""
     lambdas, (_, inputs, experts) = column(stages, "lambda"), weights_SIE.shape
     shades = colours(experts)
 
@@ -47,7 +47,7 @@ def weights_picture(stages: History, weights_SIE: np.ndarray) -> Picture:
         "path_weights",
         f"Weights against {LAMBDA}",
         f"{inputs} x {experts} weights over {len(lambdas)} lambdas. Not zero: {left}.",
-        "A line a weight, in the colour of its expert; a line on zero has left the gate.",
+        "One line per weight, in the colour of its expert. A weight of zero is no longer used.",
         draw(HALF, 2.9, paint),
         rows,
         HALF,
@@ -55,7 +55,7 @@ def weights_picture(stages: History, weights_SIE: np.ndarray) -> Picture:
 
 
 def active_picture(stages: History) -> Picture:
-    """Active experts a sample, and experts with a weight that is not zero, where they are known."""
+    """Active experts per sample, and experts with a nonzero weight, if they are known."""
     named = {"active_experts": ("a sample", ACCENT), "nonzero_experts": ("with weights", WARM)}
     curves = {name: (column(stages, name), *named[name]) for name in named if name in stages[0]}
     return _picture(
@@ -64,13 +64,13 @@ def active_picture(stages: History) -> Picture:
         stem="path_active",
         title=f"Active experts against {LAMBDA}",
         y="experts",
-        caption="A sample: experts of a weight above zero, on average. With weights: experts that have a weight in the "
-        "gate's last layer that is not zero.",
+        caption="A sample: mean number of experts with a routing weight above zero. With weights: experts with a "
+        "nonzero weight in the gate's last layer.",
     )
 
 
 def error_picture(stages: History) -> Picture:
-    """Error rate in percent (of numbers: RMSE in sd) of training and validation."""
+    """Error rate in percent (in regression: RMSE in sd) of training and validation."""
     numbers = "train_rmse_sd" in stages[0]
     name, scale, y = ("rmse_sd", 1, "RMSE (sd)") if numbers else ("error_rate", 100, "error rate (%)")
     shown = {"train": ("training", MUTED), "validation": ("validation", ACCENT)}
@@ -82,7 +82,7 @@ def error_picture(stages: History) -> Picture:
         stem="path_error",
         title=f"Error against {LAMBDA}",
         y=y,
-        caption=f"Of the last epoch of each {LAMBDA}; the run is evaluated at the last one.{best}",
+        caption=f"Values of the last epoch of each {LAMBDA}; the run is evaluated at the last one.{best}",
     )
 
 
@@ -115,7 +115,7 @@ def _picture(stages: History, curves: Curves, *, stem: str, title: str, y: str, 
 
 
 def _against(axes: "Axes", lambdas: np.ndarray, y: str) -> None:
-    """The way that the run went, from left to right."""
+    """Set the axis so that training goes from left to right."""
     axes.set_xscale("log")
     log_ticks(axes.xaxis)
     if lambdas[-1] < lambdas[0]:

@@ -1,4 +1,4 @@
-"""When, how fast and on what a run ran."""
+"""The time, speed and machine of a run."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -7,17 +7,17 @@ from typing import Any
 
 from moe_lab.reports.kit.choices import described
 
-#: groups of environment.json whose entries speak for themselves
+#: groups of environment.json whose entries need no prefix
 _PLAIN = ("versions", "variables")
 
 
 def moment(stamp: str | None) -> str | None:
-    """``2026-01-02T03:04:05+00:00`` as a reader has it: ``2026-01-02 03:04 UTC``."""
+    """``2026-01-02T03:04:05+00:00`` for readers: ``2026-01-02 03:04 UTC``."""
     return None if stamp is None else f"{datetime.fromisoformat(stamp).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def speed(timing: Sequence[Mapping[str, float | None]]) -> str:
-    """Samples per second of the median epoch, which one slow epoch does not move, and the time of all epochs."""
+    """Samples per second of the median epoch, which is robust to slow epochs, and the time of all epochs."""
     speeds = sorted(speed for row in timing if (speed := row.get("samples_per_second")) is not None)
     if not speeds:
         return "No epoch was timed."
@@ -29,7 +29,7 @@ def speed(timing: Sequence[Mapping[str, float | None]]) -> str:
 
 
 def environment_facts(environment: Mapping[str, Any]) -> dict[str, str]:
-    """environment.json in one level, in its own order, without what is null."""
+    """environment.json flattened, in its own order, without null values."""
     facts: dict[str, Any] = {}
     for key, value in environment.items():
         if isinstance(value, Mapping):

@@ -1,5 +1,7 @@
-"""What a mixture of densities predicts: over a single input, or against the truth. Axes: N test samples, P points along
-the input, E experts."""
+"""Predictions of a mixture of densities: over a single input, or against the truth.
+
+Axes: N test samples, P points along the input, E experts.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -15,14 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: test samples that are drawn; points along a curve
+#: most test samples that are drawn; points along a curve
 MOST_DOTS, MOST_POINTS = 1000, 160
-#: pieces of a curve where the expert has less weight are left out
+#: pieces of a curve with less weight of the expert are left out
 LEAST_WEIGHT = 0.02
 
 
 def predictive_picture(arrays: NumberArrays, inputs: Mapping[str, np.ndarray], target: Target) -> Picture:
-    """The experts' means over a single input, each as strong as its weight there, with a band of one sd.
+    """The experts' means over a single input, drawn as strong as their weights, with bands of one sd.
 
     ``inputs`` as in inputs.npz: the test inputs ``x`` (N) in their own unit, and their ``name``.
     """
@@ -63,10 +65,10 @@ def predictive_picture(arrays: NumberArrays, inputs: Mapping[str, np.ndarray], t
     return Picture(
         "predictive",
         "What the experts predict",
-        f"{target.name} over {name}: test samples as dots, a line an expert. Mean weights: {shares}.",
-        "Dots: test samples. Lines: each expert's mean, with a band of one standard deviation; both are as strong as "
-        "the weight that the gate gives the expert there, and are left out below 2 %. Dashed: the mean of the mixture, "
-        "which lies between the answers where there are several.",
+        f"{target.name} over {name}: test samples as dots, one line per expert. Mean weights: {shares}.",
+        "Dots: test samples. Lines: each expert's mean, with a band of one standard deviation. Both are drawn as "
+        "strong as the gate's weight of the expert, and left out below 2 %. Dashed: the mean of the mixture, which "
+        "lies between the branches if there are several.",
         draw(FULL, 4.4, paint),
         rows,
         FULL,
@@ -74,7 +76,7 @@ def predictive_picture(arrays: NumberArrays, inputs: Mapping[str, np.ndarray], t
 
 
 def accuracy_of_means(arrays: NumberArrays, target: Target) -> Picture:
-    """The mixture's mean against the true number, coloured by the expert of the largest weight."""
+    """The mixture's mean against the true target, coloured by the expert of the largest weight."""
     y_N, mean_N = _own_unit(arrays, arrays.label_N), _own_unit(arrays, arrays.prediction_N)
     dots, palette = _spread(np.arange(len(y_N)), MOST_DOTS), colours(arrays.experts)
     low, high = min(y_N.min(), mean_N.min()), max(y_N.max(), mean_N.max())
@@ -93,7 +95,7 @@ def accuracy_of_means(arrays: NumberArrays, target: Target) -> Picture:
         "Predicted against true",
         f"Scatter of {len(dots)} test samples: the mean of the mixture against the true {target.name}.",
         "A dot is a test sample, its colour the expert of its largest weight, as in the usage bands. On the dotted "
-        "line the mean is right.",
+        "line the prediction is exact.",
         draw(HALF, 3.4, paint),
         rows,
         HALF,
@@ -103,7 +105,7 @@ def accuracy_of_means(arrays: NumberArrays, target: Target) -> Picture:
 def _paint_expert(
     axes: "Axes", x_P: np.ndarray, mean_P: np.ndarray, sd_P: np.ndarray, weight_P: np.ndarray, colour: str
 ) -> None:
-    """Line and band in pieces from point to point, each as strong as the weight at its ends."""
+    """Line and band in pieces between points, each drawn as strong as the weight at its ends."""
     from matplotlib.collections import LineCollection, PolyCollection
 
     strength = (weight_P[:-1] + weight_P[1:]) / 2
@@ -128,7 +130,7 @@ def _paint_expert(
 def _name_expert(
     axes: "Axes", x_P: np.ndarray, mean_P: np.ndarray, weight_P: np.ndarray, name: str, colour: str
 ) -> None:
-    """The expert's number on its line, in the middle of where it has the most weight."""
+    """The expert's number on its line, in the middle of the region of its largest weight."""
     total = weight_P.sum()
     if weight_P.max() < 0.1 or total == 0:
         return
@@ -147,7 +149,7 @@ def _own_unit(arrays: NumberArrays, values: np.ndarray) -> np.ndarray:
 
 
 def _spread(index_N: np.ndarray, most: int) -> np.ndarray:
-    """At most ``most`` of them, evenly taken, the first and the last among them."""
+    """At most ``most`` of them, evenly spaced, with the first and the last."""
     if len(index_N) <= most:
         return index_N
     return index_N[np.linspace(0, len(index_N) - 1, most).round().astype(int)]

@@ -1,4 +1,4 @@
-"""The run beside its reference decompositions, in one small table."""
+"""The table of the run and its reference decompositions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,22 +10,22 @@ from moe_lab.reports.run.target import printable
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
-#: reference -> what the table calls it, in its order
+#: reference -> its name in the table, in order
 ROWS = {
     "learnable": "a nearest-neighbour gate on this run's experts",
     "kmeans_features": "k-means of this run's experts' features",
     "kmeans_pixels": "k-means of the inputs",
     "untrained": "the gate before training",
 }
-#: the references that depend on training -> what they are
+#: the references that depend on training -> their description
 TRAINED = {
-    "learnable": "the nearest-neighbour gate, which picks one of them by a sample's nearest validation samples,",
+    "learnable": "the nearest-neighbour gate, which selects one of them by a sample's nearest validation samples,",
     "kmeans_features": "the clusters of their last hidden layers",
 }
 
 
 def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: str) -> Table | None:
-    """I(E;Y)/H(load), agreement with the run, and the error of the expert that is chosen; None where undefined."""
+    """I(E;Y)/H(load), agreement with the run, and the error of the selected expert; None if undefined."""
     told, alike = (_value(metrics, name) for name in ("reference_information_per_usage", "reference_agreement_ari"))
     if told is None:
         return None
@@ -47,16 +47,16 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
         for label, bits, ari, wrong in rows
     )
     trained = " and ".join(TRAINED[name] for name in ROWS if name in told and name in TRAINED)
-    made = f"Made from the experts that this run has trained: {trained}. " if trained else ""
+    made = f"Made from this run's trained experts: {trained}. " if trained else ""
     return Table(
-        "Beside other ways to share the samples",
+        "Compared with other assignments of the samples",
         ("who chooses", "I(E;Y)/H(load)", "agreement", "test error" if of_classes else "test RMSE"),
         "lrrr",
         shown,
-        f"Clusters of the inputs and the gate before training do not depend on training, and still follow the {one} to "
-        f"some degree: what training has added is above these two. {made}Agreement with this run: adjusted Rand "
-        f"index, 0 by chance, 1 for the same parts. Error: of the mixture, of the one expert that is picked, and of "
-        f"the oracle.",
+        f"Clusters of the inputs and the gate before training do not depend on training, but still follow the {one} "
+        f"to some degree. Only information above these two is due to training. {made}Agreement with this run: "
+        "adjusted Rand index, 0 by chance, 1 for the same partition. Error: of the mixture, of the selected expert, "
+        "and of the oracle.",
     )
 
 

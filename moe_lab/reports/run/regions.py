@@ -1,4 +1,4 @@
-"""Decision regions over the plane, for samples that are points in it. Axes: G grid lines, E experts, N test points."""
+"""Decision regions for samples that are points in the plane. Axes: G grid lines, E experts, N test points."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 Regions = Mapping[str, np.ndarray]
 
-#: test points that are drawn, and experts whose own answers are
+#: most test points, and most experts with their own predictions, that are drawn
 POINTS, OWN = 600, 8
 MARKERS = "os^vDPX*"
 
 
 def region_picture(regions: Regions, arrays: ClassArrays, class_names: Sequence[str]) -> Picture:
-    """Who gets which part of the plane, and what the mixture says there."""
+    """The experts' regions of the plane, and the mixture's predictions."""
     shown = np.arange(arrays.samples)[:: -(-arrays.samples // POINTS)]
     points_M2, label_M = regions["points"][shown], arrays.label_N[shown]
     wrong_M = arrays.prediction_N[shown] != label_M
@@ -34,7 +34,7 @@ def region_picture(regions: Regions, arrays: ClassArrays, class_names: Sequence[
         _name(gate, regions, regions["expert"], arrays.experts)
         gate.set_title("the expert of the largest weight")
         _paint(answer, regions, regions["prediction"], len(class_names))
-        answer.set_title("the class that the mixture predicts; orange: wrong there")
+        answer.set_title("the class that the mixture predicts; orange: wrong")
         for panel in (gate, answer):
             for c in range(len(class_names)):
                 for wrong in (False, True):
@@ -46,7 +46,7 @@ def region_picture(regions: Regions, arrays: ClassArrays, class_names: Sequence[
     used = np.unique(regions["expert"][regions["expert"] >= 0])
     return Picture(
         "regions",
-        "Who gets which part of the plane",
+        "Regions of the plane by expert and by prediction",
         f"Two maps of the plane: by the expert of the largest weight ({len(used)} of {arrays.experts} have a region), "
         f"and by the predicted class ({len(class_names)}), with {len(shown)} test points.",
         f"Left, the regions of the experts; right, those of the predicted classes. {len(shown)} of the "
@@ -58,7 +58,7 @@ def region_picture(regions: Regions, arrays: ClassArrays, class_names: Sequence[
 
 
 def own_answers_picture(regions: Regions, class_names: Sequence[str]) -> Picture:
-    """What every expert by itself would say of the whole plane, also where it is not asked."""
+    """Every expert's own predictions over the whole plane, also outside its region."""
     own_EGG = regions["expert_prediction"][:OWN]
     columns = min(4, len(own_EGG))
     lines = -(-len(own_EGG) // columns)
@@ -80,10 +80,10 @@ def own_answers_picture(regions: Regions, class_names: Sequence[str]) -> Picture
     more = f" The first {len(own_EGG)} experts; {left} more are left out." if left else ""
     return Picture(
         "expert_regions",
-        "What each expert would say by itself",
-        f"{len(own_EGG)} maps of the plane, one an expert, coloured by the class that it predicts.",
-        f"Colours are classes, as in the map of predictions above; the line is the border of the expert's region. "
-        f"Outside of it nobody asks the expert.{more}",
+        "Each expert's own predictions",
+        f"{len(own_EGG)} maps of the plane, one per expert, coloured by the class that it predicts.",
+        "Colours are classes, as in the map of predictions above; the line is the border of the expert's region. "
+        f"Outside it the gate prefers other experts.{more}",
         draw(FULL, 0.3 + 2.4 * lines, paint),
         _rows(regions, ("expert_prediction",)),
         FULL,
@@ -104,7 +104,7 @@ def _paint(panel: "Axes", regions: Regions, value_GG: np.ndarray, count: int) ->
 
 
 def _name(panel: "Axes", regions: Regions, expert_GG: np.ndarray, experts: int) -> None:
-    """The number of every expert in the middle of its region: at the point of it deepest inside a window."""
+    """The number of every expert inside its region, at the point farthest from the border within a window."""
     for expert in range(experts):
         inside_GG = expert_GG == expert
         if inside_GG.mean() < 0.01:
@@ -118,7 +118,7 @@ def _name(panel: "Axes", regions: Regions, expert_GG: np.ndarray, experts: int) 
 
 
 def _deepest(inside_GG: np.ndarray) -> tuple[int, int]:
-    """A point of the set that is left last when its border is taken off again and again."""
+    """A point of the set that remains last if its border is removed repeatedly."""
     left = inside_GG
     while True:
         padded = np.pad(left, 1)
@@ -130,7 +130,7 @@ def _deepest(inside_GG: np.ndarray) -> tuple[int, int]:
 
 
 def _rows(regions: Regions, names: Sequence[str]) -> tuple[dict[str, object], ...]:
-    """Every fifth grid line is enough to draw from; the file regions.npz has them all."""
+    """Every fifth grid line for the drawing; regions.npz has all."""
     step = 5
     x, y = regions["x"][::step], regions["y"][::step]
     flat = {"x": np.tile(x, len(y)), "y": np.repeat(y, len(x))}

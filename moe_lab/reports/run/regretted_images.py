@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 Examples = Mapping[str, np.ndarray]
 
 PREFIX = "regret_"
-#: images a row
+#: images per row
 ROW = 8
 
 
 def regretted_images(examples: Examples, class_names: Sequence[str] | None) -> Picture | None:
-    """The test images of the largest regret, the largest first; None where there are none."""
+    """The test images of the largest regret, in falling order; None if there are none."""
     shown = {name.removeprefix(PREFIX): one for name, one in examples.items() if name.startswith(PREFIX)}
     if not len(shown.get("nats", ())):
         return None
@@ -47,8 +47,9 @@ def regretted_images(examples: Examples, class_names: Sequence[str] | None) -> P
         "regretted_images",
         "The images of the largest regret",
         f"{count} test images, the largest regret first, from {shown['nats'][0]:.2f} nats.",
-        "Where an expert knew best and was not heard: the regret is what the best expert for the image gives to its "
-        f"true target beyond what the mixture gives, log max P(y) \N{MINUS SIGN} log q(y). {_told(class_names)}",
+        "Images that some expert predicts much better than the mixture. The regret is the log probability of the "
+        f"true target by the best expert for the image minus that by the mixture, log max P(y) \N{MINUS SIGN} log "
+        f"q(y). {_told(class_names)}",
         draw(width, sheet.pitch * len(lines) * (width - MARGIN) / sheet.columns, paint),
         tuple(facts),
         width,
@@ -56,4 +57,6 @@ def regretted_images(examples: Examples, class_names: Sequence[str] | None) -> P
 
 
 def _told(class_names: Sequence[str] | None) -> str:
-    return "Below each image its " + ("target" if class_names is None else "class") + ", and in orange a wrong answer."
+    return (
+        "Below each image its " + ("target" if class_names is None else "class") + ", and in orange a wrong prediction."
+    )

@@ -22,14 +22,14 @@ from moe_lab.store.run import Run, as_written
 
 STATES = {
     "planned": "This run has not started.",
-    "running": "This run was still going on when the report was made.",
+    "running": "This run was still in progress when the report was made.",
     "failed": "This run failed.",
     "interrupted": "This run was interrupted before its end.",
     "diverged": "This run diverged: its loss became NaN or infinite, and it was stopped.",
-    "lost": "This run is lost: it says that it is running, but its process is gone.",
+    "lost": "This run is lost: its status is running, but its process is gone.",
 }
 
-#: classes that are named; more are counted
+#: most classes that are named; more are only counted
 SOME = 10
 
 
@@ -37,7 +37,7 @@ def write_run_report(run: Run) -> Path:
     """Write report.md, report.html and figures/ into the run's folder; the same files give the same bytes.
 
     Returns: the path of report.html.
-    Raises: RunError where a finished run lacks a file, a file is broken, or the run is of another kind.
+    Raises: RunError if a finished run lacks a file, a file is broken, or the run is of another kind.
     """
     with as_written(run.path):
         context = _finished(run) if run.finished else unfinished(run, history_sections)
@@ -67,20 +67,20 @@ def _note(run: Run, arrays: ClassArrays | NumberArrays, target: Target) -> str:
 
 
 def _untested(arrays: ClassArrays | NumberArrays, target: Target) -> list[str]:
-    """Which classes the test split lacks, and what that bounds."""
+    """A note on classes without test samples, and its effect on bounds."""
     lacking = [name for name, tested in zip(target.names, arrays.tested_C, strict=True) if not tested]
     if not lacking or not isinstance(arrays, ClassArrays):
         return []
     tested, named = len(target.names) - len(lacking), ", ".join(lacking[:SOME])
     more = f" and {len(lacking) - SOME} more" if len(lacking) > SOME else ""
     return [
-        f"The test split has no sample of {len(lacking)} of the {len(target.names)} classes: {named}{more}. Nothing is "
-        f"measured of these, and bounds on information about the class are those of the other {tested}."
+        f"The test split has no sample of {len(lacking)} of the {len(target.names)} classes: {named}{more}. These are "
+        f"not measured, and bounds on information about the class are those of the other {tested}."
     ]
 
 
 def unfinished(run: Run, sections: Callable[[History], list[Section]]) -> dict[str, Any]:
-    """What the page of a run without results says. ``sections``: chapters about its history so far."""
+    """The page of a run without results. ``sections``: chapters about its history so far."""
     history = run.history_rows if _there(run, "history.csv") else []
     error = run.status.get("error")
     epochs = run.config.get("trainer", {}).get("epochs") if _there(run, "config.yaml") else None
@@ -99,7 +99,7 @@ def unfinished(run: Run, sections: Callable[[History], list[Section]]) -> dict[s
 
 
 def common(run: Run) -> dict[str, Any]:
-    """What every page of a run that was trained says."""
+    """The contents that all pages of trained runs share."""
     config = run.config if _there(run, "config.yaml") else {}
     environment = run.environment if _there(run, "environment.json") else {}
     return {

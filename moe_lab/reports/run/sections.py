@@ -1,4 +1,4 @@
-"""The chapters of one run's report, each from the files that the run has."""
+"""The chapters of one run's report, from the run's files."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -31,21 +31,21 @@ from moe_lab.store.run import Run
 Arrays = ClassArrays | NumberArrays
 Part = TypeVar("Part")
 
-#: metrics of each expert on its own samples, of the mixture and of the oracle
+#: the metrics of each expert on its own samples, of the mixture, and of the oracle
 ERRORS = ("expert_error_rate", "test_error_rate", "oracle_error_rate")
 RMSES = ("expert_rmse_sd", "test_rmse_sd", "oracle_rmse_sd")
 ALONE = (
     "There is one expert, so there is nothing to route: usage, entropies, tables and metrics of the choice of expert "
     "are left out."
 )
-NONE_ROUTED = "No test sample reached an expert, so there is nothing to show of the routing."
+NONE_ROUTED = "No test sample reached an expert, so there are no figures of the routing."
 NO_ATTRIBUTES = "What else the choice of expert follows is undefined: {}."
 NOT_REMOVED = "What would be lost without an expert is undefined: {}."
 NO_EXPERT_ERRORS = "The experts' own errors are undefined: {}."
 
 
 def history_sections(history: curves.History) -> list[Section]:
-    """Accuracy (of numbers: RMSE), loss, usage and entropies over the epochs."""
+    """Accuracy (in regression: RMSE), loss, usage and entropies over the epochs."""
     if not history:
         return [Section("Training", notes=("No epoch was finished, so there are no curves.",))]
     training = Section("Training", (curves.quality_curve(history), curves.loss_curve(history)))
@@ -55,7 +55,7 @@ def history_sections(history: curves.History) -> list[Section]:
 
 
 def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]:
-    """All chapters of a finished run: the curves, and what the routing of the test split shows."""
+    """All chapters of a finished run: the curves, and the routing of the test split."""
     sections = history_sections(run.history_rows)
     path = [*_path(run), *_tasks(arrays)]
     if arrays.routed_count == 0:
@@ -72,7 +72,7 @@ def finished_sections(run: Run, arrays: Arrays, target: Target) -> list[Section]
 
 
 def _special(run: Run, arrays: Arrays, target: Target, images: tuple[Picture, ...], notes: tuple[str, ...]) -> Section:
-    """What each expert gets: by the target, by every other attribute, beside other ways to share, and as images."""
+    """The samples of each expert: by the target, by other attributes, compared with references, and as images."""
     rows = attributes(run.metrics)
     bars = (attribute_bars(rows, target.one, arrays.samples),) if rows else ()
     tables = (reference_table(run.metrics, arrays, target.one), attribute_table(rows, target.one) if rows else None)
@@ -85,7 +85,7 @@ def _special(run: Run, arrays: Arrays, target: Target, images: tuple[Picture, ..
 
 
 def _plane(run: Run, arrays: Arrays, target: Target) -> list[Section]:
-    """Decision regions of samples that are points in the plane."""
+    """Decision regions, if samples are points in the plane."""
     if not run.has("regions") or not isinstance(arrays, ClassArrays):
         return []
     regions = run.arrays("regions")
@@ -94,7 +94,7 @@ def _plane(run: Run, arrays: Arrays, target: Target) -> list[Section]:
 
 
 def _alike(run: Run, arrays: Arrays) -> list[Section]:
-    """How alike the experts are, and whether two could be exchanged."""
+    """Similarity of the experts, and the effect of exchanging two."""
     pictures = _there((similarity_picture(arrays), swap_picture(run.metrics, arrays)))
     return [Section("How alike the experts are", pictures)] if pictures else []
 
@@ -104,7 +104,7 @@ def _there(parts: Iterable[Part | None]) -> tuple[Part, ...]:
 
 
 def _path(run: Run) -> list[Section]:
-    """Of a run over a path of lambdas: weights, active experts and error against lambda."""
+    """Weights, active experts and error against lambda, for a run over a path of lambdas."""
     if not run.stages or "lambda" not in run.stages[0]:
         return []
     weights_SIE = run.arrays("stages")["weights"] if run.has("stages") else None
@@ -112,13 +112,13 @@ def _path(run: Run) -> list[Section]:
 
 
 def _tasks(arrays: Arrays) -> list[Section]:
-    """Of tasks in a sequence: accuracy on each after each, and which experts serve which."""
+    """For tasks in a sequence: accuracy on each task after each task, and the experts of each task."""
     pictures = task_pictures(arrays)
     return [Section("The tasks, one after another", pictures)] if pictures else []
 
 
 def _predicted(run: Run, arrays: Arrays, target: Target) -> list[Section]:
-    """Of numbers, what the mixture says: over the input where that is one number, else against the truth."""
+    """In regression, the mixture's predictions: over the input if that is one number, else against the truth."""
     if isinstance(arrays, ClassArrays):
         return []
     if run.has("inputs"):
@@ -139,7 +139,7 @@ def _images(run: Run, arrays: Arrays, target: Target) -> tuple[tuple[Picture, ..
     if not is_image(examples["image"]):
         if isinstance(arrays, NumberArrays):
             return (), ()
-        return (), ("The samples are no images, so the most typical ones of each expert are not shown.",)
+        return (), ("The samples are not images, so the most typical ones of each expert are not shown.",)
     names = target.names if isinstance(arrays, ClassArrays) else None
     return (typical_images(examples, arrays.load_E, names),), ()
 

@@ -1,4 +1,4 @@
-"""How alike the experts are: in their answers, in their errors, in their features and in their weights."""
+"""Similarity of the experts: of their predictions, errors, features and weights."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ INSIDE = {
 
 
 def similarity_picture(arrays: ClassArrays | NumberArrays) -> Picture | None:
-    """Heat maps of every two experts; None where nothing is known of them."""
+    """Heat maps over pairs of experts; None if no similarity was stored."""
     panels: dict[str, tuple[np.ndarray, str, float, float]] = {}
     if isinstance(arrays, ClassArrays):
         panels["disagreement"] = (disagreement(arrays.expert_prediction_NE), "Blues", 0.0, 1.0)
@@ -29,12 +29,12 @@ def similarity_picture(arrays: ClassArrays | NumberArrays) -> Picture | None:
         return None
     return heat_maps(
         "similarity",
-        "Every two experts",
+        "Pairs of experts",
         panels,
-        "On all test samples, whoever had them. Disagreement: share on which their answers differ. "
-        "Correlation of errors: 1 where they fail together, below 0 where one stands in for the other. Features: "
-        "likeness of their last hidden layers up to rotation and scale (up to 1,000 test samples). Weights: cosine of "
-        "all their parameters, near 0 for networks that were initialized apart.",
+        "Over all test samples, whichever expert they were routed to. Disagreement: share on which the predictions "
+        "differ. Correlation of errors: 1 if both are wrong on the same samples, below 0 if one is right where the "
+        "other is wrong. Features: similarity of their last hidden layers up to rotation and scale (up to 1,000 test "
+        "samples). Weights: cosine of all their parameters, near 0 for networks that were initialized independently.",
         FULL if len(panels) > 1 else HALF,
     )
 

@@ -1,4 +1,4 @@
-"""What a run predicted, in words: the classes, or the number and what its values are told apart by."""
+"""The words for a run's target: its classes, or in regression its name and the groups of its values."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,12 @@ from moe_lab.store.run import Run
 
 @dataclass(frozen=True)
 class Target:
-    """``one`` is what the choice of expert may tell about: "class", "branch" (a known component) or "tenth of y", and
-    ``names`` are those of its values. ``name`` is that of the number with its unit, "" of classes; ``high_on_top`` says
-    that the values are ranges of numbers."""
+    """The words for a run's target.
+
+    ``one`` is the word for a group of the target: "class", "branch" (a known component) or "tenth of y"; ``names`` are
+    those of the groups. ``name`` is the target's name with its unit in regression, "" in classification.
+    ``high_on_top`` is True if the groups are ranges of numbers.
+    """
 
     one: str
     names: list[str]
@@ -22,7 +25,7 @@ class Target:
 
 
 def target_of(run: Run, arrays: ClassArrays | NumberArrays) -> Target:
-    """What the run's evaluation.npz says of its target."""
+    """The target in the run's evaluation.npz."""
     evaluation = run.arrays("evaluation")
     if isinstance(arrays, ClassArrays):
         names = evaluation.get("class_names", np.arange(arrays.classes))
@@ -35,7 +38,7 @@ def target_of(run: Run, arrays: ClassArrays | NumberArrays) -> Target:
 
 
 def printable(text: object) -> str:
-    """What cannot be printed may not stand in an SVG either."""
+    """Escape characters that cannot be printed, since an SVG must not have them either."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 

@@ -1,5 +1,7 @@
-"""Figures of tasks that were learned one after another: accuracy on each after each, and which experts serve which.
-Axes: T tasks, E experts."""
+"""Figures of tasks learned one after another: accuracy on each task after each task, and the experts of each task.
+
+Axes: T tasks, E experts.
+"""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,28 +19,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: percentages are written into the cells up to this many tasks
+#: up to this number of tasks, percentages are written into the cells
 WRITTEN = 12
 SERVED = Words(
     "task_expert_then",
-    "Which experts served a task when it was learned",
+    "Experts of each task right after it was learned",
     "task",
     "task",
     "expert",
-    "A row is a task, a column an expert; a cell counts the test samples of the task whose largest weight went to the "
-    "expert right after the task was learned. {}",
+    "A row is a task, a column an expert. A cell counts the test samples of the task whose largest weight was the "
+    "expert's right after the task was learned. {}",
 )
 AT_THE_END = replace(
     SERVED,
     stem="task_expert",
-    title="Which experts serve it in the end",
-    caption="The same after the last task. Where a row has moved to other columns, the gate sends its samples to "
-    "other experts than it did.",
+    title="Experts of each task at the end",
+    caption="The same after the last task. If a row's samples are in other columns than before, the gate now sends "
+    "them to other experts.",
 )
 
 
 def task_pictures(arrays: RunArrays) -> tuple[Picture, ...]:
-    """None where the run has no tasks in a sequence."""
+    """The figures; None if the run has no tasks in a sequence."""
     try:
         tasks, within = tasks_of(arrays), tasks_of(arrays, within=True)
     except Undefined:
@@ -56,7 +58,7 @@ def task_pictures(arrays: RunArrays) -> tuple[Picture, ...]:
 
 
 def accuracy_matrix(tasks: Tasks, within: Tasks, names: list[str]) -> Picture:
-    """R, a row what was learned last and a column the task that is tested; beside it the same within the task."""
+    """R, with a row per task learned last and a column per task tested; beside it the same within the task."""
     panels = {
         "accuracy": ("among all classes (%)", tasks),
         "accuracy_within_task": ("among the classes of the task (%)", within),
@@ -90,9 +92,9 @@ def accuracy_matrix(tasks: Tasks, within: Tasks, names: list[str]) -> Picture:
         "task_accuracy",
         "Accuracy on every task after every task",
         f"Two heat maps of {tasks.count} tasks. Accuracy after the last task, by task: {ends} %.",
-        "From top to bottom the tasks as they were learned, from left to right the one that is tested. On the diagonal "
-        "a task has just been learned; below it is what is left of it, above it what is known before. The first row is "
-        "the mixture as it was initialized. Left, the answer is one of all classes; right, it is known of which task a "
+        "Rows are the tasks in the order of learning, columns the task that is tested. On the diagonal a task has "
+        "just been learned; below it is what remains later, above it what is known before. The first row is the "
+        "mixture before training. Left: the prediction is among all classes. Right: it is known of which task a "
         "sample is.",
         draw(FULL, height, paint),
         rows,
@@ -130,13 +132,13 @@ def _names(tasks: Tasks, arrays: RunArrays) -> list[str]:
 
 
 def _unlearned(tasks: Tasks, arrays: RunArrays, names: list[str]) -> str:
-    """The tasks whose classes are answered no better than by guessing among them, right after they were learned."""
+    """The tasks with no better accuracy than guessing among their classes, right after they were learned."""
     never = [name for name, not_learned in zip(names, unlearned_T(tasks, arrays.label_N), strict=True) if not_learned]
     return f" Never learned, no better than guessing within the task: {'; '.join(never)}." if never else ""
 
 
 def _told(tasks: Tasks) -> str:
-    """Which experts came with which task."""
+    """The experts added for each task."""
     if tasks.experts_T[0] == tasks.experts_T[-1]:
         return "All experts were there from the start."
     counts = [0, *tasks.experts_T.tolist()]
@@ -145,7 +147,7 @@ def _told(tasks: Tasks) -> str:
         for task, (first, last) in enumerate(zip(counts[:-1], counts[1:], strict=True))
         if last > first
     ]
-    return f"There came {', '.join(came)}."
+    return f"Added: {', '.join(came)}."
 
 
 def _experts(first: int, last: int) -> str:

@@ -1,4 +1,4 @@
-"""A run beside the plain networks that were trained with it: one clause, and one small table."""
+"""Comparison of a run with the plain networks that were trained beside it: one clause and one small table."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from moe_lab.reports.kit.section import Section
 from moe_lab.reports.kit.table import Table
 from moe_lab.store.run import Run
 
-#: twin -> what it is, after "beside"
+#: twin -> its description
 LABELS = {
     "single": "one network like an expert",
     "dense_active": "a dense network of as many active parameters",
@@ -18,15 +18,15 @@ LABELS = {
 TITLE = "Was the mixture worth it?"
 ONE_SEED = "(one seed each, unproven)"
 CAPTION = (
-    "Trained beside this run, in its folder twins: the same data, seed and trainer, no regularizers, no controllers. "
-    "Difference: {what} of the plain network less that of this run{spread}. One seed each: another seed may turn it "
-    "round, and a sweep over seeds with baseline=none,{names} says whether it holds."
+    "Plain networks trained beside this run (folder twins) with the same data, seed and trainer, without regularizers "
+    "and controllers. Difference: {what} of the plain network minus that of this run{spread}. One seed each, so "
+    "another seed may reverse it; a sweep over seeds with baseline=none,{names} shows whether it holds."
 )
-SPREAD = ", \N{PLUS-MINUS SIGN} its standard error over the draw of the test samples alone, which both have in common"
+SPREAD = ", \N{PLUS-MINUS SIGN} its standard error over the choice of the test samples, the same for both"
 
 
 class Measured(NamedTuple):
-    """What twins are compared by."""
+    """The metric by which twins are compared."""
 
     name: str
     label: str
@@ -42,27 +42,30 @@ def compared_by(run: Run) -> Measured:
 
 
 def beside(run: Run) -> str:
-    """``beside it one network like an expert 4.7 %, a dense network of as many parameters 3.1 % (one seed each,
-    unproven)``; empty if no twin has ended."""
+    """The twins' results as a clause; empty if no twin has ended.
+
+    ``beside it one network like an expert 4.7 %, a dense network of as many parameters 3.1 % (one seed each,
+    unproven)``
+    """
     told = _said(run)
     return f"beside it {told}" if told else ""
 
 
 def beside_sentence(run: Run) -> str:
-    """The same as a sentence that says what is compared; empty if no twin has ended."""
+    """The same as a sentence that names the metric; empty if no twin has ended."""
     told = _said(run)
     return f"Plain networks beside it, {compared_by(run).label}: {told}." if told else ""
 
 
 def twins_section(run: Run) -> Section | None:
-    """The run and its twins in a table; None if none has begun."""
+    """The table of the run and its twins; None if none has begun."""
     begun = {name: twin for name, twin in run.twins.items() if twin.status["status"] != "planned"}
     if not begun:
         return None
     by = compared_by(run)
     rows = [("this run", *_row(run, by), NONE)]
     rows += [(LABELS[name], *_row(twin, by), _difference(run, twin, by)) for name, twin in begun.items()]
-    header = ("trained", by.label, "parameters", "used a sample", "difference")
+    header = ("trained", by.label, "parameters", "used per sample", "difference")
     spread = SPREAD if any("\N{PLUS-MINUS SIGN}" in row[-1] for row in rows) else ""
     caption = CAPTION.format(what=by.label, spread=spread, names=",".join(begun))
     return Section(TITLE, tables=(Table("This run and plain networks", header, "lrrrr", tuple(rows), caption),))
@@ -78,7 +81,7 @@ def _said(run: Run) -> str:
 
 
 def _row(run: Run, by: Measured) -> tuple[str, str, str]:
-    """The metric, all parameters, and those that act on a sample; in place of the metric how it stands."""
+    """A run's metric (or its state if it has none), all parameters, and those used per sample."""
     if not run.finished:
         return run.status["status"], NONE, NONE
     counts = (run.metrics.get(name, {}).get("value") for name in ("parameters_total", "parameters_active"))
@@ -92,8 +95,10 @@ def _measured(run: Run, by: Measured) -> str:
 
 
 def _difference(run: Run, twin: Run, by: Measured) -> str:
-    """``+1.4 ± 0.9 points``; of samples whose predictions are kept with the standard error of the paired difference,
-    sd(d_N) / sqrt N."""
+    """``+1.4 ± 0.9 points``.
+
+    If predictions are kept by sample, with the standard error of the paired difference, sd(d_N) / sqrt N.
+    """
     ours, theirs = (one.metrics.get(by.name, {}).get("value") if one.finished else None for one in (run, twin))
     if ours is None or theirs is None:
         return NONE
@@ -110,7 +115,7 @@ def _difference(run: Run, twin: Run, by: Measured) -> str:
 
 
 def _wrong(run: Run) -> np.ndarray | None:
-    """1 for each test sample that is answered wrongly; None if the run keeps no answers by sample."""
+    """1 for each wrongly predicted test sample; None if the run keeps no predictions by sample."""
     if not run.has("routing"):
         return None
     arrays = run.arrays("routing", ["prediction", "label"])

@@ -1,4 +1,4 @@
-"""How much each expert is used over the epochs, as stacked bands. Axes: T epochs, E experts."""
+"""The usage of each expert over the epochs, as stacked bands. Axes: T epochs, E experts."""
 
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,9 @@ def usage_bands(history: History) -> Picture:
     return Picture(
         "usage",
         "Usage of each expert",
-        f"Stacked bands, one an expert, over {len(history)} epochs. At the end: {shares}.",
-        "Each band is an expert, from expert 0 at the bottom; its height is the share of the routing weight that it "
-        "got from the training samples of the epoch.",
+        f"Stacked bands, one per expert, over {len(history)} epochs. At the end: {shares}.",
+        "Each band is an expert, with expert 0 at the bottom. Its height is the expert's share of the routing weight "
+        "of the epoch's training samples.",
         svg,
         rows,
         HALF,

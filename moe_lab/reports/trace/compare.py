@@ -1,4 +1,4 @@
-"""The report of several traces side by side: their common measures by layer, and, of the same rows, how they differ."""
+"""The report of several traces side by side: common measures by layer, and differences if their rows are the same."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ from moe_lab.routing.trace_files import read_trace
 from moe_lab.store.atomic import clear_leftovers, write_csv, write_text
 from moe_lab.store.run import Run, as_written
 
-#: traces that one page compares: each has a colour and a column
+#: most traces on one page, each with a colour and a column
 MOST = len(HUES) - 1
-#: labels that have lines, of those that have a table: with seven traces a picture takes half a megabyte
+#: most labels with a picture of lines; with seven traces a picture has half a megabyte
 DRAWN_LABELS = 2
-#: measures of no label that stand side by side
+#: measures without a label that are compared
 USE = {
-    "slot_max_violation_global": "largest load over the mean load, less 1",
-    "repeat_rate": "first choice is that of the row before",
+    "slot_max_violation_global": "largest load / mean load - 1",
+    "repeat_rate": "same first choice as the row before",
 }
 
 
 @dataclass(frozen=True)
 class Member:
-    """One of the traces. ``key`` is a letter, for two folders may have one name."""
+    """One of the traces. ``key`` is a letter, since two folders may have the same name."""
 
     key: str
     run: Run
@@ -53,7 +53,7 @@ def write_traces_report(runs: Sequence[Run], claim: Callable[[], Path]) -> Path:
     Raises: RunError if there are too many traces, or a file of one is broken; no folder is made then.
     """
     if len(runs) > MOST:
-        raise RunError(f"{len(runs)} traces; one report compares {MOST} at most: give fewer")
+        raise RunError(f"{len(runs)} traces, but one report compares at most {MOST}: give fewer")
     members = [_member(chr(ord("A") + place), run) for place, run in enumerate(runs)]
     changed = [_changed(members[0], other) for other in members[1:]]
     sections = [*_same_rows(members, changed), *_sections(members)]
@@ -92,7 +92,7 @@ def _member_row(one: Member) -> tuple[str, ...]:
 
 
 def _changed(first: Member, other: Member) -> list[Measured] | str:
-    """Saturation and drift if both have the same layers, or else agreement; or why there is neither."""
+    """Saturation and drift if both have the same layers, else agreement; or the reason why there is neither."""
     try:
         return compare_steps(first.trace, other.trace)
     except RunError:
@@ -124,20 +124,20 @@ def _change_table(pair: str, found: Sequence[Measured]) -> Table:
         ("layer", "measure", "value (95 % interval)", "p"),
         "llrr",
         tuple(rows[at] for at in every_nth(len(rows), LAYERS)),
-        "Two steps of one model, which have the same layers: saturation is the share of a row's experts in the first "
-        "trace that the second selects for it too, usage drift the Jensen-Shannon divergence of the two usages; "
-        "neither means anything of two models. Two models with other layers: the share of rows with the same first "
-        "choice after experts were matched.",
+        "Two steps of one model, with the same layers: saturation is the share of a row's experts in the first trace "
+        "that the second selects for it, too; usage drift is the Jensen-Shannon divergence of the two usages. "
+        "Neither has a meaning for two different models. Two models with different layers: the share of rows with "
+        "the same first choice after the experts were matched.",
     )
 
 
 def _plain(row: Written) -> str:
-    """The plug-in value, whose chance is not taken off, and its interval."""
+    """The plug-in value, not corrected for chance, and its interval."""
     return NONE if row.value is None else f"{with_unit(row.value, row.unit)}{ends(row)}"
 
 
 def _sections(members: Sequence[Member]) -> Iterator[Section]:
-    """Of each label that all traces have, and of what needs no label."""
+    """Chapters for each label that all traces have, and for measures without a label."""
     common = [label for label in ranked(members[0].values) if all(label in one.values.labels for one in members)]
     if not common:
         yield Section("Labels", notes=("The traces have no label in common.",))
@@ -150,7 +150,7 @@ def _sections(members: Sequence[Member]) -> Iterator[Section]:
 
 
 def _lines(members: Sequence[Member], panels: dict[str, str], label: str, stem: str) -> tuple[Picture, ...]:
-    """Layers stand by their number, for two models need not call them alike."""
+    """Values by the number of the layer, since two models may name their layers differently."""
     most = max(len(one.values.layers) for one in members)
     drawn = [
         Panel(name, _unit(members, measure, label), tuple(_line(one, measure, label, most) for one in members))
@@ -185,15 +185,15 @@ def _line(one: Member, measure: str, label: str, most: int) -> Line:
 
 
 def _table(members: Sequence[Member], label: str) -> Table:
-    """I(E;label)/H(E), a row a place of a layer, two columns a trace."""
+    """I(E;label)/H(E), one row per layer number, two columns per trace."""
     most = max(len(one.values.layers) for one in members)
     rows = tuple(
         (str(at), *(cell for one in members for cell in _cells(one, at, label))) for at in every_nth(most, LAYERS)
     )
     header = ("layer", *(text for one in members for text in (f"{one.key}: I(E;{shortened(label)})/H(E)", "p")))
     caption = (
-        "Estimates and their 95 % intervals over documents. p is of each trace by itself, against its own null: "
-        "whether the traces differ is not tested."
+        "Estimates and their 95 % intervals over documents. p is for each trace separately, against its own null; "
+        "differences between traces are not tested."
     )
     return Table(f"By layer: {shortened(label)}", header, "l" + "rr" * len(members), rows, caption)
 
@@ -204,7 +204,7 @@ def _cells(one: Member, at: int, label: str) -> tuple[str, str]:
 
 
 def _rows(members: Sequence[Member], changed: Sequence[list[Measured] | str]) -> Iterator[dict[str, Any]]:
-    """measures.csv: every measure of every trace, and what compares two."""
+    """measures.csv: every measure of every trace, and those that compare two."""
     for one in members:
         for row in one.values.rows:
             yield {"trace": one.run.name, "other": ""} | vars(row)

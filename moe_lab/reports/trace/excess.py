@@ -1,4 +1,4 @@
-"""Which token ids and labels an expert gets more of than the product of the marginals has.
+"""Token ids and labels that an expert gets more often than the product of the marginals.
 
 Axes: T rows, K slots, E experts, D documents, C cells: pairs of a value (a token id or a label) and an expert.
 """
@@ -10,18 +10,17 @@ import numpy as np
 from moe_lab.metrics.traces.rows import Chosen, Rows
 from moe_lab.routing.trace import LayerTrace, Trace
 
-#: rows that are counted: of more, those of every nth document
+#: most rows that are counted; of more, only those of every nth document
 MOST_ROWS = 1 << 20
-#: documents in which an expert gets a token id before it is named: fewer are one text's habit
+#: least number of documents in which an expert gets a token id for it to be named, since fewer may be one text's style
 LEAST_DOCUMENTS = 10
-#: values that are named for an expert, of each column
+#: most values that are named per expert and column
 NAMED = 3
 
 
 @dataclass(frozen=True)
 class Over:
-    """A value that an expert gets more often: slots that it has of it, of how many documents, and how many times the
-    product of the marginals that is."""
+    """A value that an expert gets more often: its slots, its documents, and its ratio to the marginals' product."""
 
     name: str
     slots: int
@@ -31,8 +30,11 @@ class Over:
 
 @dataclass(frozen=True)
 class Gets:
-    """What an expert gets. share: of all slots. over: label, or ``token id`` -> the largest excesses, largest first.
-    excess: the largest as a share of the expert's slots."""
+    """The values that an expert gets more often.
+
+    share: of all slots. over: label, or ``token id`` -> the largest excesses in falling order. excess: the largest as a
+    share of the expert's slots.
+    """
 
     expert: int
     share: float
@@ -42,7 +44,7 @@ class Gets:
 
 @dataclass(frozen=True)
 class Counted:
-    """The rows that are counted, in the order of documents, and their columns: number of the value, -1 for none."""
+    """The counted rows, in the order of documents, and their columns: number of the value, -1 for none."""
 
     rows: Rows
     here_T: np.ndarray
@@ -70,7 +72,7 @@ TOKEN = "token id"
 
 
 def gets(counted: Counted, layer: LayerTrace) -> list[Gets]:
-    """Every expert of a layer that has a slot, with what it gets beyond the product of the marginals."""
+    """Every expert of a layer with a slot, and the values that it gets beyond the product of the marginals."""
     experts_TK = Chosen.slots(layer, counted.rows).experts_TK[counted.here_T]
     load_E = np.bincount(experts_TK.ravel(), minlength=layer.experts + 1)[:-1]
     over = {name: _over(counted, column, experts_TK, layer.experts) for name, column in counted.columns.items()}
@@ -85,7 +87,7 @@ def gets(counted: Counted, layer: LayerTrace) -> list[Gets]:
 def _over(
     counted: Counted, column: tuple[np.ndarray, tuple[str, ...]], experts_TK: np.ndarray, experts: int
 ) -> dict[int, list[tuple[Over, float]]]:
-    """By expert its largest n_xe - n_x n_e / N, all counts of slots whose row has a value."""
+    """For each expert its largest n_xe - n_x n_e / N; all are counts of slots whose row has a value."""
     value_T, names = column
     row_N, slot_N = np.nonzero((experts_TK < experts) & (value_T >= 0)[:, None])
     if not len(row_N):
@@ -102,7 +104,7 @@ def _over(
     excess_C = slots_C - chance_C
     least = LEAST_DOCUMENTS if column is counted.columns.get(TOKEN) else 1
     found: dict[int, list[tuple[Over, float]]] = {}
-    # equal excesses stand in the order of their values
+    # ties are in the order of their values
     for c in np.lexsort((value_C, -excess_C)).tolist():
         lists = found.setdefault(int(expert_C[c]), [])
         if excess_C[c] > 0 and documents_C[c] >= least and len(lists) < NAMED:

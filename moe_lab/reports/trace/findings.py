@@ -1,4 +1,4 @@
-"""The sentences that answer: what the experts follow, by how much and how surely, or that nothing does."""
+"""The findings of a trace in sentences: what the experts follow, how much, and with which certainty."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,12 @@ from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.numbers import quantity
 from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, MAIN, Values, ends, size, sure, told, with_unit
 
-#: labels that get a sentence; more are in the tables
+#: most labels with a sentence; more are in the tables
 MOST = 6
 
 
 def findings(values: Values, experts: Mapping[str, int]) -> list[str]:
-    """A sentence a label, the surest and largest first, and one on how the experts are used.
+    """One sentence per label, the most certain and largest first, and one on the use of the experts.
 
     Args:
         experts: layer -> E.
@@ -23,12 +23,12 @@ def findings(values: Values, experts: Mapping[str, int]) -> list[str]:
     if len(about) > MOST:
         sentences.append(f"{len(about) - MOST} more labels are in the tables.")
     if not about:
-        sentences.append("The trace has no labels, so nothing can be said of what its experts follow.")
+        sentences.append("The trace has no labels, so it cannot be measured what its experts follow.")
     return [*sentences, *_usage(values, experts)]
 
 
 def ranked(values: Values) -> list[str]:
-    """The labels, those that experts follow first, and of these the one that they follow most."""
+    """The labels: those that experts follow come first, in falling order of how much."""
     return sorted(values.labels, key=lambda label: _rank(values, label))
 
 
@@ -41,7 +41,7 @@ def _of_label(values: Values, label: str) -> list[str]:
     known, name = values.known(MAIN, label), shortened(label)
     if not known:
         reason = next((row.notes for row in values.by_layer(MAIN, label) if row is not None and row.notes), "no value")
-        return [f"What the experts have to do with {name} cannot be measured: {reason}."]
+        return [f"Whether experts follow {name} cannot be measured: {reason}."]
     if all(row.adjusted_p is None for row in known.values()):
         reason = next(row.notes for row in known.values())
         layer, row = _largest(known)
@@ -51,7 +51,7 @@ def _of_label(values: Values, label: str) -> list[str]:
         return [_followed(values, label, known), *_given_token(values, label), *_documents(values, label)]
     layer, row = _largest(known)
     most = f"the largest I(E;{name})/H(E) is {told(row)}{_in(values, layer)}"
-    return [f"Nothing shows that experts follow {name}: {most}, {_p(values, MAIN, row)}."]
+    return [f"There is no evidence that experts follow {name}: {most}, {_p(values, MAIN, row)}."]
 
 
 def _followed(values: Values, label: str, known: Mapping[str, Written]) -> str:
@@ -84,7 +84,7 @@ def _given_token(values: Values, label: str) -> list[str]:
         what = f"I(E;{name} | token id)/H(E) = {told(row)}{_in(values, layer)}"
         return [f"It is more than the tokens alone explain: {what}, {_p(values, GIVEN_TOKEN, row)}."]
     tested = any(row.adjusted_p is not None for row in known.values())
-    return [f"Given the token id, no layer tells {name} beyond chance."] if tested else []
+    return [f"Given the token id, no layer has information about {name} beyond chance."] if tested else []
 
 
 def _documents(values: Values, label: str) -> list[str]:
@@ -94,11 +94,11 @@ def _documents(values: Values, label: str) -> list[str]:
     layer, row = _largest(beyond)
     chance = "" if row.null_mean is None else f", where chance is {quantity(row.null_mean, row.unit)}"
     right = f"{quantity(row.value, row.unit)}{ends(row)} of the documents{chance}"
-    return [f"The counts of experts{_in(values, layer)} tell {shortened(label)} of {right}."]
+    return [f"The counts of experts{_in(values, layer)} predict {shortened(label)} of {right}."]
 
 
 def _usage(values: Values, experts: Mapping[str, int]) -> list[str]:
-    """How evenly experts are used."""
+    """A sentence on how evenly experts are used."""
     violation = values.known("slot_max_violation_global")
     if not violation:
         return []

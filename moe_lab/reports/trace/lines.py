@@ -1,4 +1,4 @@
-"""Measures over the layers as lines: values with their intervals, and what chance gives."""
+"""Measures over the layers as lines: values with their intervals, and values by chance."""
 
 import math
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: layers that are drawn: of more, every nth
+#: most layers that are drawn; of more, every nth
 DRAWN = 64
-#: layers whose names stand below a panel
+#: most layers with their names below a panel
 NAMED = 8
-#: letters of such a name
+#: most letters of such a name
 TICK = 9
 Maybe = float | None
 
 
 @dataclass(frozen=True)
 class Line:
-    """A value a layer; ``low_L`` and ``high_L`` are the interval, ``sure_L`` where it is beyond chance."""
+    """One value per layer; ``low_L`` and ``high_L`` are the interval, ``sure_L`` is True if it is beyond chance."""
 
     label: str
     value_L: Sequence[Maybe]
@@ -51,7 +51,7 @@ class Panel:
 
 
 def tested(rows: Sequence[Written | None], colour: str = ACCENT, label: str = "estimate") -> tuple[Line, ...]:
-    """The estimates with their intervals, the plug-in values if they differ, and what chance gives of these."""
+    """The estimates with their intervals, the plug-in values if they differ, and the plug-in values by chance."""
     known = [row for row in rows if row is not None and row.value is not None]
     null = [None if row is None else row.null_mean for row in rows]
     tests = any(row.adjusted_p is not None for row in known)
@@ -73,7 +73,7 @@ def tested(rows: Sequence[Written | None], colour: str = ACCENT, label: str = "e
 
 
 def line_picture(stem: str, title: str, caption: str, layers: Sequence[str], panels: Sequence[Panel]) -> Picture:
-    """A panel a measure, two in a row; the x axis is the layers in the order of the model."""
+    """One panel per measure, two per row; the x axis is the layers in the order of the model."""
     shown = every_nth(len(layers), DRAWN)
     columns = min(2, len(panels))
     width, lines = FULL if columns == 2 else HALF, -(-len(panels) // columns)
@@ -140,7 +140,7 @@ def _name_layers(axes: "Axes", layers: Sequence[str], shown: range) -> None:
 
 
 def tick_names(layers: Sequence[str]) -> list[str]:
-    """What tells layers apart: ``3`` of ``model.layers.3.mlp``, for a number is not cut in two."""
+    """The part of layers' names in which they differ, with whole numbers: ``3`` of ``model.layers.3.mlp``."""
     if len(layers) < 2:
         return [shortened(layer, TICK) for layer in layers]
     start, end = commonprefix(list(layers)), commonprefix([layer[::-1] for layer in layers])[::-1]

@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: measure -> its row of the map
+#: measure -> label of its row
 MAPPED = {
     MAIN: "I(E;label)/H(E), all slots",
     "equal_information_per_usage": "the same, labels of equal weight",
     FIRST: "the same, first choices",
     GIVEN_TOKEN: "the same, given the token id",
-    ACCURACY: "label told of a document *",
+    ACCURACY: "label predicted of a document *",
     "effective_rank": "effective rank *",
     "domain_specialization_highest": "largest share of an expert *",
 }
-#: these hold what chance gives even where an estimate is known, so that chance is taken off
+#: measures with values by chance even in the estimate, so their chance is subtracted
 LESS_CHANCE = (ACCURACY, "effective_rank", "domain_specialization_highest")
 #: colour of a cell that is not beyond chance
 PALE = "#eef1f4"
-#: up to so many layers the numbers are written into the cells
+#: up to this number of layers, the numbers are written into the cells
 WRITTEN = 16
 
 
 def shown_of(row: Written | None) -> float | None:
-    """What a cell of the map holds."""
+    """A cell of the map."""
     if row is None or row.value is None:
         return None
     return row.corrected if row.measure in LESS_CHANCE or row.estimate is None else row.estimate
 
 
 def layer_map(values: Values, label: str, stem: str) -> Picture:
-    """Rows are measures, columns layers; what is beyond chance has a colour, each row a scale of its own."""
+    """The map. Rows are measures, columns layers; cells beyond chance have a colour, on a scale for each row."""
     shown = every_nth(len(values.layers), DRAWN)
     rows = {measure: values.by_layer(measure, label) for measure in MAPPED}
     rows = {measure: cells for measure, cells in rows.items() if any(shown_of(cell) is not None for cell in cells)}
@@ -75,10 +75,10 @@ def layer_map(values: Values, label: str, stem: str) -> Picture:
 
     name = shortened(label)
     caption = (
-        f"A row a measure of the label {name}, a column a layer, in the order of the model; in percent. Blue "
-        "cells are beyond chance, p at most .05 after correction over all layers and labels; each row has its own "
-        "scale of colour, up to its largest value. Estimates are without the bias of few documents; rows with * are "
-        "values less what chance gives."
+        f"One row per measure of the label {name}, one column per layer, in the order of the model; in percent. Blue "
+        "cells are beyond chance, p at most .05 after correction over all layers and labels. Each row has its own "
+        "colour scale, up to its largest value. Estimates are corrected for the bias of few documents; rows with * "
+        "are values minus their chance level."
     )
     csv = tuple(
         {"layer": layer} | {measure: shown_of(values.of(measure, layer, label)) for measure in rows}

@@ -18,16 +18,15 @@ from moe_lab.routing.trace_notes import notes
 from moe_lab.store.atomic import write_csv
 from moe_lab.store.run import Run, as_written
 
-#: of a source's description
+#: most letters of a source's description
 LONG = 300
-#: things to know of a trace that are listed
+#: most notes on a trace that are listed
 MOST = 16
 
 
 @dataclass(frozen=True)
 class TracePage:
-    """What a page says of a trace besides its chapters, and what stands beside it: experts.csv, and the table for a
-    paper."""
+    """A page's contents besides its chapters, and the files beside it: experts.csv, and the table for a paper."""
 
     trace: Trace
     values: Values
@@ -87,8 +86,8 @@ def _context(run: Run, trace: Trace) -> dict[str, Any]:
         "rows": f"{trace.rows:,}",
         "documents": f"{trace.documents:,}",
         "layers": f"{len(trace.layers):,}",
-        "experts a layer": _range(experts),
-        "selected experts a row": _range(slots),
+        "experts per layer": _range(experts),
+        "selected experts per row": _range(slots),
         "labels": _names(trace),
     }
     if trace.source:

@@ -15,12 +15,12 @@ from moe_lab.reports.trace.token_view import token_picture
 from moe_lab.reports.trace.values import ACCURACY, FIRST, GIVEN_TOKEN, MAIN, Values
 from moe_lab.routing.trace import Trace
 
-#: measure -> what its panel is called
+#: measure -> title of its panel
 PANELS = {
     MAIN: "I(E;label)/H(E), all slots",
     FIRST: "first choices",
     GIVEN_TOKEN: "given the token id",
-    ACCURACY: "documents whose label is told",
+    ACCURACY: "documents with a correctly predicted label",
 }
 SCOPES = {"document": WARM, "batch": HUES[2], "global": ACCENT}
 
@@ -30,13 +30,13 @@ def sections(trace: Trace, values: Values) -> list[Section]:
 
 
 def label_sections(values: Values, first: str = "") -> list[Section]:
-    """Layers and measures, a chapter a label: of those that experts follow most, and of ``first`` before them."""
+    """Layers and measures, one chapter per label: ``first``, then those that experts follow most."""
     labels = sorted(ranked(values), key=lambda label: label != first)
     return [_label(values, label, place) for place, label in enumerate(labels[:LABELS])]
 
 
 def tokens(trace: Trace, names: Sequence[str] = ()) -> list[Section]:
-    """``names``: of the token ids, if they have some."""
+    """The chapters. ``names``: of the token ids, if there are any."""
     picture = token_picture(trace, names)
     return [Section("Tokens", (picture,))] if picture else []
 
@@ -60,7 +60,7 @@ def _label(values: Values, label: str, place: int) -> Section:
     caption = (
         "Estimates over the layers, with 95 % intervals over documents as bars; filled: beyond chance after "
         "correction. The test compares the plug-in value (dotted) with the null (dashed), its mean if labels are "
-        "permuted over documents. The estimate is without the bias that both have: chance is 0 there."
+        "permuted over documents. Both have the same bias; the estimate is corrected for it, so its chance level is 0."
     )
     pictures.append(
         line_picture(f"lines_{place}", f"Over the layers: {shortened(label)}", caption, values.layers, panels)
@@ -72,24 +72,25 @@ def balance(trace: Trace, values: Values) -> list[Section]:
     pictures: list[Picture] = []
     violation = [line for scope in SCOPES for line in _violation(values, scope)]
     if violation:
-        panels = [Panel("largest load over the mean load, less 1", "ratio", tuple(violation))]
+        panels = [Panel("largest load / mean load - 1", "ratio", tuple(violation))]
         usage = values.by_layer("slot_entropy_bits")
         most = [
             _share_of_most(row.value if row else None, layer.experts)
             for row, layer in zip(usage, trace.layers, strict=True)
         ]
-        panels.append(Panel("H(E) of slots, of log2 E", "fraction", (Line("H(E)", most, ACCENT),)))
+        panels.append(Panel("H(E) of slots / log2 E", "fraction", (Line("H(E)", most, ACCENT),)))
         panels += [
             Panel(name, "fraction", tested(values.by_layer(measure)))
             for measure, name in (
-                ("repeat_rate", "first choice is that of the row before"),
+                ("repeat_rate", "same first choice as the row before"),
                 ("coactivation_highest", "most often selected together"),
             )
             if values.known(measure)
         ]
         caption = (
-            "MaxVio within a document, within 32 documents, and over all rows; dashed where few rows would have it by "
-            "chance. H(E) at 100 %: all experts of the layer are used evenly. The repeat rate's chance is dashed."
+            "MaxVio within a document, within 32 documents, and over all rows; dashed: its value by chance, which is "
+            "large for few rows. H(E) at 100 %: all experts of the layer are used evenly. The repeat rate's chance is "
+            "dashed."
         )
         pictures.append(line_picture("balance", "How evenly experts are used", caption, values.layers, panels))
     return [Section("Balance", tuple(pictures))] if pictures else []

@@ -1,4 +1,4 @@
-"""Tables of a trace's report: a layer by itself, what its experts get, and the one for a paper."""
+"""Tables of a trace's report: of each layer, of the values that its experts get, and for a paper."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from moe_lab.reports.trace.findings import ranked
 from moe_lab.reports.trace.values import GIVEN_TOKEN, MAIN, Values, ends, exact, size, with_unit
 from moe_lab.routing.trace import LayerTrace, Trace
 
-#: layers that have a chapter of their own, experts that are named in it, labels in a table, layers in a table
+#: most layers with a chapter of their own, experts named in it, labels in a table, layers in a table
 CHAPTERS, EXPERTS, LABELS, LAYERS = 16, 16, 4, 64
 #: measures of the table for a paper
 PAPER = (MAIN, GIVEN_TOKEN)
 EXCESS = (
-    "Times: how often an expert gets a value, by how often it would if experts and values were independent. Excess is "
-    "no test: some stands here by chance. Experts with the largest excess are shown."
+    "Times: how often an expert gets a value, divided by the expectation if experts and values were independent. It "
+    "is not a test: some excess is due to chance. Experts with the largest excess are shown."
 )
 
 
 @dataclass(frozen=True)
 class LayerPart:
-    """A layer on demand. ``brief`` says the main values beside its name."""
+    """A layer that is shown on demand. ``brief`` has the main values beside its name."""
 
     name: str
     brief: str
@@ -35,7 +35,7 @@ class LayerPart:
 
 
 def layer_parts(trace: Trace, values: Values) -> tuple[list[LayerPart], list[dict[str, Any]]]:
-    """The chapters of the layers, and the rows of experts.csv, which has all experts of these layers."""
+    """The chapters of the layers, and the rows of experts.csv, with all experts of these layers."""
     counted = Counted.of(trace, tuple(ranked(values)[:LABELS]))
     parts, rows = [], []
     for at in every_nth(len(trace.layers), CHAPTERS):
@@ -52,7 +52,7 @@ def _brief(values: Values, layer: LayerTrace) -> str:
     follows = [
         f"{shortened(label)} {with_unit(size(row), row.unit)}" for label, row in found if row and row.value is not None
     ]
-    return ", ".join([f"{layer.experts} experts, {layer.slots} a row", *follows])
+    return ", ".join([f"{layer.experts} experts, {layer.slots} per row", *follows])
 
 
 def _measures(values: Values, layer: LayerTrace) -> Table:
@@ -95,7 +95,7 @@ def _digits(value: float | None, unit: str) -> str:
 
 
 def _experts(counted: Counted, got: Sequence[Gets]) -> Iterator[Table]:
-    """Nothing if there is no label and no token id."""
+    """The table; none if there is neither a label nor a token id."""
     if not counted.columns or not got:
         return
     most = sorted(sorted(got, key=lambda one: -one.excess)[:EXPERTS], key=lambda one: one.expert)
@@ -109,7 +109,7 @@ def _experts(counted: Counted, got: Sequence[Gets]) -> Iterator[Table]:
         else ""
     )
     yield Table(
-        "What each expert gets more of than chance has",
+        "Values that each expert gets more often than by chance",
         ("expert", "share of slots", *map(shortened, counted.columns)),
         "rr" + "l" * len(counted.columns),
         rows,
@@ -142,7 +142,7 @@ def _csv(layer: str, one: Gets) -> Iterator[dict[str, Any]]:
 
 
 def paper_table(values: Values, most: int | None = None) -> Table | None:
-    """A row a layer, and for each label what follows it; None without labels. ``most`` layers, by default all."""
+    """One row per layer, with the values of each label; None without labels. ``most`` layers, by default all."""
     labels = ranked(values)[:LABELS]
     columns = [(measure, label) for label in labels for measure in PAPER if values.known(measure, label)]
     if not columns:
@@ -164,9 +164,9 @@ def paper_table(values: Values, most: int | None = None) -> Table | None:
         tuple(header),
         "l" + "rr" * len(columns),
         rows,
-        "Estimates without the bias of few documents, and 95 % intervals of the jackknife over documents. p: "
-        "one-sided, from permutations of documents, corrected over all layers and labels of a measure (step-down "
-        "max T).",
+        "Estimates corrected for the bias of few documents, and 95 % intervals of the jackknife over documents. p: "
+        "one-sided, from permutations of documents, corrected over all layers and labels of a measure (step-down max "
+        "T).",
     )
 
 
@@ -176,7 +176,7 @@ def _paper_cells(row: Written | None) -> tuple[str, str]:
 
 
 def paper_rows(values: Values) -> list[Mapping[str, Any]]:
-    """table.csv: a row a layer, label and measure."""
+    """table.csv: one row per layer, label and measure."""
     found = [
         (label, layer, values.of(measure, layer, label))
         for measure in PAPER

@@ -1,6 +1,7 @@
-"""Some documents token by token: a line a layer, each cell the first expert of a token. SVG, written by hand.
+"""Some documents token by token: one line per layer, one cell per token with its first expert. SVG, written by hand.
 
-Lengths are CSS pixels. Token ids stand as numbers where nobody says their names: a trace does not know them.
+Lengths are in CSS pixels. A trace does not have the names of token ids, so they are shown as numbers unless names are
+given.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,8 @@ from moe_lab.reports.kit.style import INK, MUTED, colours, ink_on
 from moe_lab.reports.trace.lines import tick_names
 from moe_lab.routing.trace import LayerTrace, Trace
 
-#: documents, tokens of each, tokens in a line, and layers that are drawn; of more than 8 layers a line of tokens
+#: most documents, tokens of each, tokens per line, and layers that are drawn; with more than 8 layers, one line of
+#: tokens
 DOCUMENTS, TOKENS, LINE, LAYERS = 4, 48, 24, 16
 WIDTH, LEFT, ROW = round(FULL * PIXELS_PER_INCH), 66, 15
 CELL = (WIDTH - LEFT) / LINE
@@ -25,7 +27,7 @@ CELL = (WIDTH - LEFT) / LINE
 
 @dataclass(frozen=True)
 class Shown:
-    """One document: its number, what it is labelled, and its rows in order."""
+    """One document: its number, its label, and its rows in order."""
 
     document: int
     told: str
@@ -33,7 +35,7 @@ class Shown:
 
 
 def token_picture(trace: Trace, names: Sequence[str] = ()) -> Picture | None:
-    """``names``: of the token ids, if they have some. None if no layer has a first choice."""
+    """The picture; None if no layer has a first choice. ``names``: of the token ids, if there are any."""
     ranked = [layer for layer in trace.layers if layer.ranked or layer.slots == 1]
     if not ranked:
         return None
@@ -52,7 +54,7 @@ def token_picture(trace: Trace, names: Sequence[str] = ()) -> Picture | None:
     svg = "".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>', paper, *parts, "</svg>\n"]).encode()
     ids = "tokens" if names else "token ids"
     if trace.token_id_T is None:
-        ids = "numbers of the tokens in the document, for token ids are not known"
+        ids = "numbers of the tokens in the document, since token ids are not known"
     few = "" if len(layers) == len(ranked) else f" {len(layers)} of {len(ranked)} layers are shown."
     return Picture(
         "tokens",
@@ -60,8 +62,8 @@ def token_picture(trace: Trace, names: Sequence[str] = ()) -> Picture | None:
         f"{len(documents)} documents, a cell for each of their first {tokens} tokens in {len(layers)} layers, with the "
         "number of the expert that is the first choice.",
         f"The first {tokens} tokens of {len(documents)} of {trace.documents:,} documents. A line is a layer, a cell "
-        f"the expert that the token ranks first, by number and colour; above stand the {ids}.{few} Colours of one "
-        "layer say nothing about another. These are examples: what holds on average is in the figures above.",
+        f"the expert that the token ranks first, by number and colour; above are the {ids}.{few} The same colour in "
+        "another layer is another expert. These are examples; averages are in the figures above.",
         svg,
         tuple(_rows(trace, layers, documents)),
         FULL,
@@ -69,7 +71,7 @@ def token_picture(trace: Trace, names: Sequence[str] = ()) -> Picture | None:
 
 
 def _documents(trace: Trace, tokens: int) -> list[Shown]:
-    """One of each value of the first label of documents, or the first ones."""
+    """One document of each value of the first label of documents, or the first documents."""
     rows = Rows.of(trace)
     name, label = next(iter(trace.document_labels.items()), ("", None))
     if label is None:
@@ -89,7 +91,7 @@ def _documents(trace: Trace, tokens: int) -> list[Shown]:
 
 
 def _heads(trace: Trace, names: Sequence[str]) -> Callable[[int, int], str]:
-    """What stands above a token, given its row and its place among those of its document that are drawn."""
+    """The text above a token, given its row and its place among the drawn tokens of its document."""
     tokens = trace.token_id_T
     if tokens is None:
         return lambda row, place: str(place)

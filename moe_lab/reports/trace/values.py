@@ -1,4 +1,4 @@
-"""What was measured of a trace, as its report looks it up: by measure, layer and label."""
+"""The measured values of a trace, by measure, layer and label, for its report."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ from moe_lab.store.atomic import write_csv
 from moe_lab.store.cells import cell
 from moe_lab.store.run import Run
 
-#: the share of the experts' usage that follows a label, and the same beyond what the token itself tells
+#: the share of the experts' usage that follows a label, and the same beyond the token itself
 MAIN, GIVEN_TOKEN = "slot_information_per_usage", "information_given_token_per_usage"
 FIRST, ACCURACY = "first_choice_information_per_usage", "document_accuracy"
 
@@ -35,12 +35,12 @@ class Values:
         return [self.of(measure, layer, label) for layer in self.layers]
 
     def known(self, measure: str, label: str = "") -> dict[str, Written]:
-        """Layer -> a measure, where it has a value."""
+        """Layer -> a measure's value, for the layers that have one."""
         pairs = zip(self.layers, self.by_layer(measure, label), strict=True)
         return {layer: row for layer, row in pairs if row is not None and row.value is not None}
 
     def family(self, measure: str) -> int:
-        """Over how many values the p of a measure was adjusted."""
+        """The number of values over which the p of a measure was adjusted."""
         return sum(row.measure == measure and row.adjusted_p is not None for row in self.rows)
 
     @cached_property
@@ -49,7 +49,7 @@ class Values:
 
 
 def values_of(run: Run, trace: Trace) -> Values:
-    """From measures.csv; without that file the trace is measured, and the file written.
+    """The values in measures.csv; if the file is missing, the trace is measured and the file written.
 
     Raises RunError if the file is broken, or is of other layers or labels than the trace.
     """
@@ -73,12 +73,12 @@ def sure(row: Written | None) -> bool:
 
 
 def size(row: Written) -> float:
-    """What compares layers: the value without its bias, or less its chance, or plain, whichever is known first."""
+    """The value for comparing layers: corrected for bias, or minus chance, or plain, whichever is known first."""
     return next(one for one in (row.estimate, row.corrected, row.value, 0.0) if one is not None)
 
 
 def exact(value: float, unit: str) -> str:
-    """The digits of a value; a share below 1 % has two decimals, for much that is measured is that small."""
+    """The digits of a value; a share below 1 % has two decimals, since many values are that small."""
     return signed(f"{100 * value:.2f}") if unit == "fraction" and abs(value) < 0.01 else digits(value, unit)
 
 

@@ -102,7 +102,7 @@ def test_what_a_trace_lacks_is_said(folder_of):
     ):
         assert said in text
     assert "Token by token" not in text
-    listed = (run.path / "report.md").read_text().partition("What to know of the trace:\n")[2].partition("\n\n")[0]
+    listed = (run.path / "report.md").read_text().partition("Notes on the trace:\n")[2].partition("\n\n")[0]
     abouts = [line[4:].partition("**")[0] for line in listed.splitlines()]
     assert abouts == ["documents", "documents", "labels", "mlp", "token ids", "weights"]
     lone = Trace(layers=(layer,), document_T=np.zeros(4, dtype=int))
