@@ -1,4 +1,4 @@
-"""Metrics of language models: loss by domain and position, distance from the best loss, and experts against domains.
+"""Metrics of language models: loss by domain and place, distance from the best loss, and experts against domains.
 
 All are over the tokens of the test split; the domain of a token is that of its document. Only language models have them
 in metrics.json. The *Bayes mixture* knows the chains that the documents are drawn from, but not which chain a document
@@ -40,7 +40,7 @@ def test_loss_by_domain_nats(arrays: TokenPredictions) -> dict[str, float]:
 
 @metric(unit="nats", low=0, high=None, better="lower", source="moe-lab")
 def test_loss_by_place_nats(arrays: TokenPredictions) -> dict[str, float]:
-    """The test loss over the tokens at each position of a window, counted from 0: how much the context helps."""
+    """The test loss over the tokens at each place of a window, counted from 0: how much the context helps."""
     return _means(-arrays.log_likelihood_N, arrays.place_N, arrays.place_names)
 
 
@@ -71,13 +71,13 @@ def bayes_gap(arrays: TokenPredictions) -> float:
 
 @metric(unit="nats", low=0, high=None, better="none", source="Bernardo and Smith 1994, posterior predictive")
 def bayes_loss_by_place_nats(arrays: TokenPredictions) -> dict[str, float]:
-    """The loss of the Bayes mixture of chains over the tokens at each position of a window, counted from 0."""
+    """The loss of the Bayes mixture of chains over the tokens at each place of a window, counted from 0."""
     return _means(_known(arrays, "bayes_loss"), arrays.place_N, arrays.place_names)
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="moe-lab")
 def bayes_router_accuracy_by_place(arrays: TokenPredictions) -> dict[str, float]:
-    """Share of tokens at each position of a window whose domain is the most probable one, given the tokens up to there.
+    """Share of tokens at each place of a window whose domain is the most probable one, given the tokens up to there.
 
     It is how soon any router can know the domain.
     """

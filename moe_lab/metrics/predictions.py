@@ -65,7 +65,7 @@ class TokenPredictions(Predictions, Protocol):
     def document_N(self) -> np.ndarray: ...
     @property
     def place_N(self) -> np.ndarray:
-        """The position of each token in its window, or a group of positions: an index into ``place_names``."""
+        """The place of each token in its window, or a group of places: an index into ``place_names``."""
         ...
 
     @property

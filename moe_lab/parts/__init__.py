@@ -1,8 +1,8 @@
 """Gates, experts, objectives and the other parts, with their roles.
 
-What a part needs comes in one import: the roles, and the pieces that parts are made of.
-``from moe_lab.parts import Gate, Linear, Noise, Sizes, hyper, Count`` serves the parts of moe-lab and a part in a file
-of one's own alike (docs/add-a-part.md). It needs torch and NumPy alone.
+A part needs one import for the roles and the pieces that parts are made of: ``from moe_lab.parts import Gate, Linear,
+Noise, Sizes, hyper, Count``, in moe-lab's parts and in a user's own file (docs/add-a-part.md). It needs only torch and
+NumPy.
 """
 
 from moe_lab.config.ranges import (

@@ -1,4 +1,4 @@
-"""The role of baselines, and the gate of the one expert that they leave."""
+"""The role of baselines, and the gate of a single expert."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -15,19 +15,21 @@ from moe_lab.tasks import Task
 
 
 class Baseline(ABC):
-    """What stands in for the mixture: a bank of one expert, without a gate."""
+    """A replacement for the mixture: a bank of one expert, without a gate."""
 
-    #: the one task that the baseline can serve; None: that of the mixture's experts
+    #: the only task of the baseline; None: that of the mixture's experts
     task: ClassVar[Task | None] = None
 
     @abstractmethod
     def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts | None:
-        """The one expert that stands in for the mixture of ``experts`` and ``gate``, built from ``config``; None where
-        the mixture stays. Raises ConfigError where the config has no such baseline."""
+        """The expert, built from ``config``, that replaces the mixture of ``experts`` and ``gate``; None to keep it.
+
+        Raises ConfigError if the config does not allow this baseline.
+        """
 
 
 class Alone(Gate):
-    """The gate of one expert: weight one, nothing to learn."""
+    """The gate of a single expert: its weight is one, and there is nothing to learn."""
 
     traits = Traits(rows_sum_to_one=True, gives_logits=False)
 

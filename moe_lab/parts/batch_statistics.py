@@ -1,4 +1,4 @@
-"""Regularizers of statistics of a batch, which can also be taken within groups of its rows: the scope of balance."""
+"""Regularizers of a batch's statistics, which may be computed within groups of its rows: the scope of balance."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
@@ -10,20 +10,21 @@ from torch.nn import functional
 from moe_lab.errors import ConfigError
 from moe_lab.parts.roles import AnyStep, Regularizer
 
-#: the scope of a regularizer that does not say another
+#: the default scope of a regularizer
 BATCH = "batch"
-#: sums over rows, by what was summed, [..., X]
+#: name of the summed quantity -> its sums over rows, [..., X]
 Sums = Mapping[str, Tensor]
 
 
 class BatchStatistic(Regularizer):
-    """A function of sums over the rows of a batch; with a scope, the mean over groups of rows of the function of each
-    group's sums, every group weighted by its rows.
+    """A function of sums over the rows of a batch.
+
+    With a scope, it is computed for each group of rows, and the result is the mean over groups, weighted by their rows.
 
     scope: "batch"; "document", within each document (each image for its patches, each sequence for its tokens); or an
            attribute of rows such as "class", within the rows of each of its values.
     Source: Qiu et al. 2025, Demons in the detail: on implementing load balancing loss for training specialized
-    mixture-of-expert models, arXiv:2501.11873 (what the scope does to specialization).
+    mixture-of-expert models, arXiv:2501.11873 (the effect of the scope on specialization).
     """
 
     absent: ClassVar[Mapping[str, Any]] = {"scope": BATCH}
@@ -34,14 +35,17 @@ class BatchStatistic(Regularizer):
 
     @abstractmethod
     def rows(self, step: AnyStep) -> dict[str, Tensor]:
-        """What is summed over rows, by name, each [..., B, X]."""
+        """The quantities to sum over rows, by name, each [..., B, X]."""
 
     @abstractmethod
     def value(self, sums: Sums, count_1: Tensor) -> Tensor:
-        """The function [...] of the sums [..., X] over ``count_1`` [..., 1] rows, of which there is at least one."""
+        """The function [...] of the sums [..., X] over ``count_1`` [..., 1] rows, at least one."""
 
     def forward(self, step: AnyStep) -> Tensor:
-        """Raises KeyError if the step does not know the groups of the scope, which ``check_scopes`` has refused."""
+        """The regularizer's value.
+
+        Raises KeyError if the step lacks the scope's groups; ``check_scopes`` refuses this.
+        """
         rows = self.rows(step)
         first = next(iter(rows.values()))
         if self.scope == BATCH:
@@ -50,7 +54,7 @@ class BatchStatistic(Regularizer):
         groups = step.groups[self.scope]
         member_BG = functional.one_hot(groups.number_B, groups.count).to(first.dtype)
         count_G = member_BG.sum(-2)
-        # a group without rows has no value, and the weight zero
+        # a group without rows has no value, and weight zero
         empty_G1 = (count_G == 0).unsqueeze(-1)
         sums = {name: (member_BG.mT @ one).masked_fill(empty_G1, 1.0) for name, one in rows.items()}
         value_G = self.value(sums, count_G.unsqueeze(-1).clamp(min=1))

@@ -1,4 +1,4 @@
-"""The checks across parts: which fit each other, and by which rule a gate's experts are combined."""
+"""Checks across parts: whether they fit each other, and the rule by which a gate's experts are combined."""
 
 from moe_lab.config.build import class_of
 from moe_lab.errors import ConfigError, TaskError
@@ -9,7 +9,7 @@ from moe_lab.parts.roles import Combine, Config, Gate, Objective, Regularizer
 from moe_lab.parts.sizes import Sizes
 from moe_lab.tasks import TARGETS
 
-#: words that fit a task
+#: role -> a remedy for parts of the wrong task
 FITTING = {
     "classification": "experts=mlp objective=mixture",
     "regression": "experts=gaussian objective=mixture_density",
@@ -17,11 +17,11 @@ FITTING = {
 
 
 def combine_rule(gate: Gate) -> Combine:
-    """The rule that a gate's config names, or else the one that fits it.
+    """The combination rule in a gate's config, or else the one that fits the gate.
 
-    Probabilities if rows of weights sum to one over at least two experts; logits for k = 1 and all others.
-    Densities are mixed as probabilities are, and have no logits.
-    Raises ConfigError if probabilities are asked for and do not fit, and for densities that cannot be mixed.
+    Probabilities if rows of weights sum to one over at least two experts; logits for k = 1 and all others. Densities
+    are mixed as probabilities, and have no logits. Raises ConfigError if probabilities are requested but do not fit,
+    and for densities that cannot be mixed.
     """
     if gate.sizes.task == "regression":
         return _rule_of_densities(gate)
@@ -40,7 +40,7 @@ def _rule_of_densities(gate: Gate) -> Combine:
         raise ConfigError("gate.combine=logits does not fit densities, which have no logits: leave gate.combine null")
     if not mixes_densities(gate):
         where = "with k=1 " if gate.sizes.k == 1 else ""
-        lacks = f"needs weights that sum to one and teach the gate, and this gate {where}does not give them"
+        lacks = f"needs weights that sum to one and train the gate, and this gate {where}does not give them"
         raise Unfit("a mixture of densities", Reason(lacks, ("take k of at least 2",), gate=_learns_densities))
     return "probabilities"
 
@@ -48,9 +48,9 @@ def _rule_of_densities(gate: Gate) -> Combine:
 def mixes_densities(gate: Gate) -> bool:
     """Whether a mixture of densities can be trained with this gate.
 
-    Only a mixture whose weights sum to one is a density. And a gate of k = 1 could not learn through the weights: with
-    p of the softmax over all, the loss is -log p_e - log N_e(y), whose gradient for the gate is the same whether its
-    choice is right or wrong; a weight that is always one has none.
+    Only a mixture whose weights sum to one is a density. A gate of k = 1 cannot learn through the weights: with p of
+    the softmax over all experts, the loss is -log p_e - log N_e(y), whose gradient for the gate does not depend on
+    whether its choice is right; and a weight that is always one has no gradient.
     """
     return gate.traits.rows_sum_to_one and (gate.learns_from != "prediction" or gate.mixes)
 
@@ -62,7 +62,7 @@ def _learns_densities(gate: Gate) -> bool:
 def check(
     gate: Gate, objective: Objective, regularizers: dict[str, Regularizer], controllers: dict[str, Controller]
 ) -> None:
-    """Raise Unfit if a part's declared demands are not met by the others."""
+    """Raise Unfit if the parts do not meet each other's declared requirements."""
     if reason := refusal(gate, objective):
         raise Unfit(f"objective {_name(objective)}", reason)
     for role, parts in (("regularizer", regularizers), ("controller", controllers)):
@@ -72,8 +72,10 @@ def check(
 
 
 def refusal(gate: Gate, objective: Objective) -> Reason | None:
-    """Why an objective cannot train a gate; None if it can. A gate of one expert has nothing to learn, so every
-    objective can that finds what it reads."""
+    """The reason why an objective cannot train a gate; None if it can.
+
+    A gate of one expert has nothing to learn, so it fits every objective whose inputs exist.
+    """
     reason = _not_taught(gate, objective) or _not_readable(gate, objective)
     return reason and Reason(
         reason.lacks,
@@ -83,7 +85,7 @@ def refusal(gate: Gate, objective: Objective) -> Reason | None:
     )
 
 
-#: what teaches a gate -> what that says of the gate
+#: what trains a gate -> a clause about the gate
 _LEARNS = {
     "prediction": "learns from the mixture's prediction",
     "scores": "has weights without gradient",
@@ -95,7 +97,7 @@ _LEARNS = {
 def _not_taught(gate: Gate, objective: Objective) -> Reason | None:
     if gate.sizes.experts > 1 and gate.learns_from not in objective.teaches:
         return Reason(f"does not fit this gate, which {_LEARNS[gate.learns_from]}")
-    # with k = 1 the weight is always one: a distribution, but none that could teach the gate
+    # with k = 1 the weight is always one: a distribution, but it cannot train the gate
     is_one = gate.traits.rows_sum_to_one and gate.learns_from == "nothing"
     if objective.needs_distribution and not gate.mixes and not is_one:
         has = f"k={gate.sizes.k}" if gate.traits.rows_sum_to_one else "weights that do not sum to one for every sample"
@@ -106,7 +108,7 @@ def _not_taught(gate: Gate, objective: Objective) -> Reason | None:
 def _not_readable(gate: Gate, objective: Objective) -> Reason | None:
     if objective.largest_k and gate.sizes.k > objective.largest_k:
         most = objective.largest_k
-        return Reason(f"takes at most {most} expert a sample, and k={gate.sizes.k}", (f"take k={most}",))
+        return Reason(f"takes at most {most} expert per sample, and k={gate.sizes.k}", (f"take k={most}",))
     if objective.teaches & {"scores", "draw"} and not gate.traits.gives_logits:
         return Reason("needs a gate with logits, and this one has none")
     missing = sorted(objective.needs_extras - gate.traits.extras)
@@ -116,7 +118,7 @@ def _not_readable(gate: Gate, objective: Objective) -> Reason | None:
 
 
 def chosen_k(config: Config) -> int:
-    """k as the config has it, else the gate's, else E. Raises ConfigError if there are fewer experts."""
+    """The config's k, else the gate's, else E. Raises ConfigError if there are fewer experts."""
     family = class_of(config["experts"])
     experts = family.offered(config["experts"])
     k = config["k"] or config["gate"].get("k") or experts
@@ -128,7 +130,7 @@ def chosen_k(config: Config) -> int:
 
 
 def check_k(gate: Gate) -> None:
-    """Raise ConfigError if the gate cannot use the k that it was built with."""
+    """Raise ConfigError if the gate cannot use its k."""
     if gate.sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={gate.sizes.k}: take {_values(gate.usable_k)}")
 
@@ -138,17 +140,17 @@ def _values(values: range) -> str:
 
 
 def check_predicting(config: Config) -> None:
-    """Raise ConfigError if the experts cannot be a mixture that stands alone, because they predict nothing."""
+    """Raise ConfigError if the experts cannot be a mixture by themselves, because they predict nothing."""
     experts = class_of(config["experts"])
     if not experts.predicts:
         raise ConfigError(
-            f"experts {experts.__name__} give values and predict nothing by themselves: they are for mixture layers "
-            "inside a network; take experts=mlp, or network=vision_transformer or mlp"
+            f"experts {experts.__name__} output values, not predictions: they are for mixture layers inside a network; "
+            "take experts=mlp, or network=vision_transformer or mlp"
         )
 
 
 def check_task(config: Config, sizes: Sizes) -> None:
-    """Raise ConfigError if the data set's targets are not what a part of the config is for."""
+    """Raise ConfigError if a part of the config is not for the data set's kind of target."""
     parts = {role: config[role] for role in ("experts", "objective", "baseline", "gate")}
     parts |= {f"regularizer {name}": node for name, node in config.get("regularizers", {}).items()}
     fitting = FITTING[sizes.task]
@@ -167,7 +169,7 @@ def _name(part: object) -> str:
 
 
 def lack(part: Regularizer | Controller, gate: Gate) -> Reason | None:
-    """Why a part cannot act on a gate; None if it can."""
+    """The reason why a part cannot act on a gate; None if it can."""
     sizes = gate.sizes
     if part.least_experts > sizes.experts:
         lacks = f"needs at least {part.least_experts} experts, and there is {sizes.experts}"
@@ -179,7 +181,7 @@ def lack(part: Regularizer | Controller, gate: Gate) -> Reason | None:
     return reason and Reason(reason.lacks, reason.instead, gate=lambda other: lack(part, other) is None)
 
 
-#: field of a routing -> what it is called
+#: field of a routing -> its name in messages
 _FIELDS = {"logits_BE": "logits", "weights_BE": "weights", "probs_BE": "probabilities"}
 
 
@@ -189,11 +191,11 @@ def _missing(regularizer: Regularizer, gate: Gate) -> Reason | None:
 
 
 def _still(regularizer: Regularizer, gate: Gate) -> Reason | None:
-    """It would move nothing: no gradient flows through what it reads, and it does nothing after a step."""
+    """The reason if it has no effect: no gradient flows through its fields, and it does nothing after a step."""
     moves = regularizer.needs_every_expert or type(regularizer).after_step is not Regularizer.after_step
     if regularizer.reads and not moves and not regularizer.reads & gate.moved:
         called = _called(sorted(regularizer.reads))
-        return Reason(f"would move nothing: it acts on the gate's {called}, through which this gate learns nothing")
+        return Reason(f"would have no effect: it acts on the gate's {called}, through which this gate learns nothing")
     return None
 
 
@@ -203,8 +205,8 @@ def _called(fields: list[str]) -> str:
 
 def _unsteered(controller: Controller, gate: Gate) -> Reason | None:
     if controller.least_k > gate.sizes.k:
-        return Reason(f"needs at least {controller.least_k} experts a sample, and k={gate.sizes.k}", ("raise k",))
+        return Reason(f"needs at least {controller.least_k} experts per sample, and k={gate.sizes.k}", ("raise k",))
     if controller.steers and not buffers_named(gate, controller.steers):
         moved = controller.steers.rpartition("_")[0].replace("_", " ")
-        return Reason(f"needs a gate with a {moved} to move, and this one has none")
+        return Reason(f"needs a gate with a {moved}, and this one has none")
     return None

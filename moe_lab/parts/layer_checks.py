@@ -1,4 +1,4 @@
-"""Which parts fit a mixture layer, whose output is a weighted sum of its experts' values."""
+"""Checks that parts fit a mixture layer, whose output is a weighted sum of its experts' values."""
 
 from collections.abc import Mapping
 
@@ -11,14 +11,16 @@ from moe_lab.parts.roles import Experts, Gate, Regularizer
 def check_experts(experts: type[Experts]) -> None:
     """Raise ConfigError if experts cannot be those of a mixture layer."""
     if experts.predicts:
-        raise ConfigError(f"experts {experts.__name__} predict, and a mixture layer adds up values: take experts=ffn")
+        raise ConfigError(
+            f"experts {experts.__name__} output predictions, but a mixture layer sums values: take experts=ffn"
+        )
 
 
 def check_layer(gate: Gate, regularizers: Mapping[str, Regularizer]) -> None:
     """Raise ConfigError if a gate or a regularizer cannot be in a mixture layer, or they do not fit each other."""
     if gate.combine is not None:
         raise ConfigError(
-            f"gate.combine={gate.combine} is a rule for predictions, and a mixture layer adds up values: leave it null"
+            f"gate.combine={gate.combine} is a rule for predictions, but a mixture layer sums values: leave it null"
         )
     if reason := refusal(gate):
         raise Unfit("this gate", reason)
@@ -30,13 +32,13 @@ def check_layer(gate: Gate, regularizers: Mapping[str, Regularizer]) -> None:
 
 
 def refusal(gate: Gate) -> Reason | None:
-    """Why a gate cannot be in a mixture layer; None if it can."""
+    """The reason why a gate cannot be in a mixture layer; None if it can."""
     if gate.traits.needs_fitting:
-        why = "is fitted to which experts classify a sample rightly, and the experts of a layer predict nothing"
+        why = "is fitted to which experts classify a sample correctly, and the experts of a layer predict nothing"
     elif gate.task is not None:
         why = "reads what experts predict, and the experts of a layer predict nothing"
     elif gate.learns_from not in ("prediction", "nothing"):
-        why = "has weights without gradient, and a mixture layer has no objective of its own that would teach it"
+        why = "has weights without gradient, and a mixture layer has no objective of its own to train it"
     else:
         return None
     return Reason(why, ("take gate=top_k",), gate=lambda other: refusal(other) is None)

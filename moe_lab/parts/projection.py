@@ -1,4 +1,4 @@
-"""What weighings by a projection onto the simplex share: softmax, and its sparse kin."""
+"""The base class of weights by a projection onto the simplex: softmax and its sparse variants."""
 
 from abc import abstractmethod
 from typing import Literal
@@ -14,7 +14,7 @@ from moe_lab.parts.steps import Weigh
 
 
 class Projection(Weigh):
-    """p = projection of z / T; the weights are p over all experts, or the projection over the selected ones alone.
+    """p = projection of z / T; the weights are p over all experts, or the projection over only the selected ones.
 
     over:        "all", "selected", or null: all for k = 1, selected otherwise.
     temperature: T.
@@ -37,7 +37,7 @@ class Projection(Weigh):
 
     @abstractmethod
     def project(self, scores_BE: Tensor) -> Tensor:
-        """log p of every row, -inf where p is zero. A score of -inf gets no weight."""
+        """log p of every row, -inf if p is zero. A score of -inf gets no weight."""
 
     @property
     def rows_sum_to_one(self) -> bool:

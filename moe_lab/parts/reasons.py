@@ -1,4 +1,4 @@
-"""Why parts do not fit each other, as a value."""
+"""The reasons why parts do not fit each other, as values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a part does not fit the others, and what to take instead.
+    """The reason why a part does not fit the others, and the remedies.
 
-    lacks:     what is needed and what is there in its place; a sentence of which the part's name is the subject, such
-               as "needs a gate with logits, and this one has none".
-    instead:   what mends it, each in the imperative: "lower k".
-    gate:      whether another gate would do. Gates that do are found among all options by asking this.
-    objective: whether another objective would do; found in the same way.
+    lacks:     what is needed and what is found; a sentence whose subject is the part's name, such as "needs a gate with
+               logits, and this one has none".
+    instead:   remedies, each in the imperative: "lower k".
+    gate:      checks whether another gate would fit, to find those that do among all options.
+    objective: the same for another objective.
     """
 
     lacks: str
@@ -27,17 +27,17 @@ class Reason:
     objective: "Callable[[Objective], bool] | None" = None
 
     def text(self, *more: str) -> str:
-        """The sentence, with what mends it: its own words, then ``more``."""
+        """The sentence with its remedies: its own, then ``more``."""
         ways = [*self.instead, *more]
         return self.lacks + (f": {', or '.join(ways)}" if ways else "")
 
 
 class Unfit(ConfigError):
-    """Parts that do not fit each other. Whoever knows all options can name those that fit.
+    """Parts that do not fit each other. The catcher can add the options that fit.
 
-    subject:  the part, with which the sentence begins.
-    reason:   why.
-    leave:    what mends it in any case: "leave l1 out".
+    subject:  the part, the subject of the sentence.
+    reason:   the reason.
+    leave:    the remedy that always works: "leave l1 out".
     """
 
     def __init__(self, subject: str, reason: Reason, *leave: str) -> None:

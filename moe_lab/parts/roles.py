@@ -1,9 +1,9 @@
 """The roles that parts play. A part is written for one run, over trailing axes (docs/add-a-part.md has the rules).
 
-A part's positional argument ``sizes`` comes from the engine; its keyword-only arguments are its config, and their
-types and ranges are checked when a config is composed. Numbers that may differ between the runs of a stack are kept
-with ``layers.hyper``; everything else is structure. What parts demand of each other they declare here, and
-moe_lab/parts/checks.py looks at it before anything is trained.
+A part's positional argument ``sizes`` comes from the engine; its keyword-only arguments are its config, and their types
+and ranges are checked when a config is composed. Numbers that may differ between the runs of a stack are kept with
+``layers.hyper``; everything else is structure. Parts declare their requirements of each other here, and
+moe_lab/parts/checks.py checks them before training.
 """
 
 from abc import abstractmethod
@@ -31,7 +31,7 @@ Config = dict[str, Any]
 Labelled = tuple[Tensor, Tensor]  # x_ND and y_N of some samples
 #: hidden layers and last layers of networks, [..., E, B, H] or None and [..., E, B, O]; or both grouped by expert
 Computed = tuple[Any, Any]
-#: a parameter -> by what the optimizer's last step multiplied its (averaged) gradient; broadcasts to the parameter
+#: a parameter -> effective step size of the optimizer's last step per coordinate; broadcasts to the parameter
 StepSizes = Callable[[nn.Parameter], Tensor]
 
 
@@ -40,16 +40,17 @@ class Experts(nn.Module):
 
     ``network`` builds one expert, for example a networks.classifier.Classifier: x [..., B, D] -> (hidden [..., B, H]
     before its ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
-    Experts for numbers say so in ``task``, and make of their networks' last layer what they predict in ``output``.
+    Experts for regression declare it in ``task``, and compute their predictions from their networks' last layers in
+    ``output``.
     """
 
     task: ClassVar[Task] = "classification"
-    #: the network is made of ``layers.Linear`` and of functions of a row (``relu``, ``GroupedRows.map``) alone, so that
-    #: it can run on selected samples only
+    #: the network consists only of ``layers.Linear`` and functions of a row (``relu``, ``GroupedRows.map``), so that it
+    #: can run on only the selected samples
     runs_sparse: ClassVar[bool] = False
-    #: they predict the target by themselves; else they give values, and serve as the experts of a mixture layer
+    #: they predict the target by themselves; else they output values, as experts of a mixture layer
     predicts: ClassVar[bool] = True
-    #: they are fitted (``fit``) after every epoch; those without parameters have one epoch, without steps
+    #: they are fitted (``fit``) after every epoch; those without parameters have one epoch without steps
     needs_fitting: ClassVar[bool] = False
 
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
@@ -60,54 +61,54 @@ class Experts(nn.Module):
 
     @property
     def computing(self) -> int:
-        """How many of the E experts, the first ones, have a network."""
+        """The number of the E experts, the first ones, that have a network."""
         return self.count
 
     def forward(self, x_BD: Tensor) -> ExpertsOutput:
-        """What all experts predict of every sample."""
+        """The predictions of all experts for every sample."""
         return self.of_all(self.compute(x_BD.unsqueeze(-3)))
 
     def compute(self, inputs: Tensor | GroupedRows) -> Computed:
-        """What the networks give for inputs [..., 1 or E, B, D] or for rows that are grouped by expert: their hidden
-        layers before the ReLU, or None, and their last layers, in the layout of the inputs."""
+        """Hidden layers before the ReLU, or None, and last layers, in the layout of the inputs [..., 1 or E, B, D] or
+        of rows grouped by expert."""
         return self.bank(inputs)
 
     def of_all(self, computed: Computed) -> ExpertsOutput:
-        """What all experts predict, from what they computed for every sample."""
+        """The predictions of all experts, from their outputs for every sample."""
         hidden_EBH, last_EBO = computed
         return self.output(last_EBO, None if hidden_EBH is None else hidden_EBH.transpose(-3, -2))
 
     def output(self, last_EBO: Tensor, hidden_BEH: Tensor | None) -> ExpertsOutput:
-        """What the experts predict, from the outputs of their networks [..., E, B, O]; here O = C logits."""
+        """The experts' predictions, from the outputs of their networks [..., E, B, O]; here O = C logits."""
         return ExpertOutput(log_softmax(last_EBO).transpose(-3, -2), hidden_BEH)
 
     @classmethod
     def offered(cls, options: Config) -> int:
-        """How many experts a config names: ``count``, and those without a network."""
+        """The number of experts in a config: ``count``, and those without a network."""
         return options["count"]
 
     @classmethod
     def fineness(cls, options: Config) -> int:
-        """How many experts are made of each of those: what E and k of a layer are multiplied by."""
+        """The number of experts made of each of those, the factor of E and k of a layer."""
         return 1
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers training chooses."""
+        """The number of trained parameters."""
         return count_parameters(self)
 
     def fit(self, training: Labelled, held_out: Labelled) -> None:
-        """Fit beside the gradient, or without one, to the training and the validation split."""
+        """Fit to the training and the validation split, besides gradient descent or instead of it."""
 
 
 class Gate(nn.Module):
-    """Maps inputs, and if it says so what the experts compute, to a Routing. It never runs experts.
+    """Maps inputs, and the experts' outputs if its traits require them, to a Routing. It never runs experts.
 
-    k:       how many experts it selects if the config's ``k`` is null; null here: all of them.
+    k:       number of selected experts if the config's ``k`` is null; null here: all of them.
     combine: the rule by which they are combined, probabilities or logits; null: the one that fits the gate and k.
     """
 
-    #: the one task that the gate can serve; None: it does not look at targets
+    #: the only task of the gate; None: it does not depend on targets
     task: ClassVar[Task | None] = None
 
     def __init__(self, sizes: Sizes, *, k: int | None, combine: Combine | None) -> None:
@@ -117,13 +118,13 @@ class Gate(nn.Module):
 
     @classmethod
     def expert_shape(cls, options: Config, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of what an expert sees, from the gate's options and the shape of a sample."""
+        """The shape of an expert's input, from the gate's options and the shape of a sample."""
         return shape
 
     @property
     @abstractmethod
     def traits(self) -> Traits:
-        """What the gate declares of itself: a class attribute, or a property if it depends on options."""
+        """The gate's declarations: a class attribute, or a property if they depend on options."""
 
     @property
     def usable_k(self) -> range:
@@ -139,12 +140,12 @@ class Gate(nn.Module):
 
     @property
     def batch_dependent(self) -> bool:
-        """Whether a row depends on its batch-mates, as the gate stands: in training, or in evaluation."""
+        """Whether a row depends on its batch-mates in the gate's current mode, training or evaluation."""
         return self._mode in self.traits.batch_dependent
 
     @property
     def hashes_input(self) -> bool:
-        """Whether a hash of the sample's values decides, as the gate stands: in training, or in evaluation."""
+        """Whether a hash of the sample's values decides in the gate's current mode, training or evaluation."""
         return self._mode in self.traits.hashes_input
 
     @property
@@ -153,12 +154,12 @@ class Gate(nn.Module):
 
     @property
     def learns_from(self) -> LearnsFrom:
-        """What teaches the gate."""
+        """What trains the gate."""
         return self.traits.learns_from or ("prediction" if count_parameters(self) else "nothing")
 
     @property
     def mixes(self) -> bool:
-        """Whether every row of weights is a distribution over the experts that at least two can share."""
+        """Whether every row of weights is a distribution that at least two experts can share."""
         if self.traits.mixes is not None:
             return self.traits.mixes
         return self.traits.rows_sum_to_one and (self.sizes.k >= 2 or self.sizes.experts == 1)
@@ -169,28 +170,27 @@ class Gate(nn.Module):
         return self.traits.gives - self.traits.still if count_parameters(self) else frozenset()
 
     def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
-        """Take note of samples that training does not use, and which experts classify them rightly (bool)."""
+        """Fit to samples that training does not use, and to whether each expert classifies them correctly (bool)."""
 
     @property
     def head(self) -> Linear | None:
-        """The linear layer that gives the logits, one column an expert; None if there is no such layer."""
+        """The linear layer of the logits, one column per expert; None if there is no such layer."""
         return None
 
     def without(self, routing: Routing, gone_E: Tensor, noise: Noise) -> Routing:
-        """What the gate decides if some experts (bool) are not there, given what it decided with them: it selects again
-        among the others and weighs them. Here, for gates that weigh every expert, the others keep their shares. Not for
-        gates whose rows depend on their batch-mates."""
+        """The decision if some experts (bool) are removed, given that with them: the gate selects among the others.
+        Here, for gates that weigh every expert, the others keep their shares. Not for gates whose rows depend on their
+        batch-mates."""
         return routing.without(gone_E)
 
     @abstractmethod
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
-        """The routing of a batch. ``experts`` is what all experts compute of it, for gates whose traits ask for it;
-        None for all others."""
+        """The routing of a batch. ``experts``: all experts' outputs if the gate's traits require them, else None."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Everything an objective, a regularizer or a controller may look at during one training step."""
+    """Everything that an objective, a regularizer or a controller may read during one training step."""
 
     x_BD: Tensor
     y_B: Tensor
@@ -200,9 +200,9 @@ class Step:
     gate: Gate
     experts: Experts
     noise: Noise
-    #: what a recipe adds for its objective, by name
+    #: a recipe's additions for its objective, by name
     added: Mapping[str, Tensor] = field(default_factory=dict)
-    #: attributes of the samples, in whose groups a regularizer may be taken
+    #: attributes of the samples, within whose groups a regularizer may be computed
     groups: Mapping[str, Groups] = field(default_factory=dict)
 
     @property
@@ -213,14 +213,14 @@ class Step:
 
 @dataclass(frozen=True)
 class LayerStep:
-    """What regularizers may read of a mixture layer during one training step: as ``Step``, but without a target."""
+    """Everything that regularizers may read of a mixture layer during a training step: as ``Step``, without target."""
 
     x_BD: Tensor
     output: LayerOutput
     gate: Gate
     experts: Experts
     noise: Noise
-    #: attributes of the rows, in whose groups a regularizer may be taken
+    #: attributes of the rows, within whose groups a regularizer may be computed
     groups: Mapping[str, Groups] = field(default_factory=dict)
 
     @property
@@ -233,29 +233,29 @@ class LayerStep:
         return self.output.expert_hidden_BEH
 
 
-#: of one mixture, or of a mixture layer
+#: a step of one mixture, or of a mixture layer
 AnyStep = Step | LayerStep
 
 
 class Objective(nn.Module):
     """Step -> loss of every sample in nats, [..., B]."""
 
-    #: the one task that the objective can serve; None: both
+    #: the only task of the objective; None: both
     task: ClassVar[Task | None] = "classification"
-    #: refuses gates whose rows of weights are no distribution over at least two experts
+    #: refuses gates whose rows of weights are not distributions over at least two experts
     needs_distribution: ClassVar[bool] = False
-    #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
+    #: reads experts' predictions of samples that did not select them (or updates their parameters), so all must run
     needs_every_expert: bool = False
-    #: the ways of learning (``Gate.learns_from``) that it serves
+    #: the values of ``Gate.learns_from`` that it fits
     teaches: ClassVar[frozenset[LearnsFrom]] = frozenset({"prediction", "nothing"})
-    #: refuses gates that select more experts for a sample
+    #: refuses gates that select more experts per sample
     largest_k: ClassVar[int | None] = None
     #: refuses gates whose routing lacks these extras
     needs_extras: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def alias(self) -> Config | None:
-        """Another node that means the same where the gate mixes probabilities, so that both have one key."""
+        """An equivalent node if the gate mixes probabilities, so that both have the same key."""
         return None
 
     @abstractmethod
@@ -263,19 +263,19 @@ class Objective(nn.Module):
 
 
 class Regularizer(nn.Module):
-    """Step -> raw value [...]; what is added to the loss is ``weight`` times it. Both are logged.
+    """Step -> raw value [...]; ``weight`` times it is added to the loss. Both are logged.
 
-    ``weight`` is a number of the config (``hyper``), or a persistent buffer that the regularizer moves itself.
+    ``weight`` is a number of the config (``hyper``), or a persistent buffer that the regularizer updates itself.
     """
 
-    #: the one task that the regularizer can serve; None: it does not look at targets
+    #: the only task of the regularizer; None: it does not depend on targets
     task: ClassVar[Task | None] = None
     #: refuses mixtures of fewer experts
     least_experts: ClassVar[int] = 1
     #: fields of the routing ("weights_BE", "probs_BE", "logits_BE" or extras) that it acts on; refuses gates that lack
     #: one, and gates that learn through none of them
     reads: frozenset[str] = frozenset()
-    #: reads what experts say of samples that did not select them (or moves their parameters), so that all must run
+    #: reads experts' predictions of samples that did not select them (or updates their parameters), so all must run
     needs_every_expert: ClassVar[bool] = False
     #: reads the inputs, ``x_BD``
     reads_input: ClassVar[bool] = False
@@ -285,15 +285,15 @@ class Regularizer(nn.Module):
         self.weight = hyper(weight)
 
     def misfit(self, gate: Gate) -> Reason | None:
-        """Why it cannot act on this gate, beyond what it declares; None if it can. Gates that fit are found by it."""
+        """Why it cannot act on this gate, beyond its declarations; None if it can. Also used to find gates that fit."""
         return None
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor: ...
 
     def after_step(self, step: AnyStep, step_sizes: StepSizes) -> None:
-        """Called without gradient after the optimizer's step: proximal maps, numbers that are steered."""
+        """Called without gradient after the optimizer's step, for proximal maps and adaptive numbers."""
 
     def readings(self) -> dict[str, Tensor]:
-        """Numbers of its own for the history, each [...], besides the raw and the weighted value."""
+        """Further numbers for the history, each [...], besides the raw and the weighted value."""
         return {}

@@ -1,4 +1,4 @@
-"""What the engine tells every part."""
+"""The sizes that every part gets from the engine."""
 
 from dataclasses import dataclass
 from math import prod
@@ -9,13 +9,14 @@ from moe_lab.tasks import Task
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes that the engine gives to every part.
+    """The sizes that every part gets from the engine.
 
     shape:   of one sample, (channels, height, width) or (features,); inputs arrive flattened to D features.
-    classes: C; 0 where the targets are numbers.
-    experts: E.  k: how many experts are selected for a sample, 1 <= k <= E.
-    hidden:  H, the width of the experts' last hidden layer; None where they have none.
-    idle:    how many of the E experts, the last ones, compute nothing: they give zero, their input or a constant.
+    classes: C; 0 in regression.
+    experts: E.  k: number of experts selected per sample, 1 <= k <= E.
+    hidden:  H, the width of the experts' last hidden layer; None if they have none.
+    idle:    the number of the E experts, the last ones, that compute nothing: they output zero, their input or a
+             constant.
     """
 
     shape: tuple[int, ...]
@@ -27,12 +28,14 @@ class Sizes:
 
     @property
     def computing(self) -> int:
-        """How many experts compute something."""
+        """The number of experts that compute something."""
         return self.experts - self.idle
 
     def read_hidden(self, who: str, *instead: str) -> int:
-        """H, for a part that reads every expert's hidden layer. Raises ConfigError if not all experts have one; it
-        names the part, ``who``, and what else mends it than other experts."""
+        """H, for a part that reads every expert's hidden layer.
+
+        Raises ConfigError if not all experts have one. It names the part, ``who``, and remedies besides other experts.
+        """
         if self.hidden is not None and not self.idle:
             return self.hidden
         lacks = "experts that compute nothing have none" if self.idle else "these experts have none"
@@ -46,5 +49,5 @@ class Sizes:
 
     @property
     def task(self) -> Task:
-        """What the data set asks for: classes, or numbers."""
+        """The data set's task: classification or regression."""
         return "classification" if self.classes else "regression"

@@ -1,4 +1,4 @@
-"""What gates of three small steps share."""
+"""The base class of gates of three steps."""
 
 import torch
 from torch import Tensor
@@ -16,12 +16,12 @@ from moe_lab.routing.decision import Routing
 
 
 class SteppedGate(Gate):
-    """A gate of three small steps: score, select, weigh. What the steps declare holds for the gate.
+    """A gate of three steps: score, select, weigh. The steps' declarations hold for the gate.
 
-    score:   inputs (and hidden features, where it needs them) -> logits_BE.
+    score:   inputs (and hidden features, if it needs them) -> logits_BE.
     select:  logits_BE -> selected_BE.
     weigh:   logits_BE, selected_BE -> probs_BE (before selection), weights_BE and log_weights_BE.
-    k:       experts a sample where the config's k is null; null here: all of them.
+    k:       experts per sample if the config's k is null; null here: all of them.
     combine: "probabilities" or "logits"; null: resolved from the gate and k when the config is composed.
     """
 
@@ -42,7 +42,7 @@ class SteppedGate(Gate):
         self.make_layers()
 
     def make_layers(self) -> None:
-        """Layers of the gate's own, besides those of its steps; here none."""
+        """The gate's own layers besides those of its steps; here none."""
 
     @property
     def traits(self) -> Traits:
@@ -73,7 +73,7 @@ class SteppedGate(Gate):
         return self._weighed(logits_BE, self.select(logits_BE, noise), noise)
 
     def without(self, routing: Routing, gone_E: Tensor, noise: Noise) -> Routing:
-        """The logits of these experts are masked; the steps after the score decide again."""
+        """Mask the logits of these experts; the steps after the score are repeated."""
         logits_BE = given(routing.logits_BE, "logits_BE").masked_fill(gone_E, -torch.inf)
         return self._weighed(logits_BE, self.select(logits_BE, noise) & ~gone_E, noise)
 
@@ -85,7 +85,7 @@ class SteppedGate(Gate):
         return self._weighed(logits_BE, routing.chosen_BE | k_largest(others_BE, more), noise)
 
     def _weighed(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> Routing:
-        """The experts that are chosen are weighed, then those are left out that are not kept."""
+        """Weigh the chosen experts, then drop those that are not kept."""
         probs_BE, weights_BE, log_weights_BE = self.weigh(logits_BE, chosen_BE)
         kept_BE, extras = self.select.keep(logits_BE, chosen_BE, noise)
         if kept_BE is not chosen_BE:

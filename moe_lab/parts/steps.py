@@ -17,10 +17,10 @@ from moe_lab.routing.outputs import ExpertsOutput
 class Score(nn.Module):
     """First step of a composed gate: inputs -> logits_BE."""
 
-    #: traits of the gate: it is given what all experts compute; its logits are logarithms of probabilities
+    #: traits of the gate: it gets the outputs of all experts; its logits are logarithms of probabilities
     reads_experts: ClassVar[bool] = False
     normalized: ClassVar[bool] = False
-    #: its layer ``head`` sees the input itself, so that it has one weight a pixel and expert
+    #: its layer ``head`` acts on the input itself, so it has one weight per pixel and expert
     linear_in_input: ClassVar[bool] = False
     #: as the gate's trait: a fixed hash of the sample's values
     hashes_input: ClassVar[frozenset[Mode]] = frozenset()
@@ -29,14 +29,14 @@ class Score(nn.Module):
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor: ...
 
     def columns(self) -> tuple[Tensor, ...] | None:
-        """Views [..., E] of what each expert has of its own here; None where no expert can be added later."""
+        """Views [..., E] of each expert's own parameters here; None if no expert can be added later."""
         return None
 
 
 class Select(nn.Module):
     """Second step of a composed gate: logits_BE -> chosen_BE (bool), the experts that are weighed."""
 
-    #: traits of the gate; ``extras`` are those that ``keep`` gives
+    #: traits of the gate; ``extras`` are those of ``keep``
     extras: ClassVar[frozenset[str]] = frozenset()
     active: ClassVar[Active] = "k"
     balanced: ClassVar[bool] = False
@@ -44,7 +44,7 @@ class Select(nn.Module):
     batch_dependent: frozenset[Mode] = frozenset()
     #: in training experts are drawn by their probability
     draws: ClassVar[bool] = False
-    #: chooses as well among some of the experts, the logits of the others being -inf
+    #: can choose among some of the experts, if the logits of the others are -inf
     grows: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes) -> None:
@@ -52,29 +52,29 @@ class Select(nn.Module):
         self.sizes = sizes
 
     def biased(self, logits_BE: Tensor) -> Tensor:
-        """What is compared: the logits, plus ``selection_bias_1E`` where a part has this buffer for controllers."""
+        """The compared values: the logits, plus ``selection_bias_1E`` if a part has this buffer for controllers."""
         return logits_BE
 
     @abstractmethod
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor: ...
 
     def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-        """Which chosen experts keep the sample after they are weighed, and the routing's extras; here all, and none."""
+        """The chosen experts that keep the sample after weighing, and the routing's extras; here all and none."""
         return chosen_BE, {}
 
 
 class Weigh(nn.Module):
     """Third step of a composed gate: logits_BE and selected_BE -> (probs_BE, weights_BE, log_weights_BE).
 
-    ``log_weights_BE`` is -inf where an expert is not selected; None where rows of weights do not sum to one. A part
-    may say in ``resolved`` what options that are null mean here, so that aliases have one key.
+    ``log_weights_BE`` is -inf if an expert is not selected; None if rows of weights do not sum to one. A part may
+    define in ``resolved`` the meaning of null options, so that equivalent configs have one key.
     """
 
     #: trait of the gate: an expert whose logit is zero has no weight
     silent: ClassVar[bool] = False
     #: the weight of a chosen expert may be zero; then it is not selected
     sparse: ClassVar[bool] = False
-    #: which of weights and probs do not depend smoothly on the logits, so that no gradient flows through them
+    #: those of weights and probs that do not depend smoothly on the logits, so that they have no gradient
     still: ClassVar[frozenset[str]] = frozenset()
 
     @property

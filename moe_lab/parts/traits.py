@@ -1,11 +1,11 @@
-"""What a gate declares of itself, once, for everything that is built around it."""
+"""The declarations of a gate for all other parts."""
 
 from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
 
-#: what teaches a gate: the mixture's "prediction", through the weights; an objective's own term for its "scores", where
-#: the weights carry no gradient; the loss of the expert that it drew ("draw"); or "nothing"
+#: what trains a gate: the mixture's "prediction", through the weights; an objective's own term for its "scores", if the
+#: weights have no gradient; the loss of the expert that it drew ("draw"); or "nothing"
 LearnsFrom = Literal["prediction", "scores", "draw", "nothing"]
 Mode = Literal["training", "evaluation"]
 Active = Literal["k", "learned", "batch", "mode"]
@@ -14,29 +14,31 @@ ALWAYS: frozenset[Mode] = frozenset({"training", "evaluation"})
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """The traits of a gate. Checks, dispatchers, objectives and regularizers ask for them, never for a gate's name.
+    """The traits of a gate. Checks, dispatchers, objectives and regularizers depend on them, never on a gate's name.
 
     rows_sum_to_one:  every row of ``weights_BE`` sums to one.
     active:           what decides how many experts a sample selects: "k", exactly k; "learned", the gate's parameters;
                       "batch", the batch-mates, by capacity or choice; "mode", training and evaluation differ.
     balanced:         in training every expert is selected by as many samples of a batch, by construction.
-    k:                which k the gate can use: "any" from 1 to E, "every" (E alone), or a number: from 1 to that many.
+    k:                the k that the gate can use: "any" from 1 to E, "every" (only E), or a number: from 1 to that
+                      number.
     silent:           an expert whose logit is zero has no weight.
     mixes:            rows of weights are a distribution that at least two experts share. None: if rows sum to one and
                       k is at least 2, or E is 1.
-    learns_from:      what teaches the gate. None: "prediction" if it has parameters, else "nothing".
-    reads_experts:    it is given what all experts compute, so all of them run for every sample, whatever k is.
-    makes_slots:      experts see slots, mixtures of a sample's parts that the gate makes (``extras`` has them).
-    straight_through: weights of experts that are not selected are zero but carry a gradient, which reads these experts.
+    learns_from:      what trains the gate. None: "prediction" if it has parameters, else "nothing".
+    reads_experts:    it gets the outputs of all experts, so all of them run for every sample, whatever k is.
+    makes_slots:      the inputs of experts are slots, mixtures of a sample's parts that the gate computes (in
+                      ``extras``).
+    straight_through: weights of unselected experts are zero but have a gradient, which depends on these experts.
     gives_logits:     its routing has ``logits_BE``.
     normalized:       these logits are logarithms of probabilities.
     extras:           names of the extras that its routing always has.
     still:            fields of its routing ("weights_BE", "probs_BE", "logits_BE", extras) through which no gradient
-                      reaches its parameters. Without parameters all of them are.
+                      reaches its parameters. Without parameters these are all fields.
     needs_fitting:    it is fitted (``Gate.fit``) after every epoch.
-    hashes_input:     when a fixed hash of the sample's values decides, so that it means something for raw inputs alone:
-                      in "training", in "evaluation".
-    batch_dependent:  when a row depends on its batch-mates: in "training", in "evaluation".
+    hashes_input:     the modes in which a fixed hash of the sample's values decides, which is meaningful only for raw
+                      inputs: "training", "evaluation".
+    batch_dependent:  the modes in which a row depends on its batch-mates: "training", "evaluation".
     """
 
     rows_sum_to_one: bool
@@ -64,6 +66,6 @@ class Traits:
 
     @property
     def gives(self) -> frozenset[str]:
-        """The fields of its routing that a part may ask for by name."""
+        """The fields of its routing that a part may require by name."""
         logits = {"logits_BE"} if self.gives_logits else set()
         return self.extras | {"weights_BE", "probs_BE"} | logits

@@ -39,12 +39,12 @@ class Measured:
     """One value of one measure.
 
     value:           plug-in; None with the ``reason``.
-    null_mean: mean over the permutations of documents, or the exact expectation by chance; None if there is no null.
+    null_mean:       mean over the permutations of documents, or the exact expectation by chance; None if there is no null.
     p, adjusted_p:   one-sided; adjusted over the family, this measure in all layers x labels. None with ``p_reason``.
-    estimate: the jackknife's, corrected for the bias of the plug-in value; the center of the interval.
+    estimate:        the jackknife's, corrected for the bias of the plug-in value; the center of the interval.
     low, high:       95 % interval over documents; None with ``interval_reason``.
-    documents: number of documents that it is computed from.
-    left_out: share of the rows that it leaves out.
+    documents:       number of documents that it is computed from.
+    left_out:        share of the rows that it leaves out.
     """
 
     measure: str
@@ -53,7 +53,7 @@ class Measured:
     unit: str
     value: float | None = None
     reason: str | None = None
-    null_mean: float | None = None
+    null_mean:       float | None = None
     p: float | None = None
     adjusted_p: float | None = None
     p_reason: str | None = None

@@ -1,1 +1,1 @@
-"""Baselines: plain networks that stand in for a mixture, as one expert and no gate."""
+"""Baselines: plain networks in place of a mixture, as one expert without a gate."""

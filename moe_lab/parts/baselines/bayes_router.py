@@ -1,4 +1,4 @@
-"""A router that knows the chains which documents are drawn from."""
+"""A router that knows the chains that documents are drawn from."""
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +19,11 @@ from moe_lab.parts import (
 
 
 class BayesRouter(Baseline):
-    """In place of each gate of a language model the Bayes router: each token goes to the expert of its likeliest chain.
+    """The Bayes router in place of a language model's gates: a token goes to the expert of its most probable chain.
 
-    It knows the chains of dataset=markov_languages, and not which of them a document is of: it reads the tokens up to
-    this one. No causal router knows the chain sooner, so a gate that follows chains can at best be as right. Experts
-    learn as they do under any gate; with more experts than chains, the others stay empty.
+    It knows the chains of dataset=markov_languages, but not which of them a document is from; it infers this from the
+    tokens up to the current one. No causal router can know the chain sooner, so it is an upper bound for gates that
+    follow chains. Experts are trained as under any gate. With more experts than chains, the others get no tokens.
     Source: Bernardo and Smith 1994, Bayesian theory (posterior over models).
 
     Raises ConfigError for one mixture, for other data and for fewer experts than chains.
@@ -31,16 +31,16 @@ class BayesRouter(Baseline):
 
     def replace(self, config: Config, experts: Experts, gate: Gate) -> Experts:
         raise ConfigError(
-            "baseline=bayes_router is the gate of mixture layers that read tokens: take network=language_model "
+            "baseline=bayes_router is a gate for mixture layers of a language model: take network=language_model "
             "dataset=markov_languages"
         )
 
 
 class ChainRouter(Gate):
-    """p(chain m | x_0 .. x_s) over the first M experts; the likeliest one, of equals the lowest, has the weight one.
+    """p(chain m | x_0 .. x_s) over the first M experts; the most probable one has weight one, ties by index.
 
     log p(m, x_0 .. x_s) = log pi_m(x_0) + sum_{i=1..s} log P_m(x_i | x_{i-1}), up to a constant: all chains are equally
-    likely at first. Every window has to be possible under one chain at least. Axes: M chains, V symbols, W windows of S
+    probable at first. Every window must be possible under at least one chain. Axes: M chains, V symbols, W windows of S
     tokens, U = V + V V first symbols and pairs.
 
     Args:
@@ -56,7 +56,7 @@ class ChainRouter(Gate):
         chains, self._symbols = log_start_MV.shape
         if sizes.experts < chains:
             raise ConfigError(
-                f"baseline=bayes_router has an expert for each of the {chains} chains, and there are {sizes.experts} "
+                f"baseline=bayes_router needs an expert for each of the {chains} chains, and there are {sizes.experts} "
                 f"experts: take experts.count={chains}"
             )
         self._places = places

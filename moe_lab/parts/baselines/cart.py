@@ -25,19 +25,19 @@ from moe_lab.parts import (
 class Cart(Baseline):
     """A classification tree (CART), grown by scikit-learn on the training split at once: no epochs, no gradient.
 
-    Options are scikit-learn's, with its defaults: a tree that is grown until its leaves are pure, or as many leaves as
-    one allows (``max_leaf_nodes=5`` is as coarse a division of the inputs as five experts that each know one class).
-    A leaf of n training samples, n_c of class c, says P(c) = (n_c + s) / (n + s C): its likeliest class is
-    scikit-learn's, and no class is impossible. Of ``trainer`` only ``threads`` and ``batch_size`` are looked at; the
-    history has one row, of the grown tree, without a learning rate. ``seed_init`` decides between equally good splits.
-    Parameters: a feature and a threshold a split, C - 1 frequencies a leaf.
+    Options are scikit-learn's, with its defaults: the tree is grown until its leaves are pure, or until it has
+    ``max_leaf_nodes`` leaves (5 divide the inputs as coarsely as five experts that each predict one class). A leaf of n
+    training samples, n_c of class c, predicts P(c) = (n_c + s) / (n + s C): its most probable class is scikit-learn's,
+    and no class has probability 0. ``trainer`` is ignored except ``threads`` and ``batch_size``; the history has one
+    row, of the grown tree, without a learning rate. ``seed_init`` decides between equally good splits. Parameters: a
+    feature and a threshold per split, C - 1 frequencies per leaf.
     Source: Breiman, Friedman, Olshen and Stone 1984, Classification and regression trees; the smoothed frequencies:
     Provost and Domingos 2003, Tree induction for probability-based ranking.
 
     criterion:        "gini", or "entropy".
     max_depth:        null: no limit.
-    min_samples_leaf: least training samples a leaf.
-    max_leaf_nodes:   at least 2; leaves that gain most are grown first. null: no limit.
+    min_samples_leaf: least number of training samples in a leaf.
+    max_leaf_nodes:   at least 2; leaves with the largest gain are split first. null: no limit.
     ccp_alpha:        cost of a leaf in cost-complexity pruning.
     smoothing:        s.
     """
@@ -116,7 +116,7 @@ class Tree(Experts):
         self.depth = torch.tensor(tree.max_depth, device=device)
 
     def compute(self, inputs: Tensor | GroupedRows) -> Computed:
-        """No hidden layer, and the log-probabilities of the leaf of every sample."""
+        """No hidden layer (None), and the log-probabilities of each sample's leaf."""
         x_BD = expect(Tensor, inputs).squeeze(-3)
         node_B = torch.zeros(x_BD.shape[:-1], dtype=torch.int64, device=x_BD.device)
         for _ in range(int(self.depth)):
@@ -134,7 +134,7 @@ class Tree(Experts):
         return 2 * splits + (nodes - splits) * (classes - 1)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: object) -> None:
-        """A tree has as many nodes as it has grown."""
+        """Load a tree, whose number of nodes depends on its data."""
         for name in dict(self.named_buffers()):
             if prefix + name in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[prefix + name], device=self.depth.device))
@@ -142,7 +142,7 @@ class Tree(Experts):
 
 
 def _below(threshold_M: Tensor) -> Tensor:
-    """In single precision, rounded down: x <= threshold is then decided as in double precision for every single x."""
+    """The threshold in single precision, rounded down, so that x <= threshold is decided as in double precision."""
     rounded_M = threshold_M.float()
     lower_M = torch.nextafter(rounded_M, torch.full_like(rounded_M, -torch.inf))
     return torch.where(rounded_M.double() > threshold_M, lower_M, rounded_M)

@@ -7,16 +7,16 @@ import torch
 from moe_lab.config.build import build
 from moe_lab.parts import Baseline, Config, ConfigError, Experts, Gate, count_parameters
 
-#: options of experts that are widths
+#: names of experts' options that are widths
 WIDTHS = ("hidden", "filters")
-#: options of experts that are numbers of experts without a network
+#: names of experts' options that count experts without a network
 IDLE = ("zero", "copy", "constant")
 
 
 class Dense(Baseline):
-    """One expert with all its widths scaled by one factor, until its parameters come closest to the mixture's.
+    """One expert, its widths scaled by one factor so that its number of parameters is closest to the mixture's.
 
-    parameters: "total", or "active": those that act on one sample (the gate's, and k experts').
+    parameters: "total", or "active": those used for one sample (the gate's, and k experts').
     count_gate: whether the gate's parameters count.
     Raises ConfigError for experts without a width to scale.
     """
@@ -30,7 +30,7 @@ class Dense(Baseline):
         if not any(name in node for name in WIDTHS):
             raise ConfigError(
                 "a dense baseline widens the experts' hidden layers, and these have none: "
-                "take experts=mlp (gaussian, where the targets are numbers)"
+                "take experts=mlp (gaussian in regression)"
             )
         target = self._target(experts, gate)
         low, high = 0.0, 1.0
@@ -50,7 +50,7 @@ class Dense(Baseline):
 
 
 def _parameters(node: dict[str, Any], factor: float, gate: Gate) -> int:
-    # without memory or random numbers: the search builds some thirty networks
+    # without memory or random numbers, since the search builds some thirty networks
     with torch.device("meta"):
         return count_parameters(build(_scaled(node, factor), gate.sizes))
 

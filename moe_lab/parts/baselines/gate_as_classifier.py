@@ -1,4 +1,4 @@
-"""The gate's network, set to the task itself."""
+"""The gate's network as a classifier."""
 
 from moe_lab.config.build import build
 from moe_lab.parts import Baseline, Config, ConfigError, Experts, Gate
@@ -6,10 +6,10 @@ from moe_lab.parts.networks.classifier import Classifier
 
 
 class GateAsClassifier(Baseline):
-    """The body of the gate with a linear layer for the classes: what the gate could do without any expert.
+    """The body of the gate with a linear layer for the classes: the gate's own performance without experts.
 
-    In the paper's MNIST mixture the gate has 19 times the parameters of an expert, so this comparison is due wherever
-    a mixture is praised.
+    In the paper's MNIST mixture the gate has 19 times the parameters of an expert, so a mixture should be compared with
+    it.
     Raises ConfigError for a gate whose score has no body.
     """
 

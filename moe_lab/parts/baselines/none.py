@@ -4,7 +4,7 @@ from moe_lab.parts import Baseline, Config, Experts, Gate
 
 
 class Unchanged(Baseline):
-    """The mixture itself."""
+    """No baseline: the mixture itself."""
 
     def replace(self, config: Config, experts: Experts, gate: Gate) -> None:
         return None

@@ -1,4 +1,4 @@
-"""Experts that are trained apart, and a linear model of what they say."""
+"""Experts that are trained independently, and a linear model of their predictions."""
 
 import math
 from dataclasses import dataclass
@@ -27,19 +27,19 @@ from moe_lab.parts import (
 
 
 class Stacking(Baseline):
-    """The mixture's E experts, each trained on its own on all samples, and a logistic regression of their answers.
+    """The mixture's E experts, trained independently on all samples, and a logistic regression on their predictions.
 
-    The combiner is scikit-learn's LogisticRegression, multinomial with an L2 penalty, on the E C probabilities that
-    they give; it is fitted to the validation split, which none of them has learned from (held-out predictions), after
-    every epoch. So what the history says of validation is said of samples that the combiner has seen, and the test
-    split alone is fair. A class that the validation split lacks has probability 1 / (M + C), M its samples.
-    There is no gate: the combiner's weights are the same for every input. In training the log-probabilities are the
-    mean of the experts', not normalized, so that the cross entropy is the mean of theirs, and each has the gradient of
-    its own.
+    The combiner is scikit-learn's LogisticRegression, multinomial with an L2 penalty, on the experts' E C
+    probabilities. It is fitted after every epoch to the validation split, which the experts are not trained on
+    (held-out predictions). So validation values in the history are of samples that the combiner was fitted to, and only
+    the test split is unbiased. A class without validation samples has probability 1 / (M + C), M the number of
+    validation samples. There is no gate: the combiner's weights are the same for every input. In training the
+    log-probabilities are the mean of the experts', not normalized, so that the cross entropy is the mean of theirs, and
+    each has its own gradient.
     Source: Wolpert 1992, Stacked generalization; Ting and Witten 1999, Issues in stacked generalization (probabilities
     and a linear combiner).
 
-    C: inverse of the penalty's weight, as scikit-learn has it.
+    C: inverse of the penalty's weight, as in scikit-learn.
     Raises ConfigError without a validation split.
     """
 
@@ -59,14 +59,17 @@ class Stacking(Baseline):
 
 @dataclass(frozen=True)
 class EachAlone(ExpertOutput):
-    """The mean log-probabilities of several experts, as they are: normalized, they would learn as one product."""
+    """The mean log-probabilities of several experts, not normalized, so that they are not trained as a product."""
 
     def mix(self, routing: Routing, combine: Combination) -> MixtureOutput:
         return MixtureOutput(routing, self, self.log_probs_BEC.squeeze(-2))
 
 
 class Stacked(Experts):
-    """One expert: several that are trained apart, and their combiner. Axis: F = E C, what the combiner reads."""
+    """One expert made of several independently trained ones and their combiner.
+
+    Axis: F = E C, inputs of the combiner.
+    """
 
     needs_fitting = True
 
@@ -78,11 +81,11 @@ class Stacked(Experts):
         self._C = C
         self.weight_FC = nn.Buffer(torch.zeros(several.count * classes, classes))
         self.bias_1C = nn.Buffer(torch.zeros(1, classes))
-        #: log-probability of the classes that the combiner has not seen, -inf for the others
+        #: log-probability of the classes that the combiner was not fitted to, -inf for the others
         self.unseen_1C = nn.Buffer(torch.full((1, classes), -torch.inf))
 
     def compute(self, inputs: Tensor | GroupedRows) -> Computed:
-        """No hidden layer, and log-probabilities: the combiner's, in training the mean of the experts'."""
+        """No hidden layer (None), and the combiner's log-probabilities, in training the mean of the experts'."""
         log_probs_BEC = self.several(expect(Tensor, inputs).squeeze(-3)).log_probs_BEC
         if self.training:
             return None, log_probs_BEC.mean(-2).unsqueeze(-3)
@@ -114,13 +117,13 @@ class Stacked(Experts):
 
 
 def _fitted(probs_MF: Tensor, y_M: Tensor, classes: int, C: float) -> tuple[Tensor, Tensor]:
-    """Weights [F, C] and constants [1, C] of the logits; zero for classes that are not there."""
+    """Weights [F, C] and constants [1, C] of the logits; zero for absent classes."""
     from sklearn.linear_model import LogisticRegression
 
     found = LogisticRegression(C=C, max_iter=1000).fit(probs_MF.double().cpu().numpy(), y_M.cpu().numpy())
     own_CF, own_C = (torch.from_numpy(one).float() for one in (found.coef_, found.intercept_))
     if len(found.classes_) == 2:
-        # scikit-learn keeps the logit of the second class alone, the first one's is zero
+        # for two classes scikit-learn stores only the second one's logit; the first one's is zero
         own_CF, own_C = (torch.cat((torch.zeros_like(one), one)) for one in (own_CF, own_C))
     weight_FC, bias_1C = torch.zeros(probs_MF.shape[-1], classes), torch.zeros(1, classes)
     seen = torch.from_numpy(found.classes_)

@@ -9,9 +9,9 @@ from moe_lab.parts import AnyStep, Controller, Share, Sizes, buffers_named, hype
 
 
 class Centroids(Controller):
-    """m_e = d m_e + (1 - d) mean of the x that selected e, once a step; an expert without a sample keeps its m_e.
+    """m_e = d m_e + (1 - d) mean of the x that selected e, once per step; an expert without a sample keeps its m_e.
 
-    The gate's scores are cosines with these centroids (gate=kmeans), so this is an online k-means, in training alone.
+    The gate's scores are cosines with these centroids (gate=kmeans), so this is an online k-means, only in training.
     Source: Ahrac, Hochwald and Geva 2026, Routers learn the geometry of their experts, arXiv:2605.12476 (a running
     average of the hidden states that are routed to an expert).
 

@@ -9,15 +9,15 @@ from moe_lab.parts import AnyStep, Controller, Gate, Positive, Reason, Share, Si
 
 
 class ComputingBudget(Controller):
-    """b_e += u (s / N - c_e / (k T)) once a step for each of the N experts that compute something; other b_e stay 0.
+    """b_e += u (s / N - c_e / (k T)) once per step for each of the N experts that compute something; other b_e stay 0.
 
-    c_e of the T rows of the batch chose e. A row then has s k computing experts on average, evenly loaded; the rest of
-    its k are zero, copy or constant experts, whose own shares are left to the gate. b is added to the scores where
-    experts are selected and nowhere else.
+    c_e of the T rows of the batch chose e. A row then has s k computing experts on average, evenly loaded. The rest of
+    its k are zero, copy or constant experts, whose shares are up to the gate. b is added to the scores only for the
+    selection.
     Source: Meituan LongCat Team 2025, LongCat-Flash technical report, arXiv:2509.01322 (zero-computation experts; there
     s k is K_e, and u falls during training).
 
-    share: s, of a row's k experts those that compute; LongCat-Flash takes 8 of 12.
+    share: s, the share of a row's k experts that compute; LongCat-Flash has 8 of 12.
     rate:  u, in the units of the scores that are compared.
     Every such expert's bias is logged. Needs a gate that has ``selection_bias_1E`` (gate/select=biased_top_k), and
     experts that compute nothing.

@@ -1,4 +1,4 @@
-"""Cutoffs at which each expert takes its share of the samples."""
+"""Cutoffs such that each expert gets its share of the samples."""
 
 from typing import ClassVar
 
@@ -9,12 +9,12 @@ from moe_lab.parts import AnyStep, Controller, Share, Sizes, buffers_named, hype
 
 
 class ExpertCutoff(Controller):
-    """c_e = d c_e + (1 - d) q_e once a step, q_e the n-th largest score of expert e in the batch, n = k N / E of N.
+    """c_e = d c_e + (1 - d) q_e once per step, q_e the n-th largest score of expert e in the batch, n = k N / E of N.
 
-    c_e estimates the score that the share k / E of all samples passes, so that every expert is loaded alike on average
-    without looking at a batch when it selects: expert choice for models that must not see the future. In step t,
-    counted from 1, 1 - d is at least 1 / t, so that c is the plain mean at first; Sun et al. let experts choose in the
-    first 4,000 steps instead, until their average has settled, and bound an expert's samples in training.
+    c_e estimates the score that the share k / E of all samples exceeds. So all experts have the same load on average,
+    without the selection depending on the batch: expert choice for causal models. In step t, counted from 1, 1 - d is
+    at least 1 / t, so that c is the plain mean at first. Sun et al. instead use expert choice in the first 4,000 steps,
+    until their average has settled, and bound an expert's samples in training.
     Source: Sun et al. 2026, Expert threshold routing, arXiv:2603.11535, algorithm 1.
 
     decay: d; Sun et al. take 0.999.

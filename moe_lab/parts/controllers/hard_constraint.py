@@ -1,4 +1,4 @@
-"""Hard constraint: at the start of training an expert that has had too much gets nothing."""
+"""Hard constraint: at the start of training an overloaded expert gets no weight."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -10,20 +10,20 @@ from moe_lab.parts import AnyStep, Controller, Gate, Positive, Routing, Share, S
 
 
 class HardConstraint(Controller):
-    """Experts that have had too large a share get weight zero, the others more, at the start of training.
+    """At the start of training, experts with too large a share so far get weight zero, and the others more.
 
-    Held back is whose running mean share exceeds the mean over experts by more than ``margin``; the other weights of a
-    sample are scaled up to its former sum. An expert's running share is its mean row-normalized weight, as constrained,
-    over all samples so far; it is brought up to date once a step. A sample all of whose experts are held back keeps its
-    weights. The gate's full distribution is not touched. Holds for the first ``until`` of training and never in
-    evaluation.
+    An expert is held back if its running mean share exceeds the mean over experts by more than ``margin``. The other
+    weights of a sample are scaled up to the former sum. An expert's running share is its mean row-normalized weight, as
+    constrained, over all samples so far; it is updated once per step. A sample whose experts are all held back keeps
+    its weights. The gate's full distribution is not changed. The constraint is active in the first share ``until`` of
+    training, and never in evaluation.
     Source: Eigen, Ranzato and Sutskever 2013, Learning factored representations in a deep mixture of experts,
     arXiv:1312.4314.
 
-    margin: of the share.
-    until:  share of the training steps.
-    The number of experts that are held back is logged. Needs a gate that selects at least two experts a sample: with
-    one there would be no other weight.
+    margin: largest excess of the share.
+    until:  share of the training steps with the constraint.
+    The number of experts that are held back is logged. Needs a gate that selects at least two experts per sample: with
+    one there is no other weight.
     """
 
     least_k: ClassVar[int] = 2

@@ -1,4 +1,4 @@
-"""Loss-free balancing: a bias on the selection, moved against the load."""
+"""Loss-free balancing: a bias on the selection, updated against the load."""
 
 from typing import ClassVar
 
@@ -9,15 +9,15 @@ from moe_lab.parts import AnyStep, Controller, Gate, Positive, Reason, Sizes, bu
 
 
 class LossFreeBias(Controller):
-    """b_e += u sign(mean_e c - c_e) once a step, c_e the samples of the batch that chose e.
+    """b_e += u sign(mean_e c - c_e) once per step, c_e the number of samples of the batch that chose e.
 
-    b is added to the scores where experts are selected and nowhere else: no weight and no gradient contains it. At the
-    end of training it stays as it is.
+    b is added to the scores only for the selection: no weight and no gradient contains it. After training it stays as
+    it is.
     Source: Wang et al. 2024, Auxiliary-loss-free load balancing strategy for mixture-of-experts, arXiv:2408.15664,
     algorithm 1; DeepSeek-V3.
 
     rate:     u, in the units of the scores that are compared; Wang et al. take 0.001 for sigmoid scores.
-    recentre: take the mean of the E moves from each, so that the biases keep their mean (torchtitan).
+    recentre: subtract the mean of the E updates from each, so that the biases keep their mean (torchtitan).
     Every expert's bias is logged. Needs a gate that selects fewer than all experts and has ``selection_bias_1E``.
     """
 

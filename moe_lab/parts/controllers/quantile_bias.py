@@ -1,4 +1,4 @@
-"""A bias on the selection that loads experts alike: the dual of balanced assignment, solved step by step."""
+"""A bias on the selection that balances loads: the dual of balanced assignment, solved step by step."""
 
 from typing import ClassVar
 
@@ -11,13 +11,13 @@ from moe_lab.parts import AnyStep, Controller, Gate, Reason, Sizes, SteppedGate,
 class QuantileBias(Controller):
     """b_e = -((n + 1)-th largest of s_ie - a_i over the batch), a_i the (k + 1)-th largest of s_i + b; n = k N / E.
 
-    Once a step. s_i are the scores of sample i that are compared, N the samples, n rounded down. -b and a are the
-    prices of experts and samples in the linear program that gives every expert n samples and every sample k experts
-    with the largest sum of scores; a training step is one step of coordinate descent on its dual. There is no rate. b
-    enters the selection and no weight, and stays as it is at the end of training.
+    Updated once per step. s_i are the compared scores of sample i, N the number of samples, and n is rounded down. -b
+    and a are the prices of experts and samples in the linear program that gives every expert n samples and every sample
+    k experts with the largest sum of scores. A training step is one step of coordinate descent on its dual, without a
+    rate. b is used in the selection only, not in weights, and stays as it is after training.
     Source: Sun 2025, Binary-integer-programming based algorithm for expert load balancing in mixture-of-experts models,
-    arXiv:2502.15451 (at most n samples, so that prices are not negative); with exactly n as Megatron-LM's quantile
-    balancing has it, one iteration a batch.
+    arXiv:2502.15451 (at most n samples, so that prices are not negative); with exactly n as in Megatron-LM's quantile
+    balancing, one iteration per batch.
 
     Every expert's bias is logged. Needs a gate of three steps that selects fewer than all experts and has
     ``selection_bias_1E``, and batches of at least E / k samples.

@@ -1,4 +1,4 @@
-"""Temperature: lowered over training on a schedule, or steered to a target entropy."""
+"""Temperature: lowered during training by a schedule, or controlled to reach a target entropy."""
 
 import math
 from typing import Annotated, Any, ClassVar, Literal
@@ -20,31 +20,31 @@ from moe_lab.parts import (
 )
 
 Temperatures = Annotated[tuple[Positive, ...], Range(min_length=1)]
-#: schedule -> the options that it alone reads; the others read "end"
+#: schedule -> the options that only it reads; the others read "end"
 READS = {"steps": ("steps",), "dual": ("target_bits", "rate")}
-#: schedule -> what it cannot do without, and an example
+#: schedule -> its required option, and an example
 NEEDS = {"steps": ("steps", "[10,1,0.1]"), "dual": ("target_bits", "1")}
 
 
 class Temperature(Controller):
-    """Moves the gate's temperature T; s is the share of the training steps that are done, 0 at the first.
+    """Changes the gate's temperature T; s is the share of the training steps that are done, 0 at the first.
 
     linear:      T = start + (end - start) s.
     exponential: T = start (end / start)^s.
     cosine:      T = end + (start - end) (1 + cos(pi s)) / 2.
     steps:       T = T_j in the j-th of as many equal parts of training as ``steps`` has temperatures.
     dual:        after each step log T grows by ``rate`` (H* - H), H the mean entropy of the samples' full distributions
-                 in bits and H* = ``target_bits``: a gate surer than asked for is warmed, one less sure is cooled.
-    The temperature of the last step stays in the model. It takes the place of the gate's own option.
+                 in bits and H* = ``target_bits``: T rises if the entropy is below the target, and falls if it is above.
+    The temperature of the last step stays in the model. It replaces the gate's own option.
     Source: Jang, Gu and Poole 2017, Categorical reparameterization with Gumbel-softmax, arXiv:1611.01144 (annealing);
     Haarnoja et al. 2018, Soft actor-critic algorithms and applications, arXiv:1812.05905, section 5 (dual).
 
     schedule:    "linear", "exponential", "cosine", "steps" or "dual".
-    start:       T at the first step; of steps it is not read.
-    end:         of the first three, T at the end of training (null: 0.1).
-    steps:       of steps, the temperatures; they must be given.
-    target_bits: of dual, H*; it must be given and less than log2 E.
-    rate:        of dual, nats of log T a bit and step (null: 0.01).
+    start:       T at the first step; not read by steps.
+    end:         for the first three, T at the end of training (null: 0.1).
+    steps:       for steps, the temperatures; required.
+    target_bits: for dual, H*; required, less than log2 E.
+    rate:        for dual, nats of log T per bit and step (null: 0.01).
     The temperature is logged. Needs a gate with ``temperature_11``. Raises ConfigError for numbers that the schedule
     does not read.
     """
@@ -98,7 +98,7 @@ class Temperature(Controller):
 
 
 def _check(sizes: Sizes, schedule: str, given: dict[str, Any]) -> None:
-    """``given``: options that some schedules alone read."""
+    """Check the options. ``given``: those that only some schedules read."""
     where, reads = "controllers.temperature", READS.get(schedule, ("end",))
     for name in sorted(name for name, value in given.items() if value is not None and name not in reads):
         owner = next((one for one, names in READS.items() if name in names), "linear, exponential and cosine")

@@ -1,4 +1,4 @@
-"""The probability that experts gather, steered to a mean number of experts."""
+"""The probability mass of the selected experts, controlled to reach a mean number of experts."""
 
 from typing import ClassVar
 
@@ -7,19 +7,19 @@ from torch import Tensor, nn
 
 from moe_lab.parts import AnyStep, Controller, Gate, NonNegative, Positive, Sizes, buffers_named, hyper
 
-#: the least mass: with any that is positive the first expert is selected
+#: the least mass; any positive one selects at least one expert
 LEAST = 0.01
 
 
 class TopPBudget(Controller):
-    """p = P e + s, s += I e, once a step; e = (k - mean number of experts of a sample) / E. p and s stay in 0.01 to 1.
+    """p = P e + s, s += I e, once per step; e = (k - mean number of experts per sample) / E. p and s stay in 0.01 to 1.
 
-    A proportional and integral controller of the mass of ``top_p``: samples keep their different numbers of experts,
-    and their mean comes to k. At the end of training p stays as it is.
+    A proportional and integral controller of the mass of ``top_p``: samples have different numbers of experts, with
+    mean k. After training p stays as it is.
     Source: Jin et al. 2025, Sparsity-controllable dynamic top-p MoE for large foundation model pre-training,
-    arXiv:2512.13996 (the controller; its gains were not to be found, and its normalization of logits is left out).
+    arXiv:2512.13996 (the controller; its gains could not be found, and its normalization of logits is left out).
 
-    start:    s at first; it takes the place of the gate's own ``mass``; moe-lab's choice.
+    start:    s at first; it replaces the gate's own ``mass``; moe-lab's choice.
     gain:     P; moe-lab's choice.
     integral: I; moe-lab's choice.
     The mass and the mean number of experts are logged. Needs a gate with ``mass_11`` (gate=top_p).

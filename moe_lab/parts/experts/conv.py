@@ -14,14 +14,14 @@ class Conv(Experts):
     named paper_* are those of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703.
 
     count:      E, the number of experts.
-    filters:    output channels of each convolution, each followed by ReLU and a 2 x 2 maximum.
+    filters:    output channels of each convolution, each followed by ReLU and 2 x 2 max pooling.
     kernel:     height and width of every kernel.
     padding:    zeros around the input of every convolution.
     batch_norm: numbers (from 0) of the convolutions that are followed by batch normalization.
     bias:       "unnormalized": convolutions before a batch normalization have none; "all": every one has.
     hidden:     width of each fully connected layer; the last is H.
-    batch_statistics_at_test: normalize by the batch's own statistics at test too; predictions then depend on
-                batch-mates.
+    batch_statistics_at_test: normalize by the batch's own statistics at test, too; predictions then depend on
+                              batch-mates.
     """
 
     def __init__(

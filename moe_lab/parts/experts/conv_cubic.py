@@ -17,12 +17,12 @@ class ConvCubic(Experts):
     The patches are the rows of an image; a sample without rows is one patch. Experts with a(z) = z^3 can recover the
     clusters of ``dataset=chen2022``, by theorem; linear ones, a(z) = z, cannot.
     Source: Chen, Deng, Wu, Gu and Li 2022, Towards understanding the mixture-of-experts layer in deep learning,
-    arXiv:2208.02813; biases and the scale of the start as in their code.
+    arXiv:2208.02813; biases and the initial scale as in their code.
 
     count:      E, the number of experts.
     filters:    J, filters of each class.
     activation: a: "cubic" or "linear".
-    scale:      what multiplies the start, which is uniform in +-1/sqrt(length of a patch); 1 for an expert that is
+    scale:      factor of the initial weights, which are uniform in +-1/sqrt(length of a patch); 1 for an expert that is
                 trained alone, as in the authors' code.
     """
 
@@ -56,7 +56,7 @@ class _Network(nn.Module):
         return None, GroupedRows(total_BC, x_BD.groups) if isinstance(x_BD, GroupedRows) else total_BC
 
     def _of_patch(self, x_BD: Rows, patch: int) -> Tensor:
-        """What one patch adds to each class."""
+        """The contribution of one patch to each class."""
         place = slice(patch * self._length, (patch + 1) * self._length)
         if isinstance(x_BD, GroupedRows):
             z_BF = self.filters(x_BD.map(lambda rows: rows[..., place])).rows_PI

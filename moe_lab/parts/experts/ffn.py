@@ -22,13 +22,13 @@ from moe_lab.parts.networks.idle import Idle
 
 
 class Ffn(Experts):
-    """E feed-forward networks whose outputs are values: they predict nothing, and are the experts of mixture layers.
+    """E feed-forward networks with values as outputs, not predictions: the experts of mixture layers.
 
     y_e = a(x W_e + b_e) V_e + c_e, a ReLU or GELU; with swiglu (silu(x W_e + b_e) * (x U_e + d_e)) V_e + c_e. The
     features that gates and regularizers may read are x W_e + b_e.
-    After them come experts without a network, which count in E and k as others do: the gate gives a row that needs
-    little computing to them. Zero experts give 0, copy experts x, constant experts a_1 x + a_2 v, v a trained vector
-    and (a_1, a_2) = softmax(x W).
+    After them come experts without a network, which count in E and k like the others, so that the gate can send rows
+    that need little computing to them. Zero experts output 0, copy experts x, constant experts a_1 x + a_2 v, with v a
+    trained vector and (a_1, a_2) = softmax(x W).
     Source: Shazeer et al. 2017, arXiv:1701.06538 (relu); Jiang et al. 2024 (Mixtral), arXiv:2401.04088 (swiglu, no
     bias); Dai et al. 2024 (DeepSeekMoE), arXiv:2401.06066 (fine-grained experts); Jin et al. 2024 (MoE++),
     arXiv:2410.07348, eq. 3 to 5 (zero, copy, constant).
@@ -37,11 +37,11 @@ class Ffn(Experts):
     hidden:       the width of an expert's hidden layer before it is divided; null: four times the layer's width.
     activation:   "relu", "gelu" or "swiglu".
     bias:         whether the linear layers have biases.
-    fine_grained: m: every expert is m experts of the width H = hidden / m, and k m are selected. The active parameters
-                  stay equal, but for the output biases. E = m (count + zero + copy + constant).
-    zero:         experts that give 0.
-    copy:         experts that give their input. Jin et al. take 1, 1 and 2 of the three kinds beside 8 or 16.
-    constant:     experts that give a constant, in shares.
+    fine_grained: m: every expert is m experts of the width H = hidden / m, and k m are selected. The number of active
+                  parameters stays equal, except for the output biases. E = m (count + zero + copy + constant).
+    zero:         experts that output 0.
+    copy:         experts that output their input. Jin et al. take 1, 1 and 2 of the three kinds with 8 or 16 others.
+    constant:     experts that output a weighted mean of their input and a constant.
     Raises ConfigError if m does not divide ``hidden``.
     """
 

@@ -1,4 +1,4 @@
-"""Experts that give a Gaussian density of a number."""
+"""Experts for regression that predict a Gaussian density."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,10 @@ from moe_lab.parts.networks.mlp import Mlp as Body
 
 
 class _GaussianExperts(Experts):
-    """Networks whose last layer gives a mean and s, the logarithm of a standard deviation, with a floor under it:
-    variance = exp(2 s) + least_sd^2, in log space, so that the gradient never ends."""
+    """Networks whose last layer outputs a mean and s, the logarithm of a standard deviation.
+
+    The variance has a floor, exp(2 s) + least_sd^2, computed in log space so that the gradient never vanishes.
+    """
 
     task = "regression"
 
@@ -30,8 +32,8 @@ class _GaussianExperts(Experts):
 class Gaussian(_GaussianExperts):
     """E networks with one hidden layer h = relu(x W_e + b_e): N(y; h m_e + c_e, exp(2 (h s_e + d_e)) + least_sd^2).
 
-    Mean and variance of each depend on the input. Without a floor the likelihood has no upper bound: an expert that
-    meets one target exactly may let its variance go to zero.
+    Mean and variance of each depend on the input. Without a floor the likelihood has no upper bound: the variance of an
+    expert that predicts one target exactly may go to zero.
     Source: Bishop 1994, Mixture density networks, NCRG/94/004, with a hidden layer for each component.
 
     count:    E, the number of experts.
@@ -44,7 +46,7 @@ class Gaussian(_GaussianExperts):
 
 
 class LinearGaussian(_GaussianExperts):
-    """E linear regressions, each with a variance of its own: N(y; x W_e + b_e, exp(2 s_e) + least_sd^2).
+    """E linear regressions, each with its own variance: N(y; x W_e + b_e, exp(2 s_e) + least_sd^2).
 
     They have no hidden layer, so gates that read hidden features refuse them.
     Source: Jordan and Jacobs 1994, Hierarchical mixtures of experts and the EM algorithm.

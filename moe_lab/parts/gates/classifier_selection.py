@@ -1,4 +1,4 @@
-"""No gate while the experts train; then the expert that was right nearby."""
+"""No gate during training; afterwards the expert that is most often right on nearby samples."""
 
 import torch
 from torch import Tensor, nn
@@ -7,18 +7,18 @@ from moe_lab.parts import Combine, Count, ExpertsOutput, Gate, Noise, Routing, S
 
 
 class ClassifierSelection(Gate):
-    """The k experts of the highest local accuracy: how often each was right on a sample's nearest neighbours.
+    """The k experts of the highest local accuracy, the share of a sample's nearest neighbours that they get right.
 
-    In training every expert has the weight 1 / E. After every epoch the gate is fitted to the validation split (the
-    training split where there is none): it keeps up to ``memory`` samples and which experts classify them rightly. In
-    evaluation the k experts that are right most often on the ``neighbours`` nearest of these (Euclidean) get 1 / k; of
-    equal ones those that are right more often on all of them, then the lower index. A sample at distance zero is taken
-    for the sample itself and has no voice, so the validation split is judged by its other samples. probs are the local
+    In training every expert has weight 1 / E. After every epoch the gate is fitted to the validation split (the
+    training split if there is none): it stores up to ``memory`` samples and which experts classify them correctly. In
+    evaluation the k experts that are right most often on the ``neighbours`` nearest of these (Euclidean) get 1 / k.
+    Ties go to those that are right more often on all of them, then to the lower index. A sample at distance zero counts
+    as the sample itself and is left out, so validation samples are evaluated by other samples. probs are the local
     accuracies, with rows divided by their sums. Nothing is learned by gradient.
     Source: Woods, Kegelmeyer and Bowyer 1997, Combination of multiple classifiers using local accuracy estimates.
 
-    neighbours: how many.
-    memory:     most samples that are kept.
+    neighbours: number of neighbours.
+    memory:     most samples that are stored.
     k:          experts a sample in evaluation; null: E.
     combine:    "probabilities" or "logits"; null: resolved when the config is composed.
     """
@@ -68,7 +68,7 @@ class ClassifierSelection(Gate):
         return Routing(probs_BE, weights_BE, selected_BE, weights_BE.log())
 
     def _right_nearby(self, x_BD: Tensor) -> Tensor:
-        """On how many of its neighbours each expert was right."""
+        """The number of a sample's neighbours on which each expert was right."""
         distance_BM = torch.cdist(x_BD, self.memory_MD, compute_mode="donot_use_mm_for_euclid_dist")
         distance_BM = distance_BM.masked_fill((distance_BM == 0) | (self.kept_1M == 0), torch.inf)
         nearest = distance_BM.topk(self._neighbours, dim=-1, largest=False)

@@ -1,4 +1,4 @@
-"""DSelect-k: k experts chosen by bits that move smoothly from 0 to 1."""
+"""DSelect-k: k experts chosen by bits that change smoothly from 0 to 1."""
 
 import torch
 from torch import Tensor
@@ -26,19 +26,20 @@ class DSelectK(Gate):
     S is the smooth step: 0 below -gamma / 2, 1 above gamma / 2, and -2 t^3 / gamma^3 + 3 t / (2 gamma) + 1/2 between.
     t and a are linear in the features of one body (the paper's per-example gating); t starts near zero, at
     U(+-gamma / 100) for every weight and bias, so that every expert starts with about the same weight. Experts are
-    told apart by their codes, so those whose codes share bits are kin: permuting experts is not permuting parameters.
+    identified by binary codes, so experts whose codes share bits are related: permuting experts is not the same as
+    permuting parameters.
 
-    Where E is no power of two, some codes stand for no expert: rows are divided by their sums. A row whose selectors
-    all point outside the experts has no weights (a sum of at most the floating point's epsilon), and gives every expert
-    1 / E, without gradient. The routing's extras hold what the regularizer selector_entropy pays for,
-    ``selector_entropy`` [...]: the batch's mean of sum_i H(r(t_i)), in nats, and where E is no power of two of
-    sum_i 1 / sum_e r_e(t_i) as well, which keeps selectors inside the experts. (The authors' code sums over the batch
-    and weighs the second term with 1, the first with 1e-6; here one weight serves both.)
+    If E is not a power of two, some codes belong to no expert, and rows are divided by their sums. A row whose
+    selectors all have such codes has no weights (a sum of at most the floating point's epsilon); it gives every expert
+    1 / E, without gradient. The routing's extras have the quantity for the regularizer selector_entropy,
+    ``selector_entropy`` [...]. It is the batch's mean of sum_i H(r(t_i)), in nats, and if E is not a power of two also
+    of sum_i 1 / sum_e r_e(t_i), which keeps selectors at codes of experts. (The authors' code sums over the batch, with
+    weight 1 for the second term and 1e-6 for the first; here both have the same weight.)
     Source: Hazimeh et al. 2021, DSelect-k: differentiable selection in the mixture of experts, arXiv:2106.03760.
 
     body:    the network below the selectors, without its last layer.
     gamma:   width of the smooth step.
-    k:       how many selectors; null: E.
+    k:       number of selectors; null: E.
     combine: "probabilities" or "logits"; null: resolved when the config is composed.
     """
 
@@ -79,7 +80,7 @@ class DSelectK(Gate):
         return torch.where(code_EJ > 0, steps_BK1J, 1 - steps_BK1J).prod(-1)
 
     def _unsettled(self, selectors_BKE: Tensor) -> Tensor:
-        """The entropies, and the barrier before codes that stand for no expert; [..., B]."""
+        """The entropies, and the penalty on codes that belong to no expert; [..., B]."""
         zero_BKE = selectors_BKE <= 0
         entropy_B = torch.special.entr(selectors_BKE.masked_fill(zero_BKE, 1.0)).sum((-2, -1))
         if self.sizes.experts == 2**self._bits:

@@ -1,4 +1,4 @@
-"""One expert, drawn, with a gradient all the same."""
+"""One expert, drawn at random, with a straight-through gradient."""
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from moe_lab.parts import (
 class Gumbel(Gate):
     """Straight-through Gumbel-softmax: forward one expert, argmax(z + G), with weight 1; backward softmax((z + G) / T).
 
-    G are standard Gumbel numbers, so an expert is drawn with probability softmax(z); none at test, where it is
+    G are standard Gumbel numbers, so an expert is drawn with probability softmax(z). At test there are none, and it is
     argmax(z). The estimator is biased: the gradient is that of the relaxed weights at the drawn point, and all experts
     run for it. The smaller T, the nearer the relaxation, and the noisier its gradient.
     Source: Jang, Gu and Poole 2017, Categorical reparameterization with Gumbel-softmax, arXiv:1611.01144, section 2.2.

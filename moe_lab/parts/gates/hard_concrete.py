@@ -1,4 +1,4 @@
-"""L0: gates that are exactly zero or one, or between."""
+"""L0: gate values that are exactly zero, exactly one, or between."""
 
 from typing import Annotated
 
@@ -11,11 +11,11 @@ from moe_lab.parts import Combine, ExpertsOutput, Gate, Noise, Positive, Range, 
 class HardConcrete(Gate):
     """g_e = min(1, max(0, s_e (zeta - gamma) + gamma)), s_e = sigmoid((logit u + z_e) / beta), u ~ U(0, 1).
 
-    z = log alpha is not clamped. At test s_e = sigmoid(z_e), without noise. Each expert is there or not independently
-    of the others: rows do not sum to one, may be all zero, and k is E, for the gate itself decides how many are active.
-    A weight at 0 or 1 carries no gradient; in training the noise takes it out again. The routing's extras hold the
-    probability that a weight is not zero in training, ``l0_BE`` = sigmoid(z_e - beta log(-gamma / zeta)), which the
-    regularizer l0 pays for; probs are l0_BE with rows divided by their sums.
+    z = log alpha is not clamped. At test s_e = sigmoid(z_e), without noise. Each expert is active independently of the
+    others: rows do not sum to one and may be all zero, and k is E, since the gate itself decides how many are active. A
+    weight at 0 or 1 has no gradient; in training the noise moves it away from there. The routing's extras have the
+    probability that a weight is not zero in training, ``l0_BE`` = sigmoid(z_e - beta log(-gamma / zeta)), for the
+    regularizer l0; probs are l0_BE with rows divided by their sums.
     Source: Louizos, Welling and Kingma 2018, Learning sparse neural networks through L0 regularization,
     arXiv:1712.01312, eq. 10 to 13.
 

@@ -1,4 +1,4 @@
-"""No gate: the experts' own confidence decides."""
+"""No gate: weights from the experts' own confidence."""
 
 import math
 
@@ -25,9 +25,9 @@ LN2 = math.log(2)
 class Loudest(Gate):
     """w = softmax(-H_e / T), H_e the entropy in bits of expert e's own class probabilities: no network, no gradient.
 
-    Every expert runs. No label is read, so it serves at test as it does in training. The routing's extras hold H as
-    ``expert_entropy_BE``. The paper's code answers with the arg-max alone (``inference=argmax``), and lowers T from 10
-    to 0.001 while it trains.
+    Every expert runs. No label is read, so it is the same in training and at test. The routing's extras have H as
+    ``expert_entropy_BE``. The paper's code predicts with the arg-max alone (``inference=argmax``), and lowers T from 10
+    to 0.001 during training.
     Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("loudest expert").
 
     temperature: T, bits.

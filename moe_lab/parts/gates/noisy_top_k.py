@@ -1,4 +1,4 @@
-"""The sparsely-gated layer's gate: noise of a learned scale decides who is among the k."""
+"""The gate of the sparsely-gated layer: top k of scores with noise of a learned scale."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ class NoisyTopK(SteppedGate):
 
     The routing's extras hold sigma = softplus(x W_noise) as ``noise_scale_BE`` and the probability that an expert is
     among the k if its own noise were drawn again, ``load_probs_BE``: P_e = Phi((z_e - t_e) / sigma_e), t_e the k-th
-    largest of the *other* experts' H (1 where k = E). W_noise starts at zero.
+    largest of the *other* experts' H (1 if k = E). W_noise starts at zero.
     Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 3 to 5, 8 and 9.
     """
 
@@ -42,13 +42,13 @@ class NoisyTopK(SteppedGate):
         return replace(routing, probs_BE=probs_BE, logits_BE=clean_BE, extras=extras)
 
 
-#: least noise scale in the load probabilities, as published code of the layer has it, so that a scale that has learned
-#: to vanish still gives finite gradients
+#: least noise scale in the load probabilities, as in published code of the layer, so that gradients stay finite if the
+#: learned scale vanishes
 LEAST_SCALE = 1e-2
 
 
 def load_probabilities(clean_BE: Tensor, noisy_BE: Tensor, sigma_BE: Tensor, k: int) -> Tensor:
-    """Phi((z_e - t_e) / max(sigma_e, 0.01)), t_e the k-th largest of the other experts' noisy logits; 1 where k = E."""
+    """Phi((z_e - t_e) / max(sigma_e, 0.01)), t_e the k-th largest of the other experts' noisy logits; 1 if k = E."""
     if k == clean_BE.shape[-1]:
         return torch.ones_like(clean_BE)
     top_BK = noisy_BE.topk(k + 1, dim=-1).values

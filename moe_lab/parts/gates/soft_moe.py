@@ -1,4 +1,4 @@
-"""Soft mixture: experts see slots, each a mixture of an image's patches."""
+"""Soft mixture: the inputs of experts are slots, each a mixture of an image's patches."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from moe_lab.parts import Combine, ConfigError, Count, ExpertsOutput, Gate, Nois
 
 
 class SoftMoE(Gate):
-    """Every expert sees mixtures of an image's patches; how much its slots count in all patches is its weight.
+    """Every expert's inputs are mixtures of an image's patches; its weight is that of its slots in all patches.
 
     Tokens t are the T patches of one image, slots s the S of each expert. With L_ts = a (x_t / |x_t|) . (phi_s /
     |phi_s|), a learned scale: dispatch D_ts = softmax over t, so that slot s is sum_t D_ts x_t; combine C_ts = softmax
@@ -23,15 +23,15 @@ class SoftMoE(Gate):
     Source: Puigcerver et al. 2023, From sparse to soft mixtures of experts, arXiv:2308.00951, algorithm 1.
 
     patch:    height and width of a patch.
-    slots:    S; null: as many slots in all as tokens, as the paper has it, but at least one an expert.
-    position: add a learned vector to the patches of each place, as the paper's vision transformers do before their
-              first layer; without it a patch does not know where it was.
+    slots:    S; null: as many slots in all as tokens, as in the paper, but at least one per expert.
+    position: add a learned vector to the patches of each place, as in the paper's vision transformers before their
+              first layer; without it the position of a patch is not known.
     k:        null; every expert.
     combine:  "probabilities" or "logits"; null: resolved when the config is composed.
-    Raises ConfigError where samples are no images, or cannot be cut into such patches.
+    Raises ConfigError if samples are not images, or cannot be divided into such patches.
     """
 
-    #: experts see slots, and what they predict from these is mixed as classes are
+    #: experts' inputs are slots, and their predictions from these are mixed as class probabilities
     task = "classification"
     traits = Traits(
         rows_sum_to_one=True,
@@ -65,7 +65,7 @@ class SoftMoE(Gate):
         """A patch: (channels, patch, patch)."""
         patch = options["patch"]
         if len(shape) != 3:
-            raise ConfigError("gate=soft_moe mixes the patches of an image, and these samples are none")
+            raise ConfigError("gate=soft_moe mixes the patches of images, and these samples are not images")
         channels, height, width = shape
         if height % patch or width % patch:
             raise ConfigError(

@@ -9,7 +9,7 @@ from moe_lab.parts import Combine, ExpertsOutput, Gate, Noise, Routing, Sizes, T
 class Uniform(Gate):
     """Every expert for every sample with weight 1/E: no gate, an ensemble trained jointly on the mixture's loss.
 
-    Its experts are not trained apart from each other, as those of a deep ensemble are. Nothing to learn.
+    Unlike those of a deep ensemble, its experts are not trained independently. The gate has nothing to learn.
     Source: Dasarathy and Sheela 1979, A composite classifier system design (ensembles before gates).
 
     k:       null; every expert.
@@ -20,7 +20,7 @@ class Uniform(Gate):
 
     def __init__(self, sizes: Sizes, *, k: None = None, combine: Combine | None = None) -> None:
         super().__init__(sizes, k=k, combine=combine)
-        # a buffer, so that a stack of runs has its axis also where the runs share a minibatch
+        # a buffer, so that a stack of runs has its axis even if the runs share a minibatch
         self.ones_1E = nn.Buffer(torch.ones(1, sizes.experts), persistent=False)
 
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:

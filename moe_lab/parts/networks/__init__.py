@@ -1,1 +1,1 @@
-"""Plain networks for one run: the bodies that gates and experts are made of."""
+"""Plain networks for one run: the bodies of gates and experts."""

@@ -1,4 +1,4 @@
-"""A plain network for classes."""
+"""A plain network for classification."""
 
 from torch import Tensor, nn
 
@@ -8,7 +8,8 @@ from moe_lab.parts import Body, Linear
 class Classifier(nn.Module):
     """A body with a linear layer on top, one plain expert: x_BD -> (features before their ReLU, logits_BC).
 
-    ``drop`` is where a recipe may put a dropout."""
+    A recipe may put a dropout into ``drop``.
+    """
 
     def __init__(self, body: Body, classes: int) -> None:
         super().__init__()

@@ -12,10 +12,9 @@ from moe_lab.parts.networks.mlp import Chain
 
 
 class Conv(Body):
-    """Convolutions, each with ReLU and a 2 x 2 maximum, then fully connected layers; the last one's value before
-    its ReLU.
+    """Convolutions with ReLU and 2 x 2 max pooling, then fully connected layers; the output is before the last ReLU.
 
-    The maximum is taken before the ReLU: the same values, a quarter of the work.
+    The maximum is computed before the ReLU: the same values with a quarter of the work.
 
     filters:    output channels of each convolution.
     kernel:     height and width of every kernel.
@@ -23,9 +22,9 @@ class Conv(Body):
     batch_norm: numbers (from 0) of the convolutions that are followed by batch normalization.
     bias:       "unnormalized": convolutions before a batch normalization have none; "all": every one has.
     hidden:     width of each fully connected layer; the last is the body's.
-    batch_statistics_at_test: normalize by the batch's own statistics at test too, as the code of arXiv:2302.14703 did
-                until 2023-02; predictions then depend on batch-mates.
-    Raises ConfigError for inputs that are no images, or too small, and for a batch_norm beyond the convolutions.
+    batch_statistics_at_test: normalize by the batch's own statistics at test, too, as the code of arXiv:2302.14703 did
+                              until 2023-02; predictions then depend on batch-mates.
+    Raises ConfigError for inputs that are not images, or too small, and for a batch_norm beyond the convolutions.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class Conv(Body):
         self.layers = Chain(filters[-1] * side[0] * side[1], hidden)
 
     def forward(self, x_BD: Tensor, first: Tensor | None = None) -> Tensor:
-        """``first`` is what the first layer gives, if it was computed already."""
+        """The features; ``first`` is the first layer's output, if it was already computed."""
         x = self.convolutions[0].pooled_relu(self.images(x_BD), _batch_norm(self.norms[0])) if first is None else first
         for convolution, norm in zip(self.convolutions[1:], self.norms[1:], strict=True):
             x = convolution.pooled_relu(x, _batch_norm(norm))
@@ -69,14 +68,16 @@ class Conv(Body):
         return x_BD.unflatten(-1, self._shape)
 
     def can_go_ahead(self, x_BD: Tensor) -> bool:
-        """Whether its first layer can be computed with others, and moves nothing where it is."""
+        """Whether its first layer can be computed together with those of others, without side effects."""
         return _batch_norm(self.norms[0]) is None and self.convolutions[0].fits_one_pass(self.images(x_BD), None)
 
 
 @contextmanager
 def first_layers_at_once(*inputs: tuple[nn.Module, Tensor]) -> Iterator[None]:
-    """Within, the convolutional bodies of several parts are given what their first layers make of their inputs,
-    computed in one pass over the images if one serves all: reading them is half of the work of the paper's networks."""
+    """Context in which several convolutional bodies' first layers are computed in one pass over the images.
+
+    Reading the images is half of the work of the paper's networks.
+    """
     seen = [
         (body, x) for part, x in inputs for body in part.modules() if isinstance(body, Conv) and body.can_go_ahead(x)
     ]
@@ -93,12 +94,12 @@ def first_layers_at_once(*inputs: tuple[nn.Module, Tensor]) -> Iterator[None]:
 
 
 def _with_first(x_BD: Tensor, first: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
-    """Adds ``first`` to the arguments of a body that is called with this very input, and to no other call."""
+    """Adds ``first`` to the arguments of a body if it is called with exactly this input object."""
     return lambda body, given: (x_BD, first) if given[0] is x_BD else given
 
 
 def _kind(body: Conv) -> tuple[object, ...]:
-    """What first layers need to have in common."""
+    """The sizes that first layers must have in common."""
     weight = body.convolutions[0].weight_OIKK
     return weight.shape[-1], weight.requires_grad, weight.dtype
 

@@ -13,9 +13,9 @@ Rows = Tensor | GroupedRows
 
 
 class FeedForward(nn.Module):
-    """y = a(x W + b) V + c, a ReLU or GELU; with swiglu y = (silu(x W + b) * (x U + d)) V + c.
+    """y = a(x W + b) V + c, with a ReLU or GELU; with swiglu y = (silu(x W + b) * (x U + d)) V + c.
 
-    Returns what a acts on, x W + b [..., B, H], and y_BD. W and U are the two halves of one layer.
+    Returns a's input, x W + b [..., B, H], and y_BD. W and U are the two halves of one layer.
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.3; Hendrycks and Gimpel 2016 (GELU), arXiv:1606.08415;
     Shazeer 2020, GLU variants improve transformer, arXiv:2002.05202.
     """

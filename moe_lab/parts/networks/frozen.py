@@ -1,4 +1,4 @@
-"""Networks that nothing trains any more: what they make of an input is a fixed feature of it."""
+"""Frozen networks, whose outputs are fixed features of the inputs."""
 
 from pathlib import Path
 
@@ -16,8 +16,10 @@ WIDTH = 256
 
 
 class RandomFeatures(nn.Module):
-    """x_BD -> relu(h(x)) [..., B, 256], h an untrained network: for images one convolution (16 filters) with its
-    maximum and a fully connected layer, else one fully connected layer.
+    """x_BD -> relu(h(x)) [..., B, 256], with h an untrained network.
+
+    For images h is one convolution (16 filters) with max pooling and a fully connected layer, else one fully connected
+    layer.
 
     Source: Rahimi and Recht 2008, Weighted sums of random kitchen sinks; Saxe et al. 2011, On random weights and
     unsupervised feature learning.
@@ -37,8 +39,8 @@ class RandomFeatures(nn.Module):
 class RunFeatures(nn.Module):
     """x_BD -> relu of the last hidden layers of all experts of a finished run, [..., B, E H], E H those of that run.
 
-    A run with ``baseline=single`` is one network. Its files are read, nothing of its folder is run. Raises ConfigError
-    where there is no such run, or its experts do not fit this data.
+    A run with ``baseline=single`` is one network. Its files are only read; no code in its folder is run. Raises
+    ConfigError if there is no such run, or its experts do not fit this data.
     """
 
     def __init__(self, sizes: Sizes, run: str) -> None:
@@ -54,15 +56,15 @@ class RunFeatures(nn.Module):
             )
         except RuntimeError:
             raise ConfigError(
-                f"{run}: its experts are not of this data set or not those of its config.yaml: take a run on the same "
-                "data, without a baseline or with baseline=single"
+                f"{run}: its experts do not fit this data set or its config.yaml: take a run on the same data, without "
+                "a baseline or with baseline=single"
             ) from None
         if self.experts.hidden_features is None:
             raise ConfigError(f"{run}: its experts have no hidden layer: take a run with experts=mlp or conv")
         self.experts.eval()
 
     def train(self, mode: bool = True) -> "RunFeatures":
-        """Stays in evaluation mode."""
+        """Keep evaluation mode."""
         return super().train(False)
 
     def forward(self, x_BD: Tensor) -> Tensor:

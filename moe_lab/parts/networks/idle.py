@@ -1,4 +1,4 @@
-"""Experts without a network: they give zero, their input, or a constant mixed with their input."""
+"""Experts without a network: they output zero, their input, or a mean of a constant and their input."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from moe_lab.parts import Computed, GroupedRows, Linear
 
 
 class Constant(nn.Module):
-    """y = a_1 x + a_2 v, (a_1, a_2) = softmax(x W), v a vector that is trained, at first of standard normal numbers.
+    """y = a_1 x + a_2 v, (a_1, a_2) = softmax(x W), with v a trained vector that starts with standard normal numbers.
 
-    Source: Jin et al. 2024 (MoE++), arXiv:2410.07348, eq. 5; v begins as in the authors' code.
+    Source: Jin et al. 2024 (MoE++), arXiv:2410.07348, eq. 5; v starts as in the authors' code.
     """
 
     def __init__(self, features: int) -> None:
@@ -31,9 +31,9 @@ class Constant(nn.Module):
 
 
 class Idle(nn.Module):
-    """The experts of a layer that come after those with a network: zero y = 0, copy y = x, constant.
+    """The experts of a layer without a network, after those with one: zero y = 0, copy y = x, constant.
 
-    first: the number of the first of them, which is how many experts have a network.
+    first: the number of the first of them, which is the number of experts with a network.
     Source: Jin et al. 2024 (MoE++), arXiv:2410.07348, eq. 3 to 5.
     """
 
@@ -44,8 +44,10 @@ class Idle(nn.Module):
         self.constants = bank(lambda: Constant(features), constant) if constant else None
 
     def beside(self, network: Callable[[Any], Computed], inputs: Tensor | GroupedRows) -> Computed:
-        """What all experts compute, the bank ``network`` first. Those without a network have a hidden layer of zeros;
-        of rows that are grouped by expert there is no hidden layer."""
+        """The outputs of all experts, the bank ``network`` first.
+
+        Those without a network have a hidden layer of zeros; for rows grouped by expert there is no hidden layer.
+        """
         if isinstance(inputs, GroupedRows):
             (first, *rows), order_P = inputs.parted(self._sizes)
             parts = [network(first)[1], rows[0].map(torch.zeros_like), rows[1], self._constant(rows[2])]

@@ -6,7 +6,7 @@ from moe_lab.parts import Body, Linear, Sizes, Widths
 
 
 class Mlp(Body):
-    """Fully connected layers with ReLU between them; the last one's value before its ReLU.
+    """Fully connected layers with ReLU between them; the output is before the last ReLU.
 
     hidden: width of each layer; the last is the body's.
     """

@@ -6,11 +6,11 @@ from moe_lab.parts import Config, Objective, Positive, Sizes, Step, given, hyper
 
 
 class Competitive(Objective):
-    """loss_i = -log sum_e w_e exp(-a l_e), l_e = -log P_e(y_i) the expert's own loss: -log sum_e w_e P_e(y_i)^a.
+    """loss_i = -log sum_e w_e exp(-a l_e), with l_e = -log P_e(y_i) the expert's own loss: -log sum_e w_e P_e(y_i)^a.
 
-    In the paper l_e is a squared error and a = 1/2 belongs to its Gaussian. With cross entropy the likelihood has
-    a = 1, and is then the objective ``mixture`` of a gate that mixes probabilities: one job under two names. a = 1/2 is
-    the "stochastic" loss of arXiv:2302.14703's code.
+    In the paper l_e is a squared error and a = 1/2 belongs to its Gaussian. With cross entropy the likelihood has a =
+    1, and is then equal to the objective ``mixture`` of a gate that mixes probabilities: both have the same key. a =
+    1/2 is the "stochastic" loss of arXiv:2302.14703's code.
     Source: Jacobs, Jordan, Nowlan and Hinton 1991, Adaptive mixtures of local experts, eq. 1.3.
 
     exponent: a.

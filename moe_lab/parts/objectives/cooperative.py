@@ -1,4 +1,4 @@
-"""The error of the blend."""
+"""The squared error of the mixture's prediction."""
 
 from torch import Tensor
 
@@ -9,8 +9,8 @@ class Cooperative(Objective):
     """loss_i = ||d_i - q_i||^2 = 1 - 2 q_i(y_i) + sum_c q_i(c)^2: the squared error of the mixture's prediction.
 
     d is one at the true class and zero elsewhere, q the mixture's class probabilities, so this is the Brier score,
-    between 0 and 2, and not in nats. Each expert is corrected by what the others leave over, so experts cooperate: the
-    paper shows it as what does not make them specialize.
+    between 0 and 2, and not in nats. Each expert learns the residual of the others, so experts cooperate. The paper
+    shows that this does not make them specialize.
     Source: Jacobs, Jordan, Nowlan and Hinton 1991, Adaptive mixtures of local experts, eq. 1.1.
     """
 

@@ -1,4 +1,4 @@
-"""The cross entropy of what a model predicts."""
+"""The cross entropy of a model's predictions."""
 
 from torch import Tensor
 
@@ -6,9 +6,9 @@ from moe_lab.parts import Config, Objective, Sizes, Step
 
 
 class CrossEntropy(Objective):
-    """loss_i = -log q(y_i|x_i) in nats, q what the whole model predicts: the loss of networks of mixture layers.
+    """loss_i = -log q(y_i|x_i) in nats, with q the whole model's prediction: the loss of networks of mixture layers.
 
-    Of one mixture that predicts by itself this is objective=mixture.
+    For a single mixture this is objective=mixture.
     Source: Good 1952, Rational decisions (the logarithmic score).
     """
 

@@ -1,4 +1,4 @@
-"""The expected loss of one expert, drawn by the gate."""
+"""The expected loss of one expert drawn by the gate."""
 
 from torch import Tensor
 
@@ -6,10 +6,10 @@ from moe_lab.parts import Objective, Sizes, Step
 
 
 class ExpectedLoss(Objective):
-    """loss_i = sum_e w_e l_e, l_e = -log P_e(y_i): what a sample costs on average if the gate draws one expert for it.
+    """loss_i = sum_e w_e l_e, l_e = -log P_e(y_i): a sample's mean loss if the gate draws one expert for it.
 
-    An upper bound of the mixture's negative log-likelihood (Jensen). Experts learn from a sample in proportion to their
-    weight alone, however well they do.
+    An upper bound of the mixture's negative log-likelihood (Jensen). An expert's gradient from a sample is proportional
+    to its weight, however well it predicts.
     Source: Jacobs, Jordan, Nowlan and Hinton 1991, Adaptive mixtures of local experts, eq. 1.2.
     """
 

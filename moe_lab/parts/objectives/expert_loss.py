@@ -1,4 +1,4 @@
-"""A gate that foretells how well each expert will do."""
+"""Training of a gate that predicts each expert's log-likelihood."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ class ExpertLoss(Objective):
     """loss_i = -log q(y_i) + sum_e |z_e - log P_e(y_i)|: the scores regress every expert's log-likelihood, in nats.
 
     Only the selected experts learn, from the first term; only the gate learns from the second, whose targets have no
-    gradient. The expert of the largest score is the one that the gate expects to do best.
+    gradient. The expert of the largest score is the one that the gate expects to be best.
     Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("expert loss gate"). It trains
     experts and gate by two optimizers; with Adam one for both is the same.
     """

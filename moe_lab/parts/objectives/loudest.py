@@ -1,4 +1,4 @@
-"""Confident experts learn."""
+"""The loss of the gate ``loudest``: confident experts learn."""
 
 from torch import Tensor
 
@@ -6,10 +6,10 @@ from moe_lab.parts import Objective, Sizes, Step, given
 
 
 class Loudest(Objective):
-    """loss_i = -log sum_e w_e P_e(y_i)^(1/2), w the gate ``loudest``: softmax of the experts' negative entropies.
+    """loss_i = -log sum_e w_e P_e(y_i)^(1/2), w of the gate ``loudest``: softmax of the experts' negative entropies.
 
-    The weights have no gradient; a confident expert gets the sample, and learns to be more confident or is put right.
-    The label is read by the loss alone, never by the weights.
+    The weights have no gradient. A confident expert gets the sample; if it is right it becomes more confident, else it
+    is corrected. Only the loss reads the label, never the weights.
     Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("loudest expert").
     """
 

@@ -1,4 +1,4 @@
-"""Experts that explain a sample best learn from it; the gate learns to name them."""
+"""The experts that predict a sample best learn from it, and the gate learns to predict which they are."""
 
 import math
 
@@ -11,11 +11,11 @@ from moe_lab.parts import Objective, Sizes, Step, given, k_largest
 class MatchingPursuit(Objective):
     """loss_i = -log (1/k) sum_{e in S} P_e(y_i) + sum_e cross entropy(sigmoid(z_e), e in S).
 
-    S, the picks of a sample, starts empty and takes k times the expert that makes the mean of P_e(y_i) over S largest;
-    as each adds its own P_e(y_i) to that mean, these are the k experts of the largest P_e(y_i), of equal ones the lower
-    index. The experts learn from the first term, the gate's scores from the second alone: which of the experts were
-    picked, one yes or no each. At test the gate's k largest scores get 1 / k. With k = 1 the winner takes all.
-    No paper has it in this form; the greedy picks are those of
+    S, a sample's set of experts, starts empty; k times, the expert is added that makes the mean of P_e(y_i) over S
+    largest. Since each adds its own P_e(y_i) to that mean, these are the k experts of the largest P_e(y_i), ties by
+    index. The experts learn only from the first term, the gate's scores only from the second: whether each expert is in
+    S. At test the gate's k largest scores get 1 / k. With k = 1 only the best expert learns. No paper has it in this
+    form; the greedy choice is that of
     Source: Mallat and Zhang 1993, Matching pursuits with time-frequency dictionaries.
     """
 

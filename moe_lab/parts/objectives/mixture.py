@@ -14,8 +14,8 @@ class Mixture(Objective):
     Source: Jacobs, Jordan, Nowlan and Hinton 1991, Adaptive mixtures of local experts, eq. 1.3, with class experts.
 
     second_softmax: train on softmax(sum_e w_e P_e) in place of q, as the code of arXiv:2302.14703 did from 2022-11 on,
-                    also where q combines logits; "prediction": on softmax(q), as the code of arXiv:2208.02813 does. A
-                    defect, kept to compare with their numbers: the loss cannot go below log(1 + (C - 1) / e).
+                    even if q combines logits; "prediction": on softmax(q), as the code of arXiv:2208.02813 does. A
+                    defect, kept for comparisons with their numbers: the loss cannot be less than log(1 + (C - 1) / e).
     """
 
     def __init__(self, sizes: Sizes, *, second_softmax: bool | Literal["prediction"] = False) -> None:

@@ -1,4 +1,4 @@
-"""The expert that already knows the label learns."""
+"""Only the expert with the smallest loss learns."""
 
 import math
 
@@ -10,12 +10,12 @@ LN2 = math.log(2)
 
 
 class Peeking(Objective):
-    """loss_i = -log P_e(y_i) of the expert e with the least -log2 P_e(y_i) + s n_e, n_e ~ N(0, 1): it alone learns.
+    """loss_i = -log P_e(y_i) of the expert e with the least -log2 P_e(y_i) + s n_e, n_e ~ N(0, 1); only it learns.
 
-    The label picks the expert, in training only; at test the label is not there, and the experts answer with whatever
-    gate the mixture has (in the paper's code the pick peeks at test as well, and its accuracy there means nothing).
-    For gates that have nothing to learn, such as uniform; what a gate makes of these experts is found by training one
-    afterwards. The paper's softmin of these numbers, at whatever temperature, has the same arg-max.
+    The label selects the expert only in training; at test the mixture's own gate combines the experts. (In the paper's
+    code the label selects it at test, too, so its test accuracy has no meaning.) This is for gates without parameters,
+    such as uniform; a gate for these experts can be trained afterwards. The paper's softmin of these numbers has the
+    same arg-max at any temperature.
     Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("peeking expert").
 
     noise: s, in bits.

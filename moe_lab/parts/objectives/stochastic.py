@@ -1,4 +1,4 @@
-"""The loss of the expert that was drawn, and the score function for the gate."""
+"""The loss of the expert that was drawn, with the score-function gradient for the gate."""
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +9,10 @@ from moe_lab.parts import Objective, Share, Sizes, Step, given, hyper
 class Stochastic(Objective):
     """loss_i = l_e = -log P_e(y_i) of the expert e that the gate drew; d loss / d gate = (l_e - b) d log p_e.
 
-    p = softmax(z). Over the draws the mean gradient, of experts and gate alike, is that of the objective
-    ``expected_loss`` of the softmax gate; the baseline b only lowers its variance. b is the moving average of the mean
-    losses of the batches before this one, b <- decay b + (1 - decay) mean_i l_i, corrected for its start at zero.
-    (Not the "stochastic" loss of arXiv:2302.14703's code, which draws nothing: that is ``competitive`` with the
-    exponent 1/2.)
+    p = softmax(z). The mean gradient over the draws, for experts and gate, is that of the objective ``expected_loss``
+    of the softmax gate; the baseline b only lowers its variance. b is the moving average of the mean losses of the
+    batches before this one, b <- decay b + (1 - decay) mean_i l_i, corrected for its start at zero. (Not the
+    "stochastic" loss of arXiv:2302.14703's code, which draws nothing: that is ``competitive`` with the exponent 1/2.)
     Source: Williams 1992, Simple statistical gradient-following algorithms for connectionist reinforcement learning.
 
     decay: of the moving average; 0: the last batch's mean.
@@ -37,7 +36,7 @@ class Stochastic(Objective):
         advantage_B = loss_B.detach() - self._baseline().unsqueeze(-1)
         if self.training:
             self._follow(loss_B.detach().mean(-1))
-        # worth zero, with the score function's gradient
+        # its value is zero, its gradient that of the score function
         return loss_B + advantage_B * (log_prob_B - log_prob_B.detach())
 
     def _baseline(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Coupling of experts and gate: each expert responds most to what the gate looks for in it."""
+"""Coupling of experts and gate: each expert responds most to its own column of the gate."""
 
 from typing import ClassVar
 
@@ -26,21 +26,21 @@ from moe_lab.parts import (
 class Erc(Regularizer):
     """1/E^2 sum_i sum_{j != i} max(M_ij - alpha M_ii, 0) + max(M_ji - alpha M_ii, 0): expert-router coupling.
 
-    M_ij = |h_j(r_i)| is the length of what the hidden layer of expert j gives, before its activation, for the proxy of
-    expert i: r_i = R_i * delta_i, R_i the column of expert i in a linear gate. Every coordinate of delta_i is uniform
-    in [1 - eps_i, 1 + eps_i]; eps_i = |R_i - R_n| / (2 |R_i|), n the nearest other column, keeps r_i nearest to R_i.
-    No gradient flows through eps.
+    M_ij = |h_j(r_i)| is the length of expert j's hidden layer, before its activation, for the proxy of expert i: r_i =
+    R_i * delta_i, R_i the column of expert i in a linear gate. Every coordinate of delta_i is uniform in [1 - eps_i, 1
+    + eps_i]; eps_i = |R_i - R_n| / (2 |R_i|), n the nearest other column, keeps r_i nearest to R_i. No gradient flows
+    through eps.
     Source: Lv et al. 2025, Coupling experts and routers in mixture-of-experts via an auxiliary loss, arXiv:2512.23447,
     eq. 3 and 4, where h_j has no bias; its alpha is 1 for 64 experts and 0.5 for 256.
 
-    weight:   what multiplies it; 1, as the authors have it.
+    weight:   its coefficient; 1, as in the paper.
     alpha:    the smaller, the more an expert must respond to its own proxy. From 1 on experts may be alike.
-    relative: divide both terms by M_ii. Without it larger M cost more, and smaller ones less, which says nothing about
-              experts; with it a factor that all experts or all columns share changes nothing.
+    relative: divide both terms by M_ii. Otherwise the loss also depends on the scale of M, which is not about experts;
+              with it a factor common to all experts or all columns has no effect.
     Logs ``alpha_held``, max_{i != j} max(M_ij, M_ji) / M_ii: from this alpha on the loss is 0. The authors' network
-    without the loss needs 5 (appendix A.1, from R without delta). M is computed as in evaluation, so that
-    batch normalization counts no proxy. Needs at least two experts, with a hidden layer, and a gate that is linear in
-    the input (gate/score=linear).
+    without the loss needs 5 (appendix A.1, from R without delta). M is computed as in evaluation, so that proxies do
+    not affect batch normalization. Needs at least two experts, with a hidden layer, and a gate that is linear in the
+    input (gate/score=linear).
     """
 
     least_experts: ClassVar[int] = 2
@@ -75,7 +75,7 @@ class Erc(Regularizer):
 
 
 def proxies(columns_EI: Tensor, noise: Noise) -> Tensor:
-    """The columns, each coordinate multiplied by a number that leaves them nearer to themselves than to others."""
+    """The proxies: the columns with each coordinate perturbed, but still nearest to their own column."""
     with torch.no_grad():
         distance_EE = torch.cdist(columns_EI, columns_EI, compute_mode="donot_use_mm_for_euclid_dist")
         distance_EE = _off_diagonal(distance_EE, torch.inf)
@@ -86,7 +86,7 @@ def proxies(columns_EI: Tensor, noise: Noise) -> Tensor:
 
 
 def responses(experts: Experts, proxies_EI: Tensor) -> Tensor:
-    """M [..., E, E]: the row is the proxy's, the column the expert's that sees it."""
+    """M [..., E, E]: rows are proxies, columns the experts that get them as input."""
     with evaluating(experts):
         hidden_EPH, _ = experts.compute(proxies_EI.unsqueeze(-3))
     return given(hidden_EPH, "the experts' hidden layer").norm(dim=-1).mT
@@ -113,5 +113,5 @@ def _off_diagonal(values_EE: Tensor, on_it: float) -> Tensor:
 
 
 def linear_head(gate: Gate) -> Linear | None:
-    """The layer that gives the scores from the input itself; None if there is no such layer."""
+    """The layer that computes the scores from the input itself; None if there is no such layer."""
     return gate.head if isinstance(gate, SteppedGate) and gate.score.linear_in_input else None

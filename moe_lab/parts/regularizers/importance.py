@@ -14,8 +14,8 @@ class Importance(BatchStatistic):
 
     Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 6 and 7.
 
-    weight:     what multiplies it; Shazeer et al. take 0.1, Krishnamurthy et al. 2023 (arXiv:2302.14703) 0.2 to 1.
-    correction: 1 divides the variance by E - 1, as arXiv:2302.14703's code does; 0 divides by E.
+    weight:     its coefficient; Shazeer et al. take 0.1, Krishnamurthy et al. 2023 (arXiv:2302.14703) 0.2 to 1.
+    correction: 1 divides the variance by E - 1, as in arXiv:2302.14703's code; 0 divides by E.
     scope:      of the sums: moe_lab.parts.batch_statistics.
     Needs at least two experts.
     """
@@ -35,5 +35,5 @@ class Importance(BatchStatistic):
     def value(self, sums: Sums, count_1: Tensor) -> Tensor:
         importance_E = sums["weights"]
         mean = importance_E.mean(-1)
-        # a batch that no expert got has no importances: nothing to even out
+        # a batch that no expert got has no importances
         return importance_E.var(-1, correction=self._correction) / torch.where(mean > 0, mean, 1.0).square()

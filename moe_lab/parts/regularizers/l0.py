@@ -8,12 +8,12 @@ from moe_lab.parts import NonNegative, Regularizer, Sizes, Step
 class L0(Regularizer):
     """mean_i sum_e P(w_ie > 0), the expected number of experts that a sample uses.
 
-    The gate gives the probability: for hard concrete sigma(log alpha - beta log(-gamma / zeta)).
+    The gate computes the probability: for hard concrete sigma(log alpha - beta log(-gamma / zeta)).
     Source: Louizos, Welling and Kingma 2018, Learning sparse neural networks through L0 regularization,
     arXiv:1712.01312, eq. 12.
 
-    weight: what multiplies it, nats an expert; there is no published value for gates.
-    Needs a gate that gives ``l0_BE``, such as hard_concrete.
+    weight: its coefficient, nats per expert; there is no published value for gates.
+    Needs a gate with ``l0_BE``, such as hard_concrete.
     """
 
     reads = frozenset({"l0_BE"})

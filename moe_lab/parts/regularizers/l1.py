@@ -1,4 +1,4 @@
-"""L1 norm of the weights, steered so that a given number of experts is active."""
+"""L1 norm of the weights, with a coefficient that adapts to a given number of active experts."""
 
 from typing import Literal
 
@@ -19,31 +19,31 @@ from moe_lab.parts import (
     hyper,
 )
 
-#: lambda where it starts, as Wang et al. have it, and beyond which it does not go: the way back would be long
+#: initial lambda, as in Wang et al., and its bounds, since the way back from larger values would take long
 LEAST_LAMBDA, LARGEST_LAMBDA = 1e-8, 1e8
 
 
 class L1(Regularizer):
-    """lambda times the L1 norm of the weights R; lambda finds itself, until ``target_active`` experts are active.
+    """lambda times the L1 norm of the weights R; lambda adapts so that ``target_active`` experts are active.
 
-    balanced: E / (k B^2) sum_e (sum_i R_ie) (#_i R_ie > 0), k = ``target_active``: experts that many samples use cost
-              more. At balance with k active experts it is the plain form.
+    balanced: E / (k B^2) sum_e (sum_i R_ie) (#_i R_ie > 0), k = ``target_active``: experts that many samples use have a
+              larger cost. At balance with k active experts it equals the plain form.
     plain:    1/B sum_ie R_ie.
-    After every step lambda is multiplied by ``factor`` where more than ``target_active`` experts are active on average
-    over the batch, and divided by it where fewer are; it stays within 1e-8 and 1e8. A fixed lambda has no meaning where
-    scale can move between gate and experts (R / c times c f is the same), so it is an option and not the default.
+    After every step lambda is multiplied by ``factor`` if more than ``target_active`` experts are active on average
+    over the batch, and divided by it if fewer are; it stays within 1e-8 and 1e8. A fixed lambda has no meaning if scale
+    can be exchanged between gate and experts (R / c times c f is the same), so it is not the default.
     Source: Wang, Zhu and Chen 2024 (ReMoE), arXiv:2412.14711.
 
-    target_active: active experts a sample, on average; at most E.
+    target_active: mean number of active experts per sample; at most E.
     adapt:         false keeps lambda at ``weight``.
     weight:        lambda at the start (null: 1e-8), or the fixed one, which must be given.
-    factor:        of lambda in one step; 1.2 in the paper, whose runs have 60,000 steps. Where the scores follow later
-                   than lambda rises, it overshoots, and a gate that gives no sample any expert has no gradient that
-                   would bring it back (digits, 50 epochs: with 1.2 so ended 2 of 5 seeds, and in the plain form 5 of 5;
-                   with 1.05 none of 10).
+    factor:        of lambda in one step; 1.2 in the paper, whose runs have 60,000 steps. If lambda rises faster than
+                   the scores can follow, it overshoots, and a gate that gives no sample any expert has no gradient to
+                   recover (digits, 50 epochs: this happened with 1.2 in 2 of 5 seeds, in the plain form in 5 of 5, with
+                   1.05 in none of 10).
     form:          "balanced" or "plain".
-    Its lambda and the active experts a sample are logged. Needs a gate whose weights do not sum to one, and to adapt
-    one that learns how many experts are active, such as relu.
+    Its lambda and the number of active experts per sample are logged. Needs a gate whose weights do not sum to one, and
+    to adapt one that learns how many experts are active, such as relu.
     """
 
     reads = frozenset({"weights_BE"})
@@ -84,7 +84,7 @@ class L1(Regularizer):
                 ("take a fixed lambda with regularizers.l1.adapt=false and regularizers.l1.weight",),
             )
         if not self.reads & gate.moved:
-            return Reason("would move nothing: it acts on the gate's weights, through which this gate learns nothing")
+            return Reason("would have no effect: it acts on the gate's weights, through which this gate learns nothing")
         return None
 
     def forward(self, step: Step) -> Tensor:

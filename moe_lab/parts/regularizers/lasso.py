@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from moe_lab.parts import AnyStep, Gate, Linear, NonNegative, Reason, Regularizer, Sizes, Step, StepSizes, given
 
-#: halvings of the interval in which the length of a group is sought, enough for single precision
+#: number of bisections for the length of a group, enough for single precision
 HALVINGS = 32
 
 
@@ -16,18 +16,19 @@ class Lasso(Regularizer):
 
     |W| is the sum of |W_ie| (by element), of |W_i.|_2 (by input), or of |(W_.e, b_e)|_2 (by expert, with the bias).
     It has no gradient: after the optimizer's step W becomes argmin_V sum_j (V_j - W_j)^2 / (2 eta_j) + lambda |V|, the
-    proximal map, which gives exact zeros; by element V = sign(W) max(|W| - eta lambda, 0). eta_j is the size of the
-    coordinate's last step, lr / (sqrt(v) + eps) under Adam, so that the optimum of the penalized loss stays where it is
-    whatever the optimizer. By element and by input b is left alone.
-    Pictures of pixels need ``gate/score=linear``; with another body the inputs are the body's features.
+                        proximal map, which gives exact zeros; by element V = sign(W) max(|W| - eta lambda, 0). eta_j is
+                        the coordinate's effective step size, lr / (sqrt(v) + eps) under Adam, so that the optimum of
+                        the penalized loss does not depend on the optimizer. By element and by input b is not penalized.
+                        To select pixels take ``gate/score=linear``; with another body the inputs are the body's
+                        features.
     Source: Tibshirani 1996, Regression shrinkage and selection via the lasso; Yuan and Lin 2006, Model selection and
     estimation in regression with grouped variables; Parikh and Boyd 2014, Proximal algorithms, section 6.5.
 
     weight: lambda. For a loss that is a mean over N samples, scikit-learn's C is 1 / (N lambda).
-    by:     "element"; "input", which takes inputs from all experts; "expert", which takes experts out, and so needs a
-            gate where a score of zero is no weight, such as relu: under softmax it would still be one.
-    The share of what it can take out that is exactly zero is logged. Needs a gate whose scores come from a linear
-    layer.
+    by:     "element"; "input", which removes inputs for all experts; "expert", which removes experts, and so needs a
+            gate in which a score of zero gives no weight, such as relu: under softmax it would still have one.
+    The share of elements, inputs or experts that are exactly zero is logged. Needs a gate whose scores come from a
+    linear layer.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Lasso(Regularizer):
             return Reason("needs a gate whose scores come from a linear layer, and this one's do not")
         if self._by == "expert" and not gate.traits.silent:
             return Reason(
-                "needs a gate where a score of zero is no weight, to take experts out",
+                "needs a gate in which a score of zero gives no weight, to remove experts",
                 ("take regularizers.lasso.by=element or input",),
             )
         return None
@@ -57,7 +58,7 @@ class Lasso(Regularizer):
     def after_step(self, step: AnyStep, step_sizes: StepSizes) -> None:
         head, bias_1E, penalized_IE = _head(step.gate), self._bias(step.gate), self._penalized(step.gate)
         if not head.weight_IO.requires_grad:
-            # the gate stands still
+            # the gate is frozen
             return
         step_IE = step_sizes(head.weight_IO).expand_as(head.weight_IO)
         if bias_1E is not None:
@@ -78,15 +79,15 @@ class Lasso(Regularizer):
 
     @property
     def _axis(self) -> int:
-        """The axis along which a group lies."""
+        """The axis of a group's elements."""
         return -1 if self._by == "input" else -2
 
     def _bias(self, gate: Gate) -> nn.Parameter | None:
-        """Where it is penalized."""
+        """The penalized parameters."""
         return _head(gate).bias_1O if self._by == "expert" else None
 
     def _penalized(self, gate: Gate) -> Tensor:
-        """[..., I, E], by expert the bias as a last row."""
+        """The weights [..., I, E]; by expert with the bias as the last row."""
         weight_IE, bias_1E = _head(gate).weight_IO, self._bias(gate)
         return weight_IE if bias_1E is None else torch.cat((weight_IE, bias_1E), -2)
 
@@ -109,15 +110,15 @@ def soft_threshold(w: Tensor, threshold: Tensor) -> Tensor:
 def shrink_groups(w: Tensor, curvature: Tensor, weight: Tensor, axis: int) -> Tensor:
     """argmin_v sum_j c_j (v_j - w_j)^2 / 2 + weight |v|_2 of every group along ``axis``.
 
-    v_j = t c_j w_j / (t c_j + weight), t = |v| where sum_j (c_j w_j / (t c_j + weight))^2 = 1, and v = 0 where
-    |c w| <= weight. With one c this is w max(1 - weight / (c |w|), 0).
+    v_j = t c_j w_j / (t c_j + weight), with t = |v| such that sum_j (c_j w_j / (t c_j + weight))^2 = 1, and v = 0 if |c
+    w| <= weight. With equal c this is w max(1 - weight / (c |w|), 0).
     """
     pull = curvature * w
     low = torch.zeros_like(torch.linalg.vector_norm(w, dim=axis, keepdim=True))
     high = torch.linalg.vector_norm(w, dim=axis, keepdim=True)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        # as a comparison of lengths, without a division by zero
+        # as a comparison of lengths, to avoid a division by zero
         beyond = torch.linalg.vector_norm(pull / _positive(middle * curvature + weight), dim=axis, keepdim=True) > 1
         low, high = torch.where(beyond, middle, low), torch.where(beyond, high, middle)
     kept = torch.linalg.vector_norm(pull, dim=axis, keepdim=True) > weight

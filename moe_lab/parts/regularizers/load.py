@@ -9,13 +9,14 @@ from moe_lab.parts.batch_statistics import BATCH, BatchStatistic, Sums
 
 
 class Load(BatchStatistic):
-    """CV^2(L) = var_e(L) / mean_e(L)^2 of the smooth loads L_e = sum_i P_ie, P_ie the probability that e is among the
-    k experts of sample i under its noise; the variance is divided by E.
+    """CV^2(L) = var_e(L) / mean_e(L)^2 of the smooth loads L_e = sum_i P_ie; the variance is divided by E.
+
+    P_ie is the probability that e is among the k experts of sample i under its noise.
 
     Needs a gate with noise (``gate=noisy_top_k``) and at least two experts.
     Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, eq. 8 to 11.
 
-    weight: what multiplies it; Shazeer et al. take 0.1.
+    weight: its coefficient; Shazeer et al. take 0.1.
     scope:  of the sums: moe_lab.parts.batch_statistics.
     """
 
@@ -27,7 +28,9 @@ class Load(BatchStatistic):
 
     def misfit(self, gate: Gate) -> Reason | None:
         if gate.sizes.k == gate.sizes.experts:
-            return Reason("needs a gate that selects, for with k equal to experts.count every load is 1", ("lower k",))
+            return Reason(
+                "needs a gate that selects, since with k equal to experts.count every load is 1", ("lower k",)
+            )
         return None
 
     def rows(self, step: AnyStep) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Mutual information of sample and expert: each sample sure of its expert, all experts used."""
+"""Mutual information of sample and expert: low entropy for each sample, even use of all experts."""
 
 from typing import ClassVar
 
@@ -11,10 +11,10 @@ from moe_lab.parts.batch_statistics import BATCH, BatchStatistic, Sums
 class MutualInformation(BatchStatistic):
     """-I(E; X) = mean_i H(p_i) - H(mean_i p_i), nats, of the full distribution before selection.
 
-    Between -log E and 0. Less the constant log E it is usage_kl + sample_entropy with equal weights.
+    It is between -log E and 0. Up to the constant log E it is usage_kl + sample_entropy with equal weights.
     Source: Bridle, Heading and MacKay 1991, Unsupervised classifiers, mutual information and phantom targets.
 
-    weight: what multiplies it; there is no published value for gates.
+    weight: its coefficient; there is no published value for gates.
     scope:  of the means: moe_lab.parts.batch_statistics.
     Needs at least two experts.
     """

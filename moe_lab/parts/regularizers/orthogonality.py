@@ -7,23 +7,23 @@ from torch import Tensor
 
 from moe_lab.parts import ConfigError, NonNegative, Regularizer, Sizes, Step
 
-#: added to squared cosines' unit diagonal, so that features of one direction (within 0.6 degrees) keep finite gradients
+#: added to the squared cosines' unit diagonal, so that gradients stay finite for parallel features (within 0.6 degrees)
 RIDGE = 1e-4
 
 
 class Orthogonality(Regularizer):
-    """mean of |P_e h_e|^2, h_e an expert's features of a sample, P_e h_e their part in the span of the others'.
+    """mean of |P_e h_e|^2, with h_e an expert's features of a sample and P_e h_e their projection on the others' span.
 
-    The mean is over samples and the experts that they have selected, the span that of the other selected ones. With
-    the cosines C of the features, the share of |h_e|^2 that lies in that span is 1 - 1 / (C^-1)_ee.
-    Source: Guo et al. 2025, Advancing expert specialization for better MoE, arXiv:2505.22323, as the authors' code has
-    it, which acts on the experts' outputs; here on their last hidden layer.
+    The mean is over samples and their selected experts, and the span is that of the other selected ones. With the
+    cosines C of the features, the share of |h_e|^2 in that span is 1 - 1 / (C^-1)_ee.
+    Source: Guo et al. 2025, Advancing expert specialization for better MoE, arXiv:2505.22323, as in the authors' code,
+            which acts on the experts' outputs; here on their last hidden layer.
 
-    weight:   what multiplies it. The authors set it once, so that the product is 1e-4 at the start.
-    relative: divide by |h_e|^2, so that smaller features do not help; the authors do not.
+    weight:   its coefficient. The authors set it once, so that the product is 1e-4 at the start.
+    relative: divide by |h_e|^2, so that smaller features do not lower it; the authors do not.
     features: the hidden layer "pre" or "post" its activation (ReLU).
-    Raises ConfigError for k < 2, for experts without a hidden layer, and where E - 1 >= H, for then the others may
-    span everything.
+    Raises ConfigError for k < 2, for experts without a hidden layer, and if E - 1 >= H, since then the others may span
+    everything.
     """
 
     least_experts: ClassVar[int] = 2
@@ -60,11 +60,11 @@ def span_share(hidden_BEH: Tensor, square_BE: Tensor, selected_BE: Tensor) -> Te
     there_BE = selected_BE & (square_BE > 0)
     length_BE1 = torch.where(there_BE, square_BE, 1.0).sqrt().unsqueeze(-1)
     unit_BEH = torch.where(there_BE.unsqueeze(-1), hidden_BEH / length_BE1, 0.0)
-    # what is not there is orthogonal to everything: its row and column are those of the identity
+    # unselected experts count as orthogonal to all others: their rows and columns are those of the identity
     size = selected_BE.shape[-1]
     eye_EE = torch.eye(size, dtype=hidden_BEH.dtype, device=hidden_BEH.device)
     cosine_BEE = torch.where(eye_EE > 0, 1 + RIDGE, unit_BEH @ unit_BEH.mT)
-    # inv would wait for the device to ask whether it succeeded
+    # inv would synchronize with the device to check for success
     inverse_BEE = torch.linalg.inv_ex(cosine_BEE).inverse
     return 1 + RIDGE - 1 / inverse_BEE.diagonal(dim1=-2, dim2=-1)
 
@@ -76,6 +76,6 @@ def _check(sizes: Sizes) -> None:
         raise ConfigError(f"{where} compares the experts of a sample, and k=1: take k of at least 2")
     if sizes.experts - 1 >= hidden:
         raise ConfigError(
-            f"{where} needs fewer than H + 1 = {hidden + 1} experts, or the others span all of the hidden "
-            "layer: raise experts.hidden, or lower experts.count"
+            f"{where} needs fewer than H + 1 = {hidden + 1} experts, or the others span the whole hidden layer: raise "
+            "experts.hidden, or lower experts.count"
         )

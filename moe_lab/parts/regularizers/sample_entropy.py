@@ -1,4 +1,4 @@
-"""Sample entropy: how sure the gate is of each sample, pushed down or up."""
+"""Sample entropy: the entropy of the gate's distribution for each sample, minimized or maximized."""
 
 from typing import ClassVar, Literal
 
@@ -8,12 +8,12 @@ from moe_lab.parts import NonNegative, Regularizer, Sizes, Step, entropy_nats
 
 
 class SampleEntropy(Regularizer):
-    """mean_i H(p_i), nats, of the full distribution before selection; its negative to make it large.
+    """mean_i H(p_i), nats, of the full distribution before selection; its negative with goal "max".
 
     Source: Grandvalet and Bengio 2004, Semi-supervised learning by entropy minimization (down); Pereyra et al. 2017,
     Regularizing neural networks by penalizing confident output distributions, arXiv:1701.06548 (up).
 
-    weight: what multiplies it; there is no published value for gates.
+    weight: its coefficient; there is no published value for gates.
     goal:   "min", one expert for each sample; "max", all of them.
     Needs at least two experts.
     """

@@ -1,4 +1,4 @@
-"""Sample similarity, the data-driven regularizer: samples that look alike go to the same expert."""
+"""Sample similarity, the data-driven regularizer: similar samples go to the same expert."""
 
 from typing import ClassVar, Literal
 
@@ -16,7 +16,7 @@ BLOCK = 128
 
 
 class SampleSimilarity(Regularizer):
-    """Penalizes samples that look different and share an expert.
+    """Penalizes different samples that share an expert.
 
     With P = probs_BE, r its row sums, d the distance of pixels or of a frozen network's features, and sums over the
     ordered pairs of a batch of B samples:
@@ -24,20 +24,20 @@ class SampleSimilarity(Regularizer):
     default:   1/(B^2 - B) sum d2(x, x') / mean(d2) (P P^T)_xx', times ``weight``; d2 is the squared distance.
     paper:     1/(B^2 - B) sum d2 [beta_s/E P P^T - beta_d/(E^2 - E) (r r^T - P P^T)].
     reference: sum d [beta_s/E P P^T - beta_d/(E^2 - E)/B^2 (r r^T - P P^T)], d Euclidean: only the second term is
-               divided by the pairs, as the authors' code has it.
+               divided by the number of pairs, as in the authors' code.
 
     No gradient flows through the distances. Squared distances need no B x B array: with moments s = sum_x P,
     q = sum_x P |x|^2, m = sum_x P x of an expert, sum_xx' P P' d2 = 2 (s q - |m|^2).
     Source: Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (its L_s), and its authors' code.
 
     weight:   of the default form (null: 1).
-    beta_s, beta_d: of the other forms; beta_s must be given, beta_d is 0 if null. Where rows of P sum to one the two
-              act as one coefficient.
+    beta_s, beta_d: of the other forms; beta_s must be given, beta_d is 0 if null. If rows of P sum to one, only their
+                    sum matters.
     distance: of the reference form: "raw", or divided by the batch's "max".
     on:       "probs", the full distribution before selection, or "weights".
     features: what distances are of: "pixels"; "random", 256 features of an untrained network; "run", the hidden layers
-              of a finished run's experts (train one with ``baseline=single`` for those of one network), which stay as
-              they are. The paper takes a WideResNet's for CIFAR.
+              of a finished run's experts (train one with ``baseline=single`` for those of one network), which are
+              frozen. The paper takes a WideResNet's for CIFAR.
     run:      the folder of that run.
     Needs at least two experts. Raises ConfigError for numbers that the form does not read.
     """
@@ -88,18 +88,20 @@ class SampleSimilarity(Regularizer):
 
 
 def with_row(p_EB: Tensor, row_1B: Tensor) -> Tensor:
-    """One more row, whose pairs are all pairs, so that all sums are made in one go."""
+    """P with one more row of ones for all pairs, so that all sums are computed together."""
     return torch.cat([p_EB, row_1B], -2)
 
 
 def _same_and_all(sums_F: Tensor) -> tuple[Tensor, Tensor]:
-    """The sum over the experts, and that of the row that ``with_row`` has added."""
+    """The sum over the experts, and that of the row that ``with_row`` added."""
     return sums_F[..., :-1].sum(-1), sums_F[..., -1]
 
 
 def centred(x_BD: Tensor) -> Tensor:
-    """x less the batch's first sample, which changes no distance but loses fewer digits; a constant feature becomes an
-    exact zero."""
+    """x minus the batch's first sample.
+
+    This keeps the distances but loses fewer digits; a constant feature becomes exactly zero.
+    """
     return x_BD - x_BD[..., :1, :]
 
 
@@ -109,7 +111,7 @@ def squared_pair_sums(p_FB: Tensor, x_BD: Tensor) -> Tensor:
 
 
 class _SquaredPairSums(torch.autograd.Function):
-    """2 (s_f q_f - |m_f|^2), and 2 (q_f + s_f |x_i|^2 - 2 m_f x_i) to p_fi: half the operations that autograd makes."""
+    """2 (s_f q_f - |m_f|^2), with gradient 2 (q_f + s_f |x_i|^2 - 2 m_f x_i) to p_fi: half of autograd's operations."""
 
     @staticmethod
     def forward(ctx: Kept, p_FB: Tensor, x_BD: Tensor) -> Tensor:
@@ -135,7 +137,7 @@ def euclidean_pair_sums(p_FB: Tensor, x_BD: Tensor, *, of_largest: bool) -> Tens
 
 
 class _EuclideanPairSums(torch.autograd.Function):
-    """sum_i p_fi n_fi with n_fi = sum_j p_fj d_ij, and 2 n_fi to p_fi: no distance is kept for the second pass."""
+    """sum_i p_fi n_fi with n_fi = sum_j p_fj d_ij, and gradient 2 n_fi to p_fi: no distances are kept for backward."""
 
     @staticmethod
     def forward(ctx: Kept, p_FB: Tensor, x_BD: Tensor, of_largest: bool) -> Tensor:
@@ -153,7 +155,7 @@ class _EuclideanPairSums(torch.autograd.Function):
 def _summed_distances(p_FB: Tensor, x_BD: Tensor, of_largest: bool) -> Tensor:
     """sum_j p_fj |x_i - x_j|, [..., F, B].
 
-    A distance is computed once for its two orders, ``BLOCK`` samples against themselves and all later ones at a time.
+    A distance is computed once for both orders of its pair, in blocks of ``BLOCK`` samples and all later ones.
     """
     near_FB, norms_B1, largest = torch.zeros_like(p_FB), squared_norms(x_BD), []
     for start in range(0, x_BD.shape[-2], BLOCK):
@@ -170,8 +172,10 @@ def _summed_distances(p_FB: Tensor, x_BD: Tensor, of_largest: bool) -> Tensor:
 
 
 def distances(x_BD: Tensor, norms_B1: Tensor, start: int) -> Tensor:
-    """|x_i - x_j| of a block of samples to themselves and to all later ones, by one matrix product; exactly zero of a
-    sample to itself."""
+    """|x_i - x_j| between a block of samples and the block with all later ones, by one matrix product.
+
+    Exactly zero for a sample and itself.
+    """
     block = slice(start, start + BLOCK)
     squared_bB = matmul(x_BD[..., block, :], x_BD[..., start:, :].mT).mul_(-2)
     squared_bB.add_(norms_B1[..., block, :]).add_(norms_B1[..., start:, :].mT)

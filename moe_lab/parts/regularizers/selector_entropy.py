@@ -6,13 +6,13 @@ from moe_lab.parts import NonNegative, Regularizer, Sizes, Step
 
 
 class SelectorEntropy(Regularizer):
-    """sum over the k selectors of H(selector), nats, as a DSelect-k gate gives it.
+    """sum over the k selectors of H(selector), nats, computed by a DSelect-k gate.
 
-    Where E is no power of two the gate adds what keeps selectors away from codes that stand for no expert.
+    If E is not a power of two, the gate adds a penalty on codes that belong to no expert.
     Source: Hazimeh et al. 2021 (DSelect-k), arXiv:2106.03760.
 
-    weight: what multiplies it; the authors' code takes 1e-6.
-    Needs a gate that gives ``selector_entropy``, such as dselect_k.
+    weight: its coefficient; the authors' code takes 1e-6.
+    Needs a gate with ``selector_entropy``, such as dselect_k.
     """
 
     reads = frozenset({"selector_entropy"})

@@ -9,14 +9,14 @@ from moe_lab.parts import Gate, NonNegative, Reason, Regularizer, Sizes, Step, g
 
 
 class Simbal(Regularizer):
-    """||W^T W - 1||_1 (the sum of absolute values), W [I, E] the gate's last layer, one column an expert.
+    """||W^T W - 1||_1 (the sum of absolute values), with W [I, E] the gate's last layer, one column per expert.
 
     Columns of unit length that are orthogonal to each other keep the angles between inputs, as far as E scores can;
     with more experts than inputs of the layer it cannot reach 0.
     Source: Omi, Sen and Farhadi 2025, Load balancing mixture of experts with similarity preserving routers,
     arXiv:2506.14038.
 
-    weight: what multiplies it.
+    weight: its coefficient.
     Needs at least two experts, and a gate whose scores come from a linear layer.
     """
 

@@ -1,4 +1,4 @@
-"""Soft nearest neighbours: in the gate's features samples of one class lie close to each other."""
+"""Soft nearest neighbours: samples of one class are close to each other in the gate's features."""
 
 from typing import ClassVar
 
@@ -12,17 +12,17 @@ from moe_lab.tasks import Task
 class Snnl(Regularizer):
     """mean_i -log(sum_{j != i, y_j = y_i} exp(-d_ij / T) / sum_{j != i} exp(-d_ij / T)), in nats.
 
-    d_ij = |f_i - f_j|^2 with f = relu(h(x)), h the body of the gate: what its scores are computed from. The quotient is
-    the chance that a neighbour of sample i, drawn by its closeness, has its class. The mean is over the samples of a
-    batch that share their class with another one, and 0 if there are none.
+    d_ij = |f_i - f_j|^2 with f = relu(h(x)), h the body of the gate, the input of its scores. The quotient is the
+    probability that a neighbour of sample i, drawn by its closeness, has the same class. The mean is over the samples
+    of a batch that share their class with another one, and 0 if there are none.
     Source: Frosst, Papernot and Hinton 2019, Analyzing and improving representations with the soft nearest neighbor
     loss, arXiv:1902.01889; Agarap and Azcarraga 2026, Mixture of experts with soft nearest neighbor loss,
-    arXiv:2603.26734, whose features feed the experts too. The defaults are not theirs.
+    arXiv:2603.26734, whose features are also the experts' inputs. The defaults are not theirs.
 
-    weight:      what multiplies it.
+    weight:      its coefficient.
     temperature: T, in the unit of d.
-    Needs a gate with a body, without batch normalization: the features are computed once more, and it would count every
-    batch twice.
+    Needs a gate with a body, without batch normalization: the features are computed a second time, so it would count
+    every batch twice.
     """
 
     task: ClassVar[Task | None] = "classification"
@@ -37,7 +37,9 @@ class Snnl(Regularizer):
         if body is None:
             return Reason("needs a gate whose scores come from features of its own, and this one's do not")
         if any(isinstance(part, BatchNorm2d) for part in body.modules()):
-            lacks = "computes the gate's features once more, and their batch normalization would count a batch twice"
+            lacks = (
+                "computes the gate's features a second time, and their batch normalization would count a batch twice"
+            )
             return Reason(lacks, ("take gate/score/body=conv",))
         return None
 

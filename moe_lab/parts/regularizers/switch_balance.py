@@ -24,15 +24,16 @@ class SwitchBalance(BatchStatistic):
     Source: Fedus, Zoph and Shazeer 2021 (Switch Transformer), arXiv:2101.03961, eq. 4 to 6; Jin et al. 2024 (MoE++),
     arXiv:2410.07348, eq. 7 (tau; without the factor E, and with the share "samples").
 
-    weight: what multiplies it; Fedus et al. take 0.01. Coefficients of code bases with other shares differ by k.
-    share:  what F_e is for k > 1: "assignments", c_e / sum_e c_e with c_e the samples that chose e (MegaBlocks,
+    weight: its coefficient; Fedus et al. take 0.01. Coefficients of code bases with other shares differ by the factor
+            k.
+    share:  F_e for k > 1: "assignments", c_e / sum_e c_e with c_e the number of samples that chose e (MegaBlocks,
             Megatron-LM); "samples", c_e / B, which makes the value k at balance (Flaxformer, Transformers); "first",
-            only each sample's most probable expert counts (ST-MoE, V-MoE). The three are one for k = 1.
+            only each sample's most probable expert counts (ST-MoE, V-MoE). For k = 1 the three are equal.
     scope:  of shares and means: moe_lab.parts.batch_statistics.
     tau:    Jin et al. take 0.75 and try 0.1 to 1.
     Raises ConfigError for another tau than 1 if all experts compute something.
     Needs at least two experts; for shares other than "first" a gate that neither gives every sample every expert
-    nor loads all experts alike by construction.
+    nor gives all experts the same load by construction.
     """
 
     absent: ClassVar[Mapping[str, Any]] = {**BatchStatistic.absent, "tau": 1.0}
@@ -66,7 +67,7 @@ class SwitchBalance(BatchStatistic):
             return Reason(lacks, (FIRST,))
         if gate.traits.active != "learned" and gate.sizes.k == gate.sizes.experts:
             return Reason(
-                "needs a gate that selects, for with k equal to experts.count every share is the same and nothing is "
+                "needs a gate that selects, since with k equal to experts.count every share is the same and nothing is "
                 "balanced",
                 ("lower k", FIRST),
             )
@@ -81,7 +82,7 @@ class SwitchBalance(BatchStatistic):
     def value(self, sums: Sums, count_1: Tensor) -> Tensor:
         chosen_E, mean_E = sums["chosen"], sums["probs"] / count_1
         if self._share == "assignments":
-            # a batch that no expert got has no shares: nothing to even out
+            # a batch that no expert got has no shares
             share_E = chosen_E / chosen_E.sum(-1, keepdim=True).clamp(min=1)
         else:
             share_E = chosen_E / count_1

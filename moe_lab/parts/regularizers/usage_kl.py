@@ -12,11 +12,11 @@ from moe_lab.parts.batch_statistics import BATCH, BatchStatistic, Sums
 class UsageKl(BatchStatistic):
     """KL(mean_i p_i || uniform) = log E - H(mean_i p_i), nats, of the full distribution before selection.
 
-    0 where the mean is even, log E where one expert has everything.
+    0 if the mean is uniform, log E if one expert has everything.
     Source: Csordas, Irie and Schmidhuber 2023, Approximating two-layer feedforward networks for efficient transformers,
     arXiv:2310.10837, up to the constant log E.
 
-    weight: what multiplies it; published values lie between 0.01 and 0.1.
+    weight: its coefficient; published values are between 0.01 and 0.1.
     scope:  of the mean: moe_lab.parts.batch_statistics.
     Needs at least two experts.
     """

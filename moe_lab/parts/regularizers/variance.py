@@ -1,4 +1,4 @@
-"""Variance: routing scores that tell experts apart."""
+"""Variance: routing scores that differ between experts."""
 
 from typing import ClassVar
 
@@ -10,11 +10,10 @@ from moe_lab.parts import NonNegative, Regularizer, Sizes, Step
 class Variance(Regularizer):
     """-mean_i var_e(p_ie) of the full distribution before selection; the variance is divided by E - 1.
 
-    0 for even rows, -1/E where each sample is sure of one expert.
-    Source: Guo et al. 2025, Advancing expert specialization for better MoE, arXiv:2505.22323, as the authors' code has
-    it.
+    0 for uniform rows, -1/E if each row has only one expert.
+    Source: Guo et al. 2025, Advancing expert specialization for better MoE, arXiv:2505.22323, as in the authors' code.
 
-    weight: what multiplies it. The authors set it once, so that the product is 0.01 at the start.
+    weight: its coefficient. The authors set it once, so that the product is 0.01 at the start.
     Needs at least two experts.
     """
 

@@ -10,7 +10,7 @@ class ZLoss(Regularizer):
 
     Source: Zoph et al. 2022 (ST-MoE), arXiv:2202.08906, eq. 5.
 
-    weight: what multiplies it; Zoph et al. take 0.001.
+    weight: its coefficient; Zoph et al. take 0.001.
     Needs a gate with logits.
     """
 
@@ -20,7 +20,7 @@ class ZLoss(Regularizer):
         super().__init__(weight)
 
     def misfit(self, gate: Gate) -> Reason | None:
-        lacks = "needs logits of any scale, and this gate's are logarithms of probabilities, so that it would be 0"
+        lacks = "needs logits of any scale, and this gate's are logarithms of probabilities, so it would be 0"
         return Reason(lacks) if gate.traits.normalized else None
 
     def forward(self, step: Step) -> Tensor:

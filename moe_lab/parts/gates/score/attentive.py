@@ -1,4 +1,4 @@
-"""Attentive scores: what an expert computed about a sample decides whether it gets the sample."""
+"""Attentive scores: whether an expert gets a sample depends on the features that it computes of it."""
 
 import math
 from typing import Literal
@@ -11,9 +11,9 @@ from moe_lab.parts import Body, ExpertsOutput, Linear, Noise, Score, Sizes, give
 class Attentive(Score):
     """z_e = (h_g W_q) . (h_e W_k) / sqrt(H), attention of the gate's features over the experts' features.
 
-    h_g [B, G] are the features of a body of the gate's own, h_e [B, E, H] the experts' last hidden layers. W_q is
-    G x H and W_k, which all experts share, H x H, without bias (in the paper G = H); nothing is detached, so the gate's
-    loss also reaches the experts through their keys. All experts run for every sample, whatever k is.
+    h_g [B, G] are the features of the gate's own body, h_e [B, E, H] the experts' last hidden layers. W_q is G x H and
+    W_k, which all experts share, H x H, without bias (in the paper G = H). Nothing is detached, so the gate's loss also
+    trains the experts through their keys. All experts run for every sample, whatever k is.
     Source: Krishnamurthy, Watkins and Gaertner 2023, Improving Expert Specialization in Mixture of Experts,
     arXiv:2302.14703.
 
@@ -34,9 +34,7 @@ class Attentive(Score):
         key: Literal["pre", "post"] = "pre",
     ) -> None:
         super().__init__()
-        hidden = sizes.read_hidden(
-            "the attentive gate", "experts=gaussian where the targets are numbers", "another gate"
-        )
+        hidden = sizes.read_hidden("the attentive gate", "experts=gaussian in regression", "another gate")
         self.body = body
         self.query = Linear(body.width, hidden, bias=False)
         self.key = Linear(hidden, hidden, bias=False)
@@ -53,5 +51,5 @@ class Attentive(Score):
         return (key_BEH @ query_BH.unsqueeze(-1)).squeeze(-1) * self._scale
 
     def columns(self) -> tuple[Tensor, ...]:
-        """None: an expert's key is what it computes."""
+        """None, since an expert's key is computed from its features."""
         return ()

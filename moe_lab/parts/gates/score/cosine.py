@@ -1,4 +1,4 @@
-"""Cosine scores: on a sphere, so that an expert cannot win by the length of its vector."""
+"""Cosine scores, which do not depend on the length of an expert's vector."""
 
 import math
 
@@ -12,7 +12,7 @@ from moe_lab.parts import Body, Count, ExpertsOutput, Linear, Noise, Positive, S
 class Cosine(Score):
     """z_e = cos(h W, m_e) / tau: the angle between a projection of the gate's features and a vector of each expert.
 
-    h = relu(body(x)), W projects without bias, tau > 0 is learned (its logarithm is).
+    h = relu(body(x)), W projects without bias, and tau > 0 is learned (by its logarithm).
     Source: Chi et al. 2022, On the representation collapse of sparse mixture of experts (X-MoE), arXiv:2204.09179.
 
     body:       the gate's network without its last layer.
@@ -45,7 +45,7 @@ class Cosine(Score):
 class PerturbedCosine(Cosine):
     """z_e = (h W . m_e) / ((|h W| + tau_1) (|m_e| + tau_2)) / tau: constants keep the lengths away from zero.
 
-    The constants are what the paper adds to cosine scores; nothing is random. With tau=1 and learn_tau=false it is the
+    The constants are the paper's addition to cosine scores; nothing is random. With tau=1 and learn_tau=false it is the
     paper's formula; the learned temperature is that of ``cosine``.
     Source: Nguyen et al. 2024, Statistical advantages of perturbing cosine router in mixture of experts,
     arXiv:2405.14131.

@@ -1,4 +1,4 @@
-"""Scores that have nothing to learn: a hash of the input, and chance."""
+"""Scores without parameters: a hash of the input, and random numbers."""
 
 from hashlib import blake2b
 from typing import ClassVar
@@ -8,17 +8,17 @@ from torch import Tensor, nn
 
 from moe_lab.parts import ALWAYS, ExpertsOutput, Mode, Noise, Score, Sizes
 
-#: rows of the table; samples that share one go the same way
+#: rows of the table; samples with the same row have the same experts
 BUCKETS = 2**14
 
 
 class Hash(Score):
     """Fixed random scores of each input: z = table[blake2b(the input's bytes)], the table drawn from the seed.
 
-    The 64-bit BLAKE2b of the sample's float32 values names one of 16,384 rows of uniform random numbers; whoever is
-    among the k largest there gets the sample, whenever it comes, at test too. With data augmentation every variant of
-    an image has its own row. The hash is taken on the CPU once a batch, whatever the number of runs in a stack (about
-    6 microseconds for a sample of 784 values); each run has a table of its own, on its device. No gradient.
+    The 64-bit BLAKE2b of the sample's float32 values selects one of 16,384 rows of uniform random numbers, and the k
+    largest there are the sample's experts, in training and at test. With data augmentation every variant of an image
+    has its own row. The hash is taken on the CPU once a batch, whatever the number of runs in a stack (about 6
+    microseconds for a sample of 784 values); each run has its own table on its device. No gradient.
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426 (random hash).
     """
 
@@ -36,10 +36,10 @@ class Hash(Score):
 
 
 class Random(Hash):
-    """Random scores: drawn anew at every training step; at test fixed for each input, as ``hash`` has them.
+    """Random scores: drawn anew at every training step; at test fixed for each input, as with ``hash``.
 
-    So a sample meets all experts in training, and evaluation gives the same numbers every time; in a network a row is
-    known by what the network was given there, for its features change in their last bits with its batch. No gradient.
+    So all experts are trained on a sample, and evaluation gives the same numbers every time. In a network the hash is
+    of the network's input for the row, since the row's features change in their last bits with the batch. No gradient.
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426, where it is a baseline.
     """
 

@@ -11,15 +11,15 @@ from moe_lab.parts import Body, ConfigError, ExpertsOutput, Linear, Noise, Score
 class Hierarchical(Score):
     """z_e = log p_e, p_e the product of the conditional probabilities along the path to leaf e: p_ij = p_i p_{j|i} ...
 
-    A node with b branches has a softmax over b logits of its own, linear in the features of one body that all nodes
-    share. Leaves are numbered in the order of the tree, the last level fastest. Rows of p sum to one, so softmax of z
-    (with T = 1) is p.
+    A node with b branches has its own softmax over b logits, linear in the features of one body that all nodes share.
+    Leaves are numbered in the order of the tree, the last level fastest. Rows of p sum to one, so softmax of z (with T
+    = 1) is p.
     Source: Jordan and Jacobs 1994, Hierarchical mixtures of experts and the EM algorithm, eq. 3 and 4.
 
     body:      the network below the nodes, without its last layer.
     branching: branches of a node on each level from the root, such as [2, 3] for six experts; null: the prime factors
                of E, from the smallest (a prime E is one softmax).
-    Raises ConfigError where the product of the branching is not E.
+    Raises ConfigError if the product of the branching is not E.
     """
 
     normalized = True
@@ -47,7 +47,7 @@ class Hierarchical(Score):
 
 
 def prime_factors(number: int) -> tuple[int, ...]:
-    """From the smallest; (1,) for 1."""
+    """Prime factors from the smallest; (1,) for 1."""
     for factor in range(2, number):
         if number % factor == 0:
             return (factor, *prime_factors(number // factor))

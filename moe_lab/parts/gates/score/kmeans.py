@@ -1,4 +1,4 @@
-"""Scores by the nearest of centroids that follow the samples."""
+"""Scores from the cosine with centroids that follow the samples."""
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ class KMeans(Score):
     The centroids start in random directions; the controller ``centroids`` moves each to the running mean of the samples
     that its expert has got, which makes this an online k-means.
     Source: Ahrac, Hochwald and Geva 2026, Routers learn the geometry of their experts, arXiv:2605.12476 (running means,
-    cosine). What weighs the selected experts there was not to be found; here it is the softmax of z.
+    cosine). Its weights of the selected experts could not be found; here they are the softmax of z.
 
-    tau: temperature of the weights; it changes no choice.
+    tau: temperature of the weights; it does not change the selection.
     """
 
     def __init__(self, sizes: Sizes, *, tau: Positive = 0.1) -> None:

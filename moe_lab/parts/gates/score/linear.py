@@ -9,12 +9,12 @@ from moe_lab.parts import Linear as LinearLayer
 
 
 class Linear(Score):
-    """z = x W + b: one weight an input feature and expert.
+    """z = x W + b: one weight per input feature and expert.
 
     Source: Jordan and Jacobs 1994, Hierarchical mixtures of experts and the EM algorithm.
 
-    init: "default", or "zero": W = b = 0, so that every expert starts with the same weight, as Shazeer et al. 2017
-          (arXiv:1701.06538) start.
+    init: "default", or "zero": W = b = 0, so that every expert starts with the same weight, as in Shazeer et al. 2017
+          (arXiv:1701.06538).
     """
 
     linear_in_input = True

@@ -1,4 +1,4 @@
-"""Scores of a network of the gate's own."""
+"""Scores of the gate's own network."""
 
 from typing import Literal
 
@@ -8,14 +8,14 @@ from moe_lab.parts import Body, ExpertsOutput, Linear, Noise, Score, Sizes
 
 
 class Network(Score):
-    """z = relu(h(x)) W + b, h a body of the gate's own on the same input.
+    """z = relu(h(x)) W + b, with h the gate's own body on the same input.
 
     Source: Jacobs, Jordan, Nowlan and Hinton 1991, Adaptive mixtures of local experts.
 
     body: the network without its last layer.
     init: "default"; "zero_head", W = b = 0, so that every expert starts with the same weight; "zero", all of the gate
-          is zero, as some runs of arXiv:2302.14703's code start: then only b can learn, and the gate cannot tell
-          samples apart.
+          is zero, as in some runs of arXiv:2302.14703's code: then only b can learn, and the gate cannot distinguish
+          samples.
     """
 
     def __init__(self, sizes: Sizes, *, body: Body, init: Literal["default", "zero_head", "zero"] = "default") -> None:

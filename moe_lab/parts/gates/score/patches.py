@@ -1,4 +1,4 @@
-"""Scores that see the sum of a sample's patches."""
+"""Scores from the sum of a sample's patches."""
 
 from math import prod
 
@@ -10,8 +10,8 @@ from moe_lab.parts import ExpertsOutput, Linear, Noise, NonNegative, Score, Size
 class Patches(Score):
     """z_e = sum_p w_e . x_p + r_e, r_e uniform in [0, noise): linear in the sum of the patches, with noise.
 
-    The patches are the rows of an image; a sample without rows is one patch. W starts at zero, and the noise is what
-    parts the experts.
+    The patches are the rows of an image; a sample without rows is one patch. W starts at zero, so the noise breaks the
+    symmetry between experts.
     Source: Chen, Deng, Wu, Gu and Li 2022, arXiv:2208.02813, section 3.2.
 
     noise:         width of the noise; 0: none.

@@ -8,7 +8,7 @@ from moe_lab.parts import Noise, Select, k_largest
 
 
 class Base(Select):
-    """In training the assignment of samples to experts of the largest sum of scores that loads all alike; k = 1.
+    """In training the balanced assignment of samples to experts with the largest sum of scores; k = 1.
 
     Every expert gets floor(N / E) or ceil(N / E) samples of a batch of N, exactly. The assignment is solved on the CPU
     by SciPy (the paper: an auction), without gradient, and takes about 0.6 ms for N = 128 and 12 ms for N = 512. At
@@ -30,15 +30,14 @@ class Base(Select):
 
 
 def balanced(scores_NE: np.ndarray) -> np.ndarray:
-    """The expert of every sample, [N]: of all assignments with loads of floor(N / E) or ceil(N / E), one of the
-    largest sum of scores."""
+    """The expert of every sample, [N]: loads are floor(N / E) or ceil(N / E), and the sum of scores is the largest."""
     from scipy.optimize import linear_sum_assignment
 
-    # a gate that has diverged is for the training loop to report
+    # the training loop reports a gate that has diverged
     scores_NE = np.nan_to_num(scores_NE, nan=0.0, posinf=0.0, neginf=0.0)
     samples, experts = scores_NE.shape
     floor = samples // experts
-    # floor(N / E) seats an expert that have to be taken, and one that may be: the bonus outweighs any sum of scores
+    # each expert has floor(N / E) required seats and an optional one: the bonus outweighs any sum of scores
     expert_S = np.r_[np.repeat(np.arange(experts), floor), np.arange(experts)]
     bonus_S = np.where(np.arange(len(expert_S)) < floor * experts, 1 + samples * np.ptp(scores_NE), 0.0)
     seat_N = linear_sum_assignment(scores_NE[:, expert_S] + bonus_S, maximize=True)[1]

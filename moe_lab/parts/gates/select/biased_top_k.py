@@ -1,4 +1,4 @@
-"""The k largest of scores plus a bias that a controller moves, of all experts or of those of a few groups."""
+"""The k largest of scores plus a bias that a controller updates, among all experts or those of a few groups."""
 
 from typing import Literal
 
@@ -7,20 +7,20 @@ from torch import Tensor, nn
 
 from moe_lab.parts import ConfigError, Count, Noise, Select, Sizes, k_largest
 
-#: of a group's experts, how many count for the group
+#: number of a group's experts that count in the group's score
 BEST = 2
 
 
 class BiasedTopK(Select):
-    """The k experts of the largest s_e + b_e. The bias enters the selection, never the weight.
+    """The k experts of the largest s_e + b_e. The bias is used in the selection, never in the weights.
 
-    b (``selection_bias_1E``, a buffer) starts at zero and has no gradient; the controller ``loss_free_bias`` moves it
-    so that loads even out. Without a controller these are the k largest scores. Of equal sums the larger
-    logit counts, as s rounds to one or to zero long before logits end (sigmoid in float32 to one from 16.7 on); then
-    the lower index.
+    b (``selection_bias_1E``, a buffer) starts at zero and has no gradient; the controller ``loss_free_bias`` updates it
+    so that loads become even. Without a controller these are the k largest scores. Ties go to the larger logit, since s
+    is rounded to one or zero already for moderate logits (sigmoid in float32 to one from 16.7 on), then to the lower
+    index.
     Source: Wang et al. 2024, Auxiliary-loss-free load balancing, arXiv:2408.15664.
 
-    score: s, what the bias is added to: "sigmoid" of the logits, as the paper has it, or their "softmax".
+    score: s, to which the bias is added: "sigmoid" of the logits, as in the paper, or their "softmax".
     """
 
     grows = True
@@ -31,7 +31,7 @@ class BiasedTopK(Select):
         self.selection_bias_1E = nn.Buffer(torch.zeros(1, sizes.experts), persistent=False)
 
     def biased(self, logits_BE: Tensor) -> Tensor:
-        """What is compared: s + b, and -inf for an expert that is not there, whose logit is -inf."""
+        """The compared values: s + b, and -inf for a masked expert, whose logit is -inf."""
         score_BE = logits_BE.softmax(-1) if self._softmax else logits_BE.sigmoid()
         return (score_BE + self.selection_bias_1E).masked_fill(logits_BE == -torch.inf, -torch.inf)
 
@@ -40,19 +40,20 @@ class BiasedTopK(Select):
 
 
 class GroupLimited(BiasedTopK):
-    """The k experts of the largest sigmoid(z_e) + b_e among those of the best groups. b never enters the weight.
+    """The k experts of the largest sigmoid(z_e) + b_e among those of the best groups. b is never used in the weights.
 
     The E experts are g groups of E / g experts side by side. A group's score is the sum of its two largest
-    sigmoid(z_e) + b_e, and the ``top_groups`` groups of the largest sums stay. Of equal sums the larger sum of the
-    two largest logits counts, then the lower index; among experts ties are broken as in ``biased_top_k``. With one
-    group, the default, it selects as ``biased_top_k`` does. If experts are masked and the groups that stay have fewer
-    than k others, experts of other groups fill up.
+    sigmoid(z_e) + b_e, and the ``top_groups`` groups with the largest sums are kept. Ties go to the larger sum of the
+    two largest logits, then to the lower index; among experts ties are broken as in ``biased_top_k``. With one group,
+    the default, it is equal to ``biased_top_k``. If experts are masked and the kept groups have fewer than k others,
+    experts of other groups are added.
     Source: DeepSeek-AI 2024, DeepSeek-V3 technical report, arXiv:2412.19437, section 2.1.2 (node-limited routing): its
-    groups are nodes, 8 of 32 experts, of which 4 stay; it sums the k / top_groups largest, which are 2 for its k of 8.
+            groups are nodes, 8 of 32 experts, of which 4 are kept; it sums the k / top_groups largest, which are 2 for
+            its k of 8.
 
     groups:     g.
-    top_groups: how many groups a sample's experts may come from.
-    Raises ConfigError if g does not divide E, and if the groups that stay are more than g, or have fewer than k
+    top_groups: number of groups that a sample's experts may come from.
+    Raises ConfigError if g does not divide E, if ``top_groups`` is more than g, or if these groups have fewer than k
     experts.
     """
 
@@ -69,7 +70,7 @@ class GroupLimited(BiasedTopK):
         return k_largest(biased_BE.masked_fill(~there_BE, -torch.inf), self.sizes.k, logits_BE)
 
     def _of_groups(self, values_BE: Tensor) -> Tensor:
-        """The sum of the two largest values of every group, [..., B, G]; an expert that is not there adds nothing."""
+        """The sum of the two largest values of every group, [..., B, G]; a masked expert adds nothing."""
         values_BGe = values_BE.detach().unflatten(-1, (self._groups, -1))
         best_BG2 = values_BGe.topk(min(BEST, values_BGe.shape[-1]), dim=-1).values
         there_BG2 = best_BG2 > -torch.inf

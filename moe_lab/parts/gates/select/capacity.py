@@ -1,4 +1,4 @@
-"""The k largest scores, from experts that have room for only so many samples of a batch."""
+"""The k largest scores, with a limit on each expert's samples of a batch (capacity)."""
 
 from typing import Literal
 
@@ -7,18 +7,18 @@ from torch import Tensor
 
 from moe_lab.parts import ALWAYS, Count, Noise, Positive, Select, Sizes, capacity, k_largest, log_odds, places, ranks
 
-#: mesh-tensorflow keeps a second expert of this weight always
+#: mesh-tensorflow always keeps a second expert of at least this weight
 MESH_THRESHOLD = 0.2
 
 
 class Capacity(Select):
-    """The k largest scores, of experts with room for C samples of a batch each; what does not fit is dropped.
+    """The k largest scores, with a capacity of C samples of a batch per expert; excess assignments are dropped.
 
-    C = max(min_capacity, ceil(capacity_factor k N / E)). All first choices are served before all second choices,
-    among them the samples in the order of the batch. A dropped choice has the weight zero; the others keep the weights
-    that they had before. In evaluation there is no capacity by default, or a prediction would depend on its
-    batch-mates. The routing's extras hold ``chosen_BE``, the choices before any was dropped, and ``overflow_B``, the
-    share of a sample's k choices that was dropped for want of capacity.
+    C = max(min_capacity, ceil(capacity_factor k N / E)). All first choices are served before all second choices, and
+    samples in the order of the batch. A dropped choice has weight zero; the others keep their weights. In evaluation
+    there is no capacity by default, because a prediction would then depend on its batch-mates. The routing's extras
+    have ``chosen_BE``, the choices before any was dropped, and ``overflow_B``, the share of a sample's k choices that
+    was dropped.
     Source: Fedus, Zoph and Shazeer 2021, Switch transformers, arXiv:2101.03961, eq. 3.
 
     capacity_factor:   in training; 1 is room for every choice if they are even.
@@ -50,7 +50,7 @@ class Capacity(Select):
         return chosen_BE & fits_BE, self._extras(chosen_BE, chosen_BE & ~fits_BE, logits_BE)
 
     def _fits(self, logits_BE: Tensor, queued_BE: Tensor) -> Tensor:
-        """Whether the expert still has room when the sample's turn comes."""
+        """Whether the expert still has capacity when the sample is served."""
         factor, samples = self._factors[self.training], logits_BE.shape[-2]
         if factor is None:
             return torch.ones_like(queued_BE)
@@ -66,11 +66,11 @@ class Capacity(Select):
 
 
 class BatchPrioritized(Capacity):
-    """The k largest scores under capacity; the samples that the gate is surest of are served first.
+    """The k largest scores under capacity; samples with the largest probability are served first.
 
-    As ``capacity``, but of the first choices, then of the second, those with the largest max_e p_e come first, whatever
-    their order in the batch. log p / (1 - p) is compared, which still differs where p rounds to one. V-MoE's noise on
-    the scores is left out.
+    As ``capacity``, but first choices, then second choices, are served in falling order of max_e p_e, whatever their
+    order in the batch. log p / (1 - p) is compared, which still differs if p is rounded to one. V-MoE's noise on the
+    scores is left out.
     Source: Riquelme et al. 2021, Scaling vision with sparse mixture of experts (V-MoE), arXiv:2106.05974, batch
     prioritized routing.
     """
@@ -98,13 +98,13 @@ class BatchPrioritized(Capacity):
 class GShard(Capacity):
     """The two largest scores under capacity; in training the second expert is kept at random, by its weight.
 
-    With g2 = p2 / (p1 + p2) the second expert is kept if 2 g2 > u, u ~ U(0, 1). One that is not kept still takes its
-    place in the queue, as the paper's algorithm 1 has it. Whatever happens to the second, the first keeps
-    g1 = p1 / (p1 + p2). Evaluation keeps both. Queues and capacity are as in ``capacity``.
+    With g2 = p2 / (p1 + p2) the second expert is kept if 2 g2 > u, u ~ U(0, 1). One that is not kept still counts
+    against the capacity, as in the paper's algorithm 1. In both cases the first keeps g1 = p1 / (p1 + p2). Evaluation
+    keeps both. Order and capacity are as in ``capacity``.
     Source: Lepikhin et al. 2020, GShard, arXiv:2006.16668, algorithm 1.
 
-    second:            "paper" as above; "mesh" as mesh-tensorflow's mixture has it: kept if g2 / 0.2 > u, and one that
-                       is not kept takes no place.
+    second:            "paper" as above; "mesh" as in mesh-tensorflow's mixture: kept if g2 / 0.2 > u, and one
+                       that is not kept does not count against the capacity.
     capacity_factor:   in training; 1 is room for every choice if they are even.
     evaluation_factor: in evaluation; null: no capacity.
     min_capacity:      least C.
@@ -136,7 +136,7 @@ class GShard(Capacity):
         return wanted_BE & fits_BE, self._extras(chosen_BE, wanted_BE & ~fits_BE, logits_BE)
 
     def _wants(self, logits_BE: Tensor, noise: Noise) -> Tensor:
-        """True for the first expert, and for all others of a sample where its draw keeps the second."""
+        """True for the first expert, and for all others of a sample if its draw keeps the second."""
         first_BE = ranks(logits_BE) == 0
         if self.sizes.k == 1:
             return first_BE

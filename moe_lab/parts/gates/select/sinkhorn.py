@@ -7,15 +7,15 @@ from moe_lab.parts import Count, Noise, Select, Sizes, k_largest, log_softmax
 
 
 class Sinkhorn(Select):
-    """In training the k largest of each row of a transport plan that loads all experts alike; at test of the logits.
+    """In training the k largest of each row of a transport plan with equal loads; at test the k largest logits.
 
     The plan is exp(z_be + u_b + v_e) with rows that sum to 1/N and columns that sum to 1/E: rows and columns are
-    normalized in turn, in log space, without gradient. The k largest of its rows are nearly, not exactly, balanced. A
-    fixed number of rounds is made, for no value may decide how long a step takes; published code stops where the mean
-    change is below 1e-4 or 1e-5, which takes about ten rounds for logits of unit scale.
+    normalized in turn, in log space, without gradient. The k largest of its rows are nearly, not exactly, balanced. The
+    number of rounds is fixed, so that the length of a step does not depend on values; published code stops when the
+    mean change is below 1e-4 or 1e-5, after about ten rounds for logits of unit scale.
     Source: Clark et al. 2022, Unified scaling laws for routed language models (S-BASE), arXiv:2202.01169.
 
-    rounds: how often rows and columns are normalized.
+    rounds: number of times that rows and columns are normalized.
     """
 
     batch_dependent = frozenset({"training"})

@@ -1,4 +1,4 @@
-"""Each expert takes the samples whose score passes its own cutoff."""
+"""Each expert gets the samples whose score exceeds its own cutoff."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,10 @@ from moe_lab.parts import Noise, Select, Sizes
 
 
 class Threshold(Select):
-    """Every expert with z_e > c_e: none to all of them a sample, and a row does not depend on its batch-mates.
+    """Every expert with z_e > c_e: between none and all per sample, and a row does not depend on its batch-mates.
 
-    The cutoffs c start at zero; the controller ``expert_cutoff`` moves each to where its expert takes the share k / E
-    of the samples. So k is how many experts a sample gets on average.
+    The cutoffs c start at zero; the controller ``expert_cutoff`` updates each so that its expert gets the share k / E
+    of the samples. So k is the mean number of experts per sample.
     Source: Sun et al. 2026, Expert threshold routing for autoregressive language modeling with dynamic computation
     allocation and load balancing, arXiv:2603.11535, eq. 4.
     """

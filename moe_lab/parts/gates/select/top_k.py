@@ -7,9 +7,9 @@ from moe_lab.parts import Noise, Select, Sizes, k_largest
 
 
 class TopK(Select):
-    """The k experts of the largest z_e + b_e; of equal ones the lower index. With k = E every expert.
+    """The k experts of the largest z_e + b_e; ties by index. With k = E every expert.
 
-    The selection bias b is zero unless a controller moves it, and never enters a weight.
+    The selection bias b is zero unless a controller updates it, and is never used in weights.
     Source: Shazeer et al. 2017, arXiv:1701.06538, eq. 5.
     """
 

@@ -1,4 +1,4 @@
-"""As many experts as it takes to gather a given probability."""
+"""The fewest experts with a given total probability."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ Mass = Annotated[float, Range(gt=0, le=1)]
 class TopP(Select):
     """The fewest experts whose probabilities p = softmax(z) sum to ``mass`` or more, the largest first.
 
-    A sample of which the gate is sure gets one expert, one of which it is not sure more: k does not limit how many, it
-    is the mean number that the controller ``top_p_budget`` steers to. Of equal p the lower index comes first.
+    A sample with one large probability gets one expert, others get more. k does not limit the number; it is the mean
+    number that the controller ``top_p_budget`` aims at. Ties by index.
     Source: Huang et al. 2024, Harder tasks need more experts: dynamic routing in MoE models, arXiv:2403.07652.
 
-    mass: the probability that is gathered; Huang et al. take 0.4.
+    mass: the total probability; Huang et al. take 0.4.
     """
 
     active = "learned"
@@ -29,7 +29,7 @@ class TopP(Select):
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         probs_BE, expert_BE = logits_BE.detach().softmax(-1).sort(stable=True, dim=-1, descending=True)
-        # what the experts before this one have gathered: nothing for the first, so that it is always chosen
+        # the total of the experts before this one: zero for the first, so it is always chosen
         before_BE = probs_BE.cumsum(-1) - probs_BE
         chosen_BE = (before_BE < self.mass_11) & (probs_BE > 0)
         return torch.zeros_like(chosen_BE).scatter(-1, expert_BE, chosen_BE)

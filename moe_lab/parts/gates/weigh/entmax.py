@@ -1,4 +1,4 @@
-"""Sparse weights: entmax, and sparsemax as one of them."""
+"""Sparse weights: entmax, with sparsemax as a special case."""
 
 import math
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from moe_lab.parts import Positive, Projection, Range, Sizes, hyper
 
 
 class Entmax(Projection):
-    """alpha-entmax, p_e = [(alpha - 1) z_e / T - tau]_+^(1 / (alpha - 1)), tau such that a row sums to one.
+    """alpha-entmax, p_e = [(alpha - 1) z_e / T - tau]_+^(1 / (alpha - 1)), with tau such that a row sums to one.
 
     Softmax as alpha goes to 1, sparsemax at 2, where p is the Euclidean projection of z / T onto the simplex. Weights
     can be exactly zero, so a sample has up to k experts; one whose weight is zero gets no gradient from it. tau is
@@ -20,7 +20,7 @@ class Entmax(Projection):
     Source: Peters, Niculae and Martins 2019, Sparse sequence-to-sequence models, arXiv:1905.05702, eq. 4 and 10;
     Martins and Astudillo 2016, From softmax to sparsemax, arXiv:1602.02068.
 
-    alpha:       at least 1.01; nearer to 1 it is softmax, which is a weighing of its own.
+    alpha:       at least 1.01; nearer to 1 use softmax.
     over:        "all", "selected", or null: all for k = 1, selected otherwise.
     temperature: T.
     Raises ConfigError for k = 1 over the selected: that weight is always one, and gives the gate no gradient.

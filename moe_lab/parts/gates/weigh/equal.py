@@ -6,10 +6,10 @@ from moe_lab.parts import Sizes, Weigh
 
 
 class Equal(Weigh):
-    """w_e = 1 / k where selected; p = softmax(z).
+    """w_e = 1 / k if selected; p = softmax(z).
 
-    The weights carry no gradient: the scores learn from an objective that teaches them (matching_pursuit, expert_loss),
-    or from the loss of the expert that was drawn (stochastic).
+    The weights have no gradient. The scores are trained by an objective's own term (matching_pursuit, expert_loss), or
+    by the loss of the expert that was drawn (stochastic).
     """
 
     rows_sum_to_one = True

@@ -6,10 +6,10 @@ from moe_lab.parts import Sizes, Weigh
 
 
 class Relu(Weigh):
-    """w_e = max(z_e, 0): the experts of positive scores, none or all; probs are softmax(z).
+    """w_e = max(z_e, 0): the experts with positive scores, between none and all; probs are softmax(z).
 
-    Rows do not sum to one, and their scale is the gate's to choose: what keeps few experts active is a regularizer on
-    the weights. With k < E only the k largest scores can be positive.
+    Rows do not sum to one, and the gate learns their scale. A regularizer on the weights is needed to keep few experts
+    active. With k < E only the k largest scores can be positive.
     Source: Wang, Zhu and Chen 2024, ReMoE, arXiv:2412.14711.
     """
 

@@ -10,7 +10,7 @@ from moe_lab.parts import ConfigError, Positive, Sizes, Weigh, log_softmax
 
 
 class Sigmoid(Weigh):
-    """s = sigmoid(z): the weights are c s where selected, or c s / sum_{selected} s; probs are s / sum s.
+    """s = sigmoid(z): the weights are c s if selected, or c s / sum_{selected} s; probs are s / sum s.
 
     Source: Wang et al. 2024, Auxiliary-loss-free load balancing, arXiv:2408.15664; DeepSeek-AI 2024, DeepSeek-V3
     technical report, arXiv:2412.19437, section 2.1.2 (renormalized; c = 2.5 in its published config).
@@ -20,7 +20,7 @@ class Sigmoid(Weigh):
     Raises ConfigError for k = 1 renormalized: that weight is always c, and gives the gate no gradient.
     """
 
-    #: an option of a later version changes no key of an earlier one
+    #: left out of the key at its default, so that keys of earlier versions stay valid
     absent: ClassVar[dict[str, float]] = {"scale": 1.0}
 
     def __init__(self, sizes: Sizes, *, renormalize: bool | None = False, scale: Positive = 1.0) -> None:

@@ -7,10 +7,10 @@ from moe_lab.parts import Sizes, Weigh
 
 
 class Uniform(Weigh):
-    """w_e = 1 / (number of selected experts) where selected: who is selected counts, how much does not.
+    """w_e = 1 / (number of selected experts) if selected: the weights do not depend on the scores.
 
-    probs are the weights (1/E for a sample that no expert got). Nothing flows back to the scores, so it fits those that
-    have nothing to learn.
+    probs are the weights (1/E for a sample that no expert got). The scores get no gradient, so this fits scores without
+    parameters.
     Source: Roller et al. 2021, Hash layers for large sparse models, arXiv:2106.04426.
     """
 
