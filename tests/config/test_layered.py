@@ -33,7 +33,7 @@ def test_a_layer_has_parts_of_its_own_and_others_have_the_runs():
 def test_the_objective_of_a_layers_gate_is_never_the_runs():
     config = compose([*NET, "layers.block1.gate=expert_loss"])
     assert config["objective"] == compose(NET)["objective"]
-    with pytest.raises(ConfigError, match="no objective of its own that would teach it"):
+    with pytest.raises(ConfigError, match="no objective of its own to train it"):
         job.prepare([*NET, "layers.block1.gate=expert_loss"])
 
 

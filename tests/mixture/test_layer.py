@@ -238,7 +238,7 @@ def test_inputs_of_another_shape(shape):
         ((), {"regularizers": ["load"]}, "regularizer load needs a gate that gives load_probs_BE"),
         ((), {"regularizers": ["lasso"]}, "regularizer lasso acts after the optimizer's step"),
         (("trainer.lr=1",), {}, "trainer.lr: a mixture layer takes words that begin with experts, gate, k"),
-        (("experts=mlp",), {}, "experts Mlp predict, and a mixture layer adds up values: take experts=ffn"),
+        (("experts=mlp",), {}, "experts Mlp output predictions, but a mixture layer sums values: take experts=ffn"),
         (("gate.combine=logits",), {}, "gate.combine=logits is a rule for predictions"),
         (("experts.activation=tanh",), {}, "experts.activation=tanh: must be 'relu', 'gelu' or 'swiglu'"),
         (("k",), {}, "'k' is not KEY=VALUE"),

@@ -46,5 +46,5 @@ def test_it_finds_the_clusters_that_k_means_finds(learner_of, step_of, noise):
 
 
 def test_it_needs_centroids(learner_of):
-    with pytest.raises(ConfigError, match="needs a gate with a centroid to move, and this one has none"):
+    with pytest.raises(ConfigError, match="needs a gate with a centroid, and this one has none"):
         learner_of("gate=switch", "controller=[centroids]")

@@ -115,5 +115,5 @@ def test_only_training_is_constrained(learner_of, draw):
 
 
 def test_one_expert_a_sample_is_refused(learner_of):
-    with pytest.raises(ConfigError, match="hard_constraint needs at least 2 experts a sample, and k=1"):
+    with pytest.raises(ConfigError, match="hard_constraint needs at least 2 experts per sample, and k=1"):
         learner_of("gate=switch", "controller=[hard_constraint]")

@@ -90,7 +90,7 @@ def test_fineness_must_divide_the_width(sizes):
 def test_it_is_refused_where_a_mixture_stands_alone(cli, tmp_path):
     result = cli("train", "experts=ffn", "--runs", tmp_path / "runs")
     assert (result.code, result.out) == (2, "")
-    assert "experts Ffn give values and predict nothing by themselves" in result.err and "experts=mlp" in result.err
+    assert "experts Ffn output values, not predictions" in result.err and "experts=mlp" in result.err
     assert not (tmp_path / "runs").exists()
 
 

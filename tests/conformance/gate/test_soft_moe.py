@@ -108,7 +108,7 @@ def test_experts_are_made_for_patches(learner_of):
 
 
 @pytest.mark.parametrize(
-    ("shape", "message"), [((12,), "these samples are none"), ((1, 8, 6), "take a divisor of 2")], ids=str
+    ("shape", "message"), [((12,), "these samples are not images"), ((1, 8, 6), "take a divisor of 2")], ids=str
 )
 def test_what_cannot_be_cut_is_refused(learner_of, shape, message):
     with pytest.raises(ConfigError, match=message):
