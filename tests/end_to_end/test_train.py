@@ -100,7 +100,7 @@ def test_runs_are_reported_by_arms(cli, monkeypatch):
     assert cli("report", "sweep").code == 0 and Path("sweep/report.html").is_file()
     for wrong, text in (
         (["runs", "--out", "compared"], "exists already"),
-        (["runs", "--against", "gate=sofmax"], "no arm is that"),
+        (["runs", "--against", "gate=sofmax"], "no such arm"),
         (["runs/a", "--out", "alone"], "its own folder"),
         (["runs/a", "--against", "softmax"], "its own folder"),
         (["nowhere"], "holds none"),

@@ -24,7 +24,7 @@ IN_NO_LAYER = {
     "expert_loss": "weights without gradient",
     "loudest": "reads what experts predict",
     "matching_pursuit": "weights without gradient",
-    "soft_moe": "mixes the patches of an image",
+    "soft_moe": "mixes the patches of images",
     "stochastic": "weights without gradient",
 }
 LOOKS_AHEAD = ["expert_choice"]

@@ -85,7 +85,7 @@ def test_what_cannot_be_drawn_is_one_line(made, tmp_path):
     with pytest.raises(moe_lab.RunError, match="there is one expert, so there is no usage"):
         moe_lab.plots.usage(moe_lab.train(runs=tmp_path, baseline="single", **{"trainer.epochs": 1}, **QUIET))
     numbers = moe_lab.train(runs=tmp_path, **NUMBERS, **{"trainer.epochs": 1}, **QUIET)
-    with pytest.raises(moe_lab.RunError, match="the run predicts numbers, which have no classes"):
+    with pytest.raises(moe_lab.RunError, match="the run is of regression, which has no classes"):
         moe_lab.plots.class_table(numbers)
 
 

@@ -39,7 +39,7 @@ class Measured:
     """One value of one measure.
 
     value:           plug-in; None with the ``reason``.
-    null_mean:       mean over the permutations of documents, or the exact expectation by chance; None if there is no null.
+    null_mean:       mean over the permutations of documents, or the exact value by chance; None if there is no null.
     p, adjusted_p:   one-sided; adjusted over the family, this measure in all layers x labels. None with ``p_reason``.
     estimate:        the jackknife's, corrected for the bias of the plug-in value; the center of the interval.
     low, high:       95 % interval over documents; None with ``interval_reason``.
@@ -53,7 +53,7 @@ class Measured:
     unit: str
     value: float | None = None
     reason: str | None = None
-    null_mean:       float | None = None
+    null_mean: float | None = None
     p: float | None = None
     adjusted_p: float | None = None
     p_reason: str | None = None

@@ -16,7 +16,7 @@ CASE = GateCase(
     k=[5],
     dense=True,
     steps=False,
-    no_layer="mixes the patches of an image",
+    no_layer="mixes the patches of images",
     signed=[],  # it has no logits
     forms=[["gate.patch=2", "gate.slots=2", "gate.position=false"], ["gate.patch=8", "experts=linear"]],
 )

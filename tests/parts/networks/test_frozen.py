@@ -52,7 +52,7 @@ def test_what_cannot_be_taken_is_refused(cli, tmp_path):
     assert cli("train", *SHORT, "experts=linear", "--name", "linear").code == 0
     with pytest.raises(ConfigError, match="have no hidden layer"):
         RunFeatures(DIGITS, "runs/linear")
-    with pytest.raises(ConfigError, match="experts are not of this data set"):
+    with pytest.raises(ConfigError, match="experts do not fit this data set"):
         RunFeatures(Sizes((12,), 4, 5, 5), "runs/linear")
     stored = Path("runs/linear/config.yaml")
     config = yaml.safe_load(stored.read_text())

@@ -148,7 +148,7 @@ def test_two_single_runs(make_run, tmp_path, open_page):
         make_run("fallen", experts=10, collapsed=True, differs={"gate": "attentive", "seed": 1}, validation=False),
     ]
     page = open_page(ArmsReport(runs).write(claimed(tmp_path)))
-    assert "A difference between single runs is no result yet" in page.text
+    assert "A difference between single runs is not yet a result" in page.text
     assert "plain" in page.text and "fallen" in page.text
     # no interval, no star, no test, and no figure of one point
     numbers = page.text.partition("Headline numbers")[2]

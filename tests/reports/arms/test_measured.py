@@ -56,7 +56,7 @@ def test_a_table_by_name_leaves_out_arms_that_have_none_of_it(light):
     runs = [light("m", {}, told), light("a", {"gate": "attentive"}, told)]
     runs.append(light("one", {"baseline": "single"}, {"test_error_rate": 0.2}))
     [(title, _, table)] = named_tables(Measured(collect(runs)))
-    assert title == "Specialized in what" and table.header == ["metric", "softmax", "attentive", "better"]
+    assert title == "What experts specialize in" and table.header == ["metric", "softmax", "attentive", "better"]
 
 
 def test_too_few_seeds_are_said_to_be_too_few(grid):
@@ -152,7 +152,7 @@ def test_arms_are_compared_at_matched_usage(light):
     assert one.difference.ends is None and one.difference.method == "needs 6 seeds"
     assert usage_table(found) == [["b", "2 of 3", "+0.20", "needs 6 seeds", "\N{MINUS SIGN}0.005"]]
     far = Measured(collect([runs[0], runs[1], runs[4], light("b3", {"gate": "b", "seed": 3}, {USAGE: 8.0, BITS: 5.0})]))
-    assert "No run of either arm uses its experts as evenly" in findings(far)[0]
+    assert "No two runs of these arms use their experts equally evenly" in findings(far)[0]
 
 
 def test_intervals_stay_within_the_bounds_of_their_metric(light):
@@ -224,8 +224,11 @@ def test_a_factorial_design_is_analysed(light):
     assert table["levels"][0][:2] == ["gate=a", "\N{MINUS SIGN}5.0"] and table["unit"] == "points"
     assert any(sentence.startswith("Of the variance of test error, gate 9") for sentence in findings(found))
     # 8 of 10 seeds are there, for 6 comparisons; the analysis pools all runs
-    [reconciled] = [sentence for sentence in findings(found) if sentence.startswith("These make a difference")]
-    assert "gate (p < 0.001) in test error" in reconciled.partition(". Both hold: ")[0] and "k (" not in reconciled
+    [reconciled] = [sentence for sentence in findings(found) if sentence.startswith("These choices make a difference")]
+    assert (
+        "gate (p < 0.001) in test error" in reconciled.partition(". This is no contradiction: ")[0]
+        and "k (" not in reconciled
+    )
     missing = Measured(collect(runs[:-3]))
     [sentence] = no_factorial(missing)
     assert sentence == "No factorial analysis of Test error: not every combination was run: gate=b k=2 is missing."
@@ -245,9 +248,9 @@ def test_an_arm_is_named_by_its_key_or_its_words(grid, light):
 @pytest.mark.parametrize(
     ("against", "text"),
     [
-        ("gate=sofmax", r"no arm is that. There are: softmax \(gate=softmax\), attentive"),
-        ("nothing", "no arm is that"),
-        ("dataset=digits", "no arm is that"),
+        ("gate=sofmax", r"no such arm. There are: softmax \(gate=softmax\), attentive"),
+        ("nothing", "no such arm"),
+        ("dataset=digits", "no such arm"),
         ("gate=later", "no run of this arm has finished"),
     ],
 )

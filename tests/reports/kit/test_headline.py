@@ -50,9 +50,9 @@ def test_an_expert_with_four_of_ten_thousand_samples_is_not_said_to_be_used():
 
 def test_who_classifies_and_what_is_never_answered():
     said = verdict(metrics(expert_answer_information_bits=0.8812, classes_never_answered=4), **SIZES)
-    assert f"test error 3.1{S}%, 4 classes never answered;" in said
+    assert f"test error 3.1{S}%, 4 classes never predicted;" in said
     assert said.endswith(f"about the class, and that expert's own answer 0.88{S}bits more.")
-    assert "1 class never answered" in verdict(metrics(classes_never_answered=1), **SIZES)
+    assert "1 class never predicted" in verdict(metrics(classes_never_answered=1), **SIZES)
 
 
 def test_the_bound_is_of_the_classes_that_are_tested():

@@ -16,7 +16,7 @@ TWO_MB = 2_000_000
 CHAPTERS = [
     "Patches by expert",
     "Balance",
-    "How each layer's routing went",
+    "The routing of each layer over the epochs",
     "Training",
     "What is lost without an expert",
     "Table for a paper",
@@ -110,9 +110,9 @@ def test_a_language_model_is_answered_by_domain(trained, open_page):
     run = trained("language", [*words, *small])
     path = write_network_report(run)
     text = " ".join(open_page(path).text.split())
-    loss = re.search(r"Test loss ([\d.]+) nats a token", text)
+    loss = re.search(r"Test loss ([\d.]+) nats per token", text)
     assert float(loss[1]) == pytest.approx(run.metrics["test_loss_nats"]["value"], abs=0.005)
-    assert "tells I(E;domain) = " in text and "What the choice of expert tells of the next token" in text
+    assert "tells I(E;domain) = " in text and "What the choice of expert tells about the next token" in text
     assert "Tokens" in titles(path) and "Patches by expert" not in titles(path)
     assert {"expert", *read_trace(run).label("domain").names} == set(rows_of(run, "ablation_0")[0])
 
@@ -120,7 +120,7 @@ def test_a_language_model_is_answered_by_domain(trained, open_page):
 def test_a_dense_twin_has_nothing_to_remove(trained, open_page):
     run = trained("twin", ["network=mlp", "trainer.epochs=1", "baseline=dense_active", *SMALL[:-1]])
     path = write_network_report(run)
-    assert ALONE in open_page(path).text and "How each layer's routing went" not in titles(path)
+    assert ALONE in open_page(path).text and "The routing of each layer over the epochs" not in titles(path)
 
 
 def test_rows_that_depend_on_their_batch_mates(copied, open_page):
@@ -136,7 +136,7 @@ def test_a_run_without_results_has_a_page_with_its_curves(copied, open_page, sta
     path = write_network_report(run)
     text = " ".join(open_page(path).text.split())
     assert said in text and "Epochs finished: 2 of 2. It reported: NaN." in text
-    assert titles(path)[:3] == ["What was run", "How each layer's routing went", "Training"]
+    assert titles(path)[:3] == ["What was run", "The routing of each layer over the epochs", "Training"]
     assert "Usage of each expert: block1" in text
 
 

@@ -71,11 +71,11 @@ def test_an_arm_that_is_undefined_in_some_runs_is_not_best(light):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"columns": "test_eror_rate"}, "--columns: test_eror_rate is no metric .* Did you mean test_error_rate?"),
+        ({"columns": "test_eror_rate"}, "--columns: test_eror_rate is not a metric .* Did you mean test_error_rate?"),
         ({"columns": "expert_error_rate"}, "--columns: expert_error_rate is not one number in these runs"),
         ({"columns": " , "}, "--columns is empty"),
-        ({"rows": "gate=hash"}, "--rows gate=hash: no arm with a finished run is that. There are: gate=softmax, "),
-        ({"rows": "gate=softmax,Z"}, "--rows Z: no arm"),
+        ({"rows": "gate=hash"}, "--rows gate=hash: no such arm with a finished run. There are: gate=softmax, "),
+        ({"rows": "gate=softmax,Z"}, "--rows Z: no such arm"),
     ],
 )
 def test_what_is_not_there(chosen, options, says):

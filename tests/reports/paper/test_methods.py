@@ -43,7 +43,7 @@ def test_every_number_of_the_config_is_there(said):
     assert "Test error: Share of test samples whose class the mixture predicts wrongly." in text
     # 1 pair in 2 metrics: log2(40 * 2) = 6.3
     assert "over a family of 2 comparisons (every two arms, 2 metrics) at 5" in text and "at least 7 seeds" in text
-    assert "Student t of the logit [@student1908; @oehlert1992]): what" in text
+    assert "Student t of the logit [@student1908; @oehlert1992]), for training again" in text
     assert "moe-lab 0.1.0 and torch 2.13.0 [@moelab], on a plain CPU." in text
 
 

@@ -80,7 +80,7 @@ def test_one_run_an_arm(grid):
 
 
 def test_an_external_number_needs_its_column(chosen):
-    with pytest.raises(RunError, match="Their net_2 has test_error_rate, which is no column: add it with --columns"):
+    with pytest.raises(RunError, match="Their net_2 has test_error_rate, which is not a column: add it with --columns"):
         arm_table(chosen(columns="load_entropy_bits"), [THEIRS])
 
 

@@ -60,7 +60,7 @@ def test_nothing_routed_at_all(make_run, open_page):
 
 def test_samples_that_are_no_images(make_run, open_page):
     run = make_run("columns", images=False)
-    assert "The samples are no images" in open_page(write_run_report(run)).text
+    assert "The samples are not images" in open_page(write_run_report(run)).text
     assert "typical_images" not in stems(run.path, "svg")
 
 

@@ -51,7 +51,7 @@ def test_the_page(inverse, open_page):
         "Usage of each expert",
         "Which branch each expert gets",
         "Which branch each expert explains",
-        "Each expert against the mixture",
+        "Each expert compared with the mixture",
     ]
     places = [page.text.index(chapter) for chapter in chapters]
     assert places == sorted(places)

@@ -102,7 +102,7 @@ def test_chapters_stand_in_the_order_of_a_reader(page):
         "Gate entropies",
         "Which classes each expert gets",
         "The most typical images",
-        "Each expert against the mixture",
+        "Each expert compared with the mixture",
         "Time and place",
     ]
     places = [page.text.index(chapter) for chapter in chapters]

@@ -79,6 +79,6 @@ def test_many_traces_with_many_layers_make_no_large_page(folder_of, make_trace, 
 
 def test_more_than_there_are_colours_are_refused(folder_of, make_trace, tmp_path):
     run = folder_of(make_trace(documents=4, tokens=3))
-    with pytest.raises(RunError, match=f"{MOST + 1} traces; one report compares {MOST} at most"):
+    with pytest.raises(RunError, match=f"{MOST + 1} traces, but one report compares at most {MOST}"):
         write_traces_report([run] * (MOST + 1), lambda: tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()

@@ -88,7 +88,7 @@ def test_usage_without_labels(values_from, row, dead, end):
     rows = [row("slot_max_violation_global", layer, 0.5, label="", unit="ratio") for layer in EXPERTS]
     rows += [row("never_selected_experts", "block3", dead, label="", unit="count")]
     assert findings(values_from(*rows, labels=()), EXPERTS) == [
-        "The trace has no labels, so nothing can be said of what its experts follow.",
+        "The trace has no labels, so it cannot be measured what its experts follow.",
         # MaxVio .5 is 1.5 times the mean load
         f"The most used expert in block0 has 1.50 times the mean load, the most of all layers; {end}",
     ]

@@ -94,7 +94,7 @@ def test_what_a_trace_lacks_is_said(folder_of):
     run = folder_of(trace)
     text = " ".join(page_of(run).split())
     for said in (
-        "The trace has no labels, so nothing can be said",
+        "The trace has no labels, so it cannot be measured",
         "<strong>documents</strong>: each row is one of its own",
         "<strong>token ids</strong>: not known, so neither",
         "<strong>mlp</strong>: the order of choice is not known",
