@@ -7,6 +7,7 @@ due. A study's files themselves: ``python docs/studies/again.py FOLDER``.
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,19 @@ class Claims:
     def text(self) -> str:
         heading = ["claim", "reported", "data", "predicted", "measured", "n", "verdict"]
         rows = [row for name in claim_names("claims") for row in self._rows(name)]
-        return "\n".join(f"| {' | '.join(row)} |" for row in [heading, ["---"] * len(heading), *rows])
+        table = [f"| {' | '.join(row)} |" for row in [heading, ["---"] * len(heading), *rows]]
+        return "\n".join([*table, "", *self._tally()])
+
+    def _tally(self) -> list[str]:
+        """How many predictions there are of each verdict: of a loss or error, and of how experts are used."""
+        kept = [json.loads(path.read_text()) for path in (DOCS / "studies" / self.folder).glob("*/study.json")]
+        lines = [line for facts in kept for line in facts["predictions"]]
+        counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+        for line in lines:
+            counts[line["name"] in OF_QUALITY][line["verdict"]] += 1
+        kinds = (("the loss or error", counts[True]), ("how experts are used", counts[False]))
+        told = {what: ", ".join(f"{count} {one}" for one, count in of.most_common()) for what, of in kinds}
+        return [f"- Of {sum(of.values())} predictions of {what}: {told[what]}." for what, of in kinds]
 
     def _rows(self, name: str) -> list[list[str]]:
         claim, rows = read_claim("claims", name), []
@@ -100,7 +113,7 @@ class Claims:
             kept = DOCS / "studies" / self.folder / folder / "study.json"
             lines = json.loads(kept.read_text())["predictions"] if kept.is_file() else []
             for number, (line, cells) in enumerate(zip(lines, shown_predictions(lines), strict=True)):
-                told = [f"[{claim.claim}]({self.folder}/{folder}/study.md)", f"{claim.source}: {claim.reported}"]
+                told = [f"[{claim.title}]({self.folder}/{folder}/study.md)", f"{claim.source}: {claim.reported}"]
                 first = [*told, dataset] if number == 0 else ["", "", ""]
                 what = f"{cells['arm']}: {cells['metric']} {cells['predicted']}"
                 measured = cells["measured"].rpartition(" (")[0]
@@ -129,7 +142,8 @@ class ByLayer:
         return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
 
 
-#: what specialization is measured by, in mixtures and in the last layer of networks
+#: what a model is worth, and what specialization is measured by, in mixtures and in the last layer of networks
+OF_QUALITY = ("test_loss_nats", "test_error_rate")
 SPECIALIZATION = ("mutual_information_expert_label_bits", "block1.mutual_information_expert_label_bits")
 LOSS = "test_loss_nats"
 
