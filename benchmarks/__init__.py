@@ -1,3 +1,5 @@
-"""What the claims of speed rest on: each module with ``rows(quick)`` measures one target against a baseline that runs
-in the same process, and its docstring begins with "Target N: ...". ``python -m benchmarks`` runs them; README.md says
-what was found."""
+"""Measurements behind the claims of speed.
+
+Each module with ``rows(quick)`` measures one target against a baseline in the same process; its docstring begins with
+"Target N: ...". ``python -m benchmarks`` runs them; README.md has the results.
+"""

@@ -43,7 +43,7 @@ def targets_in(package: ModuleType) -> dict[str, ModuleType]:
 
 
 def measure(target: ModuleType, folder: Path, quick: bool) -> list[Row]:
-    """Measure one target, print its rows as they come, and keep them, their figure and the machine's description."""
+    """Measure one target, print its rows at once, and save them, their figure and the machine's description."""
     folder.mkdir(parents=True, exist_ok=True)
     name, title = target.__name__.rpartition(".")[2], target.__doc__.partition("\n")[0].rstrip(".")
     print(title)
@@ -60,7 +60,7 @@ def measure(target: ModuleType, folder: Path, quick: bool) -> list[Row]:
 
 
 def machine() -> dict[str, object]:
-    """What the rows were measured on."""
+    """The machine that the rows were measured on."""
     facts = environment(threads=1, config_hash="", device="cpu")
     kept = {name: facts[name] for name in ("platform", "cpu", "cores", "gpu", "versions", "git")}
     return {"date": datetime.now(UTC).strftime("%Y-%m-%d"), **kept}

@@ -1,4 +1,4 @@
-"""How near a language model comes to the best prediction there is, on markov_languages, epoch by epoch.
+"""Distance of a language model from the best possible prediction on markov_languages, by epoch.
 
 ``python -m benchmarks.bayes_gap`` trains the default of the data set with one seed, in three minutes on one idle core,
 writes results/bayes_gap.csv and prints its table. ``--quick`` trains on a tenth of the data.
@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results" / "bayes_gap.csv"
 
 
 def gaps(*more: str) -> Iterator[dict[str, float]]:
-    """A row an epoch, on the validation split; the last is of the test split (epoch 0)."""
+    """One row per epoch, on the validation split; the last is of the test split (epoch 0)."""
     job = prepare([*WORDS, *more, f"seed={SEED}"])
     data = load_data(job.config)
     with TemporaryDirectory() as folder:

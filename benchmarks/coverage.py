@@ -1,7 +1,7 @@
-"""How often 95 % intervals over seeds hold the true mean, and ranges of selected runs the printed one, by simulation.
+"""Coverage of 95 % intervals over seeds, and of ranges of selected runs, by simulation.
 
 ``python -m benchmarks.coverage`` writes benchmarks/results/coverage.csv and prints it as the table of docs/reports.md.
-One row a population and n: the interval of moe-lab, Student's t beside it, and how often that leaves the bounds.
+One row per population and n: the interval of moe-lab, Student's t, and how often the latter leaves the bounds.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from moe_lab.statistics.replication import SELECTIONS
 from moe_lab.store.atomic import write_csv
 
 DRAWS, BEST_DRAWS = 4_000, 400
-#: draws of the true mean
+#: number of draws for the true mean
 LARGE = 1_000_000
 SEEDS = (2, 5, 10)
 #: log2 of five experts
@@ -34,7 +34,7 @@ def beta(mean: float, sd: float, top: float = 1.0) -> Draw:
 
 
 def collapsing(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Usage entropy of runs of which one in five collapses."""
+    """Usage entropy of runs, one in five of which collapses."""
     near_top = np.clip(rng.normal(2.1, 0.1, n), 0, TOP)
     return np.where(rng.random(n) < 0.2, 0.02 * rng.random(n), near_top)
 
@@ -101,7 +101,7 @@ def selections() -> Iterator[dict[str, Any]]:
         for _ in range(BEST_DRAWS):
             chosen, reported = _runs(rng, 10)
             printed = float(reported[chosen.argmin()])
-            # as many runs as the rule asks for, by repeating ours: the range is that of the runs there are
+            # as many runs as the rule requires, by repeating ours: the range is that of the given runs
             ours = [np.tile(one, SELECTIONS // times) for one in _runs(rng, 10 * times)]
             held += best_of(*ours, printed, 10, draws=2_000).word == "inconclusive"
         name = f"printed best of 10 among {10 * times} runs of ours"

@@ -1,8 +1,9 @@
-"""Does the null of documents hold, and the interval over documents? Rates by simulation.
+"""Error rates of the test by documents, and coverage of the interval over documents, by simulation.
 
 ``python -m benchmarks.document_coverage`` writes benchmarks/results/document_nulls.csv and document_intervals.csv and
-prints them as the tables of docs/traces-measures.md. Labels mean nothing in the first: a test at .05 should call 5 % of
-the traces significant. In the second, information of a known size is planted; a 95 % interval should hold it in 95 %.
+prints them as the tables of docs/traces-measures.md. In the first, labels are random: a test at .05 should find 5 % of
+the traces significant. In the second, information of a known size is planted: 95 % of the 95 % intervals should contain
+it.
 """
 
 import itertools
@@ -53,7 +54,7 @@ CASES = (Case(), Case(vary=True), Case(documents=40), Case(documents=400, length
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A trace, and labels of its documents and rows that have nothing to do with it."""
+    """A trace, and labels of its documents and rows that are independent of it."""
 
     trace: Trace
     rows: Rows
@@ -62,8 +63,10 @@ class Drawn:
 
 
 def untrained(case: Case, rng: np.random.Generator, seed: int) -> Drawn:
-    """Documents with vocabularies of their own through a random linear router of what a row holds: a random embedding
-    of its token and half as much of its document. A row's label stays for ten rows on average, and then is drawn anew.
+    """Documents with their own vocabularies through a random linear router.
+
+    A row's input is a random embedding of its token, plus half of one of its document. A row's label stays for ten rows
+    on average, and then is drawn anew.
     """
     length_D = _lengths(case, rng)
     document_T = np.repeat(np.arange(case.documents, dtype=np.int32), length_D)
@@ -121,7 +124,7 @@ def told(drawn: Drawn, label: DocumentLabel) -> Statistic:
 
 
 def token_p(drawn: Drawn, label: Labelled, rng: np.random.Generator) -> float:
-    """p of I(E;label) if rows are permuted, each row by itself: the null that is wrong."""
+    """p of I(E;label) if single rows are permuted, which is a wrong null."""
     first = Chosen.first(drawn.trace.layers[0], drawn.rows)
     permuted = [first.table(rng.permutation(label.label_T), label.labels) for _ in range(PERMUTATIONS)]
     value = float(tables.information_bits(first.table(label.label_T, label.labels)))
@@ -129,7 +132,7 @@ def token_p(drawn: Drawn, label: Labelled, rng: np.random.Generator) -> float:
 
 
 def nulls(traces: int = TRACES, cases: tuple[Case, ...] = CASES) -> Iterator[dict[str, Any]]:
-    """How many traces of a hundred are called significant at .05 though the label means nothing."""
+    """The percentage of traces that are significant at .05 although the label is random."""
     for case in cases:
         rng = np.random.default_rng(0)
         called: dict[str, int] = {}
@@ -151,7 +154,7 @@ def nulls(traces: int = TRACES, cases: tuple[Case, ...] = CASES) -> Iterator[dic
 
 
 def families(traces: int = TRACES, members: int = 12) -> Iterator[dict[str, Any]]:
-    """How many families of meaningless labels have at least one significant member, raw and adjusted."""
+    """The percentage of families of random labels with at least one significant member, raw and adjusted."""
     case, rng, counts = Case(documents=60, length=50), np.random.default_rng(1), np.zeros(2, dtype=int)
     for seed in range(traces):
         drawn = [untrained(case, rng, seed) for _ in range(members)]
@@ -184,12 +187,12 @@ PLANTED = tuple(
     for documents, experts in ((20, 8), (80, 8), (400, 8), (80, 64))
     for spread in (0.0, 0.1, 0.3, 1.0)
 )
-#: documents that stand for the whole population
+#: number of documents that represent the whole population
 POPULATION = 20_000
 
 
 class Population:
-    """Where the traces of a planted case are drawn from, and what is true in it."""
+    """The distribution of a planted case's traces, and its true values."""
 
     def __init__(self, case: Planted) -> None:
         rng = np.random.default_rng([2, case.documents, case.experts])
@@ -197,7 +200,7 @@ class Population:
         self.vocabulary_GX = rng.dirichlet(np.full(case.tokens, 2.0), LABELS)
         self.token_XE = rng.normal(size=(case.tokens, case.experts))
         self.label_GE = case.spread * rng.normal(size=(LABELS, case.experts))
-        # p(g, x, e): the mean over what documents add
+        # p(g, x, e): the mean over the documents' contributions
         own_ND = 0.3 * rng.normal(size=(POPULATION // 100, 1, case.experts))
         p_GXE = np.stack([_softmax(self.token_XE + label_E + own_ND).mean(0) for label_E in self.label_GE])
         joint_GXE = self.vocabulary_GX[..., None] * p_GXE / LABELS
@@ -234,7 +237,7 @@ def _by_token(joint_GXE: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
 
 
 def intervals(traces: int = TRACES, cases: tuple[Planted, ...] = PLANTED) -> Iterator[dict[str, Any]]:
-    """How often the interval holds the true value, and where estimate and corrected value are on average.
+    """The coverage of the interval, and the means of the estimate and the corrected value.
 
     The true document accuracy is the mean over the traces: it depends on how many documents it is trained on.
     """

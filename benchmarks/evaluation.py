@@ -1,7 +1,7 @@
 """Target 7: evaluation and metrics under 10 % of the training time of a default run.
 
-Training is all epochs' steps. Evaluation is the look at the validation split after every epoch, the looks at the test
-split at the end (what the mixture says; interventions, references and similarities), and all metrics. 10 % of the first
+Training is all epochs' steps. Evaluation is that of the validation split after every epoch, that of the test split at
+the end (predictions, interventions, references and similarities), and all metrics. 10 % of the first
 over the second: a ratio of 1 is 10 %, of 2 it is 5 %.
 """
 
@@ -29,7 +29,7 @@ SHARE = 0.1
 
 @dataclass(frozen=True)
 class Run:
-    """Words of a run, its data, its epochs and its batch size; ``sample``: words that shorten the measured epoch."""
+    """Overrides of a run, its data, epochs and batch size; ``sample``: overrides that shorten the measured epoch."""
 
     words: tuple[str, ...]
     data: Data
@@ -64,7 +64,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def looks(loop: Loop, run: Run) -> dict[str, Callable[[], None]]:
-    """The look at the validation split after an epoch, and that at the test split at the end with all metrics."""
+    """Evaluation of the validation split after an epoch, and of the test split at the end with all metrics."""
     noise, config = Noise([torch.Generator()]), prepare(run.words).config
 
     def validation() -> None:

@@ -1,4 +1,4 @@
-"""One figure a target: a bar a case, with marks at the least and at the aim."""
+"""One figure per target: one bar per case, with marks at the least and at the aim."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from moe_lab.reports.kit.style import ACCENT, INK, MUTED, RC, WARM
 
 
 def draw(title: str, rows: Sequence[Row], path: Path) -> None:
-    """Ratios on a logarithmic axis, so that twice and half are equally far from one."""
+    """Ratios on a logarithmic axis, so that 2 and 1/2 are equally far from 1."""
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.2, 0.9 + 0.26 * len(rows)), layout="constrained")
         axes = figure.subplots()

@@ -1,8 +1,8 @@
-"""python -m benchmarks.growth [--quick]: how a training step grows with E, B, k and R.
+"""python -m benchmarks.growth [--quick]: growth of a training step's time with E, B, k and R.
 
-Whole steps of moe-lab, Adam included, on images of 28 x 28 drawn at random, one thread; of R stacked runs, which share
-the minibatch, together. No target: the numbers go to benchmarks/results/growth.csv, the figure to growth.svg (--quick:
-to benchmarks/results/quick/).
+Whole steps of moe-lab, Adam included, on images of 28 x 28 drawn at random, one thread; for R stacked runs, which share
+the minibatch, together. There is no target. The numbers go to benchmarks/results/growth.csv, the figure to growth.svg
+(--quick: to benchmarks/results/quick/).
 """
 
 import sys
@@ -34,7 +34,7 @@ AXES = {
 
 @dataclass(frozen=True)
 class Case:
-    """A model where one of E, B, k and R has a value."""
+    """A model with a value of one of E, B, k and R."""
 
     axis: str
     value: int
@@ -46,7 +46,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Cost:
-    """Milliseconds a step of all runs."""
+    """Milliseconds per step of all runs."""
 
     axis: str
     value: int
@@ -55,7 +55,7 @@ class Cost:
 
 
 def costs(quick: bool) -> Iterator[Cost]:
-    """The points of a line take turns, so that a host that slows down for a while does not bend it."""
+    """Measure the points of a line in turns, so that a temporary slowdown of the machine does not bend it."""
     for (axis, model), group in groupby(cases(quick), key=lambda case: (case.axis, case.model)):
         line = {str(case.value): epoch_of(case) for case in group}
         for value, seconds in interleaved(line, rounds=2 if quick else 10).items():
@@ -81,7 +81,7 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 def draw(costs: Sequence[Cost], path: Path, across: Mapping[str, str], title: str) -> None:
-    """A panel an axis, with its label; a line a model."""
+    """One panel per axis, with its label; one line per model."""
     models = dict.fromkeys(cost.model for cost in costs)
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(12, 3.2), layout="constrained")
@@ -103,7 +103,7 @@ def draw(costs: Sequence[Cost], path: Path, across: Mapping[str, str], title: st
 
 
 def measure(costs: Iterable[Cost], name: str, axes: Mapping[str, str], title: str, quick: bool) -> None:
-    """Print each cost when it is measured, and keep all of them as NAME.csv and NAME.svg."""
+    """Print each cost when it is measured, and save all as NAME.csv and NAME.svg."""
     folder = RESULTS / "quick" if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     measured = []

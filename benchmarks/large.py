@@ -1,10 +1,10 @@
 """Target 10: a large run, E=256 experts, C=1,000 classes and N=50,000 test samples, in two minutes and 2 GB.
 
-The command itself is run in a process of its own: `moe-lab train` on random arrays, from its start to its report. It
+The command itself runs in its own process: `moe-lab train` on random arrays, from its start to its report. It
 trains one epoch; evaluation of the test split, metrics, files and report take nearly all of the time. The ratios are
 seconds allowed over seconds taken, and bytes allowed over the largest resident set. Seconds are processor time: the
-process has one thread, so that on an idle machine they are the wall-clock time. What grows with a product of two of
-E, C, N and the permutations of a null shows here first.
+process has one thread, so that on an idle machine they are the wall-clock time. A cost that grows with a product of two
+of E, C, N and the number of permutations of a null is found here first.
 """
 
 import os
@@ -47,7 +47,7 @@ def measured(folder: Path, samples: int) -> tuple[float, int]:
 
 
 def arrays(samples: int) -> dict[str, np.ndarray]:
-    """Each class is a normal cloud around a centre of its own, in both splits."""
+    """Each class is a normal distribution around its own centre, in both splits."""
     source = np.random.default_rng(0)
     centre_CD = 2 * source.normal(size=(CLASSES, FEATURES))
     found = {}

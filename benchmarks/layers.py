@@ -43,7 +43,7 @@ def rows(quick: bool) -> Iterator[Row]:
     settle(compose([]))
     for experts, k, batch in NETWORKS[::2] if quick else NETWORKS:
         seconds = interleaved(networks(experts, k, batch), 20 if quick else 40)
-        # at most 1.6 times, 1.3 hoped for, with top-1 of 8; the others are reported
+        # at most 1.6 times, with the aim of 1.3, for top-1 of 8; the others are only reported
         least, aim = (1 / 1.6, 1 / 1.3) if (experts, k) == (8, 1) else (0.0, 1.0)
         case = f"two layers, E={experts} k={k}, {batch} images"
         yield Row("11", f"{case}, plain of the active size", seconds["plain"] / seconds["own"], least, aim)
@@ -80,7 +80,7 @@ def networks(experts: int, k: int, batch: int) -> dict[str, Call]:
 
 
 def _step(network: VisionTransformer, x_BD: Tensor, y_B: Tensor) -> Call:
-    """With the balance of Switch on every mixture layer."""
+    """A config with the balance of Switch on every mixture layer."""
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     noise = noise_by_layer([0], list(network.routed))
     balance = {name: SwitchBalance(layer.gate.sizes) for name, layer in network.routed.items()}
@@ -99,7 +99,7 @@ def _step(network: VisionTransformer, x_BD: Tensor, y_B: Tensor) -> Call:
 
 
 def blocks(rows: int, width: int, hidden: int, experts: int, k: int) -> dict[str, Call]:
-    """Forward and backward of one layer, ours and transformers'."""
+    """Forward and backward of one layer, moe-lab's and transformers'."""
     from transformers.models.mixtral.configuration_mixtral import MixtralConfig
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
@@ -117,7 +117,7 @@ def blocks(rows: int, width: int, hidden: int, experts: int, k: int) -> dict[str
 
 
 def _training(layer: nn.Module, x: Tensor) -> Call:
-    """A forward and a backward into gradients that were not there, of the input, too."""
+    """A forward and a backward pass with fresh gradients, also of the input."""
 
     def call() -> None:
         layer.zero_grad()

@@ -1,10 +1,10 @@
 """Target 4: memory of a step, bytes allowed over bytes used, under dense and sparse dispatch.
 
-Counted are the bytes that a step needs besides its inputs and parameters: what autograd keeps for the backward, and the
-most that is alive at once in forward and backward. Allowed are B (E + k (C + H)) floats under sparse dispatch and
-B E (C + H) under dense, times the few copies that layers and softmaxes keep of their values (``COPIES``). Under sparse
-dispatch the inputs of the selected pairs come to that, B k D floats in one copy, and to what is alive at once the
-gradients, as large as the parameters. Nothing of B x B x E fits into that.
+The bytes counted are those that a step needs besides its inputs and parameters: those that autograd keeps for the
+backward pass, and the most that are alive at once in forward and backward. The bytes allowed are B (E + k (C + H))
+floats under sparse dispatch and B E (C + H) under dense, times the few copies that layers and softmaxes keep of their
+values (``COPIES``). Sparse dispatch also has the inputs of the selected pairs, B k D floats in one copy, and, alive at
+once, the gradients, as large as the parameters. An array of B x B x E does not fit.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from benchmarks.sparse_layer import CLASSES, FEATURES, SAMPLES, own
 
 SHAPES = [(8, 64, 1), (16, 256, 2), (64, 64, 2), (256, 256, 1)]
 QUICK = SHAPES[:2]
-#: of a value that a step may keep, and that may be alive at once: a layer's, its softmax's, its gradient's
+#: copies of a value that a step may keep, and that may be alive at once: a layer's, its softmax's, its gradient's
 COPIES = 3
 
 
@@ -55,7 +55,7 @@ def measured(experts: int, hidden: int, k: int, dispatch: str) -> tuple[int, int
 
 
 def kept_bytes(call: Callable[[], object], given: set[int]) -> int:
-    """Of the storages that are saved for the backward, each once."""
+    """The bytes of the storages that are saved for the backward pass, each counted once."""
     saved: dict[int, Tensor] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def alive_bytes(call: Callable[[], object], given: set[int]) -> int:
 
 
 class _Alive(TorchDispatchMode):
-    """Adds up the storages that operations make, from when they are made until they are freed."""
+    """Counts the storages that operations create, until they are freed."""
 
     def __init__(self, given: set[int]) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """python -m benchmarks.olmoe_counts CLONE > expert_counts.csv: OLMoE's published counts of experts, as one table.
 
 CLONE is a clone of github.com/allenai/OLMoE (Apache-2.0, commit 357454f4 of 2025-03-14), whose folder
-scripts/routing_output holds, for Mixtral 8x7B and OLMoE-1B-7B and each of five domains, how many slots went to each
+scripts/routing_output holds, for Mixtral 8x7B and OLMoE-1B-7B and each of five domains, the number of slots of each
 expert in layers 0, 7 and 15.
 
 tests/metrics/traces/test_published.py reads the table as olmoe/expert_counts.csv in the folder that MOE_LAB_DATA names.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from moe_lab.experiment.importers.olmoe_counters import read_counters
 
-#: folder of a model -> its name, and how many experts a layer has
+#: folder of a model -> its name, and the number of experts of a layer
 MODELS = {"mistral": ("Mixtral-8x7B", 8), "olmoe": ("OLMoE-1B-7B", 64)}
 DOMAINS = ("arxiv", "book", "c4", "github", "wikipedia")
 COLUMNS = ("model", "domain", "layer", "expert", "slots")

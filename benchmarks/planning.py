@@ -1,7 +1,7 @@
-"""Target 8: planning a sweep, from its words to jobs that are composed, checked and named.
+"""Target 8: planning a sweep, from its overrides to composed, checked and named jobs.
 
-CPU time a combination, in a fresh process that has planned one job before: what is imported and read once is not
-counted, what Hydra takes to compose each option (50 ms) is. Held against the milliseconds that a combination may take.
+CPU time per combination, in a fresh process that has planned one job before. Imports and files read once are not
+counted; Hydra's composition of each option (50 ms) is. The ratio is to the milliseconds allowed per combination.
 """
 
 import subprocess
@@ -35,6 +35,6 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def milliseconds(words: list[str]) -> float:
-    """A combination's share of the CPU time. Raises CalledProcessError where planning fails."""
+    """A combination's share of the CPU time. Raises CalledProcessError if planning fails."""
     run = subprocess.run([sys.executable, "-c", SCRIPT, *words], check=True, capture_output=True, text=True)
     return float(run.stdout)

@@ -1,4 +1,4 @@
-"""The training runs that several targets measure, on images drawn at random in memory."""
+"""Training runs for several targets, on random images in memory."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ REFERENCE_SIMILARITY = (
 
 
 def images(samples: int, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10) -> Data:
-    """Normalized images and labels without any meaning, from a fixed seed."""
+    """Random normalized images and labels, from a fixed seed."""
     generator = torch.Generator().manual_seed(0)
     x_ND = torch.randn(samples, torch.Size(shape).numel(), generator=generator)
     y_N = torch.randint(classes, (samples,), generator=generator)
@@ -35,8 +35,10 @@ def images(samples: int, shape: tuple[int, ...] = (1, 28, 28), classes: int = 10
 
 
 def training(words: Sequence[str], data: Data, runs: int = 1, shared: bool = True) -> Loop:
-    """A fresh training loop of moe-lab for the config that the words name, whatever its data set, on ``data``; of
-    several stacked runs with seeds of their own that share the minibatches, or draw their own."""
+    """A new training loop of moe-lab for a config, on ``data`` in place of its data set.
+
+    Several runs are stacked with their own seeds, and share the minibatches or draw their own.
+    """
     config, members = prepare([*words, "trainer.epochs=1000000"]).config, []
     settle(config)
     for seed in range(runs):

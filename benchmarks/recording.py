@@ -1,8 +1,8 @@
-"""Target 12: what recording a model of transformers costs it.
+"""Target 12: the cost of recording a model of transformers.
 
-Forward passes of OLMoE-shaped models of random weights on one document, inside the recorder and without it, in turns;
-at most 2 % more time is allowed. Another process on the machine moves one pass by more than that, so the ratio is the
-median over pairs of passes that follow each other. Without the extra ``hf`` nothing is measured.
+Forward passes of OLMoE-shaped models with random weights on one document, with and without the recorder, in turns; at
+most 2 % more time is allowed. Other processes on the machine can change the time of a pass by more than that, so the
+ratio is the median over pairs of consecutive passes. Without the extra ``hf`` nothing is measured.
 """
 
 import importlib.util
@@ -38,7 +38,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def paired(plain: Callable[[], object], recorded: Callable[[], object], turn: int) -> tuple[float, float]:
-    """CPU seconds of each; in every other turn the second is called first."""
+    """CPU seconds of both calls; in every other turn the second is called first."""
     seconds = {call: _seconds(call) for call in ((plain, recorded) if turn % 2 else (recorded, plain))}
     return seconds[plain], seconds[recorded]
 

@@ -1,4 +1,4 @@
-"""Target 1: the reference's work, its MNIST networks with ten experts.
+"""Target 1: the reference's MNIST networks with ten experts.
 
 An epoch of four minibatches of 512 images with Adam, without and with the sample-similarity regularizer in the form
 that the reference computes, against the textbook's loop over the same computation.
@@ -15,7 +15,7 @@ from benchmarks.timing import interleaved
 from moe_lab.data.dataset import Data
 
 EXPERTS, BATCH, BATCHES = 10, 512, 4
-#: words of moe-lab, betas of the textbook, least, aim
+#: overrides of moe-lab, betas of the textbook, least, aim
 CASES = {
     "without a regularizer": ((), (0.0, 0.0), 5.0, 8.0),
     "with sample similarity": (REFERENCE_SIMILARITY, (1e-6, 1e-3), 15.0, 25.0),

@@ -1,4 +1,4 @@
-"""The rows that a benchmark gives, and their CSV."""
+"""The rows of a benchmark, and their CSV."""
 
 import csv
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ class Row:
     """One measured case of a target.
 
     target: number of the target.  case: what was measured.
-    ratio:  the baseline's time over the own time (or memory allowed over memory used): more is better.
-    least:  the ratio that must be reached.  aim: the ratio that is hoped for.
+    ratio:  the baseline's time over moe-lab's (or memory allowed over memory used): more is better.
+    least:  the required ratio.  aim: the desired ratio.
     """
 
     target: str
@@ -25,7 +25,7 @@ class Row:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Numbers with four significant digits: a measurement has no more."""
+    """Numbers with four significant digits, since a measurement has no more."""
     write_csv(path, [{key: _short(value) for key, value in asdict(row).items()} for row in rows])
 
 

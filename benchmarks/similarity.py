@@ -35,7 +35,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def regularizer_alone(loop: Loop, data: Data) -> Callable[[], None]:
-    """Forward and backward of a loop's only regularizer on what its gate gives for the first minibatch."""
+    """Forward and backward of a loop's only regularizer on its gate's output for the first minibatch."""
     mixture, (regularizer,) = loop.learner.mixture, loop.learner.regularizers.values()
     x_BD, y_B = data.train.x_ND[:BATCH], data.train.y_N[:BATCH]
     noise = Noise([torch.Generator()])

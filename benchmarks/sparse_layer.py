@@ -35,14 +35,14 @@ def rows(quick: bool) -> Iterator[Row]:
         least, aim = bounds(experts, hidden)
         yield Row("2", f"{case}, dense of the active size", seconds["dense"] / seconds["own"], least, aim)
         yield Row("2", f"{case}, split and loop", seconds["split and loop"] / seconds["own"], 1.0, 1.0)
-        # many times slower, so that few rounds tell
+        # many times slower, so few rounds are enough
         seconds = interleaved({"own": layers["own"], **others}, max(rounds // 20, 4))
         for name in others:
             yield Row("2", f"{case}, {name}", seconds[name] / seconds["own"], 1.0, 1.0)
 
 
 def bounds(experts: int, hidden: int) -> tuple[float, float]:
-    """The least ratio to the dense network and the aim: of its time over the layer's."""
+    """The least ratio and the aim, of the dense network's time over the layer's."""
     if experts <= 16:
         return 1 / 2.6, 1 / 2 if hidden >= 256 else 1 / 2.5
     return (1 / 6.5, 1 / 4) if experts <= 64 else (1 / 20, 1 / 14)
@@ -66,7 +66,7 @@ def cases(experts: int, hidden: int, k: int) -> tuple[dict[str, Call], dict[str,
 def own(
     experts: int, hidden: int | None, k: int, x_BD: Tensor, y_B: Tensor, dispatch: str = "sparse"
 ) -> tuple[Learner, Call]:
-    """moe-lab's mixture with a linear gate, and its step; without ``hidden`` of linear experts."""
+    """moe-lab's mixture with a linear gate, and its step; linear experts without ``hidden``."""
     family = ["experts=linear"] if hidden is None else ["experts=mlp", f"experts.hidden={hidden}"]
     words = [f"experts.count={experts}", f"k={k}", "gate=top_k", "gate/score=linear", f"trainer.dispatch={dispatch}"]
     learner = build_learner(compose([*family, *words]), (1, 1, x_BD.shape[-1]), CLASSES, seed_init=0).train()
@@ -80,8 +80,11 @@ def own(
 
 
 class SplitAndLoop(nn.Module):
-    """The layer as it is usually written: a list of experts, the batch sorted and split by expert, a loop over the
-    experts that have samples, their outputs joined, put back and weighed. It combines as moe-lab does."""
+    """The layer as it is usually written.
+
+    It has a list of experts. The batch is sorted and split by expert, and a loop runs over the experts with samples.
+    Their outputs are concatenated, reordered and weighted, as in moe-lab.
+    """
 
     def __init__(self, experts: int, hidden: int, k: int) -> None:
         super().__init__()
@@ -108,8 +111,11 @@ class SplitAndLoop(nn.Module):
 
 
 def peers(experts: int, hidden: int, x_BD: Tensor, y_B: Tensor) -> dict[str, Call]:
-    """Layers of PyPI that are installed here. They give 784 outputs, which one linear layer takes to the classes, and
-    select two experts always; so they do more arithmetic."""
+    """Installed layers from PyPI.
+
+    They have 784 outputs, mapped to the classes by a linear layer, and always select two experts, so they do more
+    arithmetic.
+    """
     made = {}
     if importlib.util.find_spec("mixture_of_experts"):
         from mixture_of_experts import MoE
@@ -134,7 +140,7 @@ def _peer(layer: nn.Module, x_BD: Tensor, y_B: Tensor) -> Call:
 
 
 def _training(module: nn.Module, loss: Callable[[], Tensor]) -> Call:
-    """A forward and a backward into gradients that were not there."""
+    """A forward and a backward pass with fresh gradients."""
     parameters = list(module.parameters())
 
     def call() -> None:
@@ -146,6 +152,6 @@ def _training(module: nn.Module, loss: Callable[[], Tensor]) -> Call:
 
 
 def _rounds(experts: int, hidden: int, quick: bool) -> int:
-    """Fewer where a round takes long."""
+    """The number of rounds, fewer if a round takes long."""
     rounds = 1000 if experts <= 16 else 200 if hidden < 256 else 60 if experts < 256 else 24
     return rounds // 8 if quick else rounds

@@ -1,7 +1,7 @@
 """Target 5: many runs as one program.
 
-Sixteen stacked runs of one model with seeds of their own, which share the minibatch: time a model, against moe-lab's
-own solo run and against the textbook's loop over the same experts and gate.
+Sixteen stacked runs of one model with their own seeds and a shared minibatch: time per model, against moe-lab's solo
+run and against the textbook's loop over the same experts and gate.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from benchmarks.timing import interleaved
 
 RUNS = 16
 EXPERTS = 5
-#: words, and the same model as the textbook has it
+#: overrides, and the same model in the textbook
 MODELS = {
     "5 experts of 32 hidden": (
         ("dataset=mnist", "experts=mlp", "experts.hidden=32", "gate/score=linear"),

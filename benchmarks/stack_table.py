@@ -14,7 +14,7 @@ from moe_lab.layers.stacking import count_parameters
 from moe_lab.store.atomic import write_text
 from moe_lab.sweeps.stacks import TABLE
 
-#: models from small to large: shape of an image, words
+#: models from small to large: shape of an image, overrides
 MODELS = [
     ((1, 8, 8), ("experts.hidden=16", "gate/score=linear")),
     ((1, 8, 8), ()),

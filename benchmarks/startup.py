@@ -1,7 +1,7 @@
 """Target 6: start-up, from the command to its answer or to the first training step.
 
-CPU time, of all threads and with the system's share, of fresh processes on a warm disk. Help and completion are held
-against `import torch`, which they must do without; the others against the seconds that they may take.
+CPU time, of all threads and with the system's share, of fresh processes on a warm disk. Help and completion are
+compared with `import torch`, which they must not import; the others with the seconds allowed.
 """
 
 import os
@@ -41,7 +41,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def seconds(command: Sequence[str], variables: dict[str, str]) -> float:
-    """CPU seconds of a process and what it starts. Raises CalledProcessError where it fails."""
+    """CPU seconds of a process and its children. Raises CalledProcessError if it fails."""
     before = _children()
     subprocess.run(command, env=os.environ | variables, check=True, capture_output=True)
     return _children() - before

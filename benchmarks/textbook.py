@@ -1,9 +1,9 @@
-"""The computation of the reference's training loop, written the way a textbook or a first implementation has it.
+"""The computation of the reference's training loop, written as in a textbook or a first implementation.
 
-It stands for the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703: experts in a Python loop,
+It represents the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703: experts in a Python loop,
 probabilities instead of logarithms, the similarity of samples by a double loop over experts with exact distances, a
-second forward pass for the training accuracy, and a count sample by sample. What slows the original down beside its
-computation is left out: data stay in memory as tensors, and no history with its graphs is kept.
+second forward pass for the training accuracy, and a count sample by sample. Other causes of the original's slowness are
+left out: data stay in memory as tensors, and no history with its graphs is kept.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-#: what the original adds to a probability before its logarithm
+#: the original's constant that is added to a probability before its logarithm
 TINY = 1e-15
 
 
@@ -33,7 +33,7 @@ def perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequentia
 
 
 class TextbookMixture(nn.Module):
-    """Probabilities of the classes, sum_e g_e y_e; the last batch's g and y are kept for those who ask."""
+    """Probabilities of the classes, sum_e g_e y_e; the last batch's g and y are stored."""
 
     def __init__(self, experts: Sequence[nn.Module], gate: nn.Module) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class TextbookMixture(nn.Module):
 
 
 def mnist_mixture(experts: int) -> TextbookMixture:
-    """The paper's networks for MNIST: 1,382 parameters an expert, 26,063 in the gate (five experts)."""
+    """The paper's networks for MNIST: 1,382 parameters per expert, 26,063 in the gate (five experts)."""
     return TextbookMixture([network(1, (5, 32), 10) for _ in range(experts)], network(1, (128, 32), experts))
 
 
@@ -68,7 +68,7 @@ def similarity(g: Tensor, x: Tensor, beta_s: float, beta_d: float) -> Tensor:
 
 @dataclass
 class Counts:
-    """What the loop adds up over an epoch: loss, accuracy and entropy by batch, samples by prediction and expert."""
+    """The loop's sums over an epoch: loss, accuracy and entropy by batch, samples by prediction and expert."""
 
     table: Tensor
     batches: int = 0

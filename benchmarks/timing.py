@@ -1,4 +1,4 @@
-"""Time of a call, measured so that other processes on the machine disturb it least."""
+"""Time of a call, measured so that other processes on the machine disturb it little."""
 
 import gc
 import time
@@ -8,11 +8,11 @@ import torch
 
 
 def interleaved(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Seconds a call of each case: the minimum of CPU time over rounds in which every case is called once.
+    """Seconds per call of each case: the minimum of CPU time over rounds in which every case is called once.
 
-    On one torch thread, after one call of each that is not counted. CPU time leaves out what other processes take;
-    that rounds are interleaved lets a slow minute hit all cases alike; the minimum is what the machine can do. A case
-    does not follow the same case in every round, since what it finds in the cache depends on that.
+    With one torch thread, after one uncounted call of each. CPU time excludes other processes; with interleaved rounds
+    a slow minute affects all cases alike; the minimum is the machine's best. The order of cases alternates, since the
+    state of the cache depends on the case before.
     """
     threads, collects = torch.get_num_threads(), gc.isenabled()
     torch.set_num_threads(1)
@@ -20,7 +20,7 @@ def interleaved(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str
         for call in cases.values():
             call()
         gc.disable()
-        # what is alive now stays so: a collection need not look at it in every round
+        # objects that are alive now stay alive, so collections need not traverse them in every round
         gc.freeze()
         best = dict.fromkeys(cases, float("inf"))
         for round_ in range(rounds):
@@ -36,7 +36,7 @@ def interleaved(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 def _turned(names: list[str], round_: int) -> list[str]:
-    """Forwards in even rounds, backwards in odd ones."""
+    """In order in even rounds, reversed in odd ones."""
     return names[::-1] if round_ % 2 else names
 
 

@@ -1,8 +1,8 @@
-"""python -m benchmarks.trace_growth [--quick]: how the time of all measures of a trace grows with T, L, E and K.
+"""python -m benchmarks.trace_growth [--quick]: growth of the time of all measures of a trace with T, L, E and K.
 
 CPU time of ``measure`` with 200 permutations, one thread, with and without token ids; the traces are those of
-benchmarks/traces.py. No target: the numbers go to benchmarks/results/trace_growth.csv, the figure to trace_growth.svg
-(--quick: to benchmarks/results/quick/).
+benchmarks/traces.py. There is no target. The numbers go to benchmarks/results/trace_growth.csv, the figure to
+trace_growth.svg (--quick: to benchmarks/results/quick/).
 """
 
 import sys
@@ -42,7 +42,7 @@ def sizes(base: Size, quick: bool) -> Iterator[tuple[str, int, Size]]:
 
 
 def main(quick: bool) -> None:
-    measure(costs(quick), "trace_growth", AXES, "milliseconds a trace", quick)
+    measure(costs(quick), "trace_growth", AXES, "milliseconds per trace", quick)
 
 
 if __name__ == "__main__":

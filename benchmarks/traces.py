@@ -52,7 +52,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def measured_alone(size: Size) -> dict[str, float]:
-    """CPU seconds of ``measure`` and the most bytes of its process, which is a fresh one."""
+    """CPU seconds of ``measure`` and the most bytes of its process, a fresh one."""
     code = f"from benchmarks.traces import *; once({size!r})"
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     done = subprocess.run(
@@ -62,7 +62,7 @@ def measured_alone(size: Size) -> dict[str, float]:
 
 
 def once(size: Size) -> None:
-    """Measure one trace and print what it took."""
+    """Measure one trace and print its costs."""
     trace = drawn(size)
     seconds = timed(trace)
     # Linux counts in KiB
@@ -78,13 +78,13 @@ def timed(trace: Trace) -> float:
 
 
 def drawn(size: Size) -> Trace:
-    """Half of the rows go where their token says, the others anywhere; tokens are drawn by Zipf's law."""
+    """Half of the rows select experts by their token, the others at random; tokens are drawn by Zipf's law."""
     rng = np.random.default_rng(0)
     document_T = np.arange(size.rows, dtype=np.int32) // size.length
     documents = int(document_T[-1]) + 1
     share = 1 / np.arange(1, max(1, size.tokens) + 1)
     token_T = rng.choice(len(share), size.rows, p=share / share.sum()).astype(np.int32)
-    # a row's k experts lie one step apart, and so are different
+    # a row's k experts are consecutive, so they are different
     step, slot_K = max(1, size.experts // size.k), np.arange(size.k)
     layers = []
     for number in range(size.layers):

@@ -1,4 +1,4 @@
-"""The weights of routers, how experts respond to them, and how alike the outputs of experts are, layer by layer.
+"""The weights of routers, the experts' responses to them, and the similarity of experts' outputs, by layer.
 
 Axes: L mixture layers, E experts of the layer with most of them, D features of the widest router, T rows.
 """
@@ -25,9 +25,9 @@ MOST_ROWS, NUMBERS = 2048, 2**22
 
 @torch.no_grad()
 def geometry(network: Network, test: Split, noise: NoiseByLayer, training_batch: int) -> Arrays:
-    """The arrays of geometry.npz, float32; NaN for what a layer does not have, and for experts without a network.
+    """The arrays of geometry.npz, float32; NaN for values that a layer lacks, and for experts without a network.
 
-    router_weights:  [L, E, D] the weights of the linear layer that gives the gate's logits, a row an expert.
+    router_weights:  [L, E, D] the weights of the linear layer of the gate's logits, one row per expert.
     router_response: [L, E, E] |h_j(R_i)|: the length of the hidden layer of expert j (column), before its activation,
                      for the router's weights of expert i (row). Of gates that are linear in the layer's input.
     output_cosine:   [L, E, E] the cosine of two experts' outputs for the same row, the mean over the rows of up to
@@ -60,7 +60,7 @@ def _of_layer(layer: RoutedExperts, outputs: list[LayerOutput]) -> dict[str, Ten
     if linear is not None and layer.experts.hidden_features:
         response_EE[:computing, :computing] = responses(layer.experts, linear.weight_IO.mT)[:computing, :computing]
     cosine_EE, overlap = missing_EE, like.new_full((), torch.nan)
-    # an expert that sees mixtures of rows computes nothing of one row
+    # experts whose inputs are mixtures of rows have no output for a single row
     if not layer.gate.traits.makes_slots:
         cosine_EE, overlap = _of_outputs(layer, outputs)
     return {
@@ -72,7 +72,7 @@ def _of_layer(layer: RoutedExperts, outputs: list[LayerOutput]) -> dict[str, Ten
 
 
 def _of_outputs(layer: RoutedExperts, outputs: list[LayerOutput]) -> tuple[Tensor, Tensor]:
-    """Sums over the rows, chunk by chunk, then the means."""
+    """Sums over the rows in chunks, then means."""
     experts = layer.experts.count
     zeros_EE = outputs[0].x_TD.new_zeros(experts, experts, dtype=torch.float64)
     cosine_EE, rows_EE, overlap, count = zeros_EE, zeros_EE, zeros_EE.sum(), zeros_EE.sum()
@@ -89,8 +89,7 @@ def _of_outputs(layer: RoutedExperts, outputs: list[LayerOutput]) -> tuple[Tenso
 
 
 def _overlap(y_TEO: Tensor, square_TE: Tensor, selected_TE: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the selected experts of rows that select several, whose outputs are not zero: the sum of the shares, and how
-    many they are."""
+    """The sum and number of the shares, over the selected experts with nonzero outputs of rows that select several."""
     active_TE = selected_TE & (square_TE > 0)
     active_TE = active_TE & (active_TE.sum(-1, keepdim=True) > 1)
     slots = max(1, int(active_TE.sum(-1).max()))
@@ -113,7 +112,7 @@ def _chunks(layer: RoutedExperts, outputs: list[LayerOutput]) -> Iterator[tuple[
 
 
 def _padded(arrays: list[np.ndarray]) -> np.ndarray:
-    """The arrays of all layers as one, NaN where a layer is smaller."""
+    """The arrays of all layers as one, padded with NaN for smaller layers."""
     if arrays[0].ndim == 0:
         return np.stack(arrays)
     most = np.max([one.shape for one in arrays], axis=0)

@@ -1,4 +1,4 @@
-"""Networks in evaluation mode for a while."""
+"""A context with networks in evaluation mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,10 @@ from torch import nn
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Inside, a network is in evaluation mode. Afterwards each part is in its own mode again: a recipe may hold some in
-    evaluation."""
+    """Context in which a network is in evaluation mode.
+
+    Afterwards each part has its former mode, since a recipe may hold some in evaluation.
+    """
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

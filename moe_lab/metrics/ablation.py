@@ -20,7 +20,7 @@ def most_used(layer: LayerTrace) -> np.ndarray:
 
 
 def share_of_rows(trace: Trace, layer: LayerTrace, document_N: np.ndarray) -> np.ndarray:
-    """The share of a document's rows that select an expert, [N, E], of these documents."""
+    """The share of each document's rows that select each expert, [N, E]."""
     place_D = np.full(trace.documents, NONE)
     place_D[document_N] = np.arange(len(document_N))
     place_T = place_D[trace.document_T]
@@ -31,7 +31,7 @@ def share_of_rows(trace: Trace, layer: LayerTrace, document_N: np.ndarray) -> np
 
 
 def _selected(experts_TK: np.ndarray, experts: int) -> np.ndarray:
-    """Slots by expert."""
+    """The number of slots of each expert."""
     return np.bincount(experts_TK[experts_TK != NONE].astype(np.int64), minlength=experts)
 
 
@@ -75,7 +75,7 @@ def second_choice_loss_increase_nats(arrays: LayerArrays) -> float:
 def shared_disabled_loss_increase_nats(arrays: NetworkArrays) -> float:
     """Test loss without the shared experts of all layers, with as many more routed ones, minus that with them.
 
-    As many more routed experts are selected for every row as there were shared ones, as far as there are.
+    Every row selects as many more routed experts as there were shared ones, up to all of them.
     """
     stored = _of_all_layers(arrays)
     if "shared_disabled_loss" not in stored:
@@ -92,21 +92,21 @@ def most_used_disabled_loss_increase_nats(arrays: NetworkArrays) -> float:
 
 @metric(unit="nats", low=None, high=None, better="none", source=DEEPSEEK)
 def top_experts_disabled_loss_increase_nats(arrays: NetworkArrays) -> dict[str, float]:
-    """By share of the experts, test loss if every row loses its likeliest ones in all layers, minus that with them.
+    """By share of the experts, test loss if every row loses its most probable ones in all layers, minus that with them.
 
-    These are the experts to which the gate gives the row the largest probabilities: one to four sixteenths of a layer's
-    experts, rounded up; the share is what that makes. The gate selects again among the others.
+    These are the experts with the gate's largest probabilities for the row: one to four sixteenths of a layer's
+    experts, rounded up, with the resulting share as the name. The gate selects again among the others.
     """
     stored = _of_all_layers(arrays)
     shares = stored["top_disabled_share"].tolist()
     if not shares:
-        raise Undefined("with a sixteenth of the experts disabled fewer than k are left")
+        raise Undefined("with a sixteenth of the experts disabled, fewer than k are left")
     by_share = zip(shares, stored["top_disabled_loss"], strict=True)
     return {f"{share:g}": _increase(stored, loss_N) for share, loss_N in by_share}
 
 
 def _stored(arrays: LayerArrays) -> tuple[Arrays, np.ndarray]:
-    """The arrays of ablation.npz, and what ``share_of_rows`` gives of their samples."""
+    """The arrays of ablation.npz, and ``share_of_rows`` of their samples."""
     arrays.require_several_experts()
     stored = arrays.file("ablation")
     return stored, share_of_rows(arrays.trace, arrays.layer, stored["document"])

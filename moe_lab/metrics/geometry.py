@@ -1,5 +1,6 @@
-"""How alike the experts of a network's mixture layer are, in the router's weights and in their outputs, and whether
-each responds most to its own weights in the router. From geometry.npz (docs/networks.md).
+"""Similarity of a layer's experts in the router's weights and in their outputs, and their response to these weights.
+
+From geometry.npz (docs/networks.md).
 
 Axes: E experts, D features.
 """
@@ -21,7 +22,7 @@ def router_cosine(arrays: LayerArrays) -> float:
 
 @metric(unit="ratio", low=0, high=None, better="none", source="Omi, Sen and Farhadi 2025, arXiv:2506.14038")
 def router_gram_distance(arrays: LayerArrays) -> float:
-    """||W W^T - 1||_1 of the router, the sum of absolute values, W one row an expert."""
+    """||W W^T - 1||_1 of the router, the sum of absolute values, with one row of W per expert."""
     return gram_distance(_router(arrays))
 
 
@@ -30,7 +31,7 @@ def erc_alpha(arrays: LayerArrays) -> float:
     """max_{i != j} max(M_ij, M_ji) / M_ii: the least alpha from which on the loss erc is 0 without random proxies.
 
     M_ij is the length of the hidden layer of expert j, before its activation, for the router's weights of expert i.
-    Below 1 each expert responds most to its own weights in the router, and its weights most in it.
+    Below 1 each expert responds most to its own weights in the router, and these have the largest response in it.
     """
     arrays.require_several_experts()
     response_EE = _of_layer(arrays, "router_response")
@@ -53,13 +54,13 @@ def expert_output_cosine(arrays: LayerArrays) -> float:
     """Cosine of two experts' outputs for the same row, mean over rows and pairs.
 
     Of up to 2,048 rows of evenly spaced test samples, whether they selected the two experts or not. Pairs with an
-    expert that gives only zeros are left out.
+    expert that outputs only zeros are left out.
     """
     arrays.require_several_experts()
     cosine_EE = _of_layer(arrays, "output_cosine")
     pairs = cosine_EE[np.triu_indices(len(cosine_EE), 1)].astype(np.float64)
     if not np.isfinite(pairs).any():
-        raise Undefined("experts see mixtures of rows, or no two experts give other outputs than zeros")
+        raise Undefined("the inputs of experts are mixtures of rows, or all but one output only zeros")
     return float(pairs[np.isfinite(pairs)].mean())
 
 
@@ -67,8 +68,8 @@ def expert_output_cosine(arrays: LayerArrays) -> float:
 def expert_output_overlap(arrays: LayerArrays) -> float:
     """Share of a selected expert's squared output in the span of the row's other selected experts' outputs, a mean.
 
-    Over rows that select several experts, and these. It is what the orthogonality loss of the authors' code measures,
-    divided by the output's squared length. What their paper calls expert overlap is not defined in its code.
+    The mean is over rows that select several experts, and over these. It is the orthogonality loss of the authors' code
+    divided by the output's squared length. Their code does not define the paper's expert overlap.
     """
     arrays.require_several_experts()
     overlap = float(arrays.file("geometry")["output_overlap"][arrays.number])
@@ -87,6 +88,6 @@ def _router(arrays: LayerArrays) -> np.ndarray:
 
 
 def _of_layer(arrays: LayerArrays, name: str) -> np.ndarray:
-    """The layer's part of an array, without what other layers have more of experts."""
+    """The layer's part of an array, without padding for layers with more experts."""
     whole, experts = arrays.file("geometry")[name][arrays.number], arrays.layer.experts
     return whole[:experts, :experts] if name != "router_weights" else whole[:experts]

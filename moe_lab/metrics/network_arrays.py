@@ -1,4 +1,4 @@
-"""What metrics of a network's mixture layers are computed from, besides their routing: the other files of its run."""
+"""The files of a run that metrics of a network's mixture layers are computed from, besides the routing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from moe_lab.tasks import Task
 
 Arrays = Mapping[str, np.ndarray]
 
-ONE_EXPERT = "there is only one expert, so nothing was chosen"
+ONE_EXPERT = "there is only one expert, so there is no choice"
 #: file -> why a finished run may lack it
 ABSENT = {
-    "ablation": "a row depends on its batch-mates, so removing an expert would change those of others, too",
+    "ablation": "a row's routing depends on its batch-mates, so removing an expert would change other rows, too",
     "selections": "there is no validation split, or the training was begun by an earlier version of moe-lab",
 }
 
@@ -53,6 +53,6 @@ class LayerArrays(NetworkArrays):
         return self.trace.layers[self.number]
 
     def require_several_experts(self) -> None:
-        """Raise Undefined if the layer has one expert only."""
+        """Raise Undefined if the layer has only one expert."""
         if self.layer.experts == 1:
             raise Undefined(ONE_EXPERT)

@@ -141,7 +141,7 @@ def _entries(metrics: Sequence[Callable[..., Value]], arrays: Predictions | Toke
 
 
 def _own(arrays: NetworkArrays) -> Entries:
-    """The metrics that are registered with these arrays: those of a layer, or of all layers at once."""
+    """The metrics registered with these arrays: those of a layer, or of all layers at once."""
     return {name: one.entry(arrays) for name, one in METRICS.items() if one.arrays is type(arrays)}
 
 

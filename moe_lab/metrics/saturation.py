@@ -1,4 +1,4 @@
-"""How early in training the rows of a network's mixture layers select the experts that they select at its end.
+"""How early in training the rows of a network's mixture layers select their experts of the end.
 
 Axes: P steps of training, L mixture layers, T rows of validation samples, E experts of the layer with most of them.
 """
@@ -10,28 +10,28 @@ import numpy as np
 from moe_lab.metrics.network_arrays import LayerArrays
 from moe_lab.metrics.registry import Undefined, metric
 
-#: shares of the steps of training after which the selected experts are kept; 0 is the untrained network
+#: shares of the training steps after which the selected experts are stored; 0 is the untrained network
 SHARES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
-#: most rows whose selected experts are kept
+#: most rows whose selected experts are stored
 MOST_ROWS = 4096
 
 
 def step_of(share: float, steps: int) -> int:
-    """The first step, counted from 1, by whose end a share of all steps is done; 0 before the first."""
+    """The number of steps for a share of all steps, rounded up; 0 is before the first step."""
     return math.ceil(share * steps)
 
 
 def kept_steps(steps: int) -> list[int]:
-    """The steps after which the selected experts are kept, the last one among them."""
+    """The steps after which the selected experts are stored, including the last one."""
     return sorted({steps} | {step_of(share, steps) for share in SHARES})
 
 
 @metric(unit="fraction", low=0, high=1, better="none", source="Muennighoff et al. 2024, OLMoE, arXiv:2409.02060")
 def saturation_by_step(arrays: LayerArrays) -> dict[str, float]:
-    """By share of the steps, the share of a row's last selected experts that it selects already then, mean over rows.
+    """By share of the steps, the share of a row's experts at the end that it already selects then, mean over rows.
 
-    Over the rows of up to 4,096 rows' worth of evenly spaced validation samples that select an expert at the end of
-    training. The share 0 is the untrained network.
+    The mean is over up to 4,096 rows of evenly spaced validation samples, those that select an expert at the end. The
+    share 0 is the untrained network.
     """
     stored = arrays.file("selections")
     place = {step: p for p, step in enumerate(stored["step"].tolist())}
@@ -40,8 +40,10 @@ def saturation_by_step(arrays: LayerArrays) -> dict[str, float]:
 
 
 def saturation(selected_PTE: np.ndarray) -> np.ndarray:
-    """mean_t |A_pt and A_t| / |A_t| for each step p, [P], A_t the experts that row t selects at the last one; over rows
-    that select any then. Raises Undefined without such a row."""
+    """mean_t |A_pt and A_t| / |A_t| for each step p, [P], with A_t the experts that row t selects at the last step.
+
+    The mean is over rows that select any then. Raises Undefined if there is no such row.
+    """
     last_TE = selected_PTE[-1]
     size_T = last_TE.sum(1)
     shared_PT = (selected_PTE & last_TE).sum(2)

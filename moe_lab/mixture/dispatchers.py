@@ -1,6 +1,6 @@
-"""Dispatchers: what brings samples to the experts that run, and what these compute back to the samples.
+"""Dispatchers: they bring samples to the experts that run, and the experts' outputs back to the samples.
 
-The gate decides, the dispatcher executes. All three give the same values and gradients, as far as they can run a gate.
+The gate decides, the dispatcher executes. All three compute the same values and gradients for a gate that they can run.
 """
 
 from abc import ABC, abstractmethod
@@ -19,25 +19,25 @@ from moe_lab.routing.outputs import ExpertOutput, ExpertsOutput
 from moe_lab.routing.pairs import Pairs
 from moe_lab.routing.values import ValueOutput
 
-#: what a dispatcher keeps between ``dispatch`` and ``combine``
+#: a dispatcher's state between ``dispatch`` and ``combine``
 Way = Any
 
 
 class Dispatcher(ABC):
-    """``dispatch`` gives what a bank of experts takes, ``combine`` lays out by sample what the bank computed from it.
+    """``dispatch`` returns the inputs of a bank of experts, ``combine`` arranges the bank's outputs by sample.
 
-    The *way* that ``dispatch`` returns is what ``combine`` and ``weights`` need to find back.
+    The *way* that ``dispatch`` returns is the state that ``combine`` and ``weights`` need for this.
     """
 
-    #: every expert runs for every sample, so that the output has what each of them predicts
+    #: every expert runs for every sample, so the output has the predictions of all
     every_expert: ClassVar[bool] = True
-    #: experts run after the gate has decided; else they run first, and the gate may read what they compute
+    #: experts run after the gate's decision; else they run first, and the gate may read their outputs
     follows_gate: ClassVar[bool] = True
-    #: no process has all experts, so that it also runs in evaluation
+    #: no process has all experts, so it runs in evaluation, too
     in_evaluation: ClassVar[bool] = False
 
     def decide(self, gate: Gate, x_BD: Tensor, noise: Noise) -> Routing:
-        """What the gate decides, where it follows nothing that experts compute."""
+        """The gate's decision, if it does not depend on the experts' outputs."""
         return gate(x_BD, None, noise)
 
     @abstractmethod
@@ -46,10 +46,10 @@ class Dispatcher(ABC):
 
     @abstractmethod
     def combine(self, experts: Experts, computed: Computed, way: Way) -> ExpertsOutput:
-        """What the experts predict, over the P places that a sample has: one an expert, or one a selected expert."""
+        """The experts' predictions over the P places of a sample: one per expert, or one per selected expert."""
 
     def weights(self, routing: Routing, way: Way, rule: Rule) -> Routing:
-        """The routing with the weights that ``rule`` reads over the P places; here these are the experts."""
+        """The routing with the weights for ``rule`` over the P places; here these are the experts."""
         return routing
 
 
@@ -86,9 +86,9 @@ class Sparse(Dispatcher):
 
 @dataclass(frozen=True)
 class Slots(Dispatcher):
-    """All experts run on slots, mixtures of a sample's parts that the gate makes. Axis: S slots of an expert.
+    """All experts run on slots, mixtures of a sample's parts that the gate computes. Axis: S slots of an expert.
 
-    The routing's extras hold ``slots_BESI``, what the experts see, and ``log_shares_BES``, logarithms of weights that
+    The routing's extras have ``slots_BESI``, the experts' inputs, and ``log_shares_BES``, logarithms of weights that
     sum to one over an expert's slots.
     """
 

@@ -1,4 +1,4 @@
-"""Blocks of attention and a feed-forward place: a plain network, or a mixture layer with or without shared experts."""
+"""Blocks of attention and a feed-forward network or a mixture layer, with or without shared experts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ Where = Union[Literal["all", "every_other", "last"], tuple[NonNegativeInt, ...]]
 
 @dataclass(frozen=True)
 class Within:
-    """What a mixture layer is given besides its rows: its own noise, and what may change its gate's decision."""
+    """Inputs of a mixture layer besides its rows: its own noise, and a function that may change its gate's decision."""
 
     noise: Noise
     constrain: Constrain
@@ -48,10 +48,9 @@ class Plain(nn.Module):
 
 
 class Mixed(nn.Module):
-    """A mixture layer, and what shared experts add to every row: ``shared_experts`` of an expert's width, as one
-    network.
+    """A mixture layer, and shared experts for every row: ``shared_experts`` of an expert's width, as one network.
 
-    Shared experts are no part of the routing. Source: Dai et al. 2024 (DeepSeekMoE), arXiv:2401.06066, section 3.2.
+    Shared experts are not part of the routing. Source: Dai et al. 2024 (DeepSeekMoE), arXiv:2401.06066, section 3.2.
     """
 
     def __init__(self, width: int, routed: RoutedExperts, shared_experts: int) -> None:
@@ -92,11 +91,11 @@ def _zero(module: nn.Module, inputs: tuple[Any, ...], output: tuple[Tensor, None
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + f(norm(x)), f ``feed_forward``.
+    """x + attention(norm(x)), then x + f(norm(x)), with f ``feed_forward``.
 
     Source: Xiong et al. 2020, On layer normalization in the transformer architecture, arXiv:2002.04745 (pre-norm).
 
-    causal: whether a row sees no row of its sequence that comes after it.
+    causal: whether a row depends only on itself and the rows before it in its sequence.
     """
 
     def __init__(self, width: int, heads: int, feed_forward: Plain | Mixed, *, causal: bool = False) -> None:
@@ -108,7 +107,7 @@ class Block(nn.Module):
     def forward(
         self, x_TD: Tensor, places: int, layer: Within | None, raw_TI: Tensor
     ) -> tuple[Tensor, LayerOutput | None]:
-        """``places``: S. ``raw_TI``: what the network was given at each row."""
+        """``places``: S. ``raw_TI``: the network's input at each row."""
         x_TD = x_TD + self.attention(self.attention_norm(x_TD), places)
         y_TD, output = self.feed_forward(self.feed_forward_norm(x_TD), layer, raw_TI)
         return x_TD + y_TD, output
@@ -147,7 +146,7 @@ def through(
     noise: Mapping[str, Noise],
     constrain: Mapping[str, Constrain] | None,
 ) -> tuple[Tensor, dict[str, LayerOutput]]:
-    """The rows after all blocks, and what each mixture layer gave, by the name of its block."""
+    """The rows after all blocks, and each mixture layer's output, by the name of its block."""
     layers, given_to = {}, within(routed_in(blocks), noise, constrain)
     for name, block in blocks.items():
         x_TD, output = block(x_TD, places, given_to.get(name), raw_TI)
@@ -169,12 +168,12 @@ def block_name(number: int) -> str:
 def within(
     layers: Iterable[str], noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None
 ) -> dict[str, Within]:
-    """What each mixture layer is given besides its rows."""
+    """The inputs of each mixture layer besides its rows."""
     return {name: Within(noise[name], (constrain or {}).get(name, unchanged)) for name in layers}
 
 
 def unchanged(routing: Routing) -> Routing:
-    """As the gate has decided."""
+    """The gate's decision, unchanged."""
     return routing
 
 

@@ -1,4 +1,4 @@
-"""What one sample's prediction by a network costs: parameters and multiply-adds, in all and of what acts on it."""
+"""The costs of one sample's prediction by a network: parameters and multiply-adds, total and active."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,11 @@ from moe_lab.models.network import Network
 
 
 def network_parameter_counts(network: Network) -> dict[str, int]:
-    """Parameters of a network in all, and those that act on one sample at most: all but those of the experts that a
-    row of a mixture layer does not select. A row that selects experts without a network needs fewer."""
+    """All parameters of a network, and the most that are used for one sample.
+
+    The latter are without those of experts that a row of a mixture layer does not select. A row that selects experts
+    without a network needs fewer.
+    """
     total = count_parameters(network)
     resting = sum(
         count_parameters(layer.experts.bank) // layer.experts.computing * _resting(layer)
@@ -25,13 +28,15 @@ def network_parameter_counts(network: Network) -> dict[str, int]:
 
 
 def _resting(layer: RoutedExperts) -> int:
-    """How many networks of a layer's experts do not act on a row that selects as many as it can."""
+    """The number of experts' networks in a layer that a row does not use if it selects as many as possible."""
     return layer.experts.computing - running_experts(layer)
 
 
 def network_multiply_add_counts(network: Network, features: int, device: torch.device) -> dict[str, int]:
-    """As ``multiply_add_counts``, of a network: without the experts that a row of a mixture layer does not select, and
-    with all of them. Experts without a network have no products but those of two shares for a constant."""
+    """``multiply_add_counts`` of a network: without the experts that a row does not select, and with all.
+
+    Experts without a network have no products except the two shares of a constant expert.
+    """
     x_BD = torch.zeros(SAMPLES, features, dtype=torch.int64 if network.reads_tokens else torch.float32, device=device)
     noise = noise_by_layer([0], list(network.routed), device)
     network.eval()
@@ -48,7 +53,7 @@ def network_multiply_add_counts(network: Network, features: int, device: torch.d
 
 @contextmanager
 def _all_experts(network: Network) -> Iterator[None]:
-    """Within, all experts of every mixture layer run."""
+    """Context in which all experts of every mixture layer run."""
     layers = list(network.routed.values())
     dispatchers = [layer.dispatcher for layer in layers]
     for layer in layers:

@@ -21,16 +21,15 @@ from moe_lab.routing.values import TokensOutput
 
 
 class LanguageModel(Network):
-    """Tokens, embedded with their places, through blocks of causal attention and feed-forward networks: the token that
-    follows each.
+    """Predicts the next token at each place: embeddings, then blocks of causal attention and feed-forward networks.
 
-    Rows of its mixture layers are the tokens of all windows, window by window. No prediction depends on what comes
-    after it: gates whose decision would are refused. The data set says how long a window is (dataset.context).
+    Rows of its mixture layers are the tokens of all windows, window by window. No prediction depends on later tokens,
+    so gates that would are refused. The data set defines the length of a window (dataset.context).
     Source: Radford et al. 2019, Language models are unsupervised multitask learners (GPT-2); mixture layers in it:
     Fedus et al. 2021, Switch transformers, arXiv:2101.03961.
 
     width:  D, of the features of a token.
-    depth:  how many blocks.
+    depth:  number of blocks.
     heads:  of the attention; divides the width.
     hidden: of the feed-forward networks of blocks without a mixture layer; null: four times the width.
     where:  blocks with a mixture layer: "all", "every_other" (1, 3, 5 ...), "last", or their numbers, from 0.
@@ -86,11 +85,11 @@ class LanguageModel(Network):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """A window counts as a document."""
+        """The documents, which are the windows."""
         return DOCUMENT, "position"
 
     def class_T(self, y_B: Tensor) -> Tensor:
-        """The token that follows."""
+        """The next token."""
         return y_B.flatten(-2)
 
     def forward(
@@ -100,19 +99,19 @@ class LanguageModel(Network):
         token_T1 = x_BD.flatten(-2).unsqueeze(-1)
         x_TD = self.embedding(x_BD).add(self.position_SD.unsqueeze(-3)).flatten(-3, -2)
         x_TD, layers = through(self.blocks, x_TD, self._places, token_T1, noise, constrain)
-        # of this many classes along the rows is faster than moe_lab.layers.linear.log_softmax
+        # for this many classes it is faster along the rows than moe_lab.layers.linear.log_softmax
         log_probs_TV = self.head(self.norm(x_TD)).log_softmax(-1)
         return TokensOutput(log_probs_TV.unflatten(-2, (-1, self._places)), layers)
 
 
 def _check_causal(gate: Gate) -> None:
-    """Raise Unfit for a gate whose decision depends on other tokens in evaluation, those that come after among them."""
+    """Raise Unfit for a gate whose decision depends on other tokens in evaluation, including later ones."""
     if not _is_causal(gate):
         raise Unfit(
             "this gate",
             Reason(
-                "decides about a token by looking at the other tokens of its batch, also in evaluation, so that a "
-                "language model would see the tokens that it has to predict",
+                "decides about a token from the other tokens of its batch, in evaluation, too, so a language model "
+                "would see the tokens that it has to predict",
                 ("take gate=top_k",),
                 gate=_is_causal,
             ),

@@ -18,11 +18,11 @@ NAME = block_name(0)
 
 
 class Mlp(Network):
-    """h = relu(x W + b), then h + m(h), m a mixture layer, then a linear layer to the classes: for toy data.
+    """h = relu(x W + b), then h + m(h), with m a mixture layer, then a linear layer to the classes: for toy data.
 
     Rows of the mixture layer, ``block0``, are the samples.
 
-    width:          of the features that the mixture layer sees.
+    width:          of the mixture layer's input.
     shared_experts: experts beside those of the mixture layer that every row has, whatever the gate decides.
     """
 

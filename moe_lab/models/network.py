@@ -1,4 +1,4 @@
-"""What networks of mixture layers share: what a network gives, and what makes its layers."""
+"""The base class of networks of mixture layers, their output, and the construction of their layers."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from moe_lab.routing.values import NetworkOutput
 
 
 class Network(nn.Module):
-    """x_BD -> NetworkOutput. Its mixture layers stand in blocks that are called ``block0``, ``block1`` ..."""
+    """x_BD -> NetworkOutput. Its mixture layers are in blocks with the names ``block0``, ``block1`` ..."""
 
-    #: whether it reads windows of tokens, and predicts the token that follows each
+    #: whether its inputs are windows of tokens, and it predicts the next token at each
     reads_tokens: ClassVar[bool] = False
 
     @property
@@ -32,23 +32,23 @@ class Network(nn.Module):
     @property
     @abstractmethod
     def places(self) -> int:
-        """S, the rows of a mixture layer that belong to one sample; they stand side by side."""
+        """S, the number of a mixture layer's rows for one sample; they are contiguous."""
 
     def class_T(self, y_B: Tensor) -> Tensor:
-        """The class that each row of a mixture layer is of, [..., T], given those of the predictions."""
+        """The class of each row of a mixture layer, [..., T], given those of the predictions."""
         return y_B.repeat_interleave(self.places, -1)
 
     def attributes(self, x_BD: Tensor) -> Mapping[str, Tensor]:
-        """What is known of the rows of samples besides their sample, by name, [B, S]: whole numbers, or numbers."""
+        """Attributes of the rows of samples, by name, [B, S]: integers or floating-point numbers."""
         return {}
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """Attributes of rows in whose groups a regularizer may be taken."""
+        """Attributes of rows within whose groups a regularizer may be computed."""
         return ("class",) if self.places == 1 else (DOCUMENT, "class", "position")
 
     def groups(self, y_B: Tensor, classes: int) -> dict[str, Groups]:
-        """The rows of the samples of these targets, by each of ``scopes``."""
+        """The groups of the rows of samples with these targets, for each of ``scopes``."""
         class_T, places = self.class_T(y_B), self.places
         samples = class_T.shape[-1] // places
         found = {
@@ -60,7 +60,7 @@ class Network(nn.Module):
 
     @property
     def batch_dependent(self) -> bool:
-        """Whether a prediction depends on its batch-mates, as the network stands: in training, or in evaluation."""
+        """Whether a prediction depends on its batch-mates in the network's current mode, training or evaluation."""
         return any(layer.gate.batch_dependent for layer in self.routed.values())
 
     @property
@@ -75,13 +75,18 @@ class Network(nn.Module):
     def forward(
         self, x_BD: Tensor, noise: Mapping[str, Noise], constrain: Mapping[str, Constrain] | None = None
     ) -> NetworkOutput:
-        """``noise`` has one for each mixture layer, by its name (moe_lab.layers.noise.noise_by_layer); ``constrain``
-        changes what some of their gates have decided."""
+        """The network's output.
+
+        ``noise`` has one for each mixture layer, by its name (moe_lab.layers.noise.noise_by_layer); ``constrain``
+        changes the decisions of some of their gates.
+        """
 
 
 class Layers:
-    """Makes the mixture layers of a config, each from the generator of its own name: whether another block has one
-    changes none of its numbers. It keeps the ``regularizers`` and ``controllers`` of each layer, and the last ``gate``.
+    """Makes the mixture layers of a config, each from the generator of its own name.
+
+    So its numbers do not depend on other blocks. It keeps the ``regularizers`` and ``controllers`` of each layer, and
+    the last ``gate``.
 
     config: moe_lab.mixture.layer_parts.layer_config's, or a whole one.
     """
@@ -105,6 +110,6 @@ class Layers:
 
 
 def config_of_layer(config: Config, name: str) -> Config:
-    """The config with what one layer has of its own in place of what all have."""
+    """The config with one layer's own parts in place of those of all layers."""
     own = config.get(LAYERS, {}).get(name, {})
     return config | {key: value for key, value in own.items() if key in OWN and value is not None}

@@ -17,12 +17,12 @@ from moe_lab.models.blocks import MakeLayer, Where, blocks_of, routed_in, throug
 from moe_lab.models.network import Network
 from moe_lab.routing.values import NetworkOutput
 
-#: sides of a patch that are tried, the largest first
+#: sides of a patch to try, the largest first
 SIDES = (7, 4, 2)
 
 
 class VisionTransformer(Network):
-    """Patches of an image, embedded, through blocks of attention and feed-forward networks; classes from their mean.
+    """Embeddings of an image's patches, then blocks of attention and feed-forward networks; classes from their mean.
 
     Rows of its mixture layers are the patches of all images, image by image, in rows from the top left.
     Source: Dosovitskiy et al. 2020, An image is worth 16x16 words, arXiv:2010.11929, with the mean in place of a class
@@ -30,12 +30,12 @@ class VisionTransformer(Network):
 
     patch:  side of a patch; null: the largest of 7, 4 and 2 that divides the image.
     width:  D, of the features of a patch.
-    depth:  how many blocks.
+    depth:  number of blocks.
     heads:  of the attention; divides the width.
     hidden: of the feed-forward networks of blocks without a mixture layer; null: four times the width.
     where:  blocks with a mixture layer: "all", "every_other" (1, 3, 5 ...), "last", or their numbers, from 0.
     shared_experts: experts beside those of each mixture layer that every row has, whatever the gate decides.
-    Raises ConfigError for samples that are no images, or do not divide so.
+    Raises ConfigError for samples that are not images, or not divisible into patches.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class VisionTransformer(Network):
 
 
 def side_of(shape: tuple[int, ...], patch: int | None) -> int:
-    """The side of a patch. Raises ConfigError for samples that are no images, or that it does not divide."""
+    """The side of a patch. Raises ConfigError for samples that are not images, or that it does not divide."""
     if len(shape) != 3:
         raise ConfigError(
             f"network=vision_transformer cuts images, and these samples have the shape {shape}: take network=mlp"

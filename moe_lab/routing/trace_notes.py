@@ -50,13 +50,13 @@ def _of_documents(trace: Trace) -> Iterator[Note]:
 def label_notes(trace: Trace) -> Iterator[Note]:
     """Notes on the labels: missing data and oddities."""
     if not trace.label_names:
-        text = "there are none (domain, language, part of speech), so nothing says what experts specialize in"
+        text = "there are none (domain, language, part of speech), so it cannot be measured what experts specialize in"
         yield Note("labels", text)
     for name in trace.label_names:
         label, about = trace.label(name), f"label {cut(name)}"
         has_T = label.value != NONE
         if not has_T.all():
-            yield Note(about, f"missing for {1 - has_T.mean():.1%} of rows, which are left out where it is used")
+            yield Note(about, f"missing for {1 - has_T.mean():.1%} of rows, which are left out if it is used")
         few = [
             f"{cut(value)} ({count})"
             for value, count in zip(label.names, _documents_of(trace, label), strict=True)
@@ -146,7 +146,7 @@ def _order(layer: LayerTrace) -> _Said | None:
     # two experts of a row are in order by chance half the time, those of a hundred rows never
     if both.any(1).sum() >= 100 and (first < second)[both].all():
         return _Said(
-            "experts stand in rising order in every row, so they are sorted, and slot 0 is hardly the first choice"
+            "experts are in rising order in every row, so they are probably sorted, and slot 0 is not the first choice"
         )
     if layer.weights_TK is not None and (layer.weights_TK[:, :-1] < layer.weights_TK[:, 1:])[both].any():
         return _Said("weights do not fall from slot to slot, so slot 0 is not the first choice in every row")

@@ -197,7 +197,7 @@ def test_python_that_cannot_be_read_on():
         (["dataset=markov_languages", "network=mlp"], "which Mlp cannot read"),
         (["network=language_model", "dataset=digits"], "dataset Digits has none: take dataset=text_modules"),
         (["network=language_model", "dataset=markov_languages", "classes=[0,1]"], "leave classes null"),
-        (["network=language_model", "dataset=markov_languages", "gate=expert_choice"], "looking at the other tokens"),
+        (["network=language_model", "dataset=markov_languages", "gate=expert_choice"], "from the other tokens"),
     ],
 )
 def test_models_and_samples_that_do_not_fit(words, text):

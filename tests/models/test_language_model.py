@@ -79,7 +79,7 @@ def test_no_prediction_depends_on_batch_mates(gate, x):
     ],
 )
 def test_gates_that_look_at_other_tokens_are_refused(words):
-    with pytest.raises(ConfigError, match=r"looking at the other tokens of its batch.*take gate=top_k"):
+    with pytest.raises(ConfigError, match=r"from the other tokens of its batch.*take gate=top_k"):
         model(*words)
 
 

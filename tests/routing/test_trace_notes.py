@@ -72,7 +72,7 @@ def test_nothing_is_said_of_a_trace_that_has_all():
         (trace(layer(experts_TK=np.zeros((ROWS, 1), dtype=int), weights_TK=None)), "one and the same expert"),
         (trace(emptied(ROWS)), "block0: no row has an expert"),
         (trace(layer(ranked=False)), "the order of choice is not known"),
-        (trace(layer(experts_TK=np.sort(layer().experts_TK, axis=1))), "experts stand in rising order"),
+        (trace(layer(experts_TK=np.sort(layer().experts_TK, axis=1))), "experts are in rising order"),
         (trace(layer(weights_TK=np.tile([0.25, 0.75], (ROWS, 1)))), "weights do not fall from slot to slot"),
         # 0.75 + 0.25, times DeepSeek-V3's routed_scaling_factor of 2.5
         (trace(layer(weights_TK=2.5 * layer().weights_TK)), r"do not all sum to 1 \(2\.5\)"),

@@ -110,7 +110,7 @@ def expert_table(trace: Trace, number: int, arrays: Arrays, metrics: Metrics) ->
 
 
 def all_layers_table(metrics: Metrics) -> Table:
-    """What is lost if experts of all layers are disabled at once."""
+    """The table of the loss if experts of all layers are disabled at once."""
     shared, most_used, top = (
         metrics[f"{name}_disabled_loss_increase_nats"]["value"] for name in ("shared", "most_used", "top_experts")
     )
@@ -119,7 +119,7 @@ def all_layers_table(metrics: Metrics) -> Table:
         ("shared experts; as many more routed experts are selected", _number(shared)),
         ("the expert of each layer that most rows select", _number(most_used)),
         *(
-            (f"the likeliest {quantity(float(share), 'fraction')} of each row's experts", _nats(one))
+            (f"the most probable {quantity(float(share), 'fraction')} of each row's experts", _nats(one))
             for share, one in by_share.items()
         ),
     )
@@ -128,8 +128,8 @@ def all_layers_table(metrics: Metrics) -> Table:
         ("disabled", "increase of the loss (nats)"),
         "lr",
         tuple(row for row in rows if row[1] != NONE),
-        "The increase of the mean loss, while each gate selects among the experts that are left. The likeliest experts "
-        "of a row are those to which the gate gives the largest probabilities.",
+        "The increase of the mean loss if each gate selects among the remaining experts. The most probable experts "
+        "of a row are those with the gate's largest probabilities.",
     )
 
 
