@@ -87,9 +87,9 @@ def _interventions(mixture: Mixture, data: Data, noise: Noise, training_batch: i
     swaps = experts <= interventions.MOST_SWAPPED and data.target is None
     rows, wrong_EE = Columns(len(data.test)), torch.zeros(experts, experts, dtype=torch.int64)
     for x_BD, y_B in batches(data.test, mixture.batch_dependent, training_batch, mixture.numbers):
-        routing, said = mixture.decide(x_BD, noise)
-        output = mixture.answer(routing, said, noise)
-        rows.add(interventions.removals(mixture, routing, said, y_B, noise))
+        routing, predicted = mixture.decide(x_BD, noise)
+        output = mixture.answer(routing, predicted, noise)
+        rows.add(interventions.removals(mixture, routing, predicted, y_B, noise))
         if swaps:
             wrong_EE = wrong_EE + interventions.swaps(mixture, expect(MixtureOutput, output), y_B)
     columns = {name: column.cpu().numpy() for name, column in rows.columns.items()}

@@ -126,11 +126,11 @@ def examples(routing: Arrays, data: Data) -> Arrays:
 def _regretted(routing: Arrays, data: Data, expert_N: np.ndarray) -> Arrays:
     """The test images of the largest regret, max_e log P_e(y) - log q(y) in ``nats``: some expert predicts the class
     better than the mixture. ``best`` is that expert."""
-    said_NE = routing["expert_log_prob_true"]
-    nats_N = said_NE.max(1) - _log_likelihood(routing)
+    log_likelihood_NE = routing["expert_log_prob_true"]
+    nats_N = log_likelihood_NE.max(1) - _log_likelihood(routing)
     worst_first = np.argsort(-nats_N, kind="stable")[:REGRETTED]
     chosen = worst_first[nats_N[worst_first] > 0]
-    best = {"best": said_NE.argmax(1)[chosen], "nats": nats_N[chosen]}
+    best = {"best": log_likelihood_NE.argmax(1)[chosen], "nats": nats_N[chosen]}
     return _shown(routing, data, chosen, expert_N) | best
 
 

@@ -16,15 +16,15 @@ from moe_lab.routing.outputs import MixtureOutput, Predicted
 MOST_REMOVED, MOST_SWAPPED = 64, 16
 
 
-def removals(mixture: Mixture, routing: Routing, said: Predicted, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
+def removals(mixture: Mixture, routing: Routing, predicted: Predicted, y_B: Tensor, noise: Noise) -> dict[str, Tensor]:
     """For each expert, the mixture's prediction without it: the gate selects again among the others (``Gate.without``).
 
-    ``routing`` is the gate's decision for the batch, ``said`` the experts' predictions.
+    ``routing`` is the gate's decision for the batch, ``predicted`` the experts' predictions.
     removed_prediction [B, E], and removed_log_likelihood [B, E] = log q(y), in nats.
     """
     gone = (one_hot(e, routing.weights_BE) for e in range(mixture.gate.sizes.experts))
     others = (mixture.gate.without(routing, gone_E, noise) for gone_E in gone)
-    without = [said.mix(infer(one, mixture.inference, noise), mixture.combine) for one in others]
+    without = [predicted.mix(infer(one, mixture.inference, noise), mixture.combine) for one in others]
     return {
         "removed_prediction": torch.stack([one.prediction_B for one in without], -1),
         "removed_log_likelihood": torch.stack([one.log_likelihood_B(y_B) for one in without], -1),

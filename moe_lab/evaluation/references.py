@@ -55,10 +55,10 @@ def feature_clusters(mixture: Mixture, data: Data, noise: Noise, training_batch:
 def learnable_choice(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor:
     """The expert of every test sample, [N], by a gate fitted to up to 2,000 validation samples (``learnable``)."""
     known = spread(data.validation, FITTED)
-    said = Columns(len(known))
+    columns = Columns(len(known))
     for y_B, output in outputs(mixture, known, noise, training_batch):
-        said.add({"nats": output.expert_log_likelihood_BE(y_B)})
-    return learnable(known.x_ND, said.columns["nats"], data.test.x_ND)
+        columns.add({"nats": output.expert_log_likelihood_BE(y_B)})
+    return learnable(known.x_ND, columns.columns["nats"], data.test.x_ND)
 
 
 def untrained_choice(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor:
@@ -73,32 +73,32 @@ def untrained_choice(mixture: Mixture, data: Data, noise: Noise, training_batch:
     return chosen.columns["expert"]
 
 
-def learnable(known_VD: Tensor, said_VE: Tensor, x_ND: Tensor) -> Tensor:
+def learnable(known_VD: Tensor, nats_VE: Tensor, x_ND: Tensor) -> Tensor:
     """The expert of every sample by a gate that is learnable with frozen experts, [N]: the one with the largest mean
     log P_e(y) over the sample's nearest validation samples.
 
-    ``said_VE`` are the experts' log P_e(y) of the V validation samples. The number of neighbours is chosen among 1, 3,
+    ``nats_VE`` are the experts' log P_e(y) of the V validation samples. The number of neighbours is chosen among 1, 3,
     10, 30 and 100 by leave-one-out on the validation samples: the one whose experts have the largest mean log P_e(y).
     Source: Woods, Kegelmeyer and Bowyer 1997, Combination of multiple classifiers using local accuracy estimates, here
     with log-likelihoods in place of hits.
     """
-    samples, said_VE = len(known_VD), said_VE.cpu()
+    samples, nats_VE = len(known_VD), nats_VE.cpu()
     if samples < 2:
-        return said_VE.argmax(-1).expand(len(x_ND))
+        return nats_VE.argmax(-1).expand(len(x_ND))
     most = min(NEIGHBOURS[-1], samples - 1)
     among_VV = torch.cdist(known_VD, known_VD).fill_diagonal_(torch.inf)
     sizes = [count for count in NEIGHBOURS if count <= most]
     # sums without a deterministic GPU kernel are computed on the CPU, over some samples at a time
-    parts = zip(among_VV.topk(most, largest=False).indices.cpu().split(CHUNK), said_VE.split(CHUNK), strict=True)
-    got = [_got(said_VE[near_RM].cumsum(-2), said_RE, sizes) for near_RM, said_RE in parts]
+    parts = zip(among_VV.topk(most, largest=False).indices.cpu().split(CHUNK), nats_VE.split(CHUNK), strict=True)
+    got = [_got(nats_VE[near_RM].cumsum(-2), nats_RE, sizes) for near_RM, nats_RE in parts]
     worth = [torch.cat(of_size).double().mean().item() for of_size in zip(*got, strict=True)]
     count = sizes[max(range(len(sizes)), key=lambda place: worth[place])]
     chunks = (torch.cdist(x_BD, known_VD).topk(count, largest=False).indices.cpu() for x_BD in x_ND.split(CHUNK))
-    return torch.cat([said_VE[nearest_BM].mean(-2).argmax(-1) for nearest_BM in chunks])
+    return torch.cat([nats_VE[nearest_BM].mean(-2).argmax(-1) for nearest_BM in chunks])
 
 
-def _got(near_RME: Tensor, said_RE: Tensor, sizes: list[int]) -> list[Tensor]:
+def _got(near_RME: Tensor, nats_RE: Tensor, sizes: list[int]) -> list[Tensor]:
     """For each number of neighbours, log P_e(y) of the expert with the largest sum over that many neighbours, [R]
     each."""
     chosen = [near_RME[:, count - 1].argmax(-1, keepdim=True) for count in sizes]
-    return [said_RE.gather(-1, expert_R1).squeeze(-1) for expert_R1 in chosen]
+    return [nats_RE.gather(-1, expert_R1).squeeze(-1) for expert_R1 in chosen]

@@ -91,11 +91,11 @@ def _of_layers(trace: Trace) -> Iterator[Note]:
     for of_layer in _OF_LAYER:
         groups: dict[str, dict[str, _Said]] = {}
         for layer in trace.layers:
-            if (said := of_layer(layer)) is not None:
-                groups.setdefault(said.text, {})[cut(layer.name)] = said
+            if (remark := of_layer(layer)) is not None:
+                groups.setdefault(remark.text, {})[cut(layer.name)] = remark
         for group in groups.values():
             first = next(iter(group.values()))
-            text = first.over([number for said in group.values() for number in said.numbers])
+            text = first.over([number for remark in group.values() for number in remark.numbers])
             yield Note(_names(list(group), trace), text)
 
 

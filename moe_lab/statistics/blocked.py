@@ -31,7 +31,7 @@ def partial_correlation(tables: Sequence[tuple[np.ndarray, np.ndarray]]) -> Part
     Args:
         tables: (x_AS, y_AS) of each study, A >= 2 arms by S >= 3 seeds.
 
-    Raises ValueError without a table, of one that is too small, or if x or y is fully told by arm and seed.
+    Raises ValueError without a table, of one that is too small, or if x or y is fully determined by arm and seed.
     """
     if not tables:
         raise ValueError("a correlation needs a table of runs")

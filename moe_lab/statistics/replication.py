@@ -142,15 +142,15 @@ def direction_verdict(ours: Sequence[float], effect: float, family: int = 1) -> 
     if effect == 0:
         return Verdict("not comparable", "equal numbers without a spread were printed, which have no direction")
     difference, p = float(np.mean(ours)) - effect, min(1.0, family * sign_flip_p(ours))
-    told = f"p = {p:.2g}" + (f" after Bonferroni over {family} directions" if family > 1 else "")
+    p_value = f"p = {p:.2g}" + (f" after Bonferroni over {family} directions" if family > 1 else "")
     needed = math.ceil(math.log2(2 * family / LEVEL))
     if len(ours) < needed:
         return Verdict("inconclusive", f"{_directions(family)} at least {needed} seeds", difference, runs=needed)
     if p > LEVEL:
-        return Verdict("inconclusive", f"our difference may be chance ({told})", difference)
+        return Verdict("inconclusive", f"our difference may be chance ({p_value})", difference)
     if np.mean(ours) * effect > 0:
-        return Verdict("holds", f"the same sign ({told})", difference)
-    return Verdict("reversed", f"the opposite sign ({told})", difference)
+        return Verdict("holds", f"the same sign ({p_value})", difference)
+    return Verdict("reversed", f"the opposite sign ({p_value})", difference)
 
 
 def _directions(family: int) -> str:

@@ -12,7 +12,7 @@ from string import ascii_uppercase
 from typing import Any, TypeGuard
 
 from moe_lab.errors import RunError
-from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, short_names, told
+from moe_lab.reports.arms.naming import SEEDS, Differs, arm_name, levels, settings_of, short_names
 from moe_lab.store.plan import PLAN, StoredJob, StoredPlan, read_plan
 from moe_lab.store.run import Run, Unreadable
 
@@ -41,7 +41,7 @@ class Member:
     name: str
     state: str
     seed: Seed
-    told: dict[str, str]
+    settings: dict[str, str]
     run: Run | None
     error: str | None = None
     repeats: str | None = None
@@ -95,12 +95,12 @@ class Arm:
     name: str
     levels: dict[str, str]
     members: tuple[Member, ...]
-    told: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
         """The settings that distinguish it from other arms, as one would type them; all of them if none does."""
-        return arm_name(self.levels) or arm_name(self.told) or DEFAULT
+        return arm_name(self.levels) or arm_name(self.settings) or DEFAULT
 
     @cached_property
     def counted(self) -> tuple[Member, ...]:
@@ -162,19 +162,19 @@ def collect(runs: Sequence[Run], without_plans: Paths[Path] = ()) -> Collection:
     members += [one for folder, plan in plans.items() for one in _without_folder(folder, plan)]
     groups: dict[frozenset[tuple[str, str]], list[Member]] = {}
     for member in members:
-        groups.setdefault(frozenset(member.told.items()), []).append(member)
+        groups.setdefault(frozenset(member.settings.items()), []).append(member)
     arms = _arms(list(groups.values()))
     refused = [(" ".join(one.words), one.reason) for plan in plans.values() for one in plan.refused]
     return Collection(tuple(arms), _same(arms), tuple(refused))
 
 
 def _arms(groups: Sequence[Sequence[Member]]) -> list[Arm]:
-    found = levels([(group[0].told, group[0].run) for group in groups])
-    names = short_names(found) if len(groups) > 1 else [arm_name(groups[0][0].told) or DEFAULT]
+    found = levels([(group[0].settings, group[0].run) for group in groups])
+    names = short_names(found) if len(groups) > 1 else [arm_name(groups[0][0].settings) or DEFAULT]
     by_name = len(groups) <= CALLED_BY_NAME and len(set(names)) == len(names)
     keys = names if by_name else _letters(len(groups))
     return [
-        Arm(key, name, level, _without_repeats(group), group[0].told)
+        Arm(key, name, level, _without_repeats(group), group[0].settings)
         for key, name, level, group in zip(keys, names, found, groups, strict=True)
     ]
 
@@ -191,7 +191,7 @@ def _member(run: Run) -> Member:
     differs = status.get("differs") or {}
     error = status.get("error")
     state = NOT_STARTED if status["status"] == "planned" else status["status"]
-    return Member(run.name, state, _seed(differs), told(differs), run, str(error) if error else None)
+    return Member(run.name, state, _seed(differs), settings_of(differs), run, str(error) if error else None)
 
 
 def _seed(differs: Differs) -> Seed:
@@ -233,7 +233,7 @@ def _without_folder(folder: Path, plan: StoredPlan) -> list[Member]:
 
 
 def _planned(job: StoredJob) -> Member:
-    return Member(job.name, NOT_STARTED, _seed(job.differs), told(job.differs), None)
+    return Member(job.name, NOT_STARTED, _seed(job.differs), settings_of(job.differs), None)
 
 
 def _places(plans: dict[Path, StoredPlan]) -> dict[Path, int]:
@@ -244,18 +244,20 @@ def _places(plans: dict[Path, StoredPlan]) -> dict[Path, int]:
 
 def _same(arms: Sequence[Arm]) -> dict[str, str]:
     """The settings that all arms share, and the parts that all of them chose."""
-    told_by_all = {key: value for key, value in arms[0].told.items() if all(arm.told.get(key) == value for arm in arms)}
+    shared = {
+        key: value for key, value in arms[0].settings.items() if all(arm.settings.get(key) == value for arm in arms)
+    }
     chosen = [_chosen(arm) for arm in arms if _chosen(arm)]
     parts = {
         key: value
         for key, value in (chosen[0] if chosen else {}).items()
         if "/" not in key and all(other.get(key) == value for other in chosen)
     }
-    return parts | told_by_all
+    return parts | shared
 
 
 def _chosen(arm: Arm) -> dict[str, str]:
-    return next((told(one.run.status.get("choices") or {}) for one in arm.members if one.run is not None), {})
+    return next((settings_of(one.run.status.get("choices") or {}) for one in arm.members if one.run is not None), {})
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

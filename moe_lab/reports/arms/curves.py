@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moe_lab.reports.arms.collect import Arm, Member
-from moe_lab.reports.arms.look import Look, name_ends, seeds_told
+from moe_lab.reports.arms.look import Look, name_ends, seeds_text
 from moe_lab.reports.kit.picture import HALF, Picture, draw
 from moe_lab.reports.kit.style import epoch_ticks, faint, name_axes
 from moe_lab.reports.run.curves import History, column
@@ -100,14 +100,14 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
             zip(_mean(drawn[arm.key][0]), np.isfinite(drawn[arm.key][0]).sum(0), strict=True), start=1
         )
     )
-    counts = seeds_told([len(drawn[arm.key][0]) for arm in arms])
+    counts = seeds_text([len(drawn[arm.key][0]) for arm in arms])
     caption = (
         "Lines: mean over seeds on the validation split after each epoch (dashed: on the training data, if there is "
         f"no validation split). Thin lines: each seed, if there are at most {THIN} arms. Markers at the end: the test "
         f"split. {counts}."
     )
-    told = "; ".join(f"{key} {test:.4g}" for key, test in tests.items() if test is not None)
-    alt = f"{title} of {len(arms)} arms over the epochs. On the test split: {told or 'none finished'}."
+    values = "; ".join(f"{key} {test:.4g}" for key, test in tests.items() if test is not None)
+    alt = f"{title} of {len(arms)} arms over the epochs. On the test split: {values or 'none finished'}."
     return Picture(stem, title, alt, caption, draw(HALF, 3.1, paint), rows, HALF, paint)
 
 

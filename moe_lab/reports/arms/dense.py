@@ -21,8 +21,8 @@ def beside_dense(measured: Measured) -> list[str]:
     width.
     """
     having = [arm for arm in measured.comparable if arm.values(measured.quality)]
-    mixtures = [arm for arm in having if "baseline" not in arm.told]
-    dense = [arm for arm in having if arm.told.get("baseline") == DENSE]
+    mixtures = [arm for arm in having if "baseline" not in arm.settings]
+    dense = [arm for arm in having if arm.settings.get("baseline") == DENSE]
     if dense or not mixtures:
         pairs = [(one, arm) for one in dense for arm in mixtures if _size(measured, one) == _size(measured, arm)]
         return [_compared(measured, *min(pairs, key=lambda pair: _mean(measured, pair[1])))] if pairs else []
@@ -53,7 +53,9 @@ def _size(measured: Measured, arm: Arm) -> dict[str, str]:
     They include the objective only in regression: in classification a dense network is trained with the default one.
     """
     left_out = (*ABOUT_EXPERTS, *(["objective"] if measured.quality == ERROR else []))
-    return {key: value for key, value in arm.told.items() if key.partition(".")[0].partition("/")[0] not in left_out}
+    return {
+        key: value for key, value in arm.settings.items() if key.partition(".")[0].partition("/")[0] not in left_out
+    }
 
 
 def _how_to_add(measured: Measured, arm: Arm) -> list[str]:
@@ -66,7 +68,7 @@ def _how_to_add(measured: Measured, arm: Arm) -> list[str]:
     if any("_target_" in key for key in words):
         # a part without an option of its own
         return []
-    if measured.quality == ERROR and isinstance(objective, Mapping) and "objective" not in arm.told:
+    if measured.quality == ERROR and isinstance(objective, Mapping) and "objective" not in arm.settings:
         # the gate may imply an objective that a single expert cannot have
         own = not str(objective.get("_target_")).endswith((".Mixture", ".CrossEntropy"))
         words |= {"objective": "mixture"} if own else {}

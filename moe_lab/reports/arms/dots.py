@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from moe_lab.reports.arms.collect import Arm
-from moe_lab.reports.arms.look import ROWS, Look, cut, label, seeds_told
+from moe_lab.reports.arms.look import ROWS, Look, cut, label, seeds_text
 from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.arms.strip import Strip, strip_plot
 from moe_lab.reports.arms.words import shown, with_unit
@@ -64,8 +64,8 @@ def _picture(measured: Measured, name: str, arms: Sequence[Arm], look: Look, fil
         for one in arm.counted
         if name in one.scalars
     )
-    told = "; ".join(f"{arm.key} {shown(quantity, summaries[arm.key].mean)}" for arm in arms)
-    alt = f"{quantity.axis} of {len(arms)} arms. Means: {told}."
+    values = "; ".join(f"{arm.key} {shown(quantity, summaries[arm.key].mean)}" for arm in arms)
+    alt = f"{quantity.axis} of {len(arms)} arms. Means: {values}."
     return Picture(file, quantity.label, alt, caption, _drawn(measured, name, arms, look), rows, HALF)
 
 
@@ -80,7 +80,7 @@ def _counts(summaries: Sequence[Summary]) -> str:
         return "n = 1 seed per arm."
     methods = " or ".join(sorted({one.method for one in summaries if one.low is not None}))
     warned = sorted({one.warning for one in summaries if one.warning})
-    bars = f"{seeds_told(counts)}; bars: 95 % interval of the mean ({methods})."
+    bars = f"{seeds_text(counts)}; bars: 95 % interval of the mean ({methods})."
     return " ".join([bars, *map(_sentence, warned)])
 
 

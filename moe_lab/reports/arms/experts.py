@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moe_lab.reports.arms.decomposition import READ_USAGE, Decomposition, sorted_usage_TE
-from moe_lab.reports.arms.look import PANELS, ROWS, cut, head, label, lines, panels, seeds_told, width
+from moe_lab.reports.arms.look import PANELS, ROWS, cut, head, label, lines, panels, seeds_text, width
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.numbers import signed
 from moe_lab.reports.kit.picture import Picture, draw
@@ -50,11 +50,11 @@ def loads(found: Sequence[Decomposition]) -> Picture:
         for one, share_E in zip(found, shares, strict=True)
         for rank, share in enumerate(share_E, start=1)
     )
-    told = "; ".join(f"{one.arm.key} {share_E[0]:.0f} %" for one, share_E in zip(found, shares, strict=True))
+    values = "; ".join(f"{one.arm.key} {share_E[0]:.0f} %" for one, share_E in zip(found, shares, strict=True))
     return Picture(
         "loads",
         "Load of the experts",
-        f"Stacked bars, one per arm, of the shares of its experts. The largest share: {told}.",
+        f"Stacked bars, one per arm, of the shares of its experts. The largest share: {values}.",
         "One bar per arm, one piece per expert, the most loaded first. The length is the expert's share of the test "
         "samples by largest weight, sorted within each run, then averaged over seeds. "
         f"{_counts(found)}{cut(len(found), ROWS)}",
@@ -65,7 +65,7 @@ def loads(found: Sequence[Decomposition]) -> Picture:
 
 
 def _counts(found: Sequence[Decomposition]) -> str:
-    return f"{seeds_told([len(one.runs) for one in found])}."
+    return f"{seeds_text([len(one.runs) for one in found])}."
 
 
 def usage_over_time(found: Sequence[Decomposition]) -> Picture | None:
@@ -97,11 +97,11 @@ def usage_over_time(found: Sequence[Decomposition]) -> Picture | None:
         for epoch, share_E in enumerate(usage[one.arm.key], start=1)
         for rank, share in enumerate(share_E, start=1)
     )
-    told = "; ".join(f"{one.arm.key} {100 * usage[one.arm.key][-1, 0]:.0f} %" for one in kept)
+    values = "; ".join(f"{one.arm.key} {100 * usage[one.arm.key][-1, 0]:.0f} %" for one in kept)
     return Picture(
         "usage_over_time",
         "Usage over time",
-        f"Stacked bands over the epochs, one panel per arm. Share of the most used expert at the end: {told}.",
+        f"Stacked bands over the epochs, one panel per arm. Share of the most used expert at the end: {values}.",
         "The lowest band is the epoch's most used expert, the next band the second, and so on. The height is the "
         "expert's share of the routing weight of the training samples (%), the mean over seeds. "
         f"{_counts(kept)}{cut(len(kept), PANELS)}",
@@ -216,15 +216,15 @@ def agreement_maps(found: Sequence[Decomposition]) -> Picture | None:
         for (here, there), pair in one.pairs.items()
     )
     means = [(one.arm.key, one.over_pairs("excess")) for one in paired]
-    told = "; ".join(f"{key} {signed(f'{found.mean:.2f}')}" if found else f"{key} undefined" for key, found in means)
+    values = "; ".join(f"{key} {signed(f'{found.mean:.2f}')}" if found else f"{key} undefined" for key, found in means)
     return Picture(
         "agreement",
         "Agreement of the seeds",
-        f"Matrices of seeds, one per arm. Mean excess agreement: {told}.",
+        f"Matrices of seeds, one per arm. Mean excess agreement: {values}.",
         "Excess agreement of two seeds: their adjusted Rand index minus its expected value if both only followed the "
         "classes. 1: the same decomposition; 0: no more alike than the classes explain. Grey: a seed with itself, or "
         "undefined because a routing is collapsed. "
-        f"{seeds_told([len(one.alike) for one in paired])}.{cut(len(paired), PANELS)}",
+        f"{seeds_text([len(one.alike) for one in paired])}.{cut(len(paired), PANELS)}",
         draw(
             width(len(first)),
             0.2 + 1.95 * lines(len(first)),

@@ -7,7 +7,7 @@ from moe_lab.reports.arms.collect import FINISHED, REFUSED, Arm, Collection, Mem
 from moe_lab.reports.arms.dense import beside_dense
 from moe_lab.reports.arms.measured import BITS, ERROR, Measured
 from moe_lab.reports.arms.usage import CALIPER, at_matched_usage
-from moe_lab.reports.arms.words import apart, called, changed, ends, ends_in_words, lowered, p_told, shown, with_unit
+from moe_lab.reports.arms.words import apart, called, changed, ends, ends_in_words, lowered, p_text, shown, with_unit
 from moe_lab.reports.kit.level import sizes
 from moe_lab.reports.kit.numbers import NBSP
 from moe_lab.statistics import Factorial
@@ -55,11 +55,11 @@ def _singles(measured: Measured) -> str:
     if quantity is None or not known:
         return "The runs have no number that can be compared."
     few = len(known) <= LISTED
-    told = [f"{called(arm)}{'' if few else ' with'} {with_unit(quantity, _mean(measured, name, arm))}" for arm in known]
+    each = [f"{called(arm)}{'' if few else ' with'} {with_unit(quantity, _mean(measured, name, arm))}" for arm in known]
     if few:
-        return f"{quantity.label}: {', '.join(told)}; one seed{' each' if len(told) > 1 else ''}, unproven."
+        return f"{quantity.label}: {', '.join(each)}; one seed{' each' if len(each) > 1 else ''}, unproven."
     return (
-        f"{quantity.label} of {len(told)} arms: lowest {told[0]}, then {told[1]}; highest {told[-1]}; one seed each, "
+        f"{quantity.label} of {len(each)} arms: lowest {each[0]}, then {each[1]}; highest {each[-1]}; one seed each, "
         "unproven."
     )
 
@@ -125,11 +125,11 @@ def _due_to(measured: Measured) -> list[str]:
     for name, found in measured.factorials.items():
         if isinstance(found, Factorial) and len(found.factors) > 1:
             rows = sorted((row for row in found.effects if row.name not in (BLOCK, NOISE)), key=lambda row: -row.share)
-            told = ", ".join(f"{row.name} {100 * row.share:.0f}{NBSP}%" for row in rows[:3])
+            clauses = ", ".join(f"{row.name} {100 * row.share:.0f}{NBSP}%" for row in rows[:3])
             rest = {row.name: row.share for row in found.effects}
             label = lowered(measured.quantities[name].label)
             noise = f"the seed and noise {100 * (rest[BLOCK] + rest[NOISE]):.0f}{NBSP}%"
-            sentences.append(f"Of the variance of {label}, {told}; {noise}.")
+            sentences.append(f"Of the variance of {label}, {clauses}; {noise}.")
     return sentences
 
 
@@ -139,7 +139,7 @@ def _reconciled(measured: Measured) -> list[str]:
     clauses = []
     for name, found in measured.factorials.items():
         rows = found.effects if isinstance(found, Factorial) and name in few else ()
-        sure = [f"{row.name} ({p_told(row.p)})" for row in rows if row.name != BLOCK and _is_sure(row.p)]
+        sure = [f"{row.name} ({p_text(row.p)})" for row in rows if row.name != BLOCK and _is_sure(row.p)]
         if sure:
             clauses.append(f"{' and '.join(sure)} in {lowered(measured.quantities[name].label)}")
     if not clauses:
@@ -158,12 +158,12 @@ def _is_sure(p: float | None) -> bool:
 
 def _unlearned(measured: Measured) -> list[str]:
     """The arms with runs that have not learned, such as a run of ten classes with an error of 90 %."""
-    told = []
+    clauses = []
     for arm in measured.shown:
         count = sum(_has_not_learned(one) for one in arm.counted)
         if count:
-            told.append(called(arm) if arm.n == 1 else f"{called(arm)} in {count} of {arm.n} seeds")
-    return [f"Not learned, no better than guessing: {', '.join(told)}."] if told else []
+            clauses.append(called(arm) if arm.n == 1 else f"{called(arm)} in {count} of {arm.n} seeds")
+    return [f"Not learned, no better than guessing: {', '.join(clauses)}."] if clauses else []
 
 
 def _has_not_learned(run: Member) -> bool:
@@ -177,11 +177,11 @@ def _collapses(measured: Measured) -> list[str]:
     fallen = {key: one for key, one in measured.collapse.items() if one.count}
     if not fallen:
         return []
-    told = [
+    clauses = [
         f"{key} in {one.count} of {one.n} seeds ({100 * one.low:.0f} to {100 * one.high:.0f}{NBSP}%)"
         for key, one in fallen.items()
     ]
-    return [f"Collapsed to one expert: {', '.join(told)}."]
+    return [f"Collapsed to one expert: {', '.join(clauses)}."]
 
 
 def states(collection: Collection) -> str:

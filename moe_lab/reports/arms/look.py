@@ -43,7 +43,7 @@ class Look:
         self.marker = {arm.key: MARKERS[place % len(MARKERS)] for place, arm in enumerate(arms)}
 
 
-def seeds_told(counts: Sequence[int]) -> str:
+def seeds_text(counts: Sequence[int]) -> str:
     """``n = 5 seeds per arm``, or the range of n."""
     low, high = min(counts), max(counts)
     return f"n = {low} seed{'s' if low != 1 else ''} per arm" if low == high else f"n = {low} to {high} seeds per arm"

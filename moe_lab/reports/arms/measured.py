@@ -174,7 +174,7 @@ class Measured:
 
     def _factorial(self, name: str) -> Factorial | str:
         # baselines are not part of the design
-        mixtures = [arm for arm in self.arms if "baseline" not in arm.told]
+        mixtures = [arm for arm in self.arms if "baseline" not in arm.settings]
         arms = mixtures if len(mixtures) > 1 else self.arms
         factors = [key for key in self.collection.varying if len({arm.levels[key] for arm in arms}) > 1]
         values = {tuple(arm.levels[key] for key in factors): arm.values(name) for arm in arms}
@@ -210,7 +210,7 @@ def _plain(name: str) -> str:
 
 def nearest_to_the_defaults(arms: Sequence[Arm]) -> Arm:
     """The arm with the fewest settings, the first on ties; arms with finished runs come first."""
-    return min(arms, key=lambda arm: (arm.n == 0, len(arm.told)))
+    return min(arms, key=lambda arm: (arm.n == 0, len(arm.settings)))
 
 
 def find_arm(arms: Sequence[Arm], against: str) -> Arm:
@@ -224,7 +224,7 @@ def find_arm(arms: Sequence[Arm], against: str) -> Arm:
         if against in (arm.key, arm.name):
             return arm
     fitting = fitting_arms(arms, against)
-    fitting = [arm for arm in fitting if len(arm.told) == min(len(one.told) for one in fitting)]
+    fitting = [arm for arm in fitting if len(arm.settings) == min(len(one.settings) for one in fitting)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
@@ -239,7 +239,7 @@ def fitting_arms(arms: Sequence[Arm], words: str) -> list[Arm]:
 
 
 def _has(arm: Arm, key: str, value: str) -> bool:
-    return value in (arm.levels.get(key), arm.told.get(key)) and value != ABSENT
+    return value in (arm.levels.get(key), arm.settings.get(key)) and value != ABSENT
 
 
 def _listed(arms: Sequence[Arm], limit: int = 8) -> str:

@@ -13,7 +13,7 @@ AUTO = "default"
 Differs = Mapping[str, Any]
 
 
-def told(differs: Differs) -> dict[str, str]:
+def settings_of(differs: Differs) -> dict[str, str]:
     """A run's settings as words, without seeds and without those that do not affect its result."""
     return {key: word(value) for key, value in differs.items() if key not in SEEDS and not is_undeciding(key)}
 
@@ -42,9 +42,9 @@ def choice(key: str, status: Mapping[str, Any], config: Mapping[str, Any]) -> An
 
     ``status`` has its ``differs`` and ``choices``. A seed that is not set separately is ``seed``.
     """
-    for said in (status.get("differs") or {}, status.get("choices") or {}):
-        if said.get(key) is not None:
-            return said[key]
+    for given in (status.get("differs") or {}, status.get("choices") or {}):
+        if given.get(key) is not None:
+            return given[key]
     node: Any = config
     for step in key.split("."):
         if not isinstance(node, Mapping) or step not in node:
@@ -66,7 +66,7 @@ def cell(value: Any) -> int | float | str:
 def typed(words: Sequence[str]) -> dict[str, str]:
     """``["gate=softmax", "seed=1"]`` as settings by key; a word without ``=`` has no value."""
     pairs = (one.lstrip("+").partition("=")[::2] for one in words)
-    return told({key: value.replace(" ", "") for key, value in pairs})
+    return settings_of({key: value.replace(" ", "") for key, value in pairs})
 
 
 def levels(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[dict[str, str]]:
@@ -76,7 +76,7 @@ def levels(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[dict[str, 
     that was filled in, a dash if the arm has no such key.
     """
     keys = _in_order(arms)
-    found = [{key: told_here.get(key) or _unsaid(key, run) for key in keys} for told_here, run in arms]
+    found = [{key: settings.get(key) or _unsaid(key, run) for key in keys} for settings, run in arms]
     varying = [key for key in keys if len({here[key] for here in found}) > 1]
     return [{key: here[key] for key in varying} for here in found]
 
@@ -85,7 +85,7 @@ def _in_order(arms: Sequence[tuple[dict[str, str], Run | None]]) -> list[str]:
     """The keys that some arm sets: groups in the order of a config, then other keys in the order given."""
     groups = next((list(run.status.get("choices") or {}) for _, run in arms if run is not None), [])
     place = {group: at for at, group in enumerate(groups)}
-    keys = dict.fromkeys(key for told_here, _ in arms for key in told_here)
+    keys = dict.fromkeys(key for settings, _ in arms for key in settings)
     return sorted(keys, key=lambda key: place.get(key, len(place)))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moe_lab.reports.arms.collect import Arm
-from moe_lab.reports.arms.look import Look, name_ends, seeds_told
+from moe_lab.reports.arms.look import Look, name_ends, seeds_text
 from moe_lab.reports.arms.measured import BITS, SHARE, USAGE, Measured, Quantity
 from moe_lab.reports.kit.picture import HALF, Picture, draw
 from moe_lab.reports.kit.style import INK, MUTED, faint, name_axes
@@ -54,7 +54,7 @@ def trade_off(measured: Measured, look: Look) -> Picture | None:
         name_ends(axes, look, _named(measured, {key: mean[1] for key, mean in means.items()} | without, best))
         name_axes(axes, x.axis, y.axis)
 
-    caption = f"{_points_told(clouds)} Best is the lower right corner. {_front_told(means, front)}"
+    caption = f"{_points_text(clouds)} Best is the lower right corner. {_front_text(means, front)}"
     if without:
         caption += f" Dotted lines: arms without I(E;Y) ({', '.join(without)})."
     partly = [(arm.key, measured.undefined(arm, SHARE)) for arm in measured.comparable]
@@ -73,14 +73,14 @@ def _mean(arm: Arm, quantity: Quantity) -> float:
     return quantity.scale * sum(values) / len(values)
 
 
-def _points_told(clouds: Sequence[Cloud]) -> str:
+def _points_text(clouds: Sequence[Cloud]) -> str:
     counts = [len(one.points) for one in clouds]
     points = "One point per arm" if max(counts) == 1 else "Small points are seeds, large points are means of arms"
     some = f" Of {len(clouds)} arms the best and the reference are named." if len(clouds) > NAMED else ""
-    return f"{points}; {seeds_told(counts)}.{some}"
+    return f"{points}; {seeds_text(counts)}.{some}"
 
 
-def _front_told(means: dict[str, tuple[float, float]], front: Sequence[tuple[float, float]]) -> str:
+def _front_text(means: dict[str, tuple[float, float]], front: Sequence[tuple[float, float]]) -> str:
     keys = ", ".join(key for key, mean in means.items() if mean in front)
     if len(means) == 1:
         return ""
@@ -113,7 +113,7 @@ def information(measured: Measured, look: Look) -> Picture | None:
     caption = (
         "The dotted line is the upper bound I(E;Y) = H(load), so more even use of the experts allows more information "
         "about the target. Compare arms at the same H(load): the higher one follows the target more. "
-        f"{_points_told(clouds)}"
+        f"{_points_text(clouds)}"
     )
     return _picture("information", "Information against usage", clouds, (x, y), caption, paint)
 
@@ -163,6 +163,6 @@ def _picture(
         for member in one.arm.counted
         if {x.name, y.name} <= member.scalars.keys()
     )
-    told = "; ".join(f"{one.arm.key} {one.mean[0]:.3g}, {one.mean[1]:.3g}" for one in clouds)
-    alt = f"Scatter of {len(clouds)} arms: {x.axis} to the right, {y.axis} upwards. Means: {told}."
+    values = "; ".join(f"{one.arm.key} {one.mean[0]:.3g}, {one.mean[1]:.3g}" for one in clouds)
+    alt = f"Scatter of {len(clouds)} arms: {x.axis} to the right, {y.axis} upwards. Means: {values}."
     return Picture(stem, title, alt, caption, draw(HALF, 3.3, paint), rows, HALF, paint)

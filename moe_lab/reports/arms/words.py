@@ -72,11 +72,11 @@ def surely(comparison: Comparison) -> str:
             f"but there are too few seeds to be sure: {_comparisons(comparison.family)} "
             f"need{'s' if comparison.family == 1 else ''} at least {comparison.needed}"
         )
-    p = f"{p_told(comparison.adjusted_p)}{_after(comparison.family)}"
+    p = f"{p_text(comparison.adjusted_p)}{_after(comparison.family)}"
     return f"which is a difference beyond chance ({p})" if comparison.sure else f"which may be chance ({p})"
 
 
-def p_told(p: float | None) -> str:
+def p_text(p: float | None) -> str:
     """``p = 0.021``, ``p < 0.001``."""
     return "p undefined" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 

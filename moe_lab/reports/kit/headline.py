@@ -246,10 +246,10 @@ def _information_clause(metrics: Metrics, experts: int, tested: int, about: str)
     if bits is None:
         return f"what the choice of expert tells about the {about} is undefined ({_reason(metrics, INFORMATION)})"
     _, most = METRICS[INFORMATION].bounds(experts=experts, classes=tested)
-    told = "nothing" if bits == 0 else f"{digits(bits, 'bits')} of at most {quantity(most, 'bits')}"
+    amount = "nothing" if bits == 0 else f"{digits(bits, 'bits')} of at most {quantity(most, 'bits')}"
     own = _value(metrics, ANSWER)
     answer = "" if own is None else f", and that expert's own answer {quantity(own, 'bits')} more"
-    return f"the choice of expert tells {told} about the {about}{answer}"
+    return f"the choice of expert tells {amount} about the {about}{answer}"
 
 
 def _value(metrics: Metrics, name: str) -> Any:

@@ -96,7 +96,7 @@ def expert_table(trace: Trace, number: int, arrays: Arrays, metrics: Metrics) ->
         (str(e), quantity(float(share_E[e]), "fraction"), _nats(own[e]), _nats(others[e])) for e in sorted(order)
     )
     second = metrics[f"{layer.name}.second_choice_loss_increase_nats"]["value"]
-    told = f"{_nats(second)} nats" if isinstance(second, float) else NONE
+    rise = f"{_nats(second)} nats" if isinstance(second, float) else NONE
     few = "" if len(rows) == layer.experts else f" The {len(rows)} most used of {layer.experts} experts."
     return Table(
         f"Without an expert: {shortened(layer.name, 30)}",
@@ -105,7 +105,7 @@ def expert_table(trace: Trace, number: int, arrays: Arrays, metrics: Metrics) ->
         rows,
         "The increase of the loss without the expert: the mean over samples weighted by the share of their rows that "
         "select it, and the mean over samples none of whose rows does. If instead every row loses its first choice, "
-        f"the loss rises by {told}.{few}",
+        f"the loss rises by {rise}.{few}",
     )
 
 

@@ -43,5 +43,5 @@ def _of_label(trace: Trace, layer: LayerTrace, computing: int, label: str) -> li
     if np.isnan(share_V).all():
         return []
     names, ends = trace.label(label).names, (int(np.nanargmax(share_V)), int(np.nanargmin(share_V)))
-    told = [(shortened(names[v], 20), quantity(float(share_V[v]), "fraction")) for v in ends]
-    return [(label, *told[0], *told[1])]
+    values = [(shortened(names[v], 20), quantity(float(share_V[v]), "fraction")) for v in ends]
+    return [(label, *values[0], *values[1])]

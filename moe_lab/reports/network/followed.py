@@ -24,9 +24,9 @@ def followed_section(metrics: Mapping[str, Any], trace: Trace) -> Section:
     layers = [layer.name for layer in trace.layers]
     of_layers = [metrics[f"{layer}.{FOLLOWED}"]["value"] for layer in layers]
     rows = [(label, *(_share(one[label]) for one in of_layers)) for label in of_layers[0]]
-    for name, told in OF_THE_DOMAIN.items():
+    for name, label in OF_THE_DOMAIN.items():
         if f"{layers[0]}.{name}" in metrics:
-            rows.append((told, *(_share(metrics[f"{layer}.{name}"]["value"]) for layer in layers)))
+            rows.append((label, *(_share(metrics[f"{layer}.{name}"]["value"]) for layer in layers)))
     known = (
         " By chance: the mean if domains are permuted over documents. Given the token: the experts' information about "
         "the domain beyond that of the token itself, corrected for the bias of few documents, so it may be below 0."

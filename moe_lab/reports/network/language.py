@@ -72,7 +72,7 @@ def gap_pictures(history: Sequence[Row], best: np.ndarray | None, steps: int | N
         epoch_ticks(axes)
 
     first, last = next(iter(gaps)), list(gaps)[-1]
-    told = "; ".join(
+    values = "; ".join(
         f"after epoch {epoch} {gaps[epoch]:+.3g} nats, {quantity(gaps[epoch] / least, 'fraction')}"
         for epoch in dict.fromkeys((first, last))
     )
@@ -88,7 +88,7 @@ def gap_pictures(history: Sequence[Row], best: np.ndarray | None, steps: int | N
         | {"above (nats)": gaps[epoch], "above (share)": gaps[epoch] / least}
         for epoch, loss in found.items()
     )
-    alt = f"Validation loss minus that of the Bayes mixture over the epochs: {told}."
+    alt = f"Validation loss minus that of the Bayes mixture over the epochs: {values}."
     return (
         Picture("bayes_gap", "Distance from the best prediction", alt, caption, draw(HALF, 2.9, paint), rows, HALF),
     )

@@ -88,22 +88,22 @@ def answer(metrics: Metrics, layer: str, label: str) -> str:
     if bits is None:
         reason = metrics["mutual_information_expert_label_bits"].get("reason", "no value")
         return f"{begin} tells nothing that can be measured: {reason}."
-    told = f"{begin} tells I(E;{label}) = {quantity(bits, 'bits')} about the {label}"
+    sentence = f"{begin} tells I(E;{label}) = {quantity(bits, 'bits')} about the {label}"
     entropy = quantity(_value(metrics, "load_entropy_bits"), "bits")
     if share is None:
-        return f"{told}; its entropy H(load) is {entropy}."
-    return f"{told}, {quantity(share, 'fraction')} of its entropy H(load) = {entropy}."
+        return f"{sentence}; its entropy H(load) is {entropy}."
+    return f"{sentence}, {quantity(share, 'fraction')} of its entropy H(load) = {entropy}."
 
 
 def _quality(metrics: Metrics) -> str:
     """The loss of a language model, the error of other networks."""
     if "test_bits_per_byte" not in metrics:
         return f"Test error {quantity(_value(metrics, 'test_error_rate'), 'fraction')}"
-    told = f"Test loss {quantity(_value(metrics, 'test_loss_nats'), 'nats')} per token"
+    sentence = f"Test loss {quantity(_value(metrics, 'test_loss_nats'), 'nats')} per token"
     bits, gap = (_value(metrics, name) for name in ("test_bits_per_byte", "bayes_gap"))
     if bits is not None:
-        return f"{told}, {quantity(bits, 'bits')} per byte"
-    return told if gap is None else f"{told}, {quantity(gap, 'fraction')} above the Bayes mixture"
+        return f"{sentence}, {quantity(bits, 'bits')} per byte"
+    return sentence if gap is None else f"{sentence}, {quantity(gap, 'fraction')} above the Bayes mixture"
 
 
 def costs(metrics: Metrics) -> dict[str, str]:

@@ -84,11 +84,11 @@ def _needed(run: Run, trace: Trace) -> list[Section]:
 
 def left_out_of_ablation(trace: Trace, arrays: Mapping[str, Any]) -> list[str]:
     """Notes on samples and experts that were left out of the ablation."""
-    said, samples = [], len(arrays["document"])
+    remarks, samples = [], len(arrays["document"])
     if samples < trace.documents:
-        said.append(f"Measured on {samples:,} of the {trace.documents:,} test samples, evenly spaced.")
+        remarks.append(f"Measured on {samples:,} of the {trace.documents:,} test samples, evenly spaced.")
     removed = int((~np.isnan(arrays["removed_loss"]).any(2)).sum())
     experts = sum(layer.experts for layer in trace.layers if layer.experts > 1)
     if removed < experts:
-        said.append(f"{removed} of {experts} experts were removed, those of each layer that most rows select.")
-    return said
+        remarks.append(f"{removed} of {experts} experts were removed, those of each layer that most rows select.")
+    return remarks

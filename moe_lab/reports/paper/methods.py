@@ -66,34 +66,34 @@ def _differing(chosen: Chosen, sources: Sources) -> Sentence:
     """The sentence on the arms and the choices in which they differ."""
     if len(chosen.arms) == 1:
         return [f"We trained one arm, {chosen.arms[0].name}."]
-    said: Sentence = [f"We trained {len(chosen.arms)} arms, which differ in "]
+    phrases: Sentence = [f"We trained {len(chosen.arms)} arms, which differ in "]
     for place, key in enumerate(chosen.varying):
         levels = dict.fromkeys(arm.levels[key] for arm in chosen.arms)
-        said += [" and " if place else "", f"{key} ("]
+        phrases += [" and " if place else "", f"{key} ("]
         for at, level in enumerate(levels):
             parts = [sources.of(key, one.strip()) for one in choice_word(level).split(",")]
-            said += [", " if at else "", choice_word(level), Cite(tuple(parts))]
-        said.append(")")
-    return [*said, "."]
+            phrases += [", " if at else "", choice_word(level), Cite(tuple(parts))]
+        phrases.append(")")
+    return [*phrases, "."]
 
 
 def _shared(chosen: Chosen, sources: Sources) -> Sentence:
     """The sentence on the parts that all arms have."""
     options = [options_of(arm) for arm in chosen.arms]
-    said: list[Sentence] = []
+    phrases: list[Sentence] = []
     for group, phrase in SAID.items():
         first = [one for one in options[0].get(group, []) if one not in PLAIN]
         if first and all(one.get(group) == options[0][group] for one in options):
             named = ", ".join(first) + (_file(chosen) if group == "dataset" else "")
-            said.append([phrase.format(named), Cite(tuple(sources.of(group, one) for one in first))])
+            phrases.append([phrase.format(named), Cite(tuple(sources.of(group, one) for one in first))])
     count, k = _same(chosen, VALUES["experts (E)"]), _same(chosen, VALUES["selected experts (k)"])
-    said += [[f"E = {count} experts"]] if count else []
-    said += [[f"k = {k} selected experts"]] if k else []
-    if not said:
+    phrases += [[f"E = {count} experts"]] if count else []
+    phrases += [[f"k = {k} selected experts"]] if k else []
+    if not phrases:
         return []
     joined: Sentence = []
-    for place, one in enumerate(said):
-        joined += ["" if place == 0 else " and " if place == len(said) - 1 else ", ", *one]
+    for place, one in enumerate(phrases):
+        joined += ["" if place == 0 else " and " if place == len(phrases) - 1 else ", ", *one]
     return ["All have " if len(chosen.arms) > 1 else "It has ", *joined, "."]
 
 
@@ -106,21 +106,21 @@ def _file(chosen: Chosen) -> str:
 def _training(chosen: Chosen) -> Sentence:
     """Epochs, batches, optimizer and the validation split, if all arms have the same."""
     same = {label: _same(chosen, VALUES[label]) for label in VALUES}
-    said: Sentence = ["Training"]
+    phrases: Sentence = ["Training"]
     if same["epochs"]:
-        said.append(f" took {same['epochs']} epoch{'' if same['epochs'] == '1' else 's'}")
+        phrases.append(f" took {same['epochs']} epoch{'' if same['epochs'] == '1' else 's'}")
     if same["batch size"]:
-        said.append(f" in batches of {same['batch size']}")
+        phrases.append(f" in batches of {same['batch size']}")
     if same["optimizer"]:
-        said += [f" with {same['optimizer']}", Cite((OPTIMIZERS.get(same["optimizer"], ""),))]
+        phrases += [f" with {same['optimizer']}", Cite((OPTIMIZERS.get(same["optimizer"], ""),))]
     if same["learning rate"]:
-        said.append(f" at learning rate {same['learning rate']}")
+        phrases.append(f" at learning rate {same['learning rate']}")
     if same["weight decay"]:
-        said.append(f", weight decay {same['weight decay']}")
+        phrases.append(f", weight decay {same['weight decay']}")
     if same["validation share"]:
         share = 100 * float(same["validation share"])
-        said.append(f"; {share:g}{NBSP}% of the training split, drawn by class, were held out for validation")
-    return [*said, "."] if len(said) > 1 else []
+        phrases.append(f"; {share:g}{NBSP}% of the training split, drawn by class, were held out for validation")
+    return [*phrases, "."] if len(phrases) > 1 else []
 
 
 def _same(chosen: Chosen, key: str) -> str:

@@ -141,8 +141,8 @@ def _picture(
             ends["bound"] = (bound_bits, "log\N{SUBSCRIPT TWO} E", INK)
         label_ends(axes, list(ends.values()))
 
-    told = "; ".join(f"{curve.name} {curve.last:.4g}" for curve in curves) or "no value was recorded"
-    alt = f"{title} over {len(history)} epochs. At the end: {told}."
+    values = "; ".join(f"{curve.name} {curve.last:.4g}" for curve in curves) or "no value was recorded"
+    alt = f"{title} over {len(history)} epochs. At the end: {values}."
     rows = tuple(
         {"epoch": int(epoch), **{curve.name: _cell(curve.values_T[index]) for curve in curves}}
         for index, epoch in enumerate(epochs)

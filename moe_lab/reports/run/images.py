@@ -60,14 +60,14 @@ def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence
         "typical_images",
         "The most typical images of each expert",
         f"{sum(map(len, rows.values()))} test images, a row for each of {len(rows)} experts.",
-        f"The test images to which each expert gives its largest weights, {_told(class_names)}{shown}",
+        f"The test images to which each expert gives its largest weights, {_labels_note(class_names)}{shown}",
         draw(width, sheet.pitch * len(rows) * (width - MARGIN) / sheet.columns, paint),
         tuple(sheet.facts()),
         width,
     )
 
 
-def _told(class_names: Sequence[str] | None) -> str:
+def _labels_note(class_names: Sequence[str] | None) -> str:
     if class_names is None:
         return "with their target; the mixture's prediction follows in orange. Both are in sd."
     return "with their class; if the mixture is wrong, its prediction follows in orange."

@@ -105,8 +105,8 @@ def _picture(stages: History, curves: Curves, *, stem: str, title: str, y: str, 
         axes.set_ylim(bottom=0)
         label_ends(axes, [(float(values_S[-1]), label, colour) for values_S, label, colour in curves.values()])
 
-    told = "; ".join(f"{name} from {one[0][0]:.4g} to {one[0][-1]:.4g}" for name, one in curves.items())
-    alt = f"{title}, from {lambdas[0]:.3g} to {lambdas[-1]:.3g}: {told}."
+    values = "; ".join(f"{name} from {one[0][0]:.4g} to {one[0][-1]:.4g}" for name, one in curves.items())
+    alt = f"{title}, from {lambdas[0]:.3g} to {lambdas[-1]:.3g}: {values}."
     rows = tuple(
         {"lambda": float(value), **{name: float(one[0][index]) for name, one in curves.items()}}
         for index, value in enumerate(lambdas)

@@ -26,8 +26,10 @@ TRAINED = {
 
 def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: str) -> Table | None:
     """I(E;Y)/H(load), agreement with the run, and the error of the selected expert; None if undefined."""
-    told, alike = (_value(metrics, name) for name in ("reference_information_per_usage", "reference_agreement_ari"))
-    if told is None:
+    information, alike = (
+        _value(metrics, name) for name in ("reference_information_per_usage", "reference_agreement_ari")
+    )
+    if information is None:
         return None
     of_classes = isinstance(arrays, ClassArrays)
     error, unit = ("error_rate", "fraction") if of_classes else ("rmse_sd", "sd")
@@ -36,7 +38,9 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
     ]
     picked = {"learnable": _value(metrics, f"learnable_{error}")}
     rows += [
-        (label, told[name], (alike or {}).get(name), picked.get(name)) for name, label in ROWS.items() if name in told
+        (label, information[name], (alike or {}).get(name), picked.get(name))
+        for name, label in ROWS.items()
+        if name in information
     ]
     recovered = _value(metrics, "recovery_ari")
     if recovered is not None:
@@ -46,7 +50,7 @@ def reference_table(metrics: Metrics, arrays: ClassArrays | NumberArrays, one: s
         (label, _text(bits, "fraction"), NONE if ari is None else f"{ari:.2f}", _text(wrong, unit))
         for label, bits, ari, wrong in rows
     )
-    trained = " and ".join(TRAINED[name] for name in ROWS if name in told and name in TRAINED)
+    trained = " and ".join(TRAINED[name] for name in ROWS if name in information and name in TRAINED)
     made = f"Made from this run's trained experts: {trained}. " if trained else ""
     return Table(
         "Compared with other assignments of the samples",

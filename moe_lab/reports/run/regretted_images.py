@@ -49,14 +49,14 @@ def regretted_images(examples: Examples, class_names: Sequence[str] | None) -> P
         f"{count} test images, the largest regret first, from {shown['nats'][0]:.2f} nats.",
         "Images that some expert predicts much better than the mixture. The regret is the log probability of the "
         f"true target by the best expert for the image minus that by the mixture, log max P(y) \N{MINUS SIGN} log "
-        f"q(y). {_told(class_names)}",
+        f"q(y). {_labels_note(class_names)}",
         draw(width, sheet.pitch * len(lines) * (width - MARGIN) / sheet.columns, paint),
         tuple(facts),
         width,
     )
 
 
-def _told(class_names: Sequence[str] | None) -> str:
+def _labels_note(class_names: Sequence[str] | None) -> str:
     return (
         "Below each image its " + ("target" if class_names is None else "class") + ", and in orange a wrong prediction."
     )

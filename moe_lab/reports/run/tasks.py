@@ -50,7 +50,7 @@ def task_pictures(arrays: RunArrays) -> tuple[Picture, ...]:
     matrix = replace(matrix, caption=f"{matrix.caption}{_unlearned(tasks, arrays, names)}")
     if arrays.experts == 1:
         return (matrix,)
-    words = replace(SERVED, caption=SERVED.caption.format(_told(tasks)))
+    words = replace(SERVED, caption=SERVED.caption.format(_added_experts(tasks)))
     order = range(tasks.count)
     then = np.stack([_counts(tasks, task, task, arrays.experts) for task in order], 1)
     last = np.stack([_counts(tasks, task, tasks.count - 1, arrays.experts) for task in order], 1)
@@ -137,7 +137,7 @@ def _unlearned(tasks: Tasks, arrays: RunArrays, names: list[str]) -> str:
     return f" Never learned, no better than guessing within the task: {'; '.join(never)}." if never else ""
 
 
-def _told(tasks: Tasks) -> str:
+def _added_experts(tasks: Tasks) -> str:
     """The experts added for each task."""
     if tasks.experts_T[0] == tasks.experts_T[-1]:
         return "All experts were there from the start."

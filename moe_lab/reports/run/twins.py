@@ -47,14 +47,14 @@ def beside(run: Run) -> str:
     ``beside it one network like an expert 4.7 %, a dense network of as many parameters 3.1 % (one seed each,
     unproven)``
     """
-    told = _said(run)
-    return f"beside it {told}" if told else ""
+    results = _results(run)
+    return f"beside it {results}" if results else ""
 
 
 def beside_sentence(run: Run) -> str:
     """The same as a sentence that names the metric; empty if no twin has ended."""
-    told = _said(run)
-    return f"Plain networks beside it, {compared_by(run).label}: {told}." if told else ""
+    results = _results(run)
+    return f"Plain networks beside it, {compared_by(run).label}: {results}." if results else ""
 
 
 def twins_section(run: Run) -> Section | None:
@@ -71,13 +71,13 @@ def twins_section(run: Run) -> Section | None:
     return Section(TITLE, tables=(Table("This run and plain networks", header, "lrrrr", tuple(rows), caption),))
 
 
-def _said(run: Run) -> str:
+def _results(run: Run) -> str:
     by = compared_by(run)
     ended = {
         LABELS[name]: twin for name, twin in run.twins.items() if twin.status["status"] in ("finished", "diverged")
     }
-    told = [f"{label} {_measured(twin, by) if twin.finished else 'diverged'}" for label, twin in ended.items()]
-    return f"{', '.join(told)} {ONE_SEED}" if told else ""
+    results = [f"{label} {_measured(twin, by) if twin.finished else 'diverged'}" for label, twin in ended.items()]
+    return f"{', '.join(results)} {ONE_SEED}" if results else ""
 
 
 def _row(run: Run, by: Measured) -> tuple[str, str, str]:

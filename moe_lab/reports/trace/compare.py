@@ -19,7 +19,7 @@ from moe_lab.reports.trace.findings import findings, ranked
 from moe_lab.reports.trace.lines import Line, Panel, line_picture
 from moe_lab.reports.trace.sections import PANELS
 from moe_lab.reports.trace.tables import LABELS, LAYERS, p_text
-from moe_lab.reports.trace.values import MAIN, Values, ends, size, sure, told, values_of, with_unit
+from moe_lab.reports.trace.values import MAIN, Values, ends, exact_value, size, sure, values_of, with_unit
 from moe_lab.routing.trace import Trace
 from moe_lab.routing.trace_files import read_trace
 from moe_lab.store.atomic import clear_leftovers, write_csv, write_text
@@ -200,7 +200,7 @@ def _table(members: Sequence[Member], label: str) -> Table:
 
 def _cells(one: Member, at: int, label: str) -> tuple[str, str]:
     row = one.values.of(MAIN, one.values.layers[at], label) if at < len(one.values.layers) else None
-    return (told(row) if row is not None and row.value is not None else NONE), p_text(row)
+    return (exact_value(row) if row is not None and row.value is not None else NONE), p_text(row)
 
 
 def _rows(members: Sequence[Member], changed: Sequence[list[Measured] | str]) -> Iterator[dict[str, Any]]:

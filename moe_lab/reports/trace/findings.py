@@ -6,7 +6,7 @@ from moe_lab.metrics.traces.labelled import SAME_EVERYWHERE
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.numbers import quantity
-from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, MAIN, Values, ends, size, sure, told, with_unit
+from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, MAIN, Values, ends, exact_value, size, sure, with_unit
 
 #: most labels with a sentence; more are in the tables
 MOST = 6
@@ -45,12 +45,12 @@ def _of_label(values: Values, label: str) -> list[str]:
     if all(row.adjusted_p is None for row in known.values()):
         reason = next(row.notes for row in known.values())
         layer, row = _largest(known)
-        value = f" I(E;{name})/H(E) is {told(row)}{_in(values, layer)}." if SAME_EVERYWHERE in reason else ""
+        value = f" I(E;{name})/H(E) is {exact_value(row)}{_in(values, layer)}." if SAME_EVERYWHERE in reason else ""
         return [f"Whether experts follow {name} cannot be tested: {reason}.{value}"]
     if any(map(sure, known.values())):
         return [_followed(values, label, known), *_given_token(values, label), *_documents(values, label)]
     layer, row = _largest(known)
-    most = f"the largest I(E;{name})/H(E) is {told(row)}{_in(values, layer)}"
+    most = f"the largest I(E;{name})/H(E) is {exact_value(row)}{_in(values, layer)}"
     return [f"There is no evidence that experts follow {name}: {most}, {_p(values, MAIN, row)}."]
 
 
@@ -58,7 +58,7 @@ def _followed(values: Values, label: str, known: Mapping[str, Written]) -> str:
     beyond, name = {layer: row for layer, row in known.items() if sure(row)}, shortened(label)
     layer, row = _largest(beyond)
     who = f"Experts{_of(values, beyond, layer)} follow the label {name}"
-    text = f"{who}: I(E;{name})/H(E) = {told(row)}{_in(values, layer)}, {_p(values, MAIN, row)}"
+    text = f"{who}: I(E;{name})/H(E) = {exact_value(row)}{_in(values, layer)}, {_p(values, MAIN, row)}"
     if len(known) > 1:
         least = min(known, key=lambda one: size(known[one]))
         text += f"; least in {shortened(least)}, {with_unit(size(known[least]), row.unit)}"
@@ -81,7 +81,7 @@ def _given_token(values: Values, label: str) -> list[str]:
     beyond = {layer: row for layer, row in known.items() if sure(row)}
     if beyond:
         layer, row = _largest(beyond)
-        what = f"I(E;{name} | token id)/H(E) = {told(row)}{_in(values, layer)}"
+        what = f"I(E;{name} | token id)/H(E) = {exact_value(row)}{_in(values, layer)}"
         return [f"It is more than the tokens alone explain: {what}, {_p(values, GIVEN_TOKEN, row)}."]
     tested = any(row.adjusted_p is not None for row in known.values())
     return [f"Given the token id, no layer has information about {name} beyond chance."] if tested else []

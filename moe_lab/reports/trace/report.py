@@ -44,11 +44,11 @@ class TracePage:
             values = values_of(run, trace)
             parts, experts = layer_parts(trace, values)
             paper = paper_table(values)
-            told = notes(trace)
+            all_notes = notes(trace)
             context = _context(run, trace) | {
                 "findings": findings(values, {layer.name: layer.experts for layer in trace.layers}),
-                "notes": told[:MOST],
-                "more_notes": len(told[MOST:]),
+                "notes": all_notes[:MOST],
+                "more_notes": len(all_notes[MOST:]),
                 "parts": parts,
                 "more": len(trace.layers) - len(parts),
                 "paper": paper is not None,

@@ -30,7 +30,7 @@ class Shown:
     """One document: its number, its label, and its rows in order."""
 
     document: int
-    told: str
+    title: str
     row_t: np.ndarray
 
 
@@ -83,10 +83,10 @@ def _documents(trace: Trace, tokens: int) -> list[Shown]:
             (document, f"{shortened(name)} = {shortened(label.names[one])}") for document, one in pairs[:DOCUMENTS]
         ]
     found = []
-    for document, told in chosen:
+    for document, title in chosen:
         start = rows.start_D[document]
         places = np.arange(start, start + min(tokens, rows.length_D[document]))
-        found.append(Shown(document, told, places if rows.order_T is None else rows.order_T[places]))
+        found.append(Shown(document, title, places if rows.order_T is None else rows.order_T[places]))
     return found
 
 
@@ -101,7 +101,7 @@ def _heads(trace: Trace, names: Sequence[str]) -> Callable[[int, int], str]:
 def _document(
     head: Callable[[int, int], str], layers: dict[str, LayerTrace], one: Shown, top: float
 ) -> tuple[list[str], float]:
-    title = f"document {one.document}{f', {one.told}' if one.told else ''}"
+    title = f"document {one.document}{f', {one.title}' if one.title else ''}"
     parts, y = [_text(0, top + 12, title, INK, "start", 11)], top + 18
     for start in range(0, len(one.row_t), LINE):
         here = one.row_t[start : start + LINE]

@@ -82,7 +82,7 @@ def exact(value: float, unit: str) -> str:
     return signed(f"{100 * value:.2f}") if unit == "fraction" and abs(value) < 0.01 else digits(value, unit)
 
 
-def told(row: Written) -> str:
+def exact_value(row: Written) -> str:
     """``6.9 % (4.1 to 9.7)``."""
     return f"{with_unit(size(row), row.unit)}{ends(row)}"
 

@@ -8,7 +8,7 @@ from moe_lab.errors import RunError
 from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.data import with_names
 from moe_lab.reports.arms.findings import states
-from moe_lab.reports.arms.naming import arm_name, short_names, told, typed, word
+from moe_lab.reports.arms.naming import arm_name, settings_of, short_names, typed, word
 from moe_lab.reports.kit.choices import ABSENT
 
 
@@ -30,7 +30,7 @@ def test_words(value, text):
 
 def test_seeds_and_what_decides_nothing_are_not_told():
     differs = {"gate": "attentive", "seed": 3, "seed_init": 1, "device": "cpu", "trainer.threads": 2}
-    assert told(differs) == {"gate": "attentive"}
+    assert settings_of(differs) == {"gate": "attentive"}
     assert typed(["+gate=softmax", "seed=1", "regularizer=[a, b]"]) == {"gate": "softmax", "regularizer": "[a,b]"}
 
 

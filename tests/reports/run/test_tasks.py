@@ -8,7 +8,7 @@ import pytest
 
 from moe_lab.metrics import RunArrays
 from moe_lab.metrics.continual import Tasks
-from moe_lab.reports.run.tasks import _told, _unlearned, accuracy_matrix, task_pictures
+from moe_lab.reports.run.tasks import _added_experts, _unlearned, accuracy_matrix, task_pictures
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_matrix_has_a_row_before_the_first_task(tasks):
 
 
 def test_which_experts_came_with_which_task(tasks):
-    assert _told(tasks) == "There came with task 0 expert 0, with task 1 experts 1 to 2."
+    assert _added_experts(tasks) == "Added: with task 0 expert 0, with task 1 experts 1 to 2."
     assert tasks.served(0, 1).tolist() == [2, 0] and tasks.served(1, 1).tolist() == [1]
 
 
