@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 History = Sequence[dict[str, float | None]]
 
 DENSITY = (
-    "Lower is better. It may be negative, since a density may exceed 1. A single Gaussian with the mean and the sd of "
-    "all targets, independent of the input, has 1.42 nats."
+    "Lower is better. It may be negative, since a density may exceed 1. The loss of a single Gaussian with the mean "
+    "and the sd of all targets, independent of the input, is 1.42 nats."
 )
 EARLY = (
     "Training values are averages during the epoch, while the weights change; validation is measured after each epoch."
@@ -91,7 +91,7 @@ def loss_curve(history: History) -> Picture:
         )
     ]
     numbers = "train_rmse_sd" in history[0]
-    caption = DENSITY if numbers else "Lower is better; guessing uniformly among C classes has ln C nats."
+    caption = DENSITY if numbers else "Lower is better; the loss of guessing uniformly among C classes is ln C nats."
     return _picture(history, curves, stem="loss", title="Loss", y="loss (nats per sample)", caption=caption)
 
 
