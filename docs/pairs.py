@@ -13,8 +13,9 @@ composed, before anything is written, with the reason. This table is made from t
 gate's own k (`python -m docs.pairs > docs/pairs.md`); a test keeps it up to date, and another trains every
 allowed pair.
 
-Some gates choose their objective: `gate=stochastic` alone means `objective=stochastic`, unless a word says otherwise.
-How the trained mixture answers is a key of its own, `inference=mixture|argmax|sample`, and touches evaluation alone.
+Some gates choose their objective: `gate=stochastic` alone means `objective=stochastic`, unless an override says
+otherwise. How the trained mixture answers is a key of its own, `inference=mixture|argmax|sample`, and affects only
+evaluation.
 With one expert there is nothing to teach, and every objective is allowed that finds what it reads; a baseline has no
 scores, so it takes none that teaches scores or a draw. `mixture_density` is for targets that are numbers, with experts
 that predict these ([regression.md](regression.md)).

@@ -13,11 +13,11 @@ class UserError(Exception):
 
 
 class ConfigError(UserError):
-    """A word of the command line or a stored config that cannot be used."""
+    """An override or a stored config that cannot be used."""
 
 
 class TaskError(ConfigError):
-    """A part is for classes and the data set's targets are numbers, or the other way round."""
+    """A part for classification is used on a regression data set, or the other way round."""
 
 
 class DataError(UserError):
@@ -34,8 +34,7 @@ _READS_OTHERWISE = re.compile(r"[-+]?\.?\d[-+.\de]*|true|false|null", re.IGNOREC
 
 
 def near(name: str, names: Iterable[str]) -> str | None:
-    """The one of ``names`` that ``name`` was probably meant to be: by spelling, whatever the case of its letters, or by
-    the last part of a dotted key."""
+    """The one of ``names`` that was probably meant: by spelling, ignoring case, or by the last part of a dotted key."""
     names = sorted(set(names))
     for candidate in names:
         if candidate.casefold() == name.casefold() and candidate != name:
@@ -65,7 +64,9 @@ def there_are(names: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it is written in a word, on one line and cut to 60 characters; text that reads as a number quoted."""
+    """A value as it is written in an override, on one line and cut to 60 characters; text that reads as a number is
+    quoted.
+    """
     bare = isinstance(value, str) and not _READS_OTHERWISE.fullmatch(value)
     return cut(value if bare else json.dumps(value, default=str))
 
@@ -77,19 +78,19 @@ def cut(text: str, length: int = 60) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks, and printable: what would move a terminal's cursor is shown as its escape."""
+    """The text without line breaks; characters that would control a terminal are escaped."""
     return printable(" ".join(text.split()))
 
 
 def printable(text: str) -> str:
-    """The text with what a terminal would obey or hide, but for line breaks, as its escape (``\\x1b``)."""
+    """Escape every character that would control a terminal or be invisible, except line breaks, as (``\\x1b``)."""
     if text.replace("\n", "").isprintable():
         return text
     return "".join(one if _is_seen(one) else _escaped(one) for one in text)
 
 
 def _is_seen(character: str) -> bool:
-    """Printed, a line break, or a blank, of whatever width."""
+    """Whether a character is visible, a line break, or a blank of any width."""
     return character.isprintable() or character == "\n" or unicodedata.category(character) == "Zs"
 
 
@@ -107,21 +108,22 @@ T = TypeVar("T")
 
 def given(value: T | None, what: str) -> T:
     """Unwrap a value that the part declared it needs (moe_lab/parts/checks.py refuses configs without it). Raises
-    TypeError if it is None, as in parts that were put together by hand."""
+    TypeError if it is None, as in parts assembled by hand.
+    """
     if value is None:
         raise TypeError(f"{what} is read here, and is not there")
     return value
 
 
 def expect(kind: type[T], value: object) -> T:
-    """As ``given``, where the one kind is needed, of classes say, and another would do elsewhere."""
+    """Unwrap a value that must be of one kind, such as the output for classes. Raises TypeError if it is of another."""
     if not isinstance(value, kind):
         raise TypeError(f"a {kind.__name__} is read here, and this is a {type(value).__name__}")
     return value
 
 
 class RankLost(Exception):
-    """One of the processes that train a run is gone, or does not answer. The text says which."""
+    """One of the processes that train a run has ended or does not answer. The text says which."""
 
 
 class Diverged(Exception):

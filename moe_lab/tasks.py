@@ -1,9 +1,9 @@
-"""What there is to predict."""
+"""The tasks: classification and regression."""
 
 from typing import Literal
 
-#: a class of C, or a number
+#: classification (one of C classes) or regression (a number)
 Task = Literal["classification", "regression"]
 
-#: what a task's targets are
+#: the plural of a task's targets, for messages
 TARGETS: dict[Task, str] = {"classification": "classes", "regression": "numbers"}

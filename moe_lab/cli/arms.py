@@ -17,7 +17,9 @@ def say_left_out(found: "ArmsReport") -> None:
 
 
 def show_arms(found: "ArmsReport", form: Format) -> None:
-    """The arms with their numbers, as many as fit, and in words which is best; in other forms a row a run."""
+    """Print as many metrics of the arms as fit, and a sentence that says which is best; in other formats a row a
+    run.
+    """
     from rich.console import Console
 
     from moe_lab.cli.tables import show

@@ -1,8 +1,9 @@
-"""Shell completion of words, groups, data sets and run folders. Reads files only: torch and Hydra are not imported.
+"""Shell completion of overrides, groups, data sets and run folders. It reads files only: torch and Hydra are not
+imported.
 
-zsh and fish hand over ``gate=att`` as one word and take whole words back. bash splits words at ``=``, so that
-``gate``, ``=`` and ``att`` come one by one, and takes back what follows the ``=``; Typer drops the ``=`` where the
-cursor stands right behind it. Between quotes bash behaves like the others.
+zsh and fish pass ``gate=att`` as one word and expect whole words. bash splits words at ``=``: it passes ``gate``, ``=``
+and ``att`` separately and expects what follows the ``=``. Typer drops the ``=`` if the cursor is right behind it.
+Between quotes bash behaves like the others.
 """
 
 import os
@@ -20,7 +21,7 @@ Complete = Callable[[typer.Context, str], Iterable[str]]
 
 
 def _silent(complete: Complete) -> Complete:
-    """``complete``, which proposes nothing where it fails: a traceback would land in the middle of the prompt."""
+    """``complete``, which returns nothing if it raises: a traceback would be printed into the prompt."""
 
     @wraps(complete)
     def silent(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -34,7 +35,7 @@ def _silent(complete: Complete) -> Complete:
 
 @_silent
 def complete_word(ctx: typer.Context, incomplete: str) -> list[str]:
-    """KEY= and KEY=VALUE, as far as the words before allow."""
+    """KEY= and KEY=VALUE that fit the overrides before."""
     from moe_lab.config.outline import outline
 
     words = _glued(ctx.params.get("words") or [])
@@ -51,7 +52,7 @@ def complete_word(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _values(known: "Outline", key: str, typed: str, several: bool) -> list[str]:
-    """What may stand behind ``key=``; of a sweep's word the values before the last comma are kept."""
+    """The texts that may follow ``key=``; the values before the last comma of a sweep's override are kept."""
     head, comma, last = typed.rpartition(",")
     if not (several and comma) or typed.startswith("["):
         return known.values(key, typed)
@@ -59,9 +60,9 @@ def _values(known: "Outline", key: str, typed: str, several: bool) -> list[str]:
 
 
 def _keys(known: "Outline", start: str, given: set[str]) -> list[str]:
-    """``KEY=`` of what begins with ``start``; of the only one also its values.
+    """``KEY=`` for each key that begins with ``start``; if there is only one, also its values.
 
-    A shell adds a space behind the only proposal, but none behind what several have in common.
+    A shell adds a space after a single proposal, but none after the common start of several.
     """
     keys = [key for key in known.keys if key.startswith(start) and key not in given and (start or "." not in key)]
     if len(keys) != 1:
@@ -72,7 +73,7 @@ def _keys(known: "Outline", start: str, given: set[str]) -> list[str]:
 
 @_silent
 def complete_group(ctx: typer.Context, incomplete: str) -> list[str]:
-    """What `moe-lab list` takes."""
+    """The groups that `moe-lab list` takes."""
     from moe_lab.config.sources import open_sources
 
     return [*open_sources(_folder(ctx, "config_dir")).groups, "metric"]
@@ -80,7 +81,7 @@ def complete_group(ctx: typer.Context, incomplete: str) -> list[str]:
 
 @_silent
 def complete_option(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of the options of the group before, or of the metrics."""
+    """Names of the options of the group that was typed before, or of the metrics."""
     from moe_lab.config.sources import open_sources
 
     if (group := ctx.params["group"]) == "metric":
@@ -92,7 +93,7 @@ def complete_option(ctx: typer.Context, incomplete: str) -> list[str]:
 
 @_silent
 def complete_topic(ctx: typer.Context, incomplete: str) -> list[str]:
-    """What `moe-lab explain` takes: names, and behind a group's ``=`` its options."""
+    """The names that `moe-lab explain` takes, and the options of a group after its ``=``."""
     from moe_lab.cli.topics import names
     from moe_lab.config.sources import open_sources
 
@@ -119,7 +120,7 @@ def complete_dataset(ctx: typer.Context, incomplete: str) -> list[str]:
 
 @_silent
 def complete_filter(ctx: typer.Context, incomplete: str) -> list[str]:
-    """What `moe-lab runs` takes: status and kind, headline metrics, and every key and value of a config."""
+    """The filters that `moe-lab runs` takes: status, kind, headline metrics, and every key and value of a config."""
     from moe_lab.config.outline import outline
     from moe_lab.store.listing import METRICS, WHEN
     from moe_lab.store.status import STATES
@@ -139,7 +140,7 @@ def complete_filter(ctx: typer.Context, incomplete: str) -> list[str]:
 
 @_silent
 def complete_metrics(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of metrics behind the last comma."""
+    """Names of metrics after the last comma."""
     from moe_lab.metrics import METRICS
 
     head, comma, last = incomplete.rpartition(",")
@@ -157,7 +158,7 @@ def complete_format(ctx: typer.Context, incomplete: str) -> list[str]:
 
 @_silent
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Run folders beside what is typed; before a folder is typed, those of --runs as well."""
+    """Run folders that begin with the typed text; before a folder is typed, those of --runs as well."""
     from moe_lab.cli.words import RUNS
 
     head = incomplete[: incomplete.rfind("/") + 1]
@@ -168,7 +169,7 @@ def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _folder(ctx: typer.Context, name: str) -> Path | None:
-    """A folder's option as it stands in the prompt: ``~`` is not yet the home folder, bash splits ``--runs=DIR``."""
+    """The folder of an option as typed in the prompt: ``~`` is not expanded yet, and bash splits ``--runs=DIR``."""
     folder = ctx.params.get(name)
     if str(folder) == "=":
         typed = os.environ["COMP_WORDS"].split("\n")
@@ -177,7 +178,7 @@ def _folder(ctx: typer.Context, name: str) -> Path | None:
 
 
 def _glued(words: list[str]) -> list[str]:
-    """Words as they were typed, where bash has split them at ``=``."""
+    """The words as they were typed, rejoined if bash has split them at ``=``."""
     glued: list[str] = []
     for word in words:
         if glued and (word == "=" or glued[-1].endswith("=")):

@@ -19,17 +19,18 @@ Examples:
 
 def config(
     words: Words = None,
-    form: Annotated[str, typer.Option("--format", "-f", metavar="yaml|json", help="How it is printed.")] = "yaml",
+    form: Annotated[str, typer.Option("--format", "-f", metavar="yaml|json", help="Output format.")] = "yaml",
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
-    """Show the whole config of a run, what differs from the defaults first. Every value is checked, and how the parts
-    fit each other; the data are read by train and data check alone, but for the labels of an .npz file."""
+    """Show the whole config of a run, differences from the defaults first. Values and combinations of parts are
+    checked. Data files are not read, except the labels of an .npz file.
+    """
     from moe_lab.errors import ConfigError
     from moe_lab.experiment.job import prepare
 
     if form not in ("yaml", "json"):
-        raise ConfigError(f"-f {form}: a config is printed as yaml or json")
+        raise ConfigError(f"-f {form}: expected yaml or json")
     job = prepare(words or [], config_dir, load_plugins(plugin))
     echo(json.dumps(job.config, indent=2) if form == "json" else _yaml(job.config, job.differs))
 

@@ -1,4 +1,4 @@
-"""`moe-lab data`: which data sets there are, where their files lie, and whether they are sound."""
+"""`moe-lab data`: list data sets, get their files and check them."""
 
 import re
 from pathlib import Path
@@ -41,7 +41,7 @@ def list_data(form: FormatOption = Format.table, config_dir: ConfigDir = None) -
 
 @app.command()
 def prepare(name: Name, words: Words = None, config_dir: ConfigDir = None) -> None:
-    """Bring a data set's files into the data folder, from a system copy or by download, each checked."""
+    """Get a data set's files into the data folder, from a system copy or by download, and verify their checksums."""
     echo(f"{name} is ready: {_dataset(name, words, config_dir).prepare()}")
 
 
@@ -66,7 +66,7 @@ def _dataset(name: str, words: list[str] | None, config_dir: Path | None) -> "Da
 
     open_sources(config_dir).check_option("dataset", name)
     if again := [word for word in words or [] if re.match(r"[+~]*dataset[=@]", word)]:
-        raise ConfigError(f"{again[0]}: the data set is named already, {name}")
+        raise ConfigError(f"{again[0]}: the data set is already named, {name}: leave this out")
     config = compose([f"dataset={name}", *(words or [])], config_dir)
     check_config(config, Experiment)
     return build(config["dataset"])

@@ -1,4 +1,4 @@
-"""`moe-lab explain`: all that is declared of one name."""
+"""`moe-lab explain`: everything that is declared about one name."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def explain(
 
 
 def print_topics(found: Sequence["Topic"], form: Format) -> None:
-    """In a terminal one below the other; in the other forms a row each."""
+    """Print topics one below the other in a terminal, and as a row each in other formats."""
     from moe_lab.cli.tables import show
     from moe_lab.cli.topics import COLUMNS
 
@@ -84,12 +84,12 @@ def _print(topic: "Topic", console: "Console") -> None:
                 console.print(_indented(Text(printable(said)), 6))
     if topic["tests"] is not None:
         console.print(Text("\ntested in", style="bold"))
-        for file in topic["tests"] or ["no file that names it"]:
+        for file in topic["tests"] or ["no test names it"]:
             console.print(Text(f"  {file}"), soft_wrap=True)
 
 
 def _paragraphs(docstring: str) -> list[str]:
-    """Lines that begin at the left edge run on, so that a narrow terminal breaks them; indented ones stay."""
+    """Join lines that begin at the left edge, so that a narrow terminal wraps them; indented lines are kept."""
     return [re.sub(r"\n(?! )", " ", one) for one in docstring.split("\n\n") if one]
 
 
@@ -114,7 +114,7 @@ def _lines(topic: "Topic") -> Iterator[tuple[str, str]]:
 
 
 def _sections(topic: "Topic") -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Titles with their entries; an entry is a head and what is said of it."""
+    """Titles with their entries; an entry is a head and its description."""
     if topic["keys"]:
         sentences = topic["sentences"]
         keys = topic["keys"].items()
@@ -133,7 +133,7 @@ def _sections(topic: "Topic") -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 
 def _by_group(words: Sequence[str]) -> str:
-    """``objective=mixture, em; regularizer=importance`` of words of one option each."""
+    """``objective=mixture, em; regularizer=importance``, joined from overrides of one option each."""
     groups: dict[str, list[str]] = {}
     for word in words:
         group, equals, option = word.partition("=")
@@ -142,7 +142,7 @@ def _by_group(words: Sequence[str]) -> str:
 
 
 def _claims(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """An arm and the study's choices -> the numbers that were published of it there."""
+    """An arm and the study's choices -> the published numbers of that arm."""
     found: dict[str, list[str]] = {}
     for row in rows:
         place = f"{row['arm']}  " + " ".join(f"{key}={value}" for key, value in row["where"].items())
@@ -153,7 +153,7 @@ def _claims(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 def written(value: Any) -> str:
-    """A default as one types it."""
+    """A default as it is typed."""
     if value == "???":
         return "must be given"
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

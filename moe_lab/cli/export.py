@@ -1,4 +1,4 @@
-"""`moe-lab export`: every value of many runs as a table for other programmes."""
+"""`moe-lab export`: every value of many runs as a table for other programs."""
 
 import io
 from enum import StrEnum
@@ -26,7 +26,7 @@ Examples:
 
 
 class Target(StrEnum):
-    """What the values are written as."""
+    """File format of the values."""
 
     csv = "csv"
     parquet = "parquet"
@@ -42,12 +42,17 @@ def export(
     to: Annotated[Target, typer.Option("--to", help="Parquet needs the extra parquet.")] = Target.csv,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="A new file; without it CSV is printed.", parser=named),
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="The file to write, which must not exist; without it CSV is printed.",
+            parser=named,
+        ),
     ] = None,
 ) -> None:
-    """Write every metric of every finished run, a row a value: arm, run, seed, choices, metric, value, unit.
+    """Write every metric of every finished run, one row per value: arm, run, seed, choices, metric, value, unit.
 
-    Arms are named by what tells them apart. Lists have a row an element: an expert, a class, an epoch.
+    Arms are named by the choices that differ. A list has one row per element: an expert, a class, an epoch.
     """
     from moe_lab.cli.arms import say_left_out
     from moe_lab.errors import RunError

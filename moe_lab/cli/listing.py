@@ -1,4 +1,4 @@
-"""`moe-lab list`: what there is to choose, and what is measured."""
+"""`moe-lab list`: the options of each group, and the metrics."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,7 @@ Examples:
 
     moe-lab list metric -f json
 """
-METRIC, MEASURED = "metric", "What is measured of a run, from its files: definitions, units, bounds, sources."
+METRIC, MEASURED = "metric", "Metrics of a run, computed from its files: definitions, units, bounds, sources."
 
 
 def list_parts(
@@ -38,13 +38,17 @@ def list_parts(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="One option of the group: all about it.", autocompletion=complete_option),
+        typer.Argument(
+            metavar="[NAME]",
+            help="One option of the group, to see everything about it.",
+            autocompletion=complete_option,
+        ),
     ] = None,
     form: FormatOption = Format.table,
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
-    """List what can be chosen: the groups; the options of a group with a line and its source; all about an option."""
+    """List the groups, the options of a group with a summary and source each, or everything about one option."""
     from moe_lab.cli.tables import show
     from moe_lab.config.details import group_rows
 
@@ -83,7 +87,7 @@ def _list_group(group: str, form: Format, config_dir: Path | None, plugins: list
 
 
 def _check_group(group: str, config_dir: Path | None) -> None:
-    """Raises ConfigError where there is no such group."""
+    """Raises ConfigError if there is no such group."""
     from moe_lab.config.sources import open_sources
     from moe_lab.errors import ConfigError, did_you_mean, there_are
 
@@ -110,7 +114,7 @@ def _metrics() -> list[dict[str, str]]:
 
 
 def _print_metrics() -> None:
-    """Under the titles of their groups: name and unit, and below them what it is and its source."""
+    """Print metrics under the titles of their groups: name and unit, then the definition and its source."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text

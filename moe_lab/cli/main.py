@@ -1,4 +1,4 @@
-"""`moe-lab`: the commands, and what a mistake looks like. Heavy modules are imported inside the commands."""
+"""`moe-lab`: the commands, and how errors are printed. Heavy modules are imported inside the commands."""
 
 import errno
 import sys
@@ -12,12 +12,12 @@ from moe_lab.cli.streams import unfailing_streams
 from moe_lab.cli.terminal import echo
 from moe_lab.errors import UserError, one_line
 
-#: what Typer raises for a misspelt command or option; it is public by its subclasses only, of which this is one
+#: what Typer raises for a misspelt command or option; only subclasses of it are public, such as this one
 ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
 
 #: characters of a message
 LONGEST = 2000
-#: what a file system answers to those who may not
+#: the errors of a file system if a permission is missing
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 EPILOG = "Start with `moe-lab train`, then `moe-lab train dataset=fashion_mnist gate=attentive`."
@@ -60,22 +60,24 @@ app.add_typer(data.app, name="data", rich_help_panel="What there is")
 
 
 def main() -> NoReturn:
-    """Run the command line. A mistake is one line and exit code 2; a file that cannot be written, one line and 1."""
+    """Run the command line. A wrong input gives one line and exit code 2, a file that cannot be written one line and
+    1.
+    """
     with unfailing_streams() as lost:
         code = _run()
         if (reason := lost()) and code == 0:
-            code = _said(f"what was printed is lost: {reason}", 1)
+            code = _said(f"some output could not be written: {reason}", 1)
     sys.exit(code)
 
 
 def _run() -> int:
-    """The exit code of the command line, whose mistakes have been said."""
+    """The exit code of the command line, after errors have been printed."""
     try:
         return app(prog_name="moe-lab", standalone_mode=False) or 0
     except UserError as error:
         return _said(str(error), 2)
     except ClickException as error:
-        # without arguments Typer has shown the help, and there is nothing to add
+        # without arguments Typer has printed the help already
         if text := error.format_message():
             return _said(f"{text} (see moe-lab --help)", error.exit_code)
         return error.exit_code
@@ -84,7 +86,9 @@ def _run() -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         if error.errno in DENIED:
-            return _said(f"{where}{error.strerror}; copy its folder to a place where you may write, or give another", 2)
+            return _said(
+                f"{where}{error.strerror}; copy its folder to a place where you may write, or give another folder", 2
+            )
         return _said(f"{where}{error.strerror or error}", 1)
 
 

@@ -1,4 +1,4 @@
-"""What `moe-lab report` writes for a paper: its options, and what they ask for."""
+"""The options of `moe-lab report` for a paper, and the files that they ask for."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ PANEL = "For a paper"
 
 
 class ReportFormat(StrEnum):
-    """How the arms are printed: latex and md are the table for a paper, csv and json have a row a run."""
+    """How the arms are printed: latex and md give the table for a paper, csv and json one row per run."""
 
     table = "table"
     latex = "latex"
@@ -23,7 +23,7 @@ class ReportFormat(StrEnum):
 
 
 class FigureForm(StrEnum):
-    """What figures are written as."""
+    """File format of figures."""
 
     pdf = "pdf"
     svg = "svg"
@@ -32,7 +32,7 @@ class FigureForm(StrEnum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What of a paper was asked for."""
+    """The requested parts of a paper."""
 
     form: ReportFormat
     figures: FigureForm | None
@@ -42,20 +42,20 @@ class Wanted:
 
     @property
     def markup(self) -> "Markup | None":
-        """Of the table."""
+        """The markup of the table; None without one."""
         return "latex" if self.form is ReportFormat.latex else "md" if self.form is ReportFormat.md else None
 
     def check(self) -> None:
-        """Raises RunError for an option of a table or of figures that were not asked for."""
+        """Raises RunError for an option of a table or of figures that were not requested."""
         from moe_lab.errors import RunError
 
         given = {"--columns": self.columns, "--rows": self.rows, "--external": self.external}
         idle = next((name for name, value in given.items() if value is not None), None)
         if idle and self.markup is None and (self.figures is None or idle == "--external"):
-            raise RunError(f"{idle} is for the table of a paper: add --format latex or --format md")
+            raise RunError(f"{idle} applies to the table for a paper: add --format latex or --format md")
 
     def of(self, arms: "ArmsReport") -> "Paper":
-        """Made from these arms."""
+        """The files for a paper, made from these arms."""
         from moe_lab.reports.paper.external import read_external
 
         return arms.paper(
@@ -68,5 +68,5 @@ class Wanted:
 
     @property
     def any(self) -> bool:
-        """Whether anything was."""
+        """Whether anything was requested."""
         return self.markup is not None or self.figures is not None

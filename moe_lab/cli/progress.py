@@ -1,5 +1,4 @@
-"""How a run's progress is shown: a bar in a terminal, a line that moves in a notebook, plain lines elsewhere, nothing
-when quiet."""
+"""Progress of a run: a bar in a terminal, an updated line in a notebook, plain lines elsewhere, nothing if quiet."""
 
 import sys
 import time
@@ -36,13 +35,14 @@ def progress(quiet: bool, said: str = "") -> Iterator[Watch]:
 
 
 def after(said: str, watch: Watch) -> Watch:
-    """A watch after a sentence, if there is one."""
+    """A watch that prints a sentence first, if there is one."""
     return After(said, watch) if said else watch
 
 
 class After(Watch):
-    """Another watch after a sentence. It is printed when the training begins, so that a run which cannot go on prints
-    nothing but why."""
+    """Wraps a watch and prints a sentence first. It is printed when training begins, so a run that cannot be resumed
+    prints only the reason.
+    """
 
     def __init__(self, said: str, watch: Watch) -> None:
         self._said = said
@@ -77,7 +77,7 @@ def make_bar() -> Progress:
 
 
 class Live(Watch):
-    """What is shown anew as it changes: epoch, loss, accuracy (in regression RMSE) and gate entropy."""
+    """Progress that is updated in place: epoch, loss, accuracy (RMSE in regression) and gate entropy."""
 
     def __init__(self) -> None:
         self._looked = 0.0
@@ -85,14 +85,14 @@ class Live(Watch):
 
     @abstractmethod
     def show(self, completed: int, epoch: str, numbers: str) -> None:
-        """So many batches are done, in this epoch of all (``2/10``), with these numbers."""
+        """Show how many batches are done, in which epoch (``2/10``), and the current numbers."""
 
     def begin(self, epochs: int, batches: int) -> None:
         self._epochs, self._batches = epochs, batches
 
     @property
     def total(self) -> int:
-        """Batches of the whole run."""
+        """Number of batches of the whole run."""
         return self._epochs * self._batches
 
     def batch(self, epoch: int, batch: int, loss: Tensor) -> None:
@@ -109,7 +109,7 @@ class Live(Watch):
 
 
 class Bar(Live):
-    """A bar in a terminal, with the time left."""
+    """A progress bar in a terminal, with the time left."""
 
     def __init__(self, bar: Progress) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class Bar(Live):
 
 
 class Cell(Live):
-    """A bar and a line below a notebook's cell."""
+    """A progress bar and a line below a notebook's cell."""
 
     def begin(self, epochs: int, batches: int) -> None:
         from IPython.display import display
@@ -142,7 +142,7 @@ class Cell(Live):
 
 
 class Lines(Watch):
-    """About ten plain lines a run."""
+    """About ten plain lines per run."""
 
     def begin(self, epochs: int, batches: int) -> None:
         self._epochs = epochs
@@ -155,13 +155,13 @@ class Lines(Watch):
 
 
 def _numbers(row: dict[str, Any]) -> str:
-    """Loss and quality, and the entropy of the gate if there are several experts."""
+    """Loss, accuracy or RMSE, and the entropy of the gate if there are several experts."""
     split = "train" if row["validation_loss_nats"] is None else "validation"
     short = {"train": "train", "validation": "val"}[split]
     told = f"{short} loss {row[f'{split}_loss_nats']:.3f}  {_quality(row, split)}"
     if not any(name.endswith("usage_share_1") for name in row):
         return told
-    # of a network's mixture layers the last, whose column comes last
+    # a network has a column per mixture layer; the last one is shown
     entropy = [value for name, value in row.items() if name.endswith(f"{split}_sample_entropy_bits")][-1]
     return f"{told}  H(E|X) {digits(entropy, 'bits')} bits"
 

@@ -41,13 +41,13 @@ def train(
     moe_lab.errors.ConfigError: no gate named 'atentive'. Did you mean attentive? There are: ...
 
     Args:
-        words: those of the command line.
-        keywords: the same as keywords: ``gate="attentive", trainer={"epochs": 2}``, ``**{"trainer.epochs": 2}``. A text
-            is what one types behind the ``=``; lists, numbers, None and paths are Python's. ``dataset`` may be a pandas
+        words: overrides as on the command line.
+        keywords: overrides as keywords: ``gate="attentive", trainer={"epochs": 2}``, ``**{"trainer.epochs": 2}``. A
+            string is the text after the ``=``; lists, numbers, None and paths are Python's. ``dataset`` may be a pandas
             frame, whose last column, or ``**{"dataset.target": NAME}``, is to be predicted.
         runs, name: the run's folder is ``runs/name``, by default named by the time.
-        from_: a run to repeat; words vary it.
-        resume: a run that was stopped or lost, to go on with; it takes no name, and no words but for
+        from_: a run to repeat; overrides vary it.
+        resume: a run that was stopped or lost, to be continued; it takes no name, and no override except
             ``parallel.processes``.
         report: whether report.html and its figures are written.
         quiet: whether no progress is printed.
@@ -91,7 +91,7 @@ def sweep(
     plugins: Sequence[str | Path] = (),
     **keywords: Any,
 ) -> LoadedSweep:
-    """Train every combination of words that hold several values, and compare the runs: `moe-lab sweep`.
+    """Train every combination of overrides with several values, and compare the runs: `moe-lab sweep`.
 
     >>> import moe_lab
     >>> short = {"trainer.epochs": 1, "trainer.limit_batches": 2, "launcher": "serial"}
@@ -102,14 +102,14 @@ def sweep(
     {'attentive': 2, 'softmax': 2}
 
     A tuple or a range holds several values, a list is one value: ``seed=range(10), regularizer=([], ["importance"])``.
-    What is left out of the grid is printed on stderr, and so is each job that has not finished; its row in ``.frame``
-    has its status. A sweep ``runs/name`` that is there is extended.
+    Combinations left out of the grid are printed on stderr, and so is each job that has not finished; its row in
+    ``.frame`` has its status. An existing sweep ``runs/name`` is extended.
 
     Args:
         words, keywords, runs, name, report, quiet, config_dir, plugins: as for ``train``.
-        resume: a sweep, to do what has not finished; takes launcher words.
-        again: every job is trained anew, in a new folder.
-        strict: a word set aside or a refused combination is an error.
+        resume: a sweep whose unfinished jobs are to be trained; takes overrides of the launcher.
+        again: train every job again, in a new folder.
+        strict: an override that is set aside, or a refused combination, is an error.
         fail_fast: the first job that fails stops the others.
 
     Raises ConfigError, DataError and RunError as the command does, KeyboardInterrupt with the state saved if it is
@@ -152,15 +152,15 @@ def study(
     plugins: Sequence[str | Path] = (),
     **keywords: Any,
 ) -> LoadedStudy:
-    """Train the arms of a published table, and put what was published beside what came out: `moe-lab study`.
+    """Train the arms of a published table, and compare the results with the published numbers: `moe-lab study`.
 
-    ``moe_lab.study("krishnamurthy2023", dataset="mnist").levels`` has a row an arm and metric, ``.differences`` a row a
-    difference between arms. The same call goes on where an earlier one was stopped.
+    ``moe_lab.study("krishnamurthy2023", dataset="mnist").levels`` has one row per arm and metric, ``.differences`` one
+    row per difference between arms. The same call resumes a study that was stopped.
 
     Args:
         name: one of those that `moe-lab list study` shows.
         words, keywords, runs, quiet, config_dir, plugins: as for ``train``.
-        folder_name: of the study's folder in ``runs``, by default made of its words.
+        folder_name: name of the study's folder in ``runs``, by default made from its overrides.
         quick: fewer seeds and epochs, for a first look.
 
     Raises ConfigError, DataError and RunError as the command does, KeyboardInterrupt with the state saved if it is
@@ -180,7 +180,7 @@ def study(
 
 
 def _words(words: Sequence[str], keywords: dict[str, Any], runs: Path) -> list[str]:
-    """All words; a frame given as ``dataset`` becomes a table in a folder of ``runs``."""
+    """All overrides; a frame given as ``dataset`` is written as a table into a folder of ``runs``."""
     frame: Any = keywords.get("dataset")
     if hasattr(frame, "to_csv"):
         from moe_lab.data.frames import options_of
@@ -200,8 +200,9 @@ def _resume(function: str, folder: Path) -> str:
 
 @contextmanager
 def _interruptible(how: str) -> Iterator[StopAsked]:
-    """Ctrl-C, or a notebook's interruption, saves the state first; raises KeyboardInterrupt that says ``how`` to go on.
-    Only Python's main thread hears of them."""
+    """Within the block Ctrl-C, or interrupting a notebook, saves the state first. Raises KeyboardInterrupt whose
+    message says ``how`` to resume. Only Python's main thread receives such signals.
+    """
     from moe_lab.cli.signals import stop_asked
     from moe_lab.experiment.run import never
     from moe_lab.training.watch import Stopped
@@ -213,6 +214,6 @@ def _interruptible(how: str) -> Iterator[StopAsked]:
         try:
             yield stop
         except Stopped as error:
-            raise KeyboardInterrupt(f"{error}; go on with {how}") from None
+            raise KeyboardInterrupt(f"{error}; resume with {how}") from None
         if stop():
-            raise KeyboardInterrupt(f"stopped; go on with {how}")
+            raise KeyboardInterrupt(f"stopped; resume with {how}")

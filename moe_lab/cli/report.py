@@ -40,7 +40,7 @@ def report(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where the report of many runs goes.", parser=named),
+        typer.Option("--out", metavar="DIR", help="Folder of the report of many runs.", parser=named),
     ] = None,
     against: Annotated[
         str | None,
@@ -50,12 +50,12 @@ def report(
     form: Annotated[
         ReportFormat,
         typer.Option(
-            "--format", "-f", help="How arms are printed; latex, md: a table for a paper; csv, json: a row a run."
+            "--format", "-f", help="How arms are printed; latex, md: a table for a paper; csv, json: one row per run."
         ),
     ] = ReportFormat.table,
     figures: Annotated[
         FigureForm | None,
-        typer.Option("--figures", help="Write figures at a column's width.", rich_help_panel=PANEL),
+        typer.Option("--figures", help="Write figures at the width of a column.", rich_help_panel=PANEL),
     ] = None,
     columns: Annotated[
         str | None,
@@ -76,17 +76,17 @@ def report(
         typer.Option(
             "--external",
             metavar="FILE.csv",
-            help="Published numbers to stand below: name,metric,mean,sd,n,source.",
+            help="A CSV of published numbers to add below: name,metric,mean,sd,n,source.",
             rich_help_panel=PANEL,
             parser=named,
         ),
     ] = None,
 ) -> None:
-    """Write the report of one run, or of many by arms: runs that were told the same but for their seeds.
+    """Write the report of one run, or of many runs by arms. An arm is the runs with equal settings apart from seeds.
 
-    The report of one run or one sweep goes into its folder, that of other runs into a fresh folder of --runs. Traces
-    have a report of their own: one by itself, several side by side, compared with the first. For a paper, the folder
-    paper beside the report gets the table, the methods, the references and the figures.
+    The report of one run or one sweep is written into its folder, that of other runs into a new folder in --runs.
+    Traces have a report of their own; several are compared with the first. For a paper, the folder paper beside the
+    report gets the table, the methods, the references and the figures.
     """
     from moe_lab.errors import RunError
     from moe_lab.reports import write_report
@@ -98,7 +98,7 @@ def report(
     kinds = {_kind(run) for run in opened}
     if len(paths) == len(opened) == 1 and opened[0].path == paths[0]:
         if out is not None or against is not None:
-            raise RunError("the report of one run goes into its own folder and compares nothing: give several runs")
+            raise RunError("--out and --against are for several runs, and one was given: give more runs")
         if wanted.any:
             raise RunError("a table or figures of arms need several runs: give a sweep, or more runs")
         page = write_report(opened[0])
@@ -144,7 +144,9 @@ def _of_arms(
 
 
 def _refuse_mixed(opened: "list[Run]", paths: Sequence[Path]) -> None:
-    """A trace that was found in a folder is left out of the report by arms; one that was named is not."""
+    """Raises RunError if a named trace would be in one report with other runs. A trace that was found in a folder is
+    left out.
+    """
     from moe_lab.errors import RunError
 
     named = {run.path: _kind(run) for run in opened if run.path in paths}
@@ -158,7 +160,7 @@ def _refuse_mixed(opened: "list[Run]", paths: Sequence[Path]) -> None:
 
 
 def _kind(run: "Run") -> str:
-    """What a run is of. One whose status cannot be read is left to the report of mixtures, which names it."""
+    """The kind of a run. A run whose status cannot be read counts as a mixture; the report of mixtures names it."""
     from moe_lab.errors import RunError
 
     try:

@@ -1,4 +1,4 @@
-"""Runs in the terminal: when, how long, on what data, with which seed, and what came out, as far as it fits."""
+"""The table of runs in the terminal: start, duration, data set, seed and results, as many columns as fit."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from moe_lab.cli.words import Format
 
 Row = dict[str, Any]
 
-#: column -> heading; the other forms have every headline metric
+#: column -> heading; the other formats have every headline metric
 LABELS = {
     "run": "run",
     "status": "status",
@@ -25,10 +25,10 @@ LABELS = {
     "usage_entropy_bits": "H(E)",
     "choices": "choices",
 }
-#: these go first where the terminal is too narrow
+#: these are dropped first if the terminal is too narrow
 SPARE = ("usage_entropy_bits", "mutual_information_expert_label_bits")
 ERROR, RMSE = "test_error_rate", "test_rmse_sd"
-#: the least that a name and the choices may be wrapped to
+#: least width that a name and the choices may be wrapped to
 SHORTEST = {"run": 28, "choices": 18}
 #: choices that have a column of their own
 SHOWN = ("dataset", "seed")
@@ -37,8 +37,9 @@ MIXTURE = "mixture"
 
 
 def show_runs(rows: Sequence[Row], folder: Path, *, apart: bool, empty: str) -> None:
-    """Print a row a run; with ``apart`` the runs of each folder below its name, if there are several folders. The RMSE
-    of numbers stands with the errors of classes, if there are both."""
+    """Print one row per run; with ``apart`` the runs of each folder below its name, if there are several folders. Both
+    the errors of classification and the RMSE of regression are shown if both occur.
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -54,7 +55,7 @@ def show_runs(rows: Sequence[Row], folder: Path, *, apart: bool, empty: str) -> 
 
 
 def _put_in_words(rows: Sequence[Row]) -> None:
-    """Times, the error, and the choices that stand nowhere else."""
+    """Format times, the error, and the choices that have no column of their own."""
     classes = any(ERROR in row for row in rows)
     for row in rows:
         row["started"], row["took"] = _when(row.get("started_at")), how_long(row.get("seconds"))
@@ -73,7 +74,7 @@ def _by_folder(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _taken_out(rows: Sequence[Row]) -> Row:
-    """The choices that all of several trained runs made, which are said once above the table."""
+    """The choices that all of several trained runs share, which are printed once above the table."""
     made = [row["choices"] for row in rows if row.get("kind", MIXTURE) != "trace"]
     if len(made) < 2:
         return {}
@@ -89,12 +90,12 @@ def _taken_out(rows: Sequence[Row]) -> Row:
 
 
 def _is_said(row: Row, key: str, value: Any) -> bool:
-    """Whether a choice has a column of its own, or stands in the name of the run, as in those of a sweep."""
+    """Whether a choice has a column of its own, or is in the name of the run, as in a sweep."""
     return key in SHOWN or f"{key}={text(value)}" in row["run"].rpartition("/")[2]
 
 
 def _fitting(rows: Sequence[Row], width: int) -> dict[str, str]:
-    """The columns that say something, as many as fit. Choices that have no room stand behind the name of their run."""
+    """The columns that differ between runs, as many as fit. Choices without room follow the name of their run."""
     shown = _telling(rows)
     for name in SPARE:
         if _needed(rows, shown) > width:
@@ -107,7 +108,7 @@ def _fitting(rows: Sequence[Row], width: int) -> dict[str, str]:
 
 
 def _telling(rows: Sequence[Row]) -> list[str]:
-    """The columns in which not all runs say the same, or nothing."""
+    """The columns whose values are neither equal in all runs nor empty."""
     left_out = {RMSE} if any(ERROR in row for row in rows) or not any(RMSE in row for row in rows) else {ERROR}
     if all(row.get("kind", MIXTURE) == MIXTURE for row in rows):
         left_out.add("kind")
@@ -128,7 +129,7 @@ def _widest(rows: Sequence[Row], name: str) -> int:
 
 
 def _when(moment: str | None) -> str | None:
-    """``11-28 14:05``, in the time of this machine; of another year the day alone."""
+    """``11-28 14:05``, in the time of this machine; the date alone if it is of another year."""
     if moment is None:
         return None
     at = datetime.fromisoformat(moment).astimezone()

@@ -1,4 +1,4 @@
-"""`moe-lab runs`: what there is."""
+"""`moe-lab runs`: list runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,19 +31,19 @@ def runs(
         list[str] | None,
         typer.Argument(
             metavar="[PATH] [KEY=VALUE]...",
-            help="A folder of runs; what the listed runs have.",
+            help="A folder of runs, and filters.",
             autocompletion=complete_filter,
         ),
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="KEY", help="Order by a metric or a choice; -KEY: the largest first."),
+        typer.Option("--sort", metavar="KEY", help="Sort by a metric or a choice; -KEY: largest first."),
     ] = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """List runs, those of sweeps too: when, how long, data set, seed, headline metrics, choices that differ.
+    """List runs, also those of sweeps: start, duration, data set, seed, headline metrics, choices that differ.
 
-    Filters compare with = != < <= > >=, in quotes where a shell would read them: 'test_error_rate<0.04'.
+    Filters compare with = != < <= > >=. Quote < and >, which the shell would interpret: 'test_error_rate<0.04'.
     """
     from moe_lab.cli.run_table import show_runs
     from moe_lab.cli.select import chosen, ordered
@@ -75,7 +75,7 @@ def _say(reason: str) -> None:
 
 
 def _split(words: list[str]) -> tuple[Path, list[str]]:
-    """The folder, which comes first if it is given at all, and the filters."""
+    """The folder, which is the first argument if it is given, and the filters."""
     from moe_lab.cli.select import is_filter
     from moe_lab.errors import RunError
 
@@ -86,5 +86,5 @@ def _split(words: list[str]) -> tuple[Path, list[str]]:
             raise RunError(f"{path} is no folder of runs")
     for word in filters:
         if not is_filter(word):
-            raise RunError(f"{word} is no filter: write KEY=VALUE or KEY<VALUE, such as gate=attentive or seed<3")
+            raise RunError(f"{word} is not a filter: write KEY=VALUE or KEY<VALUE, such as gate=attentive or seed<3")
     return path, filters

@@ -1,4 +1,4 @@
-"""Choosing and ordering runs by what status.json says of them, without reading anything else of their folders."""
+"""Filtering and sorting runs by their status.json alone; no other file of a run is read."""
 
 import json
 import operator
@@ -11,22 +11,22 @@ from moe_lab.config.outline import outline
 from moe_lab.errors import ConfigError, did_you_mean
 
 Row = dict[str, Any]
-#: the signs that order, and how
+#: comparison signs and their operators
 ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 _SIGN = re.compile(r"(!=|<=|>=|=|<|>)")
-#: what a row has besides its choices and metrics
+#: keys of a row besides its choices and metrics
 OWN = ("run", "status", "kind")
 
 
 def chosen(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
-    """The rows (``run``, ``status``, ``kind``, ``choices``, ``options`` and metrics) for which every word holds.
+    """The rows (``run``, ``status``, ``kind``, ``choices``, ``options`` and metrics) that pass every filter.
 
     ``KEY=VALUE,VALUE...``: one of the values is the row's status, its option of a group, one of its options of a group
-    that takes several, or its value of a key; that of a key which was not chosen is its default. ``KEY!=VALUE,...``:
-    none of them is. ``KEY<NUMBER``, and so on: the row has the number, and it is less. Raises ConfigError for a key
-    that no run has, and for a comparison with what is no number.
+    that takes several, or its value of a key (the default, if the key was not chosen). ``KEY!=VALUE,...``: none of them
+    is. ``KEY<NUMBER``, and so on: the row has a number for the key, and it is less. Raises ConfigError if no run has
+    the key, or if the value to compare with is not a number.
     """
     kept = list(rows)
     for word in words:
@@ -40,12 +40,12 @@ def chosen(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
 
 
 def is_filter(word: str) -> bool:
-    """Whether a word compares something."""
+    """Whether an argument is a filter."""
     return _SIGN.search(word) is not None
 
 
 def _parts(word: str) -> tuple[str, str, str]:
-    """Key, sign and value of a word that ``is_filter``."""
+    """Key, sign and value of a filter."""
     key, sign, wanted = _SIGN.split(word, 1)
     return key, sign, wanted
 
@@ -56,10 +56,10 @@ def _equality(key: str, sign: str, wanted: str) -> Callable[[Row], bool]:
 
 
 def _comparison(word: str, key: str, sign: str, wanted: str) -> Callable[[Row], bool]:
-    """Numbers as such; moments, which are the texts of ISO 8601, as texts."""
+    """The test for one filter. Numbers are compared as numbers, times as their ISO 8601 texts."""
     compare, end = ORDER[sign], _number(wanted)
     if end is None and key != "started_at":
-        raise ConfigError(f"{word}: {wanted or 'nothing'} is no number; a text is compared by = or !=")
+        raise ConfigError(f"{word}: {wanted or 'nothing'} is not a number; compare a text with = or !=")
 
     def holds(row: Row) -> bool:
         value = _value(row, key)
@@ -79,8 +79,9 @@ def _number(text: str) -> float | None:
 
 
 def ordered(rows: Sequence[Row], key: str) -> list[Row]:
-    """The rows from the smallest value of a key to the largest, with ``-KEY`` the other way round; those that have
-    none come last. Raises ConfigError for a key that no row has."""
+    """The rows sorted by a key, smallest first, or largest first with ``-KEY``; rows without a value come last. Raises
+    ConfigError if no row has the key.
+    """
     name, descending = key.removeprefix("-"), key.startswith("-")
     values = {id(row): _value(row, name) for row in rows}
     with_value = [row for row in rows if values[id(row)] is not None]
@@ -104,7 +105,7 @@ def _value(row: Row, key: str) -> Any:
 
 
 def _texts(row: Row, key: str) -> list[str]:
-    """The ways in which a row's value of a key can be asked for."""
+    """The texts that match a row's value of a key in a filter."""
     value = row["options"].get(key, _value(row, key)) if key not in row else row[key]
     if isinstance(value, list):
         return [_text(value), *map(_text, value)]
@@ -123,6 +124,6 @@ def _defaults(row: Row) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _defaults_of(options: str) -> dict[str, Any]:
-    """The values of a config by these options, as far as moe-lab's own files tell."""
+    """Default values of a config with these options, as far as moe-lab's own files state them."""
     words = [f"{group}={_text(option)}" for group, option in json.loads(options).items()]
     return {key: value for key, (value, _) in outline(words).defaults.items()}

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while something trains: the first asks it to save its state and stop, the second stops at once."""
+"""Ctrl-C and SIGTERM during training: the first signal saves the state and stops, a second stops at once."""
 
 import signal
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ WATCHED = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Callable: whether a stop was asked for. ``exit_code`` is 128 + the signal's number: 130 or 143."""
+    """Callable that returns whether a stop was requested. ``exit_code`` is 128 + the signal's number: 130 or 143."""
 
     def __init__(self) -> None:
         self._signal: int | None = None

@@ -1,5 +1,6 @@
-"""The standard streams of a command. Printing that fails never stops the work: a stream that is closed, or whose reader
-has gone (``| head -1``), swallows the rest."""
+"""The standard streams of a command. A failed print never stops the work: output to a closed stream, or to a pipe
+without a reader (``| head -1``), is discarded.
+"""
 
 import errno
 import io
@@ -9,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-#: the reader of a pipe has left, or the terminal is gone: nobody is there to be told
+#: the reader of a pipe or the terminal is gone, so there is nobody to report to
 _NOBODY = (errno.EPIPE, errno.EIO)
 
 
 class _Swallowing(io.FileIO):
-    """A descriptor that leads to the null device from the first write that fails. ``lost`` is why it failed, unless
-    nobody was reading."""
+    """A descriptor that is redirected to the null device after the first failed write. ``lost`` is the reason, unless
+    nobody was reading.
+    """
 
     lost: OSError | None = None
 
@@ -31,10 +33,10 @@ class _Swallowing(io.FileIO):
 
 @contextmanager
 def unfailing_streams() -> Iterator[Callable[[], str]]:
-    """Within the block stdout and stderr can be written to, whatever has become of them. A character that a terminal
-    lacks is shown as its escape.
+    """Within the block writing to stdout and stderr never raises, even if they are closed. A character that the
+    terminal's encoding lacks is printed as its escape.
 
-    Yields a function that tells why something that was printed is lost, on a full disk say; empty where nothing is.
+    Yields a function that returns why output was lost, for example a full disk; empty if nothing was.
     """
     _fill_closed_descriptors()
     before = sys.stdout, sys.stderr
@@ -56,7 +58,9 @@ def unfailing_streams() -> Iterator[Callable[[], str]]:
 
 
 def _fill_closed_descriptors() -> None:
-    """Open 0, 1 and 2 on the null device where they are closed: the next file would become one of them otherwise."""
+    """Open descriptors 0, 1 and 2 on the null device if they are closed; otherwise the next opened file would get their
+    number.
+    """
     for number in range(3):
         try:
             os.fstat(number)
@@ -74,7 +78,7 @@ def _lead_nowhere(number: int) -> None:
 
 
 def _raw(stream: TextIO | None, number: int) -> _Swallowing | None:
-    """None where a stream has no descriptor, such as one of a test."""
+    """The descriptor of a stream; None if it has none, as in a test."""
     try:
         if stream is not None:
             stream.flush()

@@ -1,4 +1,4 @@
-"""`moe-lab study`: a published table as a sweep, and its numbers beside the published ones."""
+"""`moe-lab study`: train a published table as a sweep and compare the numbers with the published ones."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ Examples:
 
     moe-lab study claims claim=shared_experts
 
-The same words go on where an earlier call was stopped.
+The same command resumes a study that was stopped.
 """
 
 
@@ -40,7 +40,7 @@ def study(
     words: Words = None,
     runs: RunsFolder = RUNS,
     folder_name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Name of its folder; default: from the study's words.")
+        str | None, typer.Option("--name", metavar="NAME", help="Name of its folder; default: from the overrides.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and epochs, for a first look.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop; write nothing.")] = False,
@@ -49,7 +49,7 @@ def study(
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
-    """Train the arms of a published table and print what was published beside what came out, with a verdict."""
+    """Train the arms of a published table and print the results beside the published numbers, with a verdict."""
     from moe_lab.cli.sweep_progress import planning
     from moe_lab.sweeps.studies.run import ready_study
     from moe_lab.sweeps.studies.study import Parts
@@ -95,7 +95,7 @@ def _report(ready: "ReadyStudy", quiet: bool, form: Format) -> "Findings":
 
 
 def _run(ready: "ReadyStudy", quiet: bool) -> "Findings":
-    """Train and write. Exits with 130 or 143 if it was asked to stop."""
+    """Train and write. Exits with 130 or 143 after Ctrl-C or SIGTERM."""
     from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.sweep_progress import sweep_watch
     from moe_lab.sweeps.studies.run import run_study
@@ -105,23 +105,23 @@ def _run(ready: "ReadyStudy", quiet: bool) -> "Findings":
         try:
             return run_study(ready, watch=sweep_watch(quiet), stop_asked=stop, unfinished=say_unfinished)
         except Stopped:
-            echo("moe-lab: stopped; the same command goes on", err=True)
+            echo("moe-lab: stopped; resume with the same command", err=True)
             raise typer.Exit(stop.exit_code) from None
 
 
 def say_left_out(findings: "Findings") -> None:
-    """On stderr: the runs that were left out, and why."""
+    """Print on stderr which runs were left out, and why."""
     for reason in findings.left_out:
         echo(f"moe-lab: left out: {reason}", err=True)
 
 
 def say_unfinished(one: "Outcome") -> None:
-    """On stderr: a job that failed, and why."""
+    """Print on stderr which jobs did not finish, and why."""
     echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)
 
 
 def _show(findings: "Findings", ready: "ReadyStudy", form: Format) -> None:
-    """The tables with their remarks; in other forms the levels alone, every column."""
+    """Print the tables with their notes; in other formats only the levels, with every column."""
     from moe_lab.cli.tables import show
     from moe_lab.sweeps.studies.page import notes
     from moe_lab.sweeps.studies.table import shown
@@ -183,7 +183,7 @@ def _list(ready: "ReadyStudy", form: Format) -> None:
 
 
 def _by_setting(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """How many runs an arm has in each setting, and how many of them have ended where any has."""
+    """How many runs an arm has in each setting, and how many of them have ended, if any."""
     from moe_lab.sweeps.folder import ENDED
 
     runs = Counter((row["arm"], row["setting"]) for row in rows)

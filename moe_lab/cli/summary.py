@@ -1,4 +1,4 @@
-"""What a run prints besides its progress: what is trained, and at its end a short table and one sentence."""
+"""Output of a run besides its progress: what is trained, and at the end a short table and one sentence."""
 
 import textwrap
 from collections.abc import Sequence
@@ -24,15 +24,15 @@ from moe_lab.store.listing import run_row
 from moe_lab.store.run import Run
 from moe_lab.tasks import Task
 
-#: the choices that are said before the first epoch
+#: the choices that are printed before the first epoch
 SAID = ("data set", "gate", "expert", "experts (E)", "selected experts (k)", "epochs", "seed", "device")
 
 
 def what_is_trained(training: Training, twins: Sequence[Twin] = ()) -> str:
-    """``training runs/a: data set digits, gate softmax, ...``, and what is trained after it."""
+    """``training runs/a: data set digits, gate softmax, ...``, and the networks that are trained after it."""
     found = main_choices(training.job.config, {"choices": training.job.choices})
     said = ", ".join(f"{label} {found[label].partition(' (')[0]}" for label in SAID if label in found)
-    line = f"{'going on with' if training.resumed else 'training'} {training.folder}: {said}"
+    line = f"{'resuming' if training.resumed else 'training'} {training.folder}: {said}"
     if not twins:
         return line
     beside = " and ".join(LABELS[one.name] for one in twins)
@@ -40,14 +40,14 @@ def what_is_trained(training: Training, twins: Sequence[Twin] = ()) -> str:
 
 
 def what_is_beside(training: Training, twin: Twin, first: bool) -> str:
-    """``training runs/a/twins/single: one network like an expert``; of the first also how long the run took."""
+    """``training runs/a/twins/single: one network like an expert``; for the first also how long the run took."""
     line = f"training {twin.folder}: {LABELS[twin.name]}"
     took = how_long(run_row(Run(training.folder), "", echo).get("seconds")) if first else None
     return line if took is None else f"{line}; the run itself is finished and took {took}, Ctrl-C leaves it as it is"
 
 
 def print_summary(run: Run, page: Path | None) -> None:
-    """Names, units and percentages as the report has them."""
+    """Print a run's main metrics, with the names, units and percentages of the report."""
     task, sizes = _sizes(run)
     known = {one.name: one for one in numbers(run.metrics, **sizes)}
     found = [known[name] for name in headline_of(run.metrics, task) if name in known]
@@ -74,7 +74,7 @@ def _say(sentence: str) -> None:
 
 
 def _sizes(run: Run) -> tuple[Task, dict[str, Any]]:
-    """The task, and what the bounds of metrics depend on."""
+    """The task and the sizes that the bounds of metrics depend on."""
     if run.kind == "network":
         trace = read_trace(run)
         arrays = TraceArrays(trace, trace.layers[-1].name, label_of(trace))

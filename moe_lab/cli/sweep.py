@@ -1,4 +1,4 @@
-"""`moe-lab sweep`: many runs from one line of words."""
+"""`moe-lab sweep`: many runs from one command."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,16 +34,21 @@ def sweep(
     runs: RunsFolder = RUNS,
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="NAME", help="Name of the sweep's folder; a sweep that is there is extended."),
+        typer.Option("--name", metavar="NAME", help="Name of the sweep's folder; an existing sweep is extended."),
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="SWEEP", help="Do what has not finished; takes launcher words.", parser=named),
+        typer.Option(
+            "--resume",
+            metavar="SWEEP",
+            help="Train the unfinished jobs; takes overrides of the launcher.",
+            parser=named,
+        ),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Train every job anew, in a new folder.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Train every job again, in a new folder.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs and stop; write nothing.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Take a word set aside or a refused combination as an error.")
+        bool, typer.Option("--strict", help="Treat an override set aside or a refused combination as an error.")
     ] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first job that fails.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the sweep's folder only.")] = False,
@@ -52,7 +57,7 @@ def sweep(
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
-    """Train every combination of words that hold several values, side by side, and compare the runs."""
+    """Train every combination of overrides with several values, side by side, and compare the runs."""
     from moe_lab.cli.sweep_progress import planning
     from moe_lab.sweeps.sweep import OWN_PLAN, new_sweep, resumed_sweep
 
@@ -77,12 +82,12 @@ def sweep(
 
 
 def _run(made: "Sweep", folder: Path, quiet: bool, fail_fast: bool) -> "tuple[list[Outcome], str]":
-    """Do the jobs. Exits with 130 or 143 if it was asked to stop."""
+    """Train the jobs. Exits with 130 or 143 after Ctrl-C or SIGTERM."""
     from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.sweep_progress import sweep_watch
     from moe_lab.sweeps.folder import SweepFolder
 
-    go_on = f"go on with `moe-lab sweep --resume {folder}`"
+    go_on = f"resume with `moe-lab sweep --resume {folder}`"
     with stop_asked() as stop:
         try:
             outcomes, said = made.run(folder, watch=sweep_watch(quiet), stop_asked=stop, fail_fast=fail_fast)
@@ -102,7 +107,9 @@ def _say_stopped(outcomes: "list[Outcome]", go_on: str) -> None:
 
 
 def say_what_is_left_out(made: "Plan", quiet: bool) -> None:
-    """On stderr: combinations that were refused, words that were set aside, and combinations that mean the same."""
+    """Print on stderr which combinations were refused, which overrides were set aside, and how many combinations are
+    equal.
+    """
     from collections import Counter
 
     if quiet:
@@ -138,7 +145,7 @@ def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
 
 
 def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format) -> None:
-    """The report, the arms, and what went wrong; the exit code says whether anything did."""
+    """Write the report, print the arms and the jobs that did not finish. Exits with 1 if there are any."""
     from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.reports import ArmsReport
     from moe_lab.store.run import find_runs
@@ -157,14 +164,14 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
     if bad:
         echo(
             f"moe-lab: {len(bad)} of {len(outcomes)} jobs have not finished; "
-            f"go on with `moe-lab sweep --resume {folder}`",
+            f"resume with `moe-lab sweep --resume {folder}`",
             err=True,
         )
         raise typer.Exit(1)
 
 
 def _standing(folder: Path) -> Path | None:
-    """The report that is there, if no job has changed since it was written."""
+    """The existing report, if no job has changed since it was written."""
     page = folder / "report.html"
     if not page.is_file():
         return None
@@ -173,7 +180,7 @@ def _standing(folder: Path) -> Path | None:
 
 
 def say_unfinished(outcomes: "list[Outcome]") -> "list[Outcome]":
-    """The jobs that have not ended, of which each that has begun is said on stderr."""
+    """The jobs that have not ended; each that was started is printed on stderr."""
     bad = [one for one in outcomes if not one.ended]
     for one in (one for one in bad if one.state != "planned"):
         echo(f"moe-lab: {one.name} is {one.state}: {' '.join(one.reason.split())}", err=True)

@@ -1,4 +1,4 @@
-"""How a sweep's progress is shown: a line a run that has ended, and in a terminal a bar with the counts below them."""
+"""Progress of a sweep: a line for each run that has ended, and in a terminal a bar with counts below."""
 
 import sys
 import threading
@@ -18,7 +18,7 @@ from moe_lab.sweeps.plan import Follow, silently
 from moe_lab.sweeps.run import SweepWatch
 
 LOOK_SECONDS = 0.5
-#: seconds of planning without a line
+#: seconds of planning before the first line
 PATIENCE_SECONDS = 2.0
 STYLES = {"finished": "green", "diverged": "yellow", "failed": "red", "lost": "red", "interrupted": "yellow"}
 
@@ -28,7 +28,7 @@ def sweep_watch(quiet: bool) -> SweepWatch:
 
 
 def planning(quiet: bool) -> Follow:
-    """Says on stderr how far planning is, after two seconds and then ever more seldom."""
+    """Print on stderr how far planning is, after two seconds and then at growing intervals."""
     return silently if quiet else _say_how_far
 
 
@@ -42,7 +42,7 @@ def _say_how_far(things: Iterable[Any], count: int, what: str) -> Iterator[Any]:
 
 
 def quality(headline: Mapping[str, Any]) -> str:
-    """``error 3.3 %``; in regression the RMSE; for language models, whose headline has both, the loss."""
+    """``error 3.3 %``; the RMSE in regression; the loss for language models, whose headline has both."""
     loss, error, rmse = (headline.get(name) for name in ("test_loss_nats", "test_error_rate", "test_rmse_sd"))
     if rmse is not None:
         return f"RMSE {quantity(rmse, 'sd')}"
@@ -52,7 +52,7 @@ def quality(headline: Mapping[str, Any]) -> str:
 
 
 class Lines(SweepWatch):
-    """A plain line a run that has ended: how many are done, and how much time is left."""
+    """A plain line for each run that has ended: how many are done, and how much time is left."""
 
     def begin(self, outcomes: Sequence[Outcome], read: Callable[[str], Outcome]) -> None:
         self._states = {one.name: one.state for one in outcomes}
@@ -67,7 +67,7 @@ class Lines(SweepWatch):
     def ended(self, outcome: Outcome) -> None:
         self._states[outcome.name] = outcome.state
         if outcome.state == "interrupted":
-            # it goes on later, so it is not counted among those that are done
+            # it is resumed later, so it does not count as done
             self._say(Text(f"{outcome.state}  {outcome.name}  {outcome.reason}".rstrip(), STYLES[outcome.state]))
             return
         self._shares = {**self._shares, outcome.name: 1.0}
@@ -78,7 +78,7 @@ class Lines(SweepWatch):
         self._say(line, self._left())
 
     def counts(self) -> str:
-        """done, running, failed and the time left, in words."""
+        """Text with the numbers of jobs done, running and failed, and the time left."""
         counted = Counter(self._states.values())
         bad = counted["failed"] + counted["lost"]
         parts = [f"{len(self._states) - len(self._todo) + self._ended}/{len(self._states)} done"]
@@ -87,7 +87,7 @@ class Lines(SweepWatch):
         return ", ".join([*parts, *self._left()])
 
     def _left(self) -> list[str]:
-        """By how much of all jobs, running ones included, is done since the beginning; nothing before any is."""
+        """The time left, from the share of all jobs done so far, running ones included; empty before any progress."""
         done = sum(self._shares[name] - self._first[name] for name in self._todo)
         if done <= 0:
             return []
@@ -99,7 +99,7 @@ class Lines(SweepWatch):
 
 
 class Bar(Lines):
-    """The same lines above a bar that also looks at what is running."""
+    """The same lines above a bar that also shows running jobs."""
 
     def begin(self, outcomes: Sequence[Outcome], read: Callable[[str], Outcome]) -> None:
         columns = BarColumn(bar_width=None), TextColumn("{task.fields[counts]}")
@@ -121,7 +121,7 @@ class Bar(Lines):
         self._bar.stop()
 
     def _look(self) -> None:
-        """Who is running: the states of jobs that have not ended, read from their folders now and then."""
+        """Update the states of jobs that have not ended, read from their folders now and then."""
         while not self._over.wait(LOOK_SECONDS):
             for name in self._todo:
                 if self._states[name] in ("planned", "running"):
@@ -131,5 +131,5 @@ class Bar(Lines):
             self._bar.update(self._task, counts=self.counts())
 
     def _say(self, line: Text, left: Sequence[str] = ()) -> None:
-        # the time left stands beside the bar
+        # the bar itself shows the time left
         self._bar.console.print(line)

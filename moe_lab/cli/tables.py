@@ -12,11 +12,11 @@ from moe_lab.store.cells import csv_text
 
 Row = dict[str, Any]
 
-#: characters of a cell in a terminal; the other forms have all of them
+#: most characters of a cell in a terminal; the other formats do not cut cells
 LONGEST = 400
 #: blanks between two columns
 GAP = 2
-#: characters of a cell, such as a date, that is not wrapped
+#: most characters of a cell, such as a date, that is never wrapped
 SHORT = 13
 #: share of a terminal's width that the first column may take without being wrapped
 FIRST = 0.5
@@ -30,9 +30,9 @@ def show(
     empty: str,
     labels: Mapping[str, str] | None = None,
 ) -> None:
-    """Print ``rows``; ``empty`` is said on stderr where there are none (JSON gives []).
+    """Print ``rows``; if there are none, print ``empty`` on stderr (JSON gives []).
 
-    ``labels``, column -> heading, are for the terminal, which shows those columns only.
+    ``labels``, column -> heading, are for the terminal, which shows only those columns.
     """
     match form:
         case Format.json:
@@ -49,7 +49,7 @@ def show(
 
 
 def text(value: Any) -> str:
-    """A value as a person reads it: four significant digits, choices as words, a hyphen for what is not there."""
+    """A value for readers: four significant digits, choices as overrides, a hyphen if there is none."""
     match value:
         case None:
             return "-"
@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:
 
 
 def _finite(value: Any) -> Any:
-    """A value as JSON can have it: NaN and infinities, which it has not, are null."""
+    """A value that JSON can hold: NaN and infinities become null."""
     match value:
         case float():
             return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What is printed: nothing that a terminal would obey, whatever name or text of a stranger's folder is in it."""
+"""Safe printing: no name or text of a stranger's folder can control the terminal."""
 
 import typer
 
@@ -6,5 +6,5 @@ from moe_lab.errors import printable
 
 
 def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
-    """Print a text, on stderr with ``err``; control characters, and those that hide or turn text, as their escapes."""
+    """Print a text, on stderr if ``err``; control characters, and those that hide or reverse text, are escaped."""
     typer.echo(printable(str(text)), err=err, nl=nl)

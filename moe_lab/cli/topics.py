@@ -1,4 +1,4 @@
-"""What can be explained: options of groups, metrics, measures of traces; and what is declared of each."""
+"""Topics of `moe-lab explain`: options, metrics, measures of traces and studies, with what is declared about each."""
 
 import re
 from collections import Counter
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 METRIC, MEASURE, STUDY, CLAIM = "metric", "measure", "study", "claim"
 #: the study whose claims can be explained
 BENCH = "claims"
-#: groups whose options the checks of composition know
+#: groups whose options are checked against each other
 CHECKED = ("gate", "objective", "regularizer", "controller", "experts")
-#: so many test files are named
+#: most test files that are named
 MOST = 3
 #: the tests of a source checkout; an installed package has none
 TESTS = Path(moe_lab.__file__).resolve().parents[1] / "tests"
 
-#: what is known of one name; every topic has all of COLUMNS, empty where it has no such thing
+#: what is known about one name; every topic has all of COLUMNS, empty if it does not apply
 Topic = dict[str, Any]
 COLUMNS = (
     "group", "name", "summary", "source", "papers", "facts", "target", "text", "brings", "keys", "sentences", "fits",
@@ -46,11 +46,12 @@ def names(config_dir: Path | None = None) -> list[str]:
 
 
 def topics(name: str, config_dir: Path | None = None, plugins: Sequence[Path] = ()) -> list[Topic]:
-    """All that ``name`` is the name of: an option of one group or of several, a metric (also of a layer,
-    ``block0.load_entropy_bits``), a measure of traces; ``gate=softmax`` is the option of that group alone, and
-    ``metric=...`` and ``measure=...`` say which of these is meant.
+    """Everything that has this name: options of one or several groups, a metric (also of a layer,
+    ``block0.load_entropy_bits``), a measure of traces, a study. ``gate=softmax`` selects the option of that group
+    alone, ``metric=...`` and ``measure=...`` one of these kinds.
 
-    Without what needs torch: see ``with_partners``. Raises ConfigError where nothing has this name.
+    Parts that go together, which need torch, are added by ``with_partners``. Raises ConfigError if nothing has this
+    name.
     """
     group, equals, option = name.partition("=")
     found = _of_group(group, option.strip("[]"), config_dir, plugins) if equals else _of_all(name, config_dir, plugins)
@@ -58,8 +59,9 @@ def topics(name: str, config_dir: Path | None = None, plugins: Sequence[Path] = 
 
 
 def with_partners(topic: Topic) -> Topic:
-    """The topic of an option of moe-lab's own with the parts that it goes with, and of the others the reason why not,
-    as the checks of composition have them. Imports torch where there is something to check."""
+    """The topic of a built-in option, with the options that it goes with, and for the others the reason why not, from
+    the checks of composition. Imports torch if there is something to check.
+    """
     group, name = topic["group"], topic["name"]
     if group not in CHECKED or name not in open_sources().options(group):
         return topic
@@ -79,7 +81,7 @@ def _of_all(name: str, config_dir: Path | None, plugins: Sequence[Path]) -> list
     if found:
         return found
     if name in sources.groups:
-        raise ConfigError(f"{name} is a group of options: `moe-lab list {name}` has them, explain one of those")
+        raise ConfigError(f"{name} is a group of options: `moe-lab list {name}` lists them; explain one of those")
     near = did_you_mean(name, names(config_dir))
     raise ConfigError(f"nothing is named '{cut(name)}'.{near} `moe-lab list` and `moe-lab list metric` have all names")
 
@@ -137,7 +139,7 @@ def _measure(name: str) -> Iterator[Topic]:
 
 
 def _study(name: str, config_dir: Path | None) -> Topic:
-    """Arms with their words, and a row for every published number."""
+    """Arms with their overrides, and a row for every published number."""
     from moe_lab.sweeps.studies.claims import claim_names
     from moe_lab.sweeps.studies.file import read_study
 
@@ -193,7 +195,7 @@ def _claim(name: str) -> Iterator[Topic]:
 
 
 def _numbers(row: "Row") -> Iterator[tuple[str, float, float | None, int | None, str]]:
-    """Metric, value, sd, how many runs, and what the value is of them."""
+    """Metric, value, sd, number of runs, and how the value was computed from them."""
     for metric, (mean, sd) in row.mean.items():
         yield metric, mean, sd, row.n, f"mean over {row.over}" if row.over else "mean"
     for metric, value in row.best.items():
@@ -201,7 +203,7 @@ def _numbers(row: "Row") -> Iterator[tuple[str, float, float | None, int | None,
 
 
 def _papers(source: str) -> list[str]:
-    """Title, year and arXiv number of the papers that a source names, as the bibliography has them."""
+    """Title, year and arXiv number of the papers that a source names, from the bibliography."""
     known = {entry.key: entry for entry in papers()}
     return [
         f"{entry.title}, {entry.year}" + (f", arXiv:{entry.arxiv}" if entry.arxiv else "")
@@ -210,14 +212,15 @@ def _papers(source: str) -> list[str]:
 
 
 def _own_file(group: str, name: str) -> str:
-    """The part's own file of conformance tests, which every part of most groups has."""
+    """The part's own file of conformance tests; parts of most groups have one."""
     stem = "paper" if name.startswith("paper_") else name
     return f"tests/conformance/{group.rpartition('/')[2]}/test_{stem}.py"
 
 
 def _tests(patterns: Sequence[str], own: str = "", target: str = "") -> list[str] | None:
-    """The part's own test file, if it has one; else those that mention it most often; else that of its module. None
-    for an installed package, which has no tests."""
+    """The part's own test file, or else the files that mention it most often, or else that of its module. None in an
+    installed package, which has no tests.
+    """
     files = _test_files()
     if not files:
         return None
@@ -232,7 +235,7 @@ def _tests(patterns: Sequence[str], own: str = "", target: str = "") -> list[str
 
 @cache
 def _test_files() -> dict[str, str]:
-    """The test files of a source checkout by their place in it; none of an installed package."""
+    """The test files of a source checkout by their path; none in an installed package."""
     if not (TESTS / "conformance").is_dir():
         return {}
     found = sorted(TESTS.rglob("test_*.py"))

@@ -30,8 +30,7 @@ T = TypeVar("T")
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Routing of any model: import what serving and training stacks record, or record a model of transformers, and "
-    "see what the trace lacks.",
+    help="Routing of any model: import it from files, record a model of transformers, or check a trace.",
     epilog=EXAMPLES,
 )
 
@@ -42,7 +41,7 @@ def import_files(
         list[Path],
         typer.Argument(metavar="FILE...", help="Files of one format, or folders of them.", parser=named),
     ],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the run folder is called.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the run folder.")],
     form: Annotated[
         str | None,
         typer.Option(
@@ -63,24 +62,27 @@ def import_files(
         int | None, typer.Option(min=1, metavar="T", help="Only the first rows of each file (flame_moe).")
     ] = None,
     tokens: Annotated[
-        Path | None, typer.Option("--tokens", metavar="FILE.npy", help="The token id of each row.", parser=named)
+        Path | None,
+        typer.Option("--tokens", metavar="FILE.npy", help="A file with the token id of each row.", parser=named),
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
             "--labels",
             metavar="FILE.csv",
-            help="A column document (or row), and a column a label.",
+            help="A CSV with a column document (or row) and a column per label.",
             parser=named,
         ),
     ] = None,
     documents: Annotated[
         Path | None,
-        typer.Option("--documents", metavar="FILE.npy", help="The number of each row's document.", parser=named),
+        typer.Option(
+            "--documents", metavar="FILE.npy", help="A file with the number of each row's document.", parser=named
+        ),
     ] = None,
     runs: RunsFolder = RUNS,
 ) -> None:
-    """Write the routing in files of another stack into a run folder, and say what the files do not."""
+    """Import routing recorded by another stack into a run folder, and list what the files lack."""
     from moe_lab.experiment.importers.found import Asked
     from moe_lab.experiment.importers.importing import import_trace
     from moe_lab.store.folders import check_name
@@ -100,12 +102,15 @@ def record(
     texts: Annotated[
         Path,
         typer.Option(
-            "--texts", metavar="FOLDER", help="Files of text, a document each; their folders are a label.", parser=named
+            "--texts",
+            metavar="FOLDER",
+            help="Text files, one document each; the name of a file's folder is its label.",
+            parser=named,
         ),
     ],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What the run folder is called.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the run folder.")],
     length: Annotated[
-        int, typer.Option(min=2, metavar="TOKENS", help="The most tokens of a document; the rest is left out.")
+        int, typer.Option(min=2, metavar="TOKENS", help="Most tokens of a document; the rest is left out.")
     ] = 512,
     runs: RunsFolder = RUNS,
 ) -> None:
@@ -126,7 +131,7 @@ def check(
         typer.Argument(metavar="PATH", help="The run folder of a trace.", autocompletion=complete_run, parser=named),
     ],
 ) -> None:
-    """Say what a trace lacks, and what looks odd in it. A folder that is no trace, or a damaged one, is refused."""
+    """List what a trace lacks and what looks odd in it. A folder that is not a trace, or is damaged, is refused."""
     from moe_lab.experiment.traces import trace_of_run
     from moe_lab.store.run import Run
 
@@ -134,7 +139,7 @@ def check(
 
 
 def _watched(documents: Sequence[T]) -> Iterable[T]:
-    """A bar in a terminal, while they are gone through."""
+    """A progress bar in a terminal, while the items are iterated."""
     from rich.console import Console
     from rich.progress import track
 
@@ -143,7 +148,7 @@ def _watched(documents: Sequence[T]) -> Iterable[T]:
 
 
 def _say(trace: "Trace") -> None:
-    """Its size, and what to know of it, a sentence a line."""
+    """Print the size of a trace and its notes, one sentence per line."""
     from moe_lab.routing.trace_notes import notes
 
     echo(f"{trace.rows:,} rows of {trace.documents:,} documents, {len(trace.layers)} layers: {trace.source}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from moe_lab.experiment.twins import Twin
 
 RESUME_TAKES_NO_WORDS = (
-    "--resume goes on with the run's own config: leave words (but for parallel.processes), --name and --from away"
+    "--resume goes on with the run's own config: leave out --name, --from and all overrides except parallel.processes"
 )
 
 EXAMPLES = """
@@ -45,23 +45,24 @@ def train(
         str | None, typer.Option("--name", metavar="NAME", help="Name of the run's folder; default: the time.")
     ] = None,
     from_: Annotated[
-        Path | None, typer.Option("--from", metavar="RUN", help="Repeat an earlier run; words vary it.", parser=named)
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Repeat an earlier run; overrides vary it.", parser=named),
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped or lost.", parser=named),
+        typer.Option("--resume", metavar="RUN", help="Continue a run that was stopped or lost.", parser=named),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run's folder only.")] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave the report out.")] = False,
     no_compare: Annotated[
-        bool, typer.Option("--no-compare", help="Train no plain networks beside it, to see whether it was worth it.")
+        bool, typer.Option("--no-compare", help="Leave out the two plain networks that are trained for comparison.")
     ] = False,
     config_dir: ConfigDir = None,
     plugin: Plugins = None,
 ) -> None:
     """Train one mixture, evaluate it once on the test split, and write a report.
 
-    Beside it train one network like an expert and a dense network of as many parameters.
+    For comparison one network like an expert and a dense network of as many parameters are trained as well.
     """
     from moe_lab.cli.progress import progress
     from moe_lab.cli.signals import stop_asked
@@ -99,7 +100,7 @@ def train(
 
 
 def _twins(training: "Training", plugins: list[str], quiet: bool) -> "list[Twin]":
-    """The plain networks that are still to be trained beside the run; those that there cannot be are said on stderr."""
+    """The plain networks still to be trained beside the run; impossible ones are named on stderr."""
     from moe_lab.experiment.twins import twins_of
 
     found, reasons = twins_of(training.job, training.folder, tuple(plugins))
@@ -109,13 +110,13 @@ def _twins(training: "Training", plugins: list[str], quiet: bool) -> "list[Twin]
 
 
 def _train_beside(training: "Training", twins: "list[Twin]", stop: "Stop", quiet: bool) -> bool:
-    """Train the twins of a finished run; whether one failed. Exits as the signal says if it was asked to stop."""
+    """Train the twins of a finished run. Returns whether one failed. Exits with 130 or 143 after Ctrl-C or SIGTERM."""
     from moe_lab.cli.progress import progress
     from moe_lab.cli.summary import what_is_beside
     from moe_lab.errors import Diverged
     from moe_lab.training.watch import Stopped
 
-    failed, go_on = False, f"go on with `moe-lab train --resume {training.folder}`"
+    failed, go_on = False, f"resume with `moe-lab train --resume {training.folder}`"
     for twin in twins:
         try:
             with progress(quiet, what_is_beside(training, twin, twin is twins[0])) as watch:
@@ -134,7 +135,7 @@ def _train_beside(training: "Training", twins: "list[Twin]", stop: "Stop", quiet
 
 
 def processes_in(words: list[str]) -> Any:
-    """Of the one word that a run that goes on may have; None if there is none. Raises ConfigError for others."""
+    """The value of parallel.processes, the only override that --resume allows. Raises ConfigError for others."""
     if not words:
         return None
     from moe_lab.config.compose import parse
@@ -146,13 +147,15 @@ def processes_in(words: list[str]) -> Any:
 
 
 def say_odd(sentences: list[str], quiet: bool = False) -> None:
-    """On stderr: what is odd in the data, and what mends it."""
+    """Print on stderr what is odd in the data, and what to do about it."""
     for sentence in [] if quiet else sentences:
         echo(f"odd: {sentence}", err=True)
 
 
 def job_of(words: list[str], from_: Path | None, config_dir: Path | None, plugins: list[str]) -> "Job":
-    """The job of the words, or of the run ``from_`` as they vary it. Raises as ``prepare`` and ``prepare_from`` do."""
+    """The job of the overrides, or of the run ``from_`` varied by them. Raises as ``prepare`` and ``prepare_from``
+    do.
+    """
     from moe_lab.experiment.job import prepare, prepare_from
     from moe_lab.store.run import Run
 
@@ -165,12 +168,13 @@ def job_of(words: list[str], from_: Path | None, config_dir: Path | None, plugin
 
 @contextmanager
 def _exits(folder: Path, stop: "Stop", option: str) -> Iterator[None]:
-    """Print how a run ended that did not finish, and exit: 1 if it diverged or failed, 128 + signal if it stopped.
-    ``option``: what --resume is to be given besides."""
+    """Within the block, print how an unfinished run ended, and exit: 1 if it diverged or failed, 128 + signal if it
+    stopped. ``option``: what to type after --resume RUN.
+    """
     from moe_lab.errors import Diverged, RankLost
     from moe_lab.training.watch import Stopped
 
-    go_on = f"go on with `moe-lab train --resume {folder}{option}`"
+    go_on = f"resume with `moe-lab train --resume {folder}{option}`"
     try:
         yield
     except Diverged as error:

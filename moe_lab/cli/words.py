@@ -12,37 +12,37 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[KEY=VALUE]...",
-        help="Choices and values, such as gate=attentive k=2 trainer.epochs=20.",
+        help="Overrides of the defaults, such as gate=attentive k=2 trainer.epochs=20.",
         autocompletion=complete_word,
     ),
 ]
 
 
 def named(text: str) -> Path:
-    """The path that was typed. Nothing at all, as a shell leaves of a variable that is not set, is no path."""
+    """The typed path. Raises for an empty text, which a shell passes for a variable that is not set."""
     if not text:
-        raise typer.BadParameter("expected a path, found an empty text; the folder you are in is .")
+        raise typer.BadParameter("found an empty text, expected a path; for the current folder write .")
     return Path(text)
 
 
-RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders are.", parser=named)]
+RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.", parser=named)]
 ConfigDir = Annotated[
     Path | None,
     typer.Option(
-        "--config-dir", metavar="DIR", help="A folder of your own options, laid out like conf/.", parser=named
+        "--config-dir", metavar="DIR", help="A folder with your own options, laid out like conf/.", parser=named
     ),
 ]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option(
-        "--plugin", metavar="FILE.py", help="A file of your own parts; may be given several times.", parser=named
+        "--plugin", metavar="FILE.py", help="A Python file with your own parts; may be repeated.", parser=named
     ),
 ]
 RUNS = Path("runs")
 
 
 class Format(StrEnum):
-    """How a listing is printed."""
+    """Output format of a listing."""
 
     table = "table"
     csv = "csv"
@@ -50,11 +50,11 @@ class Format(StrEnum):
     md = "md"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How the listing is printed.")]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 
 
 def load_plugins(paths: list[Path] | None) -> list[str]:
-    """Import the given files; their module names, which a config may then name."""
+    """Import the given files and return their module names, whose classes a config may then name."""
     from moe_lab.config.plugins import load_plugin
 
     return [load_plugin(path).__name__ for path in paths or []]

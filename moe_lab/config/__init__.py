@@ -1,4 +1,4 @@
-"""From typed words to a checked config.
+"""From overrides to a checked config.
 
 It composes with Hydra, checks against signatures, builds objects and lists options.
 """

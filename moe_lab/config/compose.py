@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 MISSING = "???"
-#: most values of one word of a sweep, and most combinations: a plan of more jobs would be too large to be read back
+#: most values of one override of a sweep, and most combinations: a plan of more jobs would be too large to be read back
 MOST_VALUES = 50_000
 
 
 def compose(words: Sequence[str], config_dir: Path | None = None) -> Config:
-    """The whole config that ``words`` choose, in plain values, with every interpolation resolved.
+    """The whole config of the overrides ``words``, in plain values, with every interpolation resolved.
 
-    Raises ConfigError with one line if a word cannot be used. Types and ranges are checked by check.py.
+    Raises ConfigError with one line if an override cannot be used. Types and ranges are checked by check.py.
     HYDRA_FULL_ERROR=1 lets Hydra's own errors through.
     """
     config, _ = compose_leniently(words, config_dir)
@@ -38,7 +38,7 @@ def compose(words: Sequence[str], config_dir: Path | None = None) -> Config:
 
 
 def choices(words: Sequence[str], config_dir: Path | None = None) -> Choices:
-    """Group -> the option that ``words`` choose, or the list of them if a group takes several at once."""
+    """Group -> the option that the overrides choose, or the list of them if a group takes several at once."""
     return compose_leniently(words, config_dir)[1]
 
 
@@ -93,14 +93,15 @@ def _fitting(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Conf
 
 
 def linear_score(words: tuple[str, ...], chosen: Choices) -> tuple[str, ...]:
-    """The words of a mixture layer, with ``linear`` as the score of a gate whose default score is ``network``, unless a
-    word chooses a score. The input of a layer inside a network is already features."""
+    """The overrides of a mixture layer, with ``linear`` as the score of a gate whose default score is ``network``,
+    unless one of them chooses a score. The input of a layer inside a network is already features.
+    """
     typed = any(parse(word).key.startswith("gate/score") for word in words)
     return words if typed or chosen.get("gate/score") != "network" else (*words, "gate/score=linear")
 
 
 def parse(text: str) -> Word:
-    """Parse a word by Hydra's grammar. Raises ConfigError if it cannot be read."""
+    """Parse an override by Hydra's grammar. Raises ConfigError if it cannot be read."""
     from hydra.core.override_parser.types import OverrideType, ValueType
 
     if found := layer_and_word(text):
@@ -116,10 +117,11 @@ def parse(text: str) -> Word:
 
 
 def expand(text: str, sources: Sources) -> list[str]:
-    """The words of one value each that a word stands for in Hydra's sweep grammar: ``k=1,2``, ``seed=range(0,10)``,
-    ``gate=glob(*)``, ``choice``, ``sort`` and ``shuffle``; the word itself if it has one value.
+    """The overrides of one value each that an override stands for in Hydra's sweep grammar: ``k=1,2``,
+    ``seed=range(0,10)``, ``gate=glob(*)``, ``choice``, ``sort`` and ``shuffle``; the override itself if it has one
+    value.
 
-    Raises ConfigError if the word cannot be read, or its list of values is empty or too long.
+    Raises ConfigError if the override cannot be read, or its list of values is empty or too long.
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
@@ -184,7 +186,7 @@ class Interval:
 
 
 def interval(text: str) -> Interval | None:
-    """The interval that a word stands for in Hydra's sweep grammar; None for any other word."""
+    """The interval that an override stands for in Hydra's sweep grammar; None for any other override."""
     from hydra.core.override_parser.types import IntervalSweep
 
     override = _override(text)
@@ -214,7 +216,7 @@ def _override(text: str, loader: _Options | None = None) -> "Override":
     if len(text.splitlines()) != 1 or not ("=" in text or text.startswith("~")):
         raise ConfigError(f"'{cut(text)}' is not KEY=VALUE; for example: {EXAMPLE}")
     if len(text) > LONGEST:
-        raise ConfigError(f"'{cut(text)}' has {len(text)} characters: a word has at most {LONGEST}")
+        raise ConfigError(f"'{cut(text)}' has {len(text)} characters: an override has at most {LONGEST}")
     with _readable(text):
         [override] = OverridesParser.create(cast("ConfigLoader", loader)).parse_overrides([text])
     return override
@@ -239,10 +241,10 @@ def _hydra(sources: Sources) -> Iterator[None]:
 
 @lru_cache(maxsize=64)
 def _load(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
-    """Config and choices, cached because the explanation of an error composes subsets of the same words.
+    """Config and choices, cached because the explanation of an error composes subsets of the same overrides.
 
     Parts of several-at-once groups come last, sorted by name: losses are summed in that order, independent of the order
-    of the words.
+    of the overrides.
     """
     from hydra import compose as hydra_compose
     from omegaconf import OmegaConf, open_dict

@@ -14,22 +14,22 @@ from moe_lab.errors import joined
 
 #: group -> a sentence on what is chosen in it
 GROUPS = {
-    "baseline": "Something plainer, or the best router where it is known, that is trained in place of the mixture.",
-    "controller": "What is moved once a step or an epoch beside the gradient: a bias, a temperature, a limit.",
-    "dataset": "What is learned: images, points or numbers, built in, fetched, or your own.",
-    "experts": "The networks that the gate chooses from.",
-    "gate": "How each sample is given to experts, and how much each of their answers counts.",
-    "gate/score": "How a gate scores the experts for a sample.",
-    "gate/score/body": "The network under the scores of a gate.",
-    "gate/select": "Which experts a gate takes, given their scores.",
-    "gate/weigh": "How much each selected expert counts.",
-    "launcher": "Where the jobs of a sweep run: one after the other, side by side, as one program, on a cluster.",
-    "logger": "Where the numbers of a training go besides its folder.",
-    "network": "The network whose layers are mixtures; none: one mixture is the whole model.",
-    "objective": "The loss of a sample, which trains experts and gate.",
-    "parallel": "How many processes train one model: one, or several that have its experts between them.",
-    "recipe": "How a training is led: at once, in stages, task by task, from an earlier run.",
-    "regularizer": "What is added to the loss, to balance the experts, to part them, or to make the gate sparse.",
+    "baseline": "A plainer model, or the best router if it is known, trained in place of the mixture.",
+    "controller": "A quantity changed after each step or epoch without a gradient: a bias, a temperature, a limit.",
+    "dataset": "The data set: images, tables or text; built in, downloaded or your own.",
+    "experts": "The networks among which the gate chooses.",
+    "gate": "How experts are selected for each sample, and how their outputs are weighted.",
+    "gate/score": "How a gate computes a score for each expert.",
+    "gate/score/body": "The network that computes the features from which a gate's scores are made.",
+    "gate/select": "Which experts are selected, given their scores.",
+    "gate/weigh": "How scores become the weights of the selected experts.",
+    "launcher": "How the jobs of a sweep run: one after the other, side by side, as one program, or on a cluster.",
+    "logger": "Another tool that also receives a run's losses and metrics.",
+    "network": "A network with mixture layers; none: one mixture is the whole model.",
+    "objective": "The loss per sample, which trains experts and gate.",
+    "parallel": "How many processes train one model: one, or several, each with a share of the experts.",
+    "recipe": "How training proceeds: end to end, in stages, task by task, or from an earlier run.",
+    "regularizer": "A term added to the loss, to balance the experts, to make them differ, or to make the gate sparse.",
     "study": "A question or a published table as a sweep, with its verdicts.",
     "sweeper": "Which combinations a sweep trains: all of a grid, or those that a search proposes.",
     "trainer": "Epochs, batches, optimizer, learning rate, precision.",
@@ -53,7 +53,7 @@ class Details:
 
     @property
     def word(self) -> str:
-        """The word that chooses the option on a command line, without shell quotes."""
+        """The override that chooses the option, without shell quotes."""
         return f"{self.group}={self.name}"
 
 

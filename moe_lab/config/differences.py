@@ -1,4 +1,4 @@
-"""The identity of a config: its key, and its differences from the defaults in the words that one would type."""
+"""The identity of a config: its key, and its differences from the defaults, as overrides."""
 
 import hashlib
 import json

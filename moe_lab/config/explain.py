@@ -1,4 +1,4 @@
-"""Finding the wrong word among well-formed words that Hydra refuses together, and the word to write instead."""
+"""Finding the wrong override among well-formed ones that Hydra refuses together, and the override to write instead."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def explain(words: Sequence[Word], sources: Sources, load: Load) -> str | None:
     """One line about a part for which the chosen parts have no place, or about an unknown key; None if neither is
     found.
 
-    ``load`` composes words; its exceptions are passed on.
+    ``load`` composes overrides; its exceptions are passed on.
     """
     chosen = [word for word in words if word.key in sources.groups]
     _, picked = load([word for word in chosen if "/" not in word.key])

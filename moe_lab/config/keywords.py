@@ -1,4 +1,4 @@
-"""Converting Python keyword arguments to words of the command line."""
+"""Converting Python keyword arguments to overrides."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def as_words(words: Iterable[str], keywords: Mapping[str, Any]) -> list[str]:
-    """The given words, followed by a word for each keyword: ``["k=2"], {"trainer": {"lr": 0.1}}`` gives k=2
+    """The given overrides, followed by an override for each keyword: ``["k=2"], {"trainer": {"lr": 0.1}}`` gives k=2
     trainer.lr=0.1.
 
     A string is the text after the ``=``. True, False, None, numbers, paths and lists are converted. A mapping contains

@@ -1,4 +1,6 @@
-"""Words about one mixture layer of a network: ``layers.block1.gate=switch`` is the word ``gate=switch`` of block1."""
+"""Overrides for one mixture layer of a network: ``layers.block1.gate=switch`` is the override ``gate=switch`` of
+block1.
+"""
 
 import copy
 import re
@@ -24,8 +26,9 @@ _WORD = re.compile(r"layers\.(?P<layer>[A-Za-z_]\w*)\.(?P<word>.+)", re.ASCII | 
 
 
 def layer_and_word(text: str) -> tuple[str, str] | None:
-    """Split a text into the layer and its word; None if it is no word about one layer. Raises ConfigError if it begins
-    like one but has another form."""
+    """Split a text into the layer and its override; None if it is not about one layer. Raises ConfigError if it begins
+    like one but has another form.
+    """
     if not re.match(r"[+~]*layers\b", text):
         return None
     if found := _WORD.fullmatch(text):
@@ -34,7 +37,7 @@ def layer_and_word(text: str) -> tuple[str, str] | None:
 
 
 def split(words: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """Separate the words of the run from those of each layer."""
+    """Separate the overrides of the run from those of each layer."""
     plain: list[str] = []
     layered: dict[str, list[str]] = {}
     for text in words:
@@ -58,17 +61,17 @@ def vet_head(text: str, key: str) -> None:
 
 
 def about(name: str, words: Iterable[str]) -> list[str]:
-    """Those of a layer's words that are about ``name``."""
+    """The overrides of a layer that are about ``name``."""
     return [word for word in words if head(word.partition("=")[0]) == name]
 
 
 def with_layers(
     composed: tuple[Config, Choices], words: Sequence[str], layered: Mapping[str, list[str]], compose: Compose
 ) -> tuple[Config, Choices]:
-    """A composed config with the settings of single layers added; ``words`` are the run's.
+    """A composed config with the settings of single layers added; ``words`` are the run's overrides.
 
     An option that a layer chooses is composed alone. So its choices in other groups, such as a gate's objective, are
-    not applied. Other words of a layer change the run's own part. Raises ConfigError if there is no network.
+    not applied. Other overrides of a layer change the run's own part. Raises ConfigError if there is no network.
     """
     config, choices = copy.deepcopy(composed)
     if config.get(NETWORK) is None:
@@ -95,5 +98,5 @@ def with_layers(
 
 
 def prefixed(layer: str, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The settings of a layer: each word as it is typed -> its value."""
+    """The settings of a layer: each override as it is typed -> its value."""
     return {f"{LAYERS}.{layer}.{word}": value for word, value in values}

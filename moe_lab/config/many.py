@@ -1,5 +1,6 @@
 """Composing many configs quickly: Hydra runs once per choice of a group, choices of several groups are merged, and
-other words are applied to plain values."""
+other overrides are applied to plain values.
+"""
 
 import copy
 from collections.abc import Sequence
@@ -24,11 +25,11 @@ class Composer:
         self._bases: dict[tuple[str, ...], tuple[Config, Choices]] = {}
 
     def alternatives(self, text: str) -> list[str]:
-        """The words of one value each that ``text`` stands for. Raises ConfigError if it cannot be read."""
+        """The overrides of one value each that ``text`` stands for. Raises ConfigError if it cannot be read."""
         return expand(text, self.sources)
 
     def word(self, text: str) -> Word:
-        """A word of one value, parsed. Raises ConfigError if it cannot be used."""
+        """An override of one value, parsed. Raises ConfigError if it cannot be used."""
         word = parse(text)
         vet(word, self.sources)
         return word
@@ -37,8 +38,9 @@ class Composer:
         return self._base(())[0]
 
     def fitting(self, words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
-        """Separate the words that can be used together from those set aside because the chosen parts have no such
-        key."""
+        """Separate the overrides that can be used together from those set aside because the chosen parts have no such
+        key.
+        """
         chosen = [word for word in words if word.key in self.sources.groups and "/" not in word.key]
         for word in sorted((word for word in words if self._is_inner(word)), key=lambda word: word.key.count("/")):
             if word.key in self._base(tuple(one.text for one in chosen))[1]:
@@ -48,7 +50,7 @@ class Composer:
         return used, [word for word in words if word not in used]
 
     def compose(self, words: Sequence[Word]) -> tuple[Config, Choices]:
-        """Config and choices of words that fit together. Raises ConfigError if they do not."""
+        """Config and choices of overrides that fit together. Raises ConfigError if they do not."""
         chosen = [word for word in words if self._is_choice(word)]
         base, choices = self._base(tuple(word.text for word in chosen))
         others = [word for word in words if not self._is_choice(word)]
@@ -68,7 +70,7 @@ class Composer:
         return config, choices
 
     def explain(self, words: Sequence[Word]) -> str:
-        """The reason why the words cannot be used together; empty if they can."""
+        """The reason why the overrides cannot be used together; empty if they can."""
         try:
             compose_leniently([word.text for word in words], self._config_dir)
         except ConfigError as error:
@@ -85,9 +87,9 @@ class Composer:
         """Config and choices, merged from groups that are composed alone, so that hundreds of pairs of options cost no
         more than the options.
 
-        If an option chooses in another group (a gate its objective), a word about that group takes precedence. Returns
-        None for a single group, for networks, on which the defaults of other groups depend, for groups that may have no
-        node, and if groups cannot be composed alone or choose in the same other group.
+        If an option chooses in another group (a gate its objective), an override of that group takes precedence.
+        Returns None for a single group, for networks, on which the defaults of other groups depend, for groups that may
+        have no node, and if groups cannot be composed alone or choose in the same other group.
         """
         groups: dict[str, list[str]] = {}
         for text in chosen:
@@ -121,7 +123,7 @@ class Composer:
 
 
 def _takes(config: Config, word: Word) -> bool:
-    """Whether a config has the key of a word; every network has those of words about single layers."""
+    """Whether a config has the key of an override; every network has the keys of single layers."""
     return config.get(NETWORK) is not None if is_layered(word) else _has(config, word.key)
 
 
@@ -139,7 +141,7 @@ def _has(config: Config, key: str) -> bool:
 
 
 def _is_plain(base: Config, word: Word) -> bool:
-    """Whether Hydra would only replace one single value by the word's value."""
+    """Whether Hydra would only replace one single value by the override's value."""
     if (
         is_layered(word)
         or isinstance(word.value, _CONTAINERS)

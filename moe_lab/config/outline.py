@@ -1,7 +1,7 @@
 """Keys and values for completion at a prompt, read from files alone, because composing is too slow there.
 
 Keys come from the defaults lists of the YAML files, values from the ``Literal`` hints in the source of the classes.
-Nothing is imported, and no word is checked.
+Nothing is imported, and no override is checked.
 """
 
 import ast
@@ -30,7 +30,7 @@ _Choice = tuple[str, str | None, str]
 
 @dataclass(frozen=True)
 class Outline:
-    """The groups and keys that can be set, given some words."""
+    """The groups and keys that can be set, given some overrides."""
 
     sources: Sources
     groups: frozenset[str]
@@ -108,7 +108,7 @@ def _read(
 def _included(
     entry: str | dict[str, Any], group: str, place: str, chosen: dict[str, list[str]], sources: Sources
 ) -> list[_Choice]:
-    """The option that an entry of a defaults list includes. For ``GROUP: NAME`` a word may choose another name;
+    """The option that an entry of a defaults list includes. For ``GROUP: NAME`` an override may choose another name;
     ``GROUP@PLACE: NAME``, with a place of its own, is fixed."""
     if isinstance(entry, str):
         return [] if entry == "_self_" else [(group, entry, place)]
@@ -178,6 +178,6 @@ def _literal(hint: ast.expr) -> tuple[Any, ...]:
 
 
 def _written(value: Any) -> str:
-    """The value as it is typed in a word; "" if it would need quotes, refers to another key, or must be given."""
+    """The value as it is typed in an override; "" if it would need quotes, refers to another key, or must be given."""
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     return text if not isinstance(value, str) or _PLAIN.fullmatch(text) else ""

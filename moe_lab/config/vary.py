@@ -1,4 +1,4 @@
-"""Changing some words of an earlier run's config. No value of a stored config is ever parsed as a word."""
+"""Applying overrides to an earlier run's config. No value of a stored config is ever parsed as an override."""
 
 import copy
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from moe_lab.errors import ConfigError, did_you_mean, joined
 
 
 def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -> tuple[Config, Choices]:
-    """The stored config with the words applied, and the options that they choose, including those inside a chosen part.
+    """The stored config with the overrides applied, and the options that they choose, including those inside a chosen
+    part.
 
-    A group's word replaces its part by the option as it is defined today. It also replaces the parts that the option
-    chooses in other groups (a gate's objective), unless a word names them. Existing parts of a several-at-once group
-    keep their values. Other words set keys of the resulting config. The caller must check the result like that of a
-    command line.
-    Raises ConfigError for a word that cannot be used.
+    An override of a group replaces its part by the option as it is defined today. It also replaces the parts that the
+    option chooses in other groups (a gate's objective), unless an override names them. Existing parts of a
+    several-at-once group keep their values. Other overrides set keys of the resulting config. The caller must check the
+    result like that of a command line. Raises ConfigError for an override that cannot be used.
     """
     sources = open_sources(config_dir)
     for text in words:
@@ -49,7 +49,9 @@ def vary(stored: Config, words: Sequence[str], config_dir: Path | None = None) -
 
 
 def _vary_layers(config: Config, layered: dict[str, list[str]], config_dir: Path | None) -> Choices:
-    """Apply the words of single layers: to the layer's own settings if it has them, or else to a copy of the run's."""
+    """Apply the overrides of single layers: to the layer's own settings if it has them, or else to a copy of the
+    run's.
+    """
     chosen: Choices = {}
     for layer, words in layered.items():
         if config.get(NETWORK) is None:
@@ -68,8 +70,9 @@ def _vary_layers(config: Config, layered: dict[str, list[str]], config_dir: Path
 
 
 def _base(stored: Config, chosen: Sequence[Word]) -> list[str]:
-    """The word for any network, if the earlier run has a network and no word chooses another: then gates are those of
-    mixture layers."""
+    """The override that chooses any network, if the earlier run has a network and no override chooses another: then
+    gates are those of mixture layers.
+    """
     goes_on = stored.get(NETWORK) is not None and all(word.key != NETWORK for word in chosen)
     return [f"{NETWORK}=mlp"] if goes_on else []
 

@@ -1,4 +1,4 @@
-"""Checking the words of the command line. Words that Hydra would misread or silently accept are refused here."""
+"""Checking overrides. Those that Hydra would misread or silently accept are refused here."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from moe_lab.errors import ConfigError, cut, did_you_mean, shown, there_are
 
 Kind = Literal["set", "add", "delete"]
 EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"
-#: most characters of a word; a path has at most 4096
+#: most characters of an override; a path has at most 4096
 LONGEST = 8192
 _LONGEST_SHOWN = 300
 _KEY = re.compile(r"[+~]*[A-Za-z_][\w$.-]*(/[A-Za-z_][\w$-]*)*(@[\w.:-]*)?", re.ASCII)
@@ -21,7 +21,7 @@ _RESOLVER = re.compile(r"\$\{[^}]*:")
 
 @dataclass(frozen=True)
 class Word:
-    """A parsed word ``key=value``; ``text`` is the word as it was typed."""
+    """A parsed override ``key=value``; ``text`` is the override as it was typed."""
 
     text: str
     key: str
@@ -32,8 +32,8 @@ class Word:
 
 
 def unreadable(text: str, reason: str) -> str:
-    """The message for a word that Hydra's grammar cannot read, and what to write instead; ``reason`` is the parser's
-    message."""
+    """The message for an override that Hydra's grammar cannot read, and what to write instead; ``reason`` is the
+    parser's message."""
     key, _, value = text.partition("=")
     example = f"; for example: {EXAMPLE}"
     if not _KEY.fullmatch(key):
@@ -54,7 +54,7 @@ def unreadable(text: str, reason: str) -> str:
 
 
 def _quoted(key: str, value: str) -> str:
-    """A word with the quotes that a shell needs."""
+    """An override with the quotes that a shell needs."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     if len(value) > _LONGEST_SHOWN:
@@ -63,7 +63,7 @@ def _quoted(key: str, value: str) -> str:
 
 
 def vet(word: Word, sources: Sources) -> None:
-    """Check a word. Raises ConfigError, one line, if it cannot be used. Values are checked later, against
+    """Check an override. Raises ConfigError, one line, if it cannot be used. Values are checked later, against
     signatures."""
     if found := layer_and_word(word.text):
         of_layer = replace(word, text=found[1], key=word.key.removeprefix(f"{LAYERS}.{found[0]}."))
@@ -81,10 +81,10 @@ def _vet_form(word: Word, sources: Sources) -> None:
     if not word.key:
         raise ConfigError(f"'{word.text}' has no key: write KEY=VALUE, such as {EXAMPLE}")
     if re.match(r"hydra\b", word.key):
-        raise ConfigError(f"'{word.text}': hydra.* words are not used; see `moe-lab --help` for options")
+        raise ConfigError(f"'{word.text}': hydra.* overrides are not used; see `moe-lab --help` for options")
     if word.key.partition(".")[0] in OF_A_SWEEP:
         raise ConfigError(
-            f"'{word.text}' says how a sweep is done: it is a word of `moe-lab sweep`, and of no single run"
+            f"'{word.text}' is about how a sweep runs: use it with `moe-lab sweep`, not with a single run"
         )
     if word.key.partition(".")[0] in OF_NO_RUN:
         raise ConfigError(f"'{word.text}': a study is a command of its own: moe-lab study {word.value}")
@@ -108,7 +108,7 @@ def _vet_form(word: Word, sources: Sources) -> None:
 
 
 def vet_choice(word: Word, sources: Sources) -> None:
-    """Raises ConfigError if a word does not choose an existing option of its group, or a list of them if the group
+    """Raises ConfigError if an override does not choose an existing option of its group, or a list of them if the group
     takes several."""
     group, value = word.key, word.value
     options = sources.options(group)

@@ -43,7 +43,7 @@ class ArchiveSource(FileSource):
         return [path] if path.is_file() else []
 
     def read(self, file: str) -> dict[str, Any]:
-        """The checked dict of a file. Raises DataError where it is missing or not what it should be."""
+        """The checked dict of a file. Raises DataError if it is missing or not what it should be."""
         path, remedy = self.find(file), f"run {self.command} to get a good copy"
         if path is None:
             raise DataError(
@@ -59,7 +59,7 @@ class ArchiveSource(FileSource):
         self._content(file, path, remedy)
 
     def unpack_spares(self, wanted: Sequence[str], arrivals: Path) -> None:
-        """From the archive beside the folder, where there is one."""
+        """From the archive beside the folder, if there is one."""
         if self.archive.is_file():
             self._unpack(self.archive, wanted, arrivals)
 
@@ -74,7 +74,7 @@ class ArchiveSource(FileSource):
             )
 
     def by_hand(self, missing: Sequence[str]) -> str:
-        return f"run {self.command} where there is a network, or put a whole {self.archive_name} into {self.root}"
+        return f"run {self.command} if there is a network, or put a whole {self.archive_name} into {self.root}"
 
     def _content(self, file: str, path: Path, remedy: str) -> bytes:
         try:

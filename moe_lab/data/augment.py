@@ -13,7 +13,7 @@ def flip_and_crop(x_BD: Tensor, shape: tuple[int, int, int], noise: Noise, paddi
     ``shape`` is (channels, height, width); before B there may be more axes. Nothing is copied to the CPU.
     Source: the usual augmentation of CIFAR, as in He et al. 2015, Deep residual learning, arXiv:1512.03385, 4.2, who
     pad with zeros.
-    Raises ValueError where an image is too small to be reflected ``padding`` pixels deep.
+    Raises ValueError if an image is too small to be reflected ``padding`` pixels deep.
     """
     channels, height, width = shape
     if padding >= min(height, width):

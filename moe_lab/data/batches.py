@@ -14,7 +14,7 @@ import numpy as np
 def read_batch(content: bytes) -> dict[str, Any]:
     """The dict in the bytes of a batch: text as ``bytes``, numbers, lists, and uint8 arrays.
 
-    Raises pickle.UnpicklingError where the bytes name anything but an array of unsigned bytes.
+    Raises pickle.UnpicklingError if the bytes name anything but an array of unsigned bytes.
     """
     try:
         batch = _Reader(io.BytesIO(content), encoding="bytes").load()

@@ -22,7 +22,7 @@ from moe_lab.layers.noise import Noise
 class CifarImages(InDataFolder):
     """Colour images in pickled batches, with a training and a test part; x = (pixel / 255 - mean) / sd by channel.
 
-    ``root`` is the data folder; the batches lie in ``root/FOLDER`` as torchvision has it. Where there are none at all,
+    ``root`` is the data folder; the batches lie in ``root/FOLDER`` as torchvision has it. If there are none at all,
     `load` unpacks the archive in ``root``, or downloads it. ``augment`` flips and crops training images.
     """
 

@@ -12,7 +12,7 @@ from moe_lab.errors import ConfigError
 def chosen_classes(classes: Sequence[int], count: int, key: str) -> list[int]:
     """The given classes of ``count`` in rising order.
 
-    Raises ConfigError, with the config's ``key``, where one is not there or named twice, or where there are no classes
+    Raises ConfigError, with the config's ``key``, if one is not there or named twice, or if there are no classes
     at all.
     """
     if not count:
@@ -28,9 +28,9 @@ def chosen_classes(classes: Sequence[int], count: int, key: str) -> list[int]:
 
 
 def resolved_classes(given: Sequence[int] | None, own: Sequence[int] | None, count: int) -> list[int] | None:
-    """The classes that a config gives, or else those of its recipe; None where they are all ``count`` of them.
+    """The classes that a config gives, or else those of its recipe; None if they are all ``count`` of them.
 
-    Raises ConfigError where a class is not there or the two differ.
+    Raises ConfigError if a class is not there or the two differ.
     """
     wanted = own if given is None else given
     if wanted is None:

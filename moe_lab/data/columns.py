@@ -33,7 +33,7 @@ def names(columns: Columns) -> list[str]:
 def encoded(frame: "pd.DataFrame", columns: Columns) -> np.ndarray:
     """x (N, D) in float64 of the columns of a frame. A value that the category does not have is 0 throughout.
 
-    Raises DataError if a column is missing, or holds no numbers where these were.
+    Raises DataError if a column is missing, or is not numeric although it was in training.
     """
     blocks = []
     for name, values in columns:

@@ -49,7 +49,7 @@ class Scale:
 @dataclass(frozen=True)
 class Target(Scale):
     """The number that a regression is to predict. ``truth`` names the attribute that holds the component that each
-    test sample is known to come from, counted from 0, and ``truth_names`` are the components' names; None and () where
+    test sample is known to come from, counted from 0, and ``truth_names`` are the components' names; None and () if
     nobody knows.
     """
 
@@ -60,9 +60,9 @@ class Target(Scale):
 @dataclass(frozen=True)
 class Data:
     """Three splits (validation may be empty), the shape of one sample, the names of the classes, and
-    ``attributes``: per-test-sample columns that stay on the CPU, at least ``class`` where there are classes.
+    ``attributes``: per-test-sample columns that stay on the CPU, at least ``class`` if there are classes.
 
-    Where the targets are numbers there are no class names, and ``target`` says what the number is. ``input`` says what
+    If the targets are numbers there are no class names, and ``target`` says what the number is. ``input`` says what
     a sample is that is one number. ``augment`` changes a batch x_BD of the training split, at random, each time that
     it is used. ``truth`` names the attribute that is known to be the right way to share the samples among experts.
     ``units`` are those that samples and numbers had before they were normalised. ``sequences``: of windows of tokens,
@@ -89,7 +89,7 @@ class Data:
 
     @property
     def classes(self) -> int:
-        """C; 0 where the targets are numbers."""
+        """C; 0 if the targets are numbers."""
         return len(self.class_names)
 
     def to(self, device: torch.device | str) -> "Data":
@@ -116,7 +116,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """The shape of one sample and the names of the classes (none where the targets are numbers), without reading
+        """The shape of one sample and the names of the classes (none if the targets are numbers), without reading
         more than that takes."""
 
     def content(self) -> dict[str, str]:
@@ -140,7 +140,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def load(self) -> Data:
-        """Read, check, split and normalise. Raises DataError where a file is missing or not what it should be."""
+        """Read, check, split and normalise. Raises DataError if a file is missing or not what it should be."""
 
     def units(self) -> Units:
         """How samples in their own units become what ``load`` gives, so that a model can be asked about others. A data

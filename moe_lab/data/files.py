@@ -41,7 +41,7 @@ class FileSource(ABC):
 
     @abstractmethod
     def verify(self, file: str, path: Path, remedy: str) -> None:
-        """Raises DataError, ending in ``remedy``, where a copy is not what it should be."""
+        """Raises DataError, ending in ``remedy``, if a copy is not what it should be."""
 
     @abstractmethod
     def unpack_spares(self, wanted: Sequence[str], arrivals: Path) -> None:
@@ -51,7 +51,7 @@ class FileSource(ABC):
     def download(self, missing: Sequence[str], arrivals: Path) -> None:
         """Write sound copies of missing files, from the network, into ``arrivals``.
 
-        OSError, HTTPException and RuntimeError pass. Raises DataError where what arrives is not what it should be.
+        OSError, HTTPException and RuntimeError pass. Raises DataError if what arrives is not what it should be.
         """
 
     @abstractmethod
@@ -60,7 +60,7 @@ class FileSource(ABC):
 
     @property
     def absent(self) -> bool:
-        """True where not one file is found, as on a machine that never had the data set."""
+        """True if not one file is found, as on a machine that never had the data set."""
         return not any(self.find(file) for file in self.md5s)
 
     @property
@@ -68,14 +68,14 @@ class FileSource(ABC):
         return f"`moe-lab data prepare {self.name} {shlex.quote(f'dataset.root={self.root}')}`"
 
     def find(self, file: str) -> Path | None:
-        """The copy that is read: the first. Where it is broken that is an error; the next is no silent substitute."""
+        """The copy that is read: the first. If it is broken that is an error; the next is no silent substitute."""
         return next(iter(self.candidates(file)), None)
 
     def place(self, path: Path) -> str:
         return "data folder" if path.parent == self.folder else "system copy"
 
     def prepare_if_absent(self) -> None:
-        """`prepare` on a machine that never had the data set; where some files are there, a missing one is an error."""
+        """`prepare` on a machine that never had the data set; if some files are there, a missing one is an error."""
         if self.absent:
             self.prepare()
 

@@ -54,7 +54,7 @@ def parse_idx(content: bytes) -> np.ndarray:
 
 
 def uncompressed(path: Path) -> bytes:
-    """The bytes of a file, unpacked where it ends in ``.gz``. Raises ValueError saying what was expected and found."""
+    """The bytes of a file, unpacked if it ends in ``.gz``. Raises ValueError saying what was expected and found."""
     try:
         with opened(path) as file:
             content = file.read(MOST_BYTES + 1)

@@ -25,7 +25,7 @@ class ImageFolder(OwnData):
     held out. PNG, JPEG, BMP, GIF (its first picture), WebP, TIFF, PPM and PGM are read; other files are left alone.
     size: height and width that images are scaled to; null: all have one size.
     grey: whether colours become grey values.
-    Values 0 to 255 are divided by 255. Raises DataError where the folder does not hold this.
+    Values 0 to 255 are divided by 255. Raises DataError if the folder does not hold this.
     """
 
     size: Count | None = None

@@ -17,7 +17,7 @@ def image_split(
 ) -> Split:
     """The given rows as a split, x = (pixel / largest - mean) / sd, in place in float32 to stay small in memory.
 
-    Images are (height, width), or (channels, height, width) where there is a mean and an sd for each channel.
+    Images are (height, width), or (channels, height, width) if there is a mean and an sd for each channel.
     """
     x_ND = torch.from_numpy(image_N.reshape(len(image_N), -1)[rows]).to(torch.float32)
     means, sds = np.atleast_1d(mean).tolist(), np.atleast_1d(sd).tolist()

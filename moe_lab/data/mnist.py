@@ -23,7 +23,7 @@ class IdxImages(InDataFolder):
     """Grey images in four IDX files, with a training and a test part; x = (pixel / 255 - mean) / sd.
 
     ``root`` is the data folder; the files lie in ``root/NAME/raw`` as torchvision has it, or in ``system_folder``.
-    Where there are none at all, `load` downloads them.
+    If there are none at all, `load` downloads them.
     """
 
     torchvision_name: ClassVar[str]

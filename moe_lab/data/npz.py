@@ -23,13 +23,13 @@ class Npz(OwnData):
     that occur there, in rising order. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
     of the training part is, always the same rows (of each class). ``class_names`` (text) is optional:
     a name for each label that occurs, or for each number from 0 on; of labels in text the order of the classes.
-    standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 where it is
+    standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 if it is
     constant there).
-    ``attribute_NAME`` is a column of your own, a value for each test sample (for each of x_train where there is no
+    ``attribute_NAME`` is a column of your own, a value for each test sample (for each of x_train if there is no
     x_test), of which a report says how much the choice of expert tells: whole numbers, booleans and text are
     categories, floating point is cut into tenths.
     root: folder that a relative ``path`` starts from; null: the current one, which is then stored.
-    Raises DataError where the file does not hold this.
+    Raises DataError if the file does not hold this.
     """
 
     test_part = "x_test and y_test"
@@ -61,7 +61,7 @@ class Npz(OwnData):
 
 
 def read_features(file: NpzFile, key: str) -> np.ndarray:
-    """x as (N, D) in float32, or in float64 where float32 would lose digits. Raises DataError on NaN and infinities."""
+    """x as (N, D) in float32, or in float64 if float32 would lose digits. Raises DataError on NaN and infinities."""
     x_N = file.read(key)
     wide = np.promote_types(x_N.dtype, np.float32).itemsize > 4
     x_ND: np.ndarray = x_N.astype(np.float64 if wide else np.float32, order="C", copy=False).reshape(len(x_N), -1)

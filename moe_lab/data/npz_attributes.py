@@ -10,10 +10,10 @@ PREFIX = "attribute_"
 
 
 def read_attributes(file: NpzFile, held_out: np.ndarray | None) -> dict[str, np.ndarray]:
-    """The columns ``attribute_NAME`` of the file, by NAME: a value for each row of x_test, or, where there is none,
+    """The columns ``attribute_NAME`` of the file, by NAME: a value for each row of x_test, or, if there is none,
     for each row of x_train, of which the rows ``held_out`` are kept.
 
-    Whole numbers, booleans and text are categories; numbers in floating point are quantities. Raises DataError where a
+    Whole numbers, booleans and text are categories; numbers in floating point are quantities. Raises DataError if a
     column is something else, or has another length.
     """
     keys = [key for key in file.keys if key.startswith(PREFIX)]

@@ -15,7 +15,7 @@ SAVE = "write it with `numpy.savez(FILE, x_train=..., y_train=...)`"
 
 
 class NpzFile:
-    """The arrays of an .npz file by key, without pickles. Raises DataError where the file or an array is unusable."""
+    """The arrays of an .npz file by key, without pickles. Raises DataError if the file or an array is unusable."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser()
@@ -50,7 +50,7 @@ class NpzFile:
         if dtype.hasobject:
             raise self.error(
                 f"expected numbers (or text for class_names) in {key}, found Python objects, which can hide code; "
-                f"where its rows are of equal length, save {key} as `numpy.array({key}.tolist())`"
+                f"if its rows are of equal length, save {key} as `numpy.array({key}.tolist())`"
             )
         return shape, dtype
 

@@ -1,7 +1,7 @@
 """What to save in place of arrays that cannot be used. Each function looks at the arrays it found and gives expressions
 over them (and ``numpy``), for the messages about a user's file; a test runs each on the array that it was printed for.
 
-A remedy is key -> expression, in an order in which they can be assigned one after the other; empty where no expression
+A remedy is key -> expression, in an order in which they can be assigned one after the other; empty if no expression
 is known to be right.
 """
 
@@ -17,7 +17,7 @@ _TIMES = "mM"
 
 
 def save(remedy: Remedy, otherwise: str) -> str:
-    """The remedy in words: "save KEY as `EXPRESSION`, KEY as ...", and ``otherwise`` where there is none."""
+    """The remedy in words: "save KEY as `EXPRESSION`, KEY as ...", and ``otherwise`` if there is none."""
     return "save " + ", ".join(f"{key} as `{text}`" for key, text in remedy.items()) if remedy else otherwise
 
 
@@ -49,7 +49,7 @@ def as_in_training(file: NpzFile, label_C: np.ndarray) -> Remedy:
 
 
 def as_one_column(file: NpzFile, part: str) -> Remedy:
-    """One value a sample: of a column, of one label in C columns, of several columns; and x turned where its samples
+    """One value a sample: of a column, of one label in C columns, of several columns; and x turned if its samples
     lie along its second axis."""
     x, y = f"x_{part}", f"y_{part}"
     x_shape, shape = file.header(x)[0], file.header(y)[0]
@@ -127,7 +127,7 @@ def as_samples(file: NpzFile, key: str) -> Remedy:
 
 
 def as_x_train(file: NpzFile) -> Remedy:
-    """x_test with samples of the shape of those of x_train, where it has as many numbers."""
+    """x_test with samples of the shape of those of x_train, if it has as many numbers."""
     (_, *own), (_, *wanted) = file.header("x_test")[0], file.header("x_train")[0]
     if len(own) == len(wanted) == 3 and [own[2], *own[:2]] == wanted:
         return {"x_test": "x_test.transpose(0, 3, 1, 2)"}
@@ -135,7 +135,7 @@ def as_x_train(file: NpzFile) -> Remedy:
 
 
 def finite_x(file: NpzFile, part: str) -> Remedy:
-    """The samples without NaN, infinities and values too large; where there is none, the features without, in both
+    """The samples without NaN, infinities and values too large; if there is none, the features without, in both
     parts. Of whatever has a value a sample, those of the samples that stay."""
     key = f"x_{part}"
     x_ND = file.read(key).reshape(file.header(key)[0][0], -1)

@@ -28,8 +28,8 @@ Attributes = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Layout:
-    """Shape of one sample, names of the classes (none where the targets are numbers), labels or numbers of the training
-    part and, where there is one, the test part."""
+    """Shape of one sample, names of the classes (none if the targets are numbers), labels or numbers of the training
+    part and, if there is one, the test part."""
 
     shape: tuple[int, ...]
     class_names: tuple[str, ...]
@@ -43,7 +43,7 @@ class Own:
 
     features:   x (N, D) of the part ``train`` or ``test``, in float32 or float64, divided by ``largest`` already.
     attributes: columns of the test part; given rows, of these rows of the training part.
-    index:      of a part, each sample's row in the file, where samples of the file were left out.
+    index:      of a part, each sample's row in the file, if samples of the file were left out.
     error:      an error that names the file.
     """
 
@@ -62,12 +62,12 @@ class OwnData(Dataset):
     """Data of one's own at ``path``. A subclass reads one format.
 
     path:        file or folder.
-    standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 where it is
+    standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 if it is
                  constant there). Numbers to predict always are.
     test_share:  of the training part (of each class), always the same rows, are the test split if there is no test
                  part.
     root:        folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a run
-                 finds its file again from elsewhere. Where the file is no longer there, it is looked for in the current
+                 finds its file again from elsewhere. If the file is no longer there, it is looked for in the current
                  folder.
     """
 
@@ -164,7 +164,7 @@ class OwnData(Dataset):
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    """Another one where the file has been written since; empty where there is none."""
+    """Another one if the file has been written since; empty if there is none."""
     try:
         facts = Path(path).expanduser().stat()
     except OSError:
@@ -217,7 +217,7 @@ def _of_images(x_ND: np.ndarray, shape: tuple[int, ...]) -> Attributes:
 
 
 def in_float32(own: Own, split: Split) -> Split:
-    """The split with x, and numbers to predict, in float32. Raises DataError where standardizing has made a value of x
+    """The split with x, and numbers to predict, in float32. Raises DataError if standardizing has made a value of x
     too large for it."""
     x_ND = split.x_ND.to(torch.float32)
     # the extremes need no second array of this size

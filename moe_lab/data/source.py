@@ -32,7 +32,7 @@ class IdxSource(FileSource):
         return [path for path in paths if path.is_file()]
 
     def read(self, file: str) -> np.ndarray:
-        """The checked array of a file. Raises DataError where it is missing or not what it should be."""
+        """The checked array of a file. Raises DataError if it is missing or not what it should be."""
         return read_idx(self.found(file), self.md5s[file], f"run {self.command} to get a good copy")
 
     def found(self, file: str) -> Path:
@@ -64,7 +64,7 @@ class IdxSource(FileSource):
 
     def by_hand(self, missing: Sequence[str]) -> str:
         files = ", ".join(missing)
-        return f"run {self.command} where there is a network, or put into {self.folder}, raw or .gz: {files}"
+        return f"run {self.command} if there is a network, or put into {self.folder}, raw or .gz: {files}"
 
 
 def download(torchvision_name: str, into: Path) -> None:

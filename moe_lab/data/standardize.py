@@ -21,7 +21,7 @@ def standardize_by(train: Split, splits: list[Split]) -> tuple[np.ndarray, np.nd
 
 
 def standardize_target_by(train: Split, splits: list[Split]) -> tuple[float, float]:
-    """(y - mean) / sd in place, mean and population sd those of train; returns both. Nothing is changed where the
+    """(y - mean) / sd in place, mean and population sd those of train; returns both. Nothing is changed if the
     numbers of train are all the same (sd 0)."""
     sd, mean = (one.item() for one in torch.std_mean(train.y_N, correction=0))
     if sd > 0:
@@ -41,7 +41,7 @@ def regression_data(
 ) -> Data:
     """A data set of numbers from float64 arrays and the rows of training, validation and test split, standardized.
 
-    ``input_name`` is given where D = 1; ``truth`` is an attribute's name, its components' names and component_N.
+    ``input_name`` is given if D = 1; ``truth`` is an attribute's name, its components' names and component_N.
     """
     splits = [Split(*(torch.from_numpy(one) for one in (x_ND[rows_N], y_N[rows_N], rows_N))) for rows_N in rows]
     train, test_rows = splits[0], rows[2]

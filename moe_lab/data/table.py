@@ -31,7 +31,7 @@ class Table(OwnData):
     missing:    what is done about empty cells: they are refused, or ``drop`` leaves their rows out.
 
     Every other column is an input: numbers as they are, text and categories as a feature a value, 1 for it, else 0.
-    Raises DataError where the table does not hold this.
+    Raises DataError if the table does not hold this.
     """
 
     target: str | None = None

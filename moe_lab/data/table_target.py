@@ -11,7 +11,7 @@ from moe_lab.errors import DataError, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-#: an error that names the file, and the column of the file: of the training part, and where there is one the test part
+#: an error that names the file, and the column of the file: of the training part, and if there is one the test part
 Columns = Sequence[tuple[Callable[[str], DataError], "pd.Series"]]
 
 

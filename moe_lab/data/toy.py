@@ -36,9 +36,9 @@ class Drawn(Dataset):
     index_N counts the points as they are drawn. A subclass names the attribute that holds the true groups, and says
     how many groups there are.
 
-    samples:   points in all; where groups are of equal size, the first get one more where that does not divide.
+    samples:   points in all; if groups are of equal size, the first get one more if that does not divide.
     data_seed: of the points and the test split, apart from the run's seed.
-    Raises ConfigError where there are fewer than five points a group.
+    Raises ConfigError if there are fewer than five points a group.
     """
 
     name: ClassVar[str]

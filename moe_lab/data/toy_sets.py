@@ -63,7 +63,7 @@ class ToyCheckerboard(Toy):
 
     columns, rows: cells along x and y before the turn, two cells in all at least.
     degrees:       the turn, counterclockwise.
-    Raises ConfigError where there is one cell only.
+    Raises ConfigError if there is one cell only.
 
     Source: the toy data of the reference code of Krishnamurthy, Watkins & Gaertner 2023, arXiv:2302.14703 (4 x 4 and
     3 x 2 cells, also rotated)

@@ -36,7 +36,7 @@ class Units:
 
     def inputs(self, own: object, shape: tuple[int, ...]) -> Tensor:
         """x_ND float32 of samples of this shape in their own units, given as [N, *shape] or [N, D]; a leading axis of
-        size 1, such as that of grey images, may be left out. Where the data set is a table, a frame with its columns
+        size 1, such as that of grey images, may be left out. If the data set is a table, a frame with its columns
         will do. Raises DataError for other arrays."""
         own_ND = _flat(encoded(own, self.columns) if _is_frame(own) and self.columns else own, shape)
         mean_D, sd_D = (_one_a_feature(one, own_ND.shape[1]) for one in (self.mean, self.sd))

@@ -24,7 +24,7 @@ _kept_libraries: list[torch.library.Library] = []
 
 
 def import_torchvision() -> ModuleType:
-    """The torchvision module. Raises DataError where it is not installed; any other failure of its import passes."""
+    """The torchvision module. Raises DataError if it is not installed; any other failure of its import passes."""
     try:
         return importlib.import_module("torchvision")
     except ModuleNotFoundError as error:

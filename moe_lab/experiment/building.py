@@ -20,16 +20,16 @@ from moe_lab.training.mixture_learner import MixtureLearner
 
 
 def build_learner(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> MixtureLearner:
-    """The parts that a checked config names, initialized on the CPU, each from its own named generator; a baseline
-    in place of the mixture where the config has one. ``classes`` is 0 where the targets are numbers.
+    """Build the learner of a checked config on the CPU, each part initialized by its own named generator; a baseline
+    replaces the mixture if the config has one. ``classes`` is 0 for regression.
 
-    Raises ConfigError where parts do not fit each other.
+    Raises ConfigError if parts do not fit each other.
     """
     return complete(build_mixture(config, shape, classes, seed_init), config, seed_init)
 
 
 def complete(mixture: Mixture, config: dict[str, Any], seed_init: int) -> MixtureLearner:
-    """The learner of a config whose mixture is built already. Raises ConfigError where parts do not fit each other."""
+    """The learner of a config whose mixture is built already. Raises ConfigError if parts do not fit each other."""
     with seeded(seed_init, "baseline"):
         baseline = build(config["baseline"]).replace(config, mixture.experts, mixture.gate)
     if baseline is not None:
@@ -63,7 +63,7 @@ def _several(role: str, config: dict[str, Any], sizes: Sizes, seed_init: int) ->
 def _check_dispatch(
     mixture: Mixture, objective: Objective, regularizers: dict[str, Regularizer], trainer: Config
 ) -> None:
-    """Raise ConfigError if experts that are not selected have to run, or to learn, and the trainer says otherwise."""
+    """Raise ConfigError if the parts need all experts to run or to learn, and the trainer excludes that."""
     reason = dispatch.why_dense(mixture.experts, mixture.gate, objective, regularizers)
     dispatch.check(trainer["dispatch"], reason)
     reason = dispatch.why_all_learn(mixture.gate, objective, regularizers)
@@ -72,7 +72,7 @@ def _check_dispatch(
 
 
 def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, seed_init: int) -> Mixture:
-    """The mixture of a checked config, whether or not a baseline is to stand in for it."""
+    """The mixture of a checked config, also if a baseline replaces it."""
     check_predicting(config)
     sizes = sizes_of(config, shape, classes)
     check_task(config, sizes)
@@ -91,5 +91,7 @@ def build_mixture(config: dict[str, Any], shape: tuple[int, ...], classes: int, 
 
 
 def sizes_of(config: dict[str, Any], shape: tuple[int, ...], classes: int) -> Sizes:
-    """The sizes that parts are built with; k is the config's, else the gate's, else E. Raises ConfigError if k > E."""
+    """The sizes with which parts are built; k is the config's, else the gate's default, else E. Raises ConfigError if k
+    > E.
+    """
     return Sizes(shape, classes, config["experts"]["count"], chosen_k(config))

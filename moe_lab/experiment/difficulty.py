@@ -1,4 +1,4 @@
-"""How difficult each test sample is: what a single network, trained before, loses on it."""
+"""Difficulty of each test sample: the loss of a single network that was trained before."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +11,10 @@ from moe_lab.store.run import Run, as_written
 
 
 def with_difficulty(data: Data, folder: str | Path) -> Data:
-    """The data with the attribute ``difficulty``, -log P(y) in nats (of numbers: -log density) of the run in
+    """The data with the attribute ``difficulty``: -log P(y) in nats (in regression -log density) of the run in
     ``folder``, a finished run of one network (`baseline=single`) on the same test samples.
 
-    Raises RunError where it is no such run.
+    Raises RunError if it is not such a run.
     """
     run = Run(folder)
     if not run.finished:

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine, command. Of the environment variables only an allow-list is kept."""
+"""The environment of a run: versions, machine, command. Only environment variables of an allow-list are stored."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What a config gives a run besides its parts: the data set and the seeds."""
+"""Loading what a run needs besides its parts: the data set and the seeds."""
 
 from dataclasses import replace
 
@@ -12,8 +12,9 @@ from moe_lab.training.members import Seeds
 
 
 def load_data(config: Config) -> Data:
-    """The config's data set on its device. Raises DataError with the command that mends it, RunError where
-    ``difficulty_from`` is no run to take the samples' difficulty from."""
+    """The config's data set on its device. Raises DataError with the command that mends it, RunError if
+    ``difficulty_from`` is not a run of one network on these samples.
+    """
     settle(config)
     data, recipe = build(config["dataset"]).load(), build(config["recipe"])
     if config.get("classes") is not None:

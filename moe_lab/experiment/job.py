@@ -27,7 +27,7 @@ from moe_lab.parts.roles import Config
 from moe_lab.store.facts import JobFacts
 from moe_lab.store.run import Run
 
-#: the shape of one sample, the names of the classes, and what decides besides the data set's options
+#: the shape of one sample, the names of the classes, and facts besides the options that decide the data's content
 Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...], Mapping[str, str]]]
 
 
@@ -35,9 +35,10 @@ Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...], Mapping[str, str
 class Job:
     """A config that has passed every check: plain values; k, the rule of combination and the dispatch filled in.
 
-    ``choices`` are the options taken of each group, ``differs`` what is not the default, ``auto_filled`` the keys that
-    were null or auto and have been filled in, ``key`` the hash of what decides the result: two jobs of one key give the
-    same numbers. ``state_key`` is the same without the number of processes, so that a state may go on with another.
+    ``choices`` are the chosen options of each group, ``differs`` the differences from the defaults, ``auto_filled`` the
+    keys that were null or auto and have been filled in, ``key`` the hash of everything that decides the result: jobs
+    with one key give the same numbers. ``state_key`` leaves out the number of processes, so that a run can be resumed
+    on another number.
     """
 
     config: Config
@@ -49,14 +50,14 @@ class Job:
 
     @property
     def facts(self) -> JobFacts:
-        """What status.json keeps of a job."""
+        """The facts of a job that status.json stores."""
         return {"key": self.key, "choices": self.choices, "differs": self.differs, "auto_filled": self.auto_filled}
 
 
 def prepare(words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
-    """Compose ``words``, check every value and how the parts fit each other. Writes nothing.
+    """Compose the overrides, check every value and whether the parts fit each other. Writes nothing.
 
-    Raises ConfigError, and DataError where a user's data file cannot be described.
+    Raises ConfigError, and DataError if a user's data file cannot be described.
     """
     config, chosen = compose(words, config_dir), choices(words, config_dir)
     return composed_job(config, chosen, Comparison(compose([], config_dir), config_dir), plugins)
@@ -68,8 +69,8 @@ def composed_job(
     defaults: Comparison,
     plugins: Sequence[str] = (),
 ) -> Job:
-    """The job of a composed config: every value checked, and how the parts fit each other. ``chosen`` are the options
-    taken of each group, ``defaults`` compares with what is composed without words. Raises ConfigError and DataError as
+    """The job of a composed config, after checking every value and whether the parts fit each other. ``chosen`` are the
+    options of each group, ``defaults`` compares with the config without overrides. Raises ConfigError and DataError as
     ``prepare``.
     """
     check(config, Experiment, plugins)
@@ -77,10 +78,10 @@ def composed_job(
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
-    """The job of an earlier run, with some words changed; without words the same job again.
+    """The job of an earlier run with overrides applied; without overrides the same job again.
 
-    Keys that were filled in for the earlier run (k, the rule of combination, the dispatch ...) are filled in anew.
-    Raises ConfigError and DataError as ``prepare`` does, RunError where the run's files cannot be read.
+    Keys that were filled in for the earlier run (k, the rule of combination, the dispatch ...) are filled in again.
+    Raises ConfigError and DataError as ``prepare`` does, RunError if the run's files cannot be read.
     """
     with _said_of(run):
         check(run.config, Experiment, plugins)
@@ -94,11 +95,11 @@ def vary_job(
     config_dir: Path | None = None,
     plugins: Sequence[str] = (),
 ) -> Job:
-    """The job of a checked config and its ``Job.facts`` with some words changed, as ``prepare_from``."""
+    """The job of a checked config and its ``Job.facts`` with overrides applied, as ``prepare_from``."""
     typed = [word.partition("=")[0] for word in words]
     config, chosen = vary(_as_given(stored, facts), words, config_dir)
     if "dataset.path" in typed and "dataset.root" not in typed:
-        # what is typed now starts from the folder of now
+        # paths typed now are relative to the current folder
         config["dataset"]["root"] = None
     check(config, Experiment, plugins)
     kept = {
@@ -114,15 +115,16 @@ def vary_job(
 
 
 def stored_job(run: Run, plugins: Sequence[str] = (), describe: Describe | None = None) -> Job:
-    """The job of a run's folder, checked like a command line, to go on with it. ``describe`` says what its data are
-    where these are not to be asked. Raises ConfigError and RunError."""
+    """The job of a run's folder, checked like a command line, to resume it. ``describe`` replaces the data set's own
+    description if its files should not be read. Raises ConfigError and RunError.
+    """
     with _said_of(run):
         return checked_job(run.config, run.status, plugins, describe)
 
 
 @contextmanager
 def _said_of(run: Run) -> Iterator[None]:
-    """What is wrong is wrong with the run's config."""
+    """Within the block a ConfigError names the run's config file."""
     try:
         yield
     except ConfigError as error:
@@ -130,8 +132,8 @@ def _said_of(run: Run) -> Iterator[None]:
 
 
 def checked_job(config: Config, facts: JobFacts, plugins: Sequence[str] = (), describe: Describe | None = None) -> Job:
-    """The job of a stored config and its ``Job.facts``, checked like a command line. What was filled in stays as
-    it is, and so does a key of an earlier format: a run goes on as it began. Raises ConfigError.
+    """The job of a stored config and its ``Job.facts``, checked like a command line. Filled-in values and keys of an
+    earlier format are kept, so that a run is resumed as it began. Raises ConfigError.
     """
     check(config, Experiment, plugins)
     auto_filled = [key for key in AUTO if key in (facts.get("auto_filled") or [])]
@@ -143,14 +145,14 @@ def checked_job(config: Config, facts: JobFacts, plugins: Sequence[str] = (), de
 def on_processes(job: Job, processes: Any, plugins: Sequence[str] = ()) -> Job:
     """The job on another number of processes. Raises ConfigError if it cannot be trained so."""
     if job.config.get("parallel") is None:
-        raise ConfigError(f"parallel.processes={shown(processes)}: the run was begun by one process: leave it away")
+        raise ConfigError(f"parallel.processes={shown(processes)}: the run was started with one process; leave it out")
     config = {**job.config, "parallel": {**job.config["parallel"], "processes": processes}}
     differs = {**job.differs, "parallel.processes": processes}
     return checked_job(config, {**job.facts, "differs": differs}, plugins)
 
 
 def _as_given(stored: Config, facts: JobFacts) -> Config:
-    """The stored config with the keys that were filled in as they were given, null or auto."""
+    """The stored config in which filled-in keys are null or auto again, as they were given."""
     config = copy.deepcopy(stored)
     for key in facts.get("auto_filled") or []:
         node, name = _place(config, key)
@@ -160,7 +162,7 @@ def _as_given(stored: Config, facts: JobFacts) -> Config:
 
 
 def _place(config: Config, key: str) -> tuple[Any, str]:
-    """The node that holds a key, and the key's name there."""
+    """The node that contains a key, and the key's name in it."""
     group, _, name = key.rpartition(".")
     return config.get(group) if group else config, name
 
@@ -171,14 +173,14 @@ def _value(config: Config, key: str) -> Any:
 
 
 def _layers(config: Config) -> Config:
-    """What single layers have of their own, with their k: of a resumed run that of the whole run is known."""
+    """The settings of single layers, with their k: for a resumed run the k of the whole run is known."""
     layers = config.get(LAYERS) or {}
     own = {name: {**node, "k": chosen_k(config_of_layer(config, name))} for name, node in layers.items()}
     return {LAYERS: own} if own else {}
 
 
 def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Describe | None = None) -> Job:
-    """The job of a checked config: how its parts fit each other is checked by building them."""
+    """The job of a checked config; its parts are built to check that they fit each other."""
     dataset = build(config["dataset"])
     shape, class_names, content = describe() if describe else (*dataset.describe(), dataset.content())
     device_of(config)
@@ -191,7 +193,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         reason = one_line(str(error)).rpartition("err == 0. ")[2]
         raise ConfigError(f"these parts cannot be built: is a number too large? ({reason})") from None
     for node in config.get("loggers", {}).values():
-        # raises where its package is missing
+        # raises if its package is missing
         build(node)
     resolved = {
         **with_lasting_runs(config),

@@ -14,10 +14,10 @@ from moe_lab.store.learned import digest
 def canonical(config: Config, gate: Gate, objective: Objective, content: Mapping[str, str]) -> Config:
     """Canonical form: equivalent configs get one key.
 
-    Null options of parts count as they resolve, an objective's alias as what it means, seeds as they are used, and a
-    run that a part begins from by the tensors that it learned. ``content`` is what of the data set decides besides its
-    options (``Dataset.content``). An option that has its class's ``absent`` value is left
-    out, so that an option of a later version changes no key of an earlier one.
+    Null options of parts enter as their resolved values, an alias of an objective as its meaning, seeds as they are
+    used, and a run from which a part starts by its learned tensors. ``content`` are facts besides the options that
+    decide the data's content (``Dataset.content``). An option that has its class's ``absent`` value is left out, so
+    that an option of a later version changes no key of an earlier one.
     """
     seeds = seeds_of(config)
     mixes_probabilities = config["gate"]["combine"] == "probabilities"
@@ -37,7 +37,7 @@ def canonical(config: Config, gate: Gate, objective: Objective, content: Mapping
 
 
 def without_processes(deciding: Config) -> Config:
-    """What decides the result up to rounding: not how many processes train a model."""
+    """The config without the number of processes, which changes results only by rounding."""
     if deciding.get("parallel") is None:
         return deciding
     parallel = {key: value for key, value in deciding["parallel"].items() if key != "processes"}
@@ -50,7 +50,7 @@ def _filled(node: Config, part: Any) -> Config:
 
 
 def _by_content(node: Config) -> Config:
-    """A part that takes something from a finished run, with what the run learned in place of where it lies."""
+    """A part that starts from a finished run, with a digest of the run's learned tensors in place of its path."""
     if not isinstance(node.get("run"), str):
         return node
     return {**node, "run": digest(Path(node["run"]).expanduser())}

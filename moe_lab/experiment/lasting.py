@@ -1,4 +1,4 @@
-"""Where a config's other runs lie, in a form that holds from every folder."""
+"""Absolute paths of other runs that a config names, so that they are found from every folder."""
 
 import os
 
@@ -6,12 +6,11 @@ from moe_lab.parts.roles import Config
 
 
 def with_lasting_runs(config: Config) -> Config:
-    """The config with the folders of runs that it takes something from made absolute: ``difficulty_from``, and the
-    option ``run`` of a recipe or a regularizer. What is typed starts from the current folder; a run that is resumed or
-    repeated may be in another.
+    """The config with absolute folders in ``difficulty_from`` and in the option ``run`` of a recipe or a regularizer.
+    Typed paths are relative to the current folder; a run may be resumed or repeated from another.
 
-    Keys of jobs stay the same: ``difficulty_from`` decides nothing of a key, and ``run`` counts by what that run has
-    learned.
+    Keys of jobs do not change: ``difficulty_from`` is not part of a key, and ``run`` enters by that run's learned
+    tensors.
     """
     several = {name: _with_run(node) for name, node in config["regularizers"].items()}
     changed: Config = {"recipe": _with_run(config["recipe"]), "regularizers": several}

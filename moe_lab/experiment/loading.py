@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 class LoadedRun(Run):
-    """A run folder that can also give its trained model back. No code of the folder is run: its config is checked
-    like a command line, and its checkpoint holds tensors only."""
+    """A run folder that can also return its trained model. No code of the folder is run: its config is checked like a
+    command line, and its checkpoint contains tensors only.
+    """
 
     def __init__(self, path: str | Path, plugins: Sequence[str | Path] = ()) -> None:
         super().__init__(path)
@@ -45,7 +46,9 @@ class LoadedRun(Run):
             return "unreadable"
 
     def _shown(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """The choices that are not the default, and the headline metrics, in words; none if they cannot be read."""
+        """Texts of the choices that differ from the default and of the headline metrics; none if they cannot be
+        read.
+        """
         from moe_lab.reports.arms.naming import word
 
         try:
@@ -58,7 +61,7 @@ class LoadedRun(Run):
 
     @cached_property
     def history(self) -> "pd.DataFrame":
-        """history.csv as a frame, a row an epoch; NaN where a cell is empty. ``history_rows`` has it without pandas."""
+        """history.csv as a frame, one row per epoch; NaN if a cell is empty. ``history_rows`` has it without pandas."""
         import pandas as pd
 
         return pd.DataFrame(self.history_rows, dtype=float).astype({"epoch": int})
@@ -68,7 +71,7 @@ class LoadedRun(Run):
         .predict_proba(x) .route(x)`` of arrays in the data set's own units, or called as ``model(x_BD, noise)`` with
         normalised tensors. Its data need not be there.
 
-        Raises RunError where the checkpoint is missing or does not belong to the config, ConfigError where the config
+        Raises RunError if the checkpoint is missing or does not belong to the config, ConfigError if the config
         names what moe-lab does not have.
         """
         from math import prod
@@ -89,7 +92,7 @@ class LoadedRun(Run):
 
         @cache
         def describe() -> tuple[tuple[int, ...], tuple[str, ...], dict[str, str]]:
-            # runs of earlier versions do not tell
+            # runs of earlier versions did not store this
             shape, names = checkpoint.described(state()) or build(self.config["dataset"]).describe()
             return shape, names, checkpoint.content_of(state())
 

@@ -1,4 +1,4 @@
-"""The machine that a run runs on: its device, and what is set for the whole process."""
+"""Settings of the machine: the device, and what is set for the whole process."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1
 
 
 def settle(config: Config) -> None:
-    """What is global to the process: threads, and algorithms that give the same bits again. Before a GPU is used."""
+    """Set the threads and deterministic algorithms of the whole process. To be called before a GPU is used."""
     torch.set_num_threads(config["trainer"]["threads"])
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # what torch.use_deterministic_algorithms(True) does, without importing the compiler
@@ -26,8 +26,9 @@ def settle(config: Config) -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Let the C library keep what a step frees for the next step, where it would hand large blocks back to the system
-    and have them mapped anew page by page (glibc's mallopt; other libraries are left as they are)."""
+    """Let the C library keep freed memory for the next step instead of returning large blocks to the system, which
+    would map them again page by page (glibc's mallopt; other libraries are unchanged).
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
@@ -37,7 +38,7 @@ def _keep_freed_memory() -> None:
 
 
 def device_of(config: Config) -> torch.device:
-    """The device that a config names. Raises ConfigError where it is not there."""
+    """The device that a config names. Raises ConfigError if this machine has none."""
     name = config["device"]
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""From a checked config to the model that it describes, a mixture or a network, with what trains it."""
+"""Building the learner of a checked config: a mixture or a network, with objective, regularizers and controllers."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -22,7 +22,7 @@ from moe_lab.training.recipe import Recipe
 
 
 def is_network(config: Config) -> bool:
-    """Whether mixtures are layers of a network; else one mixture is the model."""
+    """Whether the config is of a network with mixture layers; otherwise one mixture is the model."""
     return config.get("network") is not None
 
 
@@ -60,11 +60,11 @@ def learner_of(config: Config, data: Data) -> AnyLearner:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What building a config's model tells: values of keys that were null or auto, and parts that its key is made of.
+    """Facts found by building a config's model: values of keys that were null or auto, and the parts of its key.
 
-    k:       as ``k`` of the config counts, before experts are divided into finer ones.
-    combine: the rule of combination; None in a network, whose layers add up values.
-    dispatch: "auto" if layers of a network differ in it.
+    k: selected experts in the sense of the config's ``k``, before experts are divided into finer ones. combine: the
+    rule of combination; None in a network, whose layers sum values. dispatch: "auto" if layers of a network differ in
+    it.
     """
 
     gate: Gate
@@ -75,7 +75,7 @@ class ModelFacts:
 
 
 def model_facts(config: Config, shape: tuple[int, ...], classes: int) -> ModelFacts:
-    """Build the model of a checked config, to see whether its parts fit. Raises ConfigError if they do not."""
+    """Build the model of a checked config to check that its parts fit. Raises ConfigError if they do not."""
     check_samples(config)
     if is_network(config):
         learner, gate = build_network_learner(config, shape, classes, seed_init=0)

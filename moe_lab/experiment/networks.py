@@ -1,4 +1,4 @@
-"""From a checked config to a network of mixture layers and what trains it; and what a config of one may have."""
+"""Building the learner of a network with mixture layers, and checking its config."""
 
 from dataclasses import replace
 from functools import partial
@@ -49,7 +49,7 @@ def build_network_learner(
 
 
 def _layers(config: Config, shape: tuple[int, ...], seed: int) -> Layers:
-    """What makes the mixture layers, or what the config's baseline puts in their places."""
+    """The factory of the mixture layers, or of the dense networks that a baseline puts in their places."""
     baseline = class_of(config["baseline"])
     if baseline is Unchanged:
         return Layers(config, seed)
@@ -66,7 +66,7 @@ def _layers(config: Config, shape: tuple[int, ...], seed: int) -> Layers:
 
 
 class _Told(Layers):
-    """In place of each gate a router that knows the chains, over the same experts."""
+    """Factory of layers whose gate is a router that knows the Markov chains."""
 
     def __init__(self, config: Config, seed: int, router: partial[ChainRouter], *tables: Tensor) -> None:
         super().__init__(config, seed)
@@ -84,7 +84,7 @@ class _Told(Layers):
 
 
 class _Twins(Layers):
-    """In place of each mixture layer one dense network, as wide as the config's baseline says."""
+    """Factory of dense networks in place of mixture layers, as wide as the config's baseline requires."""
 
     def __call__(self, name: str, width: int) -> RoutedExperts:
         layer, own = super().__call__(name, width), config_of_layer(self._config, name)
@@ -98,7 +98,7 @@ class _Twins(Layers):
 
 
 def _check(config: Config, classes: int) -> None:
-    """Raise ConfigError for what has no meaning in a network of mixture layers."""
+    """Raise ConfigError for settings that have no meaning in a network of mixture layers."""
     if not classes:
         raise TaskError(
             f"networks are for {TARGETS['classification']}, and this data set's targets are {TARGETS['regression']}"
@@ -106,7 +106,7 @@ def _check(config: Config, classes: int) -> None:
     if class_of(config["objective"]) is not CrossEntropy:
         raise ConfigError(
             f"objective {class_of(config['objective']).__name__} trains one mixture, and a network learns from the "
-            "cross entropy of its prediction: take objective=cross_entropy, and gate=top_k if the gate brings another"
+            "cross entropy of its prediction: take objective=cross_entropy, and gate=top_k if the gate chooses another"
         )
     if config["inference"] != "mixture":
         raise ConfigError(f"inference={config['inference']} is for one mixture: take inference=mixture")

@@ -1,4 +1,4 @@
-"""The root of a config: which groups and keys there are."""
+"""The root of a config: its groups and keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,26 +19,26 @@ from moe_lab.training.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """The root of a config: a group each, and what concerns them all.
+    """The root of a config: its groups, and keys that concern the whole run.
 
     network:    a network whose mixture layers are made of gate, experts, k, regularizers and controllers; null: one
                 mixture is the model.
-    parallel:   how several processes train one model; null: one process does.
-    layers:     of single mixture layers of the network, by block, what they have of their own.
-    k:          experts selected for a sample, or for a row of a mixture layer; null: what the gate takes.
-    seed:       of initialization, order of samples and noise.
-    seed_init:  of initialization alone; null: seed.
-    seed_order: of the order of samples alone; null: seed.
+    parallel: how several processes train one model; null: one process.
+    layers: settings of single mixture layers of the network, by block.
+    k: experts selected per sample, or per row of a mixture layer; null: the gate's default.
+    seed: seed of initialization, order of samples and noise.
+    seed_init: seed of initialization alone; null: seed.
+    seed_order: seed of the order of samples alone; null: seed.
     classes:    numbers of the classes whose samples are trained, validated and tested on; null: all. The mixture has an
                 output for every class of the data set all the same.
-    inference:  how the trained mixture answers, in evaluation alone: "mixture" as it was trained, "argmax" with the
+    inference: how the trained mixture predicts, in evaluation only: "mixture" as it was trained, "argmax" with the
                 expert of the largest weight, "sample" with one expert drawn by weight.
-    difficulty_from: folder of a finished run of one network (baseline=single) on the same data; what it loses on each
-                test sample becomes the attribute ``difficulty``. Decides nothing of the training.
-    device:     "auto" is CUDA where there is one, else the CPU; "mps" only by name.
+    difficulty_from: folder of a finished run of one network (baseline=single) on the same data; its loss on each test
+        sample becomes the attribute ``difficulty``. It has no effect on training.
+    device:     "auto" is CUDA if there is one, else the CPU; "mps" only by name.
     """
 
-    #: option -> the value with which a job has the key that it had before there was this option
+    #: option -> the value with which a job keeps the key that it had before the option existed
     absent: ClassVar[Mapping[str, Any]] = {"classes": None}
 
     dataset: Dataset
@@ -64,5 +64,5 @@ class Experiment:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
-#: keys that are filled in from the parts -> the value that asks for it
+#: keys that are filled in from the parts -> the value that requests it
 AUTO = {"k": None, "classes": None, "gate.combine": None, "trainer.dispatch": "auto"}

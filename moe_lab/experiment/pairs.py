@@ -1,4 +1,4 @@
-"""Which parts go together: the checks of composition, asked of every pair of options."""
+"""Which parts go together, found by the checks of composition for every pair of options."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -31,7 +31,7 @@ def config_of(gate: str, objective: str | None = None) -> dict[str, Any]:
 
 
 def of_numbers(objective: str) -> bool:
-    """Whether an objective is for targets that are numbers, and for these alone."""
+    """Whether an objective is for regression only."""
     return class_of(open_sources().node("objective", objective)).task == "regression"
 
 
@@ -98,7 +98,7 @@ def _refusal(gate: Gate, objective: str) -> Reason | None:
 
 
 def _made(gate: str, objective: str | None) -> Gate:
-    """The gate, with experts for numbers if the objective is for these alone."""
+    """The gate, with experts for regression if the objective is for regression only."""
     return _gate(gate, objective if objective is not None and of_numbers(objective) else None)
 
 

@@ -1,4 +1,4 @@
-"""A trained model, a mixture or a network, that answers in NumPy arrays, in the units of its data set."""
+"""A trained model, a mixture or a network, that takes and returns NumPy arrays in the units of its data set."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -24,7 +24,7 @@ from moe_lab.routing.values import NetworkOutput
 
 
 class InOwnUnits:
-    """What a trained model keeps of its run, to take arrays in the units of its data set."""
+    """The facts of a run that a trained model needs to take arrays in the units of its data set."""
 
     class_names: tuple[str, ...]
     _config: Config
@@ -69,7 +69,7 @@ class TrainedMixture(InOwnUnits, Mixture):
         class_names: tuple[str, ...],
         units: Units | None,
     ) -> "TrainedMixture":
-        """The same mixture, its parameters shared, with what this class can do."""
+        """The same mixture, with shared parameters, as an object of this class."""
         made = cls.__new__(cls)
         made.__dict__.update(vars(mixture))
         made._keep(config, shape, class_names, units)
@@ -103,7 +103,7 @@ class TrainedMixture(InOwnUnits, Mixture):
         return torch.cat(rows).cpu().numpy()
 
     def route(self, x: Any) -> dict[str, np.ndarray]:
-        """What the gate decides, as ``LoadedRun.routing`` has it for the test split: ``probs`` and ``weights`` [N, E]
+        """The gate's decision, as in ``LoadedRun.routing`` for the test split: ``probs`` and ``weights`` [N, E]
         float32, ``selected`` [N, E] bool."""
         routings = [output.routing for output in self._outputs(x)]
         names = ("probs", "weights", "selected")
@@ -152,8 +152,8 @@ class TrainedNetwork(InOwnUnits, nn.Module):
         return torch.cat([output.log_probs_BC.exp() for output in self._outputs(x)]).cpu().numpy()
 
     def route(self, x: Any) -> dict[str, dict[str, np.ndarray]]:
-        """What the gate of each mixture layer decides, by the layer's name: ``probs`` and ``weights`` [N, S, E]
-        float32, ``selected`` [N, S, E] bool. S are the rows of a sample: its patches, or one."""
+        """The decision of each mixture layer's gate, by the layer's name: ``probs`` and ``weights`` [N, S, E] float32,
+        ``selected`` [N, S, E] bool. S are the rows of a sample: its patches, or one."""
         found: dict[str, dict[str, list[Tensor]]] = {
             layer: {name: [] for name in ("probs", "weights", "selected")} for layer in self.network.routed
         }
@@ -181,7 +181,7 @@ class TrainedNetwork(InOwnUnits, nn.Module):
             self.train(training)
 
     def _tokens(self, x_BD: Tensor) -> Tensor:
-        """The numbers of tokens. Raises DataError for what is none."""
+        """The numbers of tokens. Raises DataError for values that are not tokens."""
         if not ((x_BD >= 0) & (x_BD < len(self.class_names)) & (x_BD == x_BD.round())).all():
             most = len(self.class_names) - 1
             raise DataError(f"found numbers that are no tokens: expected whole numbers from 0 to {most}")

@@ -1,4 +1,6 @@
-"""The processes that train one run: this one leads, the others follow it. torch starts them and says how they ended."""
+"""The processes that train one run: this one leads, the others follow it. torch starts them and reports how they
+ended.
+"""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What to take instead of parts that do not fit: gates and objectives are found among all options, by asking them."""
+"""Alternatives to parts that do not fit: gates and objectives, found by trying all options."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,19 +13,20 @@ from moe_lab.parts.reasons import Reason, Unfit
 from moe_lab.parts.roles import Config, Gate, Objective
 from moe_lab.parts.sizes import Sizes
 
-#: so many options are named
+#: most options that are named
 MOST = 3
 
 
 def remedied(error: Unfit, config: Config, sizes: Sizes) -> ConfigError:
-    """The same error, with the gates and objectives that would do."""
+    """The same error, with the gates and objectives that would fit."""
     found = fitting(error.reason, config, sizes)
     return ConfigError(f"{error.subject} {error.reason.text(*found, *error.leave)}")
 
 
 def fitting(reason: Reason, config: Config, sizes: Sizes) -> list[str]:
-    """``take objective=...`` and ``take gate=...``, as far as there are some that would do: the default one if it does,
-    else the first few."""
+    """``take objective=...`` and ``take gate=...``, if there are options that fit: the default one if it does, else the
+    first few.
+    """
     found = {"objective": _objectives(reason, sizes), "gate": _gates(reason, config, sizes)}
     return [f"take {_listed(group, names)}" for group, one in found.items() if (names := _first(group, one))]
 

@@ -1,4 +1,4 @@
-"""What a run writes down once it is trained: the look at the test split, and what follows from it."""
+"""Results of a trained run: the evaluation on the test split, and the metrics computed from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,12 +49,12 @@ HEADLINE: dict[Task, tuple[str, ...]] = {
 }
 
 
-#: of language models, as far as these have a value
+#: the headline metrics of language models, if they have a value
 OF_TOKENS = ("test_loss_nats", "test_bits_per_byte", "bayes_gap", "test_error_rate", *_OF_THE_ROUTING)
 
 
 def headline_of(metrics: Mapping[str, Mapping[str, Any]], task: Task) -> list[str]:
-    """The metrics of the headline that a run has."""
+    """The headline metrics that a run has."""
     if "test_bits_per_byte" in metrics:
         return [name for name in OF_TOKENS if metrics[name]["value"] is not None]
     return [name for name in HEADLINE[task] if name in metrics]
@@ -62,8 +62,8 @@ def headline_of(metrics: Mapping[str, Mapping[str, Any]], task: Task) -> list[st
 
 @dataclass(frozen=True)
 class Results:
-    """files: name (without .npz) -> arrays. documents: name -> what is written as JSON. metrics: name -> {"value",
-    "unit"} and, where the value is null, "reason"."""
+    """files: name (without .npz) -> arrays. documents: name -> content of a JSON file. metrics: name -> {"value",
+    "unit"} and, if the value is null, "reason"."""
 
     files: Mapping[str, Arrays]
     metrics: dict[str, dict[str, Any]]
@@ -76,8 +76,9 @@ class Results:
 
 
 def results_of(learner: AnyLearner, loop: Loop, run: int, config: Config, recipe: Recipe, data: Data) -> Results:
-    """Of a run that has ended, with its ``learner``. Raises Diverged if its last update has made predictions that are
-    no numbers."""
+    """The results of a run whose training has ended. Raises Diverged if the last update made predictions NaN or
+    infinite.
+    """
     member, record = loop.members[run], loop.state.records[run]
     batch = member.trainer.batch_size
     if isinstance(learner, NetworkLearner):

@@ -42,11 +42,11 @@ def run(
     resume: bool = False,
 ) -> None:
     """Train, evaluate and measure one job into ``folder``, a fresh folder that the caller has claimed, or with
-    ``resume`` go on with the state that an unfinished run of the same job has left there.
+    ``resume`` continue from the state of an unfinished run of the same job in it.
 
-    The status tells how it ended. Raises Stopped where a stop was asked for (state saved), Diverged where the loss is
-    no number any more, RankLost where one of several processes is gone (status interrupted), and whatever else went
-    wrong (status failed). Raises RunError, and changes nothing, where a checkpoint belongs to another config.
+    The status records how it ended. Raises Stopped if a stop was requested (state saved), Diverged if the loss is not
+    finite, RankLost if one of several processes has ended (status interrupted), and any other error (status failed).
+    Raises RunError, and changes nothing, if a checkpoint belongs to another config.
     """
     writer = RunWriter(job, folder)
     try:
@@ -63,7 +63,7 @@ def run(
 
 
 def _follow(team: Team, job: Job, folder: Path, resume: bool) -> None:
-    """What a rank does that does not lead."""
+    """The work of a rank that does not lead."""
     session = _Session([SilentWriter(job, folder)], load_data(job.config), folder, Watch(), never, team)
     with suppress(Stopped):
         session.run(session.saved_state() if resume else None)
@@ -79,13 +79,13 @@ def run_stack(
     stop_asked: StopAsked = never,
     resume: bool = False,
 ) -> list[Exception | None]:
-    """Train jobs of one structure on one data set as one program; each ends in its own folder as it would by ``run``.
+    """Train jobs of one structure on one data set as one program; each gets its own folder, as by ``run``.
 
-    Runs that share their structure (moe_lab/training/stack.py) are stacked; where they do not, each trains alone, and
-    its log says why. The stack's checkpoint is one file in ``home``, and is gone when all have ended. Returns what
-    went wrong with each job (Diverged, or what its evaluation raised), None where nothing did. Raises Stopped where a
-    stop was asked for (state saved), RunError as ``run`` does, and whatever else stopped them all (status failed).
-    Raises ConfigError, with nothing done, if the jobs differ in a key that a stack shares: ``data`` is of one of them.
+    Runs that share their structure (moe_lab/training/stack.py) are stacked; otherwise each trains alone, and its log
+    says why. The stack's checkpoint is one file in ``home``, removed when all have ended. Returns the error of each job
+    (Diverged, or an error of its evaluation), or None. Raises Stopped if a stop was requested (state saved), RunError
+    as ``run`` does, and any other error that stopped all of them (status failed). Raises ConfigError, with nothing
+    done, if the jobs differ in a key that a stack shares: ``data`` belongs to one of them.
     """
     for name in SHARED:
         if any(job.config.get(name) != jobs[0].config.get(name) for job in jobs):
@@ -105,7 +105,7 @@ def run_stack(
 def _alone(
     writer: RunWriter, data: Data, watch: Watch | None, stop_asked: StopAsked, resume: bool, reason: Apart
 ) -> Exception | None:
-    """One of several jobs that cannot be stacked."""
+    """Train one of several jobs that cannot be stacked."""
     writer.log.warning("trains alone: %s", reason)
     writer.close()
     try:
@@ -118,7 +118,7 @@ def _alone(
 
 
 class _Session:
-    """One stretch of runs that train together: from a fresh start or a saved state to the end, or to a stop."""
+    """One session of runs that train together: from a fresh start or a saved state to the end, or to a stop."""
 
     def __init__(
         self,
@@ -143,8 +143,9 @@ class _Session:
         self._outcomes: list[Exception | None] = [None] * len(writers)
 
     def saved_state(self) -> dict[str, Any] | None:
-        """The newest checkpoint that is whole; None where the runs were stopped before their first. Of several ranks
-        the leading one chooses it."""
+        """The newest undamaged checkpoint; None if the runs were stopped before their first. With several ranks the
+        leading one chooses it.
+        """
         if not self._team.leads:
             return checkpoint.load(self._home) if self._team.agreed(False) else None
         clear_leftovers(self._home)
@@ -161,10 +162,10 @@ class _Session:
         return state
 
     def run(self, state: dict[str, Any] | None) -> list[Exception | None]:
-        """Train and evaluate. Raises Apart, with nothing done, where the jobs cannot be one program."""
+        """Train and evaluate. Raises Apart, with nothing done, if the jobs cannot be trained as one program."""
         try:
             for writer in self._writers:
-                # of a stack, which has a home of its own, others may have to go on; one alone is here to be trained
+                # in a stack some runs may already have ended; a single run always starts
                 goes_on = state is not None or writer.folder != self._home
                 if not (goes_on and _has_ended(writer.folder)):
                     writer.start(self._data.train.x_ND.device.type, len(self._writers))
@@ -251,7 +252,7 @@ class _Session:
                 self._outcomes[run] = self._end(loop, run, writer)
 
     def _end(self, loop: Loop, run: int, writer: RunWriter) -> Exception | None:
-        """Write a run that has ended into its folder; what went wrong with it."""
+        """Write the results of a run that has ended. Returns its error, if any."""
         record = loop.state.records[run]
         try:
             writer.history(record)
@@ -273,7 +274,7 @@ class _Session:
         return None
 
     def _learner(self, loop: Loop, run: int) -> AnyLearner:
-        """The learner of a run with all of its experts, which the leading rank has."""
+        """The learner of a run with all of its experts, on the leading rank."""
         if self._team.ranks is None:
             return loop.learner_of_run(run)
         state = loop.learner_state()
@@ -285,7 +286,7 @@ class _Session:
 
 @contextmanager
 def _named(folder: Path) -> Iterator[None]:
-    """What is wrong with a run's state names its folder."""
+    """Within the block an error of a run's state names its folder."""
     try:
         yield
     except RunError as error:
@@ -293,5 +294,5 @@ def _named(folder: Path) -> Iterator[None]:
 
 
 def _has_ended(folder: Path) -> bool:
-    """Whether a run of an earlier stretch has its results already."""
+    """Whether a run of an earlier session has its results already."""
     return (folder / "status.json").exists() and Run(folder).status["status"] in ("finished", "diverged")

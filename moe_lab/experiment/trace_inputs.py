@@ -1,4 +1,4 @@
-"""From a user's arrays to a trace: layers, documents and labels in the forms in which people have them."""
+"""Making a trace from a user's arrays of layers, documents and labels, which may have several forms."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from moe_lab.errors import RunError, cut
 from moe_lab.metrics.trace_arrays import Distributions, distributions, sampled_logits
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
 
-#: how far probabilities in bfloat16 may sum to another number than one
+#: largest deviation from one of a sum of probabilities in bfloat16
 _ROUNDED = 0.05
 #: [T, L, K], or an array [T, K] (or [T], with one slot) of each layer: in order, or by the layer's name
 PerLayer = Any
@@ -141,7 +141,7 @@ def trace_from(
 
 
 def _weights(given: np.ndarray | None, selected_TK: np.ndarray) -> np.ndarray | None:
-    """0 in empty slots, whatever stands there."""
+    """The weights, with 0 in empty slots."""
     if given is None:
         return None
     weights_TK = given[:, None] if given.ndim == 1 else given

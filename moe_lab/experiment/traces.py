@@ -36,7 +36,7 @@ class Trace(routing.Trace):
         probabilities: over all experts, [T, L, E] or [T, E] of each layer, zeros for a row that has none; at most
             20,000 rows are kept, and of all rows the mean and the entropies.
         logits: the router's output in the same form, if what makes probabilities of it is not known.
-        token_ids, positions, losses: one a row; losses in nats, NaN where there is none.
+        token_ids, positions, losses: one a row; losses in nats, NaN if there is none.
         source, checksum: where the arrays come from. missing: of what the trace lacks, why.
 
     Raises RunError if an array cannot be, or two do not belong together.
@@ -68,7 +68,7 @@ class Trace(routing.Trace):
 
     @classmethod
     def of(cls, trace: routing.Trace) -> "Trace":
-        """The same trace, with what this class can do."""
+        """The same trace as an object of this class."""
         made = cls.__new__(cls)
         made.__dict__.update(vars(trace))
         return made
@@ -91,7 +91,7 @@ class Trace(routing.Trace):
 
 @dataclass(frozen=True, repr=False)
 class Measures:
-    """What was measured of a trace."""
+    """The measures of a trace."""
 
     trace: Trace
     values: "tuple[Measured, ...]"
@@ -101,9 +101,10 @@ class Measures:
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
-        """A row a value: layer, label and measure; the value and its unit; the mean of its null, and the value less
-        that; the estimate and its 95 % interval; p, and p adjusted over layers and labels; of how many documents, the
-        share of rows left out, and in ``notes`` why a number is missing and what to be careful of."""
+        """One row per value: layer, label and measure; the value and its unit; the mean of its null, and the difference
+        from it; the estimate and its 95 % interval; p, and p adjusted over layers and labels; the number of documents,
+        the share of rows left out, and in ``notes`` why a number is missing and caveats.
+        """
         import pandas as pd
 
         from moe_lab.metrics.traces.written import COLUMNS, row_of
@@ -133,7 +134,7 @@ def _write(trace: routing.Trace, path: Path, rows: list[dict[str, Any]] | None) 
     from moe_lab.store.folders import claim
     from moe_lab.store.trace import write_trace_run
 
-    # what cannot be written claims no folder
+    # a trace that cannot be written claims no folder
     files = to_files(trace)
     folder = claim(path.parent, path.name)
     if rows is not None:

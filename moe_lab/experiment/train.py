@@ -38,23 +38,24 @@ class Training:
 
     @property
     def odd(self) -> list[str]:
-        """What is odd in the data, and what mends it."""
+        """Sentences about what is odd in the data, and how to mend it."""
         return build(self.job.config["dataset"]).odd(self.data)
 
     @property
     def finished(self) -> bool:
-        """Whether nothing but its twins is left."""
+        """Whether the run is finished and only twins are left to train."""
         return self.resumed and Run(self.folder).finished
 
     def run(self, *, watch: Watch | None = None, stop_asked: StopAsked = never) -> Run:
-        """Train, evaluate and measure; the finished run. Raises what ``moe_lab.experiment.run.run`` raises: Stopped if
-        ``stop_asked`` and the state is saved, Diverged if the loss is not finite, whatever else went wrong."""
+        """Train, evaluate and measure; returns the finished run. Raises as ``moe_lab.experiment.run.run`` does: Stopped
+        if ``stop_asked`` returned true (state saved), Diverged if the loss is not finite, and any other error.
+        """
         run(self.job, self.folder, self.data, watch=watch, stop_asked=stop_asked, resume=self.resumed)
         return Run(self.folder)
 
     def report(self) -> Path:
         """Write the report of the finished run, tell its loggers, and return the page."""
-        # the reports' packages take longer to import than a wrong word should wait for its message
+        # importing the reports' packages would delay the message about a wrong override
         from moe_lab.reports import write_report
 
         page = write_report(Run(self.folder))
@@ -83,9 +84,9 @@ def new_training(job: Job, runs: Path, name: str | None = None) -> Iterator[Trai
 def resumed_training(
     folder: Path, plugins: Sequence[str] = (), processes: Any = None, *, compare: bool = False
 ) -> Iterator[Training]:
-    """The rest of a run that was stopped or lost; its folder is held against other processes. ``processes``: on how
-    many it goes on, if it has several; null: on as many as before. ``compare``: a finished run whose twins were stopped
-    or lost is taken up too.
+    """A run that was stopped or lost, to be resumed; its folder is locked against other processes. ``processes``:
+    number of processes, if it has several; null: as many as before. ``compare``: also resume a finished run whose twins
+    were stopped or lost.
 
     Raises RunError if the run has ended or is being trained, ConfigError and DataError as ``stored_job`` and
     ``load_data`` do.
@@ -95,7 +96,7 @@ def resumed_training(
         job = on_processes(job, processes, plugins)
     data = load_data(job.config)
     with claimed(folder / CLAIM):
-        # whoever held it until now may have brought it to its end
+        # the previous holder of the lock may have finished the run
         _unfinished(Run(folder), compare)
         yield Training(job, data, folder, resumed=True)
 

@@ -1,4 +1,4 @@
-"""Plain networks beside a mixture, trained as it is: whether the mixture was worth it."""
+"""Twins: plain networks that are trained like a mixture, to see whether the mixture was worth it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,9 @@ from moe_lab.training.watch import StopAsked, Watch
 
 #: the baselines beside one mixture, and beside a network of mixture layers
 OF_A_MIXTURE, OF_A_NETWORK = ("single", "dense_total"), ("dense_active", "dense_total")
-#: what one network without a gate does without
+#: settings that do not apply to one network without a gate
 WITHOUT = ("regularizer=[]", "controller=[]", "logger=[]", "inference=mixture", "trainer.dispatch=auto")
-#: what one network learns from the same cross entropy, or density, under other objectives
+#: the objective of one network in place of objectives of mixtures
 OF_ONE = {"classification": "objective=mixture", "regression": "objective=mixture_density"}
 ENDED = ("finished", "diverged")
 
@@ -42,7 +42,7 @@ class Twin:
         return (self.folder / "status.json").exists() and Run(self.folder).status["status"] in ENDED
 
     def plan(self) -> None:
-        """Make its folder, which says what is still to be trained."""
+        """Make its folder, which records that it is still to be trained."""
         make_inside(self.folder.parent)
         writer = RunWriter(self.job, make_inside(self.folder))
         if not (self.folder / "status.json").exists():
@@ -50,12 +50,12 @@ class Twin:
         writer.close()
 
     def train(self, data: Data, *, watch: Watch | None = None, stop_asked: StopAsked = never) -> None:
-        """Train it, or go on with it, on the data of the run. Raises as ``moe_lab.experiment.run.run``."""
+        """Train or resume it on the data of the run. Raises as ``moe_lab.experiment.run.run``."""
         run(self.job, self.folder, data, watch=watch, stop_asked=stop_asked, resume=True)
 
 
 def twins_of(job: Job, folder: Path, plugins: tuple[str, ...] = ()) -> tuple[list[Twin], list[str]]:
-    """The plain networks beside a run of this job, and why others are not there.
+    """The plain networks to train beside a run of this job, and why others cannot be trained.
 
     They have its data, seeds, trainer and sizes. Beside a mixture these are one network like an expert, and one dense
     network of as many parameters; in a network, dense ones in place of each mixture layer. None beside a run that is
@@ -84,7 +84,7 @@ def _is_plain(config: Config) -> bool:
 
 
 def _words(config: Config) -> list[str]:
-    """The words that make of a mixture's config that of one network, besides its baseline."""
+    """The overrides that change a mixture's config into that of one network, besides the baseline."""
     of_one = class_of(config["objective"]) in (Mixture, MixtureDensity, CrossEntropy)
     alone = [] if config.get("parallel") is None else ["parallel=none"]
     return [*WITHOUT, *alone, *([] if of_one else [OF_ONE[class_of(config["experts"]).task]])]

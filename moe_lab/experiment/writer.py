@@ -1,4 +1,4 @@
-"""The one writer of a run's folder: its files, its log and its status."""
+"""The only writer of a run's folder: its files, its log and its status."""
 
 import logging
 from contextlib import suppress
@@ -25,7 +25,7 @@ _CHECKED = ("config.yaml", HEADER, "environment.json", "history.csv", "timing.cs
 
 
 class _LogFile(logging.FileHandler):
-    """A log that cannot be written, on a disk that is full, takes nothing along."""
+    """A log file whose errors, such as a full disk, are ignored."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError):
@@ -40,7 +40,9 @@ class _LogFile(logging.FileHandler):
 
 
 class RunWriter:
-    """Writes what becomes of one job into ``folder``, which exists already. ``open`` until its end is written."""
+    """Writes the progress and results of one job into ``folder``, which exists already. ``open`` until its end is
+    written.
+    """
 
     def __init__(self, job: Job, folder: Path) -> None:
         self.job = job
@@ -48,7 +50,7 @@ class RunWriter:
         self.open = False
         self.started = False
         self.log = logging.Logger(f"moe_lab.{folder.name}")
-        # a run that does not say its kind is a mixture's
+        # a run without a kind is a mixture
         self._status = (
             StatusFile(folder, kind="network", **job.facts, headline={})
             if is_network(job.config)
@@ -61,16 +63,16 @@ class RunWriter:
         self._loggers = loggers(job)
 
     def plan(self) -> None:
-        """What a job of a sweep leaves before it starts."""
+        """Write the config and the status ``planned`` of a sweep's job."""
         self._config()
         self._status.plan()
 
     def start(self, device: str, runs: int) -> None:
-        """``runs``: how many train together as one program."""
+        """Write the config, environment and status ``running``. ``runs``: number of runs trained as one program."""
         self.open = self.started = True
         clear_leftovers(self.folder)
         self._config()
-        # from here on there is something to go on with
+        # from here on the run can be resumed
         self._status.start(**self._processes())
         facts = environment(self.job.config["trainer"]["threads"], self.job.key, device)
         content = build(self.job.config["dataset"]).content()
@@ -78,7 +80,7 @@ class RunWriter:
         write_json(self.folder / "environment.json", {**facts, "stacked_runs": runs, **data})
 
     def _processes(self) -> Facts:
-        """On how many processes the run has been trained, one after the other, with those of now."""
+        """The numbers of processes of the run's sessions so far, including the present one."""
         parallel = self.job.config.get("parallel")
         if parallel is None:
             return {}
@@ -89,7 +91,7 @@ class RunWriter:
         write_text(self.folder / "config.yaml", yaml.safe_dump(self.job.config, sort_keys=False))
 
     def progress(self, record: Record) -> None:
-        """The history as far as it goes, and a sign of life."""
+        """Write the history so far, and update the status as a sign of life."""
         self.history(record)
         self._status.touch()
         self.tell_loggers()
@@ -101,13 +103,13 @@ class RunWriter:
             write_csv(self.folder / "stages.csv", record.stages)
 
     def results(self, results: Results) -> None:
-        """What the look at the test split has found, the metrics, and the status of success."""
+        """Write the arrays of the test split, the metrics and the status ``finished``."""
         for name, arrays in results.files.items():
             write_npz(self.folder / f"{name}.npz", dict(arrays))
         for name, document in results.documents.items():
             write_json(self.folder / name, document)
         write_json(self.folder / "metrics.json", results.metrics)
-        # nobody is to read that it has finished before what it has found is on the disk
+        # the status ``finished`` must not be readable before the results are on the disk
         settle(self.folder)
         self._end("finished", headline=results.headline, checksums=self._checksums())
         self.log.info("finished")
@@ -125,7 +127,7 @@ class RunWriter:
 
     def failed(self, error: BaseException) -> None:
         self.log.error("failed", exc_info=error)
-        # where not even this can be written it counts as lost, once this process is gone
+        # if even this cannot be written, the run counts as lost once this process is gone
         with suppress(OSError):
             self._end("failed", error=f"{type(error).__name__}: {error}")
         self.close()
@@ -135,7 +137,7 @@ class RunWriter:
             handler.close()
 
     def _checksums(self) -> dict[str, str]:
-        """Of the files that have none of their own."""
+        """Checksums of the files without checksums of their own."""
         files = [path for path in map(self.folder.joinpath, _CHECKED) if path.is_file()]
         return {path.name: checksum(path.read_bytes()) for path in files}
 
@@ -145,7 +147,7 @@ class RunWriter:
         self.tell_loggers()
 
     def tell_loggers(self) -> None:
-        """That there is something new in the folder."""
+        """Tell the loggers that the folder has changed."""
         for name, logger in self._loggers.items():
             try:
                 logger.log(self.folder)
@@ -154,7 +156,7 @@ class RunWriter:
 
 
 class SilentWriter(RunWriter):
-    """Of a run that another process writes down."""
+    """The writer of a rank that does not lead: it writes nothing."""
 
     def start(self, device: str, runs: int) -> None:
         self.open = True
@@ -179,5 +181,5 @@ class SilentWriter(RunWriter):
 
 
 def loggers(job: Job) -> dict[str, Logger]:
-    """The loggers of a job. Raises ConfigError where a package is missing."""
+    """The loggers of a job. Raises ConfigError if a package is missing."""
     return {name: build(node) for name, node in job.config.get("loggers", {}).items()}

@@ -1,4 +1,4 @@
-"""Where the numbers of a training go besides its folder.
+"""Loggers: other tools that also receive a run's losses and metrics.
 
 There is one logger per file; ``conf/logger/NAME.yaml`` names its class and lists its options.
 """

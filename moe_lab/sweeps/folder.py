@@ -74,7 +74,7 @@ class SweepFolder:
         except FileNotFoundError:
             told = "; it was stopped before its plan was written: start it again with --name"
             raise RunError(
-                f"{self.path} is no sweep's folder (it has no {PLAN}){told if self.without_plan else ''}"
+                f"{self.path} is not a sweep's folder (it has no {PLAN}){told if self.without_plan else ''}"
             ) from None
         path = self.path / PLAN
         listed = follow(stored.jobs, len(stored.jobs), "jobs of the stored plan checked")

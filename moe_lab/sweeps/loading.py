@@ -26,7 +26,7 @@ class LoadedSweep:
         self.path = Path(path)
         if not SweepFolder(self.path).has_plan:
             raise RunError(
-                f"{self.path} is no sweep's folder (it has no plan.json); `moe-lab runs` lists what there is, and "
+                f"{self.path} is not a sweep's folder (it has no plan.json); `moe-lab runs` lists what there is, and "
                 "moe_lab.load opens a single run"
             )
         self._plugins = plugins

@@ -1,4 +1,4 @@
-"""Planning a sweep: its words become jobs that are composed, checked and named before anything is written."""
+"""Planning a sweep: overrides become jobs that are composed, checked and named before anything is written."""
 
 import itertools
 import math
@@ -30,8 +30,9 @@ def silently(things: Iterable[Any], count: int, what: str) -> Iterable[Any]:
 
 @dataclass(frozen=True)
 class Planned:
-    """A job of a sweep: its folder's name, the words that define it, and the words set aside because its config has no
-    such key."""
+    """A job of a sweep: its folder's name, the overrides that define it, and those set aside because its config has no
+    such key.
+    """
 
     name: str
     words: list[str]
@@ -43,7 +44,7 @@ class Planned:
 class Plan:
     """Every job of a sweep, each once, with its whole config; ``words`` as they were typed.
 
-    ``duplicates`` counts combinations of words that give the same job as an earlier combination.
+    ``duplicates`` counts combinations that give the same job as an earlier one.
     """
 
     words: list[str]
@@ -52,7 +53,7 @@ class Plan:
     duplicates: int = 0
 
     def check_strictly(self) -> None:
-        """Raises ConfigError if a word is set aside or a combination refused."""
+        """Raises ConfigError if an override is set aside or a combination refused."""
         for planned in self.jobs:
             if planned.aside:
                 raise ConfigError(f"--strict: {planned.aside[0]} has no place in the job {' '.join(planned.words)}")
@@ -77,12 +78,13 @@ def plan(
     named: Collection[str] = (),
     follow: Follow = silently,
 ) -> Plan:
-    """The jobs that ``words`` stand for, in Hydra's sweep grammar; the last word varies fastest. Writes nothing.
+    """The jobs that the overrides stand for, in Hydra's sweep grammar; the last override varies fastest. Writes
+    nothing.
 
-    A word whose key only some combinations have is applied there and set aside elsewhere; combinations whose parts do
-    not fit each other are listed as refused. Raises ConfigError if a word cannot be used in any combination, if no job
-    is left, and with ``strict`` if a word is set aside or a combination refused. A job's name contains the words of
-    several values, and those of the keys ``named``.
+    An override whose key only some combinations have is applied there and set aside elsewhere; combinations whose parts
+    do not fit each other are listed as refused. Raises ConfigError if an override cannot be used in any combination, if
+    no job is left, and with ``strict`` if an override is set aside or a combination refused. A job's name contains the
+    overrides with several values, and those of the keys ``named``.
     """
     composer = Composer(config_dir)
     alternatives = _alternatives(words, composer, follow)
@@ -102,14 +104,14 @@ def plan(
 
 
 def _alternatives(words: Sequence[str], composer: Composer, follow: Follow) -> dict[str, list[Word]]:
-    """Key -> its words of one value each. Raises ConfigError for too many combinations before any is composed."""
-    # the last word of a key replaces earlier ones
+    """Key -> its overrides of one value each. Raises ConfigError for too many combinations before any is composed."""
+    # the last override of a key replaces earlier ones
     texts = {composer.word(found[0]).key: found for found in map(composer.alternatives, words)}
     count = math.prod(map(len, texts.values()))
     if count > MOST_VALUES:
         raise ConfigError(
-            f"these words make {count} combinations, and a sweep has at most {MOST_VALUES}: leave values out, or make "
-            "several sweeps"
+            f"these overrides make {count} combinations, and a sweep has at most {MOST_VALUES}: leave values out, or "
+            "make several sweeps"
         )
     read = iter(
         follow(map(composer.word, itertools.chain(*texts.values())), sum(map(len, texts.values())), "values read")
@@ -154,7 +156,7 @@ class _Draft:
         self.jobs[job.key] = Planned(name, texts, [word.text for word in aside], job)
 
     def check_words(self, words: Sequence[Word]) -> None:
-        """Raises ConfigError for a word whose key no combination has, or whose own value is never valid."""
+        """Raises ConfigError for an override whose key no combination has, or whose own value is never valid."""
         unused = [word for word in words if word.text not in self._used]
         for word in unused:
             if word.text not in self._last_reason:
@@ -168,7 +170,9 @@ class _Draft:
 
 
 def job_name(words: Sequence[Word], key: str) -> str:
-    """``<choices>-<hash>``: the words that vary, by the last part of their key, and the key's last eight digits."""
+    """``<choices>-<hash>``: the overrides that vary, by the last part of their key, and the job key's last eight
+    digits.
+    """
     choices = ",".join(f"{re.split('[./]', word.key)[-1]}={_written(word.value)}" for word in words)
     choices = re.sub(r"[^A-Za-z0-9._+=,-]", "_", choices).lstrip("._+=,-")[:_LONGEST]
     return f"{choices or 'job'}-{key[-8:]}"

@@ -1,5 +1,4 @@
-"""The settings of a sweep itself: words such as ``launcher=NAME`` and ``launcher.OPTION=VALUE``, and likewise of
-``sweeper``, which belong to no job."""
+"""The settings of a sweep itself: overrides of ``launcher`` and ``sweeper``, such as ``launcher.OPTION=VALUE``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,14 +26,15 @@ class Settings:
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separate the words of the jobs from those of the sweep."""
+    """Separate the overrides of the jobs from those of the sweep."""
     own = [word for word in words if word.partition("=")[0].partition(".")[0] in OF_A_SWEEP]
     return [word for word in words if word not in own], own
 
 
 def settings(words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Settings:
-    """The launcher and sweeper that the sweep's own words choose. Raises ConfigError for a word that cannot be used, or
-    a launcher whose package is missing."""
+    """The launcher and sweeper that the sweep's own overrides choose. Raises ConfigError for an override that cannot be
+    used, or a launcher whose package is missing.
+    """
     sources = open_sources(config_dir)
     parsed = [parse(text) for text in words]
     for word in parsed:

@@ -1,4 +1,4 @@
-"""Running a sweep from Python, from its words to its outcomes, as `moe-lab sweep` does:
+"""Running a sweep from Python, from its overrides to its outcomes, as `moe-lab sweep` does:
 
 sweep = new_sweep(["gate=softmax,attentive", "seed=0,1"], Path("runs"), name="gates")
 outcomes, said = sweep.run(sweep.claim())
@@ -19,7 +19,7 @@ from moe_lab.sweeps.settings import settings, split
 from moe_lab.sweeps.sweeper import Plans
 from moe_lab.training.watch import StopAsked
 
-OWN_PLAN = "--resume takes the sweep's own plan: leave words (but for launcher words) and --name away"
+OWN_PLAN = "--resume takes the sweep's own plan: leave out --name and all overrides except launcher ones"
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def new_sweep(
     plugins: Sequence[str] = (),
     follow: Follow = silently,
 ) -> Sweep:
-    """Plan the sweep of ``words``, which may include launcher and sweeper words. It extends an existing sweep
-    ``runs/name``, unless ``again``. ``follow`` may show the progress of planning.
+    """Plan the sweep of the overrides ``words``, which may include those of launcher and sweeper. It extends an
+    existing sweep ``runs/name``, unless ``again``. ``follow`` may show the progress of planning.
 
     Raises ConfigError as ``plan`` and ``settings`` do, RunError if the name cannot be used or the stored plan cannot be
     read.
@@ -87,7 +87,7 @@ def new_sweep(
         check_spelling(name)
     how = settings(of_sweep, config_dir, plugins)
     if not of_jobs:
-        raise ConfigError("a sweep needs words, such as gate=softmax,attentive 'seed=range(0,10)'")
+        raise ConfigError("a sweep needs overrides, such as gate=softmax,attentive 'seed=range(0,10)'")
     there = SweepFolder(runs / name) if name and (runs / name).exists() and not again else None
     plans = how.sweeper.plans(of_jobs, config_dir, plugins, strict=strict, follow=follow)
     made = next(plans)
@@ -106,10 +106,10 @@ def resumed_sweep(
     plugins: Sequence[str] = (),
     follow: Follow = silently,
 ) -> Sweep:
-    """A sweep that resumes the stored plan in ``folder``; ``words`` are launcher words.
+    """A sweep that resumes the stored plan in ``folder``; ``words`` are overrides of the launcher.
 
-    With ``again`` every job is run anew, in a new folder of that name in ``runs``. Raises ConfigError for other words,
-    RunError if the stored plan cannot be read.
+    With ``again`` every job is run anew, in a new folder of that name in ``runs``. Raises ConfigError for other
+    overrides, RunError if the stored plan cannot be read.
     """
     of_jobs, of_sweep = split(words)
     if of_jobs:

@@ -24,5 +24,5 @@ class Sweeper(ABC):
         strict: bool = False,
         follow: Follow = silently,
     ) -> Plans:
-        """The plans for these words; ``follow`` may show the progress of planning. Writes nothing. Raises ConfigError
-        as ``plan`` does."""
+        """The plans for these overrides; ``follow`` may show the progress of planning. Writes nothing. Raises
+        ConfigError as ``plan`` does."""

@@ -66,7 +66,7 @@ class Work:
             gone = [folder for planned in task.jobs if not (folder := sweep.job(planned.name)).is_dir()]
             if not gone:
                 raise
-            return f"{gone[0]} was removed while the sweep was going on"
+            return f"{gone[0]} was removed while the sweep was running"
 
     def _claimed(self, task: Task, sweep: SweepFolder, stop_asked: StopAsked) -> str:
         with ExitStack() as claims:

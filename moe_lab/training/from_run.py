@@ -50,7 +50,7 @@ class FromRun(Recipe):
 
     def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
         if not learns(learner.mixture.gate):
-            return Reason("needs a gate that learns, while the experts stand still", gate=learns)
+            return Reason("needs a gate that learns, because the experts are frozen", gate=learns)
         return self._other_experts(learner)
 
     def _other_experts(self, learner: MixtureLearner) -> Reason | None:
@@ -85,7 +85,7 @@ def idle(gate: Gate, regularizers: Mapping[str, Regularizer], still: Literal["ga
     names = [name for name, one in regularizers.items() if one.needs_every_expert == of_experts]
     if not names:
         return None
-    lacks = f"lets the {still} stand still, and regularizer {names[0]} acts on nothing else"
+    lacks = f"freezes the {still}, and regularizer {names[0]} acts on nothing else"
     return Reason(lacks, (f"leave {names[0]} out",))
 
 

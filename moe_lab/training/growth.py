@@ -33,7 +33,8 @@ def among_first(gate: Gate, routing: Routing, count: int) -> Routing:
 
 class Still:
     """Frozen experts of a mixture: their parameters are restored after every optimizer step, because weight decay and
-    old momentum also move parameters without a gradient."""
+    momentum also move parameters without a gradient.
+    """
 
     def __init__(self, mixture: Mixture, *, experts: Iterable[slice], outputs: slice, stacked: bool) -> None:
         """experts: the experts whose parameters are frozen.

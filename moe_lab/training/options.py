@@ -14,29 +14,29 @@ class Trainer:
     """Mini-batch gradient descent for a number of epochs; the last epoch's model is evaluated.
 
     epochs:             passes over the training split.
-    batch_size:         samples a step; the last batch of an epoch may be smaller.
+    batch_size:         samples per step; the last batch of an epoch may be smaller.
     optimizer:          "adam" (Kingma and Ba 2015, arXiv:1412.6980), "adamw" (Loshchilov and Hutter 2019,
-                        arXiv:1711.05101), "sgd" with Nesterov-free momentum, or "normalized_gd" without: each tensor of
-                        an expert moves by lr along its gradient, however long that is (Chen et al. 2022,
-                        arXiv:2208.02813); the gate, by plain gradient descent.
-    lr:                 learning rate at its highest.
-    gate_lr:            of normalized_gd: the learning rate of what is not the experts', at its highest; null: lr.
+                        arXiv:1711.05101), "sgd" with heavy-ball momentum, or "normalized_gd": each tensor of an expert
+                        moves by lr along its normalized gradient, the gate by plain gradient descent (Chen et al. 2022,
+                        arXiv:2208.02813).
+    lr: largest learning rate, before the schedule lowers it.
+    gate_lr: largest learning rate of all other parameters with normalized_gd; null: lr.
     weight_decay:       L2 coupled to the gradient for adam and sgd, decoupled for adamw.
-    momentum:           of sgd; adam and adamw have none.
-    schedule:           of the learning rate after warm-up: "constant", "linear" to zero, "cosine" to zero
-                        (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
+    momentum: momentum of sgd; not used by the others.
+    schedule: learning rate after warm-up: "constant", "linear" to zero, "cosine" to zero (Loshchilov and Hutter 2017,
+                        arXiv:1608.03983, without restarts).
     warmup_steps:       steps over which the learning rate rises linearly from zero.
-    limit_batches:      train on this many batches an epoch only; null: all.
-    precision:          of the products of linear layers and convolutions in training: "float32", or "bf16", mixed
-                        precision: faster where the machine multiplies bfloat16 in hardware. Parameters, everything else
-                        and evaluation stay in float32; first convolutions that are done in one pass too.
-    dispatch:           how training runs the experts: "dense", all on every sample; "sparse", those that the gate
-                        selected, with the same values and gradients; "auto": what a table of measured shapes says is
-                        faster (moe_lab/mixture/dispatch.csv). Evaluation runs all.
-    skip_untouched:     leave an expert that no sample of the batch selected as it is, with its state in the optimizer
-                        (momentum, weight decay, count of steps); otherwise its gradient is zero and the update goes on.
+    limit_batches: number of batches per epoch; null: all.
+    precision: precision of the products of linear layers and convolutions in training: "float32", or "bf16", mixed
+        precision, faster if the hardware multiplies bfloat16. Parameters, everything else and evaluation stay in
+        float32, and so do first convolutions that are computed in one pass.
+    dispatch: which experts run in training: "dense", all on every sample; "sparse", the selected ones, with the same
+        values and gradients; "auto": the faster one by the measured times in moe_lab/mixture/dispatch.csv. Evaluation
+        runs all.
+    skip_untouched: leave an expert that no sample of the batch selected unchanged, including its optimizer state
+        (momentum, weight decay, step count); otherwise it is updated with a zero gradient.
     threads:            CPU threads of torch; results differ in the last bit between thread counts.
-    checkpoint_seconds: least time between two checkpoints; there is always one at the end.
+    checkpoint_seconds: least time between two checkpoints; one is always written at the end.
     """
 
     epochs: Count = 50
@@ -61,11 +61,11 @@ class Trainer:
     def __post_init__(self) -> None:
         if self.gate_lr is not None and self.optimizer != "normalized_gd":
             raise ConfigError(
-                f"trainer.gate_lr={self.gate_lr:g} is of normalized_gd, and trainer.optimizer={self.optimizer}: leave "
-                "it null, or take trainer.optimizer=normalized_gd"
+                f"trainer.gate_lr={self.gate_lr:g} applies to normalized_gd, and trainer.optimizer={self.optimizer}: "
+                "leave it null, or take trainer.optimizer=normalized_gd"
             )
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """Options that decide nothing beside the others, with the value under which they count in a job's key."""
+        """Options without effect, given the others, with the value that they have in a job's key."""
         return {} if self.optimizer == "sgd" else {"momentum": 0.0}

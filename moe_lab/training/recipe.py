@@ -1,5 +1,6 @@
-"""The role of recipes, which schedule a training from its first step to its last. docs/add-a-part.md and
-moe_lab/parts/roles.py have the rules for all parts."""
+"""The role of recipes, which schedule training from the first step to the last. The rules for all parts are in
+docs/add-a-part.md and moe_lab/parts/roles.py.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from moe_lab.training.options import Trainer
 
 @dataclass(frozen=True)
 class Course:
-    """The training that a recipe leads: the learner of one run, or of several stacked along axis R.
+    """The training that a recipe controls: the learner of one run, or of several stacked along axis R.
 
     trainers: the options of every run; they may differ in the number of epochs.
     steps:    batches in an epoch of the whole training split.
@@ -52,15 +53,16 @@ class Course:
 
 
 class Recipe:
-    """Leads a training of ``trainer.epochs`` epochs. It may change numbers of the learner, or what is trained, at every
-    step, and records the stages of the run. This base class does nothing: everything is trained together.
+    """Controls a training of ``trainer.epochs`` epochs. It may change numbers of the learner, or which parts are
+    trained, at every step, and records the stages of the run. This base class does nothing: everything is trained
+    together.
 
     The runs of a stack share one recipe, which is written over trailing axes. It keeps no clock of its own: its actions
     follow from the epoch and the batch, so a resumed run equals an uninterrupted one. Anything else belongs to
     ``state``.
     """
 
-    #: whether it can also lead networks of mixture layers
+    #: whether it can also train networks of mixture layers
     leads_networks: ClassVar[bool] = False
     #: whether training must run all experts on every sample, also on those that did not select them
     needs_every_expert: bool = False
@@ -80,13 +82,13 @@ class Recipe:
         return {}
 
     def lack(self, learner: MixtureLearner, trainer: Trainer) -> Reason | None:
-        """Why the recipe cannot lead a learner (of one run); None if it can."""
+        """Why the recipe cannot train a learner (of one run); None if it can."""
 
     def lack_in_network(self, learner: NetworkLearner) -> Reason | None:
-        """Why a recipe that ``leads_networks`` cannot lead this network (of one run); None if it can."""
+        """Why a recipe that ``leads_networks`` cannot train this network (of one run); None if it can."""
 
     def apart(self, trainers: Sequence[Trainer]) -> Reason | None:
-        """Why runs with these trainers cannot be led as one program; None if they can."""
+        """Why runs with these trainers cannot be trained as one program; None if they can."""
 
     def begin(self, course: Course, records: Sequence[Record]) -> None:
         """Called before the very first step, but not when a run is resumed."""

@@ -60,9 +60,9 @@ def test_the_other_forms_have_a_row_a_run(cli, sweep):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["sweep", "--columns", "x"], "--columns is for the table of a paper: add --format latex or --format md"),
-        (["sweep", "--rows", "A"], "--rows is for the table"),
-        (["sweep", "--external", "theirs.csv", "--figures", "pdf"], "--external is for the table"),
+        (["sweep", "--columns", "x"], "--columns applies to the table for a paper: add --format latex or --format md"),
+        (["sweep", "--rows", "A"], "--rows applies to the table"),
+        (["sweep", "--external", "theirs.csv", "--figures", "pdf"], "--external applies to the table"),
         (["sweep", "-f", "latex", "--columns", "nope"], "--columns: nope is no metric of these runs"),
         (["sweep", "-f", "latex", "--rows", "Z"], "--rows Z: no arm"),
         (["sweep", "-f", "latex", "--external", "none.csv"], "--external none.csv is missing"),

@@ -72,7 +72,7 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch):
     before = signal.getsignal(signal.SIGINT)
     epoch = Watch.epoch
     monkeypatch.setattr(Watch, "epoch", lambda self, row: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt, match=r"go on with moe_lab.train\(resume='runs/a'\)"):
+    with pytest.raises(KeyboardInterrupt, match=r"resume with moe_lab.train\(resume='runs/a'\)"):
         moe_lab.train(name="a", quiet=True, **SHORT)
     monkeypatch.setattr(Watch, "epoch", epoch)
     assert moe_lab.load("runs/a").status["status"] == "interrupted" and signal.getsignal(signal.SIGINT) == before
@@ -133,7 +133,7 @@ def test_a_sweep_is_extended_and_resumed(capsys):
 def test_what_is_no_sweep():
     moe_lab.train(name="a", report=False, quiet=True, **SHORT)
     for path in ("nowhere", "runs/a"):
-        with pytest.raises(moe_lab.RunError, match="is no sweep's folder"):
+        with pytest.raises(moe_lab.RunError, match="is not a sweep's folder"):
             moe_lab.load_sweep(path)
 
 

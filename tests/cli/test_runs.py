@@ -148,9 +148,9 @@ def test_filters(cli, some, words, names):
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("test_error_rate<low", "test_error_rate<low: low is no number; a text is compared by = or !="),
-        ("gate<softmax", "gate<softmax: softmax is no number"),
-        ("seed<", "seed<: nothing is no number"),
+        ("test_error_rate<low", "test_error_rate<low: low is not a number; compare a text with = or !="),
+        ("gate<softmax", "gate<softmax: softmax is not a number"),
+        ("seed<", "seed<: nothing is not a number"),
         ("test_eror_rate<0.1", "no run has the key 'test_eror_rate'. Did you mean test_error_rate?"),
     ],
 )

@@ -111,7 +111,7 @@ def test_without_a_network_the_error_says_what_to_put_where(small, root, no_netw
         small.load()
     assert str(caught.value) == (
         f"cannot download cifar100 (urlopen error no network); run `moe-lab data prepare cifar100 dataset.root={root}` "
-        f"where there is a network, or put a whole cifar-100-python.tar.gz into {root}"
+        f"if there is a network, or put a whole cifar-100-python.tar.gz into {root}"
     )
     assert not root.exists()
 

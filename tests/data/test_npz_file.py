@@ -83,7 +83,7 @@ def test_python_objects_are_refused_and_never_unpickled(tmp_path):
     for look in (file.header, file.read):
         with pytest.raises(
             DataError,
-            match="found Python objects, which can hide code; where its rows are of equal length, save x_train as",
+            match="found Python objects, which can hide code; if its rows are of equal length, save x_train as",
         ):
             look("x_train")
     assert not target.exists()

@@ -139,7 +139,7 @@ def test_without_a_network_the_error_says_what_to_put_where(small, raw, tmp_path
     message = str(caught.value)
     assert "\n" not in message
     assert "cannot download small (urlopen error no network)" in message
-    assert f"`moe-lab data prepare small dataset.root={small.root}` where there is a network" in message
+    assert f"`moe-lab data prepare small dataset.root={small.root}` if there is a network" in message
     assert all(name in message for name in small.md5s)
     assert str(raw) in message
     assert no_network == ["SmallMNIST"]

@@ -73,7 +73,7 @@ def test_a_job_that_fails_is_listed_at_the_end_and_the_others_go_on(cli):
     result = cli("sweep", *words, "--name", "s", "--no-report", "launcher=serial")
     assert result.code == 1 and "1 of 4 runs finished; 1 diverged; 2 failed" in result.out, result.out
     assert result.err.count("is failed: MemoryError: no room") == 2
-    assert "2 of 4 jobs have not finished; go on with `moe-lab sweep --resume runs/s`" in result.err
+    assert "2 of 4 jobs have not finished; resume with `moe-lab sweep --resume runs/s`" in result.err
     # the config folder is of no matter any more; the plug-in must be named again
     refused = cli("sweep", "--resume", "runs/s", "--dry-run")
     assert refused.code == 2 and "wrong_part.Wrong" in refused.err
@@ -99,7 +99,7 @@ def test_a_wrong_command_is_one_clear_line_and_nothing_is_written(cli, words):
 
 def test_a_launchers_word_is_no_word_of_a_run(cli):
     result = cli("train", "launcher=serial")
-    assert result.code == 2 and "a word of `moe-lab sweep`" in result.err
+    assert result.code == 2 and "use it with `moe-lab sweep`" in result.err
 
 
 def running(folder: Path) -> list[dict]:
@@ -145,7 +145,7 @@ def test_ctrl_c_in_a_terminal_saves_every_state(tmp_path, started):
     while chunk := read(leader):
         out += chunk
     assert process.wait(timeout=60) == 130, out.decode()
-    assert b"go on with `moe-lab sweep --resume runs/long`" in b" ".join(out.split()) and b"Traceback" not in out
+    assert b"resume with `moe-lab sweep --resume runs/long`" in b" ".join(out.split()) and b"Traceback" not in out
     assert set(states(tmp_path)) == {"interrupted", "planned"}
 
 

@@ -86,7 +86,7 @@ def test_ctrl_c_leaves_the_run_as_it_is_and_resume_trains_the_rest(cli, stopped_
         stopped_beside.err.count("\n") == 1
         and "runs/a is finished, runs/a/twins/single stopped in epoch 1; its" in stopped_beside.err
     )
-    assert "go on with `moe-lab train --resume runs/a`" in stopped_beside.err
+    assert "resume with `moe-lab train --resume runs/a`" in stopped_beside.err
     folder = Path("runs/a")
     before = (folder / "status.json").read_bytes()
     assert status(folder) == "finished" and (folder / "report.html").is_file()

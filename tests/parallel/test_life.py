@@ -89,7 +89,7 @@ def test_a_rank_that_is_killed_ends_the_run_which_goes_on_in_one_process(started
     code, said = started.ended()
     status = Run(started.folder).status
     assert code == 1
-    assert f"rank 1 (process {follower.pid}) ended by SIGKILL; go on with `moe-lab train --resume" in said
+    assert f"rank 1 (process {follower.pid}) ended by SIGKILL; resume with `moe-lab train --resume" in said
     assert (status["status"], status["error"]) == ("interrupted", f"rank 1 (process {follower.pid}) ended by SIGKILL")
     shorten(started.folder)
     words = ["--resume", str(started.folder), "parallel.processes=1"]
@@ -130,7 +130,7 @@ def test_ctrl_c_saves_the_state(started):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["seed=1"], "leave words (but for parallel.processes)"), (["parallel.processes=9"], "leaves a process without")],
+    [(["seed=1"], "all overrides except parallel.processes"), (["parallel.processes=9"], "leaves a process without")],
 )
 def test_a_run_that_goes_on_takes_no_other_word(trained, words, said, tmp_path):
     folder = tmp_path / "run"

@@ -57,6 +57,8 @@ def test_a_terminal_that_is_closed_stops_no_training(tmp_path):
 def test_what_a_full_disk_loses_is_said(tmp_path):
     """The run is whole, but whoever keeps what was printed does not have it."""
     done = shell(f"moe-lab train --name a {SHORT} > /dev/full", tmp_path)
-    assert done.returncode == 1 and done.stderr == "moe-lab: what was printed is lost: No space left on device\n"
+    assert (
+        done.returncode == 1 and done.stderr == "moe-lab: some output could not be written: No space left on device\n"
+    )
     assert states(tmp_path) == WITH_TWINS
     assert shell("moe-lab list > /dev/full", tmp_path).returncode == 1

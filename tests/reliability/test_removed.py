@@ -46,6 +46,6 @@ def test_a_job_whose_folder_is_removed_while_it_trains_is_named_and_the_others_a
 
     outcomes = run_sweep(made, tmp_path, Serial(), stop_asked=looks_and_removes)
     assert [one.state for one in outcomes] == ["finished", "lost", "finished"]
-    assert outcomes[1].reason == f"{second} was removed while the sweep was going on"
+    assert outcomes[1].reason == f"{second} was removed while the sweep was running"
     # a sweep that is resumed does it again
     assert [one.state for one in run_sweep(made, tmp_path, Serial())] == ["finished"] * 3

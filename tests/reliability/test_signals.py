@@ -34,7 +34,7 @@ def test_a_sweep_that_is_told_to_stop_saves_its_state(cli, command, capfd, numbe
     os.kill(running.pid, number)
     assert running.ended() == code
     err = capfd.readouterr().err
-    assert err.count("\n") == 1 and "2 of 2 jobs are left; go on with `moe-lab sweep --resume runs/s`" in err
+    assert err.count("\n") == 1 and "2 of 2 jobs are left; resume with `moe-lab sweep --resume runs/s`" in err
     assert states(Path("runs/s")) == ["interrupted", "planned"]
 
 
@@ -60,7 +60,7 @@ def test_a_second_ctrl_c_stops_at_once(cli, command, capfd, words):
     err = capfd.readouterr().err
     assert "Traceback" not in err and err.count("\n") == 1, err
     left = ", 2 of 2 jobs are left" if words[0] == "sweep" else ""
-    assert f"stopped{left}; go on with `moe-lab {words[0]} --resume runs/a`" in err
+    assert f"stopped{left}; resume with `moe-lab {words[0]} --resume runs/a`" in err
     assert states(Path("runs"))[0] == "interrupted"
 
 
@@ -89,7 +89,7 @@ def test_a_second_ctrl_c_in_a_terminal_leaves_no_worker_behind(tmp_path):
     except OSError:
         pass
     assert command.wait(timeout=60) == 130, out.decode()
-    said = b"stopped, 2 of 2 jobs are left; go on with `moe-lab sweep --resume runs/s`"
+    said = b"stopped, 2 of 2 jobs are left; resume with `moe-lab sweep --resume runs/s`"
     assert said in b" ".join(out.split()) and b"Traceback" not in out
     until = time.monotonic() + 20
     while alive(worker) and time.monotonic() < until:

@@ -112,4 +112,6 @@ def test_a_sweep_that_was_killed_before_its_plan_is_begun_again_by_its_name(cli)
     Path("runs/other").mkdir()
     Path("runs/other/notes.txt").write_text("mine")
     refused = cli("sweep", *SWEEP, "--name", "other")
-    assert refused.code == 2 and "is no sweep's folder" in refused.err and len(list(Path("runs/other").iterdir())) == 1
+    assert (
+        refused.code == 2 and "is not a sweep's folder" in refused.err and len(list(Path("runs/other").iterdir())) == 1
+    )

@@ -68,7 +68,7 @@ def test_a_pair_that_does_not_fit_is_refused_and_does_not_stop():
         (["seed=range(0,1e9)"], "more than 50000 values"),
         (["seed=range(0,5,-1)"], "has no value"),
         (["seed=range(0,400)", "seed_init=range(0,400)"], "make 160000 combinations, and a sweep has at most 50000"),
-        (["seed=0,1", "hydra.sweep.dir=x"], "hydra.* words are not used"),
+        (["seed=0,1", "hydra.sweep.dir=x"], "hydra.* overrides are not used"),
         (["~gate"], "nothing can be removed"),
         (["gate"], "is not KEY=VALUE"),
         (["k=${oc.env:K}"], "a resolver such as oc.env"),

@@ -103,9 +103,9 @@ def test_names_and_folders_that_are_no_sweep(runs, done):
         new_sweep(TWO, runs, "../gates")
     (runs / "other").mkdir()
     (runs / "other" / "mine.txt").write_text("mine")
-    with pytest.raises(RunError, match="is no sweep's folder"):
+    with pytest.raises(RunError, match="is not a sweep's folder"):
         new_sweep(TWO, runs, "other")
-    with pytest.raises(RunError, match="is no sweep's folder"):
+    with pytest.raises(RunError, match="is not a sweep's folder"):
         resumed_sweep(runs / "other", [], runs)
-    with pytest.raises(ConfigError, match="--resume takes the sweep's own plan: leave words"):
+    with pytest.raises(ConfigError, match="--resume takes the sweep's own plan: leave out --name"):
         resumed_sweep(done, ["gate=softmax"], runs)

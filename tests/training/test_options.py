@@ -13,5 +13,7 @@ def test_a_trainer_is_fixed_once_it_is_made():
 
 def test_a_rate_of_the_gate_is_of_normalized_gradient_descent():
     assert Trainer(optimizer="normalized_gd", gate_lr=0.1).gate_lr == 0.1
-    with pytest.raises(ConfigError, match=r"trainer\.gate_lr=0\.1 is of normalized_gd, and trainer\.optimizer=adam"):
+    with pytest.raises(
+        ConfigError, match=r"trainer\.gate_lr=0\.1 applies to normalized_gd, and trainer\.optimizer=adam"
+    ):
         Trainer(gate_lr=0.1)

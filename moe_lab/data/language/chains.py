@@ -112,7 +112,7 @@ def bayes(chains: Chains, symbol_NL: np.ndarray) -> Bayes:
 
 
 def log(p: np.ndarray, zero: float = -np.inf) -> np.ndarray:
-    """log p, ``zero`` where p is zero."""
+    """log p, ``zero`` if p is zero."""
     return np.log(p, out=np.full(p.shape, zero), where=p > 0)
 
 

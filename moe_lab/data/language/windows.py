@@ -69,7 +69,7 @@ def domains_of(documents: Sequence[Document]) -> Labels:
 
 
 def label_of(documents: Sequence[Document], name: str) -> Labels:
-    """A label of documents; missing where a document does not have it."""
+    """A label of documents; missing if a document does not have it."""
     return labelled([one.labels.get(name) for one in documents])
 
 

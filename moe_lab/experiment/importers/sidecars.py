@@ -23,7 +23,7 @@ def integers_of_rows(source: Source, rows: int) -> np.ndarray:
 
 
 def labels_of_rows(source: Source, documents: Sequence[str]) -> dict[str, list[Any]]:
-    """Label -> its text for each row, None where it is missing, from a CSV file with a column ``document`` or ``row``
+    """Label -> its text for each row, None if it is missing, from a CSV file with a column ``document`` or ``row``
     and a column a label; ``documents``: that of each row, as text. Raises DataError."""
     if source.kind != "csv":
         raise source.error("is no CSV file: expected a column document (or row), and a column a label")

@@ -109,7 +109,7 @@ def _divided(bank: Bank, made: Decision) -> tuple[int, Tensor]:
 
 
 def _weight(made: Decision, expert: int) -> Tensor:
-    """The weight of an expert in each row, 0 where it was not selected."""
+    """The weight of an expert in each row, 0 if it was not selected."""
     return torch.where(made.experts_TK == expert, made.weights_TK, 0).abs().sum(1)
 
 

@@ -28,7 +28,8 @@ class Processes(Launcher):
 
     Every worker is a pool of its own, so a worker that is killed or runs out of memory loses only its own job.
 
-    workers: how many; null: one a core for the threads of all processes of a job, or one a GPU where jobs run on GPUs.
+    workers: number of worker processes; null: as many as the cores have room for the threads of jobs, or one per GPU if
+    jobs run on GPUs.
     """
 
     def __init__(self, *, workers: Count | None = None) -> None:

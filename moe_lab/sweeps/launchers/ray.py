@@ -16,14 +16,12 @@ _LOOK_SECONDS = 0.5
 class Ray(Launcher):
     """Every job is a task of a Ray cluster.
 
-    The folder of runs must be on a file system that all nodes share. A job that is stopped goes on from its last
+    The folder of runs must be on a file system that all nodes share. A job that is stopped resumes from its last
     checkpoint.
 
-    address: of the cluster ("auto": the one that runs on this machine); null: one is started on this machine, and
-             stopped at the end.
-    workers: cores of a cluster that is started here; null: all.
-    cpus:    cores of a job.
-    gpus:    GPUs of a job; a share of one is allowed.
+    address: address of the cluster ("auto": the one that runs on this machine); null: one is started on this machine,
+    and stopped at the end. workers: number of cores of a cluster that is started here; null: all. cpus: cores per job.
+    gpus: GPUs per job; a fraction is allowed.
     """
 
     def __init__(

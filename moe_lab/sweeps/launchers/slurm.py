@@ -20,16 +20,11 @@ class Slurm(Launcher):
     """Every job is a job of a Slurm array, submitted by submitit.
 
     Its logs are in the sweep's folder ``submitit``. The folder of runs must be on a file system that all nodes share. A
-    job that comes to its time limit, or is cancelled, saves its state.
+    job that reaches its time limit, or is cancelled, saves its state.
 
-    cluster:   "slurm", or "local" to try it out: processes on this machine, all at once.
-    partition: of the cluster; null: its default.
-    account:   that is billed; null: the default.
-    minutes:   time limit of a job.
-    cpus:      cores of a job.
-    gpus:      GPUs of a job.
-    memory_gb: memory of a job.
-    at_once:   at most so many jobs run at the same time.
+    cluster:   "slurm", or "local" to try it out: processes on this machine, all at once. partition: partition of the
+    cluster; null: its default. account: account that is billed; null: the default. minutes: time limit per job. cpus:
+    cores per job. gpus: GPUs per job. memory_gb: memory per job. at_once: most jobs that run at the same time.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Jobs of one structure as one program, one such stack a core or GPU."""
+"""Jobs of one structure as one program, one such stack per core or GPU."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from moe_lab.sweeps.work import Task
 class Stacked(Processes):
     """Jobs of one structure train as one program, one such stack a worker process.
 
-    Others, and those that a table of measured shapes says gain nothing by it (moe_lab/sweeps/stack.csv), train alone as
-    with ``processes``.
+    Other jobs, and those that gain nothing by the measured times in moe_lab/sweeps/stack.csv, train alone as with
+    ``processes``.
 
-    workers: how many; null: one a core for the threads of a job, or one a GPU where jobs run on GPUs.
-    runs:    at most so many jobs in a stack.
+    workers: number of worker processes; null: as many as the cores have room for the threads of jobs, or one per GPU if
+    jobs run on GPUs. runs: most jobs in a stack.
     """
 
     def __init__(self, *, workers: Count | None = None, runs: Count = 16) -> None:

@@ -8,7 +8,7 @@ from moe_lab.sweeps.sweeper import Plans, Sweeper
 
 
 class Grid(Sweeper):
-    """Every combination of the words' values."""
+    """Every combination of the overrides' values."""
 
     def plans(
         self,

@@ -23,17 +23,14 @@ class Optuna(Sweeper):
 
     Source: Bergstra, Bardenet, Bengio and Kegl 2011, Algorithms for hyper-parameter optimization.
 
-    It chooses values of ``interval(LOW,HIGH)``, ``tag(log,interval(LOW,HIGH))``,
-    ``int(interval(LOW,HIGH))``, and among words of several values. Words of seeds are not chosen from: a trial is
-    trained with every seed, and its value is the mean. What is looked at is validation data, after the last epoch; the
-    test split has no say. The same command with the same --name takes the same course again, over what is trained
-    already.
+    It chooses values of ``interval(LOW,HIGH)``, ``tag(log,interval(LOW,HIGH))``, ``int(interval(LOW,HIGH))``, and among
+    overrides with several values. Seeds are not chosen from: a trial is trained with every seed, and its value is the
+    mean. Trials are judged by validation data after the last epoch, never by the test split. The same command with the
+    same --name makes the same choices again and trains only what is missing.
 
-    trials:    how many.
-    batch:     trials that are chosen, and then trained, together.
-    metric:    a column of history.csv that begins with validation_.
-    direction: of the better values.
-    seed:      of the choice.
+    trials: number of trials. batch: number of trials that are chosen, and then trained, together. metric:    a column
+    of history.csv that begins with validation_. direction: whether smaller or larger values are better. seed: seed of
+    Optuna's choices.
     """
 
     def __init__(
@@ -95,7 +92,7 @@ class Optuna(Sweeper):
 
 
 class _Space:
-    """The search space of Optuna, and the words for its choices."""
+    """The search space of Optuna, and the overrides for its choices."""
 
     def __init__(self, words: Sequence[str], sources: Sources, optuna: Any) -> None:
         self.distributions: dict[str, Any] = {}
@@ -110,14 +107,14 @@ class _Space:
                 self._fixed.append(word)
         if not self.distributions:
             raise ConfigError(
-                "sweeper=optuna has nothing to choose: give a word such as 'trainer.lr=interval(1e-4,1e-1)'"
+                "sweeper=optuna has nothing to choose: add an override such as 'trainer.lr=interval(1e-4,1e-1)'"
             )
 
     def words(self, values: dict[str, Any]) -> list[str]:
         return [*self._fixed, *(self.text(key, value) for key, value in values.items())]
 
     def text(self, key: str, value: Any) -> str:
-        """The word for a chosen value; a categorical value is the word itself."""
+        """The override for a chosen value; a categorical value is the override itself."""
         return value if isinstance(value, str) else f"{key}={value!r}"
 
 

@@ -16,15 +16,15 @@ BODY = "mixture.gate.score.body."
 
 
 class Distillation(FromRun):
-    """A gate of its own, such as softmax, learns to use the experts of a finished run, such as one with attentive gate.
+    """A new gate, such as softmax, learns to use the experts of a finished run, such as one with an attentive gate.
 
-    The experts are copied and stand still to the end. The body of the gate begins as a copy of the other gate's, its
-    last layer is new. It learns from the data by the run's own objective; the other gate teaches nothing. So a mixture
-    whose gate needs all experts becomes one whose gate does not. The paper trains it without regularizers, for as many
-    epochs as the other.
-    Source: Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (the distilled mixtures).
+    The experts are copied and stay frozen. The body of the gate starts as a copy of the earlier gate's body; its last
+    layer is new. The gate learns from the data by the run's own objective, not from the earlier gate's decisions. So a
+    mixture whose gate needs all experts becomes one whose gate does not. The paper trains it without regularizers, for
+    as many epochs as the earlier run. Source: Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (the distilled
+    mixtures).
 
-    run: folder of the finished run, of the same data set, experts and body of the gate.
+    run: folder of the finished run, with the same data set, experts and body of the gate.
     """
 
     def __init__(self, *, run: str) -> None:

@@ -19,20 +19,17 @@ LEAST = 0.001
 
 
 class DualTemperature(Recipe):
-    """Experts learn by weights softmax(z / T), the gate by its own, softmax(z): T > 1 spreads samples over experts.
+    """Experts learn with weights softmax(z / T), the gate with softmax(z): T > 1 spreads samples over experts.
 
     The experts' gradient is that of the objective at weights w_T = w^(1/T) / sum_e w_e^(1/T), held fixed; the gate's is
     that of objective and regularizers at w, with the experts held fixed. Both move in one step. The loss of the history
-    and all predictions are those at w. The temperature of epoch t (from 0) is T_0 = T_1 = T and
-    T_{t+1} = max(T_t / (1 + decay t), 0.001), as the code has it: below one it sharpens in the end.
-    Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("dual temperature"), which goes
-    through the network twice a step, and back twice.
+    and all predictions are those at w. The temperature of epoch t (from 0) is T_0 = T_1 = T and T_{t+1} = max(T_t / (1
+    + decay t), 0.001), as the code has it: below one it sharpens in the end. Source: the code of Krishnamurthy, Watkins
+    and Gaertner 2023, arXiv:2302.14703 ("dual temperature"), which needs two forward and two backward passes per step.
 
-    temperature: T of the first epoch; 1 is recipe=end_to_end, but that regularizers on the gate's weights never reach
-                 the experts.
-    decay:       0: T stays.
-    Needs a gate whose rows of weights are a distribution over at least two experts, that sees inputs alone, and dense
-    dispatch.
+    temperature: T of the first epoch; 1 equals recipe=end_to_end, except that regularizers of the gate's weights do not
+    change the experts. decay: how fast T falls from epoch to epoch; 0: T is constant. Needs a gate whose rows of
+    weights are a distribution over at least two experts, that sees inputs alone, and dense dispatch.
     """
 
     needs_every_expert = True
@@ -52,7 +49,9 @@ class DualTemperature(Recipe):
             return Reason("needs every expert to run", ("take trainer.dispatch=dense",))
         for name, regularizer in learner.regularizers.items():
             if regularizer.needs_every_expert:
-                return Reason(f"needs regularizers of the gate alone, and {name} is of the experts", ("leave it out",))
+                return Reason(
+                    f"needs regularizers that act on the gate alone, and {name} acts on the experts", ("leave it out",)
+                )
         return None
 
     def before_step(self, course: Course, epoch: int, batch: int) -> None:

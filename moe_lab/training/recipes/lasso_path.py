@@ -20,21 +20,18 @@ OF = ("l1", "lasso")
 
 
 class LassoPath(Recipe):
-    """A path of lambdas in one run: at each, training goes on from where the one before has come to.
+    """A path of lambdas in one run: training with each lambda starts from the result of the one before.
 
     lambda_s = first (last / first)^(s / (lambdas - 1)), s = 0 ... lambdas - 1, is the weight of the regularizer
-    ``lasso`` or ``l1`` during its share of ``trainer.epochs``, all alike to one epoch. A rising path starts from a gate
-    that may use everything and takes away; a falling one, last < first, starts from nothing, and a gate that can have
-    no active expert (relu) may then stay without a gradient.
-    A row a lambda, measured at the end of its share: active experts, weights of the gate's last layer that are not
-    zero, losses, errors and entropies; and those weights themselves.
-    Source: Friedman, Hastie and Tibshirani 2010, Regularization paths for generalized linear models via coordinate
-    descent (falling); Lemhadri et al. 2021, LassoNet, arXiv:1907.12207 (rising, from dense to sparse).
+    ``lasso`` or ``l1`` during its share of ``trainer.epochs``; shares differ by at most one epoch. A rising path goes
+    from a dense gate to a sparse one. A falling path (last < first) starts sparse; a gate that can have no active
+    expert (relu) may then get no gradient. Recorded at the end of each lambda's share, as a row of stages.csv: active
+    experts, nonzero weights of the gate's last layer, losses, errors and entropies; and the weights themselves as
+    arrays. Source: Friedman, Hastie and Tibshirani 2010, Regularization paths for generalized linear models via
+    coordinate descent (falling); Lemhadri et al. 2021, LassoNet, arXiv:1907.12207 (rising, from dense to sparse).
 
-    first:   lambda at the start.
-    last:    lambda at the end.
-    lambdas: how many, the first and the last included; at most ``trainer.epochs``.
-    Needs one of these two regularizers, l1 with ``adapt=false``.
+    first:   lambda at the start. last:    lambda at the end. lambdas: number of lambdas, first and last included; at
+    most ``trainer.epochs``. Needs one of these two regularizers, l1 with ``adapt=false``.
     """
 
     def __init__(self, *, first: Positive = 1e-4, last: Positive = 1e-1, lambdas: Count = 10) -> None:

@@ -13,17 +13,15 @@ from moe_lab.training.recipe import Course, hold
 
 
 class NewExperts(FromRun):
-    """Experts from their first step on learn under the gate of a finished run, which stands still to the end.
+    """New experts are trained under the frozen gate of a finished run.
 
-    What a decomposition is worth, apart from the experts that it was found with. The experts begin as this run's
-    ``seed_init`` makes them: the one that the other run had gives them the initial weights of that run's experts, any
-    other gives new ones.
+    This measures the value of a decomposition apart from the experts with which it was found. The experts are
+    initialized by this run's ``seed_init``: the same one as in the earlier run gives them that run's initial weights.
     Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (preliminary study: the gate frozen,
     experts restarted from the same weights or at random).
 
-    run: folder of the finished run, of the same data set and gate.
-    Needs a gate that learns, and that sees inputs alone: one that reads its experts' features, as attentive does, would
-    decide otherwise with others.
+    run: folder of the finished run, of the same data set and gate. Needs a gate with parameters that sees inputs alone:
+    one that reads its experts' features, as attentive does, would decide differently with other experts.
     """
 
     def __init__(self, *, run: str) -> None:
@@ -49,7 +47,7 @@ class NewExperts(FromRun):
             lacks = "needs a gate that sees inputs alone, or new experts change what it decides"
             return Reason(lacks, gate=lambda other: learns(other) and not other.traits.reads_experts)
         if steering := [name for name, controller in learner.controllers.items() if controller.steers]:
-            lacks = f"needs a gate that stands still, and controller {steering[0]} moves it"
+            lacks = f"needs a frozen gate, and controller {steering[0]} changes it"
             return Reason(lacks, (f"leave {steering[0]} out",))
         if reason := idle(learner.mixture.gate, learner.regularizers, "gate"):
             return reason

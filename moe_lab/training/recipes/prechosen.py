@@ -19,22 +19,19 @@ CHANGE = "change recipe.groups"
 
 
 class Prechosen(Recipe):
-    """A decomposition by classes that is chosen beforehand: what does it cost, and can a gate learn it?
+    """A decomposition by classes, chosen in advance: what does it cost, and can a gate learn it?
 
-    In the first ``expert_share`` of the epochs the gate stands still and the class decides: a sample of class y has
-    weight one at the expert whose group has y, and none elsewhere, so that with objective=mixture the loss is
-    -log P_e(y) of that expert. Then the gate learns, by the run's own objective and without any word of the groups,
-    while the experts stand still; and after ``gate_share`` of these epochs all learn together.
-    In the code each expert goes through the samples of its group in batches of its own; here the samples of all groups
-    share a batch, and an expert learns from those that are its own.
-    Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (preliminary study, pretrained
-    experts), which trains expert and gate for as many epochs each.
+    In the first ``expert_share`` of the epochs the gate is frozen and the class decides: a sample of class y has weight
+    one for the expert whose group contains y, and zero for others, so with objective=mixture the loss is -log P_e(y) of
+    that expert. Then the experts are frozen and the gate learns by the run's own objective, without access to the
+    groups. After ``gate_share`` of these epochs all parts learn together. In the paper's code each expert has batches
+    of its own group. Here a batch contains samples of all groups, and an expert learns from those of its own. Source:
+    the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (preliminary study, pretrained experts),
+    which trains experts and gate for equally many epochs.
 
-    groups:       classes of each expert; every class in one of them, as many groups as experts.
-    expert_share: share of the epochs in which the experts learn alone.
-    gate_share:   share of the epochs after them in which the gate learns alone; 1: the experts stay as they are; 0:
-                  they go on learning with it.
-    Needs a gate that learns, and whose experts see whole samples.
+    groups: classes of each expert: one group per expert, every class in exactly one group. expert_share: share of the
+    epochs in which only the experts learn. gate_share: share of the remaining epochs in which only the gate learns; 1:
+    the experts stay frozen; 0: both learn. Needs a gate that learns, and whose experts see whole samples.
     """
 
     def __init__(

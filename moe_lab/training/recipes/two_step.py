@@ -6,14 +6,14 @@ from moe_lab.training.options import Trainer
 
 
 class TwoStep(FromRun):
-    """The experts of a finished run, which was trained without a gate, then a new gate, then all together.
+    """Experts of a finished run that was trained without a gate get a new gate; then all parts learn together.
 
-    Step one is a run of its own, with gate=loudest, or with gate=uniform objective=peeking. Step two is this one: the
-    gate alone learns in the first ``gate_share`` of the epochs, while the experts stand still, and then both.
-    Source: the code of arXiv:2302.14703 (no-gate models), half of the epochs each.
+    Step one is a run of its own, with gate=loudest, or with gate=uniform objective=peeking. Step two is this run: in
+    the first ``gate_share`` of the epochs only the gate learns, with frozen experts, and then both. Source: the code of
+    arXiv:2302.14703 (no-gate models), half of the epochs each.
 
-    run:        folder of the finished run, of the same data set and experts.
-    gate_share: share of the epochs in which the gate learns alone; 1: the experts stay as they are.
+    run:        folder of the finished run, of the same data set and experts. gate_share: share of the epochs in which
+    only the gate learns; 1: the experts stay frozen.
     """
 
     def __init__(self, *, run: str, gate_share: Fraction = 0.5) -> None:

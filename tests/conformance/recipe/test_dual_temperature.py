@@ -131,7 +131,7 @@ def test_densities_have_two_temperatures_as_well(learner_of, recipe_of, draw):
         (["gate=relu"], "learns a distribution"),
         (["gate=stochastic"], "learns a distribution"),
         (["gate=top_k", "trainer.dispatch=sparse"], "take trainer.dispatch=dense"),
-        (["gate=top_k", "regularizer=[orthogonality]"], "orthogonality is of the experts: leave it out"),
+        (["gate=top_k", "regularizer=[orthogonality]"], "orthogonality acts on the experts: leave it out"),
         (["gate=top_k"], None),
         (["gate=sparsemax"], None),
         ([], None),
