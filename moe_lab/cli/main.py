@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, NoReturn, cast
 
 import typer
@@ -11,6 +12,7 @@ from moe_lab.cli import config, data, explain, export, listing, report, runs, st
 from moe_lab.cli.streams import unfailing_streams
 from moe_lab.cli.terminal import echo
 from moe_lab.errors import UserError, one_line
+from moe_lab.experiment.launch import Launch, launched
 
 #: what Typer raises for a misspelt command or option; only subclasses of it are public, such as this one
 ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
@@ -60,20 +62,24 @@ app.add_typer(data.app, name="data", rich_help_panel="What there is")
 
 
 def main() -> NoReturn:
-    """Run the command line. A wrong input gives one line and exit code 2, a file that cannot be written one line and
-    1.
-    """
+    """Run the command line. A mistake is one line and exit code 2; a file that cannot be written, one line and 1."""
+    launch = launched()
+    if launch is not None and launch.rank > 0:
+        from moe_lab.experiment.ranks import follow_launched
+
+        sys.exit(follow_launched(launch))
     with unfailing_streams() as lost:
-        code = _run()
+        code = _run(launch)
         if (reason := lost()) and code == 0:
             code = _said(f"some output could not be written: {reason}", 1)
     sys.exit(code)
 
 
-def _run() -> int:
-    """The exit code of the command line, after errors have been printed."""
+def _run(launch: Launch | None) -> int:
+    """The exit code of the command line, whose mistakes have been said."""
     try:
-        return app(prog_name="moe-lab", standalone_mode=False) or 0
+        with _leading(launch):
+            return app(prog_name="moe-lab", standalone_mode=False) or 0
     except UserError as error:
         return _said(str(error), 2)
     except ClickException as error:
@@ -90,6 +96,15 @@ def _run() -> int:
                 f"{where}{error.strerror}; copy its folder to a place where you may write, or give another folder", 2
             )
         return _said(f"{where}{error.strerror or error}", 1)
+
+
+def _leading(launch: Launch | None) -> AbstractContextManager[None]:
+    """Within the block this process leads those that were started with it, if there are any."""
+    if launch is None:
+        return nullcontext()
+    from moe_lab.experiment.ranks import leading_all
+
+    return leading_all(launch)
 
 
 def _said(text: str, code: int) -> int:

@@ -17,6 +17,7 @@ from moe_lab.data.classes import resolved_classes
 from moe_lab.errors import ConfigError, TaskError, one_line, shown
 from moe_lab.experiment.key import canonical, without_processes
 from moe_lab.experiment.lasting import with_lasting_runs
+from moe_lab.experiment.launch import launched
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.models import model_facts
 from moe_lab.experiment.options import AUTO, Experiment
@@ -27,7 +28,10 @@ from moe_lab.parts.roles import Config
 from moe_lab.store.facts import JobFacts
 from moe_lab.store.run import Run
 
-#: the shape of one sample, the names of the classes, and facts besides the options that decide the data's content
+#: how many processes train one model, if it is not said and they are started by moe-lab
+PROCESSES = 2
+
+#: the shape of one sample, the names of the classes, and what decides besides the data set's options
 Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...], Mapping[str, str]]]
 
 
@@ -169,7 +173,7 @@ def _place(config: Config, key: str) -> tuple[Any, str]:
 
 def _value(config: Config, key: str) -> Any:
     node, name = _place(config, key)
-    return node.get(name)
+    return node.get(name) if isinstance(node, dict) else None
 
 
 def _layers(config: Config) -> Config:
@@ -179,14 +183,25 @@ def _layers(config: Config) -> Config:
     return {LAYERS: own} if own else {}
 
 
+def _parallel(config: Config) -> Config:
+    """The group ``parallel``, if there is one, with its number of processes."""
+    parallel = config.get("parallel")
+    if parallel is None:
+        return {}
+    launch = launched()
+    count = parallel["processes"] or (launch.count if launch is not None else PROCESSES)
+    return {"parallel": {**parallel, "processes": count}}
+
+
 def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Describe | None = None) -> Job:
     """The job of a checked config; its parts are built to check that they fit each other."""
     dataset = build(config["dataset"])
     shape, class_names, content = describe() if describe else (*dataset.describe(), dataset.content())
     device_of(config)
+    with_processes = {**config, **_parallel(config)}
     try:
         with alike():
-            model = model_facts(config, shape, len(class_names))
+            model = model_facts(with_processes, shape, len(class_names))
     except TaskError as error:
         raise TaskError(f"{error}{dataset.for_the_other_task()}") from None
     except (RuntimeError, OverflowError, MemoryError) as error:
@@ -196,7 +211,7 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
         # raises if its package is missing
         build(node)
     resolved = {
-        **with_lasting_runs(config),
+        **with_lasting_runs(with_processes),
         "dataset": {**config["dataset"], **dataset.lasting()},
         "k": model.k,
         **_layers(config),

@@ -1,41 +1,39 @@
-"""The processes that train one run: this one leads, the others follow it. torch starts them and reports how they
-ended.
-"""
+"""The processes that train one run: number 0 leads, the others follow it. Either it starts them, or torchrun or srun
+has started them all."""
 
-import logging
-import os
 import signal
+import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from multiprocessing import connection, get_start_method, parent_process, set_start_method
+from multiprocessing import get_start_method, set_start_method
 from pathlib import Path
+from typing import Any
 
 import torch.distributed as dist
 from torch._C._distributed_c10d import Store, TCPStore
-from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, ProcessRaisedException, start_processes
+from torch.multiprocessing.spawn import start_processes
 
 from moe_lab.config.plugins import load_plugin, plugin_files
-from moe_lab.errors import RankLost
+from moe_lab.errors import ConfigError, RankLost
+from moe_lab.experiment.board import Board
+from moe_lab.experiment.launch import Launch, launched
 from moe_lab.layers.ranks import Ranks
 from moe_lab.parts.roles import Config
 
-#: seconds that a process is given to end, once another has
-GRACE = 5.0
+#: seconds that a process is given to start, and to end
+START_SECONDS, GRACE = 300.0, 5.0
 
 
 class Team:
-    """The ranks of a run, seen from one of them; the leading one knows the processes of the others. Without ranks one
-    process does everything."""
+    """The ranks of a run, seen from one of them; the leading one sees what becomes of the others on the ``board``.
+    Without ranks one process does everything."""
 
-    def __init__(
-        self, ranks: Ranks | None = None, timeout_seconds: float = 0.0, followers: ProcessContext | None = None
-    ) -> None:
+    def __init__(self, ranks: Ranks | None = None, timeout_seconds: float = 0.0, board: Board | None = None) -> None:
         self.ranks = ranks
         self._timeout_seconds = timeout_seconds
-        self._followers = followers
+        self._board = board
 
     @property
     def leads(self) -> bool:
@@ -48,80 +46,155 @@ class Team:
 
     def explained(self, error: BaseException) -> BaseException:
         """The error, or that a rank is gone, if that is what it comes from."""
-        if self._followers is None or not isinstance(error, RuntimeError):
+        if self._board is None or not isinstance(error, RuntimeError):
             return error
-        if (lost := _lost(self._followers)) is not None:
+        if (lost := self._board.lost()) is not None:
             return lost
         if "imed out" in str(error):
             return RankLost(f"a rank did not answer within {self._timeout_seconds:g} seconds")
         return error
 
 
-def _lost(followers: ProcessContext, seconds: float = GRACE) -> RankLost | None:
-    """Which process has ended, and how. A broken connection is noticed before the end of the process behind it."""
+class Together:
+    """The processes that torchrun or srun has started with this one, which leads them."""
+
+    def __init__(self, launch: Launch, board: Board) -> None:
+        self.launch = launch
+        self.board = board
+
+
+_together: list[Together] = []
+
+
+def together() -> Together | None:
+    """The processes that this one leads without having started them."""
+    return _together[-1] if _together else None
+
+
+@contextmanager
+def leading_all(launch: Launch) -> Iterator[None]:
+    """Within the block, runs are trained by all the processes that were started; after it the others end. Raises
+    ConfigError if they do not meet."""
+    board = Board(_met(launch), launch.count)
+    _together.append(Together(launch, board))
     try:
-        followers.join(seconds, grace_period=GRACE)
-    except ProcessExitedException as error:
-        how = error.signal_name or f"exit code {error.exit_code}"
-        return RankLost(f"rank {error.error_index + 1} (process {error.error_pid}) ended by {how}")
-    except ProcessRaisedException as error:
-        last = str(error).strip().splitlines()[-1]
-        return RankLost(f"rank {error.error_index + 1} (process {error.error_pid}) failed: {last}")
-    return None
+        yield
+    finally:
+        _together.pop()
+        # what went wrong has been said; this only lets all end at the same time
+        with suppress(RankLost, RuntimeError):
+            board.end()
+            board.wait_for_all("gone", GRACE)
+
+
+def follow_launched(launch: Launch) -> int:
+    """Do what the leading process sends until it ends, without a word; the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # the leading process saves the state with the help of all, and then lets them go
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        board = Board(_met(launch), launch.count)
+    except ConfigError:
+        return 2
+    return _follow(board, launch.rank)
+
+
+def check_launch(config: Config) -> None:
+    """Raise ConfigError if torchrun or srun has started this process with others and they cannot train this."""
+    launch = launched()
+    if launch is None:
+        return
+    started = f"{launch.by} started {launch.count} processes"
+    if together() is None:
+        raise ConfigError(f"{started} of a script; they work together only if it starts `python -m moe_lab train`")
+    parallel = config.get("parallel")
+    if parallel is None:
+        raise ConfigError(
+            f"{started}, and this run has parallel=none: start one, or train a new run with parallel=experts"
+        )
+    if (count := parallel["processes"]) != launch.count:
+        raise ConfigError(f"parallel.processes={count}: {started}; leave parallel.processes away, or start {count}")
+
+
+def _met(launch: Launch) -> TCPStore:
+    try:
+        store, _, _ = next(dist.rendezvous(launch.url))
+    except RuntimeError as error:
+        raise ConfigError(f"{launch.by} started {launch.count} processes, which did not meet: {error}") from None
+    return store
 
 
 @contextmanager
 def leading(config: Config, follow: Callable[..., None], *task: object) -> Iterator[Team]:
-    """The team of a run, whose other ranks call ``follow(team, *task)`` in processes of their own, which are
-    gone when the block ends. Raises RankLost if one does not come."""
+    """The team of a run, whose other ranks call ``follow(team, *task)``. Raises RankLost if one does not come."""
     parallel = config.get("parallel")
     if parallel is None:
         yield Team()
         return
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    # it would say on the terminal which processes it ends
-    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
-    given_on = (parallel, store.port, plugin_files(), follow, task)
-    with _starting_new(), _ignored_by_children():
-        followers = start_processes(_follow, given_on, parallel["processes"] - 1, join=False)
-    try:
-        _wait_for(store, followers, parallel)
-        _join(store, 0, parallel)
-        yield Team(_ranks(parallel), parallel["timeout_seconds"], followers)
-    finally:
-        if dist.is_initialized():
+    with _board(parallel["processes"]) as board:
+        store = board.send({"parallel": parallel, "plugins": [str(file.absolute()) for file in plugin_files()]})
+        board.wait_for_all("here", START_SECONDS)
+        try:
+            _join(store, 0, parallel)
+            dist.broadcast_object_list([(follow, task)], src=0)
+        except RuntimeError as error:
+            raise board.lost() or error from None
+        try:
+            yield Team(_ranks(parallel), parallel["timeout_seconds"], board)
+        finally:
             dist.destroy_process_group()
-        for process in followers.processes:
+
+
+@contextmanager
+def _board(count: int) -> Iterator[Board]:
+    """The board of the processes that were started with this one, or of new ones, which are gone after the block."""
+    there = together()
+    if there is not None and there.launch.count == count:
+        yield there.board
+        return
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    with _starting_new(), _ignored_by_children():
+        processes = start_processes(_follow_parent, (store.port, count), count - 1, join=False).processes
+    board = Board(store, count, processes)
+    try:
+        yield board
+    finally:
+        board.end()
+        for process in processes:
             process.join(GRACE)
             process.kill()
             process.join()
 
 
-def _follow(
-    index: int, parallel: Config, port: int, plugins: Sequence[Path], follow: Callable[..., None], task: tuple[object]
-) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    for file in plugins:
-        load_plugin(file)
-    store = TCPStore("127.0.0.1", port)
-    store.set(_here(index + 1), "")
-    _join(store, index + 1, parallel)
-    follow(Team(_ranks(parallel), parallel["timeout_seconds"]), *task)
-    dist.destroy_process_group()
+def _follow_parent(index: int, port: int, count: int) -> None:
+    board = Board(TCPStore("127.0.0.1", port), count)
+    sys.exit(_follow(board, index + 1))
 
 
-def _wait_for(store: Store, followers: ProcessContext, parallel: Config) -> None:
-    """Until all processes are there. Raises RankLost if one ends before, or takes too long."""
-    until = time.monotonic() + parallel["timeout_seconds"]
-    while not store.check([_here(rank) for rank in range(1, parallel["processes"])]):
-        if (lost := _lost(followers, 0.1)) is not None:
-            raise lost
-        if time.monotonic() > until:
-            raise RankLost(f"a rank did not start within {parallel['timeout_seconds']:g} seconds")
+def _follow(board: Board, rank: int) -> int:
+    """Of a rank that does not lead: the exit code."""
+    with board.living(rank):
+        try:
+            for task, store in board.tasks(rank):
+                _do(task, store, rank)
+        except Exception as error:
+            board.failed(rank, error)
+            return 1
+    return 0
 
 
-def _here(rank: int) -> str:
-    return f"here/{rank}"
+def _do(sent: dict[str, Any], store: Store, rank: int) -> None:
+    for file in sent["plugins"]:
+        load_plugin(Path(file))
+    parallel = sent["parallel"]
+    _join(store, rank, parallel)
+    try:
+        given: list[Any] = [None]
+        dist.broadcast_object_list(given, src=0)
+        follow, task = given[0]
+        follow(Team(_ranks(parallel), parallel["timeout_seconds"]), *task)
+    finally:
+        dist.destroy_process_group()
 
 
 def _join(store: Store, rank: int, parallel: Config) -> None:
@@ -131,14 +204,6 @@ def _join(store: Store, rank: int, parallel: Config) -> None:
 
 def _ranks(parallel: Config) -> Ranks:
     return Ranks(by_rank=parallel["statistics"] == "rank")
-
-
-def _end_with_parent() -> None:
-    """A rank that computes would not notice for a while that the one that leads is gone."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def run(
     """
     writer = RunWriter(job, folder)
     try:
-        with leading(job.config, _follow, job, folder, resume) as team:
+        with leading(job.config, _follow, job, folder.absolute(), resume) as team:
             session = _Session([writer], data, folder, watch or Watch(), stop_asked, team)
             (error,) = session.run(session.saved_state() if resume else None)
     except RankLost as lost:

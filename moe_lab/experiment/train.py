@@ -17,6 +17,8 @@ from moe_lab.data.dataset import Data
 from moe_lab.errors import RunError
 from moe_lab.experiment.inputs import load_data
 from moe_lab.experiment.job import Job, on_processes, stored_job
+from moe_lab.experiment.launch import launched
+from moe_lab.experiment.ranks import check_launch
 from moe_lab.experiment.run import never, run
 from moe_lab.experiment.twins import unfinished_twins
 from moe_lab.experiment.writer import RunWriter
@@ -69,11 +71,12 @@ def new_training(job: Job, runs: Path, name: str | None = None) -> Iterator[Trai
     """Load the job's data, make the folder ``runs/name``, by default named by the time, and hold it against other
     processes.
 
-    Raises RunError if the name cannot be used or is taken, DataError if the data cannot be loaded; no folder is made
-    then.
+    Raises RunError if the name cannot be used or is taken, ConfigError if torchrun or srun has started another number
+    of processes, DataError if the data cannot be loaded; no folder is made then.
     """
     if name is not None:
         check_name(name, runs)
+    check_launch(job.config)
     data = load_data(job.config)
     folder = claim(runs, name)
     with claimed(folder / CLAIM):
@@ -84,16 +87,22 @@ def new_training(job: Job, runs: Path, name: str | None = None) -> Iterator[Trai
 def resumed_training(
     folder: Path, plugins: Sequence[str] = (), processes: Any = None, *, compare: bool = False
 ) -> Iterator[Training]:
-    """A run that was stopped or lost, to be resumed; its folder is locked against other processes. ``processes``:
-    number of processes, if it has several; null: as many as before. ``compare``: also resume a finished run whose twins
-    were stopped or lost.
+    """The rest of a run that was stopped or lost; its folder is held against other processes.
+
+    processes: on how many it goes on, if it has several; null: on as many as torchrun or srun has started, otherwise
+               on as many as before.
+    compare:   whether a finished run whose twins were stopped or lost is taken up too.
 
     Raises RunError if the run has ended or is being trained, ConfigError and DataError as ``stored_job`` and
     ``load_data`` do.
     """
     job = stored_job(_unfinished(Run(folder), compare), plugins)
+    launch = launched()
+    if processes is None and launch is not None and job.config.get("parallel") is not None:
+        processes = launch.count
     if processes is not None:
         job = on_processes(job, processes, plugins)
+    check_launch(job.config)
     data = load_data(job.config)
     with claimed(folder / CLAIM):
         # the previous holder of the lock may have finished the run

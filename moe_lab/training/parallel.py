@@ -15,14 +15,13 @@ class ExpertParallel:
     of sums.
     Source: Shazeer et al. 2017, Outrageously large neural networks, arXiv:1701.06538, section 3.1.
 
-    processes: number of processes; at most as many as experts.
-    statistics:      the samples that regularizers, and gates that rank the samples of a batch, see: "global", the whole
-                     batch; or "rank", those of each process separately, as in many code bases, which makes balance
-                     stricter (Qiu et al. 2025, arXiv:2501.11873). Objectives and controllers always see the whole
-                     batch.
+    processes:       how many, at most as many as experts; null: as many as torchrun or srun has started, otherwise 2.
+    statistics:      what regularizers, and gates that rank the samples of a batch, see: "global", the whole batch; or
+                     "rank", each process its own samples, as many code bases have it, so that balance is stricter
+                     (Qiu et al. 2025, arXiv:2501.11873). Objectives and controllers always see the whole batch.
     timeout_seconds: how long processes wait for one that does not answer before the run ends as interrupted.
     """
 
-    processes: Count = 2
+    processes: Count | None = None
     statistics: Literal["global", "rank"] = "global"
     timeout_seconds: Positive = 300.0

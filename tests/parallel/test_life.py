@@ -20,6 +20,8 @@ from moe_lab.store import checkpoint
 from moe_lab.store.run import Run
 
 WORDS = ["gate=top_k", "k=2", "gate/score=linear", "regularizer=[importance]", "trainer.limit_batches=4"]
+#: seconds, enough for a rank to load its data on a busy machine
+TIMEOUT = 20
 LONG = [*WORDS, "trainer.epochs=2000", "trainer.checkpoint_seconds=0", "parallel=experts"]
 
 
@@ -56,10 +58,9 @@ class Started:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "run"
-        self.process = subprocess.Popen(
-            command(*LONG, "--name", "run", folder=folder), stderr=subprocess.PIPE, text=True
-        )
-        until = time.monotonic() + 120
+        words = [*LONG, f"parallel.timeout_seconds={TIMEOUT}", "--name", "run"]
+        self.process = subprocess.Popen(command(*words, folder=folder), stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 300
         while not (self.folder / "checkpoint.pt").exists() and self.process.poll() is None:
             assert time.monotonic() < until
             time.sleep(0.1)
@@ -70,7 +71,7 @@ class Started:
         return one
 
     def ended(self) -> tuple[int, str]:
-        _, said = self.process.communicate(timeout=120)
+        _, said = self.process.communicate(timeout=300)
         return self.process.returncode, said
 
 
@@ -83,14 +84,16 @@ def started(tmp_path):
         run.process.communicate()
 
 
-def test_a_rank_that_is_killed_ends_the_run_which_goes_on_in_one_process(started):
+@pytest.mark.parametrize(("number", "how"), [(signal.SIGKILL, "ended by SIGKILL"), (signal.SIGSTOP, "does not answer")])
+def test_a_rank_that_is_gone_ends_the_run_which_goes_on_in_one_process(started, number, how):
     follower = started.follower
-    follower.kill()
+    follower.send_signal(number)
     code, said = started.ended()
-    status = Run(started.folder).status
+    status, error = Run(started.folder).status, f"rank 1 (process {follower.pid}) {how}"
     assert code == 1
-    assert f"rank 1 (process {follower.pid}) ended by SIGKILL; resume with `moe-lab train --resume" in said
-    assert (status["status"], status["error"]) == ("interrupted", f"rank 1 (process {follower.pid}) ended by SIGKILL")
+    assert f"{error}; go on with `moe-lab train --resume" in said
+    assert (status["status"], status["error"]) == ("interrupted", error)
+    assert not follower.is_running()
     shorten(started.folder)
     words = ["--resume", str(started.folder), "parallel.processes=1"]
     subprocess.run([sys.executable, "-m", "moe_lab", "train", "-q", "--no-report", "--no-compare", *words], check=True)
