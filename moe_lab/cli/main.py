@@ -62,7 +62,9 @@ app.add_typer(data.app, name="data", rich_help_panel="What there is")
 
 
 def main() -> NoReturn:
-    """Run the command line. A mistake is one line and exit code 2; a file that cannot be written, one line and 1."""
+    """Run the command line. A wrong input gives one line and exit code 2, a file that cannot be written one line and
+    1.
+    """
     launch = launched()
     if launch is not None and launch.rank > 0:
         from moe_lab.experiment.ranks import follow_launched
@@ -76,7 +78,7 @@ def main() -> NoReturn:
 
 
 def _run(launch: Launch | None) -> int:
-    """The exit code of the command line, whose mistakes have been said."""
+    """The exit code of the command line, after errors have been printed."""
     try:
         with _leading(launch):
             return app(prog_name="moe-lab", standalone_mode=False) or 0

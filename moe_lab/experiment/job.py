@@ -28,10 +28,10 @@ from moe_lab.parts.roles import Config
 from moe_lab.store.facts import JobFacts
 from moe_lab.store.run import Run
 
-#: how many processes train one model, if it is not said and they are started by moe-lab
+#: number of processes that train one model, if none is given and moe-lab starts them
 PROCESSES = 2
 
-#: the shape of one sample, the names of the classes, and what decides besides the data set's options
+#: the shape of one sample, the names of the classes, and facts besides the options that decide the data's content
 Describe = Callable[[], tuple[tuple[int, ...], tuple[str, ...], Mapping[str, str]]]
 
 

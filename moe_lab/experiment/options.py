@@ -64,5 +64,5 @@ class Experiment:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
-#: keys that are filled in from the parts -> the value that asks for it
+#: keys that are filled in from the parts -> the value that requests it
 AUTO = {"k": None, "classes": None, "gate.combine": None, "trainer.dispatch": "auto", "parallel.processes": None}

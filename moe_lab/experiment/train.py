@@ -87,11 +87,11 @@ def new_training(job: Job, runs: Path, name: str | None = None) -> Iterator[Trai
 def resumed_training(
     folder: Path, plugins: Sequence[str] = (), processes: Any = None, *, compare: bool = False
 ) -> Iterator[Training]:
-    """The rest of a run that was stopped or lost; its folder is held against other processes.
+    """A run that was stopped or lost, to be resumed; its folder is locked against other processes.
 
-    processes: on how many it goes on, if it has several; null: on as many as torchrun or srun has started, otherwise
-               on as many as before.
-    compare:   whether a finished run whose twins were stopped or lost is taken up too.
+    processes: number of processes, if it has several; null: as many as torchrun or srun has started, otherwise as many
+               as before.
+    compare:   also resume a finished run whose twins were stopped or lost.
 
     Raises RunError if the run has ended or is being trained, ConfigError and DataError as ``stored_job`` and
     ``load_data`` do.
