@@ -13,6 +13,7 @@ from typing import Any
 
 import torch.distributed as dist
 from torch._C._distributed_c10d import Store, TCPStore
+from torch.distributed.rendezvous import rendezvous
 from torch.multiprocessing.spawn import start_processes
 
 from moe_lab.config.plugins import load_plugin, plugin_files
@@ -118,7 +119,7 @@ def check_launch(config: Config) -> None:
 
 def _met(launch: Launch) -> TCPStore:
     try:
-        store, _, _ = next(dist.rendezvous(launch.url))
+        store, _, _ = next(rendezvous(launch.url))
     except RuntimeError as error:
         raise ConfigError(f"{launch.by} started {launch.count} processes, which did not meet: {error}") from None
     return store
