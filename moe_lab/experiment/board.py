@@ -31,7 +31,7 @@ class Board:
 
     def __init__(self, store: TCPStore, count: int, children: Sequence[BaseProcess] = ()) -> None:
         self._store = store
-        self._count = count
+        self.count = count
         self._children = children
         self._sent = 0
 
@@ -48,7 +48,7 @@ class Board:
     def wait_for_all(self, prefix: str, seconds: float) -> None:
         """Until every follower is ``here`` or ``gone``. Raises RankLost if one ends before, or takes too long."""
         until = time.monotonic() + seconds
-        for rank in range(1, self._count):
+        for rank in range(1, self.count):
             while not self._store.check([f"{prefix}/{rank}"]):
                 if (how := self._ended(rank)) is not None:
                     raise RankLost(f"rank {rank} (process {self._children[rank - 1].pid}) ended by {how}")
@@ -110,7 +110,7 @@ class Board:
         return RankLost(f"{self._name(failed[0][0])} failed: {failed[0][1]}") if failed else None
 
     def _beats(self) -> list[int]:
-        return [self._store.add(f"beat/{rank}", 0) for rank in range(1, self._count)]
+        return [self._store.add(f"beat/{rank}", 0) for rank in range(1, self.count)]
 
     def _name(self, rank: int) -> str:
         process, host = json.loads(self._store.get(f"here/{rank}"))

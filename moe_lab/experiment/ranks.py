@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import timedelta
 from multiprocessing import get_start_method, set_start_method
 from pathlib import Path
@@ -56,20 +57,12 @@ class Team:
         return error
 
 
-class Together:
-    """The processes that torchrun or srun has started with this one, which leads them."""
-
-    def __init__(self, launch: Launch, board: Board) -> None:
-        self.launch = launch
-        self.board = board
+_STARTED: ContextVar[Board | None] = ContextVar("started", default=None)
 
 
-_together: list[Together] = []
-
-
-def together() -> Together | None:
-    """The processes that this one leads without having started them."""
-    return _together[-1] if _together else None
+def together() -> Board | None:
+    """The board of the processes that this one leads without having started them."""
+    return _STARTED.get()
 
 
 @contextmanager
@@ -77,11 +70,11 @@ def leading_all(launch: Launch) -> Iterator[None]:
     """Within the block, runs are trained by all the processes that were started; after it the others end. Raises
     ConfigError if they do not meet."""
     board = Board(_met(launch), launch.count)
-    _together.append(Together(launch, board))
+    token = _STARTED.set(board)
     try:
         yield
     finally:
-        _together.pop()
+        _STARTED.reset(token)
         # what went wrong has been said; this only lets all end at the same time
         with suppress(RankLost, RuntimeError):
             board.end()
@@ -98,6 +91,12 @@ def follow_launched(launch: Launch) -> int:
     except ConfigError:
         return 2
     return _follow(board, launch.rank)
+
+
+def processes_of(config: Config) -> int:
+    """How many processes train the run of a checked config."""
+    parallel = config.get("parallel")
+    return 1 if parallel is None else int(parallel["processes"])
 
 
 def check_launch(config: Config) -> None:
@@ -150,8 +149,8 @@ def leading(config: Config, follow: Callable[..., None], *task: object) -> Itera
 def _board(count: int) -> Iterator[Board]:
     """The board of the processes that were started with this one, or of new ones, which are gone after the block."""
     there = together()
-    if there is not None and there.launch.count == count:
-        yield there.board
+    if there is not None and there.count == count:
+        yield there
         return
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     with _starting_new(), _ignored_by_children():

@@ -263,7 +263,7 @@ class _Session:
                     writer.folder, {"keys": [writer.job.state_key], **self._of_data, **loop.state_of_run(run)}
                 )
             learner = self._learner(loop, run)
-            if self._team.leads:
+            if learner is not None:
                 writer.results(results_of(learner, loop, run, writer.job.config, self._recipe, self._data))
         except Diverged as error:
             writer.diverged(error)
@@ -273,14 +273,15 @@ class _Session:
             return error
         return None
 
-    def _learner(self, loop: Loop, run: int) -> AnyLearner:
-        """The learner of a run with all of its experts, on the leading rank."""
+    def _learner(self, loop: Loop, run: int) -> AnyLearner | None:
+        """The learner of a run with all of its experts; None on ranks that do not lead, which keep their share."""
         if self._team.ranks is None:
             return loop.learner_of_run(run)
         state = loop.learner_state()
+        if not self._team.leads:
+            return None
         learner = learner_of(self._writers[run].job.config, self._data)
-        if self._team.leads:
-            learner.load_state_dict(state)
+        learner.load_state_dict(state)
         return learner
 
 

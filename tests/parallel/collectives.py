@@ -99,6 +99,23 @@ def goes_on_with_the_same_bits(ranks: Ranks) -> None:
     assert unbroken.state.records[0].history == second.state.records[0].history
 
 
+def holds_its_share(ranks: Ranks) -> None:
+    """Of three experts the first rank has one and the second two: their numbers, and two of Adam for each; of one
+    process it would be all three. An expert of 16 inputs, 4 hidden features, 4 classes has 16 * 4 + 4 + 4 * 4 + 4."""
+    words = ["experts.count=3", "experts.hidden=4", "gate=top_k", "k=2", "trainer.dispatch=sparse"]
+    with among(ranks):
+        learner = build_learner(compose(words), (1, 4, 4), 4, 0)
+    loop = loop_of(learner, Trainer(epochs=1, batch_size=33), data(torch.float32))
+    loop.epoch()
+    names = [name for name, _ in learner.named_parameters()]
+    of_experts = [index for index, name in enumerate(names) if "experts" in name]
+    state = loop._optimizer.state_dict()["state"]
+    held = sum(parameter.numel() for index, parameter in enumerate(learner.parameters()) if index in of_experts)
+    of_adam = sum(one.numel() for index in of_experts for one in state[index].values() if one.numel() > 1)
+    own = [1, 2][ranks.rank]
+    assert (held, of_adam) == (own * 88, own * 2 * 88)
+
+
 def takes_statistics_by_rank(ranks: Ranks) -> None:
     """Importance of a batch of 5, two of them on the first rank: 2/5 of its value there, 3/5 of that of the others."""
     ranks.by_rank = True
@@ -123,5 +140,6 @@ def _importance(learner: MixtureLearner, x_BD: torch.Tensor) -> torch.Tensor:
 
 
 CASES = {one.__name__: one for one in (
-    gathers, splits, shares, exchanges, counts, agrees, collects, goes_on_with_the_same_bits, takes_statistics_by_rank,
+    gathers, splits, shares, exchanges, counts, agrees, collects, goes_on_with_the_same_bits, holds_its_share,
+    takes_statistics_by_rank,
 )}  # fmt: skip

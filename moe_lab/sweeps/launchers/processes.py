@@ -15,6 +15,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import get_context
 
 from moe_lab.config.ranges import Count
+from moe_lab.experiment.ranks import processes_of
 from moe_lab.sweeps.launcher import Launcher, described
 from moe_lab.sweeps.plan import Planned
 from moe_lab.sweeps.work import Ended, Task, Work
@@ -68,7 +69,7 @@ class Processes(Launcher):
 def _cores(planned: Planned) -> int:
     """The threads of all processes of a job."""
     config = planned.job.config
-    return config["trainer"]["threads"] * (config.get("parallel") or {"processes": 1})["processes"]
+    return int(config["trainer"]["threads"]) * processes_of(config)
 
 
 def _places(count: int, jobs: Sequence[Planned]) -> list[dict[str, str]]:

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from moe_lab.config.extras import extra
 from moe_lab.config.ranges import Count, NonNegativeInt
+from moe_lab.errors import ConfigError, given
+from moe_lab.experiment.launch import launched
+from moe_lab.experiment.ranks import follow_launched, leading_all, processes_of
 from moe_lab.sweeps.launcher import Launcher, described
 from moe_lab.sweeps.work import Ended, Task, Work
 from moe_lab.training.watch import StopAsked
@@ -22,9 +25,15 @@ class Slurm(Launcher):
     Its logs are in the sweep's folder ``submitit``. The folder of runs must be on a file system that all nodes share. A
     job that reaches its time limit, or is cancelled, saves its state.
 
-    cluster:   "slurm", or "local" to try it out: processes on this machine, all at once. partition: partition of the
-    cluster; null: its default. account: account that is billed; null: the default. minutes: time limit per job. cpus:
-    cores per job. gpus: GPUs per job. memory_gb: memory per job. at_once: most jobs that run at the same time.
+    cluster:   "slurm", or "local" to try it out: processes on this machine, all at once.
+    partition: of the cluster; null: its default.
+    account:   that is billed; null: the default.
+    minutes:   time limit of a job.
+    nodes:     of a job that several processes train (parallel=experts); each process is a task of the job.
+    cpus:      cores of a job's process.
+    gpus:      GPUs of a job, on a node.
+    memory_gb: memory of a job, on a node.
+    at_once:   at most so many jobs run at the same time.
     """
 
     def __init__(
@@ -34,6 +43,7 @@ class Slurm(Launcher):
         partition: str | None = None,
         account: str | None = None,
         minutes: Count = 240,
+        nodes: Count = 1,
         cpus: Count = 1,
         gpus: NonNegativeInt = 0,
         memory_gb: Count = 4,
@@ -41,6 +51,7 @@ class Slurm(Launcher):
     ) -> None:
         self._submitit = extra("submitit", "launcher=slurm", "slurm")
         self._cluster = cluster
+        self._nodes = nodes
         limits = {"timeout_min": minutes, "cpus_per_task": cpus, "gpus_per_node": gpus, "mem_gb": memory_gb}
         of_slurm = {"partition": partition, "account": account, "array_parallelism": at_once}
         given = {f"slurm_{name}": value for name, value in of_slurm.items() if value is not None}
@@ -48,12 +59,14 @@ class Slurm(Launcher):
 
     def launch(self, tasks: Sequence[Task], work: Work, stop_asked: StopAsked) -> Iterator[Ended]:
         executor = self._submitit.AutoExecutor(folder=work.folder / "submitit", cluster=self._cluster)
-        executor.update_parameters(**self._parameters)
         waiting: list[tuple[Any, Task]] = []
-        for start in range(0, len(tasks), _ARRAY):
-            with executor.batch():
-                for task in tasks[start : start + _ARRAY]:
-                    waiting.append((executor.submit(_do, work, task), task))
+        for processes in sorted({_processes(task) for task in tasks}):
+            executor.update_parameters(**self._parameters, **self._places(processes))
+            alike = [task for task in tasks if _processes(task) == processes]
+            for start in range(0, len(alike), _ARRAY):
+                with executor.batch():
+                    for task in alike[start : start + _ARRAY]:
+                        waiting.append((executor.submit(_do, work, task), task))
         cancelled = False
         try:
             while waiting:
@@ -69,6 +82,20 @@ class Slurm(Launcher):
             _cancel(waiting)
             raise
 
+    def _places(self, processes: int) -> dict[str, int]:
+        """How the processes of a job are spread. Raises ConfigError if not every node has as many."""
+        nodes = self._nodes if processes > 1 else 1
+        if processes % nodes:
+            raise ConfigError(
+                f"launcher.nodes={nodes} cannot have as many of {processes} processes each: take another number, or "
+                f"parallel.processes={nodes * -(-processes // nodes)}"
+            )
+        return {"nodes": nodes, "tasks_per_node": processes // nodes}
+
+
+def _processes(task: Task) -> int:
+    return max(processes_of(planned.job.config) for planned in task.jobs)
+
 
 def _cancel(waiting: Sequence[tuple[Any, Task]]) -> None:
     for job, _ in waiting:
@@ -77,15 +104,23 @@ def _cancel(waiting: Sequence[tuple[Any, Task]]) -> None:
 
 def _trouble(job: Any) -> str:
     try:
-        return job.result()
+        return "; ".join(filter(None, job.results()))
     except Exception as error:
         return described(error).partition(" Job (task=")[0]
 
 
 def _do(work: Work, task: Task) -> str:
-    """Run a task on a node. Slurm sends SIGTERM when a job is cancelled, and, for submitit, SIGUSR2 before its time
-    limit."""
+    """Run a task on its nodes, each of its processes. Slurm sends SIGTERM when a job is cancelled, and, for submitit,
+    SIGUSR2 before its time limit; the leading process heeds them."""
     told: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda number, _: told.append(number))
-    return work(task, lambda: bool(told))
+    if _processes(task) == 1:
+        return work(task, lambda: bool(told))
+    extra("submitit", "launcher=slurm", "slurm").helpers.TorchDistributedEnvironment().export(False, overwrite=True)
+    launch = given(launched(), "a launch of several processes")
+    if launch.rank > 0:
+        follow_launched(launch)
+        return ""
+    with leading_all(launch):
+        return work(task, lambda: bool(told))
