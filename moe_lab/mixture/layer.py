@@ -78,10 +78,11 @@ class MixtureLayer(nn.Module):
                 f"x has the shape {tuple(x.shape)}; expected rows of {self.width} features, [..., {self.width}]"
             )
         x_TD = x.reshape(-1, self.width)
+        *lead, places = x.shape[:-1] if x.ndim > 2 else (*x.shape[:-1], 1)
+        self.routed.gate.read_documents(places)
         output = self.routed(x_TD, self._noise)
         self._routing, self._auxiliary_loss = output.routing, None
         if self.training:
-            *lead, places = x.shape[:-1] if x.ndim > 2 else (*x.shape[:-1], 1)
             groups = {DOCUMENT: documents(prod(lead), places, x.device)}
             step = self.routed.step(output, self._noise, groups)
             weighted = [regularizer.weight * regularizer(step) for regularizer in self.regularizers.values()]

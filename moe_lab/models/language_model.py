@@ -66,6 +66,7 @@ class LanguageModel(Network):
             shared_experts=shared_experts,
             causal=True,
         )
+        self.tell_documents()
         for layer in self.routed.values():
             _check_causal(layer.gate)
         self.norm = LayerNorm(width)
@@ -106,6 +107,16 @@ class LanguageModel(Network):
 
 def _check_causal(gate: Gate) -> None:
     """Raise Unfit for a gate whose decision depends on other tokens in evaluation, including later ones."""
+    if gate.traits.looks_ahead:
+        raise Unfit(
+            "this gate",
+            Reason(
+                "decides about a token by looking at tokens of its window that come after it, so that a language model "
+                "would see the tokens that it has to predict",
+                ("take gate.select.over=before",),
+                gate=_is_causal,
+            ),
+        )
     if not _is_causal(gate):
         raise Unfit(
             "this gate",
@@ -119,4 +130,4 @@ def _check_causal(gate: Gate) -> None:
 
 
 def _is_causal(gate: Gate) -> bool:
-    return "evaluation" not in gate.traits.batch_dependent
+    return "evaluation" not in gate.traits.batch_dependent and not gate.traits.looks_ahead

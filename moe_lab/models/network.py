@@ -34,6 +34,11 @@ class Network(nn.Module):
     def places(self) -> int:
         """S, the number of a mixture layer's rows for one sample; they are contiguous."""
 
+    def tell_documents(self) -> None:
+        """Tell each gate how many rows belong to one sample."""
+        for layer in self.routed.values():
+            layer.gate.read_documents(self.places)
+
     def class_T(self, y_B: Tensor) -> Tensor:
         """The class of each row of a mixture layer, [..., T], given those of the predictions."""
         return y_B.repeat_interleave(self.places, -1)

@@ -67,6 +67,7 @@ class VisionTransformer(Network):
             where=where,
             shared_experts=shared_experts,
         )
+        self.tell_documents()
         self.norm = LayerNorm(width)
         self.head = Linear(width, classes)
 

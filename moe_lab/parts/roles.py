@@ -172,6 +172,10 @@ class Gate(nn.Module):
     def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
         """Fit to samples that training does not use, and to whether each expert classifies them correctly (bool)."""
 
+    def read_documents(self, places: int) -> None:
+        """Called for a gate inside a network: so many rows side by side are one document, a window of tokens or the
+        patches of an image. Without a call each row is one."""
+
     @property
     def head(self) -> Linear | None:
         """The linear layer of the logits, one column per expert; None if there is no such layer."""

@@ -61,7 +61,11 @@ class SteppedGate(Gate):
             still=weigh.still | select.extras,
             hashes_input=self.score.hashes_input,
             batch_dependent=select.batch_dependent,
+            looks_ahead=select.looks_ahead,
         )
+
+    def read_documents(self, places: int) -> None:
+        self.select.places = places
 
     @property
     def head(self) -> Linear | None:

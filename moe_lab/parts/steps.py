@@ -44,12 +44,16 @@ class Select(nn.Module):
     batch_dependent: frozenset[Mode] = frozenset()
     #: in training experts are drawn by their probability
     draws: ClassVar[bool] = False
+    #: a row depends on rows of its document that come after it
+    looks_ahead: bool = False
     #: can choose among some of the experts, if the logits of the others are -inf
     grows: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
+        #: how many rows side by side are one document (``Gate.read_documents``)
+        self.places = 1
 
     def biased(self, logits_BE: Tensor) -> Tensor:
         """The compared values: the logits, plus ``selection_bias_1E`` if a part has this buffer for controllers."""

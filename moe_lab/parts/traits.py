@@ -38,7 +38,9 @@ class Traits:
     needs_fitting:    it is fitted (``Gate.fit``) after every epoch.
     hashes_input:     the modes in which a fixed hash of the sample's values decides, which is meaningful only for raw
                       inputs: "training", "evaluation".
-    batch_dependent:  the modes in which a row depends on its batch-mates: "training", "evaluation".
+    batch_dependent:  the modes in which a row depends on its batch-mates: "training", "evaluation". Rows of its own
+                      document do not count.
+    looks_ahead:      in a document of several rows, such as a window of tokens, a row depends on rows after it.
     """
 
     rows_sum_to_one: bool
@@ -58,6 +60,7 @@ class Traits:
     needs_fitting: bool = False
     hashes_input: Set[Mode] = frozenset()
     batch_dependent: Set[Mode] = frozenset()
+    looks_ahead: bool = False
 
     @property
     def selects_k(self) -> bool:

@@ -27,8 +27,9 @@ IN_NO_LAYER = {
     "soft_moe": "mixes the patches of images",
     "stochastic": "weights without gradient",
 }
-LOOKS_AHEAD = ["expert_choice"]
-CAUSAL = [gate for gate in GATES if gate not in {*IN_NO_LAYER, *LOOKS_AHEAD}]
+LOOKS_AHEAD = ["document_pool", "expert_choice"]
+CAUSAL = [(f"gate={gate}",) for gate in GATES if gate not in {*IN_NO_LAYER, *LOOKS_AHEAD}]
+CAUSAL += [("gate=document_pool", "gate.select.over=before", "gate.select.pool=3")]
 
 
 @cache
@@ -52,9 +53,9 @@ def x():
     return torch.randint(TOKENS, (SEQUENCES, PLACES), generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("gate", CAUSAL)
-def test_no_prediction_depends_on_what_comes_after(gate, x):
-    network = model(f"gate={gate}").eval()
+@pytest.mark.parametrize("words", CAUSAL, ids=" ".join)
+def test_no_prediction_depends_on_what_comes_after(words, x):
+    network = model(*words).eval()
     before = network(x, noise_of(network)).log_probs_BC
     for place in (0, 3, PLACES - 2):
         changed = x.clone()
@@ -64,9 +65,9 @@ def test_no_prediction_depends_on_what_comes_after(gate, x):
         assert not torch.allclose(after[:, place + 1 :], before[:, place + 1 :])
 
 
-@pytest.mark.parametrize("gate", CAUSAL)
-def test_no_prediction_depends_on_batch_mates(gate, x):
-    network = model(f"gate={gate}").eval()
+@pytest.mark.parametrize("words", CAUSAL, ids=" ".join)
+def test_no_prediction_depends_on_batch_mates(words, x):
+    network = model(*words).eval()
     whole, part = (network(one, noise_of(network)).log_probs_BC for one in (x, x[:2]))
     torch.testing.assert_close(part, whole[:2], rtol=0, atol=1e-6)
 
@@ -81,6 +82,11 @@ def test_no_prediction_depends_on_batch_mates(gate, x):
 def test_gates_that_look_at_other_tokens_are_refused(words):
     with pytest.raises(ConfigError, match=r"from the other tokens of its batch.*take gate=top_k"):
         model(*words)
+
+
+def test_a_pool_that_later_tokens_decide_is_refused():
+    with pytest.raises(ConfigError, match=r"tokens of its window that come after it.*take gate.select.over=before"):
+        model("gate=document_pool")
 
 
 @pytest.mark.parametrize("gate", IN_NO_LAYER)
