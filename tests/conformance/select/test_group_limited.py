@@ -27,6 +27,17 @@ def test_the_largest_sum_of_two_wins_over_the_largest_score():
     assert selected(GroupLimited(sizes(9, 2), groups=3, top_groups=2), LOGITS) == [[0, 3]]
 
 
+@pytest.mark.parametrize(
+    ("k", "best", "chosen"), [(2, 1, [0, 1]), (1, None, [0]), (2, None, [3, 4]), (3, None, [3, 4, 5])]
+)
+def test_how_many_of_a_group_count(k, best, chosen):
+    """One: .9 is the largest. k / top_groups: one of k = 1, two of k = 2; three of k = 3, .9 + .2 + .1 = 1.2 < 1.65."""
+    assert selected(GroupLimited(sizes(9, k), groups=3, top_groups=1, best=best), LOGITS) == [chosen]
+    # a half, rounded down, but at least one
+    both = GroupLimited(sizes(9, 1), groups=3, top_groups=2, best=None)
+    assert selected(both, LOGITS) == [[0]]
+
+
 def test_the_bias_counts_for_the_group_and_within_it():
     part = GroupLimited(sizes(9, 2), groups=3, top_groups=1)
     # the third group: .5 + .45 + 2 * .15 = 1.25, and .55 for the last, which stays third

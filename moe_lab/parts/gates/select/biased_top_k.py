@@ -1,14 +1,12 @@
 """The k largest of scores plus a bias that a controller updates, among all experts or those of a few groups."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from moe_lab.parts import ConfigError, Count, Noise, Select, Sizes, k_largest
-
-#: number of a group's experts that count in the group's score
-BEST = 2
 
 
 class BiasedTopK(Select):
@@ -42,9 +40,9 @@ class BiasedTopK(Select):
 class GroupLimited(BiasedTopK):
     """The k experts of the largest sigmoid(z_e) + b_e among those of the best groups. b is never used in the weights.
 
-    The E experts are g groups of E / g experts side by side. A group's score is the sum of its two largest
-    sigmoid(z_e) + b_e, and the ``top_groups`` groups with the largest sums are kept. Ties go to the larger sum of the
-    two largest logits, then to the lower index; among experts ties are broken as in ``biased_top_k``. With one group,
+    The E experts are g groups of E / g experts side by side. A group's score is the sum of its ``best`` largest
+    sigmoid(z_e) + b_e, and the ``top_groups`` groups with the largest sums are kept. Ties go to the larger sum of as
+    many largest logits, then to the lower index; among experts ties are broken as in ``biased_top_k``. With one group,
     the default, it is equal to ``biased_top_k``. If experts are masked and the kept groups have fewer than k others,
     experts of other groups are added.
     Source: DeepSeek-AI 2024, DeepSeek-V3 technical report, arXiv:2412.19437, section 2.1.2 (node-limited routing): its
@@ -53,15 +51,20 @@ class GroupLimited(BiasedTopK):
 
     groups:     g.
     top_groups: number of groups that a sample's experts may come from.
+    best:       number of a group's experts that count in the group's score, at most all of them; null: k / top_groups,
+                rounded down, and at least one.
     Raises ConfigError if g does not divide E, if ``top_groups`` is more than g, or if these groups have fewer than k
     experts.
     """
 
-    def __init__(self, sizes: Sizes, *, groups: Count = 1, top_groups: Count = 1) -> None:
+    absent: ClassVar[Mapping[str, Any]] = {"best": 2}
+
+    def __init__(self, sizes: Sizes, *, groups: Count = 1, top_groups: Count = 1, best: Count | None = 2) -> None:
         super().__init__(sizes)
         _check(sizes, groups, top_groups)
         self._groups = groups
         self._top_groups = top_groups
+        self._best = min(best or max(1, sizes.k // top_groups), sizes.experts // groups)
 
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         biased_BE = self.biased(logits_BE)
@@ -70,12 +73,12 @@ class GroupLimited(BiasedTopK):
         return k_largest(biased_BE.masked_fill(~there_BE, -torch.inf), self.sizes.k, logits_BE)
 
     def _of_groups(self, values_BE: Tensor) -> Tensor:
-        """The sum of the two largest values of every group, [..., B, G]; a masked expert adds nothing."""
+        """The sum of the largest values of every group, [..., B, G]; a masked expert adds nothing."""
         values_BGe = values_BE.detach().unflatten(-1, (self._groups, -1))
-        best_BG2 = values_BGe.topk(min(BEST, values_BGe.shape[-1]), dim=-1).values
-        there_BG2 = best_BG2 > -torch.inf
-        sums_BG = best_BG2.masked_fill(~there_BG2, 0.0).sum(-1)
-        return sums_BG.masked_fill(~there_BG2.any(-1), -torch.inf)
+        best_BGb = values_BGe.topk(self._best, dim=-1).values
+        there_BGb = best_BGb > -torch.inf
+        sums_BG = best_BGb.masked_fill(~there_BGb, 0.0).sum(-1)
+        return sums_BG.masked_fill(~there_BGb.any(-1), -torch.inf)
 
 
 def _check(sizes: Sizes, groups: int, top_groups: int) -> None:
