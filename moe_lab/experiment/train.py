@@ -23,7 +23,7 @@ from moe_lab.experiment.run import never, run
 from moe_lab.experiment.twins import unfinished_twins
 from moe_lab.experiment.writer import RunWriter
 from moe_lab.store.claim import CLAIM, claimed
-from moe_lab.store.folders import check_name, claim
+from moe_lab.store.folders import check_name, check_runs, claim
 from moe_lab.store.run import Run
 from moe_lab.training.watch import StopAsked, Watch
 
@@ -71,9 +71,10 @@ def new_training(job: Job, runs: Path, name: str | None = None) -> Iterator[Trai
     """Load the job's data, make the folder ``runs/name``, by default named by the time, and hold it against other
     processes.
 
-    Raises RunError if the name cannot be used or is taken, ConfigError if torchrun or srun has started another number
-    of processes, DataError if the data cannot be loaded; no folder is made then.
+    Raises RunError if ``runs`` or the name cannot be used or the name is taken, ConfigError if torchrun or srun has
+    started another number of processes, DataError if the data cannot be loaded; no folder is made then.
     """
+    check_runs(runs)
     if name is not None:
         check_name(name, runs)
     check_launch(job.config)

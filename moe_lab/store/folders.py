@@ -1,5 +1,7 @@
 """Fresh run folders, claimed by exclusive mkdir so that two commands never share one."""
 
+import errno
+import os
 import re
 from datetime import datetime
 from itertools import count
@@ -19,6 +21,13 @@ def check_spelling(name: str) -> None:
     """Raise RunError if ``name`` cannot name a folder, for example because it leads elsewhere."""
     if not NAME.fullmatch(name):
         raise RunError(f"{cut(name)!r} cannot name a folder: use letters, digits, '.', '_' and '-' (at most 100)")
+
+
+def check_runs(runs: Path) -> None:
+    """Raise RunError if ``runs`` cannot be a folder since it, or a folder above it, is a file; creates nothing."""
+    there = next(path for path in (runs, *runs.parents) if path.exists())
+    if not there.is_dir():
+        _unmade(runs, os.strerror(errno.ENOTDIR))
 
 
 def check_name(name: str, runs: Path) -> None:
@@ -84,7 +93,11 @@ def _make_runs(runs: Path) -> None:
     try:
         runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"cannot make the runs folder {runs}: {error.strerror}; give another with --runs DIR") from None
+        _unmade(runs, error.strerror)
+
+
+def _unmade(runs: Path, why: str | None) -> NoReturn:
+    raise RunError(f"cannot make the runs folder {runs}: {why}; give another with --runs DIR") from None
 
 
 def _time() -> str:

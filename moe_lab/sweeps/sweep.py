@@ -10,7 +10,7 @@ from pathlib import Path
 
 from moe_lab.errors import ConfigError
 from moe_lab.experiment.run import never
-from moe_lab.store.folders import Taken, check_spelling, claim
+from moe_lab.store.folders import Taken, check_runs, check_spelling, claim
 from moe_lab.sweeps.folder import Outcome, SweepFolder
 from moe_lab.sweeps.launcher import Launcher
 from moe_lab.sweeps.plan import Follow, Plan, silently
@@ -79,10 +79,11 @@ def new_sweep(
     """Plan the sweep of the overrides ``words``, which may include those of launcher and sweeper. It extends an
     existing sweep ``runs/name``, unless ``again``. ``follow`` may show the progress of planning.
 
-    Raises ConfigError as ``plan`` and ``settings`` do, RunError if the name cannot be used or the stored plan cannot be
-    read.
+    Raises ConfigError as ``plan`` and ``settings`` do, RunError if ``runs`` or the name cannot be used or the stored
+    plan cannot be read.
     """
     of_jobs, of_sweep = split(words)
+    check_runs(runs)
     if name is not None:
         check_spelling(name)
     how = settings(of_sweep, config_dir, plugins)

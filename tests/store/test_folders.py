@@ -1,9 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from moe_lab.errors import RunError
-from moe_lab.store.folders import check_name, claim, claim_report
+from moe_lab.store.folders import check_name, check_runs, claim, claim_report
 
 
 def test_two_commands_of_one_second_get_two_folders(tmp_path):
@@ -31,6 +32,17 @@ def test_a_runs_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="--runs DIR"):
         claim(tmp_path / "file" / "runs")
+
+
+def test_a_file_in_its_place_is_told_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    for runs in ("file", "file/runs", tmp_path / "file" / "a" / "b"):
+        with pytest.raises(RunError, match=f"cannot make the runs folder {runs}: Not a directory"):
+            check_runs(Path(runs))
+    for runs in ("new", "new/runs", ".", tmp_path):
+        check_runs(Path(runs))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_report_gets_a_fresh_folder(tmp_path):

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from moe_lab.experiment.run import never
-from moe_lab.store.folders import check_spelling, claim_again
+from moe_lab.store.folders import check_runs, check_spelling, claim_again
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import JOBS, Outcome, SweepFolder
 from moe_lab.sweeps.launcher import Launcher
@@ -78,8 +78,10 @@ def ready_study(
     parts: Parts = BUILT_IN,
 ) -> ReadyStudy:
     """The study ``name`` as ``words``, launcher words among them, have it, in ``runs/folder_name``, by default named
-    by its words. Raises ConfigError as ``open_study`` and ``settings`` do, RunError if ``folder_name`` cannot be used.
+    by its words. Raises ConfigError as ``open_study`` and ``settings`` do, RunError if ``runs`` or
+    ``folder_name`` cannot be used.
     """
+    check_runs(runs)
     if folder_name is not None:
         check_spelling(folder_name)
     of_jobs, of_sweep = split(words)
