@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from moe_lab.config.explain import Choices, Config, explain, leaves
-from moe_lab.config.layered import LAYERS, NETWORK, layer_and_word, split, with_layers
+from moe_lab.config.layered import LAYERS, NETWORK, SCORE, layer_and_word, score_in_a_network, split, with_layers
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.config.words import EXAMPLE, LONGEST, Kind, Word, unreadable, vet
 from moe_lab.errors import ConfigError, cut
@@ -88,16 +88,12 @@ def _composed(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Con
 def _fitting(words: tuple[str, ...], sources: Sources, stamp: int) -> tuple[Config, Choices]:
     """Config and choices; if the gates are those of mixture layers, with a score that fits them."""
     composed = _load(words, sources, stamp)
-    fitting = words if composed[0].get(NETWORK) is None else linear_score(words, composed[1])
-    return composed if fitting == words else _load(fitting, sources, stamp)
-
-
-def linear_score(words: tuple[str, ...], chosen: Choices) -> tuple[str, ...]:
-    """The overrides of a mixture layer, with ``linear`` as the score of a gate whose default score is ``network``,
-    unless one of them chooses a score. The input of a layer inside a network is already features.
-    """
-    typed = any(parse(word).key.startswith("gate/score") for word in words)
-    return words if typed or chosen.get("gate/score") != "network" else (*words, "gate/score=linear")
+    score = composed[1].get(SCORE)
+    typed = any(parse(word).key.startswith(SCORE) for word in words)
+    if composed[0].get(NETWORK) is None or typed or not isinstance(score, str):
+        return composed
+    fitting = score_in_a_network(score)
+    return composed if fitting == score else _load((*words, f"{SCORE}={fitting}"), sources, stamp)
 
 
 def parse(text: str) -> Word:

@@ -15,6 +15,10 @@ Compose = Callable[[tuple[str, ...]], tuple[Config, Choices]]
 
 #: the group whose option decides whether gate and experts are those of mixture layers
 NETWORK = "network"
+#: the word of any network, if no other is known: gate and experts are those of mixture layers then
+ANY_NETWORK = f"{NETWORK}=mlp"
+#: the group whose default depends on whether there is a network
+SCORE = "gate/score"
 #: groups whose option ``none`` has no node in a config
 OPTIONAL = (NETWORK, "parallel")
 LAYERS = "layers"
@@ -23,6 +27,12 @@ OWN = ("gate", "experts", "k")
 #: the class of a layer's node in a config
 TARGET = "moe_lab.models.own.OwnParts"
 _WORD = re.compile(r"layers\.(?P<layer>[A-Za-z_]\w*)\.(?P<word>.+)", re.ASCII | re.DOTALL)
+
+
+def score_in_a_network(default: str) -> str:
+    """The score that a mixture layer's gate takes in place of its default one, unless a word chooses: ``linear`` for
+    ``network``, because the input of a layer is already features."""
+    return "linear" if default == "network" else default
 
 
 def layer_and_word(text: str) -> tuple[str, str] | None:

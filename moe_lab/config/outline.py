@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from moe_lab.config.explain import leaves
-from moe_lab.config.layered import LAYERS, NETWORK, OWN, head
+from moe_lab.config.layered import LAYERS, NETWORK, OWN, SCORE, head, score_in_a_network
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import joined
 
@@ -117,9 +117,8 @@ def _included(
     child = f"{group}/{name}".lstrip("/") if not name.startswith("/") else name[1:]
     if own:
         return [(child, value, joined(place, own))]
-    if (child, value) == ("gate/score", "network") and chosen.get(NETWORK, ["none"]) != ["none"]:
-        # the rule of compose.linear_score
-        value = "linear"
+    if child == SCORE and isinstance(value, str) and chosen.get(NETWORK, ["none"]) != ["none"]:
+        value = score_in_a_network(value)
     picked = chosen.get(child, value if isinstance(value, list) else [value])
     options = [(child, option, sources.place(child, option)) for option in picked if option is not None]
     return [(child, None, ""), *options]

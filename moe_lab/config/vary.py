@@ -7,7 +7,7 @@ from typing import Any
 
 from moe_lab.config.compose import compose_leniently, parse
 from moe_lab.config.explain import Choices, Config
-from moe_lab.config.layered import LAYERS, NETWORK, OPTIONAL, OWN, TARGET, about, split
+from moe_lab.config.layered import ANY_NETWORK, LAYERS, NETWORK, OPTIONAL, OWN, TARGET, about, split
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.config.words import Word, vet
 from moe_lab.errors import ConfigError, did_you_mean, joined
@@ -70,11 +70,9 @@ def _vary_layers(config: Config, layered: dict[str, list[str]], config_dir: Path
 
 
 def _base(stored: Config, chosen: Sequence[Word]) -> list[str]:
-    """The override that chooses any network, if the earlier run has a network and no override chooses another: then
-    gates are those of mixture layers.
-    """
+    """The word of any network, if the earlier run has a network and no word chooses another."""
     goes_on = stored.get(NETWORK) is not None and all(word.key != NETWORK for word in chosen)
-    return [f"{NETWORK}=mlp"] if goes_on else []
+    return [ANY_NETWORK] if goes_on else []
 
 
 def _chosen_along(options: Choices, keys: Sequence[str], base: Sequence[str], config_dir: Path | None) -> list[str]:

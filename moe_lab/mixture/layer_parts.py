@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 
 from moe_lab.config.build import build, class_of
 from moe_lab.config.check import check
-from moe_lab.config.compose import choices, compose, linear_score, parse
+from moe_lab.config.compose import compose, parse
+from moe_lab.config.layered import ANY_NETWORK
 from moe_lab.config.plugins import loaded_plugins
 from moe_lab.config.ranges import Count
 from moe_lab.errors import ConfigError
@@ -41,16 +42,13 @@ _GROUPS = (*_KEYS, "regularizer")
 def layer_config(words: Sequence[str]) -> Config:
     """The part of a composed config that applies to a mixture layer: experts, gate, k and regularizers, all checked.
 
-    The experts are ``ffn`` unless a word chooses others. A gate whose own score is ``network`` takes ``linear``, unless
-    a word is about the score: a layer inside a network sees features already. Raises ConfigError for words that cannot
-    be used, or that concern something else.
+    The defaults are those of a network: the experts are ``ffn``, and a gate whose own score is ``network`` takes
+    ``linear``. Raises ConfigError for words that cannot be used, or that concern something else.
     """
-    keys = [parse(word).key for word in words]
-    for key in keys:
+    for key in (parse(word).key for word in words):
         if key.partition(".")[0].partition("/")[0] not in _GROUPS:
             raise ConfigError(f"{key}: a mixture layer takes words that begin with {', '.join(sorted(_GROUPS))}")
-    words = tuple(words) if "experts" in keys else ("experts=ffn", *words)
-    composed = compose(linear_score(words, choices(words)))
+    composed = compose([ANY_NETWORK, *words])
     config = {key: composed[key] for key in _KEYS}
     check(config, LayerOptions, loaded_plugins())
     return config
