@@ -68,9 +68,10 @@ def _built(node: Config, sizes: Sizes) -> Any:
 
 @cache
 def _names(group: str) -> tuple[str, ...]:
-    """The options of a group; that of the default config first, then by name."""
-    first = str(choices([])[group])
-    return first, *sorted({*options(group)} - {first})
+    """The options of a group: that of the default config, then by name, last those with a data set's name, which are
+    made for it."""
+    first, of_data = str(choices([])[group]), {*options("dataset")}
+    return first, *sorted({*options(group)} - {first}, key=lambda name: (name in of_data, name))
 
 
 @cache

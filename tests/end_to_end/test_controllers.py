@@ -50,7 +50,7 @@ def test_state_is_in_the_history_the_status_and_the_loaded_model(cli):
         ("controller=[loss_free_bias]", "lower k"),
         ("controller=[hard_constraint] gate=switch", "needs at least 2 experts per sample, and k=1"),
         ("controller=[temperature] baseline=single", "needs at least 2 experts"),
-        ("regularizer=[l1]", "take gate=chen2022, gate=expert_threshold or gate=hard_concrete, or leave l1 out"),
+        ("regularizer=[l1]", "take gate=expert_threshold, gate=hard_concrete or gate=relu, or leave l1 out"),
         ("regularizer=[l0]", "take gate=hard_concrete"),
         ("regularizer=[lasso] gate=attentive", "linear layer"),
         ("regularizer=[orthogonality] experts=linear", "take experts=mlp"),

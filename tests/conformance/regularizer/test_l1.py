@@ -102,7 +102,7 @@ def test_it_steers_a_relu_gate_to_its_target(sizes, step_of, target):
 
 
 def test_what_it_cannot_steer_is_refused(learner_of, sizes):
-    fitting = "gate=chen2022, gate=expert_threshold or gate=hard_concrete"
+    fitting = "gate=expert_threshold, gate=hard_concrete or gate=relu"
     with pytest.raises(ConfigError, match=f"weights do not sum to one.*take {fitting}"):
         learner_of("regularizer=[l1]")
     with pytest.raises(ConfigError, match=r"learns how many experts are active.*: .*regularizers\.l1\.adapt=false"):
