@@ -55,5 +55,11 @@ def together(records: Mapping[str, Record]) -> Trace:
     if not records:
         raise RunError("no layer of the network records: set record=True of each MixtureLayer before it runs")
     layers = tuple(record.layer(name) for name, record in records.items())
-    document_T, position_T = next(iter(records.values())).rows
+    (first, (document_T, position_T)), *others = ((name, record.rows) for name, record in records.items())
+    for name, rows in others:
+        if not all(map(np.array_equal, rows, (document_T, position_T))):
+            raise RunError(
+                f"layers {first!r} and {name!r} have recorded other rows ({len(document_T)} and {len(rows[0])}): call "
+                "forget() of each, let the network run, and take the trace of the layers that see every row"
+            )
     return Trace(layers=layers, document_T=document_T, position_T=position_T, source="moe_lab.MixtureLayer")

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import math
 
 import numpy as np
 import pytest
@@ -204,6 +205,17 @@ def test_training_is_not_recorded_and_a_record_can_be_dropped():
     layer.forget()
     layer(x[:2])
     assert layer.trace().rows == 2
+
+
+@pytest.mark.parametrize("shape", [(10, 6), (5, 2, 6), (1, 10, 6), (3, 6)], ids=str)
+def test_layers_that_recorded_other_rows_have_no_trace(shape):
+    """As many rows of other documents, or another number of rows."""
+    network = network_of(record=True).eval()
+    network.first(torch.randn(2, 5, 6))
+    network.second(torch.randn(shape))
+    told = f"'first' and 'second' have recorded other rows .10 and {math.prod(shape[:-1])}."
+    with pytest.raises(RunError, match=told):
+        MixtureLayer.trace_of(network)
 
 
 def test_the_trace_of_a_network_has_its_layers_by_name():
