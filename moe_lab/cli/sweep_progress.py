@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from moe_lab.cli.terminal import echo
+from moe_lab.metrics import METRICS
 from moe_lab.reports.kit.numbers import quantity
 from moe_lab.sweeps.folder import Outcome
 from moe_lab.sweeps.plan import Follow, silently
@@ -20,6 +21,8 @@ from moe_lab.sweeps.run import SweepWatch
 LOOK_SECONDS = 0.5
 #: seconds of planning before the first line
 PATIENCE_SECONDS = 2.0
+#: how the metric by which a run is compared is said
+QUALITY = {"test_error_rate": "error {}", "test_rmse_sd": "RMSE {}", "test_loss_nats": "loss {} a token"}
 STYLES = {"finished": "green", "diverged": "yellow", "failed": "red", "lost": "red", "interrupted": "yellow"}
 
 
@@ -42,13 +45,9 @@ def _say_how_far(things: Iterable[Any], count: int, what: str) -> Iterator[Any]:
 
 
 def quality(headline: Mapping[str, Any]) -> str:
-    """``error 3.3 %``; the RMSE in regression; the loss for language models, whose headline has both."""
-    loss, error, rmse = (headline.get(name) for name in ("test_loss_nats", "test_error_rate", "test_rmse_sd"))
-    if rmse is not None:
-        return f"RMSE {quantity(rmse, 'sd')}"
-    if loss is not None and error is not None:
-        return f"loss {quantity(loss, 'nats')} a token"
-    return "" if error is None else f"error {quantity(error, 'fraction')}"
+    """``error 3.3 %``: the first number of a headline, which is what a run is compared by."""
+    name, value = next(iter(headline.items()), ("", None))
+    return "" if name not in QUALITY else QUALITY[name].format(quantity(value, METRICS[name].unit))
 
 
 class Lines(SweepWatch):

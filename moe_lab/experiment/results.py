@@ -54,7 +54,7 @@ OF_TOKENS = ("test_loss_nats", "test_bits_per_byte", "bayes_gap", "test_error_ra
 
 
 def headline_of(metrics: Mapping[str, Mapping[str, Any]], task: Task) -> list[str]:
-    """The headline metrics that a run has."""
+    """The metrics of the headline that a run has; the first is that by which it is compared (metrics/primary.py)."""
     if "test_bits_per_byte" in metrics:
         return [name for name in OF_TOKENS if metrics[name]["value"] is not None]
     return [name for name in HEADLINE[task] if name in metrics]

@@ -1,9 +1,8 @@
 """Comparison of a run with the plain networks that were trained beside it: one clause and one small table."""
 
-from typing import NamedTuple
-
 import numpy as np
 
+from moe_lab.metrics.primary import primary
 from moe_lab.reports.kit.numbers import NBSP, NONE, digits, quantity
 from moe_lab.reports.kit.section import Section
 from moe_lab.reports.kit.table import Table
@@ -25,20 +24,8 @@ CAPTION = (
 SPREAD = ", \N{PLUS-MINUS SIGN} its standard error over the choice of the test samples, the same for both"
 
 
-class Measured(NamedTuple):
-    """The metric by which twins are compared."""
-
-    name: str
-    label: str
-
-
-def compared_by(run: Run) -> Measured:
-    """The metric by which a run is compared: the error, in regression the RMSE, for language models the loss."""
-    if run.metrics.get("test_bits_per_byte", {}).get("value") is not None:
-        return Measured("test_loss_nats", "test loss")
-    if run.metrics.get("test_error_rate", {}).get("value") is not None:
-        return Measured("test_error_rate", "test error")
-    return Measured("test_rmse_sd", "test RMSE")
+#: what the metric by which a run is compared is called
+COMPARED = {"test_loss_nats": "test loss", "test_error_rate": "test error", "test_rmse_sd": "test RMSE"}
 
 
 def beside(run: Run) -> str:
@@ -52,9 +39,9 @@ def beside(run: Run) -> str:
 
 
 def beside_sentence(run: Run) -> str:
-    """The same as a sentence that names the metric; empty if no twin has ended."""
-    results = _results(run)
-    return f"Plain networks beside it, {compared_by(run).label}: {results}." if results else ""
+    """The same as a sentence that says what is compared; empty if no twin has ended."""
+    told = _said(run)
+    return f"Plain networks beside it, {COMPARED[primary(run.metrics)]}: {told}." if told else ""
 
 
 def twins_section(run: Run) -> Section | None:
@@ -62,17 +49,17 @@ def twins_section(run: Run) -> Section | None:
     begun = {name: twin for name, twin in run.twins.items() if twin.status["status"] != "planned"}
     if not begun:
         return None
-    by = compared_by(run)
+    by = primary(run.metrics)
     rows = [("this run", *_row(run, by), NONE)]
     rows += [(LABELS[name], *_row(twin, by), _difference(run, twin, by)) for name, twin in begun.items()]
-    header = ("trained", by.label, "parameters", "used per sample", "difference")
+    header = ("trained", COMPARED[by], "parameters", "used a sample", "difference")
     spread = SPREAD if any("\N{PLUS-MINUS SIGN}" in row[-1] for row in rows) else ""
-    caption = CAPTION.format(what=by.label, spread=spread, names=",".join(begun))
+    caption = CAPTION.format(what=COMPARED[by], spread=spread, names=",".join(begun))
     return Section(TITLE, tables=(Table("This run and plain networks", header, "lrrrr", tuple(rows), caption),))
 
 
-def _results(run: Run) -> str:
-    by = compared_by(run)
+def _said(run: Run) -> str:
+    by = primary(run.metrics)
     ended = {
         LABELS[name]: twin for name, twin in run.twins.items() if twin.status["status"] in ("finished", "diverged")
     }
@@ -80,8 +67,8 @@ def _results(run: Run) -> str:
     return f"{', '.join(results)} {ONE_SEED}" if results else ""
 
 
-def _row(run: Run, by: Measured) -> tuple[str, str, str]:
-    """A run's metric (or its state if it has none), all parameters, and those used per sample."""
+def _row(run: Run, by: str) -> tuple[str, str, str]:
+    """The metric, all parameters, and those that act on a sample; in place of the metric how it stands."""
     if not run.finished:
         return run.status["status"], NONE, NONE
     counts = (run.metrics.get(name, {}).get("value") for name in ("parameters_total", "parameters_active"))
@@ -89,21 +76,19 @@ def _row(run: Run, by: Measured) -> tuple[str, str, str]:
     return _measured(run, by), total, active
 
 
-def _measured(run: Run, by: Measured) -> str:
-    entry = run.metrics.get(by.name, {"value": None, "unit": ""})
+def _measured(run: Run, by: str) -> str:
+    entry = run.metrics.get(by, {"value": None, "unit": ""})
     return quantity(entry["value"], entry["unit"])
 
 
-def _difference(run: Run, twin: Run, by: Measured) -> str:
-    """``+1.4 ± 0.9 points``.
-
-    If predictions are kept by sample, with the standard error of the paired difference, sd(d_N) / sqrt N.
-    """
-    ours, theirs = (one.metrics.get(by.name, {}).get("value") if one.finished else None for one in (run, twin))
+def _difference(run: Run, twin: Run, by: str) -> str:
+    """``+1.4 ± 0.9 points``; of samples whose predictions are kept with the standard error of the paired difference,
+    sd(d_N) / sqrt N."""
+    ours, theirs = (one.metrics.get(by, {}).get("value") if one.finished else None for one in (run, twin))
     if ours is None or theirs is None:
         return NONE
-    if by.name != "test_error_rate":
-        unit, less = run.metrics[by.name]["unit"], theirs - ours
+    if by != "test_error_rate":
+        unit, less = run.metrics[by]["unit"], theirs - ours
         return f"{'+' if less > 0 else ''}{quantity(less, unit)}"
     less = digits(theirs - ours, "points")
     wrong = [_wrong(one) for one in (run, twin)]
