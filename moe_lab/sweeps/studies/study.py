@@ -1,10 +1,10 @@
 """A study: the arms of a published table as one sweep, over the same seeds."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
 
 from moe_lab.errors import ConfigError, did_you_mean, there_are
 from moe_lab.store.run import Run
@@ -218,18 +218,21 @@ def tuning_errors(trials: Sequence[Trial], runs: Mapping[str, Run]) -> list[floa
 
 
 def tuned_settings(trials: Sequence[Trial], values: Sequence[float | None]) -> dict[str, list[tuple[str, ...]]]:
-    """Arm -> the setting with the lowest mean validation error over its runs; of equal ones the first. A setting of
-    which a run did not finish is out. Raises ConfigError if an arm has none left."""
+    """Arm -> the setting with the lowest mean validation error over its runs; of those that are equal but for rounding
+    the first. A setting of which a run did not finish is out. Raises ConfigError if an arm has none left."""
     errors: dict[str, dict[tuple[str, ...], list[float | None]]] = {}
     for trial, value in zip(trials, values, strict=True):
         errors.setdefault(trial.arm, {}).setdefault(trial.setting, []).append(value)
     best = {}
     for arm, of_settings in errors.items():
         known = {setting: [one for one in values if one is not None] for setting, values in of_settings.items()}
-        whole = {setting: mean(some) for setting, some in known.items() if len(some) == len(of_settings[setting])}
+        finished = [setting for setting, some in known.items() if len(some) == len(of_settings[setting])]
+        finished = [setting for setting, some in known.items() if len(some) == len(of_settings[setting])]
+        whole = {setting: math.fsum(known[setting]) / len(known[setting]) for setting in finished}
         if not whole:
             raise ConfigError(f"arm {arm}: no setting finished on all tuning seeds, so none can be chosen")
-        best[arm] = [min(whole, key=lambda setting: whole[setting])]
+        lowest = min(whole.values())
+        best[arm] = [next(setting for setting, error in whole.items() if math.isclose(error, lowest))]
     return best
 
 

@@ -10,6 +10,8 @@ from moe_lab.statistics import Published, Verdict, best_of, direction_verdict, e
 from moe_lab.sweeps.studies.file import Row
 from moe_lab.sweeps.studies.study import Study
 
+#: verdicts in the order in which they are counted
+ORDER = ("equivalent", "different", "holds", "reversed", "inconclusive")
 #: setting and seed of a run
 Place = tuple[tuple[str, ...], int]
 
@@ -93,16 +95,14 @@ def other_study(study: Study) -> str | None:
 
 
 def tally(lines: Sequence[Mapping[str, Any]], what: str = "published numbers that can be compared") -> str:
-    """``Of 33 numbers 14 are equivalent, 19 inconclusive.``; those of which nothing could be asked are not counted.
-    Empty if none is left."""
+    """``Of 33 numbers 14 are equivalent, 2 hold, 1 is reversed, 16 are inconclusive.``; those of which nothing could be
+    asked are not counted. Empty if none is left."""
     asked = [line for line in lines if line["verdict"] not in ("not asked", "not comparable")]
     counts = Counter(line["verdict"] for line in asked)
-    told = ", ".join(
-        f"{count} {'are ' if not place else ''}{word}" for place, (word, count) in enumerate(_sorted(counts))
-    )
-    return f"Of {len(asked)} {what} {told}." if asked else ""
-
-
-def _sorted(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    order = ("equivalent", "different", "holds", "reversed", "inconclusive")
-    return [(word, counts[word]) for word in order if counts.get(word)]
+    told, before = [], ""
+    for word in (one for one in ORDER if counts[one]):
+        verb = "" if word == "holds" else "is " if counts[word] == 1 else "are "
+        verdict = "hold" if word == "holds" and counts[word] > 1 else word
+        told.append(f"{counts[word]} {'' if verb == before else verb}{verdict}")
+        before = verb
+    return f"Of {len(asked)} {what} {', '.join(told)}." if asked else ""

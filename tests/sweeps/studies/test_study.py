@@ -154,6 +154,18 @@ def test_a_fair_setting_has_the_lowest_validation_error(own, fake_run):
         tuned_settings(trials, tuning_errors(trials, runs))
 
 
+def test_errors_that_are_equal_but_for_rounding_are_a_tie(own):
+    """1, 2 and 2 of 179 wrong, and 1, 1 and 3: five each, and their floats sum to different numbers."""
+    asked = open_study("tiny", ["protocol=fair"], own)
+    trial = tuning(asked, Parts(own))[0]
+    settings = [("a=1",)] * 3 + [("a=2",)] * 3 + [("a=3",)] * 3
+    trials = [replace(trial, setting=setting, seed=seed) for seed, setting in enumerate(settings)]
+    one, other, more = ([wrong / 179 for wrong in counts] for counts in ((1, 2, 2), (1, 1, 3), (2, 2, 2)))
+    assert math.fsum(one) != math.fsum(other)
+    for first, second in ((one, other), (other, one)):
+        assert tuned_settings(trials, [*more, *first, *second]) == {trial.arm: [("a=2",)]}
+
+
 def test_a_study_of_which_nothing_was_published_has_a_fair_comparison_alone(own, tiny):
     unpublished = tiny.partition("published:\n")[0]
     (own / "study" / "new.yaml").write_text(unpublished)

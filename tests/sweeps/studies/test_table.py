@@ -49,9 +49,25 @@ def test_verdicts_on_levels(measured):
     assert remarks(list(lines.values())) == [
         "not comparable: nothing was published (balanced)",
     ]
-    assert tally(list(lines.values())) == "Of 3 published numbers that can be compared 1 are different, 2 inconclusive."
+    assert (
+        tally(list(lines.values())) == "Of 3 published numbers that can be compared 1 is different, 2 are inconclusive."
+    )
     # the interval of H_u stays within 0 and log2 of an unknown number of experts, that of the error within 0 and 1
     assert 0 < plain["low"] < 0.7 < plain["high"] < 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({"holds": 2, "reversed": 1}, "Of 3 numbers 2 hold, 1 is reversed."),
+        ({"holds": 1, "reversed": 2, "inconclusive": 3}, "Of 6 numbers 1 holds, 2 are reversed, 3 inconclusive."),
+        ({"inconclusive": 16, "equivalent": 17, "not asked": 5}, "Of 33 numbers 17 are equivalent, 16 inconclusive."),
+        ({"equivalent": 1, "different": 3}, "Of 4 numbers 1 is equivalent, 3 are different."),
+        ({"not comparable": 4}, ""),
+    ],
+)
+def test_a_tally_is_a_sentence(counts, told):
+    assert tally([{"verdict": verdict} for verdict, n in counts.items() for _ in range(n)], "numbers") == told
 
 
 def test_a_metric_that_is_undefined_for_some_seeds_is_not_compared(own, fake_run):
