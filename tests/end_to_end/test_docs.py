@@ -1,4 +1,5 @@
 """Every `moe-lab ...` line of README and docs is run, in its order, shortened by appended words; a study is planned.
+README's lines draw the reports of what they train.
 
 Those of docs/how-to.md stand in its tables. Lines `python make_NAME.py` run a file that the page shows.
 """
@@ -17,6 +18,8 @@ HOW_TO = "# How to\n"
 SHORT = ["trainer.epochs=1", "trainer.limit_batches=2"]
 #: of tasks one after another, each of which takes an epoch
 SHORT_TASKS = ["trainer.epochs=5", "trainer.limit_batches=2"]
+#: how a data set is made small
+SMALL = {"text_modules": ["dataset.domain_bytes=20000"], "markov_languages": ["dataset.sequences=2000"]}
 LINE = re.compile(r"^(?:\$ )?(?:moe-lab .*|python make_\w+\.py)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 IN_TABLE = re.compile(r"`(moe-lab [^`]+)`")
@@ -39,15 +42,23 @@ WITH_LINES = [path for path in DOCUMENTS if path != OF_EXTRAS and lines(path.rea
 WITH_FASHION_MNIST = [path for path in WITH_LINES if any(line != with_digits(line) for line in lines(path.read_text()))]
 
 
-def shortened(line: str) -> list[str]:
+def shortened(line: str, *, report: bool = False) -> list[str]:
+    """The words of a line, with more that make it short; ``report``: that of a training is drawn."""
     words = [word.replace("range(0,10)", "range(0,2)") for word in shlex.split(line.removeprefix("$ "))[1:]]
     if words[0] == "sweep" and "--resume" not in words:
         return [*words, *SHORT, "launcher=serial", "--no-report"]
     if words[0] == "study":
         return [*words, "--dry-run"]
     if words[0] == "train":
-        return [*words, *(SHORT_TASKS if "recipe=extend" in words else SHORT)]
+        short = SHORT_TASKS if "recipe=extend" in words else SHORT
+        return [*words, *short, *SMALL.get(data_of(words), []), *([] if report else ["--no-report"])]
     return words
+
+
+def data_of(words: list[str]) -> str | None:
+    """The data set that the words name, or that of the language model."""
+    chosen = [word.removeprefix("dataset=") for word in words if word.startswith("dataset=")]
+    return chosen[-1] if chosen else "text_modules" if "network=language_model" in words else None
 
 
 def test_readme_has_its_commands():
@@ -76,5 +87,5 @@ def run_lines(cli, folder, document, changed):
         if line.startswith("python "):
             subprocess.run([sys.executable, line.split()[1]], cwd=folder, check=True)
             continue
-        result = cli(*shortened(line))
+        result = cli(*shortened(line, report=document.stem == "README"))
         assert result.code == 0, f"{line}\n{result.out}{result.err}"
