@@ -40,8 +40,8 @@ def beside(run: Run) -> str:
 
 def beside_sentence(run: Run) -> str:
     """The same as a sentence that says what is compared; empty if no twin has ended."""
-    told = _said(run)
-    return f"Plain networks beside it, {COMPARED[primary(run.metrics)]}: {told}." if told else ""
+    results = _results(run)
+    return f"Plain networks beside it, {COMPARED[primary(run.metrics)]}: {results}." if results else ""
 
 
 def twins_section(run: Run) -> Section | None:
@@ -58,7 +58,7 @@ def twins_section(run: Run) -> Section | None:
     return Section(TITLE, tables=(Table("This run and plain networks", header, "lrrrr", tuple(rows), caption),))
 
 
-def _said(run: Run) -> str:
+def _results(run: Run) -> str:
     by = primary(run.metrics)
     ended = {
         LABELS[name]: twin for name, twin in run.twins.items() if twin.status["status"] in ("finished", "diverged")

@@ -158,6 +158,6 @@ def test_gates_that_it_cannot_act_on_are_refused(learner_of):
         learner_of("gate=attentive", "regularizer=[lasso]")
     with pytest.raises(
         ConfigError,
-        match="a gate where a score of zero is no weight.* take gate=relu or gate=chen2022, or leave lasso out",
+        match="a gate in which a score of zero gives no weight.* take gate=relu or gate=chen2022, or leave lasso out",
     ):
         learner_of("regularizer=[lasso]", "regularizers.lasso.by=expert")

@@ -52,7 +52,7 @@ def test_the_page_has_no_column_of_what_was_published(asked, own, fake_run):
     # the error has no margin
     assert [row["verdict"] for row in shown(differences)] == ["", "different, p = 0.016"]
     assert notes(differences) == ["Of 1 differences with a margin 1 is different."]
-    page = " ".join(as_markdown(asked, lines, differences, "moe-lab study own").split())
+    page = " ".join(as_markdown(asked, Tables(lines, differences), "moe-lab study own").split())
     assert "## Measured" in page and "ublished" not in page
     assert "| balanced | regularizers.importance.weight=0.2 |" in page
     assert "Verdicts are of the 2 differences with a margin that the study's file sets: H\\_u 0.5." in page
