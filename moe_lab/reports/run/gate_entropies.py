@@ -52,7 +52,7 @@ def entropy_histogram(arrays: RunArrays) -> Picture:
     svg = draw(HALF, 2.9, paint)
     return Picture(
         "gate_entropies",
-        "Gate entropies",
+        "Entropy of the gate by sample",
         f"Histogram of the gate entropy of {len(entropy_M)} test samples: mean {mean:.2f} of at most {bound:.2f} bits.",
         f"0 bits: one expert has all the weight; log\N{SUBSCRIPT TWO} E: all experts have equal weight. "
         f"{quantity(sure, 'fraction')} of the samples are below a tenth of the bound.{_selection_note(arrays)}",

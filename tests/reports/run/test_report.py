@@ -99,7 +99,7 @@ def test_chapters_stand_in_the_order_of_a_reader(page):
         "What was run",
         "Accuracy",
         "Usage of each expert",
-        "Gate entropies",
+        "Entropy of the gate by sample",
         "Which classes each expert gets",
         "The most typical images",
         "Each expert compared with the mixture",
