@@ -40,8 +40,7 @@ class Experts(nn.Module):
 
     ``network`` builds one expert, for example a networks.classifier.Classifier: x [..., B, D] -> (hidden [..., B, H]
     before its ReLU or None, logits [..., B, C]). ``hidden_features`` is H, or None for experts without a hidden layer.
-    Experts for regression declare it in ``task``, and compute their predictions from their networks' last layers in
-    ``output``.
+    Experts for regression declare it in ``task``; ``output`` makes predictions of their networks' last layers.
     """
 
     task: ClassVar[Task] = "classification"
@@ -173,8 +172,7 @@ class Gate(nn.Module):
         """Fit to samples that training does not use, and to whether each expert classifies them correctly (bool)."""
 
     def read_documents(self, places: int) -> None:
-        """Called for a gate inside a network: so many rows side by side are one document, a window of tokens or the
-        patches of an image. Without a call each row is one."""
+        """Set in a network: so many rows side by side are a document, a window or an image. By default each is one."""
 
     @property
     def head(self) -> Linear | None:
@@ -182,9 +180,8 @@ class Gate(nn.Module):
         return None
 
     def without(self, routing: Routing, gone_E: Tensor, noise: Noise) -> Routing:
-        """The decision if some experts (bool) are removed, given that with them: the gate selects among the others.
-        Here, for gates that weigh every expert, the others keep their shares. Not for gates whose rows depend on their
-        batch-mates."""
+        """The decision if some experts (bool) are removed, given that with them: the gate selects among the others, or
+        keeps their shares if it weighs every expert. Not for gates whose rows depend on their batch-mates."""
         return routing.without(gone_E)
 
     @abstractmethod

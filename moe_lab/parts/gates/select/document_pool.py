@@ -3,13 +3,12 @@
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from moe_lab.parts import ConfigError, Count, Noise, Sizes, k_largest, ranks
-from moe_lab.parts.gates.select.top_k import TopK
+from moe_lab.parts import ConfigError, Count, Noise, Select, Sizes, k_largest, ranks
 
 
-class DocumentPool(TopK):
+class DocumentPool(Select):
     """The k experts of the largest z_e + b_e among those of the pool that the rows of a document share.
 
     A document is a window of tokens, or an image of patches. Its pool are the experts of the largest
@@ -27,6 +26,8 @@ class DocumentPool(TopK):
     Raises ConfigError for a pool of fewer than k or more than E experts, and for ``least`` above ``most``.
     """
 
+    grows = True
+
     def __init__(
         self,
         sizes: Sizes,
@@ -37,6 +38,7 @@ class DocumentPool(TopK):
         over: Literal["document", "before"] = "document",
     ) -> None:
         super().__init__(sizes)
+        self.selection_bias_1E = nn.Buffer(torch.zeros(1, sizes.experts), persistent=False)
         self._pool = pool or max(sizes.k, sizes.experts // 4)
         self._least, self._most = least or sizes.k, most or sizes.experts
         for name, value in (("pool", self._pool), ("least", self._least), ("most", self._most)):
@@ -49,14 +51,18 @@ class DocumentPool(TopK):
             raise ConfigError(f"gate.select.least={self._least} is more than gate.select.most={self._most}: swap them")
         self.looks_ahead = over == "document"
 
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        return logits_BE + self.selection_bias_1E
+
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
+        biased_BE = self.biased(logits_BE)
         if self.places == 1:
-            return super().forward(logits_BE, noise)
+            return k_largest(biased_BE, self.sizes.k)
         probs_NSE = logits_BE.detach().softmax(-1).unflatten(-2, (-1, self.places))
         sums_NSE = probs_NSE.sum(-2, keepdim=True) if self.looks_ahead else probs_NSE.cumsum(-2)
         pool_NSE = (ranks(sums_NSE) < self._sizes_N11(logits_BE, noise)).expand_as(probs_NSE)
         outside_BE = ~pool_NSE.flatten(-3, -2)
-        return k_largest(self.biased(logits_BE).masked_fill(outside_BE, -torch.inf), self.sizes.k)
+        return k_largest(biased_BE.masked_fill(outside_BE, -torch.inf), self.sizes.k)
 
     def _sizes_N11(self, logits_BE: Tensor, noise: Noise) -> Tensor | int:
         """How many experts the pool of each document has."""
