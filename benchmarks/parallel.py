@@ -49,7 +49,6 @@ def measured(quick: bool) -> Iterator[dict[str, float]]:
             "experts": experts,
             "batch": batch,
             "ranks": ranks,
-            "step_milliseconds": median(first["wall"]) * 1e3,
             "step_ratio": median(many / one for many, one in zip(first["wall"], first["wall_alone"], strict=True)),
             "cpu_ratio": median(many / one for many, one in zip(busiest, first["cpu_alone"], strict=True)),
             "sent_kilobytes": sum(one["sent"] for one in found) / 1e3,

@@ -33,7 +33,9 @@ def launched() -> Launch | None:
 
 
 def _launch(by: str, rank: str, count: str, url: str) -> Launch | None:
-    return Launch(by, int(rank), int(count), url) if int(count) > 1 else None
+    if not (rank.isdigit() and count.isdigit()) or int(count) == 1:
+        return None
+    return Launch(by, int(rank), int(count), url)
 
 
 def _first_host(nodes: str) -> str:

@@ -18,7 +18,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.multiprocessing.spawn import start_processes
 
 from moe_lab.config.plugins import load_plugin, plugin_files
-from moe_lab.errors import ConfigError, RankLost
+from moe_lab.errors import ConfigError, RankLost, one_line
 from moe_lab.experiment.board import Board
 from moe_lab.experiment.launch import Launch, launched
 from moe_lab.layers.ranks import Ranks
@@ -120,7 +120,9 @@ def _met(launch: Launch) -> TCPStore:
     try:
         store, _, _ = next(rendezvous(launch.url))
     except RuntimeError as error:
-        raise ConfigError(f"{launch.by} started {launch.count} processes, which did not meet: {error}") from None
+        raise ConfigError(
+            f"{launch.by} started {launch.count} processes, which did not meet: {one_line(str(error))}"
+        ) from None
     return store
 
 
@@ -134,15 +136,12 @@ def leading(config: Config, follow: Callable[..., None], *task: object) -> Itera
     with _board(parallel["processes"]) as board:
         store = board.send({"parallel": parallel, "plugins": [str(file.absolute()) for file in plugin_files()]})
         board.wait_for_all("here", START_SECONDS)
-        try:
-            _join(store, 0, parallel)
-            dist.broadcast_object_list([(follow, task)], src=0)
-        except RuntimeError as error:
-            raise board.lost() or error from None
-        try:
-            yield Team(_ranks(parallel), parallel["timeout_seconds"], board)
-        finally:
-            dist.destroy_process_group()
+        with _joined(store, 0, parallel, board) as team:
+            try:
+                dist.broadcast_object_list([(follow, task)], src=0)
+            except RuntimeError as error:
+                raise team.explained(error) from None
+            yield team
 
 
 @contextmanager
@@ -178,7 +177,9 @@ def _follow(board: Board, rank: int) -> int:
             for task, store in board.tasks(rank):
                 _do(task, store, rank)
         except Exception as error:
-            board.failed(rank, error)
+            # if it comes from the end of the leading process, nobody reads it
+            with suppress(RuntimeError):
+                board.failed(rank, error)
             return 1
     return 0
 
@@ -186,24 +187,26 @@ def _follow(board: Board, rank: int) -> int:
 def _do(sent: dict[str, Any], store: Store, rank: int) -> None:
     for file in sent["plugins"]:
         load_plugin(Path(file))
-    parallel = sent["parallel"]
-    _join(store, rank, parallel)
-    try:
+    with _joined(store, rank, sent["parallel"]) as team:
         given: list[Any] = [None]
         dist.broadcast_object_list(given, src=0)
         follow, task = given[0]
-        follow(Team(_ranks(parallel), parallel["timeout_seconds"]), *task)
+        follow(team, *task)
+
+
+@contextmanager
+def _joined(store: Store, rank: int, parallel: Config, board: Board | None = None) -> Iterator[Team]:
+    """The team in which this process is number ``rank``. Raises RankLost if the others do not join."""
+    seconds, count = parallel["timeout_seconds"], parallel["processes"]
+    timeout = timedelta(seconds=seconds)
+    try:
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=timeout)
+    except RuntimeError as error:
+        raise RankLost(f"the processes did not join within {seconds:g} seconds: {one_line(str(error))}") from None
+    try:
+        yield Team(Ranks(by_rank=parallel["statistics"] == "rank"), seconds, board)
     finally:
         dist.destroy_process_group()
-
-
-def _join(store: Store, rank: int, parallel: Config) -> None:
-    timeout = timedelta(seconds=parallel["timeout_seconds"])
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=parallel["processes"], timeout=timeout)
-
-
-def _ranks(parallel: Config) -> Ranks:
-    return Ranks(by_rank=parallel["statistics"] == "rank")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What docs/parallel.md says is refused is refused, for the reason that it gives."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from moe_lab.errors import ConfigError
 from moe_lab.experiment.job import prepare
 
-PAGE = (Path(__file__).parents[2] / "docs" / "parallel.md").read_text()
+TOP = Path(__file__).parents[2]
+PAGE = (TOP / "docs" / "parallel.md").read_text()
 REFUSED = re.findall(r"^\| `(\S+)` \| (.*?) \|$", PAGE, re.MULTILINE)
 COMMANDS = re.findall(r"^(?:moe-lab|.*-m moe_lab) train (?!--resume)(.*?)(?: --runs .*)?$", PAGE, re.MULTILINE)
 
@@ -28,3 +30,24 @@ def test_its_commands_can_be_trained(words):
 
 def test_the_page_has_them():
     assert len(REFUSED) == 9 and len(COMMANDS) == 5
+
+
+def test_what_a_step_costs():
+    """The table has the benchmark's numbers, and the sentences under it follow from them."""
+    with open(TOP / "benchmarks" / "results" / "parallel.csv", newline="") as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    digits = dict(zip(rows[0], (0, 0, 0, 1, 1, 0, 0, 1, 1), strict=True))
+    for row in rows:
+        shown = [f"{value:.{digits[name]}f}" + " x" * ("ratio" in name) for name, value in row.items()]
+        assert f"| {' | '.join(shown)} |" in PAGE
+        # what all ranks hold besides experts is the same: 64 experts of 2 * 64 * 256 + 64 + 256 numbers, four times
+        others = row["alone_megabytes"] - row["experts"] * (2 * 64 * 256 + 64 + 256) * 4 * 4 / 1e6
+        share = (row["alone_megabytes"] - others) / row["ranks"]
+        assert row["held_megabytes"] == pytest.approx(others + share, abs=0.01)
+        # 2 k B (D + O) numbers of four bytes
+        rows_kilobytes = 2 * 2 * row["batch"] * (64 + 64) * 4 * (1 - 1 / row["ranks"]) / 1e3
+        assert (
+            row["rows_kilobytes"] == pytest.approx(rows_kilobytes, rel=1e-3) and rows_kilobytes < row["sent_kilobytes"]
+        )
+    assert len(rows) == 6 and all(row["step_ratio"] > 1 for row in rows)
+    assert [row["batch"] for row in rows if row["cpu_ratio"] < 1] == [max(row["batch"] for row in rows)]

@@ -154,6 +154,8 @@ def test_a_process_alone_has_no_others(environment):
     assert launched() is None, "a script of sbatch"
     environment(RANK="0", WORLD_SIZE="1", MASTER_ADDR="a", MASTER_PORT="1")
     assert launched() is None
+    environment(WORLD_SIZE="")
+    assert launched() is None
 
 
 @pytest.mark.parametrize(
