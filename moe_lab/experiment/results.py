@@ -14,6 +14,7 @@ from moe_lab.evaluation.closer import look_closer
 from moe_lab.evaluation.evaluate import evaluate, evaluation_noise
 from moe_lab.evaluation.geometry import geometry
 from moe_lab.evaluation.network import examine
+from moe_lab.evaluation.retention import retention
 from moe_lab.experiment.models import learner_of
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.metrics.networks import network_metrics
@@ -118,6 +119,8 @@ def _of_network(learner: NetworkLearner, data: Data, seed: int, batch: int, reco
     arrays = {**trace, **found.files}
     if ablated := ablation(learner.network, data.test, noise, found.trace):
         arrays["ablation"] = ablated
+        chosen = torch.from_numpy(ablated["document"]).to(data.test.index_N)
+        arrays["retention"] = retention(learner.network, data.test, noise, found.trace, chosen)
     arrays["geometry"] = geometry(learner.network, data.test, noise, batch)
     if record.assignments:
         arrays["counts"] = {"counts": torch.stack(record.assignments).numpy()}

@@ -105,6 +105,19 @@ def top_experts_disabled_loss_increase_nats(arrays: NetworkArrays) -> dict[str, 
     return {f"{share:g}": _increase(stored, loss_N) for share, loss_N in by_share}
 
 
+@metric(unit="nats", low=None, high=None, better="none", source="Wang, Bhagia and Min 2026, EMO, arXiv:2605.06663")
+def retention_loss_increase_nats(arrays: NetworkArrays) -> dict[str, float]:
+    """By share of the experts, test loss with only those that samples of the same class select most, minus the loss.
+
+    In a language model those that tokens of the same domain select most. In all layers at once; the shares are an
+    eighth, a quarter and a half of a layer's experts, rounded up, and at least k experts.
+    """
+    arrays.require_several_experts()
+    stored, kept = arrays.file("ablation"), arrays.file("retention")
+    by_share = zip(kept["share"].tolist(), kept["kept_loss"], strict=True)
+    return {f"{share:g}": _increase(stored, loss_N) for share, loss_N in by_share}
+
+
 def _stored(arrays: LayerArrays) -> tuple[Arrays, np.ndarray]:
     """The arrays of ablation.npz, and ``share_of_rows`` of their samples."""
     arrays.require_several_experts()

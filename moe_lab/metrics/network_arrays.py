@@ -12,10 +12,12 @@ from moe_lab.tasks import Task
 
 Arrays = Mapping[str, np.ndarray]
 
-ONE_EXPERT = "there is only one expert, so there is no choice"
+ONE_EXPERT = "there is only one expert, so nothing was chosen"
+BATCH_MATES = "a row depends on its batch-mates, so removing an expert would change those of others, too"
 #: file -> why a finished run may lack it
 ABSENT = {
-    "ablation": "a row's routing depends on its batch-mates, so removing an expert would change other rows, too",
+    "ablation": BATCH_MATES,
+    "retention": BATCH_MATES,
     "selections": "there is no validation split, or the training was begun by an earlier version of moe-lab",
 }
 

@@ -75,8 +75,10 @@ def test_all_layers_at_once():
         "top_disabled_share": np.array([0.125, 0.25]),
         "top_disabled_loss": np.array([[1.0, 3.0], [4.0, 3.0]], np.float32),
     }
-    # less the loss, 1 and 2: (.5 + 1.5) / 2, (1 + .5) / 2, (0 + 1) / 2 and (3 + 1) / 2
-    assert entries(NetworkArrays(TRACE, {"ablation": stored})) == {
+    kept = {"share": np.array([0.5]), "kept_loss": np.array([[1.25, 2.5]], np.float32)}
+    # less the loss, 1 and 2: (.5 + 1.5) / 2, (1 + .5) / 2, (0 + 1) / 2 and (3 + 1) / 2, (.25 + .5) / 2
+    assert entries(NetworkArrays(TRACE, {"ablation": stored, "retention": kept})) == {
+        "retention_loss_increase_nats": {"value": {"0.5": 0.375}, "unit": "nats"},
         "shared_disabled_loss_increase_nats": {"value": 1.0, "unit": "nats"},
         "most_used_disabled_loss_increase_nats": {"value": 0.75, "unit": "nats"},
         "top_experts_disabled_loss_increase_nats": {"value": {"0.125": 0.5, "0.25": 2.0}, "unit": "nats"},

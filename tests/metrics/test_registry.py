@@ -23,6 +23,7 @@ WITHOUT_FLOOR = {name for name in METRICS if "_mm" in name} | {
     "removal_others_nats",
     "train_loss_nats",
     "removal_own_nats",
+    "retention_loss_increase_nats",
     "routing_gain_nats",
     "second_choice_loss_increase_nats",
     "shared_disabled_loss_increase_nats",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moe_lab.metrics.ablation import increase, increase_by_class, share_of_rows
+from moe_lab.metrics.network_arrays import NetworkArrays
+from moe_lab.metrics.registry import METRICS
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.numbers import NONE, quantity, signed
 from moe_lab.reports.kit.picture import FULL, Picture, draw
@@ -109,32 +111,33 @@ def expert_table(trace: Trace, number: int, arrays: Arrays, metrics: Metrics) ->
     )
 
 
-def all_layers_table(metrics: Metrics) -> Table:
-    """The table of the loss if experts of all layers are disabled at once."""
-    shared, most_used, top = (
-        metrics[f"{name}_disabled_loss_increase_nats"]["value"] for name in ("shared", "most_used", "top_experts")
-    )
-    by_share = top if isinstance(top, dict) else {}
-    rows = (
-        ("shared experts; as many more routed experts are selected", _number(shared)),
-        ("the expert of each layer that most rows select", _number(most_used)),
-        *(
-            (f"the most probable {quantity(float(share), 'fraction')} of each row's experts", _nats(one))
-            for share, one in by_share.items()
-        ),
-    )
-    return Table(
-        "Disabled in all layers at once",
+def all_layers_tables(metrics: Metrics, about: str) -> list[Table]:
+    """The loss if experts of all layers are disabled at once; no table for a run of an earlier version."""
+    found = {name: metrics.get(name, {}).get("value") for name, one in METRICS.items() if one.arrays is NetworkArrays}
+    shared, most_used = (found[f"{name}_disabled_loss_increase_nats"] for name in ("shared", "most_used"))
+    top, kept = (found[name] for name in ("top_experts_disabled_loss_increase_nats", "retention_loss_increase_nats"))
+    rows = {
+        "the shared experts; as many more routed experts are selected": shared,
+        "the expert of each layer that most rows select": most_used,
+        **_by_share("the {} of the experts with the largest probabilities in each row", top),
+        **_by_share(f"all but the {{}} of the experts that samples of the same {about} select most", kept),
+    }
+    measured = tuple((what, _nats(value)) for what, value in rows.items() if isinstance(value, float))
+    table = Table(
+        "Experts disabled in all layers at once",
         ("disabled", "increase of the loss (nats)"),
         "lr",
-        tuple(row for row in rows if row[1] != NONE),
-        "The increase of the mean loss if each gate selects among the remaining experts. The most probable experts "
-        "of a row are those with the gate's largest probabilities.",
+        measured,
+        "The increase of the mean loss, while each gate selects among the experts that are left.",
     )
+    return [table] if measured else []
 
 
-def _number(value: object) -> str:
-    return _nats(value if isinstance(value, float) else None)
+def _by_share(what: str, values: object) -> dict[str, object]:
+    """What is disabled -> the value, for each share."""
+    if not isinstance(values, dict):
+        return {}
+    return {what.format(quantity(float(share), "fraction")): value for share, value in values.items()}
 
 
 ABLATED = ("ablation_loss_increase_nats", "ablation_loss_increase_others_nats")

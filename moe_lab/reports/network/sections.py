@@ -8,7 +8,7 @@ import numpy as np
 from moe_lab.metrics.network_arrays import ABSENT
 from moe_lab.metrics.networks import by_sample, is_of_tokens, label_of
 from moe_lab.reports.kit.section import Section
-from moe_lab.reports.network.ablation import all_layers_table, class_map, expert_table, retention_picture
+from moe_lab.reports.network.ablation import all_layers_tables, class_map, expert_table, retention_picture
 from moe_lab.reports.network.computing import computing_sections
 from moe_lab.reports.network.dynamics import layer_dynamics
 from moe_lab.reports.network.followed import followed_section
@@ -79,7 +79,11 @@ def _needed(run: Run, trace: Trace) -> list[Section]:
     maps = [class_map(trace, number, arrays, of_samples, about) for number in numbers]
     tables = [expert_table(trace, number, arrays, run.metrics) for number in numbers]
     notes = (*left_out_of_ablation(trace, arrays), *left_out(several))
-    return [Section(NEEDED, (*maps, retention_picture(trace, arrays)), notes, (*tables, all_layers_table(run.metrics)))]
+    return [
+        Section(
+            NEEDED, (*maps, retention_picture(trace, arrays)), notes, (*tables, *all_layers_tables(run.metrics, about))
+        )
+    ]
 
 
 def left_out_of_ablation(trace: Trace, arrays: Mapping[str, Any]) -> list[str]:
