@@ -1,6 +1,7 @@
 """Coupling of experts and gate: each expert responds most to its own column of the gate."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,10 +34,13 @@ class Erc(Regularizer):
     Source: Lv et al. 2025, Coupling experts and routers in mixture-of-experts via an auxiliary loss, arXiv:2512.23447,
     eq. 3 and 4, where h_j has no bias; its alpha is 1 for 64 experts and 0.5 for 256.
 
-    weight:   its coefficient; 1, as in the paper.
-    alpha:    the smaller, the more an expert must respond to its own proxy. From 1 on experts may be alike.
-    relative: divide both terms by M_ii. Otherwise the loss also depends on the scale of M, which is not about experts;
-              with it a factor common to all experts or all columns has no effect.
+    weight:       its coefficient; 1, as in the paper.
+    alpha:        the smaller, the more an expert must respond to its own proxy. From 1 on experts may be alike.
+    relative:     divide both terms by M_ii. Otherwise the loss also depends on the scale of M, which is not about
+                  experts; with it a factor common to all experts or all columns has no effect.
+    through_gate: whether the loss has a gradient with respect to R, through the proxies. The paper does not say; a
+                  public implementation of its equations computes the proxies without gradient, so that only experts
+                  learn.
     Logs ``alpha_held``, max_{i != j} max(M_ij, M_ji) / M_ii: from this alpha on the loss is 0. The authors' network
     without the loss needs 5 (appendix A.1, from R without delta). M is computed as in evaluation, so that proxies do
     not affect batch normalization. Needs at least two experts, with a hidden layer, and a gate that is linear in the
@@ -45,13 +49,21 @@ class Erc(Regularizer):
 
     least_experts: ClassVar[int] = 2
     needs_every_expert: ClassVar[bool] = True
+    absent: ClassVar[Mapping[str, Any]] = {"through_gate": True}
 
     def __init__(
-        self, sizes: Sizes, *, weight: NonNegative = 1.0, alpha: Positive = 1.0, relative: bool = False
+        self,
+        sizes: Sizes,
+        *,
+        weight: NonNegative = 1.0,
+        alpha: Positive = 1.0,
+        relative: bool = False,
+        through_gate: bool = True,
     ) -> None:
         super().__init__(weight)
         sizes.read_hidden("regularizer erc")
         self._relative = relative
+        self._through_gate = through_gate
         self.alpha_11 = hyper(alpha, 2)
         self.alpha_held = nn.Buffer(torch.zeros(()), persistent=False)
 
@@ -63,7 +75,7 @@ class Erc(Regularizer):
 
     def forward(self, step: Step) -> Tensor:
         columns_EI = given(linear_head(step.gate), "the gate's linear layer").weight_IO.mT
-        proxies_EI = proxies(columns_EI, step.noise)
+        proxies_EI = proxies(columns_EI if self._through_gate else columns_EI.detach(), step.noise)
         response_EE = responses(step.experts, proxies_EI)
         own_E = response_EE.diagonal(dim1=-2, dim2=-1)
         with torch.no_grad():

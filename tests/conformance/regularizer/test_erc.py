@@ -13,7 +13,7 @@ from tests.conformance.cases import Case
 CASE = Case(
     needs=["gate/score=linear"],
     dense=True,
-    structure=["regularizers.erc.relative=true"],
+    structure=["regularizers.erc.relative=true", "regularizers.erc.through_gate=false"],
     numbers=["regularizers.erc.weight=3.0", "regularizers.erc.alpha=0.5"],
     forms=[["regularizers.erc.relative=true", "regularizers.erc.alpha=0.5"], ["experts=conv"]],
 )
@@ -124,3 +124,13 @@ def test_what_it_cannot_read_is_refused(learner_of, sizes):
         learner_of("gate=top_k", "regularizer=[erc]")
     with pytest.raises(ConfigError, match="these experts have none: take experts=mlp"):
         Erc(sizes(hidden=None))
+
+
+@pytest.mark.parametrize("through", [True, False])
+def test_the_gate_learns_through_its_proxies_if_asked(learner_of, draw, through):
+    learner = linear(learner_of, f"regularizers.erc.through_gate={str(through).lower()}", "regularizers.erc.alpha=0.1")
+    value = learner.regularizers["erc"](step_of(learner, draw))
+    value.backward()
+    head, first = learner.mixture.gate.head.weight_IO, learner.mixture.experts.bank.body.layers.layers[0].weight_IO
+    assert value > 0 and first.grad.abs().max() > 0
+    assert (head.grad is not None and bool(head.grad.abs().max() > 0)) == through
