@@ -191,6 +191,7 @@ def _setting(settings: Sequence[str]) -> str:
 
 
 TABLES: tuple[Table | ByLayer | Claims | Correlations, ...] = (
+    ByLayer("studies/layers.md", "layers/digits"),
     ByLayer("studies/layers.md", "layers/text-modules"),
     Claims("studies/claims.md", "claims"),
     Correlations("studies/claims.md", "claims"),

@@ -188,9 +188,9 @@ def test_ways_to_one_active_expert():
     assert list(verdicts.values()).count("inconclusive") == 17 and "other seventeen" in page
 
 
-def layers_n(arm, name):
-    """Of seeds 0 to 9, what docs/studies/layers.md has of text."""
-    with open(PAGE.parent / "layers" / "text-modules" / "study-runs.csv", newline="") as file:
+def layers_n(arm, name, data="text-modules"):
+    """Of seeds 0 to 9, what docs/studies/layers.md has of the data."""
+    with open(PAGE.parent / "layers" / data / "study-runs.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["arm"], row["name"]) == (arm, name)]
     return np.array([float(row["value"]) for row in sorted(rows, key=lambda row: int(row["seed"]))])
 
@@ -216,3 +216,12 @@ def test_how_alike_two_seeds_are_in_a_layer_is_that_of_the_report(data):
             for key in ("ari", "null_ari", "excess", "excess_low", "excess_high")
         )
         assert f"| {ari} | {null} | {excess} ({low} to {high}) |" in page
+
+
+@pytest.mark.parametrize("arm", ["switch", "top_k"])
+def test_on_digits_experts_follow_the_place_first_and_then_the_class(arm):
+    (place0, class0), (place1, class1) = (
+        [layers_n(arm, f"block{layer}.attribute_information_per_usage: {of}", "digits") for of in ("position", "class")]
+        for layer in (0, 1)
+    )
+    assert all(place0 > place1) and all(class1 > class0) and all(class1 > place1) and all(place0 > class0)
