@@ -6,6 +6,7 @@ import json
 import pytest
 
 from docs.study_tables import DOCS, TABLES, Column, Table, renewed
+from moe_lab.sweeps.studies.claims import claim_names
 
 
 @pytest.mark.parametrize("page", sorted({table.page for table in TABLES}))
@@ -49,3 +50,10 @@ def test_every_arm_had_as_many_settings_and_its_chosen_one_has_the_lowest_valida
         # equal errors may differ in their last bits
         assert sum(errors[chosen]) == pytest.approx(min(map(sum, errors.values())), rel=1e-12)
     assert len(counts) == 1
+
+
+def test_as_many_claims_have_been_run_as_readme_says():
+    folder = DOCS / "studies" / "claims"
+    run = {json.loads(path.read_text())["choices"]["claim"] for path in folder.glob("*/study.json")}
+    assert run == set(claim_names("claims")) and len(run) == 16
+    assert "sixteen so far" in (DOCS.parent / "README.md").read_text()
