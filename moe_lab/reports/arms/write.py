@@ -245,8 +245,8 @@ def _family(measured: Measured) -> str:
     few = sum(one.too_few for one in measured.comparisons.values())
     text = (
         f"* differs from {measured.baseline.key} beyond chance: exact paired sign-flip test over shared seeds, 5 % "
-        f"after Holm over the declared family of {found.family} ({names}; every arm but {measured.baseline.key}). "
-        "Other metrics carry no stars."
+        f"after Holm over the declared family of {found.family} ({names}; every arm except {measured.baseline.key}). "
+        "Other metrics have no stars."
     )
     if few:
         text += (
