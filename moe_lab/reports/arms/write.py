@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from moe_lab.reports.arms import tables
-from moe_lab.reports.arms.collect import collect
+from moe_lab.reports.arms.collect import Arm, collect
 from moe_lab.reports.arms.curves import learning_curves
 from moe_lab.reports.arms.data import (
     arm_rows,
@@ -32,11 +32,11 @@ from moe_lab.reports.arms.tidy import tidy_columns, tidy_rows
 from moe_lab.reports.arms.usage_table import USAGE_NOTE, usage_table
 from moe_lab.reports.arms.words import shown as shown_digits
 from moe_lab.reports.arms.words import with_unit
-from moe_lab.reports.kit.page import render_html, render_markdown
+from moe_lab.reports.kit.page import rendered
 from moe_lab.reports.kit.picture import Form, Picture
-from moe_lab.reports.kit.section import Section
+from moe_lab.reports.kit.section import Section, write_pages
 from moe_lab.reports.paper.write import Markup, Paper
-from moe_lab.store.atomic import clear_leftovers, write_csv, write_json, write_text
+from moe_lab.store.atomic import write_csv, write_json
 from moe_lab.store.run import Run, Unreadable, as_written
 
 T = TypeVar("T")
@@ -113,9 +113,8 @@ class ArmsReport:
         with as_written("the report of these runs"):
             context = _context(measured, decomposed, sections)
             context["more"] += [f"Left out: {reason}." for reason in self.left_out]
-            pages = render_markdown("comparison.md", context), render_html("comparison.html", context)
+            pages = rendered("comparison", context)
         out = claim()
-        clear_leftovers(out)
         write_json(out / "report.json", data)
         for name, rows in (
             ("runs", data["runs"]),
@@ -128,12 +127,13 @@ class ArmsReport:
         ):
             if rows:
                 write_csv(out / f"{name}.csv", with_names(rows, measured.arms))
-        for section in sections:
-            for picture in section.pictures:
-                replace(picture, rows=tuple(with_names(picture.rows, measured.arms))).save(out)
-        for name, text in zip(("report.md", "report.html"), pages, strict=True):
-            write_text(out / name, text)
-        return out / "report.html"
+        return write_pages(out, pages, [_named(section, measured.arms) for section in sections])
+
+
+def _named(section: Section, arms: Sequence[Arm]) -> Section:
+    """A section whose figures' numbers have the arms' names beside their keys."""
+    pictures = (replace(picture, rows=tuple(with_names(picture.rows, arms))) for picture in section.pictures)
+    return replace(section, pictures=tuple(pictures))
 
 
 def _all_of(measured: Measured) -> tuple[Measured, Sequence[Decomposition], dict[str, Any], list[Section]]:

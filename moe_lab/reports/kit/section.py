@@ -9,6 +9,10 @@ from moe_lab.reports.kit.picture import Picture
 from moe_lab.reports.kit.table import Table
 from moe_lab.store.atomic import clear_leftovers, write_text
 
+MARKDOWN = "report.md"
+#: the link below each figure of a report.md
+NUMBERS = re.compile(rb"\[Numbers \(CSV\)\]\(figures/([\w-]+)\.csv\)")
+
 
 @dataclass(frozen=True)
 class Section:
@@ -46,11 +50,30 @@ def anchor(title: str) -> str:
 
 
 def write_pages(folder: Path, pages: Mapping[str, str], sections: Iterable[Section]) -> Path:
-    """Write the pages under their names, and the figures of their chapters; the path of report.html."""
+    """Write the pages under their names, and the figures of their chapters; the path of report.html.
+
+    Figures of the report that stood there before are removed if this one has none of their name; other files stay.
+    """
     clear_leftovers(folder)
-    for section in sections:
-        for picture in section.pictures:
-            picture.save(folder)
+    before = _figures_of(folder / MARKDOWN)
+    pictures = [picture for section in sections for picture in section.pictures]
+    for picture in pictures:
+        picture.save(folder)
     for name, text in pages.items():
         write_text(folder / name, text)
+    for stem in before - {picture.stem for picture in pictures}:
+        _remove(folder / "figures", stem)
     return folder / "report.html"
+
+
+def _figures_of(page: Path) -> set[str]:
+    """The stems of the figures that a report.md has with their numbers; none if there is no such file."""
+    if page.is_symlink() or not page.is_file():
+        return set()
+    return {stem.decode() for stem in NUMBERS.findall(page.read_bytes())}
+
+
+def _remove(figures: Path, stem: str) -> None:
+    for path in (figures / f"{stem}.svg", figures / f"{stem}.csv"):
+        if not figures.is_symlink() and path.is_file():
+            path.unlink()

@@ -10,9 +10,9 @@ from moe_lab.metrics.traces import Measured, compare_models, compare_steps
 from moe_lab.metrics.traces.written import FILE, Written, row_of
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.numbers import NONE
-from moe_lab.reports.kit.page import render_html, render_markdown
+from moe_lab.reports.kit.page import rendered
 from moe_lab.reports.kit.picture import Picture
-from moe_lab.reports.kit.section import Section
+from moe_lab.reports.kit.section import Section, write_pages
 from moe_lab.reports.kit.style import HUES
 from moe_lab.reports.kit.table import Table
 from moe_lab.reports.trace.findings import findings, ranked
@@ -22,7 +22,7 @@ from moe_lab.reports.trace.tables import LABELS, LAYERS, p_text
 from moe_lab.reports.trace.values import MAIN, Values, ends, exact_value, size, sure, values_of, with_unit
 from moe_lab.routing.trace import Trace
 from moe_lab.routing.trace_files import read_trace
-from moe_lab.store.atomic import clear_leftovers, write_csv, write_text
+from moe_lab.store.atomic import write_csv
 from moe_lab.store.run import Run, as_written
 
 #: most traces on one page, each with a colour and a column
@@ -64,16 +64,10 @@ def write_traces_report(runs: Sequence[Run], claim: Callable[[], Path]) -> Path:
         "sections": sections,
         "measures": FILE,
     }
-    pages = render_markdown("traces.md", context), render_html("traces.html", context)
+    pages = rendered("traces", context)
     out = claim()
-    clear_leftovers(out)
-    for section in sections:
-        for picture in section.pictures:
-            picture.save(out)
     write_csv(out / FILE, list(_rows(members, changed)))
-    for name, text in zip(("report.md", "report.html"), pages, strict=True):
-        write_text(out / name, text)
-    return out / "report.html"
+    return write_pages(out, pages, sections)
 
 
 def _member(key: str, run: Run) -> Member:
