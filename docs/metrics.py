@@ -53,9 +53,9 @@ arrays (`moe_lab/metrics/arrays.py`): those of the test split, `arrays.stored("a
 other file of the folder, read on demand, and `arrays.history`. It returns a number, a list with one an expert, or
 numbers by name, and raises `Undefined` with the reason where it has no value. If its argument is annotated as
 `RoutingArrays` in place of `RunArrays`, it needs no more than routing and labels, and it is also computed of a layer of
-a trace ([traces.md](traces.md)). The first line of its docstring is the
-definition. Listing, `metrics.json`, report and this page follow; `tests/metrics/test_all_metrics.py` asks for its value
-by hand.
+a trace ([traces.md](traces.md)). As `LayerArrays` it is of a mixture layer of a network, as `NetworkArrays` of all
+layers together ([networks.md](networks.md)). The first line of its docstring is the definition. Listing,
+`metrics.json`, report and this page follow; `tests/metrics/test_all_metrics.py` asks for its value by hand.
 """
 
 

@@ -7,8 +7,9 @@ A metric is one decorated function in a module that ``moe_lab.metrics`` imports:
         '''Share of test samples whose class the mixture predicts wrongly.'''
 
 The class of its argument declares what it needs: ``RoutingArrays`` for runs and traces, ``RunArrays`` for runs with
-predictions, ``ClassArrays`` for classification, ``NumberArrays`` for regression. A bound is a number, None, or a
-function in ``moe_lab.metrics.bounds``.
+predictions, ``ClassArrays`` for classification, ``NumberArrays`` for regression, ``LayerArrays`` for a layer of a
+network, ``NetworkArrays`` for all of its layers together. A bound is a number, None, or a function in
+``moe_lab.metrics.bounds``.
 """
 
 import inspect

@@ -1,5 +1,7 @@
 """What holds for every registered metric: its value on one small run worked by hand, and where it is undefined."""
 
+from pathlib import Path
+
 import pytest
 
 from moe_lab.metrics import METRICS, RunArrays, compute, elements
@@ -35,6 +37,12 @@ def test_value_by_hand(tiny, tiny_history, name):
     assert entry["value"] == pytest.approx(EXPECTED[name], abs=1e-7)
     assert entry["unit"] == METRICS[name].unit
     assert ("reason" in entry) == (None in elements(EXPECTED[name]))
+
+
+@pytest.mark.parametrize("name", [name for name, one in METRICS.items() if one.of_networks and not one.of_tokens])
+def test_a_metric_of_networks_has_its_value_by_hand_in_the_test_of_its_group(name):
+    files = Path(__file__).parent.glob(f"test_{METRICS[name].group}*.py")
+    assert any(f'"{name}"' in file.read_text() for file in files)
 
 
 def test_one_expert_has_no_choice_to_measure(random_arrays, run_arrays):
