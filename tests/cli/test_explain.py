@@ -30,7 +30,7 @@ def test_a_gate_in_a_terminal(cli):
     assert shown.startswith("gate=switch One expert a sample, weighted by p of the softmax over all;")
     assert "paper: Switch Transformers: Scaling to Trillion Parameter Models" in shown and "arXiv:2101.03961" in shown
     assert "brings: gate/score=network gate/select=top_k gate/weigh=softmax" in shown
-    assert "gate.k 1 experts a sample where the config's k is null" in shown
+    assert "gate.k 1 experts per sample if the config's k is null" in shown
     assert "objective=expert_loss, loudest, matching_pursuit, peeking, stochastic does not fit this gate" in shown
     assert shown.endswith("tested in tests/conformance/gate/test_switch.py")
 
