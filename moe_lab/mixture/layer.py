@@ -14,6 +14,7 @@ from moe_lab.mixture.layer_parts import layer_config, routed_experts
 from moe_lab.mixture.record import Record, together
 from moe_lab.parts.batch_statistics import check_scopes
 from moe_lab.parts.roles import Gate, Regularizer
+from moe_lab.parts.steps import tell_documents
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.groups import DOCUMENT, documents
 from moe_lab.routing.trace import Trace
@@ -79,7 +80,7 @@ class MixtureLayer(nn.Module):
             )
         x_TD = x.reshape(-1, self.width)
         *lead, places = x.shape[:-1] if x.ndim > 2 else (*x.shape[:-1], 1)
-        self.routed.gate.read_documents(places)
+        tell_documents(self.routed.gate, places)
         output = self.routed(x_TD, self._noise)
         self._routing, self._auxiliary_loss = output.routing, None
         if self.training:

@@ -14,6 +14,7 @@ from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import Config, Gate, Regularizer
+from moe_lab.parts.steps import tell_documents
 from moe_lab.routing.groups import DOCUMENT, Groups, documents
 from moe_lab.routing.values import NetworkOutput
 
@@ -37,7 +38,7 @@ class Network(nn.Module):
     def tell_documents(self) -> None:
         """Tell each gate how many rows belong to one sample."""
         for layer in self.routed.values():
-            layer.gate.read_documents(self.places)
+            tell_documents(layer.gate, self.places)
 
     def class_T(self, y_B: Tensor) -> Tensor:
         """The class of each row of a mixture layer, [..., T], given those of the predictions."""

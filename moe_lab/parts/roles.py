@@ -171,9 +171,6 @@ class Gate(nn.Module):
     def fit(self, x_ND: Tensor, right_NE: Tensor) -> None:
         """Fit to samples that training does not use, and to whether each expert classifies them correctly (bool)."""
 
-    def read_documents(self, places: int) -> None:
-        """Set in a network: so many rows side by side are a document, a window or an image. By default each is one."""
-
     @property
     def head(self) -> Linear | None:
         """The linear layer of the logits, one column per expert; None if there is no such layer."""

@@ -64,9 +64,6 @@ class SteppedGate(Gate):
             looks_ahead=select.looks_ahead,
         )
 
-    def read_documents(self, places: int) -> None:
-        self.select.places = places
-
     @property
     def head(self) -> Linear | None:
         head = getattr(self.score, "head", None)

@@ -52,7 +52,7 @@ class Select(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        #: how many rows side by side are one document (``Gate.read_documents``)
+        #: how many rows side by side are one document (``tell_documents``)
         self.places = 1
 
     def biased(self, logits_BE: Tensor) -> Tensor:
@@ -65,6 +65,14 @@ class Select(nn.Module):
     def keep(self, logits_BE: Tensor, chosen_BE: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """The chosen experts that keep the sample after weighing, and the routing's extras; here all and none."""
         return chosen_BE, {}
+
+
+def tell_documents(gate: nn.Module, places: int) -> None:
+    """Tell the selection of a gate in a network that so many rows side by side are one document, such as a window of
+    tokens or the patches of an image; otherwise each row is one."""
+    for part in gate.modules():
+        if isinstance(part, Select):
+            part.places = places
 
 
 class Weigh(nn.Module):

@@ -50,6 +50,10 @@ class DocumentPool(Select):
         if self._least > self._most:
             raise ConfigError(f"gate.select.least={self._least} is more than gate.select.most={self._most}: swap them")
         self.looks_ahead = over == "document"
+        self.selection_bias_1E = nn.Buffer(torch.zeros(1, sizes.experts), persistent=False)
+
+    def biased(self, logits_BE: Tensor) -> Tensor:
+        return logits_BE + self.selection_bias_1E
 
     def biased(self, logits_BE: Tensor) -> Tensor:
         return logits_BE + self.selection_bias_1E
@@ -57,7 +61,7 @@ class DocumentPool(Select):
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         biased_BE = self.biased(logits_BE)
         if self.places == 1:
-            return k_largest(biased_BE, self.sizes.k)
+            return k_largest(self.biased(logits_BE), self.sizes.k)
         probs_NSE = logits_BE.detach().softmax(-1).unflatten(-2, (-1, self.places))
         sums_NSE = probs_NSE.sum(-2, keepdim=True) if self.looks_ahead else probs_NSE.cumsum(-2)
         pool_NSE = (ranks(sums_NSE) < self._sizes_N11(logits_BE, noise)).expand_as(probs_NSE)
