@@ -3,8 +3,10 @@ other overrides are applied to plain values.
 """
 
 import copy
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from moe_lab.config.compose import MISSING, compose_leniently, expand, parse
 from moe_lab.config.explain import Choices, Config, leaves
@@ -14,6 +16,8 @@ from moe_lab.config.words import Word, vet
 from moe_lab.errors import ConfigError
 
 _CONTAINERS = (dict, list)
+#: a value that is that of another key, named from the top
+_REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}", re.ASCII)
 
 
 class Composer:
@@ -54,16 +58,17 @@ class Composer:
         chosen = [word for word in words if self._is_choice(word)]
         base, choices = self._base(tuple(word.text for word in chosen))
         others = [word for word in words if not self._is_choice(word)]
-        if self.sources.refer or not all(_is_plain(base, word) for word in others):
+        referring = {word.key: key for word in others if (key := _referred(base, word))}
+        chained = referring.keys() & {*referring.values()}
+        plain = all(word.key in referring or _is_plain(base, word) for word in others)
+        if self.sources.refer or chained or not plain:
             base, choices = compose_leniently([word.text for word in words], self._config_dir)
-            others = []
+            others, referring = [], {}
         config = copy.deepcopy(base)
         for word in others:
-            *path, last = word.key.split(".")
-            node = config
-            for step in path:
-                node = node[step]
-            node[last] = word.value
+            _set(config, word.key, word.value)
+        for key, other in referring.items():
+            _set(config, key, _node(config, other))
         for key, value in leaves(config):
             if value == MISSING:
                 raise ConfigError(f"{key} must be given: add {key}=VALUE")
@@ -140,6 +145,29 @@ def _has(config: Config, key: str) -> bool:
     return True
 
 
+def _node(config: Config, key: str) -> Any:
+    node: Any = config
+    for step in key.split("."):
+        node = node[step]
+    return node
+
+
+def _set(config: Config, key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    (_node(config, ".".join(path)) if path else config)[last] = value
+
+
+def _referred(base: Config, word: Word) -> str:
+    """The key of the single value that a word takes over for another single value: ``seed`` in
+    ``dataset.split_seed=${seed}``; empty if its value is anything else."""
+    found = _REFERENCE.fullmatch(word.value) if isinstance(word.value, str) else None
+    if found is None or is_layered(word):
+        return ""
+    keys = (word.key, found[1])
+    single = all(_has(base, key) and not isinstance(_node(base, key), _CONTAINERS) for key in keys)
+    return found[1] if single else ""
+
+
 def _is_plain(base: Config, word: Word) -> bool:
     """Whether Hydra would only replace one single value by the override's value."""
     if (
@@ -148,7 +176,4 @@ def _is_plain(base: Config, word: Word) -> bool:
         or (isinstance(word.value, str) and ("$" in word.value or "?" in word.value))
     ):
         return False
-    node = base
-    for step in word.key.split("."):
-        node = node[step]
-    return not isinstance(node, _CONTAINERS)
+    return not isinstance(_node(base, word.key), _CONTAINERS)

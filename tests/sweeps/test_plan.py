@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from moe_lab.config import many
 from moe_lab.config.compose import choices, compose, compose_leniently, parse
 from moe_lab.config.many import Composer
 from moe_lab.config.sources import BUILT_IN, OF_NO_RUN
@@ -93,6 +94,21 @@ def test_hydras_grammar():
     assert {text: composer.alternatives(text) for text in found} == found
 
 
+def test_values_of_other_keys_are_composed_once_a_choice_of_parts(monkeypatch):
+    """Not once a seed, for which the planning of a study took most of a minute; what is no single value Hydra does."""
+    asked = []
+    monkeypatch.setattr(
+        many, "compose_leniently", lambda words, folder: asked.append(tuple(words)) or compose_leniently(words, folder)
+    )
+    composer = Composer()
+    for seed in range(3):
+        config, _ = composer.compose([composer.word(f"seed={seed}"), composer.word("dataset.split_seed=${seed}")])
+        assert config["dataset"]["split_seed"] == seed
+    assert asked == [()]
+    config, _ = composer.compose([composer.word("classes=${trainer}")])
+    assert config["classes"] == config["trainer"] and asked == [(), ("classes=${trainer}",)]
+
+
 def test_composing_many_is_composing_each():
     composer = Composer()
     assert not composer.sources.refer
@@ -100,6 +116,9 @@ def test_composing_many_is_composing_each():
         ["gate=attentive", "gate.score.query=post", "seed=3", "trainer.lr=1e-3", "k=2"],
         ["seed=7", "gate=top_k", "k=null", "trainer.skip_untouched=true", "dataset=mnist", "dataset.root='a b'"],
         ["experts=conv", "experts.filters=[4,8]", "regularizer=[z_loss,importance]", "seed_init=${seed}"],
+        # values that are those of other keys, of other words or of the defaults; one that refers to one that refers
+        ["seed=3", "dataset.split_seed=${seed}", "seed_init='${dataset.split_seed}'", "trainer.lr=1e-3"],
+        ["dataset.split_seed=${seed}", "trainer.weight_decay=${trainer.lr}", "k=${experts.count}", "experts.count=4"],
         # groups are composed apart; a gate may choose its objective, which yields to a word
         ["gate=loudest", "experts=linear", "regularizer=[importance]", "logger=[tensorboard]"],
         ["objective=mixture", "gate=loudest", "dataset=toy_circles"],
