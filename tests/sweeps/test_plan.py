@@ -95,7 +95,7 @@ def test_hydras_grammar():
 
 
 def test_values_of_other_keys_are_composed_once_a_choice_of_parts(monkeypatch):
-    """Not once a seed, for which the planning of a study took most of a minute; what is no single value Hydra does."""
+    """Not once a seed, for which the planning of a study took half a minute; what is no single value Hydra does."""
     asked = []
     monkeypatch.setattr(
         many, "compose_leniently", lambda words, folder: asked.append(tuple(words)) or compose_leniently(words, folder)
