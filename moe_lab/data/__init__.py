@@ -1,4 +1,4 @@
 """Data sets as tensors: found, checked, split, normalised.
 
-A class a set; each is split and normalised once, then held in memory.
+One class per data set; each is split and normalised once, then kept in memory.
 """

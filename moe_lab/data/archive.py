@@ -43,7 +43,7 @@ class ArchiveSource(FileSource):
         return [path] if path.is_file() else []
 
     def read(self, file: str) -> dict[str, Any]:
-        """The checked dict of a file. Raises DataError if it is missing or not what it should be."""
+        """The checked dict of a file. Raises DataError if it is missing or has a wrong checksum."""
         path, remedy = self.find(file), f"run {self.command} to get a good copy"
         if path is None:
             raise DataError(
@@ -59,7 +59,7 @@ class ArchiveSource(FileSource):
         self._content(file, path, remedy)
 
     def unpack_spares(self, wanted: Sequence[str], arrivals: Path) -> None:
-        """From the archive beside the folder, if there is one."""
+        """Unpack files from the archive beside the folder, if there is one."""
         if self.archive.is_file():
             self._unpack(self.archive, wanted, arrivals)
 
@@ -96,8 +96,9 @@ class ArchiveSource(FileSource):
 
 
 def members(archive: Path, names: Container[str]) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of those plain files of a .tar.gz; nothing is written to the places that it names, and what
-    unpacks to more than MOST_BYTES is no archive of CIFAR. Raises OSError, EOFError, TarError and zlib.error."""
+    """Name and bytes of those plain files of a .tar.gz. Nothing is written to paths that it names, and an archive that
+    unpacks to more than MOST_BYTES is refused. Raises OSError, EOFError, TarError and zlib.error.
+    """
     with opened(archive) as file, gzip.GzipFile(fileobj=file) as unpacked:
         content = io.BytesIO(unpacked.read(MOST_BYTES + 1))
     if content.seek(0, io.SEEK_END) > MOST_BYTES:
@@ -117,7 +118,7 @@ def md5_of(content: bytes) -> str:
 def download(torchvision_name: str, archive_name: str, into: Path) -> None:
     """Download the archive of torchvision's class of that name into ``into``, checked by torchvision.
 
-    Its class itself would go on and unpickle what the archive holds.
+    torchvision's class itself would also unpickle the archive's files.
     """
     datasets = import_torchvision().datasets
     dataset = getattr(datasets, torchvision_name)

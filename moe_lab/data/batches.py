@@ -1,7 +1,7 @@
-"""CIFAR's batches: dicts that Python 2 pickled, read without running anything that stands in the file.
+"""CIFAR's batches: dicts pickled by Python 2, read without running any code from the file.
 
-A pickle may name any function and have it called. Here it may name three of NumPy's, and what is called in their place
-only writes down the values, so that neither NumPy nor its version has a part in it.
+A pickle may name any function to be called. Here it may name three of NumPy's, and stand-ins that only record the
+values are called in their place, so the result does not depend on NumPy or its version.
 """
 
 import io
@@ -26,7 +26,7 @@ def read_batch(content: bytes) -> dict[str, Any]:
 
 
 class _StoredType:
-    """In the place of numpy.dtype; its later state is the byte order, which single bytes have none of."""
+    """Stands in for numpy.dtype; its later state is the byte order, which single bytes do not have."""
 
     def __init__(self, text: bytes, align: int, copy: int) -> None:
         if text != b"u1":
@@ -37,7 +37,7 @@ class _StoredType:
 
 
 class _StoredArray:
-    """In the place of numpy.ndarray and of the function that makes an empty one, whose values follow as its state."""
+    """Stands in for numpy.ndarray and for the function that makes an empty one, whose values follow as its state."""
 
     def __init__(self, kind: type, shape: tuple[int, ...], code: bytes) -> None:
         self.values = np.empty(0, dtype=np.uint8)

@@ -10,13 +10,13 @@ from moe_lab.errors import ConfigError
 
 
 def chosen_classes(classes: Sequence[int], count: int, key: str) -> list[int]:
-    """The given classes of ``count`` in rising order.
+    """The given classes, checked and sorted.
 
-    Raises ConfigError, with the config's ``key``, if one is not there or named twice, or if there are no classes
-    at all.
+    Raises ConfigError, which names the config's ``key``, if a class does not exist or is named twice, or for
+    regression.
     """
     if not count:
-        raise ConfigError(f"{key}: this data set has no classes, its targets are numbers")
+        raise ConfigError(f"{key}: this data set is for regression and has no classes")
     if beyond := sorted(set(classes) - set(range(count))):
         raise ConfigError(f"{key}: there is no class {beyond[0]}, the classes are numbered from 0 to {count - 1}")
     if twice := [one for one in sorted(set(classes)) if classes.count(one) > 1]:
@@ -28,9 +28,9 @@ def chosen_classes(classes: Sequence[int], count: int, key: str) -> list[int]:
 
 
 def resolved_classes(given: Sequence[int] | None, own: Sequence[int] | None, count: int) -> list[int] | None:
-    """The classes that a config gives, or else those of its recipe; None if they are all ``count`` of them.
+    """The classes that a config gives, or else those of its recipe; None if they are all classes.
 
-    Raises ConfigError if a class is not there or the two differ.
+    Raises ConfigError if a class does not exist or the two differ.
     """
     wanted = own if given is None else given
     if wanted is None:
@@ -42,8 +42,9 @@ def resolved_classes(given: Sequence[int] | None, own: Sequence[int] | None, cou
 
 
 def of_classes(data: Data, classes: Sequence[int]) -> Data:
-    """The samples of some classes, in the splits that they had. The classes keep their numbers, and the others their
-    names, so that a mixture has an output for each."""
+    """The samples of some classes, in their splits. Classes keep their numbers, and all names stay, so a mixture has an
+    output for every class.
+    """
     kept = torch.tensor(list(classes))
     test_N = torch.isin(data.test.y_N, kept).numpy()
     return replace(

@@ -1,4 +1,4 @@
-"""Columns of a table as features: a number is one feature, a category one a value, 1 for it and 0 for others.
+"""Columns of a table as features: a numeric column is one feature, a category is one-hot encoded.
 
 Legend: N rows, D features.
 """

@@ -1,4 +1,4 @@
-"""What a data set is to the rest of moe-lab. Legend: N samples, D input features, C classes."""
+"""The role of data sets, and the types of their splits. Legend: N samples, D input features, C classes."""
 
 import os
 from abc import ABC, abstractmethod
@@ -21,8 +21,8 @@ from moe_lab.layers.noise import Noise
 
 @dataclass(frozen=True)
 class Split:
-    """Samples of one split: ``x_ND`` float32, flattened and normalised; ``y_N`` int64, a class a sample, or float32, a
-    number a sample, standardized; ``index_N`` int64, each sample's row in the part of the original data that it was
+    """Samples of one split: ``x_ND`` float32, flattened and normalised; ``y_N`` int64, the class of each sample, or
+    float32, its target, standardized; ``index_N`` int64, each sample's row in the part of the original data that it was
     taken from. Windows of tokens: x and y int64, [N, S], the tokens and the token that follows each.
     """
 
@@ -39,7 +39,9 @@ class Split:
 
 @dataclass(frozen=True)
 class Scale:
-    """A standardized number: (value - mean) / sd, both over the training split; ``name`` says what, in which unit."""
+    """A standardized number: (value - mean) / sd, both over the training split; ``name`` says what the number is, with
+    its unit.
+    """
 
     name: str
     mean: float
@@ -48,9 +50,8 @@ class Scale:
 
 @dataclass(frozen=True)
 class Target(Scale):
-    """The number that a regression is to predict. ``truth`` names the attribute that holds the component that each
-    test sample is known to come from, counted from 0, and ``truth_names`` are the components' names; None and () if
-    nobody knows.
+    """The target of a regression. ``truth`` names the attribute that holds the component that each test sample is known
+    to come from, counted from 0, and ``truth_names`` are the components' names; None and () if they are not known.
     """
 
     truth: str | None = None
@@ -62,11 +63,11 @@ class Data:
     """Three splits (validation may be empty), the shape of one sample, the names of the classes, and
     ``attributes``: per-test-sample columns that stay on the CPU, at least ``class`` if there are classes.
 
-    If the targets are numbers there are no class names, and ``target`` says what the number is. ``input`` says what
-    a sample is that is one number. ``augment`` changes a batch x_BD of the training split, at random, each time that
-    it is used. ``truth`` names the attribute that is known to be the right way to share the samples among experts.
-    ``units`` are those that samples and numbers had before they were normalised. ``sequences``: of windows of tokens,
-    what is known of those of the test split; classes are tokens then.
+    In regression there are no class names, and ``target`` describes the target. ``input`` describes a sample that is a
+    single number. ``augment`` changes a batch x_BD of the training split, at random, each time that it is used.
+    ``truth`` names the attribute that is known to be the right way to share the samples among experts. ``units`` are
+    those of samples and targets before normalisation. ``sequences``: of windows of tokens, what is known of those of
+    the test split; classes are tokens then.
     """
 
     train: Split
@@ -89,7 +90,7 @@ class Data:
 
     @property
     def classes(self) -> int:
-        """C; 0 if the targets are numbers."""
+        """C; 0 in regression."""
         return len(self.class_names)
 
     def to(self, device: torch.device | str) -> "Data":
@@ -99,13 +100,13 @@ class Data:
 
 @dataclass(kw_only=True)
 class Dataset(ABC):
-    """A data set: its keyword-only options are its config. Making one reads nothing.
+    """A data set: its keyword-only options are its config. Constructing one reads nothing.
 
     A subclass with options of its own is a keyword-only dataclass too and declares only those; the others are
     inherited. What the options must fulfil together is checked in ``__post_init__``.
 
-    validation_share: share of the training part that becomes the validation split, drawn by class.
-    split_seed:       of that draw.
+    validation_share: share of the training part that becomes the validation split, drawn by class. split_seed: seed of
+    that draw.
     """
 
     #: whether samples are windows of tokens, and classes the tokens that may follow
@@ -116,34 +117,38 @@ class Dataset(ABC):
 
     @abstractmethod
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """The shape of one sample and the names of the classes (none if the targets are numbers), without reading
-        more than that takes."""
+        """The shape of one sample and the names of the classes (none in regression), reading only what is needed for
+        them.
+        """
 
     def content(self) -> dict[str, str]:
-        """What besides the options decides the samples, such as a checksum: part of a job's key and of
-        environment.json. Raises DataError as ``load`` does."""
+        """Facts besides the options that decide the samples, such as a checksum: part of a job's key and of
+        environment.json. Raises DataError as ``load`` does.
+        """
         return {}
 
     def lasting(self) -> dict[str, str]:
-        """Options that are stored in place of those that were given, so that a run finds its data again from any
-        folder. They decide nothing of the result."""
+        """Options that are stored in place of the given ones, so that a run finds its data from any folder. They do not
+        affect the result.
+        """
         return {}
 
     def for_the_other_task(self) -> str:
-        """What makes classes of its numbers, or numbers of its classes, where the user can; to be appended to a message
-        about parts that are for the other kind of targets."""
+        """How the user can turn the targets into classes, or into numbers, if that is possible; appended to a message
+        about parts for the other task.
+        """
         return ""
 
     def odd(self, data: Data) -> list[str]:
-        """What is odd in the data of this set, and what mends it, in sentences for the user."""
+        """Sentences for the user about what is odd in the data, and how to mend it."""
         return []
 
     @abstractmethod
     def load(self) -> Data:
-        """Read, check, split and normalise. Raises DataError if a file is missing or not what it should be."""
+        """Read, check, split and normalise. Raises DataError if a file is missing or wrong."""
 
     def units(self) -> Units:
-        """How samples in their own units become what ``load`` gives, so that a model can be asked about others. A data
+        """How samples in their own units are normalised as by ``load``, so that a model can predict new ones. A data
         set whose numbers are fixed says them here without reading anything. Raises DataError as load does."""
         return self.load().units
 
@@ -153,7 +158,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def prepare(self) -> Path | str:
-        """Bring into the data folder what is not there yet; returns where the data lie."""
+        """Get missing files into the data folder; returns where the data are."""
 
     def split_rows(self, y_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the training and of the validation split, given the labels of the training part, or what else of

@@ -15,7 +15,8 @@ TEST_SHARE = 0.2
 
 
 class Diabetes(Dataset):
-    """Patients with diabetes, inside scikit-learn: 442 rows of 10 measurements, to predict how the disease goes on.
+    """Patients with diabetes, inside scikit-learn: regression of the disease's progression on 10 measurements, 442
+    rows.
 
     The target is a score of the disease's progression one year later, 25 to 346. 89 rows (20 %) are always the same
     test split, whatever the seeds. Inputs and target are standardized by the training split.
@@ -42,7 +43,7 @@ class Diabetes(Dataset):
         return [{"file": "sklearn.datasets.load_diabetes", "source": self.prepare(), "found": found}]
 
     def prepare(self) -> str:
-        """Nothing to bring: the table is a part of scikit-learn."""
+        """Nothing to get: the table is part of scikit-learn."""
         return f"scikit-learn {version('scikit-learn')}"
 
     def _read(self) -> tuple[np.ndarray, np.ndarray]:

@@ -63,7 +63,7 @@ class Digits(Dataset):
         return [{"file": FILE, "source": source, "found": f"{sizes} bytes, md5 {MD5}"}]
 
     def prepare(self) -> str:
-        """Nothing to bring: the images are a part of scikit-learn."""
+        """Nothing to get: the images are part of scikit-learn."""
         return f"scikit-learn {version('scikit-learn')}"
 
     def _read(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The files of a data set: looked for in the data folder, verified by checksum, brought there where they are not."""
+"""The files of a data set: found in the data folder, verified by checksum, and fetched if they are missing."""
 
 import os
 import shlex
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from moe_lab.errors import DataError
 
-#: after so long without a byte a download has failed; torchvision itself would wait for ever
+#: seconds without a byte after which a download has failed; torchvision itself would wait for ever
 SILENCE_SECONDS = 30.0
 
 
@@ -37,11 +37,11 @@ class FileSource(ABC):
 
     @abstractmethod
     def candidates(self, file: str) -> list[Path]:
-        """The copies of a file that there are, in the order in which the places are looked at."""
+        """The existing copies of a file, in order of preference."""
 
     @abstractmethod
     def verify(self, file: str, path: Path, remedy: str) -> None:
-        """Raises DataError, ending in ``remedy``, if a copy is not what it should be."""
+        """Raises DataError, ending in ``remedy``, if a copy has a wrong checksum."""
 
     @abstractmethod
     def unpack_spares(self, wanted: Sequence[str], arrivals: Path) -> None:
@@ -51,12 +51,12 @@ class FileSource(ABC):
     def download(self, missing: Sequence[str], arrivals: Path) -> None:
         """Write sound copies of missing files, from the network, into ``arrivals``.
 
-        OSError, HTTPException and RuntimeError pass. Raises DataError if what arrives is not what it should be.
+        OSError, HTTPException and RuntimeError pass. Raises DataError if a file arrives damaged.
         """
 
     @abstractmethod
     def by_hand(self, missing: Sequence[str]) -> str:
-        """What a user can do without moe-lab's download."""
+        """Advice on how to get the files without moe-lab's download."""
 
     @property
     def absent(self) -> bool:
@@ -68,7 +68,9 @@ class FileSource(ABC):
         return f"`moe-lab data prepare {self.name} {shlex.quote(f'dataset.root={self.root}')}`"
 
     def find(self, file: str) -> Path | None:
-        """The copy that is read: the first. If it is broken that is an error; the next is no silent substitute."""
+        """The first copy, which is read. If it is damaged, that is an error: another copy never replaces it
+        silently.
+        """
         return next(iter(self.candidates(file)), None)
 
     def place(self, path: Path) -> str:
@@ -137,7 +139,7 @@ class FileSource(ABC):
 
 @contextmanager
 def limited_silence() -> Iterator[None]:
-    """Within the block a connection that says nothing for SILENCE_SECONDS fails."""
+    """Within the block a connection that sends nothing for SILENCE_SECONDS fails."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SILENCE_SECONDS)
     try:

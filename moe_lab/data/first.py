@@ -9,5 +9,5 @@ def first_rows(y_N: np.ndarray, count_C: list[int]) -> np.ndarray:
 
 
 def even_counts(total: int, groups: int) -> list[int]:
-    """``total`` shared out evenly; if it does not divide, the first groups get one more."""
+    """``total`` divided evenly among groups; if it does not divide, the first groups get one more."""
     return [total // groups + (group < total % groups) for group in range(groups)]

@@ -1,4 +1,4 @@
-"""NumPy's random numbers, each from a bit generator that is named."""
+"""NumPy random numbers from named bit generators."""
 
 import hashlib
 
@@ -6,6 +6,6 @@ import numpy as np
 
 
 def bit_generator(seed: int, name: str) -> np.random.PCG64:
-    """The PCG64 that (seed, name) names: what one name draws shifts nothing that another draws."""
+    """The PCG64 of (seed, name): draws of one name do not affect those of another."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return np.random.PCG64(int.from_bytes(digest, "big"))

@@ -1,4 +1,4 @@
-"""Images of a user's own: a folder a class."""
+"""A user's own images: one folder per class."""
 
 import os
 import warnings
@@ -19,13 +19,13 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".
 
 @dataclass(kw_only=True)
 class ImageFolder(OwnData):
-    """Your own images, a folder a class (`dataset=image_folder dataset.path=FOLDER`): ``FOLDER/CLASS/any.png``.
+    """Your own images, one folder per class (`dataset=image_folder dataset.path=FOLDER`): ``FOLDER/CLASS/any.png``.
 
-    With ``FOLDER/train/CLASS`` and ``FOLDER/test/CLASS`` the test split is yours; else ``test_share`` of each class are
-    held out. PNG, JPEG, BMP, GIF (its first picture), WebP, TIFF, PPM and PGM are read; other files are left alone.
-    size: height and width that images are scaled to; null: all have one size.
-    grey: whether colours become grey values.
-    Values 0 to 255 are divided by 255. Raises DataError if the folder does not hold this.
+    With ``FOLDER/train/CLASS`` and ``FOLDER/test/CLASS`` the test split is yours; otherwise ``test_share`` of each
+    class is held out. PNG, JPEG, BMP, GIF (its first picture), WebP, TIFF, PPM and PGM are read; other files are
+    ignored. size: height and width to which images are scaled; null: all images have one size already. grey: whether
+    colours are converted to grey values. Values 0 to 255 are divided by 255. Raises DataError if the folder does not
+    hold this.
     """
 
     size: Count | None = None

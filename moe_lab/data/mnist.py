@@ -1,4 +1,4 @@
-"""MNIST and what comes in its files' format."""
+"""MNIST and data sets in the format of its files."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -69,11 +69,11 @@ class IdxImages(InDataFolder):
         )
 
     def kept_rows(self, y_N: np.ndarray) -> np.ndarray:
-        """Rows of the training part that are used, given its labels: all, unless a subclass says otherwise."""
+        """Rows of the training part that are used, given its labels: all, unless a subclass overrides this."""
         return np.arange(len(y_N))
 
     def test_rows(self, y_N: np.ndarray) -> np.ndarray:
-        """Rows of the test part that are used, given its labels: all, unless a subclass says otherwise."""
+        """Rows of the test part that are used, given its labels: all, unless a subclass overrides this."""
         return np.arange(len(y_N))
 
     def check(self) -> list[dict[str, str]]:

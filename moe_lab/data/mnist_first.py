@@ -12,11 +12,10 @@ from moe_lab.data.mnist import Mnist
 class FirstMnist(Mnist):
     """The first handwritten digits: 10,000 training and 2,000 test images of MNIST, x = (pixel / 255 - .5) / .5.
 
-    The first so many of each part, in the order of its files, with as many of each class as come. The validation split
-    is taken from these training samples.
+    The first samples of each part in file order, not balanced by class. The validation split is taken from these
+    training samples.
 
-    train_samples: how many of the 60,000.
-    test_samples:  how many of the 10,000.
+    train_samples: number of training samples, of 60,000. test_samples: number of test samples, of 10,000.
 
     Source: LeCun et al. 1998; the choice is that of the code of Krishnamurthy, Watkins & Gaertner 2023,
     arXiv:2302.14703 (preliminary study)

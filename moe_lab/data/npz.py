@@ -17,19 +17,17 @@ LARGEST = float(np.finfo(np.float32).max)
 class Npz(OwnData):
     """Your own arrays from an .npz file (`dataset=npz dataset.path=FILE`).
 
-    ``x_train`` holds features (N, D) or images (N, height, width) or (N, channels, height, width); bytes are divided
-    by 255. ``y_train`` holds labels: whole numbers, booleans or text, or a row of zeros with a 1 for the class; or in
-    floating point numbers to predict, which are always standardized by the training split. The classes are the labels
-    that occur there, in rising order. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
-    of the training part is, always the same rows (of each class). ``class_names`` (text) is optional:
-    a name for each label that occurs, or for each number from 0 on; of labels in text the order of the classes.
-    standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 if it is
-    constant there).
+    ``x_train`` holds features (N, D) or images (N, height, width) or (N, channels, height, width); bytes are divided by
+    255. ``y_train`` holds labels: whole numbers, booleans or text, or a row of zeros with a 1 for the class; or
+    floating point targets of a regression, which are always standardized by the training split. The classes are the
+    labels that occur there, in rising order. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
+    of the training part is, always the same rows (of each class). ``class_names`` (text) is optional: a name for each
+    label that occurs, or for each number from 0 on; of labels in text the order of the classes. standardize: each
+    feature minus its mean over the training split, by its standard deviation there (by 1 if it is constant there).
     ``attribute_NAME`` is a column of your own, a value for each test sample (for each of x_train if there is no
-    x_test), of which a report says how much the choice of expert tells: whole numbers, booleans and text are
-    categories, floating point is cut into tenths.
-    root: folder that a relative ``path`` starts from; null: the current one, which is then stored.
-    Raises DataError if the file does not hold this.
+    x_test), about which the report says how much the choice of expert tells: whole numbers, booleans and text are
+    categories, floating point is cut into tenths. root: folder that a relative ``path`` starts from; null: the current
+    one, which is then stored. Raises DataError if the file does not hold this.
     """
 
     test_part = "x_test and y_test"
@@ -79,7 +77,7 @@ def read_features(file: NpzFile, key: str) -> np.ndarray:
 
 
 def largest(file: NpzFile) -> float:
-    """What x is divided by as it is read: 255 if it is bytes."""
+    """The number by which x is divided when it is read: 255 for bytes."""
     return 255.0 if file.header("x_train")[1] == np.uint8 else 1.0
 
 

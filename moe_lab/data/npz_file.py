@@ -1,4 +1,4 @@
-"""Reading an .npz file of which nothing is known: whatever is wrong with it gives one line that says what to do."""
+"""Reading an untrusted .npz file: any fault gives one line that says what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

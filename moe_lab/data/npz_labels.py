@@ -8,7 +8,7 @@ from moe_lab.data import npz_remedies as remedies
 from moe_lab.data.npz_file import NpzFile
 from moe_lab.data.npz_remedies import save
 
-#: so many labels of the test part that training lacks are named
+#: most labels of the test part that training lacks that are named
 MOST_NAMED = 3
 
 

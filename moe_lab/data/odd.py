@@ -1,4 +1,4 @@
-"""What is odd in a user's own data and does not stop a training: each with what mends it."""
+"""Oddities of a user's own data that do not stop training, each with advice."""
 
 from collections.abc import Callable
 
@@ -8,22 +8,22 @@ import torch
 from moe_lab.data.dataset import Data
 from moe_lab.errors import shown
 
-#: of a class with fewer training samples little can be learned, and of as few test samples nothing said
+#: with fewer training samples a class can hardly be learned, and with fewer test samples hardly be measured
 FEW = 5
-#: so many classes or features are named
+#: most classes or features that are named
 MOST_NAMED = 5
 
 
 def oddities(data: Data, without_features: Callable[[list[int]], str], other_task: Callable[[], str]) -> list[str]:
     """Sentences about features with one value, classes without test samples, and classes with few samples.
 
-    ``without_features`` says how to leave features out, ``other_task`` how to predict numbers in place of classes.
+    ``without_features`` gives the advice to leave features out, ``other_task`` the advice to use regression.
     """
     return [*_constant(data, without_features), *(_classes(data, other_task) if data.classes else [])]
 
 
 def _constant(data: Data, without_features: Callable[[list[int]], str]) -> list[str]:
-    """Of images nothing is said: their borders often have one value."""
+    """Images are not checked: their borders often have one value."""
     if len(data.shape) > 1 or not len(data.train):
         return []
     same_D = torch.ones(data.features, dtype=torch.bool)

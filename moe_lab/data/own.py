@@ -1,4 +1,4 @@
-"""Data of a user's own: what their files hold, whatever their format, becomes three splits."""
+"""A user's own data: the content of files of any format becomes three splits."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -28,8 +28,9 @@ Attributes = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Layout:
-    """Shape of one sample, names of the classes (none if the targets are numbers), labels or numbers of the training
-    part and, if there is one, the test part."""
+    """Shape of one sample, names of the classes (none in regression), targets of the training part and, if there is
+    one, the test part.
+    """
 
     shape: tuple[int, ...]
     class_names: tuple[str, ...]
@@ -39,12 +40,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class Own:
-    """What a user's files hold.
+    """The content of a user's files.
 
-    features:   x (N, D) of the part ``train`` or ``test``, in float32 or float64, divided by ``largest`` already.
-    attributes: columns of the test part; given rows, of these rows of the training part.
-    index:      of a part, each sample's row in the file, if samples of the file were left out.
-    error:      an error that names the file.
+    features: x (N, D) of the part ``train`` or ``test``, in float32 or float64, already divided by ``largest``.
+    attributes: columns of the test part; given rows, of these rows of the training part. index:      of a part, each
+    sample's row in the file, if samples of the file were left out. error:      an error that names the file.
     """
 
     layout: Layout
@@ -59,11 +59,11 @@ class Own:
 
 @dataclass(kw_only=True)
 class OwnData(Dataset):
-    """Data of one's own at ``path``. A subclass reads one format.
+    """The user's own data at ``path``. A subclass reads one format.
 
     path:        file or folder.
     standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 if it is
-                 constant there). Numbers to predict always are.
+                 constant there). Regression targets always are.
     test_share:  of the training part (of each class), always the same rows, are the test split if there is no test
                  part.
     root:        folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a run
@@ -81,16 +81,16 @@ class OwnData(Dataset):
         self.path = self.rooted(self.path)
 
     def rooted(self, path: str) -> str:
-        """A path that starts from ``root``, as the current folder has it."""
+        """The absolute path of ``path``, relative to ``root``."""
         return rooted(path, self.root)
 
     @abstractmethod
     def read(self) -> Own:
-        """Read and check all but what ``Own`` gives when it is asked. Raises DataError."""
+        """Read and check everything except what ``Own`` reads later. Raises DataError."""
 
     @abstractmethod
     def files(self) -> list[str]:
-        """What is read: when one of these is written anew, it is described anew."""
+        """The files that are read; if one of them changes, the data are described again."""
 
     @property
     @abstractmethod
@@ -105,7 +105,7 @@ class OwnData(Dataset):
         return {} if self.root is None else {"root": self.root}
 
     def prepare(self) -> str:
-        """Nothing to bring: the data are the user's."""
+        """Nothing to get: the data are the user's."""
         return self.path
 
     def odd(self, data: Data) -> list[str]:
@@ -137,8 +137,9 @@ class OwnData(Dataset):
         )
 
     def _splits(self, own: Own) -> tuple[Split, Split, Split, Attributes]:
-        """The three splits as they stand in the files, and the attributes of the test samples. What was read whole is
-        let go of here, before anything is computed."""
+        """The three splits as stored in the files, and the attributes of the test samples. Whole arrays are freed here,
+        before anything is computed.
+        """
         x_ND, y_N, y_test_N = own.features("train"), own.layout.y_train_N, own.layout.y_test_N
         if y_test_N is None:
             rest, held_out = self._hold_out(own, strata(y_N))
@@ -164,7 +165,7 @@ class OwnData(Dataset):
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    """Another one if the file has been written since; empty if there is none."""
+    """A stamp that changes whenever the file is written; empty if there is no file."""
     try:
         facts = Path(path).expanduser().stat()
     except OSError:
@@ -176,7 +177,7 @@ def _stamp(path: str) -> tuple[int, ...]:
 def _described(
     cls: type[OwnData], options: tuple[tuple[str, Any], ...], stamps: tuple[tuple[int, ...], ...]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Kept, because a sweep asks it for every job."""
+    """Cached, because a sweep asks for it once per job."""
     layout = cls(**dict(options)).read().layout
     return layout.shape, layout.class_names
 
@@ -189,7 +190,7 @@ def take(x_ND: np.ndarray, y_N: np.ndarray, rows: np.ndarray, index_N: np.ndarra
 
 
 def strata(y_N: np.ndarray) -> np.ndarray:
-    """What is shared out evenly over the splits: the classes; all numbers are alike."""
+    """The strata of the splits: the classes; a single one in regression."""
     return np.zeros(len(y_N), dtype=np.int64) if y_N.dtype.kind == "f" else y_N
 
 

@@ -1,12 +1,13 @@
-"""Where a user's own data lie, so that a run finds them again from any folder."""
+"""Where a user's own data are, so that a run finds them from any folder."""
 
 import os
 from pathlib import Path
 
 
 def root_of(path: str, root: str | None) -> str | None:
-    """The absolute folder that a relative path starts from: the given one, or the current one where the path is there
-    alone; None for a path that is absolute."""
+    """The absolute folder to which a relative path refers: the given one, or the current one if the path exists only
+    there; None for an absolute path.
+    """
     if Path(path).expanduser().is_absolute():
         return None
     here = os.getcwd()

@@ -36,7 +36,7 @@ class IdxSource(FileSource):
         return read_idx(self.found(file), self.md5s[file], f"run {self.command} to get a good copy")
 
     def found(self, file: str) -> Path:
-        """Where it lies. Raises DataError where it is missing."""
+        """The path of a file. Raises DataError if it is missing."""
         path = self.find(file)
         if path is None:
             raise DataError(
@@ -49,7 +49,7 @@ class IdxSource(FileSource):
         read_idx(path, self.md5s[file], remedy)
 
     def unpack_spares(self, wanted: Sequence[str], arrivals: Path) -> None:
-        """From the ``.gz`` beside a broken file, or from the system copy."""
+        """Unpack files from the ``.gz`` beside a damaged file, or from the system copy."""
         for file in wanted:
             spare = next((path for path in self.candidates(file) if self.is_sound(file, path)), None)
             if spare:

@@ -1,4 +1,6 @@
-"""What images have besides their class: how much ink, and how thick it is. Legend: N images of H x W pixels."""
+"""Attributes of images besides their class: amount of ink and thickness of strokes. Legend: N images of H x W
+pixels.
+"""
 
 import numpy as np
 

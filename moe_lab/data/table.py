@@ -1,4 +1,4 @@
-"""Tables of a user's own: a row a sample, a column a feature, the target or an attribute. Legend: N rows."""
+"""A user's own tables: one row per sample; a column is a feature, the target or an attribute. Legend: N rows."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -20,18 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Table(OwnData):
-    """A table of your own at ``path``: a row a sample.
+    """Your own table at ``path``: one row per sample.
 
-    target:     the column to predict; null: the last one. Text and whole numbers are classes, numbers with fractions
-                are predicted as numbers; ``task`` says otherwise.
-    test_path:  a table of the test split; null: ``test_share`` of the rows (of each class) are held out.
-    exclude:    columns that are left out.
-    attributes: columns that are no features, and of which a report says how much the choice of expert tells.
-    categories: columns that are categories although they hold numbers, such as codes.
-    missing:    what is done about empty cells: they are refused, or ``drop`` leaves their rows out.
+    target: the column to predict; null: the last one. Text and whole numbers are classes; numbers with fractions mean
+    regression; ``task`` overrides this. test_path:  a table of the test split; null: ``test_share`` of the rows (of
+    each class) are held out. exclude: columns that are ignored. attributes: columns that are not features; the report
+    says how much the choice of expert tells about them. categories: columns that are categories although they hold
+    numbers, such as codes. missing: treatment of empty cells: they are refused, or ``drop`` leaves their rows out.
 
-    Every other column is an input: numbers as they are, text and categories as a feature a value, 1 for it, else 0.
-    Raises DataError if the table does not hold this.
+    Every other column is an input: numbers unchanged, text and categories one-hot encoded. Raises DataError if the
+    table does not hold this.
     """
 
     target: str | None = None
@@ -109,7 +107,7 @@ class Table(OwnData):
         return features_of(self._error, frame.drop(columns=list(besides)), self.categories)
 
     def _target_of(self, frame: "pd.DataFrame") -> str:
-        """The target's column, once it is known that all columns are there that options name."""
+        """The target's column, after checking that all columns that options name exist."""
         found = list(frame.columns)
         target = found[-1] if self.target is None else self.target
         for option in ("target", "exclude", "attributes", "categories"):
@@ -143,7 +141,7 @@ class Table(OwnData):
 
 
 def _attribute(column: "pd.Series") -> np.ndarray:
-    """Whole numbers and booleans as int64, fractions as float64, all else as text."""
+    """An attribute's values: whole numbers and booleans as int64, fractions as float64, anything else as text."""
     if column.dtype.kind in "biu":
         return column.to_numpy(dtype=np.int64)
     if column.dtype.kind == "f":
@@ -153,11 +151,11 @@ def _attribute(column: "pd.Series") -> np.ndarray:
 
 @dataclass(kw_only=True)
 class Csv(Table):
-    """Your own table in text: a line of column names, then a row a sample (`dataset=csv dataset.path=FILE`).
+    """Your own table in text: a line of column names, then one row per sample (`dataset=csv dataset.path=FILE`).
 
     Cells are separated by commas, semicolons, tabs or ``|``, whichever the first line has most of. The text is UTF-8.
 
-    decimal: the sign before fractions, ``point`` or ``comma``.
+    decimal: the decimal separator, ``point`` or ``comma``.
     """
 
     decimal: Literal["point", "comma"] = "point"

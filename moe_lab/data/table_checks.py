@@ -1,4 +1,4 @@
-"""What a table must hold to be trained on: features that repeat, and no empty cells. Legend: N rows."""
+"""Checks of a table before training: category values that repeat, and no empty cells. Legend: N rows."""
 
 import re
 from collections.abc import Callable, Collection, Sequence
@@ -12,18 +12,18 @@ from moe_lab.errors import DataError, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-#: values of a category at most, each of which is a feature
+#: most values of a category, each of which is a feature
 MOST_VALUES = 200
-#: a column of text of which so large a share reads as numbers is meant to hold numbers
+#: a text column is meant to be numeric if at least this share of its cells reads as numbers
 MEANT_AS_NUMBERS = 0.5
 _COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 Error = Callable[[str], DataError]
 
 
 def features_of(error: Error, frame: "pd.DataFrame", categories: Collection[str]) -> Columns:
-    """The columns of a frame of features: numbers and booleans as they are, text with the values that it has.
+    """The columns of a frame of features: numeric and boolean columns, and text columns with their values.
 
-    Raises DataError if there is no column, or one holds neither numbers nor values that repeat.
+    Raises DataError if there is no column, or if one is neither numeric nor has values that repeat.
     """
     if not len(frame.columns):
         raise error("expected columns besides the target, found none")
@@ -31,7 +31,8 @@ def features_of(error: Error, frame: "pd.DataFrame", categories: Collection[str]
 
 
 def check_cells(error: Error, frame: "pd.DataFrame", used: Sequence[str], target: str, missing: str) -> "pd.DataFrame":
-    """The rows of which no used cell is empty or infinite. Raises DataError if some are, unless ``missing`` is "drop".
+    """The rows without an empty or infinite cell among the used columns. Raises DataError if some are, unless
+    ``missing`` is "drop".
 
     The index of what is returned counts the rows of the file.
     """
@@ -82,7 +83,7 @@ def _values(error: Error, column: "pd.Series", is_category: bool) -> tuple[str, 
 
 
 def _check_text(error: Error, name: str, text_N: np.ndarray) -> None:
-    """Raises DataError if a column is meant to hold numbers, and some cells do not."""
+    """Raises DataError if a column is meant to be numeric and some cells are not."""
     with_comma = sum(_COMMA.fullmatch(one) is not None for one in text_N)
     if with_comma > MEANT_AS_NUMBERS * len(text_N):
         raise error(

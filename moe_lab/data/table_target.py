@@ -1,4 +1,4 @@
-"""The column of a table that is to be predicted, as classes or numbers."""
+"""The target column of a table, as classes or numbers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def labels_of(column: "pd.Series") -> list[str] | None:
 
 
 def numbers_of(columns: Columns) -> Targets:
-    """The numbers to predict. Raises DataError if a column has others than finite ones."""
+    """The regression targets. Raises DataError if they are not all finite."""
     train_N, *test = [_numbers(error, column) for error, column in columns]
     return Targets((), train_N, test[0] if test else None)
 

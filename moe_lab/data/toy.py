@@ -1,4 +1,4 @@
-"""What the 2-D toy sets have in common. Legend: N points, G groups (what the points are known to come from)."""
+"""Base classes of the toy sets. Legend: N points, G groups (the known components of the points)."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ class Points:
 
 @dataclass(kw_only=True)
 class Drawn(Dataset):
-    """Points that are drawn anew each time, the same for the same ``data_seed``, a fifth of them the test split.
+    """Points drawn at every load, the same for the same ``data_seed``; a fifth of them are the test split.
 
     index_N counts the points as they are drawn. A subclass names the attribute that holds the true groups, and says
     how many groups there are.
 
-    samples:   points in all; if groups are of equal size, the first get one more if that does not divide.
-    data_seed: of the points and the test split, apart from the run's seed.
-    Raises ConfigError if there are fewer than five points a group.
+    samples: number of points; if it does not divide into equal groups, the first groups get one more. data_seed: seed
+    of the points and the test split, independent of the run's seed. Raises ConfigError if there are fewer than five
+    points a group.
     """
 
     name: ClassVar[str]
@@ -65,11 +65,11 @@ class Drawn(Dataset):
         return [{"file": "none", "source": self.prepare(), "found": f"{sizes} points (training, validation, test)"}]
 
     def prepare(self) -> str:
-        """Nothing to bring: the points are drawn when they are needed."""
+        """Nothing to get: the points are drawn when they are needed."""
         return f"drawn with dataset.data_seed={self.data_seed}"
 
     def generator(self) -> np.random.Generator:
-        """What the points are drawn from."""
+        """The random generator of the points."""
         return np.random.Generator(bit_generator(self.data_seed, self.name))
 
     def split_points(self, label_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,8 +84,9 @@ class Drawn(Dataset):
 
 
 class Toy(Drawn):
-    """Points of several classes in the plane, drawn as Drawn says; coordinates stay as they are. A subclass says what
-    classes there are besides."""
+    """Points of several classes in the plane; coordinates are not standardized. A subclass also declares the
+    classes.
+    """
 
     @property
     @abstractmethod

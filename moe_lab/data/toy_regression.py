@@ -1,4 +1,4 @@
-"""Toy sets for regression: one number from one number, from known components. Legend: N points, G components."""
+"""Toy sets for regression with one input, from known components. Legend: N points, G components."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -26,8 +26,9 @@ class Pairs:
 
 
 class ToyRegression(Drawn):
-    """One number from one number, drawn as Drawn says, both standardized by the training split. A subclass names them,
-    and the components that the points come from."""
+    """Regression of one number on one number, both standardized by the training split. A subclass names them and the
+    components of the points.
+    """
 
     input_name: ClassVar[str] = "x"
     target_name: ClassVar[str] = "y"
@@ -68,7 +69,7 @@ class ToyInverse(ToyRegression):
     x, and their mean is none of them. The attribute ``branch`` is the monotonic piece of the curve that t lies on: its
     two turns are where 0.6 pi cos(2 pi t) = -1, at t = .339 and .661.
 
-    noise: half the width of the noise.
+    noise: half the width of the uniform noise.
 
     Source: Bishop 1994, Mixture density networks, NCRG/94/004
     """
@@ -95,8 +96,7 @@ class ToyPiecewise(ToyRegression):
     or more linear experts with a gate can describe it and one cannot. Every regime has the same distribution of y:
     only x tells them apart. The attribute ``regime`` counts the stretches from 0.
 
-    regimes: G.
-    noise:   sd of the noise.
+    regimes: number of lines, G. noise:   sd of the noise.
 
     Source: moe-lab, for the linear experts of Jordan & Jacobs 1994, Hierarchical mixtures of experts and the EM
     algorithm

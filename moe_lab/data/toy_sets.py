@@ -27,7 +27,7 @@ class ToyClusters(Toy):
     them lie Gaussians whose sd is .06 times the smallest squared distance between two centres. The attribute
     ``cluster`` is the class.
 
-    classes: how many clusters there are.
+    classes: number of clusters.
 
     Source: the toy data of the reference code of Krishnamurthy, Watkins & Gaertner 2023, arXiv:2302.14703; Arthur &
     Vassilvitskii 2007, "k-means++: the advantages of careful seeding"
@@ -61,9 +61,8 @@ class ToyCheckerboard(Toy):
     middle is the origin, about which it is turned. Class = (column + row) mod 2; the attribute ``cell`` is
     row * columns + column.
 
-    columns, rows: cells along x and y before the turn, two cells in all at least.
-    degrees:       the turn, counterclockwise.
-    Raises ConfigError if there is one cell only.
+    columns, rows: cells along x and y before the turn, two cells in all at least. degrees: the angle of rotation,
+    counterclockwise. Raises ConfigError if there is one cell only.
 
     Source: the toy data of the reference code of Krishnamurthy, Watkins & Gaertner 2023, arXiv:2302.14703 (4 x 4 and
     3 x 2 cells, also rotated)
@@ -131,7 +130,7 @@ class ToyGaussians(Toy):
     Centres (-1, 0), (0, 0) and (1, 0), which with the sd are moe-lab's own choice. No straight line parts the classes,
     but two experts with a line each do. The attribute ``component`` is the Gaussian, 0 to 2 from left to right.
 
-    sd: of each coordinate.
+    sd: standard deviation of each coordinate.
 
     Source: the toy data of the reference code of Krishnamurthy, Watkins & Gaertner 2023, arXiv:2302.14703 (three
     Gaussians with two labels)

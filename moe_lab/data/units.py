@@ -1,4 +1,4 @@
-"""How a data set's own numbers become what a mixture is given, and back."""
+"""Conversion between the units of a data set and normalised inputs and targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ Numbers = float | Sequence[float] | np.ndarray
 class Units:
     """Inputs x = (own / largest - mean) / sd; regression targets y = (own - target_mean) / target_sd.
 
-    The defaults change nothing. mean and sd are one number, or one a channel (features stand channel after channel), or
-    one a feature. ``columns`` are those of a table that the features come from.
+    The defaults change nothing. mean and sd are one number, or one per channel (features are ordered by channel), or
+    one per feature. ``columns`` are those of the table from which the features were made.
     """
 
     largest: float = 1.0
@@ -55,7 +55,7 @@ class Units:
 
 
 def units_of(stored: object, features: int) -> Units | None:
-    """The units that a checkpoint keeps of a data set of so many features; None if it keeps none, or no such."""
+    """The units stored in a checkpoint for a data set of so many features; None if there are none that fit."""
     if not isinstance(stored, dict):
         return None
     largest, target_mean, target_sd = (stored.get(name) for name in _SINGLE)

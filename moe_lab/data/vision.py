@@ -1,4 +1,4 @@
-"""The one door to torchvision, which is needed for downloads alone.
+"""Importing torchvision, which is needed only for downloads.
 
 torchvision's Linux wheel from PyPI is built against CUDA. Over a CPU-only torch its operators do not load, and its
 import ends with an error about the first one that it wants to describe, although data sets need none of them. Defining

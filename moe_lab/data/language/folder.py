@@ -1,4 +1,4 @@
-"""Text of your own, a folder a domain."""
+"""A user's own text, one folder per domain."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class TextFolder(TextTokens):
     of the text belongs to a run's key and its environment.json.
 
     path:           the folder.
-    document_bytes: of a document at most, its first ones; null: all of it.
+    document_bytes: most bytes of a document, from its start; null: all of it.
     root:           folder that a relative ``path`` starts from; null: the current one, which is then stored, so that a
                     run finds its text again from elsewhere. If the text is no longer there, it is looked for in the
                     current folder.
@@ -58,7 +58,7 @@ class TextFolder(TextTokens):
         return found
 
     def prepare(self) -> str:
-        """Nothing to bring: the text is the user's."""
+        """Nothing to get: the text is the user's."""
         return self.path
 
     def _text(self, path: Path) -> bytes:

@@ -30,13 +30,13 @@ class MarkovLanguages(Tokens):
     every run of this data set stores beside its own (moe_lab/data/language/chains.py).
 
     chains:        how many.
-    symbols:       of all chains together.
-    concentration: of the Dirichlet distribution that the rows of a chain are drawn from: small, and a symbol has few
-                   successors, which differ between the chains; large, and all chains are alike.
+    symbols: number of symbols of all chains together.
+    concentration: of the Dirichlet distribution from which the rows of a chain are drawn. If it is small, a symbol has
+        few successors, which differ between the chains; if it is large, all chains are alike.
     overlap:       share of the other chains' symbols that a chain has besides its own; 1: all chains have all symbols;
                    0: no symbol is in two chains.
-    sequences:     documents in all.
-    data_seed:     of chains, documents and the test split, apart from the run's seed.
+    sequences: number of documents.
+    data_seed: seed of chains, documents and the test split, independent of the run's seed.
     """
 
     name: ClassVar[str] = "markov_languages"
@@ -104,7 +104,7 @@ class MarkovLanguages(Tokens):
         return found
 
     def prepare(self) -> str:
-        """Nothing to bring: the documents are drawn when they are needed."""
+        """Nothing to get: the documents are drawn when they are needed."""
         return f"drawn with dataset.data_seed={self.data_seed}"
 
     def _generator(self, what: str) -> np.random.Generator:

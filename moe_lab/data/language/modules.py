@@ -24,9 +24,7 @@ class TextModules(TextTokens):
     and a checksum of the text belong to a run's key and its environment.json: numbers can be compared within one
     installation.
 
-    domains:        which.
-    domain_bytes:   of each domain at most.
-    document_bytes: of a document at most.
+    domains: the domains to read. domain_bytes: most bytes of each domain. document_bytes: most bytes of a document.
     Raises DataError if a domain has no files here.
     """
 
@@ -41,16 +39,16 @@ class TextModules(TextTokens):
         return [one for name in self.domains for one in _read(name, self.domain_bytes, self.document_bytes)]
 
     def content(self) -> dict[str, str]:
-        """Versions of what the text is from, and its checksum."""
+        """Versions of the packages from which the text is read, and its checksum."""
         versions = {name: version(name) for name in (*PACKAGES, "torch")}
         return {"python": platform.python_version(), **versions, **super().content()}
 
     def prepare(self) -> str:
-        """Nothing to bring: the text is installed."""
+        """Nothing to get: the text is installed."""
         return f"the installed {', '.join(self.domains)}"
 
 
 @lru_cache(maxsize=64)
 def _read(name: str, domain_bytes: int, document_bytes: int) -> tuple[Document, ...]:
-    """Kept, because a sweep asks it for every job."""
+    """Cached, because a sweep asks for it once per job."""
     return tuple(documents_of(name, domain_bytes, document_bytes))

@@ -1,4 +1,4 @@
-"""What data sets of text have in common: a token is a byte."""
+"""Base class of text data sets, whose tokens are bytes."""
 
 import hashlib
 import string
@@ -25,13 +25,13 @@ CLASSES: dict[str, str] = {
     "punctuation": string.punctuation,
 }
 BEYOND = "beyond ASCII"
-#: what stands for characters that cannot be seen
+#: signs shown for invisible characters
 SIGNS = {" ": "\N{OPEN BOX}", "\n": "\N{RETURN SYMBOL}"}
 
 
 @dataclass(kw_only=True)
 class TextTokens(Tokens):
-    """Text by its bytes, of domains that are known."""
+    """Text byte by byte, of known domains."""
 
     unit: ClassVar[Unit] = "byte"
 

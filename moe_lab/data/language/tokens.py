@@ -1,4 +1,4 @@
-"""What data sets of tokens have in common."""
+"""Base class of data sets of tokens."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -44,19 +44,19 @@ class Tokens(Dataset):
     @property
     @abstractmethod
     def token_names(self) -> tuple[str, ...]:
-        """What the tokens are called, by their number."""
+        """The names of the tokens, by their number."""
 
     @property
     @abstractmethod
     def documents(self) -> Sequence[Document]:
-        """Raises DataError if they are not there."""
+        """The documents. Raises DataError if there are none."""
 
     @abstractmethod
     def token_labels(self, test: Windows) -> Mapping[str, Labels]:
-        """Of each token of the windows, besides its place; ``document_N`` counts ``kept``."""
+        """Labels of each token of the windows, besides its place; ``document_N`` counts ``kept``."""
 
     def known(self, test: Windows, validation: Windows) -> Mapping[str, np.ndarray]:
-        """What is known of the best prediction of these windows (Sequences.known); ``validation`` may be empty."""
+        """Known facts about the best prediction of these windows (Sequences.known); ``validation`` may be empty."""
         return {}
 
     def describe(self) -> tuple[tuple[int, ...], tuple[str, ...]]:

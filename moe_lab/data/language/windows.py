@@ -42,7 +42,7 @@ class Windows:
         return Split(token_NL[:, :-1].contiguous(), token_NL[:, 1:].contiguous(), torch.from_numpy(self.index_N))
 
     def of(self, documents: np.ndarray) -> "Windows":
-        """Those of some documents."""
+        """The windows of some documents."""
         kept_N = np.isin(self.document_N, documents)
         return Windows(*(one[kept_N] for one in (self.token_NL, self.document_N, self.start_N, self.index_N)))
 
@@ -60,7 +60,7 @@ def windows_of(documents: Sequence[Document], context: int) -> Windows:
 
 
 def windows_in(tokens: int, context: int) -> int:
-    """How many windows a document of so many tokens has."""
+    """The number of windows of a document of so many tokens."""
     return max(0, tokens - 1) // context
 
 
@@ -88,7 +88,7 @@ def counted(number_T: np.ndarray, name_of: Sequence[str]) -> Labels:
 
 
 def places(context: int) -> list[str]:
-    """What the places of a window are called: 0, 1, 2-3, 4-7, 8-15 ..., so that each has as many as all before it."""
+    """Names of the places of a window: 0, 1, 2-3, 4-7, 8-15 ..., each with as many tokens as all before it."""
     names = ["0"]
     first = 1
     while first < context:

@@ -1,4 +1,4 @@
-"""The files that a trace is imported from: what kind each is, and its content, of which nothing is believed."""
+"""Reading the untrusted files from which a trace is imported: their kind and their content."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ _MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"PAR1": "parquet", b"\x80": "pickl
 
 
 class Source:
-    """A file. Raises DataError, which names it, for whatever is wrong with it."""
+    """A file. Every fault raises DataError, which names the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,7 +75,7 @@ class Source:
                 return np.lib.format.read_array(entry, allow_pickle=False)
 
     def tensors(self) -> dict[str, Any]:
-        """What a file of ``torch.save`` holds, of which nothing is run."""
+        """The content of a file of ``torch.save``; no code is run."""
         with self.reading():
             return read_tensors(self.path)
 
@@ -138,7 +138,7 @@ class Source:
 
     @contextmanager
     def reading(self) -> Iterator[IO[bytes]]:
-        """The file, opened; whatever a reader of it raises becomes a DataError that names it."""
+        """The opened file; within the block every error of reading it becomes a DataError that names it."""
         try:
             with opened(self.path) as file:
                 yield file

@@ -37,7 +37,7 @@ def format_of(source: Source, name: str | None) -> Format:
 
 
 def check_asked(form: Format, asked: Asked) -> None:
-    """Raises DataError if the user says what the files of this format say themselves."""
+    """Raises DataError if the user gives a fact that files of this format contain."""
     for name, value in vars(asked).items():
         if value is not None and name not in form.takes:
             reason = "are read whole" if name == "rows" else "say it themselves"

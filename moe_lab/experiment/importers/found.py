@@ -1,4 +1,4 @@
-"""What a file says of a model's routing, and what all formats have in common.
+"""The routing found in files, and functions that all formats share.
 
 Axes: **T** rows, **L** layers, **K** slots, **E** experts.
 """
@@ -16,8 +16,9 @@ from moe_lab.routing.trace import NONE
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the user says: experts of a layer, layers of the file, selected experts of a row, and how many rows are
-    read."""
+    """Facts given by the user: experts of a layer, layers of the file, selected experts of a row, and the number of
+    rows to read.
+    """
 
     experts: int | None = None
     layers: int | None = None
@@ -27,7 +28,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What the files say, in the forms that ``moe_lab.Trace`` takes; ``missing``: what they do not say, and why.
+    """The content of the files in the form that ``moe_lab.Trace`` takes; ``missing``: what they lack, and why.
 
     selected: layer -> integers [T, K], NONE in an empty slot. documents: of each row, None if the files do not tell.
     experts: of each layer, None if the user has to say.
@@ -47,9 +48,9 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A format: its name, what it is in a line, whether a file is of it, and how files of it are read.
+    """A file format: its name, a line of description, a test of whether a file has it, and its reader.
 
-    takes: the fields of Asked that the files do not say themselves; others are refused.
+    takes: the fields of Asked that the files do not contain; others are refused.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""From files of other stacks to a trace."""
+"""Importing a trace from files of other stacks."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def import_trace(
     """The trace in these files, or folders of them, which are of one format; guessed from the first if None.
 
     Args:
-        asked: what the files do not say of the model.
+        asked: facts about the model that the files lack.
         tokens, documents: .npy, one integer a row. labels: CSV with a column ``document`` (or ``row``) and a column a
             label.
 

@@ -1,4 +1,4 @@
-"""What the user says of the rows, in files of their own: token ids, documents and labels."""
+"""Files of the user with token ids, documents and labels of the rows."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The banks of experts of a transformers model: what a call of one says, and the router beside it.
+"""The banks of experts of a transformers model: their calls and the routers beside them.
 
 In transformers 5 a mixture layer calls its child ``experts`` with the hidden states [T, D], the selected experts [T, K]
 and their weights [T, K]. This call is the decision as it is executed: after bias, groups, scaling and noise. The
@@ -57,7 +57,7 @@ class Bank:
 
 
 class Decision(NamedTuple):
-    """What a call of a bank says."""
+    """The decision in a call of a bank."""
 
     experts_TK: Tensor
     weights_TK: Tensor

@@ -1,4 +1,4 @@
-"""The emptied-expert check: that what is recorded is what the model executes.
+"""The emptied-expert check: the recorded decisions are those that the model executes.
 
 The parameters of one expert are set to zero, and its block gets the same input again. The rows of the output that
 change have to be those that were recorded for that expert. A model that computes other experts than it hands to its

@@ -1,4 +1,4 @@
-"""A recorded layer as a trace has it, and what is to be known of it.
+"""Recorded layers as layers of a trace, with notes.
 
 Axes: **T** rows, **K** slots, **E** experts, **S** rows of a sample.
 """
@@ -36,7 +36,7 @@ def layer_trace(
 
 
 def lacks(banks: Sequence[Bank], layers: Sequence[LayerTrace]) -> dict[str, str]:
-    """What is not in the trace, and why."""
+    """What the trace lacks, and why."""
     found = {}
     if shared := sorted({name for bank in banks for name in bank.shared}):
         found["shared experts"] = (

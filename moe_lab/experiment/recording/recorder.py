@@ -1,4 +1,4 @@
-"""What a model's banks of experts are called with while it runs, as a trace.
+"""Recording the calls of a running model's banks of experts as a trace.
 
 Axes: **B** sequences of a call, **S** tokens of each, **N** rows of a call that are no padding, **T** all rows,
 **E** experts, **K** slots.

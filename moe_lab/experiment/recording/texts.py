@@ -1,4 +1,4 @@
-"""A folder of texts: a document a file, whose label is the folder that it lies in."""
+"""A folder of texts: one document per file, labelled by the name of its folder."""
 
 from pathlib import Path
 from typing import NamedTuple
