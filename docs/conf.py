@@ -27,6 +27,8 @@ autodoc_preserve_defaults = True
 nitpicky = False
 
 html_theme = "furo"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_title = f"moe-lab {version}"
 html_copy_source = False
 html_show_sourcelink = False
