@@ -149,6 +149,28 @@ def complete_metrics(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 @_silent
+def complete_rows(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Arms after the last comma, each by a choice in which the given runs differ: ``gate=softmax``."""
+    from moe_lab.cli.tables import text
+    from moe_lab.store.listing import run_row
+    from moe_lab.store.run import runs_at
+
+    head, comma, last = incomplete.rpartition(",")
+    # an option without its value ends the parsing of a prompt before its arguments
+    paths = [Path(one) for one in ctx.params.get("paths") or ctx.args]
+    unreadable: list[str] = []
+    rows = [run_row(run, run.name, unreadable.append) for run in runs_at(paths)]
+    made = [{**row["options"], **row["choices"]} for row in rows]
+    arms = {
+        text({key: value})
+        for one in made
+        for key, value in one.items()
+        if key != "seed" and any(other.get(key) != value for other in made)
+    }
+    return [f"{head}{comma}{arm}" for arm in sorted(arms) if arm.startswith(last) and arm not in head.split(",")]
+
+
+@_silent
 def complete_format(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of the formats that traces are imported from."""
     from moe_lab.experiment.importers.formats import FORMATS

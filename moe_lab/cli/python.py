@@ -117,6 +117,7 @@ def sweep(
     """
     from moe_lab.cli.sweep import say_unfinished, say_what_is_left_out
     from moe_lab.cli.sweep_progress import planning, sweep_watch
+    from moe_lab.cli.train import say_odd
     from moe_lab.errors import ConfigError
     from moe_lab.sweeps.sweep import OWN_PLAN, new_sweep, resumed_sweep
 
@@ -129,6 +130,7 @@ def sweep(
     else:
         made = new_sweep(typed, Path(runs), name, strict=strict, **common)
     say_what_is_left_out(made.plan, quiet)
+    say_odd([] if quiet else made.odd)
     folder = made.claim()
     with _interruptible(_resume("sweep", folder)) as stop:
         outcomes, said = made.run(folder, watch=sweep_watch(quiet), stop_asked=stop, fail_fast=fail_fast)

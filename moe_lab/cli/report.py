@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moe_lab.cli.completion import complete_metrics, complete_run
+from moe_lab.cli.completion import complete_metrics, complete_rows, complete_run
 from moe_lab.cli.paper import PANEL, FigureForm, ReportFormat, Wanted
 from moe_lab.cli.terminal import echo
 from moe_lab.cli.words import RUNS, Format, RunsFolder, named
@@ -69,7 +69,13 @@ def report(
     ] = None,
     rows: Annotated[
         str | None,
-        typer.Option("--rows", metavar="ARM,...", help="Its arms, as gate=softmax,B.", rich_help_panel=PANEL),
+        typer.Option(
+            "--rows",
+            metavar="ARM,...",
+            help="Its arms, as gate=softmax,B.",
+            rich_help_panel=PANEL,
+            autocompletion=complete_rows,
+        ),
     ] = None,
     external: Annotated[
         Path | None,

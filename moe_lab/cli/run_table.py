@@ -21,13 +21,16 @@ LABELS = {
     "seed": "seed",
     "test_error_rate": "error",
     "test_rmse_sd": "RMSE (sd)",
+    "test_loss_nats": "loss (nats)",
     "mutual_information_expert_label_bits": "I(E;Y)",
     "usage_entropy_bits": "H(E)",
     "choices": "choices",
 }
 #: these are dropped first if the terminal is too narrow
 SPARE = ("usage_entropy_bits", "mutual_information_expert_label_bits")
-ERROR, RMSE = "test_error_rate", "test_rmse_sd"
+ERROR, RMSE, LOSS = "test_error_rate", "test_rmse_sd", "test_loss_nats"
+#: metric by which a run is judged -> its unit beside error rates in one column
+UNITS = {ERROR: "", RMSE: " sd", LOSS: " nats"}
 #: least width that a name and the choices may be wrapped to
 SHORTEST = {"run": 28, "choices": 18}
 #: choices that have a column of their own
@@ -37,8 +40,8 @@ MIXTURE = "mixture"
 
 
 def show_runs(rows: Sequence[Row], folder: Path, *, apart: bool, empty: str) -> None:
-    """Print one row per run; with ``apart`` the runs of each folder below its name, if there are several folders. Both
-    the errors of classification and the RMSE of regression are shown if both occur.
+    """Print one row per run; with ``apart`` the runs of each folder below its name, if there are several folders. A run
+    is shown with its error rate, in regression with its RMSE, for a language model with its loss per token.
     """
     from rich.console import Console
     from rich.text import Text
@@ -49,19 +52,23 @@ def show_runs(rows: Sequence[Row], folder: Path, *, apart: bool, empty: str) -> 
         said = [f"{folder / inner}/"] if len(groups) > 1 or inner else []
         if said := said + ([f"all of them: {shared}"] if shared else []):
             Console().print(Text("  ".join(said)))
-        _put_in_words(group)
-        labels = _fitting(group, Console().width)
+        labels = _fitting(group, _put_in_words(group), Console().width)
         show(group, list(labels), Format.table, empty=empty, labels=labels)
 
 
-def _put_in_words(rows: Sequence[Row]) -> None:
-    """Format times, the error, and the choices that have no column of their own."""
-    classes = any(ERROR in row for row in rows)
-    for row in rows:
+def _put_in_words(rows: Sequence[Row]) -> str:
+    """Format times, what runs are judged by, and the choices that have no column of their own. Returns the column of
+    what runs are judged by: that of errors, with units, if it is not the same metric in all of them.
+    """
+    judged = [next((name for name in (RMSE, LOSS, ERROR) if row.get(name) is not None), None) for row in rows]
+    found = {name for name in judged if name is not None}
+    column = found.pop() if len(found) == 1 else ERROR
+    for row, name in zip(rows, judged, strict=True):
         row["started"], row["took"] = _when(row.get("started_at")), how_long(row.get("seconds"))
-        if classes and ERROR not in row and RMSE in row:
-            row[ERROR] = f"{text(row[RMSE])} sd"
+        if name is not None and name != column:
+            row[column] = f"{text(row[name])}{UNITS[name]}"
         row["choices"] = {key: value for key, value in row["choices"].items() if not _is_said(row, key, value)}
+    return column
 
 
 def _by_folder(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -94,9 +101,9 @@ def _is_said(row: Row, key: str, value: Any) -> bool:
     return key in SHOWN or f"{key}={text(value)}" in row["run"].rpartition("/")[2]
 
 
-def _fitting(rows: Sequence[Row], width: int) -> dict[str, str]:
+def _fitting(rows: Sequence[Row], judged: str, width: int) -> dict[str, str]:
     """The columns that differ between runs, as many as fit. Choices without room follow the name of their run."""
-    shown = _telling(rows)
+    shown = _telling(rows, judged)
     for name in SPARE:
         if _needed(rows, shown) > width:
             shown = [one for one in shown if one != name]
@@ -107,9 +114,9 @@ def _fitting(rows: Sequence[Row], width: int) -> dict[str, str]:
     return {name: LABELS[name] for name in shown}
 
 
-def _telling(rows: Sequence[Row]) -> list[str]:
+def _telling(rows: Sequence[Row], judged: str) -> list[str]:
     """The columns whose values are neither equal in all runs nor empty."""
-    left_out = {RMSE} if any(ERROR in row for row in rows) or not any(RMSE in row for row in rows) else {ERROR}
+    left_out = {*UNITS} - {judged}
     if all(row.get("kind", MIXTURE) == MIXTURE for row in rows):
         left_out.add("kind")
     if all(row["status"] == "finished" for row in rows):

@@ -59,6 +59,7 @@ def sweep(
 ) -> None:
     """Train every combination of overrides with several values, side by side, and compare the runs."""
     from moe_lab.cli.sweep_progress import planning
+    from moe_lab.cli.train import say_odd
     from moe_lab.sweeps.sweep import OWN_PLAN, new_sweep, resumed_sweep
 
     if resume is not None and name is not None:
@@ -74,6 +75,7 @@ def sweep(
     if dry_run:
         _list(made.plan, made.there, form)
         return
+    say_odd([] if quiet else made.odd)
     folder = made.claim()
     outcomes, said = _run(made, folder, quiet, fail_fast)
     if said:

@@ -4,11 +4,16 @@ sweep = new_sweep(["gate=softmax,attentive", "seed=0,1"], Path("runs"), name="ga
 outcomes, said = sweep.run(sweep.claim())
 """
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from moe_lab.errors import ConfigError
+from moe_lab.config.build import build
+from moe_lab.data.dataset import Dataset
+from moe_lab.errors import ConfigError, DataError, RunError
+from moe_lab.experiment.inputs import load_data
 from moe_lab.experiment.run import never
 from moe_lab.store.folders import Taken, check_runs, check_spelling, claim
 from moe_lab.sweeps.folder import Outcome, SweepFolder
@@ -17,6 +22,7 @@ from moe_lab.sweeps.plan import Follow, Plan, silently
 from moe_lab.sweeps.run import SweepWatch, run_plans
 from moe_lab.sweeps.settings import settings, split
 from moe_lab.sweeps.sweeper import Plans
+from moe_lab.sweeps.work import DECIDE_DATA
 from moe_lab.training.watch import StopAsked
 
 OWN_PLAN = "--resume takes the sweep's own plan: leave out --name and all overrides except launcher ones"
@@ -40,6 +46,19 @@ class Sweep:
     runs: Path
     name: str | None
     again: bool
+
+    @property
+    def odd(self) -> list[str]:
+        """Sentences about what is odd in the user's own data, each once. Data that cannot be loaded are skipped: their
+        jobs report the error."""
+        said: dict[str, None] = {}
+        configs = [one.job.config for one in self.plan.jobs]
+        for config in {json.dumps({key: one.get(key) for key in DECIDE_DATA}): one for one in configs}.values():
+            dataset = build(config["dataset"])
+            if type(dataset).odd is not Dataset.odd:
+                with suppress(DataError, RunError):
+                    said |= dict.fromkeys(dataset.odd(load_data({**config, "device": "cpu"})))
+        return list(said)
 
     def claim(self) -> Path:
         """The sweep's folder, made if there is none: ``runs/name``, or named by the time; with ``again`` NAME_2, NAME_3

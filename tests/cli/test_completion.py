@@ -1,5 +1,6 @@
 """TAB, as each shell asks for it and, for bash and fish, in the shell itself."""
 
+import json
 import os
 import pty
 import select
@@ -196,6 +197,17 @@ def test_a_name_of_one_group(tab):
 def test_filters_of_runs(tab):
     assert {"status=finished", "status=failed"} <= set(tab("runs status="))
     assert "gate=attentive" in tab("runs gate=att") and "test_error_rate<" in tab("runs test_err")
+
+
+def test_arms_of_a_table(tab, tmp_path):
+    for name, gate, differs in (("a", "softmax", {}), ("b", "top_k", {"gate": "top_k", "k": 2, "seed": 1})):
+        status = {"status": "finished", "choices": {"gate": gate, "regularizer": []}, "differs": differs}
+        (folder := tmp_path / "cwd" / "runs" / name).mkdir(parents=True)
+        (folder / "status.json").write_text(json.dumps(status))
+    # seeds make no arm, and all runs have the same regularizer
+    assert tab("report runs --rows ") == ["gate=softmax", "gate=top_k", "k=2"]
+    assert tab("report runs --rows gate=softmax,g") == ["gate=softmax,gate=top_k"]
+    assert tab("report elsewhere --rows ") == []
 
 
 def test_metrics_of_a_table(tab):

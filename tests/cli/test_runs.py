@@ -93,6 +93,16 @@ def test_errors_of_classes_and_of_numbers_share_a_column(cli, shown):
     assert "RMSE (sd)" in shown(80, "dataset=toy_inverse")[0]
 
 
+def test_language_models_are_listed_by_their_loss(cli, shown):
+    write("t", {"dataset": "text_modules"}, headline={"test_loss_nats": 2.07, "test_error_rate": 0.58})
+    assert "loss (nats)" in (alone := shown(80, "dataset=text_modules"))[0] and "error" not in alone[0]
+    assert "2.07" in alone[2] and "0.58" not in alone[2]
+    # beside classifiers, in their column, with its unit
+    lines = shown(80, "dataset!=fashion_mnist")
+    assert any(" error " in line for line in lines) and not any("loss" in line for line in lines)
+    assert "  2.07 nats" in next(line for line in lines if line.startswith(" t "))
+
+
 def test_a_run_that_has_not_ended_and_one_that_cannot_be_read(cli, shown):
     running = {"status": "planned", "headline": {}, "started_at": None, "ended_at": None}
     write("planned", {"seed": 8}, **running)

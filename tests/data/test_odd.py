@@ -37,6 +37,15 @@ def test_a_class_that_the_test_part_lacks(cli, tmp_path):
     assert cli(*TRAIN, "classes=[0,1]").err == ""
 
 
+def test_a_sweep_says_it_once(cli, tmp_path):
+    np.savez(tmp_path / "cwd" / "own.npz", x_train=X, y_train=Y, x_test=X[:2], y_test=Y[:2])
+    sweep = ("sweep", *WORDS, *TRAIN[3:], "launcher=serial", "seed=0,1", "gate=softmax,top_k")
+    assert cli(*sweep, "--dry-run").err.count("odd: ") == 0
+    assert cli(*sweep).err.count("odd: the test split has no sample of class cow") == 1
+    assert "odd: " not in cli(*sweep, "-q").err
+    assert "odd: " not in cli(*sweep, "classes=[0,1]").err
+
+
 def test_three_samples_a_class(cli, tmp_path):
     few = np.where(np.arange(60) < 3, "rare", Y)
     np.savez(tmp_path / "cwd" / "own.npz", x_train=X, y_train=few)
