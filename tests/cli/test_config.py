@@ -22,7 +22,7 @@ def test_the_data_are_read_by_data_check(cli, tmp_path):
     assert cli("config", "dataset=npz", *words).code == 0
     checked = cli("data", "check", "npz", *words)
     assert checked.code == 2 and "found NaN" in checked.err
-    assert "the data are read by train and data check alone" in " ".join(cli("config", "--help").out.split())
+    assert "Data files are not read" in " ".join(cli("config", "--help").out.split())
 
 
 def test_defaults_and_json(cli, tmp_path):

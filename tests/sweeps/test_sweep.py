@@ -86,8 +86,8 @@ def test_another_sweep_that_has_begun_in_the_meantime_is_told_from_a_stranger(ru
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "a sweep needs words"),
-        (["launcher=serial"], "a sweep needs words"),
+        ([], "a sweep needs overrides"),
+        (["launcher=serial"], "a sweep needs overrides"),
         (["gate=softmax", "launcher=nosuch"], "nosuch"),
         (["gate=softmax,nosuch"], "nosuch"),
     ],
