@@ -12,7 +12,7 @@ from moe_lab.tasks import Task
 
 Arrays = Mapping[str, np.ndarray]
 
-ONE_EXPERT = "there is only one expert, so nothing was chosen"
+ONE_EXPERT = "there is only one expert, so there is no choice"
 BATCH_MATES = "a row depends on its batch-mates, so removing an expert would change those of others, too"
 #: file -> why a finished run may lack it
 ABSENT = {

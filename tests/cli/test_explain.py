@@ -15,6 +15,7 @@ from moe_lab.experiment.pairs import reason
 from moe_lab.metrics import METRICS
 from moe_lab.metrics.traces import MEASURES
 from moe_lab.parts.gates.select.capacity import Capacity
+from moe_lab.sweeps.studies.claims import claim_names
 from tests.conformance.cases import FOLDERS, file_of
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +121,16 @@ def test_what_was_published_in_a_study(cli):
 
 
 def test_every_name_can_be_explained():
-    assert set(names()) == {*METRICS, *MEASURES, *(name for group in groups() for name in options(group))}
+    every_option = (name for group in groups() for name in options(group))
+    assert set(names()) == {*METRICS, *MEASURES, *claim_names("claims"), *every_option}
+
+
+def test_a_claim(cli):
+    row = one(cli, "claim=shared_experts")
+    assert row["source"] == "Dai et al. 2024, arXiv:2401.06066" and "1.808 to 2.414" in row["facts"]["reported"]
+    assert "shared: rise without shared experts higher than 0.1 (margin 0.02)" in row["facts"]["predicted"]
+    assert "network.shared_experts=1" in row["arms"]["shared"]
+    assert "no claim named 'shared_expert'. Did you mean shared_experts?" in cli("explain", "claim=shared_expert").err
 
 
 def test_a_part_of_one_s_own(cli, tmp_path):
@@ -138,7 +148,7 @@ def test_a_part_of_one_s_own(cli, tmp_path):
         ("swich", "nothing is named 'swich'. Did you mean switch?"),
         ("gate=swich", "no gate named 'swich'. Did you mean switch?"),
         ("gaet=switch", "no group named 'gaet'. Did you mean gate?"),
-        ("gate", "gate is a group of options: `moe-lab list gate` has them"),
+        ("gate", "gate is a group of options: `moe-lab list gate` lists them"),
         ("metric=purty", "no metric named 'purty'. Did you mean purity?"),
         ("measure=repeat", "no measure named 'repeat'."),
     ],

@@ -55,9 +55,6 @@ class DocumentPool(Select):
     def biased(self, logits_BE: Tensor) -> Tensor:
         return logits_BE + self.selection_bias_1E
 
-    def biased(self, logits_BE: Tensor) -> Tensor:
-        return logits_BE + self.selection_bias_1E
-
     def forward(self, logits_BE: Tensor, noise: Noise) -> Tensor:
         biased_BE = self.biased(logits_BE)
         if self.places == 1:
