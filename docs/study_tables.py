@@ -191,6 +191,16 @@ def _setting(settings: Sequence[str]) -> str:
 
 
 TABLES: tuple[Table | ByLayer | Claims | Correlations, ...] = (
+    Table(
+        "studies/collapse.md",
+        "collapse",
+        {
+            "collapsed": percent("collapsed"),
+            "dead_experts": Column("dead experts", digits=1),
+            "usage_entropy_bits": Column("H(E), bits"),
+            "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
+        },
+    ),
     ByLayer("studies/layers.md", "layers/digits"),
     ByLayer("studies/layers.md", "layers/text-modules"),
     Claims("studies/claims.md", "claims"),

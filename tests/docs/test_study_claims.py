@@ -225,3 +225,14 @@ def test_on_digits_experts_follow_the_place_first_and_then_the_class(arm):
         for layer in (0, 1)
     )
     assert all(place0 > place1) and all(class1 > class0) and all(class1 > place1) and all(place0 > class0)
+
+
+def test_what_collapses_on_digits():
+    """Of twelve runs each, what docs/studies/collapse.md says."""
+    with open(PAGE.parent / "collapse" / "study-runs.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["name"] == "collapsed"]
+    collapsed = {arm: sum(float(row["value"]) for row in rows if row["arm"] == arm) for arm in {r["arm"] for r in rows}}
+    assert {arm: count for arm, count in collapsed.items() if count} == {"k = 1": 5, "zero initialization": 12}
+    facts = json.loads((PAGE.parent / "collapse" / "study.json").read_text())
+    errors = [line for line in facts["differences"] if line["name"] == "test_error_rate"]
+    assert len(errors) == 15 and {line["verdict"] for line in errors} == {"inconclusive"}

@@ -49,6 +49,6 @@ def test_the_report_has_a_table():
     (section,) = computing_sections(TRACE, COSTS)
     (table,) = section.tables
     assert table.rows == (("class", "a", "100.0\N{NO-BREAK SPACE}%", "b", "25.0\N{NO-BREAK SPACE}%"),)
-    assert "2 of 4 experts have a network" in table.caption and "A row selects 0.80" in table.caption
-    assert "of all rows it is 57.1\N{NO-BREAK SPACE}%" in table.caption
+    assert "2 of 4 experts have a network" in table.caption and "a row selects 0.80" in table.caption
+    assert "over all rows it is 57.1\N{NO-BREAK SPACE}%" in table.caption
     assert computing_sections(TRACE, {}) == []
