@@ -1,0 +1,89 @@
+"""What docs/studies/large-gate-batch.md says is computed again from the runs that are stored beside it."""
+
+import csv
+import itertools
+from pathlib import Path
+from statistics import mean, stdev
+
+import pytest
+
+from moe_lab.statistics.paired import holm, sign_flip_interval
+
+PAGE = Path(__file__).parents[2] / "docs" / "studies" / "large-gate-batch.md"
+TEXT = PAGE.read_text()
+with open(PAGE.with_suffix("") / "digits.csv", newline="") as _file:
+    RUNS = list(csv.DictReader(_file))
+#: decimals that the page shows
+SHOWN = {
+    "test_error_rate": 4,
+    "load_entropy_bits": 2,
+    "dead_experts": 1,
+    "sample_entropy_bits": 2,
+    "mutual_information_expert_label_bits": 2,
+    "information_per_usage": 2,
+}
+COMPARED = [name for name in SHOWN if name not in ("sample_entropy_bits", "information_per_usage")]
+BASE, *OTHERS = dict.fromkeys(run["arm"] for run in RUNS)
+
+
+def values(arm, name):
+    """Of seeds 0 to 9."""
+    found = {int(run["seed"]): float(run["value"]) for run in RUNS if (run["arm"], run["name"]) == (arm, name)}
+    return [found[seed] for seed in range(10)]
+
+
+def differences(arm, name):
+    return [one - base for one, base in zip(values(arm, name), values(BASE, name), strict=True)]
+
+
+def number(value, decimals, sign=""):
+    return f"{value:{sign}.{decimals}f}".replace("0.", ".") if abs(value) < 1 else f"{value:{sign}.{decimals}f}"
+
+
+@pytest.mark.parametrize("arm", [BASE, *OTHERS])
+def test_means(arm):
+    (rate,) = {run["setting"].removeprefix("trainer.lr=") for run in RUNS if run["arm"] == arm}
+    cells = [
+        f"{number(mean(values(arm, name)), digits)} ± {number(stdev(values(arm, name)), digits)}"
+        for name, digits in SHOWN.items()
+    ]
+    assert f"| {' | '.join([arm, rate, *cells])} |" in TEXT
+
+
+@pytest.mark.parametrize("arm", OTHERS)
+def test_differences(arm):
+    cells = []
+    for name in COMPARED:
+        pairs = differences(arm, name)
+        ends = [number(end, SHOWN[name], "+") for end in sign_flip_interval(pairs)]
+        cells.append(f"{number(mean(pairs), SHOWN[name], '+')} ({ends[0]} to {ends[1]})")
+    assert f"| {' | '.join([arm, *cells])} |" in TEXT
+
+
+def test_in_as_many_epochs_fewer_experts_are_used():
+    for arm in ("B = 128", "B = 512"):
+        assert max(differences(arm, "load_entropy_bits")) < 0 < min(differences(arm, "dead_experts"))
+        for name in ("test_error_rate", "mutual_information_expert_label_bits"):
+            low, high = sign_flip_interval(differences(arm, name))
+            assert low < 0 < high
+    more = [number(mean(differences(arm, "dead_experts")), 1) for arm in OTHERS[:2]]
+    assert f"{more[0]} and {more[1]} experts more are dead" in TEXT
+
+
+def test_in_as_many_steps_the_largest_batch_balances_better():
+    assert min(differences("B = 512, equal steps", "load_entropy_bits")) > 0
+    for name in COMPARED:
+        low, high = sign_flip_interval(differences("B = 128, equal steps", name))
+        assert low < 0 < high
+
+
+def test_that_the_error_is_lower_is_inconclusive():
+    """The sign-flip test of the ten pairs: the share of 2^10 signs with a mean as far from 0."""
+    ps = []
+    for arm in OTHERS:
+        pairs = differences(arm, "test_error_rate")
+        flips = itertools.product((1, -1), repeat=10)
+        sums = [sum(sign * one for sign, one in zip(signs, pairs, strict=True)) for signs in flips]
+        ps.append(sum(abs(one) >= abs(sum(pairs)) - 1e-12 for one in sums) / 2**10)
+    assert f"{holm(ps)[-1]:.2f}" == "0.12" and min(ps) == ps[-1]
+    assert "p is .12" in TEXT
