@@ -105,8 +105,8 @@ class Dataset(ABC):
     A subclass with options of its own is a keyword-only dataclass too and declares only those; the others are
     inherited. What the options must fulfil together is checked in ``__post_init__``.
 
-    validation_share: share of the training part that becomes the validation split, drawn by class. split_seed: seed of
-    that draw.
+    validation_share: share of the training part that becomes the validation split, drawn by class.
+    split_seed:       seed of that draw.
     """
 
     #: whether samples are windows of tokens, and classes the tokens that may follow

@@ -23,9 +23,10 @@ class ImageFolder(OwnData):
 
     With ``FOLDER/train/CLASS`` and ``FOLDER/test/CLASS`` the test split is yours; otherwise ``test_share`` of each
     class is held out. PNG, JPEG, BMP, GIF (its first picture), WebP, TIFF, PPM and PGM are read; other files are
-    ignored. size: height and width to which images are scaled; null: all images have one size already. grey: whether
-    colours are converted to grey values. Values 0 to 255 are divided by 255. Raises DataError if the folder does not
-    hold this.
+    ignored.
+    size: height and width to which images are scaled; null: all images have one size already.
+    grey: whether colours are converted to grey values. Values 0 to 255 are divided by 255.
+    Raises DataError if the folder does not hold this.
     """
 
     size: Count | None = None

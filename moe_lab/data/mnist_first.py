@@ -15,7 +15,8 @@ class FirstMnist(Mnist):
     The first samples of each part in file order, not balanced by class. The validation split is taken from these
     training samples.
 
-    train_samples: number of training samples, of 60,000. test_samples: number of test samples, of 10,000.
+    train_samples: number of training samples, of 60,000.
+    test_samples:  number of test samples, of 10,000.
 
     Source: LeCun et al. 1998; the choice is that of the code of Krishnamurthy, Watkins & Gaertner 2023,
     arXiv:2302.14703 (preliminary study)

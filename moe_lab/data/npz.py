@@ -22,12 +22,14 @@ class Npz(OwnData):
     floating point targets of a regression, which are always standardized by the training split. The classes are the
     labels that occur there, in rising order. ``x_test`` and ``y_test`` are the test split; without them ``test_share``
     of the training part is, always the same rows (of each class). ``class_names`` (text) is optional: a name for each
-    label that occurs, or for each number from 0 on; of labels in text the order of the classes. standardize: each
-    feature minus its mean over the training split, by its standard deviation there (by 1 if it is constant there).
+    label that occurs, or for each number from 0 on; of labels in text the order of the classes.
+    standardize: each feature minus its mean over the training split, by its standard deviation there (by 1 if it is
+                 constant there).
     ``attribute_NAME`` is a column of your own, a value for each test sample (for each of x_train if there is no
     x_test), about which the report says how much the choice of expert tells: whole numbers, booleans and text are
-    categories, floating point is cut into tenths. root: folder that a relative ``path`` starts from; null: the current
-    one, which is then stored. Raises DataError if the file does not hold this.
+    categories, floating point is cut into tenths.
+    root:        folder that a relative ``path`` starts from; null: the current one, which is then stored.
+    Raises DataError if the file does not hold this.
     """
 
     test_part = "x_test and y_test"

@@ -42,9 +42,10 @@ class Layout:
 class Own:
     """The content of a user's files.
 
-    features: x (N, D) of the part ``train`` or ``test``, in float32 or float64, already divided by ``largest``.
-    attributes: columns of the test part; given rows, of these rows of the training part. index:      of a part, each
-    sample's row in the file, if samples of the file were left out. error:      an error that names the file.
+    features:   x (N, D) of the part ``train`` or ``test``, in float32 or float64, already divided by ``largest``.
+    attributes: columns of the test part; given rows, of these rows of the training part.
+    index:      of a part, each sample's row in the file, if samples of the file were left out.
+    error:      an error that names the file.
     """
 
     layout: Layout

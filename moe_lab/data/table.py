@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 class Table(OwnData):
     """Your own table at ``path``: one row per sample.
 
-    target: the column to predict; null: the last one. Text and whole numbers are classes; numbers with fractions mean
-    regression; ``task`` overrides this. test_path:  a table of the test split; null: ``test_share`` of the rows (of
-    each class) are held out. exclude: columns that are ignored. attributes: columns that are not features; the report
-    says how much the choice of expert tells about them. categories: columns that are categories although they hold
-    numbers, such as codes. missing: treatment of empty cells: they are refused, or ``drop`` leaves their rows out.
+    target:     the column to predict; null: the last one. Text and whole numbers are classes; numbers with fractions
+                mean regression; ``task`` overrides this.
+    test_path:  a table of the test split; null: ``test_share`` of the rows (of each class) are held out.
+    exclude:    columns that are ignored.
+    attributes: columns that are not features; the report says how much the choice of expert tells about them.
+    categories: columns that are categories although they hold numbers, such as codes.
+    missing:    treatment of empty cells: they are refused, or ``drop`` leaves their rows out.
 
     Every other column is an input: numbers unchanged, text and categories one-hot encoded. Raises DataError if the
     table does not hold this.

@@ -36,9 +36,9 @@ class Drawn(Dataset):
     index_N counts the points as they are drawn. A subclass names the attribute that holds the true groups, and says
     how many groups there are.
 
-    samples: number of points; if it does not divide into equal groups, the first groups get one more. data_seed: seed
-    of the points and the test split, independent of the run's seed. Raises ConfigError if there are fewer than five
-    points a group.
+    samples:   number of points; if it does not divide into equal groups, the first groups get one more.
+    data_seed: seed of the points and the test split, independent of the run's seed.
+    Raises ConfigError if there are fewer than five points a group.
     """
 
     name: ClassVar[str]

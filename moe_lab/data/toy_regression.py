@@ -92,11 +92,13 @@ class ToyInverse(ToyRegression):
 class ToyPiecewise(ToyRegression):
     """Straight lines one after the other: y rises in one stretch of x and falls in the next, with Gaussian noise.
 
-    x is uniform in 0..G, y = 2 |x - 2 round(x / 2)| - 1 + noise: a zigzag between -1 and 1 of G regimes, so that two
-    or more linear experts with a gate can describe it and one cannot. Every regime has the same distribution of y:
-    only x tells them apart. The attribute ``regime`` counts the stretches from 0.
+    x is uniform in 0..G, y = 2 |x - 2 round(x / 2)| - 1 +
+    noise: a zigzag between -1 and 1 of G regimes, so that two or more linear experts with a gate can describe it and
+           one cannot. Every regime has the same distribution of y: only x tells them apart. The attribute ``regime``
+           counts the stretches from 0.
 
-    regimes: number of lines, G. noise:   sd of the noise.
+    regimes: number of lines, G.
+    noise:   sd of the noise.
 
     Source: moe-lab, for the linear experts of Jordan & Jacobs 1994, Hierarchical mixtures of experts and the EM
     algorithm

@@ -61,8 +61,9 @@ class ToyCheckerboard(Toy):
     middle is the origin, about which it is turned. Class = (column + row) mod 2; the attribute ``cell`` is
     row * columns + column.
 
-    columns, rows: cells along x and y before the turn, two cells in all at least. degrees: the angle of rotation,
-    counterclockwise. Raises ConfigError if there is one cell only.
+    columns, rows: cells along x and y before the turn, two cells in all at least.
+    degrees:       the angle of rotation, counterclockwise.
+    Raises ConfigError if there is one cell only.
 
     Source: the toy data of the reference code of Krishnamurthy, Watkins & Gaertner 2023, arXiv:2302.14703 (4 x 4 and
     3 x 2 cells, also rotated)

@@ -62,9 +62,9 @@ def learner_of(config: Config, data: Data) -> AnyLearner:
 class ModelFacts:
     """Facts found by building a config's model: values of keys that were null or auto, and the parts of its key.
 
-    k: selected experts in the sense of the config's ``k``, before experts are divided into finer ones. combine: the
-    rule of combination; None in a network, whose layers sum values. dispatch: "auto" if layers of a network differ in
-    it.
+    k:        selected experts in the sense of the config's ``k``, before experts are divided into finer ones.
+    combine:  the rule of combination; None in a network, whose layers sum values.
+    dispatch: "auto" if layers of a network differ in it.
     """
 
     gate: Gate

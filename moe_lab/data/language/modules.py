@@ -24,7 +24,9 @@ class TextModules(TextTokens):
     and a checksum of the text belong to a run's key and its environment.json: numbers can be compared within one
     installation.
 
-    domains: the domains to read. domain_bytes: most bytes of each domain. document_bytes: most bytes of a document.
+    domains:        the domains to read.
+    domain_bytes:   most bytes of each domain.
+    document_bytes: most bytes of a document.
     Raises DataError if a domain has no files here.
     """
 

@@ -20,8 +20,10 @@ class Ray(Launcher):
     checkpoint.
 
     address: address of the cluster ("auto": the one that runs on this machine); null: one is started on this machine,
-    and stopped at the end. workers: number of cores of a cluster that is started here; null: all. cpus: cores per job.
-    gpus: GPUs per job; a fraction is allowed.
+             and stopped at the end.
+    workers: number of cores of a cluster that is started here; null: all.
+    cpus:    cores per job.
+    gpus:    GPUs per job; a fraction is allowed.
     """
 
     def __init__(

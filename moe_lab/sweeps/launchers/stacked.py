@@ -17,7 +17,8 @@ class Stacked(Processes):
     ``processes``.
 
     workers: number of worker processes; null: as many as the cores have room for the threads of jobs, or one per GPU if
-    jobs run on GPUs. runs: most jobs in a stack.
+             jobs run on GPUs.
+    runs:    most jobs in a stack.
     """
 
     def __init__(self, *, workers: Count | None = None, runs: Count = 16) -> None:

@@ -28,9 +28,11 @@ class Optuna(Sweeper):
     mean. Trials are judged by validation data after the last epoch, never by the test split. The same command with the
     same --name makes the same choices again and trains only what is missing.
 
-    trials: number of trials. batch: number of trials that are chosen, and then trained, together. metric:    a column
-    of history.csv that begins with validation_. direction: whether smaller or larger values are better. seed: seed of
-    Optuna's choices.
+    trials:    number of trials.
+    batch:     number of trials that are chosen, and then trained, together.
+    metric:    a column of history.csv that begins with validation_.
+    direction: whether smaller or larger values are better.
+    seed:      seed of Optuna's choices.
     """
 
     def __init__(

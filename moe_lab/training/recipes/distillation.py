@@ -21,8 +21,8 @@ class Distillation(FromRun):
     The experts are copied and stay frozen. The body of the gate starts as a copy of the earlier gate's body; its last
     layer is new. The gate learns from the data by the run's own objective, not from the earlier gate's decisions. So a
     mixture whose gate needs all experts becomes one whose gate does not. The paper trains it without regularizers, for
-    as many epochs as the earlier run. Source: Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (the distilled
-    mixtures).
+    as many epochs as the earlier run.
+    Source: Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (the distilled mixtures).
 
     run: folder of the finished run, with the same data set, experts and body of the gate.
     """

@@ -24,12 +24,15 @@ class DualTemperature(Recipe):
     The experts' gradient is that of the objective at weights w_T = w^(1/T) / sum_e w_e^(1/T), held fixed; the gate's is
     that of objective and regularizers at w, with the experts held fixed. Both move in one step. The loss of the history
     and all predictions are those at w. The temperature of epoch t (from 0) is T_0 = T_1 = T and T_{t+1} = max(T_t / (1
-    + decay t), 0.001), as the code has it: below one it sharpens in the end. Source: the code of Krishnamurthy, Watkins
-    and Gaertner 2023, arXiv:2302.14703 ("dual temperature"), which needs two forward and two backward passes per step.
+    + decay t), 0.001), as the code has it: below one it sharpens in the end.
+    Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 ("dual temperature"), which needs two
+    forward and two backward passes per step.
 
     temperature: T of the first epoch; 1 equals recipe=end_to_end, except that regularizers of the gate's weights do not
-    change the experts. decay: how fast T falls from epoch to epoch; 0: T is constant. Needs a gate whose rows of
-    weights are a distribution over at least two experts, that sees inputs alone, and dense dispatch.
+                 change the experts.
+    decay:       how fast T falls from epoch to epoch; 0: T is constant.
+    Needs a gate whose rows of weights are a distribution over at least two experts, that sees inputs alone, and dense
+    dispatch.
     """
 
     needs_every_expert = True

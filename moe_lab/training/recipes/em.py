@@ -23,14 +23,14 @@ class ExpectationMaximization(Recipe):
     step).
 
     E: the responsibilities h_ie at the present parameters; soft or hard by ``objective.responsibilities``, in
-    evaluation mode, of samples without augmentation. M: optimizer steps on -sum_ie h_ie (log w_e(x_i) + log P_e(y_i))
-    with h fixed. The loss in the history is that of the M step. Source: Jordan and Jacobs 1994, Hierarchical mixtures
-    of experts and the EM algorithm; m_steps steps by gradient in place of a whole maximization: generalized EM,
-    Dempster, Laird and Rubin 1977.
+       evaluation mode, of samples without augmentation. M: optimizer steps on -sum_ie h_ie (log w_e(x_i) + log
+       P_e(y_i)) with h fixed. The loss in the history is that of the M step.
+    Source: Jordan and Jacobs 1994, Hierarchical mixtures of experts and the EM algorithm; m_steps steps by gradient in
+    place of a whole maximization: generalized EM, Dempster, Laird and Rubin 1977.
 
     m_steps: optimizer steps of an M step; null: as many as an epoch has. With 1 the responsibilities always match the
-    parameters, as with objective=em and recipe=end_to_end, which is cheaper. Needs objective=em and a gate that gives
-    every expert a weight: if w_e is zero, h_e log w_e has no lower bound.
+             parameters, as with objective=em and recipe=end_to_end, which is cheaper.
+    Needs objective=em and a gate that gives every expert a weight: if w_e is zero, h_e log w_e has no lower bound.
     """
 
     def __init__(self, *, m_steps: Count | None = None) -> None:

@@ -34,20 +34,24 @@ class Extend(Recipe):
     The gate gets an output for each new expert. New experts start as the seed initialized them, existing parameters
     keep their values, and the optimizer is reset at every task. All experts are in memory from the start; one that is
     not added yet has the logit -inf and is not updated. The mixture is tested on all tasks before the first and after
-    every task: one row of stages.csv each. Source: Chen et al. 2023, Lifelong language pretraining with
-    distribution-specialized experts (Lifelong-MoE), arXiv:2305.12281 (experts and outputs of the gate that are added,
-    old experts frozen); Aljundi, Chakravarty and Tuytelaars 2017, Expert Gate, arXiv:1611.06194 (an expert a task);
-    memory: Chaudhry et al. 2019, On tiny episodic memories in continual learning, arXiv:1902.10486.
+    every task: one row of stages.csv each.
+    Source: Chen et al. 2023, Lifelong language pretraining with distribution-specialized experts (Lifelong-MoE),
+    arXiv:2305.12281 (experts and outputs of the gate that are added, old experts frozen); Aljundi, Chakravarty and
+    Tuytelaars 2017, Expert Gate, arXiv:1611.06194 (one expert per task); Chaudhry et al. 2019, On tiny episodic memories
+    in continual learning, arXiv:1902.10486 (memory).
 
-    tasks:          classes of each task, such as [[0,1],[2,3]]; no class in two. run:            folder of a finished
-    run that has learned the first task; null: the first task is learned here. new_experts: experts that each later task
-    adds; experts.count is the number of experts at the end. new_outputs: initial value of the gate's output for a new
-    expert: "fresh", as the seed initialized it (old outputs may be so much larger that no sample ever reaches the new
-    expert); or "shared", the mean of the old outputs, weighted by how much the task's samples use each. An attentive
-    gate has no such outputs. freeze_experts: whether experts of earlier tasks are frozen. freeze_body: whether the body
-    of the gate is frozen after the first task; its outputs still learn. memory: number of training samples of each
-    earlier class, the first of the split, that are replayed with a task. ``trainer.epochs`` are divided evenly among
-    the tasks that are learned here.
+    tasks:          classes of each task, such as [[0,1],[2,3]]; no class in two.
+    run:            folder of a finished run that has learned the first task; null: the first task is learned here.
+    new_experts:    experts that each later task adds; experts.count is the number of experts at the end.
+    new_outputs:    initial value of the gate's output for a new expert: "fresh", as the seed initialized it (old
+                    outputs may be so much larger that no sample ever reaches the new expert); or "shared", the mean of
+                    the old outputs, weighted by how much the task's samples use each. An attentive gate has no such
+                    outputs.
+    freeze_experts: whether experts of earlier tasks are frozen.
+    freeze_body:    whether the body of the gate is frozen after the first task; its outputs still learn.
+    memory:         number of training samples of each earlier class, the first of the split, that are replayed with a
+                    task.
+    ``trainer.epochs`` are divided evenly among the tasks that are learned here.
     """
 
     def __init__(

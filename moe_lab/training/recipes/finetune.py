@@ -26,12 +26,14 @@ class Finetune(FromRun):
     regularizers, optimizer and learning rate are this run's own. A frozen part gets no gradient, and its batch
     normalization uses its running statistics. Expert dropout sets each value of an expert's last hidden layer, after
     its ReLU, to zero with a probability r in training, and divides the others by 1 - r; the gate sees the whole layer.
-    It is meant for small data, on which many experts overfit. Source: Fedus, Zoph and Shazeer 2021 (Switch
-    Transformer), arXiv:2101.03961, sec. 2.4 (expert dropout: 0.4 inside experts, 0.1 elsewhere); Zoph et al. 2022
-    (ST-MoE), arXiv:2202.08906, sec. 4 (fine-tuning overfits; which parameters to update).
+    It is meant for small data, on which many experts overfit.
+    Source: Fedus, Zoph and Shazeer 2021 (Switch Transformer), arXiv:2101.03961, sec. 2.4 (expert dropout: 0.4 inside
+    experts, 0.1 elsewhere); Zoph et al. 2022 (ST-MoE), arXiv:2202.08906, sec. 4 (fine-tuning overfits; which parameters
+    to update).
 
-    run:            folder of the finished run, of the same shape, number of classes, experts and gate. freeze: the
-    frozen part: "none", the "experts", or the "gate". expert_dropout: the probability r; 0: no dropout.
+    run:            folder of the finished run, of the same shape, number of classes, experts and gate.
+    freeze:         the frozen part: "none", the "experts", or the "gate".
+    expert_dropout: the probability r; 0: no dropout.
     """
 
     def __init__(

@@ -27,11 +27,14 @@ class LassoPath(Recipe):
     from a dense gate to a sparse one. A falling path (last < first) starts sparse; a gate that can have no active
     expert (relu) may then get no gradient. Recorded at the end of each lambda's share, as a row of stages.csv: active
     experts, nonzero weights of the gate's last layer, losses, errors and entropies; and the weights themselves as
-    arrays. Source: Friedman, Hastie and Tibshirani 2010, Regularization paths for generalized linear models via
-    coordinate descent (falling); Lemhadri et al. 2021, LassoNet, arXiv:1907.12207 (rising, from dense to sparse).
+    arrays.
+    Source: Friedman, Hastie and Tibshirani 2010, Regularization paths for generalized linear models via coordinate
+    descent (falling); Lemhadri et al. 2021, LassoNet, arXiv:1907.12207 (rising, from dense to sparse).
 
-    first:   lambda at the start. last:    lambda at the end. lambdas: number of lambdas, first and last included; at
-    most ``trainer.epochs``. Needs one of these two regularizers, l1 with ``adapt=false``.
+    first:   lambda at the start.
+    last:    lambda at the end.
+    lambdas: number of lambdas, first and last included; at most ``trainer.epochs``.
+    Needs one of these two regularizers, l1 with ``adapt=false``.
     """
 
     def __init__(self, *, first: Positive = 1e-4, last: Positive = 1e-1, lambdas: Count = 10) -> None:

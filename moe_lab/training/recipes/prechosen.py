@@ -25,13 +25,15 @@ class Prechosen(Recipe):
     one for the expert whose group contains y, and zero for others, so with objective=mixture the loss is -log P_e(y) of
     that expert. Then the experts are frozen and the gate learns by the run's own objective, without access to the
     groups. After ``gate_share`` of these epochs all parts learn together. In the paper's code each expert has batches
-    of its own group. Here a batch contains samples of all groups, and an expert learns from those of its own. Source:
-    the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (preliminary study, pretrained experts),
-    which trains experts and gate for equally many epochs.
+    of its own group. Here a batch contains samples of all groups, and an expert learns from those of its own.
+    Source: the code of Krishnamurthy, Watkins and Gaertner 2023, arXiv:2302.14703 (preliminary study, pretrained
+    experts), which trains experts and gate for equally many epochs.
 
-    groups: classes of each expert: one group per expert, every class in exactly one group. expert_share: share of the
-    epochs in which only the experts learn. gate_share: share of the remaining epochs in which only the gate learns; 1:
-    the experts stay frozen; 0: both learn. Needs a gate that learns, and whose experts see whole samples.
+    groups:       classes of each expert: one group per expert, every class in exactly one group.
+    expert_share: share of the epochs in which only the experts learn.
+    gate_share:   share of the remaining epochs in which only the gate learns; 1: the experts stay frozen; 0: both
+                  learn.
+    Needs a gate that learns, and whose experts see whole samples.
     """
 
     def __init__(

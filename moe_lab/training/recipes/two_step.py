@@ -8,12 +8,12 @@ from moe_lab.training.options import Trainer
 class TwoStep(FromRun):
     """Experts of a finished run that was trained without a gate get a new gate; then all parts learn together.
 
-    Step one is a run of its own, with gate=loudest, or with gate=uniform objective=peeking. Step two is this run: in
-    the first ``gate_share`` of the epochs only the gate learns, with frozen experts, and then both. Source: the code of
-    arXiv:2302.14703 (no-gate models), half of the epochs each.
+    Step one is a run of its own, with gate=loudest, or with gate=uniform objective=peeking. Step two is this
+    run: in the first ``gate_share`` of the epochs only the gate learns, with frozen experts, and then both.
+    Source: the code of arXiv:2302.14703 (no-gate models), half of the epochs each.
 
-    run:        folder of the finished run, of the same data set and experts. gate_share: share of the epochs in which
-    only the gate learns; 1: the experts stay frozen.
+    run:        folder of the finished run, of the same data set and experts.
+    gate_share: share of the epochs in which only the gate learns; 1: the experts stay frozen.
     """
 
     def __init__(self, *, run: str, gate_share: Fraction = 0.5) -> None:
