@@ -83,17 +83,24 @@ class Table:
 
 @dataclass(frozen=True)
 class Claims:
-    """The table of a page on claims: a row a prediction of each claim whose study is kept in ``folder``, in the order
-    of the claims' file."""
+    """The tables of a page on claims: a section for each claim whose studies are kept in ``folder``, in the order of the
+    claims' file, and in it a row for each prediction."""
 
     page: str
     folder: str
 
     def text(self) -> str:
-        heading = ["claim", "reported", "data", "predicted", "measured", "n", "verdict"]
-        rows = [row for name in claim_names("claims") for row in self._rows(name)]
+        sections = [self._section(name) for name in claim_names("claims")]
+        return "\n\n".join([*filter(None, sections), "\n".join(self._tally())])
+
+    def _section(self, name: str) -> str:
+        """What is claimed, what was published, and the predictions on each data set; empty if it has not been run."""
+        claim = read_claim("claims", name)
+        rows = [row for dataset in claim.choices.get("dataset", {"": Choice()}) for row in self._rows(name, dataset)]
+        heading = ["data", "predicted", "measured, 95 % interval", "n", "verdict"]
         table = [f"| {' | '.join(row)} |" for row in [heading, ["---"] * len(heading), *rows]]
-        return "\n".join([*table, "", *self._tally()])
+        parts = [f"### {claim.title}", f"{claim.claim} {claim.source}: {claim.reported}", "\n".join(table)]
+        return "\n\n".join(parts) if rows else ""
 
     def _tally(self) -> list[str]:
         """How many predictions there are of each verdict: of a loss or error, and of how experts are used."""
@@ -103,21 +110,18 @@ class Claims:
         for line in lines:
             counts[line["name"] in OF_QUALITY][line["verdict"]] += 1
         kinds = (("the loss or error", counts[True]), ("how experts are used", counts[False]))
-        told = {what: ", ".join(f"{count} {one}" for one, count in of.most_common()) for what, of in kinds}
-        return [f"- Of {sum(of.values())} predictions of {what}: {told[what]}." for what, of in kinds]
+        counted = {what: ", ".join(f"{count} {one}" for one, count in of.most_common()) for what, of in kinds}
+        return [f"- Of {sum(of.values())} predictions of {what}: {counted[what]}." for what, of in kinds]
 
-    def _rows(self, name: str) -> list[list[str]]:
-        claim, rows = read_claim("claims", name), []
-        for dataset in claim.choices.get("dataset", {"": Choice()}):
-            folder = f"{name}-{dataset}".rstrip("-")
-            kept = DOCS / "studies" / self.folder / folder / "study.json"
-            lines = json.loads(kept.read_text())["predictions"] if kept.is_file() else []
-            for number, (line, cells) in enumerate(zip(lines, shown_predictions(lines), strict=True)):
-                told = [f"[{claim.title}]({self.folder}/{folder}/study.md)", f"{claim.source}: {claim.reported}"]
-                first = [*told, dataset] if number == 0 else ["", "", ""]
-                what = f"{cells['arm']}: {cells['metric']} {cells['predicted']}"
-                measured = cells["measured"].rpartition(" (")[0]
-                rows.append([*first, what, measured, str(line["n"]), verdict_text(line)])
+    def _rows(self, name: str, dataset: str) -> list[list[str]]:
+        folder = f"{name}-{dataset}".rstrip("-")
+        kept = DOCS / "studies" / self.folder / folder / "study.json"
+        lines = json.loads(kept.read_text())["predictions"] if kept.is_file() else []
+        rows = []
+        for number, (line, cells) in enumerate(zip(lines, shown_predictions(lines), strict=True)):
+            page = f"[{dataset or 'its own'}]({self.folder}/{folder}/study.md)" if number == 0 else ""
+            what = f"{cells['arm']}: {cells['metric']} {cells['predicted']}"
+            rows.append([page, what, cells["measured"].rpartition(" (")[0], str(line["n"]), verdict_text(line)])
         return rows
 
 
