@@ -83,8 +83,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Claims:
-    """The tables of a page on claims: a section for each claim whose studies are kept in ``folder``, in the order of the
-    claims' file, and in it a row for each prediction."""
+    """The tables of a page on claims: a section for each claim whose studies are kept in ``folder``, in the order of
+    the claims' file, and in it a row for each prediction."""
 
     page: str
     folder: str
