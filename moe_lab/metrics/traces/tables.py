@@ -23,19 +23,23 @@ def n_log2_n(counts: np.ndarray) -> np.ndarray:
 
 
 def usage_bits(tables_GE: np.ndarray) -> np.ndarray:
-    """H(E) = log2 N - sum_e n_e log2 n_e / N of the experts, whatever the label. ``[..., G, E]`` -> ``[...]``, bits."""
+    """H(E) = log2 N - sum_e n_e log2 n_e / N of the experts, whatever the label; 0 without slots.
+
+    ``[..., G, E]`` -> ``[...]``, bits.
+    """
     total = tables_GE.sum((-1, -2), dtype=np.float64)
-    return (n_log2_n(total) - n_log2_n(tables_GE.sum(-2)).sum(-1)) / total
+    return _ratio(n_log2_n(total) - n_log2_n(tables_GE.sum(-2)).sum(-1), total)
 
 
 def information_bits(tables_GE: np.ndarray) -> np.ndarray:
     """I(E;label) = (sum n_ge log2 n_ge - sum n_g log2 n_g - sum n_e log2 n_e + N log2 N) / N, plug-in.
 
-    T. M. Cover and J. A. Thomas 2006, Elements of Information Theory, eq. 2.28. ``[..., G, E]`` -> ``[...]``, bits.
+    T. M. Cover and J. A. Thomas 2006, Elements of Information Theory, eq. 2.28. 0 without slots, as in a table without
+    the only documents that have the label. ``[..., G, E]`` -> ``[...]``, bits.
     """
     total = tables_GE.sum((-1, -2), dtype=np.float64)
     joint, labels, experts = n_log2_n(tables_GE), n_log2_n(tables_GE.sum(-1)), n_log2_n(tables_GE.sum(-2))
-    bits = (joint.sum((-1, -2)) - labels.sum(-1) - experts.sum(-1) + n_log2_n(total)) / total
+    bits = _ratio(joint.sum((-1, -2)) - labels.sum(-1) - experts.sum(-1) + n_log2_n(total), total)
     return np.maximum(bits, 0.0)
 
 

@@ -37,8 +37,8 @@ class Extend(Recipe):
     every task: one row of stages.csv each.
     Source: Chen et al. 2023, Lifelong language pretraining with distribution-specialized experts (Lifelong-MoE),
     arXiv:2305.12281 (experts and outputs of the gate that are added, old experts frozen); Aljundi, Chakravarty and
-    Tuytelaars 2017, Expert Gate, arXiv:1611.06194 (one expert per task); Chaudhry et al. 2019, On tiny episodic memories
-    in continual learning, arXiv:1902.10486 (memory).
+    Tuytelaars 2017, Expert Gate, arXiv:1611.06194 (one expert per task); Chaudhry et al. 2019, On tiny episodic
+    memories in continual learning, arXiv:1902.10486 (memory).
 
     tasks:          classes of each task, such as [[0,1],[2,3]]; no class in two.
     run:            folder of a finished run that has learned the first task; null: the first task is learned here.

@@ -53,6 +53,13 @@ def test_many_tables_at_once_are_each_by_itself():
         assert function(many) == pytest.approx(np.array(each))
 
 
+def test_a_table_without_slots_tells_nothing():
+    """One of several tables, without the only group of documents that has the label."""
+    two = np.stack([np.zeros((2, 3), dtype=np.int64), np.array([[1, 0, 0], [0, 1, 0]])])
+    assert tables.information_bits(two).tolist() == tables.usage_bits(two).tolist() == [0.0, 1.0]
+    assert tables.information_per_usage(two).tolist() == [0.0, 1.0]
+
+
 def test_values_by_hand():
     # two labels, two experts, no overlap: I = H(E) = 1 bit
     apart = np.array([[3, 0], [0, 3]])
