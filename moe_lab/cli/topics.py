@@ -13,6 +13,7 @@ from moe_lab.config.details import details
 from moe_lab.config.sources import Sources, open_sources
 from moe_lab.errors import ConfigError, cut, did_you_mean
 from moe_lab.metrics import METRICS
+from moe_lab.metrics.registry import parts_of
 from moe_lab.metrics.traces import MEASURES
 from moe_lab.reports.paper.references import cited, papers
 
@@ -115,11 +116,12 @@ def _part(sources: Sources, group: str, name: str, config_dir: Path | None, plug
 
 
 def _metric(name: str) -> Iterator[Topic]:
-    bare = name.rpartition(".")[2] if name not in METRICS else name
+    _, bare, _ = parts_of(name)
     if (metric := METRICS.get(bare)) is None:
         return
     facts = {"unit": metric.unit, "bounds": metric.range, "better": metric.better, "task": metric.task or "both"}
-    facts["computed of"] = "runs and layers of traces" if metric.of_routing else "runs"
+    of_others = "runs of networks" if metric.of_networks else "runs"
+    facts["computed of"] = "runs and layers of traces" if metric.of_routing else of_others
     yield {
         "group": METRIC, "name": bare, "summary": metric.definition, "source": metric.source, "text": metric.notes,
         "papers": _papers(metric.source), "facts": facts, "target": f"{metric.function.__module__}.{bare}",

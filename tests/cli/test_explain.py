@@ -125,6 +125,11 @@ def test_every_name_can_be_explained():
     assert set(names()) == {*METRICS, *MEASURES, *claim_names("claims"), *every_option}
 
 
+def test_a_number_of_a_layer_is_explained_by_its_metric(cli):
+    row = one(cli, "block0.saturation_by_step: 0.01")
+    assert row["name"] == "saturation_by_step" and row["facts"]["computed of"] == "runs of networks"
+
+
 def test_a_claim(cli):
     row = one(cli, "claim=shared_experts")
     assert row["source"] == "Dai et al. 2024, arXiv:2401.06066" and "1.808 to 2.414" in row["facts"]["reported"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from moe_lab.errors import RunError, cut, did_you_mean
 from moe_lab.metrics import METRICS
+from moe_lab.metrics.registry import parts_of
 from moe_lab.store.untrusted import Unusable, check_cells, read_text
 
 COLUMNS = ("name", "metric", "mean", "sd", "n", "source")
@@ -74,7 +75,7 @@ def _given(cells: Mapping[str, str], name: str, where: str) -> str:
 
 def _number_of(cells: Mapping[str, str], where: str) -> tuple[str, Printed]:
     name = cells["metric"]
-    metric = METRICS.get(name.rpartition(".")[2])
+    metric = METRICS.get(parts_of(name)[1])
     if metric is None:
         raise RunError(
             f"{where}: no metric named '{cut(name)}'.{did_you_mean(name, METRICS)} `moe-lab list metric` lists all"

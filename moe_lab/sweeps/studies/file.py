@@ -11,6 +11,7 @@ from moe_lab.config.sources import open_sources
 from moe_lab.errors import ConfigError, did_you_mean, there_are
 from moe_lab.metrics import METRICS
 from moe_lab.metrics.computing import TAKEN
+from moe_lab.metrics.registry import parts_of
 
 Value = str | int | float | bool | None
 Grid = dict[str, list[Value]]
@@ -203,8 +204,7 @@ def checked(kind: type[AnyFile], node: Mapping[str, Any], place: str) -> AnyFile
     for named in _named_arms(study) - _arms(study).keys():
         raise ConfigError(f"{place}: there is no arm named '{named}'")
     for metric in [*study.metrics, *(name for choice in _choices(study) for name in choice.metrics)]:
-        # block0.NAME is of a layer, NAME: KEY one of the numbers that a metric has by name
-        known = metric.partition(": ")[0].rpartition(".")[2]
+        _, known, _ = parts_of(metric)
         if known not in KNOWN:
             near = did_you_mean(known, KNOWN)
             raise ConfigError(f"{place}: no metric named '{metric}'.{near} See moe-lab list metric")
