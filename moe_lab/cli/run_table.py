@@ -60,7 +60,8 @@ def _put_in_words(rows: Sequence[Row]) -> str:
     """Format times, what runs are judged by, and the choices that have no column of their own. Returns the column of
     what runs are judged by: that of errors, with units, if it is not the same metric in all of them.
     """
-    judged = [next((name for name in (RMSE, LOSS, ERROR) if row.get(name) is not None), None) for row in rows]
+    # the first of a headline is that by which a run is compared
+    judged = [next((name for name, value in row.items() if name in UNITS and value is not None), None) for row in rows]
     found = {name for name in judged if name is not None}
     column = found.pop() if len(found) == 1 else ERROR
     for row, name in zip(rows, judged, strict=True):

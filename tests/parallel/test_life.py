@@ -91,7 +91,7 @@ def test_a_rank_that_is_gone_ends_the_run_which_goes_on_in_one_process(started, 
     code, said = started.ended()
     status, error = Run(started.folder).status, f"rank 1 (process {follower.pid}) {how}"
     assert code == 1
-    assert f"{error}; go on with `moe-lab train --resume" in said
+    assert f"{error}; resume with `moe-lab train --resume" in said
     assert (status["status"], status["error"]) == ("interrupted", error)
     assert not follower.is_running()
     shorten(started.folder)
