@@ -174,8 +174,7 @@ def _claims() -> list[str]:
 
 def _claim(name: str) -> Iterator[Topic]:
     """A published result with what is predicted of it here."""
-    from moe_lab.sweeps.studies.claims import read_claim
-    from moe_lab.sweeps.studies.predictions import expectation
+    from moe_lab.sweeps.studies.claims import expectation, read_claim
 
     if name not in _claims():
         return

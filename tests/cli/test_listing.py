@@ -28,7 +28,7 @@ def test_all_about_an_option(cli):
     shown = " ".join(cli("list", "regularizer", "importance").out.split())
     assert shown.startswith("regularizer=importance CV^2(I) = var_e(I)") and shown.count("CV^2(I)") == 1
     assert "source: Shazeer et al. 2017, Outrageously large" in shown and shown.count("eq. 6 and 7") == 1
-    assert "regularizers.importance.weight 0.1 what multiplies it; Shazeer et al. take 0.1" in shown
+    assert "regularizers.importance.weight 0.1 its coefficient; Shazeer et al. take 0.1" in shown
     # what it is made of, and its defaults as one types them
     gate = " ".join(cli("list", "gate", "softmax").out.split())
     assert "brings: gate/score=network gate/select=top_k gate/weigh=softmax" in gate

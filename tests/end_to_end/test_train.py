@@ -101,8 +101,8 @@ def test_runs_are_reported_by_arms(cli, monkeypatch):
     for wrong, text in (
         (["runs", "--out", "compared"], "exists already"),
         (["runs", "--against", "gate=sofmax"], "no such arm"),
-        (["runs/a", "--out", "alone"], "its own folder"),
-        (["runs/a", "--against", "softmax"], "its own folder"),
+        (["runs/a", "--out", "alone"], "for several runs, and one was given"),
+        (["runs/a", "--against", "softmax"], "for several runs, and one was given"),
         (["nowhere"], "holds none"),
     ):
         refused = cli("report", *wrong)

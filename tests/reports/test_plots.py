@@ -80,7 +80,7 @@ def test_on_axes_of_ones_own(made):
 
 
 def test_what_cannot_be_drawn_is_one_line(made, tmp_path):
-    with pytest.raises(moe_lab.RunError, match="metric='test_eror_rate' is no number.*Did you mean test_error_rate"):
+    with pytest.raises(moe_lab.RunError, match="'test_eror_rate' is not a number.*Did you mean test_error_rate"):
         moe_lab.plots.forest(made, "test_eror_rate")
     with pytest.raises(moe_lab.RunError, match="there is one expert, so there is no usage"):
         moe_lab.plots.usage(moe_lab.train(runs=tmp_path, baseline="single", **{"trainer.epochs": 1}, **QUIET))

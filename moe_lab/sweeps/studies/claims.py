@@ -29,6 +29,11 @@ class Prediction(Strict):
     margin: float = Field(gt=0)
 
 
+def expectation(expect: str, than: str | float, margin: float) -> str:
+    """``lower than batch (margin 0.01)``."""
+    return f"{expect} {'to' if expect == 'equal' else 'than'} {than} (margin {margin:g})"
+
+
 class Claim(StudyFile):
     """A published result and the study that asks whether it holds here.
 

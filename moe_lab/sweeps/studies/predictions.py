@@ -6,7 +6,7 @@ from typing import Any
 from moe_lab.statistics import Verdict, difference_summary, equivalence_p, holm, seeds_needed, sign_flip_p
 from moe_lab.statistics.paired import LEVEL
 from moe_lab.statistics.replication import Word
-from moe_lab.sweeps.studies.claims import Claim, Prediction
+from moe_lab.sweeps.studies.claims import Claim, Prediction, expectation
 from moe_lab.sweeps.studies.measured import Measured
 from moe_lab.sweeps.studies.study import Study
 
@@ -97,11 +97,6 @@ def shown_predictions(lines: Sequence[Line]) -> list[dict[str, str]]:
 
 def _expected(line: Line) -> str:
     return expectation(line["expect"], line["than"], line["margin"])
-
-
-def expectation(expect: str, than: str | float, margin: float) -> str:
-    """``lower than batch (margin 0.01)``."""
-    return f"{expect} {'to' if expect == 'equal' else 'than'} {than} (margin {margin:g})"
 
 
 def outcome(line: Line) -> str:

@@ -61,7 +61,7 @@ NODE = {"_target_": f"{ComputingBudget.__module__}.ComputingBudget", "share": 0.
 def test_it_needs_a_bias_to_move():
     config = layer_config(["gate=expert_choice", *WORDS[1:]]) | {"controllers": {"computing_budget": NODE}}
     gate = routed_experts(config, 4)[0].gate
-    with pytest.raises(ConfigError, match="needs a gate with a selection bias to move"):
+    with pytest.raises(ConfigError, match="needs a gate with a selection bias, and this one has none"):
         controllers_of(config, gate)
 
 

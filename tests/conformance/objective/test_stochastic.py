@@ -76,5 +76,5 @@ def test_the_value_is_the_loss_of_the_drawn_expert(learner_of, draw, noise):
 
 
 def test_it_is_for_one_expert(learner_of):
-    with pytest.raises(ConfigError, match="Stochastic takes at most 1 expert a sample, and k=2: take k=1"):
+    with pytest.raises(ConfigError, match="Stochastic takes at most 1 expert per sample, and k=2: take k=1"):
         learner_of("gate=stochastic", "k=2")

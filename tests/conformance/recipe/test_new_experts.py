@@ -51,7 +51,7 @@ def test_groups_of_classes_are_those_of_the_other_run(recipe_of, run_of, tmp_pat
     [
         (["gate=uniform"], "a gate that has learned"),
         (["gate=attentive"], "a gate that sees inputs alone"),
-        (["controller=[temperature]"], "controller temperature moves it"),
+        (["controller=[temperature]"], "controller temperature changes it"),
         (["gate.score.body.hidden=[9]"], "a gate like that of"),
         (["experts=mlp", "experts.count=4"], "a gate like that of"),
         # experts may be of another kind: the gate does not see them

@@ -50,7 +50,7 @@ def test_unrouted_samples_are_counted(make_run, open_page):
 def test_dependence_on_batch_mates_is_told(make_run, open_page, batch_dependent):
     run = make_run(f"batch-{batch_dependent}")
     write_npz(run.path / "evaluation.npz", {**run.arrays("evaluation"), "batch_dependent": np.bool_(batch_dependent)})
-    assert ("depend on their batch-mates" in open_page(write_run_report(run)).text) == batch_dependent
+    assert ("depend on the other samples of their batch" in open_page(write_run_report(run)).text) == batch_dependent
 
 
 def test_nothing_routed_at_all(make_run, open_page):
@@ -116,5 +116,5 @@ def test_classes_that_the_test_split_lacks_are_said(make_run, open_page):
         tested = len(np.unique(routing["label"]))
     page = open_page(write_run_report(run))
     assert f"The test split has no sample of {200 - tested} of the 200 classes: " in page.text
-    assert f" and {190 - tested} more. Nothing is measured of these" in page.text
+    assert f" and {190 - tested} more. These are not measured" in page.text
     assert f"those of the other {tested}." in page.text

@@ -26,7 +26,7 @@ def test_two_steps_of_a_model(folder_of, make_trace, out):
     runs = [folder_of(make_trace(follow=follow), name) for name, follow in (("early", 0.0), ("late", 3.0))]
     page = write_traces_report(runs, out)
     text = text_of(page)
-    assert "A: Nothing shows that experts follow domain" in text and "B: Experts of layer block1 follow" in text
+    assert "A: There is no evidence that experts follow domain" in text and "B: Experts of layer block1 follow" in text
     # in layer 0 nothing depends on ``follow``, so that both select the same
     assert text.count("100.0 %") == 1 and "usage_drift_bits" in text and "not tested" in text
     with (page.parent / "measures.csv").open() as file:

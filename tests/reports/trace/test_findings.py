@@ -24,7 +24,9 @@ def test_what_follows_is_said_with_its_interval_its_p_and_where_it_is_least(valu
 def test_the_token_and_the_documents_have_sentences_of_their_own(values_from, row):
     known = [row(MAIN, layer, 0.073, **SURE) for layer in EXPERTS]
     none = values_from(*known, *(row(TOKEN, layer, 0.02, **NOT) for layer in EXPERTS))
-    assert plain(findings(none, EXPERTS))[1:] == ["Given the token id, no layer tells domain beyond chance."]
+    assert plain(findings(none, EXPERTS))[1:] == [
+        "Given the token id, no layer has information about domain beyond chance."
+    ]
     told = row(TOLD, "block3", 0.9, **SURE | {"estimate": 0.9, "low": 0.8, "high": 0.96, "null_mean": 0.5})
     beyond = values_from(*known, row(TOKEN, "block3", 0.08, **SURE), told)
     assert plain(findings(beyond, EXPERTS)) == [
@@ -32,7 +34,7 @@ def test_the_token_and_the_documents_have_sentences_of_their_own(values_from, ro
         "corrected over 2 values; least in block0, 6.9 %.",
         "It is more than the tokens alone explain: I(E;domain | token id)/H(E) = 6.9 % (4.1 to 9.7) in block3, "
         "p = 0.005.",
-        "The counts of experts in block3 tell domain of 90.0 % (80.0 to 96.0) of the documents, where chance is "
+        "The counts of experts in block3 predict domain of 90.0 % (80.0 to 96.0) of the documents, where chance is "
         "50.0 %.",
     ]
 
@@ -40,8 +42,8 @@ def test_the_token_and_the_documents_have_sentences_of_their_own(values_from, ro
 def test_that_nothing_follows_is_said_with_the_largest_value(values_from, row):
     values = values_from(row(MAIN, "block0", 0.003, **NOT), row(MAIN, "block3", 0.003, **NOT | {"estimate": 0.002}))
     assert plain(findings(values, EXPERTS)) == [
-        "Nothing shows that experts follow domain: the largest I(E;domain)/H(E) is 0.20 % (0.00 to 0.40) in block3, "
-        "p = 0.6 corrected over 2 values."
+        "There is no evidence that experts follow domain: the largest I(E;domain)/H(E) is 0.20 % (0.00 to 0.40) in "
+        "block3, p = 0.6 corrected over 2 values."
     ]
 
 
@@ -66,7 +68,7 @@ def test_what_has_no_null_is_told_with_its_value(values_from, row):
 def test_what_cannot_be_measured_says_why(values_from, row):
     values = values_from(*(row(MAIN, layer, None, notes="every row is labelled code") for layer in EXPERTS))
     assert findings(values, EXPERTS) == [
-        "What the experts have to do with domain cannot be measured: every row is labelled code."
+        "Whether experts follow domain cannot be measured: every row is labelled code."
     ]
 
 
@@ -77,7 +79,7 @@ def test_the_surest_label_stands_first(values_from, row):
         for layer in EXPERTS
     ]
     first, second = findings(values_from(*rows, labels=("big", "small")), EXPERTS)
-    assert "follow the label small" in first and second.startswith("Nothing shows that experts follow big")
+    assert "follow the label small" in first and second.startswith("There is no evidence that experts follow big")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_odd_layers(folder_of):
     )
     labels = {"domain": Labels(value=np.arange(30) % 2, names=("code", "prose"))}
     text = page_of(folder_of(Trace(layers=layers, document_T=np.arange(30), document_labels=labels)))
-    assert "What the experts have to do with domain cannot be measured: there is only one expert" in text
+    assert "Whether experts follow domain cannot be measured: there is only one expert" in text
     assert "<strong>none</strong>: no row has an expert" in text
 
 
