@@ -80,8 +80,8 @@ class Metric:
 
     @property
     def notes(self) -> str:
-        """The rest of its docstring after the definition, in one line."""
-        return " ".join((inspect.getdoc(self.function) or "").partition("\n")[2].split())
+        """The rest of its docstring after the definition, in one line, without the marks of code."""
+        return " ".join(_docstring(self.function).partition("\n")[2].split())
 
     @property
     def range(self) -> str:
@@ -161,6 +161,11 @@ def title(group: str) -> str:
     return TITLES.get(group, group.replace("_", " ").capitalize())
 
 
+def _docstring(function: Callable[..., Any]) -> str:
+    """The docstring as it is read in reports and terminals, which know no marks of code."""
+    return (inspect.getdoc(function) or "").replace("``", "")
+
+
 def parts_of(name: str) -> tuple[str, str, str]:
     """Layer, metric and key of ``block0.NAME: KEY``, one number of those that a metric has by name; "" if absent."""
     whole, _, key = name.partition(": ")
@@ -196,7 +201,7 @@ def metric(
 
     def register(function: Callable[[Arrays], Found]) -> Callable[[Arrays], Found]:
         name = function.__name__
-        definition = (inspect.getdoc(function) or "").partition("\n")[0]
+        definition = _docstring(function).partition("\n")[0]
         if name in METRICS or not definition:
             raise ValueError(f"metric {name}: taken already, or no docstring")
         METRICS[name] = Metric(
