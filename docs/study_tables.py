@@ -19,6 +19,7 @@ from moe_lab.statistics import partial_correlation
 from moe_lab.sweeps.studies.claims import claim_names, read_claim
 from moe_lab.sweeps.studies.file import Choice
 from moe_lab.sweeps.studies.predictions import shown_predictions, verdict_text
+from moe_lab.sweeps.studies.table import shown
 
 DOCS = Path(__file__).parent
 Line = Mapping[str, Any]
@@ -126,6 +127,20 @@ class Claims:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A table of the numbers that were published, beside those of the study in ``folder``, with the verdicts."""
+
+    page: str
+    folder: str
+
+    def text(self) -> str:
+        facts = json.loads((DOCS / "studies" / self.folder / "study.json").read_text())
+        rows = shown([line for line in facts["levels"] if line["published_mean"] is not None])
+        cells = [list(rows[0]), ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
+        return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+@dataclass(frozen=True)
 class ByLayer:
     """A table of what the experts of each layer follow: a row a metric, a column a layer of each arm that has one."""
 
@@ -194,7 +209,10 @@ def _setting(settings: Sequence[str]) -> str:
     return " ".join(re.sub(r"\S*\.(\w+=)", r"\1", one) for one in settings)
 
 
-TABLES: tuple[Table | ByLayer | Claims | Correlations, ...] = (
+AnyTable = Table | Beside | ByLayer | Claims | Correlations
+TABLES: tuple[AnyTable, ...] = (
+    Beside("studies/chen2022.md", "chen2022/s2"),
+    Beside("studies/chen2022.md", "chen2022/s3"),
     Table(
         "studies/collapse.md",
         "collapse",
@@ -234,7 +252,7 @@ TABLES: tuple[Table | ByLayer | Claims | Correlations, ...] = (
 )
 
 
-def renewed(page: str, tables: Sequence[Table | ByLayer | Claims | Correlations] = TABLES) -> str:
+def renewed(page: str, tables: Sequence[AnyTable] = TABLES) -> str:
     """The page with its tables as they are now. Raises ValueError if it has no place for one."""
     text = (DOCS / page).read_text()
     for table in tables:

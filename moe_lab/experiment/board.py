@@ -95,8 +95,8 @@ class Board:
                 os._exit(1)
 
     def lost(self) -> RankLost | None:
-        """Which follower is gone, silent or has failed, and how; None if all go on. Looks for some seconds. One that
-        has failed because of another that is silent is not named."""
+        """Which follower is gone, silent or has failed, and how; None if all are alive. Waits for some seconds. One
+        that has failed because of another that is silent is not named."""
         before = self._beats()
         time.sleep(SILENCE)
         failed = [json.loads(self._store.get(f"failed/{number + 1}")) for number in range(self._store.add("failed", 0))]

@@ -32,7 +32,7 @@ class _LogFile(logging.FileHandler):
             super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Nothing is said of it."""
+        """Ignored."""
 
     def close(self) -> None:
         with suppress(OSError):
@@ -162,10 +162,10 @@ class SilentWriter(RunWriter):
         self.open = True
 
     def progress(self, record: Record) -> None:
-        """Nothing is said of it."""
+        """Ignored."""
 
     def history(self, record: Record) -> None:
-        """Nothing is said of it."""
+        """Ignored."""
 
     def results(self, results: Results) -> None:
         self.open = False

@@ -1,7 +1,7 @@
 """Processes that share the experts of one model: a *rank* each, with rows and experts of its own.
 
-All ranks take the same batch. A rank computes on its own rows of it; what is then said of the batch as a whole is
-gathered, and the same on every rank. So whatever follows (loss, regularizers, controllers) is computed by every rank as
+All ranks take the same batch. A rank computes on its own rows of it; statistics of the whole batch are gathered, and
+are the same on every rank. So whatever follows (loss, regularizers, controllers) is computed by every rank as
 one process would, and its gradient is the whole one: ``gather`` gives each rank its own rows of it, ``split`` puts
 together what the ranks have of it, and ``shared`` adds up what they have of a parameter.
 """
