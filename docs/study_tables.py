@@ -211,6 +211,15 @@ def _setting(settings: Sequence[str]) -> str:
 
 AnyTable = Table | Beside | ByLayer | Claims | Correlations
 TABLES: tuple[AnyTable, ...] = (
+    Table(
+        "studies/routers.md",
+        "routers",
+        {
+            "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
+            "information_per_usage": Column("I(E;Y)/H(load)"),
+            "usage_entropy_bits": Column("H(E), bits"),
+        },
+    ),
     Beside("studies/chen2022.md", "chen2022/s2"),
     Beside("studies/chen2022.md", "chen2022/s3"),
     Table(
