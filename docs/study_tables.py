@@ -79,7 +79,7 @@ class Table:
             cells = [arm, _setting(one["settings"]), ERROR.level(levels[arm, "test_error_rate"])]
             cells.append(ERROR.difference(differences.get(arm)))
             rows.append(cells + [column.level(levels.get((arm, name))) for name, column in self.columns.items()])
-        return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+        return _markdown(rows)
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,7 @@ class Claims:
         claim = read_claim("claims", name)
         rows = [row for dataset in claim.choices.get("dataset", {"": Choice()}) for row in self._rows(name, dataset)]
         heading = ["data", "predicted", "measured, 95 % interval", "n", "verdict"]
-        table = [f"| {' | '.join(row)} |" for row in [heading, ["---"] * len(heading), *rows]]
-        parts = [f"### {claim.title}", f"{claim.claim} {claim.source}: {claim.reported}", "\n".join(table)]
+        parts = [f"### {claim.title}", f"{claim.claim} {claim.source}: {claim.reported}", _markdown([heading, *rows])]
         return "\n\n".join(parts) if rows else ""
 
     def _tally(self) -> list[str]:
@@ -136,8 +135,7 @@ class Beside:
     def text(self) -> str:
         facts = json.loads((DOCS / "studies" / self.folder / "study.json").read_text())
         rows = shown([line for line in facts["levels"] if line["published_mean"] is not None])
-        cells = [list(rows[0]), ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
-        return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+        return _markdown([list(rows[0]), *([*row.values()] for row in rows)])
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class ByLayer:
         places = list(dict.fromkeys(place for of in found.values() for place in of))
         rows = [["", *(f"{arm}, {layer}" for arm, layer in places)]]
         rows += [[label, *(of.get(place, "") for place in places)] for label, of in found.items()]
-        return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+        return _markdown(rows)
 
 
 #: what a model is worth, and what specialization is measured by, in mixtures and in the last layer of networks
@@ -180,7 +178,7 @@ class Correlations:
         for dataset, (x_AS, y_AS) in sorted(self.tables().items()):
             found = partial_correlation([(x_AS, y_AS)])
             rows.append([dataset, str(len(x_AS)), str(found.runs), f"{found.r:+.2f}", f"{found.p:.2g}"])
-        return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
+        return _markdown(rows)
 
     def tables(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Data set -> I(E;Y) and loss of every arm and seed."""
@@ -202,6 +200,11 @@ def _by_seed(rows: Sequence[Mapping[str, str]], arm: str, names: Sequence[str]) 
     """The values of one of the metrics, in the order of the seeds."""
     found = {int(row["seed"]): float(row["value"]) for row in rows if row["arm"] == arm and row["name"] in names}
     return [found[seed] for seed in sorted(found)]
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table, whose first row is the heading."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
 
 
 def _setting(settings: Sequence[str]) -> str:

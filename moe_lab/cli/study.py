@@ -1,7 +1,7 @@
 """`moe-lab study`: train a published table as a sweep and compare the numbers with the published ones."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +51,7 @@ def study(
 ) -> None:
     """Train the arms of a published table and print the results beside the published numbers, with a verdict."""
     from moe_lab.cli.sweep_progress import planning
+    from moe_lab.sweeps.studies.claims import CLAIM
     from moe_lab.sweeps.studies.run import ready_study
     from moe_lab.sweeps.studies.study import Parts
 
@@ -63,7 +64,7 @@ def study(
         return
     found = [_report(ready, quiet, form) for ready in several]
     if len(found) > 1 and not quiet and form is Format.table:
-        _overview(found)
+        _overview({ready.study.choices[CLAIM]: one for ready, one in zip(several, found, strict=True)})
     if not all(one.complete for one in found):
         raise typer.Exit(1)
 
@@ -153,14 +154,14 @@ def _show_predictions(findings: "Findings", ready: "ReadyStudy") -> None:
         show(shown_predictions(findings.tables.predictions), COLUMNS, Format.table, empty="none")
 
 
-def _overview(found: Sequence["Findings"]) -> None:
-    """The predictions of all claims in one table."""
+def _overview(found: Mapping[str, "Findings"]) -> None:
+    """The predictions of all claims, by their names, in one table."""
     from moe_lab.cli.tables import show
     from moe_lab.sweeps.studies.predictions import COLUMNS, shown_predictions
 
     echo("all predictions")
-    lines = [line for one in found for line in one.tables.predictions]
-    show(shown_predictions(lines), COLUMNS, Format.table, empty="none")
+    rows = [{"claim": claim} | row for claim, one in found.items() for row in shown_predictions(one.tables.predictions)]
+    show(rows, ["claim", *COLUMNS], Format.table, empty="none")
 
 
 def _list(ready: "ReadyStudy", form: Format) -> None:

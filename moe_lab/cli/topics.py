@@ -180,8 +180,9 @@ def _claim(name: str) -> Iterator[Topic]:
         return
     claim = read_claim(BENCH, name)
     predictions = [
-        f"{one.arm}: {claim.metrics[one.metric]} {expectation(one.expect, one.than or claim.against, one.margin)}"
+        f"{one.arm}: {claim.metrics[one.metric]} {expectation(one.expect, than, one.margin)}"
         for one in claim.predictions
+        for than in [claim.against if one.than is None else one.than]
     ]
     facts = {
         "reported": claim.reported, "formula": claim.formula, "could fail here": claim.caution,

@@ -1,6 +1,7 @@
 """Claims: published results as small studies whose predictions are written down before their runs."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -216,3 +217,11 @@ def test_without_a_claim_every_one_is_run(cli, bench):
     assert result.code == 0 and result.out.count("nothing has been written") == 2
     refused = cli("study", "bench", "--name", "mine", *own)
     assert refused.code == 2 and "choose one with claim=NAME" in refused.err
+
+
+def test_the_predictions_of_several_claims_stand_in_one_table(cli, bench):
+    words = ["--quick", "launcher=serial", "trainer.epochs=1", "trainer.limit_batches=1", "--config-dir", str(bench)]
+    result = cli("study", "bench", *words)
+    assert result.code == 0
+    overview = result.out.partition("all predictions")[2]
+    assert re.search(r"even +balanced", overview) and re.search(r"other +plain", overview)
