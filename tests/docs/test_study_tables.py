@@ -57,3 +57,15 @@ def test_as_many_claims_have_been_run_as_readme_says():
     run = {json.loads(path.read_text())["choices"]["claim"] for path in folder.glob("*/study.json")}
     assert run == set(claim_names("claims")) and len(run) == 16
     assert "sixteen so far" in (DOCS.parent / "README.md").read_text()
+
+
+def test_the_loss_or_error_is_lower_as_predicted_in_two_claims():
+    """What docs/studies/claims.md and docs/studies.md say."""
+    kept = [json.loads(path.read_text()) for path in (DOCS / "studies" / "claims").glob("*/study.json")]
+    held = {
+        (facts["choices"]["claim"], facts["choices"].get("dataset", ""))
+        for facts in kept
+        for line in facts["predictions"]
+        if line["name"] in ("test_loss_nats", "test_error_rate") and line["verdict"] == "holds"
+    }
+    assert held == {("chen2022", ""), ("fine_grained", "markov_languages")}
