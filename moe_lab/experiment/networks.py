@@ -1,7 +1,6 @@
 """Building the learner of a network with mixture layers, and checking its config."""
 
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -37,7 +36,7 @@ def build_network_learner(
     Raises ConfigError if parts do not fit a network, or each other.
     """
     _check(config, classes)
-    layers = _layers(config, shape, seed_init)
+    layers = _layers(config, seed_init)
     with seeded(seed_init, "network"):
         network = build(config["network"], shape, classes, layers)
     if unknown := config.get(LAYERS, {}).keys() - network.routed.keys():
@@ -48,7 +47,7 @@ def build_network_learner(
     return NetworkLearner(network, classes, layers.regularizers, layers.controllers), layers.gate
 
 
-def _layers(config: Config, shape: tuple[int, ...], seed: int) -> Layers:
+def _layers(config: Config, seed: int) -> Layers:
     """The factory of the mixture layers, or of the dense networks that a baseline puts in their places."""
     baseline = class_of(config["baseline"])
     if baseline is Unchanged:
@@ -62,19 +61,19 @@ def _layers(config: Config, shape: tuple[int, ...], seed: int) -> Layers:
             "none are known: take network=language_model dataset=markov_languages"
         )
     tables = (torch.from_numpy(log(one)) for one in (data.drawn.start_MV, data.drawn.transition_MVV))
-    return _Told(config, seed, partial(ChainRouter, places=shape[0]), *tables)
+    return _Told(config, seed, *tables)
 
 
 class _Told(Layers):
     """Factory of layers whose gate is a router that knows the Markov chains."""
 
-    def __init__(self, config: Config, seed: int, router: partial[ChainRouter], *tables: Tensor) -> None:
+    def __init__(self, config: Config, seed: int, *tables: Tensor) -> None:
         super().__init__(config, seed)
-        self._router, self._tables = router, tables
+        self._tables = tables
 
-    def __call__(self, name: str, width: int) -> RoutedExperts:
-        layer = super().__call__(name, width)
-        self.gate = self._router(layer.gate.sizes, *self._tables)
+    def __call__(self, name: str, width: int, places: int) -> RoutedExperts:
+        layer = super().__call__(name, width, places)
+        self.gate = ChainRouter(layer.gate.sizes, *self._tables)
         check_k(self.gate)
         check_layer(self.gate, self.regularizers[name])
         dispatcher = layer.dispatcher
@@ -86,8 +85,8 @@ class _Told(Layers):
 class _Twins(Layers):
     """Factory of dense networks in place of mixture layers, as wide as the config's baseline requires."""
 
-    def __call__(self, name: str, width: int) -> RoutedExperts:
-        layer, own = super().__call__(name, width), config_of_layer(self._config, name)
+    def __call__(self, name: str, width: int, places: int) -> RoutedExperts:
+        layer, own = super().__call__(name, width, places), config_of_layer(self._config, name)
         hidden = layer.experts.hidden_features
         config = {**own, "experts": {**own["experts"], "hidden": hidden, "fine_grained": 1}}
         with seeded(self._seed, f"{name}/baseline"):

@@ -55,20 +55,21 @@ def layer_config(words: Sequence[str]) -> Config:
 
 
 def routed_experts(
-    config: Config, width: int, dispatch: Dispatch = "auto"
+    config: Config, width: int, places: int = 1, dispatch: Dispatch = "auto"
 ) -> tuple[RoutedExperts, dict[str, Regularizer]]:
     """Build the mixture layer of a config, and its regularizers, with random numbers of torch's generator
     (``moe_lab.layers.noise.seeded`` seeds it by name).
 
     config:   ``layer_config``'s, or a whole one.
     width:    D, of the layer's inputs and outputs.
+    places:   how many rows side by side are one document, if that is known.
     dispatch: how rows reach the experts; "auto": the selected ones alone, if every part allows it.
     Raises ConfigError if parts do not fit a layer, or each other.
     """
     family = class_of(config["experts"])
     check_experts(family)
     m = family.fineness(config["experts"])
-    sizes = Sizes((width,), 0, m * family.offered(config["experts"]), m * chosen_k(config))
+    sizes = Sizes((width,), 0, m * family.offered(config["experts"]), m * chosen_k(config), places=places)
     experts = build(config["experts"], sizes)
     sizes = replace(sizes, hidden=experts.hidden_features, idle=experts.count - experts.computing)
     gate = build(config["gate"], sizes)

@@ -20,8 +20,8 @@ from moe_lab.parts.networks.feed_forward import FeedForward
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.values import LayerOutput
 
-#: the name of a block and the width of its features -> its mixture layer
-MakeLayer = Callable[[str, int], RoutedExperts]
+#: the name of a block, the width of its features and the number of a sample's rows -> its mixture layer
+MakeLayer = Callable[[str, int, int], RoutedExperts]
 #: the blocks that have a mixture layer
 Where = Union[Literal["all", "every_other", "last"], tuple[NonNegativeInt, ...]]
 
@@ -116,6 +116,7 @@ class Block(nn.Module):
 def blocks_of(
     make_layer: MakeLayer,
     *,
+    places: int,
     depth: int,
     width: int,
     heads: int,
@@ -127,15 +128,13 @@ def blocks_of(
     """``depth`` blocks by name, with a mixture layer in those of ``where``; the others have a plain network of
     ``hidden`` units, by default four times the width. Raises ConfigError for numbers that do not fit each other."""
     check_heads(heads, width)
-    layers = {number: make_layer(block_name(number), width) for number in numbers_of(where, depth)}
+    layers = {number: make_layer(block_name(number), width, places) for number in numbers_of(where, depth)}
     like = next(iter(layers.values()))
-    places = [
+    inner = [
         Mixed(width, layers[number], shared_experts) if number in layers else Plain(width, hidden or 4 * width, like)
         for number in range(depth)
     ]
-    return by_name(
-        {block_name(number): Block(width, heads, place, causal=causal) for number, place in enumerate(places)}
-    )
+    return by_name({block_name(number): Block(width, heads, one, causal=causal) for number, one in enumerate(inner)})
 
 
 def through(

@@ -58,6 +58,7 @@ class LanguageModel(Network):
         self.position_SD = nn.Parameter(0.02 * torch.randn(self._places, width))
         self.blocks = blocks_of(
             make_layer,
+            places=self._places,
             depth=depth,
             width=width,
             heads=heads,
@@ -66,7 +67,6 @@ class LanguageModel(Network):
             shared_experts=shared_experts,
             causal=True,
         )
-        self.tell_documents()
         for layer in self.routed.values():
             _check_causal(layer.gate)
         self.norm = LayerNorm(width)
@@ -113,7 +113,7 @@ def _check_causal(gate: Gate) -> None:
             Reason(
                 "decides about a token by looking at tokens of its window that come after it, so that a language model "
                 "would see the tokens that it has to predict",
-                ("take gate.select.over=before",),
+                ("take gate=top_k" if gate.traits.makes_slots else "take gate.select.over=before",),
                 gate=_is_causal,
             ),
         )

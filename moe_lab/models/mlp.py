@@ -37,7 +37,7 @@ class Mlp(Network):
     ) -> None:
         super().__init__()
         self.embedding = Linear(prod(shape), width)
-        self.block0 = Mixed(width, make_layer(NAME, width), shared_experts)
+        self.block0 = Mixed(width, make_layer(NAME, width, self.places), shared_experts)
         self.head = Linear(width, classes)
 
     @property

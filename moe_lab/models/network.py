@@ -14,7 +14,6 @@ from moe_lab.mixture.mixture import Constrain
 from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.parts.controller import Controller
 from moe_lab.parts.roles import Config, Gate, Regularizer
-from moe_lab.parts.steps import tell_documents
 from moe_lab.routing.groups import DOCUMENT, Groups, documents
 from moe_lab.routing.values import NetworkOutput
 
@@ -34,11 +33,6 @@ class Network(nn.Module):
     @abstractmethod
     def places(self) -> int:
         """S, the number of a mixture layer's rows for one sample; they are contiguous."""
-
-    def tell_documents(self) -> None:
-        """Tell each gate how many rows belong to one sample."""
-        for layer in self.routed.values():
-            tell_documents(layer.gate, self.places)
 
     def class_T(self, y_B: Tensor) -> Tensor:
         """The class of each row of a mixture layer, [..., T], given those of the predictions."""
@@ -104,12 +98,13 @@ class Layers:
         self.regularizers: dict[str, dict[str, Regularizer]] = {}
         self.controllers: dict[str, dict[str, Controller]] = {}
 
-    def __call__(self, name: str, width: int) -> RoutedExperts:
-        """Raises ConfigError if parts do not fit a layer, or each other."""
+    def __call__(self, name: str, width: int, places: int) -> RoutedExperts:
+        """The layer of the block ``name``, for rows of ``width`` features, ``places`` of which are one sample. Raises
+        ConfigError if parts do not fit a layer, or each other."""
         config = config_of_layer(self._config, name)
         dispatch = config.get("trainer", {}).get("dispatch", "auto")
         with seeded(self._seed, name):
-            layer, self.regularizers[name] = routed_experts(config, width, dispatch)
+            layer, self.regularizers[name] = routed_experts(config, width, places, dispatch)
             self.controllers[name] = controllers_of(config, layer.gate)
         self.gate = layer.gate
         return layer

@@ -60,6 +60,7 @@ class VisionTransformer(Network):
         self.position_SD = nn.Parameter(0.02 * torch.randn(self._places, width))
         self.blocks = blocks_of(
             make_layer,
+            places=self._places,
             depth=depth,
             width=width,
             heads=heads,
@@ -67,7 +68,6 @@ class VisionTransformer(Network):
             where=where,
             shared_experts=shared_experts,
         )
-        self.tell_documents()
         self.norm = LayerNorm(width)
         self.head = Linear(width, classes)
 

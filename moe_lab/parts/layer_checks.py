@@ -35,7 +35,7 @@ def refusal(gate: Gate) -> Reason | None:
     """The reason why a gate cannot be in a mixture layer; None if it can."""
     if gate.traits.needs_fitting:
         why = "is fitted to which experts classify a sample correctly, and the experts of a layer predict nothing"
-    elif gate.task is not None:
+    elif gate.task is not None and gate.traits.reads_experts:
         why = "reads what experts predict, and the experts of a layer predict nothing"
     elif gate.learns_from not in ("prediction", "nothing"):
         why = "has weights without gradient, and a mixture layer has no objective of its own to train it"

@@ -114,6 +114,8 @@ class Gate(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.combine = combine
+        #: how many rows side by side are one document
+        self.places = sizes.places
 
     @classmethod
     def expert_shape(cls, options: Config, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -17,6 +17,8 @@ class Sizes:
     hidden:  H, the width of the experts' last hidden layer; None if they have none.
     idle:    the number of the E experts, the last ones, that compute nothing: they output zero, their input or a
              constant.
+    places:  how many rows side by side are one document, such as the patches of an image; 1: each row is one, or it
+             is known only when they come.
     """
 
     shape: tuple[int, ...]
@@ -25,6 +27,7 @@ class Sizes:
     k: int
     hidden: int | None = None
     idle: int = 0
+    places: int = 1
 
     @property
     def computing(self) -> int:

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from moe_lab.layers.noise import Noise
-from moe_lab.parts.roles import Sizes
+from moe_lab.parts.roles import Gate, Sizes
 from moe_lab.parts.traits import Active, Mode
 from moe_lab.routing.outputs import ExpertsOutput
 
@@ -52,8 +52,8 @@ class Select(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        #: how many rows side by side are one document (``tell_documents``)
-        self.places = 1
+        #: how many rows side by side are one document
+        self.places = sizes.places
 
     def biased(self, logits_BE: Tensor) -> Tensor:
         """The compared values: the logits, plus ``selection_bias_1E`` if a part has this buffer for controllers."""
@@ -68,10 +68,10 @@ class Select(nn.Module):
 
 
 def tell_documents(gate: nn.Module, places: int) -> None:
-    """Tell the selection of a gate in a network that so many rows side by side are one document, such as a window of
-    tokens or the patches of an image; otherwise each row is one."""
+    """Tell a gate and its selection that so many rows side by side are one document, such as a window of tokens or the
+    patches of an image, where that is known only now; otherwise it is ``Sizes.places``."""
     for part in gate.modules():
-        if isinstance(part, Select):
+        if isinstance(part, (Gate, Select)):
             part.places = places
 
 

@@ -7,6 +7,7 @@ take the place of samples, so a layer's routing has the axes [..., T, E] in the 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from moe_lab.errors import given
@@ -23,14 +24,16 @@ class ValueOutput:
 
     def over_slots(self, log_shares_BES: Tensor) -> "ValueOutput":
         """The mean of every expert's values, and of its hidden features, over its S slots, of which these are the
-        outputs [..., B S, E, O].
+        outputs [..., N S, E, O]; N documents of B / N rows each have slots of their own.
 
-        log_shares_BES: logarithms of weights that sum to one over an expert's slots.
+        log_shares_BES: logarithms of a row's weights, which sum to one over an expert's slots.
         """
-        samples, _, slots = log_shares_BES.shape[-3:]
-        shares_BSE1 = log_shares_BES.exp().mT.unsqueeze(-1)
+        documents = self.values_BEO.shape[-3] // log_shares_BES.shape[-1]
+        shares_NBES = log_shares_BES.exp().unflatten(-3, (documents, -1))
         values_BEO, hidden_BEH = (
-            None if one is None else (shares_BSE1 * one.unflatten(-3, (samples, slots))).sum(-3)
+            None
+            if one is None
+            else torch.einsum("...bes,...seo->...beo", shares_NBES, one.unflatten(-3, (documents, -1))).flatten(-4, -3)
             for one in (self.values_BEO, self.hidden_BEH)
         )
         return ValueOutput(given(values_BEO, "values"), hidden_BEH)

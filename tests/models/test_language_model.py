@@ -24,10 +24,9 @@ IN_NO_LAYER = {
     "expert_loss": "weights without gradient",
     "loudest": "reads what experts predict",
     "matching_pursuit": "weights without gradient",
-    "soft_moe": "mixes the patches of images",
     "stochastic": "weights without gradient",
 }
-LOOKS_AHEAD = ["document_pool", "expert_choice"]
+LOOKS_AHEAD = ["document_pool", "expert_choice", "soft_moe"]
 CAUSAL = [(f"gate={gate}",) for gate in GATES if gate not in {*IN_NO_LAYER, *LOOKS_AHEAD}]
 CAUSAL += [("gate=document_pool", "gate.select.over=before", "gate.select.pool=3")]
 
@@ -84,9 +83,12 @@ def test_gates_that_look_at_other_tokens_are_refused(words):
         model(*words)
 
 
-def test_a_pool_that_later_tokens_decide_is_refused():
-    with pytest.raises(ConfigError, match=r"tokens of its window that come after it.*take gate.select.over=before"):
-        model("gate=document_pool")
+@pytest.mark.parametrize(
+    ("gate", "remedy"), [("document_pool", "take gate.select.over=before"), ("soft_moe", "take gate=top_k")]
+)
+def test_what_later_tokens_decide_is_refused(gate, remedy):
+    with pytest.raises(ConfigError, match=rf"tokens of its window that come after it.*{remedy}"):
+        model(f"gate={gate}")
 
 
 @pytest.mark.parametrize("gate", IN_NO_LAYER)

@@ -26,6 +26,13 @@ def test_slots_are_averaged_by_their_shares():
     assert ValueOutput(VALUES, None).over_slots(shares.log()).hidden_BEH is None
 
 
+def test_rows_of_a_document_share_its_slots():
+    """Two documents of two rows, each with one slot: the rows of a document get what the experts give for its slot."""
+    shares = torch.ones(4, 2, 1)
+    output = ValueOutput(VALUES, None).over_slots(shares.log())
+    torch.testing.assert_close(output.values_BEO, VALUES[[0, 0, 1, 1]])
+
+
 def test_hidden_features_are_asked_of_experts_that_all_ran():
     routing = Routing(torch.ones(2, 2), torch.ones(2, 2), torch.ones(2, 2) > 0)
     assert LayerOutput(VALUES[0], VALUES[0], routing, ValueOutput(VALUES, 10 * VALUES)).expert_hidden_BEH.equal(

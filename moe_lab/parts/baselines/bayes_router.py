@@ -40,18 +40,17 @@ class ChainRouter(Gate):
     """p(chain m | x_0 .. x_s) over the first M experts; the most probable one has weight one, ties by index.
 
     log p(m, x_0 .. x_s) = log pi_m(x_0) + sum_{i=1..s} log P_m(x_i | x_{i-1}), up to a constant: all chains are equally
-    probable at first. Every window must be possible under at least one chain. Axes: M chains, V symbols, W windows of S
-    tokens, U = V + V V first symbols and pairs.
+    probable at first. Every window must be possible under at least one chain. Axes: M chains, V symbols, W windows of
+    S = ``Sizes.places`` tokens, of which the rows of a batch consist, U = V + V V first symbols and pairs.
 
     Args:
         log_start_MV: log pi.
         log_transition_MVV: log P(next | symbol).
-        places: S, the tokens of a window; the rows of a batch are whole windows.
     """
 
     traits = Traits(rows_sum_to_one=True, k=1, mixes=False, gives_logits=False, hashes_input=ALWAYS)
 
-    def __init__(self, sizes: Sizes, log_start_MV: Tensor, log_transition_MVV: Tensor, places: int) -> None:
+    def __init__(self, sizes: Sizes, log_start_MV: Tensor, log_transition_MVV: Tensor) -> None:
         super().__init__(sizes, k=1, combine=None)
         chains, self._symbols = log_start_MV.shape
         if sizes.experts < chains:
@@ -59,18 +58,17 @@ class ChainRouter(Gate):
                 f"baseline=bayes_router needs an expert for each of the {chains} chains, and there are {sizes.experts} "
                 f"experts: take experts.count={chains}"
             )
-        self._places = places
         self.log_step_MU = nn.Buffer(torch.cat((log_start_MV, log_transition_MVV.flatten(-2)), -1))
 
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
         """``x_BD``: the token of each row, [..., B, 1]."""
-        token_WS = x_BD.squeeze(-1).long().unflatten(-1, (-1, self._places))
+        token_WS = x_BD.squeeze(-1).long().unflatten(-1, (-1, self.places))
         pair_WS = self._symbols * (1 + token_WS[..., :-1]) + token_WS[..., 1:]
         step_1B = torch.cat((token_WS[..., :1], pair_WS), -1).flatten(-2).unsqueeze(-2)
         lead = torch.broadcast_shapes(step_1B.shape[:-2], self.log_step_MU.shape[:-2])
         step_MB = step_1B.expand(*lead, self.log_step_MU.shape[-2], -1)
         log_step_MB = self.log_step_MU.expand(*lead, -1, -1).gather(-1, step_MB)
-        log_joint_BM = log_step_MB.unflatten(-1, (-1, self._places)).cumsum(-1).flatten(-2).mT
+        log_joint_BM = log_step_MB.unflatten(-1, (-1, self.places)).cumsum(-1).flatten(-2).mT
         empty = self.sizes.experts - log_joint_BM.shape[-1]
         log_joint_BE = nn.functional.pad(log_joint_BM, (0, empty), value=-torch.inf).float()
         probs_BE = log_joint_BE.softmax(-1)

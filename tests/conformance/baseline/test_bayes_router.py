@@ -26,7 +26,7 @@ def drawn_ones(request):
 
 def router_of(chains, experts=CHAINS):
     tables = (torch.from_numpy(log(one)) for one in (chains.start_MV, chains.transition_MVV))
-    return ChainRouter(Sizes((4,), 0, experts, 1), *tables, places=LENGTH)
+    return ChainRouter(Sizes((4,), 0, experts, 1, places=LENGTH), *tables)
 
 
 def routed(router, token_WS):
