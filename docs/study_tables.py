@@ -10,53 +10,35 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from math import log2
+from typing import ClassVar, Protocol
 
 import numpy as np
 
+from docs.protocol_tables import Bests, ProtocolPairs, Protocols
+from docs.run_tables import Differences, Intervals, Levels, balancing
+from docs.tables import DOCS, Column, markdown, percent
 from moe_lab.statistics import partial_correlation
 from moe_lab.sweeps.studies.claims import claim_names, read_claim
 from moe_lab.sweeps.studies.file import Choice
 from moe_lab.sweeps.studies.predictions import shown_predictions, verdict_text
 from moe_lab.sweeps.studies.table import shown
 
-DOCS = Path(__file__).parent
-Line = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A metric in a table: its heading, what its numbers are multiplied by, and how many digits they have."""
-
-    heading: str
-    factor: float = 1.0
-    digits: int = 2
-
-    def level(self, line: Line | None) -> str:
-        """Mean and sd over the seeds; of how many, where it is not defined for all; nothing without a value."""
-        if line is None or line["mean"] is None:
-            return ""
-        few = f" ({line['n']} of {line['asked']} defined)" if line["n"] < line["asked"] else ""
-        return f"{self._number(line['mean'])} ± {self._number(line['sd'])}{few}"
-
-    def difference(self, line: Line | None) -> str:
-        """Mean and 95 % interval of the paired differences, with the verdict; nothing of the arm that others are set
-        against."""
-        if line is None:
-            return ""
-        mean, low, high = (f"{self.factor * line[end]:+.{self.digits}f}" for end in ("mean", "low", "high"))
-        return f"{mean} ({low} to {high}), {line['verdict']}, p = {line['p']:.2g}"
-
-    def _number(self, value: float) -> str:
-        return f"{self.factor * value:.{self.digits}f}"
-
-
-def percent(heading: str) -> Column:
-    return Column(f"{heading}, %", 100.0, 1)
-
-
 ERROR = percent("test error")
+
+
+class AnyTable(Protocol):
+    """A table: the page that has it, below docs, what it is made of, below docs/studies, and what kind of table."""
+
+    kind: ClassVar[str]
+
+    @property
+    def page(self) -> str: ...
+
+    @property
+    def folder(self) -> str: ...
+
+    def text(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +49,7 @@ class Table:
     page: str
     folder: str
     columns: Mapping[str, Column]
+    kind: ClassVar[str] = "table"
 
     def text(self) -> str:
         facts = json.loads((DOCS / "studies" / self.folder / "study.json").read_text())
@@ -79,7 +62,7 @@ class Table:
             cells = [arm, _setting(one["settings"]), ERROR.level(levels[arm, "test_error_rate"])]
             cells.append(ERROR.difference(differences.get(arm)))
             rows.append(cells + [column.level(levels.get((arm, name))) for name, column in self.columns.items()])
-        return _markdown(rows)
+        return markdown(rows)
 
 
 @dataclass(frozen=True)
@@ -89,6 +72,7 @@ class Claims:
 
     page: str
     folder: str
+    kind: ClassVar[str] = "table"
 
     def text(self) -> str:
         sections = [self._section(name) for name in claim_names("claims")]
@@ -99,7 +83,7 @@ class Claims:
         claim = read_claim("claims", name)
         rows = [row for dataset in claim.choices.get("dataset", {"": Choice()}) for row in self._rows(name, dataset)]
         heading = ["data", "predicted", "measured, 95 % interval", "n", "verdict"]
-        parts = [f"### {claim.title}", f"{claim.claim} {claim.source}: {claim.reported}", _markdown([heading, *rows])]
+        parts = [f"### {claim.title}", f"{claim.claim} {claim.source}: {claim.reported}", markdown([heading, *rows])]
         return "\n\n".join(parts) if rows else ""
 
     def _tally(self) -> list[str]:
@@ -131,11 +115,12 @@ class Beside:
 
     page: str
     folder: str
+    kind: ClassVar[str] = "table"
 
     def text(self) -> str:
         facts = json.loads((DOCS / "studies" / self.folder / "study.json").read_text())
         rows = shown([line for line in facts["levels"] if line["published_mean"] is not None])
-        return _markdown([list(rows[0]), *([*row.values()] for row in rows)])
+        return markdown([list(rows[0]), *([*row.values()] for row in rows)])
 
 
 @dataclass(frozen=True)
@@ -144,6 +129,7 @@ class ByLayer:
 
     page: str
     folder: str
+    kind: ClassVar[str] = "table"
 
     def text(self) -> str:
         facts = json.loads((DOCS / "studies" / self.folder / "study.json").read_text())
@@ -156,7 +142,7 @@ class ByLayer:
         places = list(dict.fromkeys(place for of in found.values() for place in of))
         rows = [["", *(f"{arm}, {layer}" for arm, layer in places)]]
         rows += [[label, *(of.get(place, "") for place in places)] for label, of in found.items()]
-        return _markdown(rows)
+        return markdown(rows)
 
 
 #: what a model is worth, and what specialization is measured by, in mixtures and in the last layer of networks
@@ -172,13 +158,14 @@ class Correlations:
 
     page: str
     folder: str
+    kind: ClassVar[str] = "correlations"
 
     def text(self) -> str:
         rows = [["data", "arms", "runs", "r of I(E;Y) and loss", "p"]]
         for dataset, (x_AS, y_AS) in sorted(self.tables().items()):
             found = partial_correlation([(x_AS, y_AS)])
             rows.append([dataset, str(len(x_AS)), str(found.runs), f"{found.r:+.2f}", f"{found.p:.2g}"])
-        return _markdown(rows)
+        return markdown(rows)
 
     def tables(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Data set -> I(E;Y) and loss of every arm and seed."""
@@ -202,17 +189,11 @@ def _by_seed(rows: Sequence[Mapping[str, str]], arm: str, names: Sequence[str]) 
     return [found[seed] for seed in sorted(found)]
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A table, whose first row is the heading."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
-
-
 def _setting(settings: Sequence[str]) -> str:
     """The one setting of an arm without the groups of its keys: lr=1e-3."""
     return " ".join(re.sub(r"\S*\.(\w+=)", r"\1", one) for one in settings)
 
 
-AnyTable = Table | Beside | ByLayer | Claims | Correlations
 TABLES: tuple[AnyTable, ...] = (
     Table(
         "studies/routers.md",
@@ -261,7 +242,39 @@ TABLES: tuple[AnyTable, ...] = (
             "unrouted_share": percent("unrouted"),
         },
     ),
+    Protocols("studies/krishnamurthy2023.md", "krishnamurthy2023/mnist"),
+    ProtocolPairs("studies/krishnamurthy2023.md", "krishnamurthy2023/mnist"),
+    Bests("studies/krishnamurthy2023.md", "krishnamurthy2023/fashion_mnist-published"),
+    Protocols("studies/krishnamurthy2023.md", "krishnamurthy2023/fashion_mnist"),
+    ProtocolPairs("studies/krishnamurthy2023.md", "krishnamurthy2023/fashion_mnist"),
+    *balancing("digits", "class", 2),
+    *balancing("markov-languages", "chain", 2),
+    *balancing("text-modules", "domain", 3),
+    *balancing("text-folder", "domain", 3),
+    Intervals("studies/mixture-layers.md", "mixture-layers/runs.csv", {"test_error_rate": ERROR}, "mixture layers"),
+    Differences("studies/mixture-layers.md", "mixture-layers/runs.csv", {"test_error_rate": ERROR}, "mixture layers"),
+    Levels(
+        "studies/mixture-layers.md",
+        "mixture-layers/runs.csv",
+        {
+            "class": Column("class of the image"),
+            "position": Column("place of the patch"),
+            "patch_ink": Column("ink of the patch"),
+        },
+        heading="layer",
+        rows={layer: ("mixture layers", f"{layer}: ") for layer in ("block0", "block1")},
+    ),
+    Intervals(
+        "tutorial.md",
+        "tutorial/gates.csv",
+        {
+            "test_error_rate": Column("test error (%)", 100.0, 1, (0, 1)),
+            "mutual_information_expert_label_bits": Column("information I(E;Y) (bits)", bounds=(0, log2(5))),
+        },
+        "softmax",
+    ),
 )
+END = "\n<!-- end of table -->"
 
 
 def renewed(page: str, tables: Sequence[AnyTable] = TABLES) -> str:
@@ -269,12 +282,11 @@ def renewed(page: str, tables: Sequence[AnyTable] = TABLES) -> str:
     text = (DOCS / page).read_text()
     for table in tables:
         if table.page == page:
-            kind = "correlations" if isinstance(table, Correlations) else "table"
-            begin, end = f"<!-- {kind} of {table.folder}: python -m docs.study_tables -->\n", "\n<!-- end of table -->"
+            begin = f"<!-- {table.kind} of {table.folder}: python -m docs.study_tables -->\n"
             before, found, rest = text.partition(begin)
-            if not found or end not in rest:
-                raise ValueError(f"{page}: no place for the table of {table.folder}: {begin.strip()}")
-            text = before + begin + table.text() + rest[rest.index(end) :]
+            if not found or END not in rest:
+                raise ValueError(f"{page}: no place for the {table.kind} of {table.folder}: {begin.strip()}")
+            text = before + begin + table.text() + rest[rest.index(END) :]
     return text
 
 

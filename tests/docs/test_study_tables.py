@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from docs.study_tables import DOCS, TABLES, Column, Table, renewed
+from docs.study_tables import TABLES, Table, renewed
+from docs.tables import DOCS, Column, kept_values
 from moe_lab.sweeps.studies.claims import claim_names
 
 
@@ -27,6 +28,25 @@ def test_numbers_are_those_of_the_study():
     assert percent.level(None) == percent.difference(None) == ""
     line = {"mean": -0.01, "low": -0.02, "high": 0.001, "verdict": "inconclusive", "p": 0.25}
     assert percent.difference(line) == "-1.0 (-2.0 to +0.1), inconclusive, p = 0.25"
+
+
+def test_numbers_are_computed_from_the_values_of_seeds():
+    bits = Column("bits", digits=3)
+    assert bits.mean_and_sd({0: 1.0, 1: 3.0}) == "2.000 ± 1.414"  # sd = sqrt(1 + 1)
+    assert bits.mean_and_sd({}) == bits.paired({}, {0: 1.0}) == ""
+    # Student's t of two values: 2 ± 12.706 * 1.414 / sqrt 2
+    assert bits.mean_and_interval({0: 1.0, 1: 3.0}, "*") == "2.000* (-10.706 to 14.706)"
+    # six differences of 1: 2 of 64 sign patterns reach their sum, and the shift 1 alone is not rejected
+    ours = {seed: 1.0 + seed for seed in range(7)}
+    assert bits.paired(ours, {seed: float(seed) for seed in range(6)}) == "+1.000 (+1.000 to +1.000), p = 0.031"
+
+
+def test_kept_values_are_read_by_row_and_by_column(tmp_path):
+    by_row, by_column = tmp_path / "rows.csv", tmp_path / "columns.csv"
+    by_row.write_text("arm,setting,seed,name,value\na,,0,error,0.5\na,,1,error,\nb,x,0,error,0.25\n")
+    by_column.write_text("arm,seed,error,bits\na,0,0.5,\nb,0,0.25,1\n")
+    assert kept_values(by_row) == {("a", "error"): {0: 0.5}, ("b", "error"): {0: 0.25}}
+    assert kept_values(by_column) == kept_values(by_row) | {("b", "bits"): {0: 1.0}}
 
 
 @pytest.mark.parametrize("folder", sorted({table.folder for table in TABLES if isinstance(table, Table)}))

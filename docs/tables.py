@@ -1,0 +1,96 @@
+"""What the generated tables of pages are made of: columns, kept values, Markdown."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moe_lab.statistics import difference_summary, sign_flip_p, summary
+from moe_lab.statistics.intervals import UNBOUNDED, Bounds
+
+DOCS = Path(__file__).parent
+Line = Mapping[str, Any]
+#: (arm, metric) -> seed -> value
+Values = Mapping[tuple[str, str], Mapping[int, float]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric in a table: its heading, what its numbers are multiplied by, how many digits they have, and the bounds
+    of the metric."""
+
+    heading: str
+    factor: float = 1.0
+    digits: int = 2
+    bounds: Bounds = UNBOUNDED
+
+    def level(self, line: Line | None) -> str:
+        """Mean and sd over the seeds; of how many, where it is not defined for all; nothing without a value."""
+        if line is None or line["mean"] is None:
+            return ""
+        few = f" ({line['n']} of {line['asked']} defined)" if line["n"] < line["asked"] else ""
+        return f"{self.number(line['mean'])} ± {self.number(line['sd'])}{few}"
+
+    def difference(self, line: Line | None) -> str:
+        """Mean and 95 % interval of the paired differences, with the verdict; nothing of the arm that others are set
+        against."""
+        if line is None:
+            return ""
+        return f"{self._shift(line['mean'], line['low'], line['high'])}, {line['verdict']}, p = {line['p']:.2g}"
+
+    def mean_and_sd(self, values: Mapping[int, float]) -> str:
+        """Of the values of seeds."""
+        if not values:
+            return ""
+        found = summary(list(values.values()))
+        return self.level({"mean": found.mean, "sd": found.sd, "n": found.n, "asked": found.n})
+
+    def mean_and_interval(self, values: Mapping[int, float], star: str = "") -> str:
+        """Of the values of seeds, with a mark behind the mean."""
+        found = summary(list(values.values()), self.bounds)
+        low, high = found.ends or (found.mean, found.mean)
+        return f"{self.number(found.mean)}{star} ({self.number(low)} to {self.number(high)})"
+
+    def paired(self, ours: Mapping[int, float], theirs: Mapping[int, float]) -> str:
+        """Mean difference on the same seeds, its 95 % interval, and p of the sign-flip test, uncorrected."""
+        pairs = [value - theirs[seed] for seed, value in ours.items() if seed in theirs]
+        if not pairs:
+            return ""
+        found = difference_summary(pairs)
+        low, high = found.ends or (found.mean, found.mean)
+        return f"{self._shift(found.mean, low, high)}, p = {sign_flip_p(pairs):.3f}"
+
+    def number(self, value: float) -> str:
+        return f"{self.factor * value:.{self.digits}f}"
+
+    def _shift(self, *ends: float) -> str:
+        mean, low, high = (f"{self.factor * end:+.{self.digits}f}" for end in ends)
+        return f"{mean} ({low} to {high})"
+
+
+def percent(heading: str) -> Column:
+    return Column(f"{heading}, %", 100.0, 1, (0, 1))
+
+
+def kept_values(path: Path) -> Values:
+    """The values of a kept CSV: a row each with ``name`` and ``value``, or a row a run with a column a metric. Cells
+    without a value are left out."""
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            arm, seed = row.pop("arm"), int(row.pop("seed"))
+            cells = {row["name"]: row["value"]} if "name" in row else row
+            for name, value in cells.items():
+                if value:
+                    found.setdefault((arm, name), {})[seed] = float(value)
+    return found
+
+
+def arms_of(values: Values) -> list[str]:
+    return list(dict.fromkeys(arm for arm, _ in values))
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table, whose first row is the heading."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])
