@@ -194,16 +194,21 @@ def _setting(settings: Sequence[str]) -> str:
     return " ".join(re.sub(r"\S*\.(\w+=)", r"\1", one) for one in settings)
 
 
+#: of studies with several pages of runs
+ROUTERS = {
+    "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
+    "information_per_usage": Column("I(E;Y)/H(load)"),
+    "usage_entropy_bits": Column("H(E), bits"),
+}
+ONE_ACTIVE = {
+    "worst_class_error_rate": percent("worst class"),
+    "dead_experts": Column("dead experts", digits=1),
+    "usage_entropy_bits": Column("H(E), bits"),
+    "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
+    "unrouted_share": percent("unrouted"),
+}
 TABLES: tuple[AnyTable, ...] = (
-    Table(
-        "studies/routers.md",
-        "routers",
-        {
-            "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
-            "information_per_usage": Column("I(E;Y)/H(load)"),
-            "usage_entropy_bits": Column("H(E), bits"),
-        },
-    ),
+    *(Table("studies/routers.md", f"routers/{active}", ROUTERS) for active in ("one", "two")),
     Beside("studies/chen2022.md", "chen2022/s2"),
     Beside("studies/chen2022.md", "chen2022/s3"),
     Table(
@@ -231,17 +236,7 @@ TABLES: tuple[AnyTable, ...] = (
             "oracle_error_rate": percent("oracle error"),
         },
     ),
-    Table(
-        "one-active-expert.md",
-        "one-active-expert",
-        {
-            "worst_class_error_rate": percent("worst class"),
-            "dead_experts": Column("dead experts", digits=1),
-            "usage_entropy_bits": Column("H(E), bits"),
-            "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
-            "unrouted_share": percent("unrouted"),
-        },
-    ),
+    Table("one-active-expert.md", "one-active-expert/digits", ONE_ACTIVE),
     Protocols("studies/krishnamurthy2023.md", "krishnamurthy2023/mnist"),
     ProtocolPairs("studies/krishnamurthy2023.md", "krishnamurthy2023/mnist"),
     Bests("studies/krishnamurthy2023.md", "krishnamurthy2023/fashion_mnist-published"),
