@@ -25,6 +25,8 @@ from moe_lab.models.blocks import Plain
 from moe_lab.models.network import Layers
 from moe_lab.models.vision_transformer import VisionTransformer
 from moe_lab.parts.regularizers.switch_balance import SwitchBalance
+from moe_lab.training.optimizers import Optimizer
+from moe_lab.training.options import Trainer
 
 SHAPE, CLASSES, WIDTH, HIDDEN = (1, 28, 28), 10, 64, 128
 #: experts, k and images of a step
@@ -80,8 +82,8 @@ def networks(experts: int, k: int, batch: int) -> dict[str, Call]:
 
 
 def _step(network: VisionTransformer, x_BD: Tensor, y_B: Tensor) -> Call:
-    """A config with the balance of Switch on every mixture layer."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    """A step of training with its own optimizer, and the balance of Switch on every mixture layer."""
+    optimizer = Optimizer([Trainer(lr=1e-3)], list(network.parameters()), steps=1)
     noise = noise_by_layer([0], list(network.routed))
     balance = {name: SwitchBalance(layer.gate.sizes) for name, layer in network.routed.items()}
 

@@ -137,6 +137,41 @@ def test_for_equal_gradients_a_stacked_step_has_the_bits_of_the_solo_step(optimi
             assert all(torch.equal(of_run["state"][index][name], value) for name, value in values.items())
 
 
+@pytest.mark.parametrize("turned_gradient", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_the_order_in_memory_does_not_matter(optimizer, turned, turned_gradient):
+    """Of parameters, gradients, and of a state that was saved and is loaded: torch's plain optimizers as the oracle.
+
+    torch's fused ones would pair other elements of a parameter and a gradient with other strides."""
+    draw = torch.Generator().manual_seed(0)
+    start = torch.randn(2, 5, 7, generator=draw)
+
+    def stored(value, exchanged):
+        return value.mT.contiguous().mT if exchanged else value.clone()
+
+    trainer = Trainer(optimizer=optimizer, lr=0.1)
+    plain, own = nn.Parameter(start.clone()), nn.Parameter(stored(start, turned))
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    numbers = {"momentum": trainer.momentum} if optimizer == "sgd" else {}
+    oracle = kinds[optimizer]([plain], lr=0.1, weight_decay=trainer.weight_decay, foreach=False, **numbers)
+    made = Optimizer([trainer], [own], steps=10)
+    for _ in range(4):
+        gradient = torch.randn(2, 5, 7, generator=draw)
+        plain.grad, own.grad = gradient, stored(gradient, turned_gradient)
+        oracle.step()
+        made.step()
+        state = made.state_dict()
+        for name, value in oracle.state_dict()["state"].get(0, {}).items():
+            if value is not None:
+                torch.testing.assert_close(state["state"][0][name], value)
+                state["state"][0][name] = value.clone()
+        made = Optimizer([trainer], [own], steps=10)
+        made.load_state_dict(state)
+    torch.testing.assert_close(own, plain)
+    assert made.step_sizes(own).shape in (own.shape, ())
+
+
 def test_a_parameter_without_gradient_stays():
     used, unused = nn.Parameter(torch.zeros(2, 3)), nn.Parameter(torch.zeros(2, 3))
     made = Optimizer([Trainer(lr=0.1), Trainer(lr=0.2)], [used, unused], steps=1)
