@@ -1,5 +1,6 @@
 """ReLU weights."""
 
+import torch
 from torch import Tensor
 
 from moe_lab.parts import Sizes, Weigh
@@ -21,4 +22,4 @@ class Relu(Weigh):
         super().__init__()
 
     def forward(self, logits_BE: Tensor, selected_BE: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        return logits_BE.softmax(-1), logits_BE.relu().masked_fill(~selected_BE, 0.0), None
+        return logits_BE.softmax(-1), torch.where(selected_BE, logits_BE.relu(), 0.0), None

@@ -42,11 +42,11 @@ class Sigmoid(Weigh):
         log_scores_BE = functional.logsigmoid(logits_BE)
         probs_BE = log_scores_BE.softmax(-1)
         if not self._renormalize:
-            return probs_BE, self._scale * logits_BE.sigmoid().masked_fill(~selected_BE, 0.0), None
+            return probs_BE, torch.where(selected_BE, self._scale * logits_BE.sigmoid(), 0.0), None
         # a row without any selected expert would be NaN, also in its gradient
         others_BE = ~selected_BE & selected_BE.any(-1, keepdim=True)
-        log_weights_BE = log_softmax(log_scores_BE.masked_fill(others_BE, -torch.inf))
-        log_weights_BE = log_weights_BE.masked_fill(~selected_BE, -torch.inf)
+        log_weights_BE = log_softmax(torch.where(others_BE, -torch.inf, log_scores_BE))
+        log_weights_BE = torch.where(selected_BE, log_weights_BE, -torch.inf)
         if self._scale != 1:
             return probs_BE, self._scale * log_weights_BE.exp(), None
         return probs_BE, log_weights_BE.exp(), log_weights_BE
