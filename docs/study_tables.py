@@ -208,7 +208,7 @@ ONE_ACTIVE = {
     "unrouted_share": percent("unrouted"),
 }
 TABLES: tuple[AnyTable, ...] = (
-    *(Table("studies/routers.md", f"routers/{active}", ROUTERS) for active in ("one", "two")),
+    *(Table("studies/routers.md", f"routers/{active}", ROUTERS) for active in ("one", "two", "any")),
     Beside("studies/chen2022.md", "chen2022/s2"),
     Beside("studies/chen2022.md", "chen2022/s3"),
     Table(

@@ -230,25 +230,6 @@ def test_what_collapses_on_digits():
     assert len(errors) == 15 and {line["verdict"] for line in errors} == {"inconclusive"}
 
 
-def test_which_gates_differ_and_which_need_a_balancing_loss():
-    """What docs/studies/routers.md says, of twelve runs each."""
-    kept = PAGE.parent / "routers" / "one"
-    errors = [
-        line
-        for line in json.loads((kept / "study.json").read_text())["differences"]
-        if line["name"] == "test_error_rate"
-    ]
-    sure = {line["arm"] for line in errors if line["verdict"] == "different"}
-    assert sure == {"sinkhorn", "sinkhorn + importance", "base", "expert_choice", "noisy_top_k"} and len(errors) == 21
-    assert {line["verdict"] for line in errors if line["arm"] not in sure} == {"inconclusive"}
-    assert all(line["mean"] > 0 for line in errors if line["arm"] in sure)
-    with (kept / "study-runs.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["name"] == "information_per_usage"]
-    defined = {arm: sum(row["value"] != "" for row in rows if row["arm"] == arm) for arm in {r["arm"] for r in rows}}
-    assert [defined[arm] for arm in ("switch", "noisy_top_k", "sigmoid")] == [7, 4, 3]
-    assert all(defined[f"{arm} + importance"] == 12 for arm in ("switch", "noisy_top_k", "sigmoid"))
-
-
 @pytest.mark.parametrize(("setting", "low", "others"), [("s2", 0.36, ["0.82", "1.50"]), ("s3", 0.02, ["0.61", "0.73"])])
 def test_eight_of_ten_cubic_mixtures_find_the_clusters_of_other_data_too(setting, low, others):
     with open(PAGE.parent / "chen2022" / setting / "study-runs.csv", newline="") as file:
