@@ -19,7 +19,7 @@ from moe_lab.reports.trace.findings import findings, ranked
 from moe_lab.reports.trace.lines import Line, Panel, line_picture
 from moe_lab.reports.trace.sections import PANELS
 from moe_lab.reports.trace.tables import LABELS, LAYERS, p_text
-from moe_lab.reports.trace.values import MAIN, Values, ends, exact_value, size, sure, values_of, with_unit
+from moe_lab.reports.trace.values import Values, ends, exact_value, size, sure, values_of, with_unit
 from moe_lab.routing.trace import Trace
 from moe_lab.routing.trace_files import read_trace
 from moe_lab.store.atomic import write_csv
@@ -184,7 +184,8 @@ def _table(members: Sequence[Member], label: str) -> Table:
     rows = tuple(
         (str(at), *(cell for one in members for cell in _cells(one, at, label))) for at in every_nth(most, LAYERS)
     )
-    header = ("layer", *(text for one in members for text in (f"{one.key}: I(E;{shortened(label)})/H(E)", "p")))
+    shares = [f"{one.key}: I(E;{shortened(label)})/H(E){one.values.of_what}" for one in members]
+    header = ("layer", *(text for share in shares for text in (share, "p")))
     caption = (
         "Estimates and their 95 % intervals over documents. p is for each trace separately, against its own null; "
         "differences between traces are not tested."
@@ -193,7 +194,7 @@ def _table(members: Sequence[Member], label: str) -> Table:
 
 
 def _cells(one: Member, at: int, label: str) -> tuple[str, str]:
-    row = one.values.of(MAIN, one.values.layers[at], label) if at < len(one.values.layers) else None
+    row = one.values.of(one.values.main, one.values.layers[at], label) if at < len(one.values.layers) else None
     return (exact_value(row) if row is not None and row.value is not None else NONE), p_text(row)
 
 

@@ -6,7 +6,7 @@ from moe_lab.metrics.traces.labelled import SAME_EVERYWHERE
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.numbers import quantity
-from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, MAIN, Values, ends, exact_value, size, sure, with_unit
+from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, Values, ends, exact_value, size, sure, with_unit
 
 #: most labels with a sentence; more are in the tables
 MOST = 6
@@ -33,32 +33,34 @@ def ranked(values: Values) -> list[str]:
 
 
 def _rank(values: Values, label: str) -> tuple[bool, float]:
-    known = values.known(MAIN, label).values()
+    known = values.known(values.main, label).values()
     return not any(map(sure, known)), -max(map(size, known), default=0.0)
 
 
 def _of_label(values: Values, label: str) -> list[str]:
-    known, name = values.known(MAIN, label), shortened(label)
+    known, name = values.known(values.main, label), shortened(label)
+    share = f"I(E;{name})/H(E){values.of_what}"
     if not known:
-        reason = next((row.notes for row in values.by_layer(MAIN, label) if row is not None and row.notes), "no value")
+        rows = values.by_layer(values.main, label)
+        reason = next((row.notes for row in rows if row is not None and row.notes), "no value")
         return [f"Whether experts follow {name} cannot be measured: {reason}."]
     if all(row.adjusted_p is None for row in known.values()):
         reason = next(row.notes for row in known.values())
         layer, row = _largest(known)
-        value = f" I(E;{name})/H(E) is {exact_value(row)}{_in(values, layer)}." if SAME_EVERYWHERE in reason else ""
+        value = f" {share} is {exact_value(row)}{_in(values, layer)}." if SAME_EVERYWHERE in reason else ""
         return [f"Whether experts follow {name} cannot be tested: {reason}.{value}"]
     if any(map(sure, known.values())):
-        return [_followed(values, label, known), *_given_token(values, label), *_documents(values, label)]
+        return [_followed(values, name, known), *_given_token(values, label), *_documents(values, label)]
     layer, row = _largest(known)
-    most = f"the largest I(E;{name})/H(E) is {exact_value(row)}{_in(values, layer)}"
-    return [f"There is no evidence that experts follow {name}: {most}, {_p(values, MAIN, row)}."]
+    most = f"the largest {share} is {exact_value(row)}{_in(values, layer)}"
+    return [f"There is no evidence that experts follow {name}: {most}, {_p(values, values.main, row)}."]
 
 
-def _followed(values: Values, label: str, known: Mapping[str, Written]) -> str:
-    beyond, name = {layer: row for layer, row in known.items() if sure(row)}, shortened(label)
+def _followed(values: Values, name: str, known: Mapping[str, Written]) -> str:
+    beyond = {layer: row for layer, row in known.items() if sure(row)}
     layer, row = _largest(beyond)
-    who = f"Experts{_of(values, beyond, layer)} follow the label {name}"
-    text = f"{who}: I(E;{name})/H(E) = {exact_value(row)}{_in(values, layer)}, {_p(values, MAIN, row)}"
+    share = f"I(E;{name})/H(E){values.of_what} = {exact_value(row)}{_in(values, layer)}"
+    text = f"Experts{_of(values, beyond, layer)} follow the label {name}: {share}, {_p(values, values.main, row)}"
     if len(known) > 1:
         least = min(known, key=lambda one: size(known[one]))
         text += f"; least in {shortened(least)}, {with_unit(size(known[least]), row.unit)}"
@@ -77,7 +79,7 @@ def _of(values: Values, beyond: Mapping[str, Written], layer: str) -> str:
 
 
 def _given_token(values: Values, label: str) -> list[str]:
-    known, name = values.known(GIVEN_TOKEN, label), shortened(label)
+    known, name = values.known(GIVEN_TOKEN, label) if values.telling([GIVEN_TOKEN]) else {}, shortened(label)
     beyond = {layer: row for layer, row in known.items() if sure(row)}
     if beyond:
         layer, row = _largest(beyond)
@@ -99,6 +101,8 @@ def _documents(values: Values, label: str) -> list[str]:
 
 def _usage(values: Values, experts: Mapping[str, int]) -> list[str]:
     """A sentence on how evenly experts are used."""
+    if values.all_selected:
+        return ["Every row selects all experts; its first choice is the one with the largest weight."]
     violation = values.known("slot_max_violation_global")
     if not violation:
         return []

@@ -45,7 +45,7 @@ def shown_of(row: Written | None) -> float | None:
 def layer_map(values: Values, label: str, stem: str) -> Picture:
     """The map. Rows are measures, columns layers; cells beyond chance have a colour, on a scale for each row."""
     shown = every_nth(len(values.layers), DRAWN)
-    rows = {measure: values.by_layer(measure, label) for measure in MAPPED}
+    rows = {measure: values.by_layer(measure, label) for measure in values.telling(MAPPED)}
     rows = {measure: cells for measure, cells in rows.items() if any(shown_of(cell) is not None for cell in cells)}
     cells = [[shown_of(cells[at]) for at in shown] for cells in rows.values()]
     value_ML = np.array([[math.nan if one is None else one for one in row] for row in cells], dtype=np.float64)
@@ -84,10 +84,10 @@ def layer_map(values: Values, label: str, stem: str) -> Picture:
         {"layer": layer} | {measure: shown_of(values.of(measure, layer, label)) for measure in rows}
         for layer in values.layers
     )
-    beyond = sum(map(sure, rows.get(MAIN, [])))
+    beyond = sum(map(sure, rows.get(values.main, [])))
     alt = (
-        f"Heat map of {len(rows)} measures in {len(values.layers)} layers. I(E;{name})/H(E) is beyond chance in "
-        f"{beyond} of these."
+        f"Heat map of {len(rows)} measures in {len(values.layers)} layers. I(E;{name})/H(E){values.of_what} is beyond "
+        f"chance in {beyond} of these."
     )
     svg = draw(FULL, 0.75 + 0.34 * len(rows), paint)
     return Picture(stem, f"Layers and measures: {name}", alt, caption, svg, csv, FULL)

@@ -48,14 +48,14 @@ def for_a_paper(values: Values) -> list[Section]:
 
 def _label(values: Values, label: str, place: int) -> Section:
     title = f"What follows the label {shortened(label)}"
-    if not values.known(MAIN, label):
-        reason = next((row.notes for row in values.by_layer(MAIN, label) if row is not None), "")
+    if not values.known(values.main, label):
+        reason = next((row.notes for row in values.by_layer(values.main, label) if row is not None), "")
         return Section(title, notes=(f"Not measured: {reason}.",))
     pictures = [layer_map(values, label, f"map_{place}")]
     panels = [
         Panel(name, "fraction", tested(values.by_layer(measure, label)))
         for measure, name in PANELS.items()
-        if values.known(measure, label)
+        if values.telling([measure]) and values.known(measure, label)
     ]
     caption = (
         "Estimates over the layers, with 95 % intervals over documents as bars; filled: beyond chance after "
@@ -71,7 +71,7 @@ def _label(values: Values, label: str, place: int) -> Section:
 def balance(trace: Trace, values: Values) -> list[Section]:
     pictures: list[Picture] = []
     violation = [line for scope in SCOPES for line in _violation(values, scope)]
-    if violation:
+    if violation and not values.all_selected:
         panels = [Panel("largest load / mean load - 1", "ratio", tuple(violation))]
         usage = values.by_layer("slot_entropy_bits")
         most = [

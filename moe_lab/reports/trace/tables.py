@@ -12,13 +12,11 @@ from moe_lab.reports.kit.numbers import NBSP, NONE, quantity
 from moe_lab.reports.kit.table import Table
 from moe_lab.reports.trace.excess import LEAST_DOCUMENTS, TOKEN, Counted, Gets, Over, gets
 from moe_lab.reports.trace.findings import ranked
-from moe_lab.reports.trace.values import GIVEN_TOKEN, MAIN, Values, ends, exact, size, with_unit
+from moe_lab.reports.trace.values import GIVEN_TOKEN, Values, ends, exact, size, with_unit
 from moe_lab.routing.trace import LayerTrace, Trace
 
 #: most layers with a chapter of their own, experts named in it, labels in a table, layers in a table
 CHAPTERS, EXPERTS, LABELS, LAYERS = 16, 16, 4, 64
-#: measures of the table for a paper
-PAPER = (MAIN, GIVEN_TOKEN)
 EXCESS = (
     "Times: how often an expert gets a value, divided by the expectation if experts and values were independent. It "
     "is not a test: some excess is due to chance. Experts with the largest excess are shown."
@@ -48,7 +46,7 @@ def layer_parts(trace: Trace, values: Values) -> tuple[list[LayerPart], list[dic
 
 
 def _brief(values: Values, layer: LayerTrace) -> str:
-    found = [(label, values.of(MAIN, layer.name, label)) for label in ranked(values)[:LABELS]]
+    found = [(label, values.of(values.main, layer.name, label)) for label in ranked(values)[:LABELS]]
     follows = [
         f"{shortened(label)} {with_unit(size(row), row.unit)}" for label, row in found if row and row.value is not None
     ]
@@ -144,7 +142,7 @@ def _csv(layer: str, one: Gets) -> Iterator[dict[str, Any]]:
 def paper_table(values: Values, most: int | None = None) -> Table | None:
     """One row per layer, with the values of each label; None without labels. ``most`` layers, by default all."""
     labels = ranked(values)[:LABELS]
-    columns = [(measure, label) for label in labels for measure in PAPER if values.known(measure, label)]
+    columns = [(measure, label) for label in labels for measure in values.for_paper if values.known(measure, label)]
     if not columns:
         return None
     header = ["layer"]
@@ -160,7 +158,7 @@ def paper_table(values: Values, most: int | None = None) -> Table | None:
         for layer in (values.layers[at] for at in shown)
     )
     return Table(
-        "I(E;label)/H(E) by layer",
+        f"I(E;label)/H(E){values.of_what} by layer",
         tuple(header),
         "l" + "rr" * len(columns),
         rows,
@@ -179,7 +177,7 @@ def paper_rows(values: Values) -> list[Mapping[str, Any]]:
     """table.csv: one row per layer, label and measure."""
     found = [
         (label, layer, values.of(measure, layer, label))
-        for measure in PAPER
+        for measure in values.for_paper
         for label in values.labels
         for layer in values.layers
     ]

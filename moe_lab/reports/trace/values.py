@@ -1,5 +1,6 @@
 """The measured values of a trace, by measure, layer and label, for its report."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,7 +8,7 @@ from moe_lab.errors import RunError
 from moe_lab.metrics.traces import measure
 from moe_lab.metrics.traces.written import FILE, Written, read_measures, row_of
 from moe_lab.reports.kit.numbers import NBSP, UNITS, digits, signed
-from moe_lab.routing.trace import Trace
+from moe_lab.routing.trace import NONE, LayerTrace, Trace
 from moe_lab.statistics.paired import LEVEL
 from moe_lab.store.atomic import write_csv
 from moe_lab.store.cells import cell
@@ -20,11 +21,34 @@ FIRST, ACCURACY = "first_choice_information_per_usage", "document_accuracy"
 
 @dataclass(frozen=True)
 class Values:
-    """The rows of measures.csv. ``layers`` and ``labels`` are those of the trace, in its order."""
+    """The rows of measures.csv. ``layers`` and ``labels`` are those of the trace, in its order.
+
+    all_selected: every row of every layer selects all experts, so that measures of slots tell nothing.
+    """
 
     rows: tuple[Written, ...]
     layers: tuple[str, ...]
     labels: tuple[str, ...]
+    all_selected: bool = False
+
+    @property
+    def main(self) -> str:
+        """The measure of the share of the experts' usage that follows a label."""
+        return FIRST if self.all_selected else MAIN
+
+    @property
+    def of_what(self) -> str:
+        """What ``main`` counts, for a text after I(E;label)/H(E)."""
+        return " of first choices" if self.all_selected else ""
+
+    @property
+    def for_paper(self) -> list[str]:
+        """The measures of the table for a paper."""
+        return self.telling((self.main, GIVEN_TOKEN))
+
+    def telling(self, measures: Iterable[str]) -> list[str]:
+        """Those of the measures of a label that can tell something."""
+        return [measure for measure in measures if measure == FIRST or not self.all_selected]
 
     def of(self, measure: str, layer: str, label: str = "") -> Written | None:
         """One value, or None if it was not measured."""
@@ -57,7 +81,7 @@ def values_of(run: Run, trace: Trace) -> Values:
     if not path.is_file():
         write_csv(path, list(map(row_of, measure(trace))))
     layers, labels = tuple(layer.name for layer in trace.layers), trace.label_names
-    values = Values(read_measures(run), layers, labels)
+    values = Values(read_measures(run), layers, labels, all(map(_selects_all, trace.layers)))
     lacking = [label for label in labels if any(row is None for row in values.by_layer(MAIN, label))]
     if lacking or any(row is None for row in values.by_layer("slot_entropy_bits")):
         raise RunError(
@@ -65,6 +89,11 @@ def values_of(run: Run, trace: Trace) -> Values:
             "remove the file, and the report measures the trace again"
         )
     return values
+
+
+def _selects_all(layer: LayerTrace) -> bool:
+    """Whether each row selects all experts, and it is known which it ranks first."""
+    return layer.ranked and layer.slots == layer.experts > 1 and not (layer.experts_TK == NONE).any()
 
 
 def sure(row: Written | None) -> bool:

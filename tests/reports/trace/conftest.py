@@ -63,8 +63,8 @@ def measures_of() -> Callable[[Trace], str]:
 
 @pytest.fixture
 def values_from() -> Callable[..., Values]:
-    def make(*rows: Written, layers=("block0", "block3"), labels=("domain",)) -> Values:
-        return Values(rows, tuple(layers), tuple(labels))
+    def make(*rows: Written, layers=("block0", "block3"), labels=("domain",), all_selected=False) -> Values:
+        return Values(rows, tuple(layers), tuple(labels), all_selected)
 
     return make
 

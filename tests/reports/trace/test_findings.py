@@ -3,6 +3,7 @@ import pytest
 from moe_lab.metrics.traces.labelled import SAME_EVERYWHERE
 from moe_lab.reports.trace.findings import findings
 
+FIRST = "first_choice_information_per_usage"
 MAIN, TOKEN, TOLD = "slot_information_per_usage", "information_given_token_per_usage", "document_accuracy"
 EXPERTS = {"block0": 8, "block3": 8}
 SURE = {"estimate": 0.069, "low": 0.041, "high": 0.097, "p": 0.005, "adjusted_p": 0.005, "null_mean": 0.004}
@@ -44,6 +45,17 @@ def test_that_nothing_follows_is_said_with_the_largest_value(values_from, row):
     assert plain(findings(values, EXPERTS)) == [
         "There is no evidence that experts follow domain: the largest I(E;domain)/H(E) is 0.20 % (0.00 to 0.40) in "
         "block3, p = 0.6 corrected over 2 values."
+    ]
+
+
+def test_where_all_experts_are_selected_first_choices_are_told(values_from, row):
+    """Slots say nothing then: every row has all experts, whatever its label."""
+    rows = [row(name, layer, 0.0, **NOT) for name in (MAIN, TOKEN) for layer in EXPERTS]
+    rows += [row(FIRST, layer, 0.073, **SURE) for layer in EXPERTS]
+    assert plain(findings(values_from(*rows, all_selected=True), EXPERTS)) == [
+        "Experts of both layers follow the label domain: I(E;domain)/H(E) of first choices = 6.9 % (4.1 to 9.7) in "
+        "block0, p = 0.005 corrected over 2 values; least in block0, 6.9 %.",
+        "Every row selects all experts; its first choice is the one with the largest weight.",
     ]
 
 

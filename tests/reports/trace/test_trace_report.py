@@ -178,3 +178,12 @@ def test_no_trace_makes_a_large_page(folder_of, nasty, measures_of):
     size = len(page_of(run).encode())
     assert size < TWO_MB
     assert json.loads((run.path / "status.json").read_text())["kind"] == "trace"
+
+
+def test_where_all_experts_are_selected_the_page_is_of_first_choices(folder_of, make_trace, open_page):
+    run = folder_of(make_trace(slots=6))
+    text = " ".join(open_page(write_trace_report(run)).text.split())
+    assert "Experts of layer block1 follow the label domain: I(E;domain)/H(E) of first choices = " in text
+    assert "no evidence" not in text and "How evenly experts are used" not in text
+    with (run.path / "table.csv").open() as file:
+        assert {row["measure"] for row in csv.DictReader(file)} == {"first_choice_information_per_usage"}
