@@ -46,6 +46,10 @@ def number(value: float, digits: int, sign: bool = False) -> str:
     return re.sub(r"^([+-]?)0\.", r"\1.", shown)
 
 
+def percent(share: float, digits: int = 1) -> str:
+    return f"{number(100 * share, digits)} %"
+
+
 class Kept:
     """The runs of a CSV below docs/studies."""
 
@@ -69,10 +73,10 @@ class Kept:
         mean = difference_summary(self.pairs(arm, base, name)).mean
         return number(mean if sign else abs(mean), digits, sign)
 
-    def ends(self, arm: str, base: str, name: str = ERROR, digits: int = 3) -> str:
+    def ends(self, arm: str, base: str, name: str = ERROR, digits: int = 3, sign: bool = False) -> str:
         """The interval of the mean difference: -.001 to .008."""
         low, high = difference_summary(self.pairs(arm, base, name)).ends or (0.0, 0.0)
-        return f"{number(low, digits)} to {number(high, digits)}"
+        return f"{number(low, digits, sign)} to {number(high, digits, sign)}"
 
     def p(self, arm: str, base: str, name: str = ERROR) -> str:
         return number(sign_flip_p(self.pairs(arm, base, name)), 3)

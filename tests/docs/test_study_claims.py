@@ -64,17 +64,6 @@ def test_balance_within_documents_and_what_experts_know_of_them(runs, layer, los
     assert f"{share:.0%}".replace("%", " %") == lost and lost in page.read_text()
 
 
-def test_what_experts_of_each_layer_follow_on_fashion_mnist():
-    page = PAGE.with_name("mixture-layers.md")
-    with open(page.with_suffix("") / "runs.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    shares = {
-        layer: [float(row[f"{layer}: class"]) for row in rows if row["arm"] == "mixture layers"]
-        for layer in ("block0", "block1")
-    }
-    assert round(min(shares["block1"]), 2) == 0.21 > round(max(shares["block0"]), 2) == 0.15
-
-
 def kept(folder, metric):
     """arm -> the values of a kept study, by seed."""
     with open(PAGE.parent / folder / "study-runs.csv", newline="") as file:
