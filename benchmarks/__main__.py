@@ -6,6 +6,7 @@ benchmarks/results/quick/, which git ignores.
 
 import argparse
 import importlib
+import json
 import pkgutil
 import time
 from collections.abc import Sequence
@@ -55,12 +56,19 @@ def measure(target: ModuleType, folder: Path, quick: bool) -> list[Row]:
     print(f"  {time.perf_counter() - started:.0f} s", flush=True)
     write_rows(folder / f"{name}.csv", rows)
     draw(title, rows, folder / f"{name}.svg")
-    write_json(folder / "machine.json", machine())
+    note_machine(folder, name)
     return rows
 
 
+def note_machine(folder: Path, name: str) -> None:
+    """Store under the name of a result on which machine, when and by which commit it was measured."""
+    path = folder / "machine.json"
+    noted = json.loads(path.read_text()) if path.is_file() else {}
+    write_json(path, noted | {name: machine()})
+
+
 def machine() -> dict[str, object]:
-    """The machine that the rows were measured on."""
+    """This machine, the versions on it, and today's date."""
     facts = environment(threads=1, config_hash="", device="cpu")
     kept = {name: facts[name] for name in ("platform", "cpu", "cores", "gpu", "versions", "git")}
     return {"date": datetime.now(UTC).strftime("%Y-%m-%d"), **kept}

@@ -15,7 +15,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from benchmarks.__main__ import RESULTS
+from benchmarks.__main__ import RESULTS, note_machine
 from benchmarks.problems import PAPER_MNIST, images, training
 from benchmarks.timing import interleaved
 from moe_lab.reports.kit.style import HUES, RC
@@ -111,6 +111,7 @@ def measure(costs: Iterable[Cost], name: str, axes: Mapping[str, str], title: st
         measured.append(cost)
         print(f"  {cost.axis}={cost.value:<8} {cost.model:<30} {cost.milliseconds:10.2f} ms", flush=True)
     write_csv(folder / f"{name}.csv", [asdict(cost) for cost in measured])
+    note_machine(folder, name)
     draw(measured, folder / f"{name}.svg", axes, title)
 
 

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 import benchmarks
-from benchmarks.__main__ import main, measure, targets_in
+from benchmarks.__main__ import RESULTS, main, measure, note_machine, targets_in
 from benchmarks.rows import Row, read_rows, write_rows
 from benchmarks.timing import interleaved
 
@@ -35,8 +35,10 @@ def test_a_target_is_measured_printed_and_kept_with_its_figure_and_the_machine(t
     assert measure(target(rows), tmp_path / "results", quick=True) == ROWS
     assert asked == [True]
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"toy.csv", "toy.svg", "machine.json"}
-    machine = json.loads((tmp_path / "results" / "machine.json").read_text())
-    assert machine.keys() == {"date", "platform", "cpu", "cores", "gpu", "versions", "git"}
+    note_machine(tmp_path / "results", "another")
+    noted = json.loads((tmp_path / "results" / "machine.json").read_text())
+    assert noted.keys() == {"toy", "another"}
+    assert noted["toy"].keys() == {"date", "platform", "cpu", "cores", "gpu", "versions", "git"}
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "Target 9: a toy"
     assert "below" not in out[1].lower() and "BELOW THE LEAST" in out[2]
@@ -47,6 +49,14 @@ def test_every_case_is_called_once_a_round_and_once_before_in_turning_order():
     seconds = interleaved({name: lambda name=name: calls.append(name) for name in "abc"}, rounds=2)
     assert "".join(calls) == "abc" + "abc" + "cba"
     assert seconds.keys() == {"a", "b", "c"} and all(0 <= value < 1 for value in seconds.values())
+
+
+@pytest.mark.parametrize("name", [*targets_in(benchmarks), "growth", "trace_growth"])
+def test_a_kept_result_says_on_which_machine_and_when(name):
+    noted = json.loads((RESULTS / "machine.json").read_text())[name]
+    assert (RESULTS / f"{name}.csv").is_file()
+    assert noted["cpu"] and noted["versions"]["torch"] and len(noted["git"]["commit"]) == 40
+    assert noted["date"] >= "2026-11-22"
 
 
 def test_every_target_has_a_title_and_an_unknown_one_is_refused(capsys):

@@ -1,0 +1,90 @@
+"""Sentences of benchmarks/README.md are computed again from the kept results."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from benchmarks.__main__ import RESULTS
+from benchmarks.rows import read_rows
+from tests.docs.sentences import Said, number, prose
+
+PAPER, WIDE = "the paper's MNIST networks", "one hidden layer of 256"
+
+
+def ratios(name, *words):
+    """Of the cases with all these words."""
+    return [row.ratio for row in read_rows(RESULTS / f"{name}.csv") if all(word in row.case for word in words)]
+
+
+def ends(values, digits=2):
+    return tuple(number(end, digits) for end in (min(values), max(values)))
+
+
+def growth(axis, model):
+    """Value of the axis -> milliseconds."""
+    with (RESULTS / "growth.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["axis"], row["model"]) == (axis, model)]
+    return {int(row["value"]): float(row["milliseconds"]) for row in rows}
+
+
+def slope(axis, model):
+    """Milliseconds for one more, by least squares."""
+    found = growth(axis, model)
+    return np.polyfit(list(found), list(found.values()), 1)[0]
+
+
+def times_one(model):
+    found = growth("R", model)
+    return number(found[16] / found[1], 1)
+
+
+def slower(*words):
+    """The time of the mixture over that of the plain network: the least and the largest."""
+    return ends([1 / one for one in ratios("layers", "two layers", *words)])
+
+
+few = [one for experts in ("E=8 ", "E=16 ") for one in ratios("sparse_layer", experts, "split and loop")]
+many = [one for experts in ("E=64 ", "E=256 ") for one in ratios("sparse_layer", experts, "split and loop")]
+wide = [
+    one for experts in ("E=8 H=256", "E=16 H=256") for one in ratios("sparse_layer", experts, "dense of the active")
+]
+packages = ratios("sparse_layer", "mixture-of-experts") + ratios("sparse_layer", "st-moe-pytorch")
+[loop], [grouped] = ratios("layers", "geometric mean", "loop"), ratios("layers", "geometric mean", "grouped")
+[of_sixty] = ratios("traces", "k=1, 60 s")
+recorder = [100 * max(1 / one - 1, 0) for one in ratios("recording", "D=")]
+
+SAID = [
+    Said(
+        "The ratios of target 1 are {} and, with the similarity regularizer, {},",
+        (number(ratios("reference", "without")[0], 1), number(ratios("reference", "similarity")[0], 1)),
+    ),
+    Said(
+        "An expert more costs {} ms of the paper's networks and {} with a hidden layer of 256, a sample more {:.0f} "
+        "and {:.0f} µs",
+        (
+            number(slope("E", PAPER), 2),
+            number(slope("E", WIDE), 1),
+            1e3 * slope("B", PAPER),
+            1e3 * slope("B", WIDE),
+        ),
+    ),
+    Said("at batch 128 take {} times the time of one", (times_one(PAPER),)),
+    Said("two million parameters a run, they take {} times the time of one.", (times_one(WIDE),)),
+    Said("with 256 hidden features {} to {} of its speed)", ends(wide)),
+    Said("({} to {} at E = 8 and 16, {} to {} from E = 64 on)", (*ends(few), *ends(many))),
+    Said("and {} to {} times faster than the layers of PyPI.", ends(packages, 1)),
+    Said("takes {} (256 images) to {} times (64 images)", slower("E=8 k=1")),
+    Said("it takes {} to {} times; with 64 experts {} to {} times", (*slower("E=8 k=2"), *slower("E=64"))),
+    Said(
+        "{} times in the geometric mean. Against its grouped product the mean is {}:",
+        (number(loop, 1), number(grouped, 2)),
+    ),
+    Said("takes {:.0f} s and .26 GiB with k = 1", (60 / of_sixty,)),
+    Said("and in the recorder {}, {} and {} % more", tuple(f"{one:.1f}" for one in recorder)),
+]
+
+
+@pytest.mark.parametrize("said", SAID, ids=[one.words[:40] for one in SAID])
+def test_a_sentence_has_the_numbers_of_the_kept_results(said):
+    assert said.text in prose("../benchmarks/README.md")
