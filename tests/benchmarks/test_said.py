@@ -75,7 +75,10 @@ SAID = [
     Said("({} to {} at E = 8 and 16, {} to {} from E = 64 on)", (*ends(few), *ends(many))),
     Said("and {} to {} times faster than the layers of PyPI.", ends(packages, 1)),
     Said("takes {} (256 images) to {} times (64 images)", slower("E=8 k=1")),
-    Said("it takes {} to {} times; with 64 experts {} to {} times", (*slower("E=8 k=2"), *slower("E=64"))),
+    Said("twice the width, it takes {} to {} times.", slower("E=8 k=2")),
+    Said("it takes {} times at 256 images, which are 64 rows an expert, and {} times at 64 images", slower("E=64 k=1")),
+    Said("With k = 2 it is {} and {} times.", slower("E=64 k=2")),
+    Said("{} to {} where D = 64,", ends(ratios("layers", "D=64", "grouped"))),
     Said(
         "{} times in the geometric mean. Against its grouped product the mean is {}:",
         (number(loop, 1), number(grouped, 2)),
