@@ -259,6 +259,18 @@ TABLES: tuple[AnyTable, ...] = (
         heading="layer",
         rows={layer: ("mixture layers", f"{layer}: ") for layer in ("block0", "block1")},
     ),
+    Levels(
+        "../README.md",
+        "readme/runs.csv",
+        {
+            "test_error_rate": ERROR,
+            "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
+            "information_per_usage": Column("I(E;Y)/H(load)"),
+            "usage_entropy_bits": Column("usage entropy H(E), bits"),
+            "sample_entropy_bits": Column("sample entropy H(E given X), bits"),
+        },
+        rows={arm: (arm, "") for arm in ("softmax", "attentive", "softmax + importance 0.1")},
+    ),
     Intervals(
         "tutorial.md",
         "tutorial/gates.csv",

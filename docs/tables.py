@@ -40,9 +40,9 @@ class Column:
         return f"{self._shift(line['mean'], line['low'], line['high'])}, {line['verdict']}, p = {line['p']:.2g}"
 
     def mean_and_sd(self, values: Mapping[int, float]) -> str:
-        """Of the values of seeds."""
-        if not values:
-            return ""
+        """Of the values of seeds; of one seed its value."""
+        if len(values) < 2:
+            return "".join(map(self.number, values.values()))
         found = summary(list(values.values()))
         return self.level({"mean": found.mean, "sd": found.sd, "n": found.n, "asked": found.n})
 

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.__main__ import RESULTS
 from benchmarks.rows import read_rows
+from moe_lab.sweeps.stacks import TABLE as STACKS
 from tests.docs.sentences import Said, number, prose
 
 PAPER, WIDE = "the paper's MNIST networks", "one hidden layer of 256"
@@ -54,6 +55,15 @@ packages = ratios("sparse_layer", "mixture-of-experts") + ratios("sparse_layer",
 [of_sixty] = ratios("traces", "k=1, 60 s")
 recorder = [100 * max(1 / one - 1, 0) for one in ratios("recording", "D=")]
 
+
+def stack(runs, parameters):
+    """The CPU time of a run in a stack, over that of a run alone: on one order of samples, batches of 512."""
+    key = ["yes", str(runs), "512", str(parameters)]
+    rows = (line.split(",") for line in STACKS.path.read_text().splitlines() if line.startswith("cpu,"))
+    [time] = [1 / float(row[-1]) for row in rows if row[1:5] == key]
+    return time
+
+
 SAID = [
     Said(
         "The ratios of target 1 are {} and, with the similarity regularizer, {},",
@@ -86,6 +96,18 @@ SAID = [
     Said("takes {:.0f} s and .26 GiB with k = 1", (60 / of_sixty,)),
     Said("and in the recorder {}, {} and {} % more", tuple(f"{one:.1f}" for one in recorder)),
 ]
+
+
+def test_what_a_stack_gains():
+    at_128, at_512 = ([1 / one for one in ratios("stack", f"batch {size}, against solo")] for size in (128, 512))
+    assert ends(at_128) == (".38", ".38")
+    said = "{} of the CPU time of a single run at a batch of 128, and {} to {} at 512".format(
+        ends(at_128)[0], *ends(at_512)
+    )
+    assert said in prose("stack.md")
+    # a third and a tenth less
+    assert stack(16, 775_913) == pytest.approx(2 / 3, abs=0.02) and stack(16, 2_043_150) == pytest.approx(0.9, abs=0.02)
+    assert f"take {number(stack(8, 32_973), 2)} of the CPU time" in prose("studies.md")
 
 
 @pytest.mark.parametrize("said", SAID, ids=[one.words[:40] for one in SAID])

@@ -5,7 +5,7 @@ from math import log2
 import pytest
 
 from moe_lab.statistics import summary
-from tests.docs.sentences import Kept, Said, number, percent, prose, uncarried
+from tests.docs.sentences import ERROR, Kept, Said, number, percent, prose, uncarried
 
 CLASS = "mutual_information_expert_label_bits"
 LOSS = "test_loss_nats"
@@ -63,7 +63,7 @@ LAYERS = [
     ),
     Said(
         "has the lower error: {} against {} (one expert) and {} (two).",
-        tuple(percent(mean(places, arm, "test_error_rate")) for arm in ("dense", "switch", "top_k")),
+        tuple(percent(mean(places, arm, ERROR)) for arm in ("dense", "switch", "top_k")),
     ),
     Said(
         "{} of the expert in the first layer and {} in the second with one expert a token, {} and {} with two.",
@@ -92,11 +92,67 @@ PATCHES = [
         (number(min(shares["block1"]), 2), number(max(shares["block0"]), 2)),
     )
 ]
+one, forty = Kept("readme/runs.csv"), Kept("tutorial/gates.csv")
+MEMORY = ("tasks, no memory", "tasks, memory of 10")
+
+
+def error(arm, digits=1):
+    return percent(mean(one, arm, ERROR), digits)
+
+
+def of_text(layer, name, digits=0):
+    return number(100 * mean(one, "text", f"{layer}.{name}"), digits)
+
+
+README = [
+    Said(
+        "in the first layer with {} % and in the second with {} %, the byte before with {} and {} %, and what the "
+        "domain adds to the byte with {} and {} %.",
+        tuple(
+            of_text(layer, name)
+            for name in (
+                "attribute_information_per_usage: token",
+                "attribute_information_per_usage: previous_byte",
+                "domain_given_token_per_usage",
+            )
+            for layer in ("block0", "block1")
+        ),
+    ),
+    Said("the test error at the end is {}, with one expert for everything", (error(MEMORY[0], 0),)),
+    Said("ten remembered samples a class bring it to {} (seed 0", (error(MEMORY[1], 0),)),
+]
+TUTORIAL = [
+    Said(
+        "test error {}; beside it one network like an expert {}, a dense network of as > many parameters {} (one seed "
+        "each, unproven); the choice of expert tells {} of at most {} bits about the class, > and that expert's own "
+        "answer {} bits",
+        (
+            *(error(f"tutorial, {arm}") for arm in ("softmax", "single", "dense_total")),
+            one.mean("tutorial, softmax", CLASS, 2),
+            number(log2(5), 2),
+            one.mean("tutorial, softmax", "expert_answer_information_bits", 2),
+        ),
+    ),
+    Said("Test error, {}: how often", (error("tutorial, softmax"),)),
+    Said("Information I(E;Y), {} bits: how", (one.mean("tutorial, softmax", CLASS, 2),)),
+    Said("could tell {} bits (log2 5)", (number(log2(5), 2),)),
+    Said("the higher error, {} instead of {}.", (error("tutorial, attentive"), error("tutorial, softmax"))),
+    Said(
+        "tells about the digit: by {} bits with the softmax gate.",
+        (forty.less("softmax + importance", "softmax", CLASS, 2),),
+    ),
+    Said(
+        "the error is {} points higher than that of the plain gate.",
+        (number(100 * (mean(forty, "attentive + importance", ERROR) - mean(forty, "softmax", ERROR)), 1),),
+    ),
+]
 #: page -> its sentences, and what else has a decimal: settings, and numbers of which no run is kept
 PAGES = {
     "studies/balancing-scope.md": (BALANCE, ["p = .01 with 100 permutations"]),
     "studies/layers.md": (LAYERS, ["beyond the .2 to .3 % of chance"]),
     "studies/mixture-layers.md": (PATCHES, ["balance 0.01"]),
+    "../README.md": (README, ["needs Python 3.11", "(about 1.5 GB", "at most 2.32 bits"]),
+    "tutorial.md": (TUTORIAL, ["need Python 3.11 and about 1.5 GB"]),
 }
 
 
@@ -110,6 +166,17 @@ def test_no_other_number_is_said(page):
     said, others = PAGES[page]
     assert [one for one in others if one not in prose(page)] == []
     assert uncarried(page, [*said, *(Said(one, ()) for one in others)]) == []
+
+
+def test_the_tutorials_runs_are_those_of_its_sweep():
+    """Seed 0 of two arms, trained once more by other commands, to the bit."""
+    for arm in ("softmax", "attentive"):
+        for name in (ERROR, CLASS):
+            assert forty.of(arm, name)[0] == one.of(f"tutorial, {arm}", name)[0]
+
+
+def test_some_expert_is_right_for_nearly_every_sample_without_a_memory():
+    assert mean(one, MEMORY[0], "oracle_error_rate") < 0.02
 
 
 def test_chance_tells_as_little_as_is_said():

@@ -33,6 +33,7 @@ def test_numbers_are_those_of_the_study():
 def test_numbers_are_computed_from_the_values_of_seeds():
     bits = Column("bits", digits=3)
     assert bits.mean_and_sd({0: 1.0, 1: 3.0}) == "2.000 ± 1.414"  # sd = sqrt(1 + 1)
+    assert bits.mean_and_sd({7: 0.5}) == "0.500"
     assert bits.mean_and_sd({}) == bits.paired({}, {0: 1.0}) == ""
     # Student's t of two values: 2 ± 12.706 * 1.414 / sqrt 2
     assert bits.mean_and_interval({0: 1.0, 1: 3.0}, "*") == "2.000* (-10.706 to 14.706)"
