@@ -1,4 +1,6 @@
-"""`moe-lab explain`: what is declared of a name, its options, what it goes with, and the file that tests it."""
+"""`moe-lab explain`: the declarations of a name, its options, what it can be combined with, and the file that tests
+it.
+"""
 
 import inspect
 import json

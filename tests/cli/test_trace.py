@@ -1,4 +1,4 @@
-"""`moe-lab trace`: what it prints, and that what is wrong writes nothing."""
+"""`moe-lab trace`: its output; a wrong command writes nothing."""
 
 import json
 import sys

@@ -1,4 +1,5 @@
-"""What is odd in arrays of one's own is said once, before training, and by `data check`; what it says works."""
+"""Oddities of a user's arrays are reported once, before training and by `data check`, and the remedy in the message
+works."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Tables of one's own: what becomes of each kind of column, and that what a message says to do works."""
+"""A user's tables: how each kind of column is read, and that the remedy in each message works."""
 
 import re
 
@@ -151,7 +151,7 @@ TRAIN = ("train", "dataset=csv", "dataset.path=own.csv", "trainer.epochs=1", "tr
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_said_works(case, cli, tmp_path):
-    """Each word that is printed, typed by itself, trains, and nothing is said any more."""
+    """Each override that a message prints is enough by itself: the run trains and prints no further message."""
     CASES[case].to_csv(tmp_path / "cwd" / "own.csv", index=False)
     first = cli(*TRAIN)
     said = words_of(first.err)

@@ -1,4 +1,4 @@
-"""What docs/networks.md says of a network's folder and page is so, and what it says is refused is refused."""
+"""What docs/networks.md says of a network's folder and page holds, and what it says is refused is refused."""
 
 import re
 from pathlib import Path

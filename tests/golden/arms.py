@@ -106,7 +106,7 @@ def losses(arm: str) -> dict[str, list[float]]:
 
 
 def differing(found: dict[str, list[float]], frozen: dict[str, list[float]]) -> list[str]:
-    """Names of losses that are not what they were."""
+    """Names of the losses that differ from the stored ones."""
 
     def same(here: list[float], there: list[float]) -> bool:
         close = (isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-12) for one, other in zip(here, there, strict=False))

@@ -145,8 +145,8 @@ def random_arrays() -> Callable[..., Arrays]:
 
 @pytest.fixture(scope="session")
 def run_arrays() -> Callable[[Arrays], RunArrays]:
-    """A function that makes RunArrays of routing arrays, with costs of no interest, experts that give 3 / (C + 2) to
-    what they predict, random assignments and a random history."""
+    """A function that makes RunArrays of routing arrays, with arbitrary costs, experts that give the class they
+    predict the probability 3 / (C + 2), random assignments and a random history."""
     costs = ("parameters_total", "parameters_active", "multiply_adds_total", "multiply_adds_active")
     evaluation = {name: np.array(10) for name in costs}
 

@@ -1,4 +1,4 @@
-"""Networks of mixture layers: what they give, where their layers stand, and runs of a stack."""
+"""Networks of mixture layers: their outputs, the places of their layers, and stacked runs."""
 
 import copy
 

@@ -21,7 +21,7 @@ OF_THE_CLOCK = {"environment.json", "timing.csv", "train.log", "claim", "lock", 
 
 
 class Child:
-    """``work`` in a process of its own, a copy of this one; what it raises, but for an exit, is exit code 99."""
+    """``work`` in a forked copy of this process. An exit keeps its code; any other exception gives exit code 99."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self.pid = os.fork()
@@ -97,7 +97,7 @@ def _changes(work: Callable[[], Any]) -> int:
 
 
 def _contents(folder: Path) -> dict[str, Any]:
-    """What has to be the same, to the bit, however often the way there was broken off: file -> its content."""
+    """File -> content of everything that must be equal to the byte, however often the run was interrupted."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in OF_THE_CLOCK]
     return {str(path.relative_to(folder)): _content(path) for path in files}
 

@@ -1,5 +1,5 @@
-"""Commands that are given at the same moment: no two share a folder, nothing is done twice, and who has to wait is told
-for whom."""
+"""Commands that start at the same moment: no two share a folder, nothing is done twice, and a command that must wait
+names the one that it waits for."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def test_two_resumes_of_one_run(cli, command, interrupted, capfd):
 
 
 def test_sweeps_of_one_name_at_one_moment(cli, command, capfd):
-    """One does the work; the others are told so, or find it done."""
+    """One does the work; the others say so, or find it done."""
     started = [command("sweep", *SWEEP, "--name", "s") for _ in range(3)]
     codes = sorted(one.ended() for one in started)
     err = capfd.readouterr().err

@@ -85,7 +85,7 @@ def test_a_config_of_a_later_version_is_refused_in_one_line_and_left_as_it_is(cl
 
 
 def test_a_plan_of_another_version_is_refused_and_its_jobs_are_left_as_they_are(cli, tmp_path, stamps):
-    """Another key for the same config: nothing of it is trained again beside what is there."""
+    """The same config with a key of another version is not trained again beside the stored run."""
     assert cli("sweep", "seed=0,1", *WORDS, "--name", "s", "launcher=serial").code == 0
     sweep = tmp_path / "cwd" / "runs" / "s"
     edit(sweep / "plan.json", lambda plan: plan["jobs"][0].update(key="3-" + "0" * 64))

@@ -1,4 +1,4 @@
-"""What a Trace is, and what it refuses."""
+"""What a Trace stores, and what it refuses."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is said of a trace: each sentence where its reason is there, and nowhere else."""
+"""Notes on a trace: each sentence stands there exactly if its reason holds."""
 
 import re
 from dataclasses import replace

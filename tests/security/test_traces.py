@@ -1,4 +1,4 @@
-"""A trace from a stranger: whatever is forged in its header or arrays is one line, and nothing of it is run."""
+"""A trace from an untrusted source: any forgery in its header or arrays gives one line, and none of its code is run."""
 
 import zipfile
 

@@ -1,4 +1,4 @@
-"""A claim has one holder, whoever asks, and none when the holder is gone."""
+"""A claim has one holder, and none once the holder's process has ended."""
 
 import os
 import subprocess

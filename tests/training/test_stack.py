@@ -146,7 +146,7 @@ def test_a_diverged_run_leaves_the_others_as_they_were(members_of, loop, same, o
 
 
 def test_a_run_that_ends_early_leaves_the_others_as_they_were(members_of, loop, same):
-    """What it was at its end is what it was alone; what becomes of its place afterwards is not written down."""
+    """At its end a run has the state of the run alone; later changes of its slot are not recorded."""
     short = [{"epochs": 3}, {"epochs": 1}, {"epochs": 3}]
     together = loop(members_of(numbers=short))
     together.epoch()

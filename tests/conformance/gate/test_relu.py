@@ -1,4 +1,4 @@
-"""arXiv:2412.14711: y = sum of relu(z_e) f_e over whoever is positive."""
+"""arXiv:2412.14711: y = sum of relu(z_e) f_e over the experts with z_e > 0."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""router_logits of transformers: probabilities, scores and logits are told apart, and padding is left out."""
+"""router_logits of transformers: probabilities, scores and logits are distinguished, and padding is left out."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Which runs are an arm, what it is called, and what became of the runs that did not finish."""
+"""Which runs form an arm, the arm's name, and how runs that did not finish are listed."""
 
 import json
 

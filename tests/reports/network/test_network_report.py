@@ -1,4 +1,4 @@
-"""The page of a network: what it says first, what it shows, and pages of runs without results."""
+"""The page of a network: its first sentences, its figures, and pages of runs without results."""
 
 import csv
 import re

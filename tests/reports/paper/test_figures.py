@@ -1,4 +1,4 @@
-"""Figures of a paper: what they show, their width, and that their text is text."""
+"""Figures of a paper: their content, their width, and that their text is text."""
 
 import re
 import struct

@@ -56,7 +56,7 @@ def test_latex_says_the_same(runs, said):
 
 
 def test_what_arms_do_not_share_is_left_out(make_run):
-    """The epochs differ and are said once, as what the arms differ in."""
+    """The epochs differ and are stated once, as the difference between the arms."""
     few = make_run("few", epochs=3, differs={"trainer.epochs": 3, "seed": 1})
     many = make_run("many", epochs=4, differs={"seed": 1})
     text = markdown_methods(methods(choose(Measured(collect([few, many])))))
