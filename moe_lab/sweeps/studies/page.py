@@ -59,7 +59,7 @@ def as_markdown(
 def notes(lines: Sequence[Line]) -> list[str]:
     """What stands below a table: how many verdicts there are of each kind, and the remarks."""
     own = any(line["p"] is not None for line in lines)
-    return [*filter(None, [tally(lines, *(["differences with a margin"] if own else []))]), *remarks(lines)]
+    return [*filter(None, [tally(lines, *(["difference", " with a margin"] if own else []))]), *remarks(lines)]
 
 
 def _section(lines: Sequence[Line]) -> list[str]:

@@ -94,9 +94,12 @@ def other_study(study: Study) -> str | None:
     return "another protocol than the published one" if study.fair else None
 
 
-def tally(lines: Sequence[Mapping[str, Any]], what: str = "published numbers that can be compared") -> str:
-    """``Of 33 numbers 14 are equivalent, 2 hold, 1 is reversed, 16 are inconclusive.``; those of which nothing could be
-    asked are not counted. Empty if none is left."""
+def tally(
+    lines: Sequence[Mapping[str, Any]], noun: str = "published number", which: str = " that can be compared"
+) -> str:
+    """``Of 33 numbers 14 are equivalent, 2 hold, 1 is reversed, 16 are inconclusive.``, or ``The one number is
+    equivalent.``; those of which nothing could be asked are not counted. Empty if none is left. ``noun`` is the
+    singular, ``which`` follows it."""
     asked = [line for line in lines if line["verdict"] not in ("not asked", "not comparable")]
     counts = Counter(line["verdict"] for line in asked)
     told, before = [], ""
@@ -105,4 +108,6 @@ def tally(lines: Sequence[Mapping[str, Any]], what: str = "published numbers tha
         verdict = "hold" if word == "holds" and counts[word] > 1 else word
         told.append(f"{counts[word]} {'' if verb == before else verb}{verdict}")
         before = verb
-    return f"Of {len(asked)} {what} {', '.join(told)}." if asked else ""
+    if len(asked) == 1:
+        return f"The one {noun}{which} {told[0].removeprefix('1 ')}."
+    return f"Of {len(asked)} {noun}s{which} {', '.join(told)}." if asked else ""

@@ -51,7 +51,7 @@ def test_the_page_has_no_column_of_what_was_published(asked, own, fake_run):
     assert shown(lines)[0] == {"arm": "plain", "metric": "test error", "measured": "0.5000 ± 0.0000 (8)"}
     # the error has no margin
     assert [row["verdict"] for row in shown(differences)] == ["", "different, p = 0.016"]
-    assert notes(differences) == ["Of 1 differences with a margin 1 is different."]
+    assert notes(differences) == ["The one difference with a margin is different."]
     page = " ".join(as_markdown(asked, Tables(lines, differences), "moe-lab study own").split())
     assert "## Measured" in page and "ublished" not in page
     assert "| balanced | regularizers.importance.weight=0.2 |" in page

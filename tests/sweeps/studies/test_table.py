@@ -63,11 +63,13 @@ def test_verdicts_on_levels(measured):
         ({"holds": 1, "reversed": 2, "inconclusive": 3}, "Of 6 numbers 1 holds, 2 are reversed, 3 inconclusive."),
         ({"inconclusive": 16, "equivalent": 17, "not asked": 5}, "Of 33 numbers 17 are equivalent, 16 inconclusive."),
         ({"equivalent": 1, "different": 3}, "Of 4 numbers 1 is equivalent, 3 are different."),
+        ({"equivalent": 1, "not asked": 2}, "The one number is equivalent."),
+        ({"holds": 1}, "The one number holds."),
         ({"not comparable": 4}, ""),
     ],
 )
 def test_a_tally_is_a_sentence(counts, told):
-    assert tally([{"verdict": verdict} for verdict, n in counts.items() for _ in range(n)], "numbers") == told
+    assert tally([{"verdict": verdict} for verdict, n in counts.items() for _ in range(n)], "number", "") == told
 
 
 def test_a_metric_that_is_undefined_for_some_seeds_is_not_compared(own, fake_run):
