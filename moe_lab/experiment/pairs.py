@@ -27,12 +27,12 @@ def config_of(gate: str, objective: str | None = None) -> dict[str, Any]:
     if objective is None:
         return config
     experts = open_sources().node("experts", "gaussian") if of_numbers(objective) else config["experts"]
-    return {**config, "objective": open_sources().node("objective", objective), "experts": experts}
+    return {**config, "objective": _objective(objective), "experts": experts}
 
 
 def of_numbers(objective: str) -> bool:
     """Whether an objective is for regression only."""
-    return class_of(open_sources().node("objective", objective)).task == "regression"
+    return class_of(_objective(objective)).task == "regression"
 
 
 def reason(gate: str, objective: str) -> str | None:
@@ -94,7 +94,7 @@ def _places(experts: type[Experts]) -> dict[str, str | None]:
 
 
 def _refusal(gate: Gate, objective: str) -> Reason | None:
-    return checks.refusal(gate, build(open_sources().node("objective", objective), gate.sizes))
+    return checks.refusal(gate, build(_objective(objective), gate.sizes))
 
 
 def _made(gate: str, objective: str | None) -> Gate:
@@ -106,6 +106,12 @@ def _made(gate: str, objective: str | None) -> Gate:
 def _gate(gate: str, objective: str | None) -> Gate:
     classes = CLASSES if objective is None else 0
     return build_mixture(config_of(gate, objective), SHAPE, classes, seed_init=0).gate
+
+
+@cache
+def _objective(name: str) -> dict[str, Any]:
+    """The content of its file, which is read once for all gates."""
+    return open_sources().node("objective", name)
 
 
 @cache
