@@ -1,6 +1,7 @@
 """The floors of the house, where the rooms stand on its picture, and what imports what, read from the sources."""
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,9 +48,10 @@ def name_of(path: Path) -> str:
 NAMES = {name_of(path) for path in MODULES}
 
 
-def imports(path: Path, *, lazy: bool = True) -> set[str]:
+@cache
+def imports(path: Path, *, lazy: bool = True) -> frozenset[str]:
     """The modules of moe_lab that a module imports; ``lazy``: those inside functions too."""
-    found = set()
+    found: set[str] = set()
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree) if lazy else tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "moe_lab":
@@ -57,7 +59,7 @@ def imports(path: Path, *, lazy: bool = True) -> set[str]:
             found |= (inside & NAMES) | ({node.module} if inside - NAMES else set())
         elif isinstance(node, ast.Import):
             found |= {name.name for name in node.names if name.name.split(".")[0] == "moe_lab"}
-    return found
+    return frozenset(found)
 
 
 def room(name: str) -> str:
