@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: the first saves the state, the second stops at once; nothing runs for ever in a status."""
+"""Ctrl-C and SIGTERM: the first saves the state, the second stops at once; nothing runs for ever in a status, also not
+after kill -9."""
 
 import json
 import os
@@ -27,7 +28,36 @@ def wait_for(pattern: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+STOPS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+@STOPS
+def test_a_run_that_is_told_to_stop_saves_its_state(cli, command, capfd, number, code):
+    """With twins to train and a report to write afterwards."""
+    running = command("train", "trainer.epochs=100000", "trainer.checkpoint_seconds=0", "--name", "long")
+    wait_for("runs/long/checkpoint.pt")
+    os.kill(running.pid, number)
+    assert running.ended() == code
+    err = capfd.readouterr().err
+    assert "its state is saved" in err and "Traceback" not in err and "moe-lab train --resume runs/long" in err
+    assert states(Path("runs")) == ["interrupted"] and Path("runs/long/checkpoint.pt").is_file()
+
+
+def test_a_killed_run_is_lost_and_can_be_resumed(cli, command):
+    """kill -9 in the middle, then the same bits as a run that nobody killed."""
+    words = ["trainer.epochs=30", "trainer.checkpoint_seconds=0.05", "--no-report"]
+    running = command("train", *words, "--no-compare", "--name", "killed")
+    wait_for("runs/killed/checkpoint.pt")
+    os.kill(running.pid, signal.SIGKILL)
+    assert running.ended() == -signal.SIGKILL
+    assert json.loads(cli("runs", "-f", "json").out)[0]["status"] == "lost"
+    assert cli("train", "--resume", "runs/killed", "--no-report").code == 0
+    assert cli("train", *words, "--name", "whole").code == 0
+    for name in ("routing.npz", "history.csv", "metrics.json"):
+        assert Path("runs/killed", name).read_bytes() == Path("runs/whole", name).read_bytes(), name
+
+
+@STOPS
 def test_a_sweep_that_is_told_to_stop_saves_its_state(cli, command, capfd, number, code):
     running = command("sweep", "seed=0,1", *LONG, "--name", "s", "launcher=serial")
     wait_for("runs/s/jobs/*/checkpoint.pt")
