@@ -1,13 +1,11 @@
 """What the conformance tests of parts share: small sizes, all distinct, so that a wrong broadcast fails."""
 
 from dataclasses import replace
-from functools import cache
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from moe_lab.config.compose import compose
 from moe_lab.data.dataset import Data, Split
 from moe_lab.experiment.building import build_learner
 from moe_lab.layers.noise import Noise, generator
@@ -15,14 +13,11 @@ from moe_lab.parts.roles import Gate, Sizes, Step
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import ExpertOutput, MixtureOutput
 from moe_lab.training.learner import Learner
+from tests.composing import composed
 from tests.conformance.cases import case_of
 
 SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=5, hidden=6)
 SMALL = ["experts=mlp", "experts.count=5", "experts.hidden=6"]
-
-
-#: composing takes longer than most tests; nobody writes into a config
-composed = cache(lambda *words: compose(list(words)))
 
 
 def split(samples: int, seed: int) -> Split:

@@ -1,5 +1,6 @@
 """Every selection compares what keeps order, for logits up to 1e4: p and sigmoid(z) are exactly one, or zero, long
-before. The oracles compute p to 9,000 digits (exp(-2e4) has 8,686 zeros), or the whole plan in float64."""
+before. The oracles compute p to 300 digits more than exp(-2 scale) has zeros (8,686 of them if the scale is 1e4), or
+the whole plan in float64."""
 
 from functools import cache
 from itertools import pairwise
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from moe_lab.config.compose import compose, options
+from moe_lab.config.compose import options
 from moe_lab.experiment.building import build_learner
 from moe_lab.parts.gates.select.biased_top_k import BiasedTopK
 from moe_lab.parts.gates.select.capacity import BatchPrioritized
@@ -17,6 +18,7 @@ from moe_lab.parts.gates.select.expert_choice import ExpertChoice
 from moe_lab.parts.gates.select.sinkhorn import log_plan
 from moe_lab.parts.roles import Sizes
 from moe_lab.routing.choice import k_largest, log_odds
+from tests.composing import composed
 from tests.conformance.cases import case_of
 
 SCALES = [1.0, 20.0, 1e2, 1e3, 1e4]
@@ -29,7 +31,7 @@ BY_LOGIT = [(name, k) for name, case in CASES.items() if case.by_logit for k in 
 @cache
 def selection(name, k, experts):
     words = ["gate=top_k", f"gate/select={name}", "gate.weigh.over=all", f"k={k}", f"experts.count={experts}"]
-    return build_learner(compose(words), (2,), 4, 0).mixture.gate.select
+    return build_learner(composed(*words), (2,), 4, 0).mixture.gate.select
 
 
 def logits_of(scale):
@@ -42,8 +44,8 @@ def logits_of(scale):
 
 @cache
 def exact_odds(scale):
-    """p / (1 - p) of the softmax over the experts of every sample: they rise with p, and are exact to 9,000 digits."""
-    with mpmath.workdps(9000):
+    """p / (1 - p) of the softmax over the experts of every sample: they rise with p."""
+    with mpmath.workdps(300 + round(2 * scale / np.log(10))):
         powers = [[mpmath.exp(mpmath.mpf(z)) for z in row] for row in logits_of(scale).double().tolist()]
         return [[row[e] / sum(row[:e] + row[e + 1 :]) for e in range(EXPERTS)] for row in powers]
 

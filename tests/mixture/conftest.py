@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from moe_lab.config.compose import compose
 from moe_lab.data.dataset import Data, Split
 from moe_lab.experiment.building import build_learner
+from tests.composing import composed
 
 
 @pytest.fixture
@@ -26,6 +26,6 @@ def learner():
 
     def build(*words, dispatch="dense"):
         small = ["experts.count=5"] + ([] if any(word == "experts=linear" for word in words) else ["experts.hidden=6"])
-        return build_learner(compose([*small, f"trainer.dispatch={dispatch}", *words]), (1, 3, 4), 4, 0)
+        return build_learner(composed(*small, f"trainer.dispatch={dispatch}", *words), (1, 3, 4), 4, 0)
 
     return build

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from moe_lab.config.compose import compose
 from moe_lab.errors import ConfigError
 from moe_lab.experiment.building import build_learner
 from moe_lab.mixture import dispatch
@@ -12,6 +11,7 @@ from moe_lab.parts.experts.mlp import Mlp
 from moe_lab.parts.objectives.mixture import Mixture as MixtureObjective
 from moe_lab.parts.regularizers.importance import Importance
 from moe_lab.parts.roles import Sizes
+from tests.composing import composed
 
 SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=2, hidden=6)
 
@@ -30,7 +30,7 @@ SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=2, hidden=6)
 )
 def test_sparse_is_refused_with_the_reason(words, reason):
     with pytest.raises(ConfigError, match=f"trainer.dispatch=sparse does not fit: {reason}"):
-        build_learner(compose(["experts.count=5", "trainer.dispatch=sparse", *words]), (1, 8, 8), 4, 0)
+        build_learner(composed("experts.count=5", "trainer.dispatch=sparse", *words), (1, 8, 8), 4, 0)
 
 
 def test_parts_that_read_every_expert_are_a_reason(learner):

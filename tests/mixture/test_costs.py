@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from moe_lab.config.compose import compose
 from moe_lab.experiment.building import build_learner
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.costs import multiply_add_counts
+from tests.composing import composed
 
 #: gate 64-64-32-5 and an expert 64-16-10 of the default mixture for digits
 DEFAULT_GATE, DEFAULT_EXPERT = 64 * 64 + 64 * 32 + 32 * 5, 64 * 16 + 16 * 10
@@ -21,7 +21,7 @@ PAPER = ("experts=paper_mnist", "gate/score/body=paper_mnist")
 
 
 def mixture(*words, shape):
-    return build_learner(compose(list(words)), shape, 10, seed_init=0).mixture
+    return build_learner(composed(*words), shape, 10, seed_init=0).mixture
 
 
 def counts(*words, shape=(1, 28, 28)):

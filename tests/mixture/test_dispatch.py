@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from moe_lab.config.compose import compose
 from moe_lab.experiment.building import build_learner
 from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.noise import Noise, generator
@@ -23,6 +22,7 @@ from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member, Seeds
 from moe_lab.training.options import Trainer
 from moe_lab.training.watch import Watch
+from tests.composing import composed
 
 SIZES = Sizes(shape=(1, 3, 4), classes=4, experts=5, k=2, hidden=6)
 
@@ -132,7 +132,7 @@ def test_float32_through_the_grouped_product(words):
     results = []
     for way in ("dense", "sparse"):
         family = [] if "experts=linear" in words else ["experts.hidden=8"]
-        made = build_learner(compose(["experts.count=5", *family, f"trainer.dispatch={way}", *words]), (1, 4, 4), 10, 0)
+        made = build_learner(composed("experts.count=5", *family, f"trainer.dispatch={way}", *words), (1, 4, 4), 10, 0)
         x = torch.randn(20, 16, generator=torch.Generator().manual_seed(0))
         y = torch.arange(20) % 10
         noise = Noise([generator(0, "noise")])

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import torch
 
-from moe_lab.config.compose import compose
 from moe_lab.experiment.building import build_learner
 from moe_lab.layers.noise import Noise, generator
 from moe_lab.mixture.dispatchers import Dense, Dispatcher, Slots, Sparse, for_every_expert
@@ -12,6 +11,7 @@ from moe_lab.parts.experts.linear import Linear
 from moe_lab.parts.roles import Sizes
 from moe_lab.routing.decision import Routing
 from moe_lab.routing.outputs import ExpertOutput
+from tests.composing import composed
 
 SIZES = Sizes(shape=(1, 1, 2), classes=2, experts=3, k=1)
 
@@ -31,7 +31,7 @@ class Recording(Dispatcher):
 
 
 def mixture_of(*words):
-    return build_learner(compose(["experts.count=5", *words]), (1, 4, 4), 4, 0).mixture
+    return build_learner(composed("experts.count=5", *words), (1, 4, 4), 4, 0).mixture
 
 
 def test_a_gate_is_trained_with_another_dispatcher():

@@ -10,12 +10,13 @@ from moe_lab.mixture.costs import parameter_counts
 from moe_lab.parts.checks import check, combine_rule
 from moe_lab.parts.objectives.mixture import Mixture as MixtureObjective
 from moe_lab.training.learner import Losses
+from tests.composing import composed
 
 SHAPE, CLASSES = (1, 3, 4), 4
 
 
 def learner(*words, seed=0):
-    return build_learner(compose(["experts.count=5", "experts.hidden=6", *words]), SHAPE, CLASSES, seed)
+    return build_learner(composed("experts.count=5", "experts.hidden=6", *words), SHAPE, CLASSES, seed)
 
 
 @pytest.fixture

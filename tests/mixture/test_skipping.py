@@ -5,13 +5,13 @@ import copy
 import pytest
 import torch
 
-from moe_lab.config.compose import compose
 from moe_lab.errors import ConfigError
 from moe_lab.experiment.building import build_learner
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member, Seeds
 from moe_lab.training.options import Trainer
 from moe_lab.training.watch import Watch
+from tests.composing import composed
 
 
 def skipping(data, learner, **options):
@@ -71,7 +71,7 @@ def test_skipping_in_a_stack_and_after_a_pause(data):
         for run in runs:
             trainer = Trainer(epochs=2, batch_size=3, skip_untouched=True, dispatch="sparse", **numbers[run])
             words = ["gate=top_k", "trainer.dispatch=sparse", "experts.count=5", "experts.hidden=6"]
-            made = build_learner(compose(words), (1, 3, 4), 4, seed_init=run).double()
+            made = build_learner(composed(*words), (1, 3, 4), 4, seed_init=run).double()
             members.append(Member(made, trainer, Seeds(run, run, run)))
         return Loop(members, data, Watch(), lambda: False)
 

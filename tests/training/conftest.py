@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from moe_lab.config.compose import compose
 from moe_lab.data.dataset import Data, Split
 from moe_lab.experiment.building import build_learner
 from moe_lab.training.learner import Learner
@@ -10,6 +9,7 @@ from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member, Seeds
 from moe_lab.training.options import Trainer
 from moe_lab.training.watch import Watch
+from tests.composing import composed
 
 
 def split(samples: int, seed: int) -> Split:
@@ -33,7 +33,7 @@ def empty() -> Split:
 @pytest.fixture
 def learner_of():
     def make(*words: str, seed: int = 0) -> Learner:
-        return build_learner(compose(["experts.count=5", "experts.hidden=6", *words]), (1, 3, 4), 4, seed)
+        return build_learner(composed("experts.count=5", "experts.hidden=6", *words), (1, 3, 4), 4, seed)
 
     return make
 
