@@ -2,10 +2,13 @@
 
 import errno
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated, NoReturn, cast
+from functools import cache
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
+from typer.main import get_command
 
 from moe_lab import __version__
 from moe_lab.cli import config, data, explain, export, listing, report, runs, study, sweep, trace, train
@@ -77,11 +80,17 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    """The commands as Typer makes them of their functions, which takes as long as to answer a short command."""
+    return get_command(app)
+
+
 def _run(launch: Launch | None) -> int:
     """The exit code of the command line, after errors have been printed."""
     try:
         with _leading(launch):
-            return app(prog_name="moe-lab", standalone_mode=False) or 0
+            return _command()(prog_name="moe-lab", standalone_mode=False) or 0
     except UserError as error:
         return _said(str(error), 2)
     except ClickException as error:
