@@ -56,7 +56,8 @@ class Sources:
     def stamp(self) -> int:
         """A number that changes whenever a file is added, removed or written."""
         files = [folder / file for folder in self.folders for file in _yaml_files(folder)]
-        return hash(tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+        found = [(file, file.stat()) for file in files]
+        return hash(tuple((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in found))
 
     @cached_property
     def refer(self) -> bool:
@@ -153,8 +154,9 @@ def _yaml_files(folder: Path) -> list[Path]:
                 "give one that is laid out like conf/"
             )
         folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = Path(place).relative_to(folder)
         names = (name for name in (*folders, *files) if not name.startswith(".") and fnmatch(name, "*.y*ml"))
-        found += [Path(os.path.relpath(place, folder), name) for name in names]
+        found += [inside / name for name in names]
     return sorted(found)
 
 
