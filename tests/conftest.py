@@ -1,15 +1,31 @@
 """Fixtures for every test: one torch thread, and a way to run the command line in this process."""
 
+import gc
+import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 _REAL_DATA = os.environ.get("MOE_LAB_DATA")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays to the end, so the garbage collector never goes through it again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,6 +39,32 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def parsed_once() -> Iterator[None]:
+    """Hydra parses some twenty files anew for each config that it composes; here each text is parsed once. What cannot
+    be parsed is left to OmegaConf, whose error names the file.
+    """
+    from omegaconf import OmegaConf
+
+    parse = OmegaConf.load
+
+    @cache
+    def parsed(text: str) -> Any:
+        return OmegaConf.to_container(parse(io.StringIO(text)))
+
+    def load(file: Any) -> Any:
+        start = file.tell()
+        try:
+            return OmegaConf.create(parsed(file.read()))
+        except Exception:
+            file.seek(start)
+            return parse(file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", load)
+        yield
 
 
 @pytest.fixture(autouse=True)
