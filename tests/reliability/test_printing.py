@@ -1,5 +1,5 @@
-"""What becomes of a command whose output goes nowhere: it does its work all the same. Each in a process of its own, for
-a descriptor that is closed is closed before Python starts."""
+"""A command whose output goes nowhere does its work all the same. Each runs in a process of its own, because a
+descriptor must be closed before Python starts."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def test_a_training_goes_on_when_nobody_reads_what_it_prints(tmp_path, where):
     assert states(tmp_path) == WITH_TWINS and (tmp_path / "runs/a/report.html").is_file()
 
 
-@pytest.mark.parametrize("launcher", ["serial", "processes"])
+@pytest.mark.parametrize("launcher", ["serial", "processes launcher.workers=1"])
 @pytest.mark.parametrize("where", ["2>&1 | head -1", "<&- >&- 2>&-"])
 def test_so_does_a_sweep(tmp_path, where, launcher):
     done = shell(f"moe-lab sweep seed=0,1 {SHORT} launcher={launcher} --name a {where}", tmp_path)
@@ -55,7 +55,7 @@ def test_a_terminal_that_is_closed_stops_no_training(tmp_path):
 
 
 def test_what_a_full_disk_loses_is_said(tmp_path):
-    """The run is whole, but whoever keeps what was printed does not have it."""
+    """The run is complete, but the file of what was printed is not, so the exit code is 1."""
     done = shell(f"moe-lab train --name a {SHORT} > /dev/full", tmp_path)
     assert (
         done.returncode == 1 and done.stderr == "moe-lab: some output could not be written: No space left on device\n"
