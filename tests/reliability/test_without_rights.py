@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 import moe_lab
+from moe_lab.experiment.inputs import load_data
+from moe_lab.experiment.job import prepare
+from moe_lab.experiment.run import run as train
+from moe_lab.sweeps.launchers.serial import Serial
+from moe_lab.sweeps.plan import plan
+from moe_lab.sweeps.run import run_sweep
 
 INSTALLED = Path(moe_lab.__file__).parent
 SHORT = ["trainer.epochs=1", "trainer.limit_batches=1"]
@@ -22,6 +28,7 @@ def obeying(tmp_path):
         pytest.skip("setpriv (util-linux) is not installed, and root obeys no rights")
     home = tmp_path / "home"
     home.mkdir(mode=0o500)
+    (tmp_path / "cwd").mkdir(exist_ok=True)
     environment = {**os.environ, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
     for name in ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         environment.pop(name, None)
@@ -35,15 +42,26 @@ def obeying(tmp_path):
     return run
 
 
-@pytest.fixture
-def locked(cli, tmp_path):
-    """A folder of runs that may be read alone: a finished run, one to go on with, and a sweep."""
-    cli("train", *SHORT, "--name", "a", "--no-report")
-    runs = tmp_path / "cwd" / "runs"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder of runs: a finished run, one to go on with, and a sweep."""
+    runs = tmp_path_factory.mktemp("made") / "runs"
+    job = prepare(SHORT)
+    (runs / "a").mkdir(parents=True)
+    train(job, runs / "a", load_data(job.config))
     shutil.copytree(runs / "a", runs / "b")
     status = (runs / "b" / "status.json").read_text()
     (runs / "b" / "status.json").write_text(status.replace('"finished"', '"interrupted"'))
-    cli("sweep", "seed=0,1", *SHORT, "--name", "s", "--no-report", "launcher=serial")
+    (runs / "s").mkdir()
+    run_sweep(plan([*SHORT, "seed=0,1"]), runs / "s", Serial())
+    return runs
+
+
+@pytest.fixture
+def locked(made, tmp_path):
+    """A copy of it that may be read alone."""
+    runs = tmp_path / "cwd" / "runs"
+    shutil.copytree(made, runs)
     set_rights(runs, 0o500, 0o400)
     yield runs
     set_rights(runs, 0o700, 0o600)
@@ -54,8 +72,8 @@ def set_rights(folder: Path, of_folders: int, of_files: int) -> None:
         path.chmod(of_folders if path.is_dir() else of_files)
 
 
-def test_an_installation_and_a_home_that_cannot_be_written_are_no_trouble(obeying, cli, tmp_path):
-    """Nothing is written beside the code, and nothing is told of a font cache."""
+def test_an_installation_and_a_home_that_cannot_be_written_are_no_trouble(obeying, tmp_path):
+    """Nothing is written beside the code, and no message about a font cache is printed."""
     before = {str(path): path.stat().st_mtime_ns for path in INSTALLED.rglob("*") if "__pycache__" not in path.parts}
     result = obeying("train", *SHORT, "--name", "a")
     assert (result.returncode, result.stderr) == (0, ""), result
