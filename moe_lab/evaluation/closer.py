@@ -8,7 +8,7 @@ from moe_lab.errors import expect, given
 from moe_lab.evaluation import interventions
 from moe_lab.evaluation.references import feature_clusters, learnable_choice, pixel_clusters, untrained_choice
 from moe_lab.evaluation.regions import in_the_plane, regions
-from moe_lab.evaluation.samples import Columns, features
+from moe_lab.evaluation.samples import Columns, features, features_fit
 from moe_lab.evaluation.similarity import linear_cka, weight_cosine
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture
@@ -61,8 +61,8 @@ def _references(mixture: Mixture, untrained: Mixture, data: Data, noise: Noise, 
 
 def _similarity(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Arrays:
     found = {"weight_cosine": weight_cosine(mixture.experts.bank)}
-    if mixture.experts.hidden_features is not None:
-        compared = spread(data.test, COMPARED)
+    compared = spread(data.test, COMPARED)
+    if features_fit(mixture, len(compared)):
         rows = Columns(len(compared))
         for hidden_BEH in features(mixture, compared, noise, training_batch):
             rows.add({"hidden": hidden_BEH})

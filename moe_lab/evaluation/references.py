@@ -11,7 +11,7 @@ from torch import Tensor
 
 from moe_lab.data.dataset import Data, batches, spread
 from moe_lab.evaluation.clusters import centres, nearest
-from moe_lab.evaluation.samples import Columns, features, outputs, side_by_side
+from moe_lab.evaluation.samples import Columns, features, features_fit, outputs, side_by_side
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture
 
@@ -31,10 +31,10 @@ def pixel_clusters(data: Data, experts: int) -> Tensor:
 
 def feature_centres(mixture: Mixture, data: Data, noise: Noise, training_batch: int) -> Tensor | None:
     """k-means with E clusters of the trained experts' last hidden layers after their ReLU, side by side, fitted to up
-    to 2,000 training samples; None for experts without such a layer."""
-    if mixture.experts.hidden_features is None:
-        return None
+    to 2,000 training samples; None for experts without such a layer, or with too many features."""
     fitted = spread(data.train, FITTED)
+    if not features_fit(mixture, len(fitted)):
+        return None
     found = Columns(len(fitted))
     for hidden_BEH in features(mixture, fitted, noise, training_batch):
         found.add({"hidden": side_by_side(hidden_BEH)})

@@ -1,5 +1,6 @@
 """Samples of a split, and the trained mixture's outputs for them."""
 
+import math
 from collections.abc import Iterator
 
 from torch import Tensor
@@ -9,11 +10,19 @@ from moe_lab.errors import given
 from moe_lab.layers.noise import Noise
 from moe_lab.mixture.mixture import Mixture, Output
 
+#: most numbers of hidden layers that are held at a time
+MOST_FEATURES = 2**27
+
 
 def outputs(mixture: Mixture, split: Split, noise: Noise, training_batch: int) -> Iterator[tuple[Tensor, Output]]:
     """(y_B, output) for each batch of a split, in its order."""
     for x_BD, y_B in batches(split, mixture.batch_dependent, training_batch, mixture.numbers):
         yield y_B, mixture(x_BD, noise)
+
+
+def features_fit(mixture: Mixture, samples: int) -> bool:
+    """Whether experts have a last hidden layer, and those of all for these samples are not too many to be held."""
+    return samples * mixture.experts.count * (mixture.experts.hidden_features or math.inf) <= MOST_FEATURES
 
 
 def features(mixture: Mixture, split: Split, noise: Noise, training_batch: int) -> Iterator[Tensor]:

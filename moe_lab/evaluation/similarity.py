@@ -1,7 +1,12 @@
 """The similarity of experts' hidden features and of their weights. Legend: F parameters of one expert."""
 
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
+
+from moe_lab.layers.stacking import columns
+from moe_lab.mixture.served import WholeBank
 
 #: rows of a kernel that are computed at a time, to limit memory with large banks
 ROWS = 64
@@ -31,6 +36,8 @@ def linear_cka(features_NEH: Tensor) -> Tensor:
 def weight_cosine(bank: nn.Module) -> Tensor:
     """Cosine of every two experts' parameters, flattened to one row each, [E, E] in float64; NaN for an expert whose
     parameters are all zero. ``bank`` is a stack of experts that share no parameters."""
-    weights_EF = torch.cat([parameter.detach().flatten(1) for parameter in bank.parameters()], -1).cpu().double()
-    norm_E = weights_EF.square().sum(-1).sqrt()
-    return weights_EF @ weights_EF.mT / (norm_E.unsqueeze(-1) * norm_E)
+    parts = bank.columns() if isinstance(bank, WholeBank) else columns(bank)
+    products = (weights_EF.cpu().double() for weights_EF in parts)
+    product_EE = reduce(torch.add, (weights_EF @ weights_EF.mT for weights_EF in products))
+    norm_E = product_EE.diagonal().sqrt()
+    return product_EE / (norm_E.unsqueeze(-1) * norm_E)

@@ -200,7 +200,8 @@ def _job(config: Config, chosen: dict[str, Any], differs: Config, describe: Desc
     device_of(config)
     with_processes = {**config, **_parallel(config)}
     try:
-        with alike():
+        # several processes may train what does not fit one
+        with alike("numbers" if config.get("parallel") is None else "shapes"):
             model = model_facts(with_processes, shape, len(class_names))
     except TaskError as error:
         raise TaskError(f"{error}{dataset.for_the_other_task()}") from None

@@ -16,6 +16,7 @@ from moe_lab.evaluation.geometry import geometry
 from moe_lab.evaluation.network import examine
 from moe_lab.evaluation.retention import retention
 from moe_lab.experiment.models import learner_of
+from moe_lab.layers.ranks import among
 from moe_lab.metrics import RunArrays, compute
 from moe_lab.metrics.networks import network_metrics
 from moe_lab.parts.roles import Config
@@ -84,7 +85,8 @@ def results_of(learner: AnyLearner, loop: Loop, run: int, config: Config, recipe
     batch = member.trainer.batch_size
     if isinstance(learner, NetworkLearner):
         return _of_network(learner, data, member.seeds.noise, batch, record)
-    untrained = learner_of(config, data)
+    with among(learner.ranks):
+        untrained = learner_of(config, data)
     return _of_mixture(learner, untrained, data, member.seeds.noise, batch, record, recipe)
 
 

@@ -3,7 +3,8 @@ nothing else."""
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from moe_lab.experiment.ranks import Team, leading
 from moe_lab.experiment.results import results_of
 from moe_lab.experiment.writer import RunWriter, SilentWriter
 from moe_lab.layers.ranks import among
+from moe_lab.mixture.served import served
 from moe_lab.store import checkpoint
 from moe_lab.store.atomic import clear_leftovers
 from moe_lab.store.run import Run
-from moe_lab.training.learner import AnyLearner
 from moe_lab.training.loop import Loop
 from moe_lab.training.members import Member
 from moe_lab.training.stack import SHARED, Apart
@@ -147,14 +148,14 @@ class _Session:
         leading one chooses it.
         """
         if not self._team.leads:
-            return checkpoint.load(self._home) if self._team.agreed(False) else None
+            return checkpoint.load(self._home, in_file=True) if self._team.agreed(False) else None
         clear_leftovers(self._home)
         state = self._taken_up() if checkpoint.there(self._home) else None
         self._team.agreed(state is not None)
         return state
 
     def _taken_up(self) -> dict[str, Any]:
-        state, damaged = checkpoint.take_up(self._home)
+        state, damaged = checkpoint.take_up(self._home, in_file=self._team.ranks is not None)
         if damaged:
             self._writers[0].log.warning("went on from the checkpoint before the newest: %s", damaged)
         if state.get("keys") != self._keys:
@@ -239,7 +240,7 @@ class _Session:
         return time.monotonic() - self._saved >= self._seconds
 
     def _save(self, loop: Loop) -> None:
-        state = loop.state_dict()
+        state = loop.state_dict(partial(checkpoint.mapped, self._home))
         if self._team.leads:
             checkpoint.save(self._home, {"keys": self._keys, **self._of_data, **state})
         for run, writer in self._open():
@@ -262,27 +263,24 @@ class _Session:
                 checkpoint.save(
                     writer.folder, {"keys": [writer.job.state_key], **self._of_data, **loop.state_of_run(run)}
                 )
-            learner = self._learner(loop, run)
-            if learner is not None:
-                writer.results(results_of(learner, loop, run, writer.job.config, self._recipe, self._data))
+            self._evaluate(loop, run, writer)
         except Diverged as error:
             writer.diverged(error)
             return error
         except Exception as error:
+            found = self._team.explained(error)
+            if isinstance(found, RankLost):
+                writer.interrupted(found)
+                return found
             writer.failed(error)
             return error
         return None
 
-    def _learner(self, loop: Loop, run: int) -> AnyLearner | None:
-        """The learner of a run with all of its experts; None on ranks that do not lead, which keep their share."""
-        if self._team.ranks is None:
-            return loop.learner_of_run(run)
-        state = loop.learner_state()
-        if not self._team.leads:
-            return None
-        learner = learner_of(self._writers[run].job.config, self._data)
-        learner.load_state_dict(state)
-        return learner
+    def _evaluate(self, loop: Loop, run: int, writer: RunWriter) -> None:
+        learner, ranks = loop.learner_of_run(run), self._team.ranks
+        with nullcontext(True) if ranks is None else served(learner, ranks) as leads:
+            if leads:
+                writer.results(results_of(learner, loop, run, writer.job.config, self._recipe, self._data))
 
 
 @contextmanager

@@ -62,6 +62,8 @@ def _check_config(config: Config) -> None:
 def _why_not(
     experts: Experts, gate: Gate, objective: Objective | None, regularizers: Mapping[str, Regularizer], statistics: str
 ) -> Reason | None:
+    if experts.computing < experts.count:
+        return Reason("experts without a network are not shared out")
     if experts.needs_fitting or gate.traits.needs_fitting:
         return Reason("what is fitted to a whole split needs every expert")
     if statistics == "global" and gate.traits.batch_dependent and not isinstance(gate, ComposedGate):

@@ -9,6 +9,7 @@ together what the ranks have of it, and ``shared`` adds up what they have of a p
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Protocol
 
 import torch
 import torch.distributed as dist
@@ -17,6 +18,12 @@ from torch.distributed._functional_collectives import all_to_all_single_autograd
 
 from moe_lab.errors import given
 from moe_lab.layers.autograd import Kept
+
+
+class Empty(Protocol):
+    """Gives memory for a tensor, as ``torch.empty``."""
+
+    def __call__(self, size: tuple[int, ...], /, *, dtype: torch.dtype) -> Tensor: ...
 
 
 class Ranks:
@@ -80,7 +87,10 @@ class Ranks:
         self._count(rows, sum(send) - send[self.rank])
         if rows.requires_grad:
             self._count(rows, sum(receive) - receive[self.rank])
-        return all_to_all_single_autograd(rows.contiguous(), list(receive), list(send), self._group)
+            return all_to_all_single_autograd(rows.contiguous(), list(receive), list(send), self._group)
+        came = rows.new_empty(sum(receive), *rows.shape[1:])
+        dist.all_to_all_single(came, rows.contiguous(), list(receive), list(send))
+        return came
 
     def exchange_counts(self, count_E: Tensor) -> Tensor:
         """What each rank counts of this rank's own experts, [ranks, own experts], given what it counts of all."""
@@ -96,19 +106,26 @@ class Ranks:
         dist.broadcast(said, src=0)
         return bool(said)
 
-    def collected(self, own_e: Tensor, total: int) -> Tensor:
-        """The experts of all ranks, along the first axis, on the leading rank; on others their own alone. They lie in
-        memory as they did, on which optimizers rely."""
+    def collected(self, own_e: Tensor, total: int, empty: Empty = torch.empty) -> Tensor:
+        """The experts of all ranks, along the first axis, on the leading rank, in memory that ``empty`` gives; on
+        others their own alone. They lie in memory as they did, on which optimizers rely."""
         if own_e.ndim > 2 and own_e.mT.is_contiguous():
-            return self._collected(own_e.mT, total).mT
-        return self._collected(own_e, total)
+            return self._collected(own_e.mT, total, empty).mT
+        return self._collected(own_e, total, empty)
 
-    def _collected(self, own_e: Tensor, total: int) -> Tensor:
-        spans = self.spans(total)
-        filled = _filled(own_e.detach(), len(spans[-1]))
-        parts = [torch.empty_like(filled) for _ in spans] if self.leads else None
-        dist.gather(filled, parts, dst=0)
-        return own_e if parts is None else torch.cat([one[: len(span)] for one, span in zip(parts, spans, strict=True)])
+    def _collected(self, own_e: Tensor, total: int, empty: Empty) -> Tensor:
+        own_e = own_e.detach().contiguous()
+        if not self.leads:
+            dist.send(own_e, dst=0)
+            return own_e
+        whole = empty((total, *own_e.shape[1:]), dtype=own_e.dtype)
+        for rank, part in enumerate(whole.split([len(span) for span in self.spans(total)])):
+            if rank == self.rank:
+                part.copy_(own_e)
+            else:
+                # into its place, so that no more memory is needed
+                dist.recv(part, src=rank)
+        return whole
 
     def sizes(self, own: int) -> list[int]:
         """How many rows every rank has, if this one has ``own``."""
@@ -215,3 +232,9 @@ def among(ranks: Ranks | None) -> Iterator[None]:
 def current() -> Ranks | None:
     """The ranks that a model is being built among."""
     return _AMONG.get()
+
+
+def held(count: int) -> range:
+    """Which of ``count`` experts this process has, in a model that is being built."""
+    ranks = current()
+    return range(count) if ranks is None else ranks.spans(count)[ranks.rank]

@@ -4,15 +4,18 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar, cast
+from math import prod
+from typing import Literal, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from moe_lab.layers.ranks import current
+from moe_lab.layers.ranks import held
 
 Module = TypeVar("Module", bound=nn.Module)
-_ALIKE: ContextVar[bool] = ContextVar("alike", default=False)
+#: numbers of a network that ``columns`` gives at a time, if an axis of its parameters can be cut so
+COLUMNS = 2**14
+_ALIKE: ContextVar[Literal["numbers", "shapes"] | None] = ContextVar("alike", default=None)
 
 
 def hyper(value: float, axes: int = 0) -> nn.Buffer:
@@ -91,12 +94,13 @@ def stack(modules: Sequence[Module]) -> Module:
 
 
 @contextmanager
-def alike() -> Iterator[None]:
+def alike(kind: Literal["numbers", "shapes"] = "numbers") -> Iterator[None]:
     """Within the block, a bank is one network repeated, which is built in a fraction of the time.
 
-    Everything except the values of its parameters is right. It serves to check whether parts fit each other.
+    Everything except the values of its parameters is right. It serves to check whether parts fit each other. Of the
+    kind "shapes" it takes no memory, and has no values at all.
     """
-    token = _ALIKE.set(True)
+    token = _ALIKE.set(kind)
     try:
         yield
     finally:
@@ -106,12 +110,19 @@ def alike() -> Iterator[None]:
 def bank(network: Callable[[], Module], count: int) -> Module:
     """``count`` networks as one module, their parameters and buffers along a leading axis; among ranks a rank's own
     ones, with the numbers that they have among all."""
-    ranks = current()
-    own = range(count) if ranks is None else ranks.spans(count)[ranks.rank]
-    if _ALIKE.get():
-        return stack([network()] * len(own))
+    own = held(count)
+    if (kind := _ALIKE.get()) is not None:
+        return stack([network() if kind == "numbers" else network().to("meta")] * len(own))
     built = ((number, network()) for number in range(count))
     return stack([one for number, one in built if number in own])
+
+
+def columns(bank: nn.Module) -> Iterator[Tensor]:
+    """The parameters of a bank of E networks, [E, F] in all: some columns at a time, to limit memory."""
+    for parameter in bank.parameters():
+        whole = parameter.detach().unsqueeze(-1)
+        size = max(1, COLUMNS // prod(whole.shape[2:]))
+        yield from (part.flatten(1) for part in whole.split(size, 1))
 
 
 def _together(tensors: list[Tensor]) -> Tensor:

@@ -46,7 +46,7 @@ def stored_similarity(arrays: RunArrays, name: str) -> np.ndarray:
     require_several_experts(arrays)
     stored = arrays.stored("evaluation")
     if name not in stored:
-        raise Undefined("the experts have no hidden layer, or an earlier version of moe-lab trained them")
+        raise Undefined("the experts have no hidden layer, or too wide ones, or an earlier version trained them")
     return stored[name]
 
 

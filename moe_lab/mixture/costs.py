@@ -36,8 +36,10 @@ def multiply_add_counts(mixture: Mixture, features: int, device: torch.device) -
     with torch.enable_grad(), Products() as products, products.of({"gate": mixture.gate}):
         mixture(x_BD, Noise([torch.Generator(device)]))
     gate, experts = (products.counts[part] // SAMPLES for part in ("gate", REST))
-    active = experts // mixture.experts.count * running_experts(mixture)
-    return {"multiply_adds_total": gate + experts, "multiply_adds_active": gate + active}
+    # this process counts the products of its own experts
+    each = experts // (mixture.experts.count - mixture.experts.elsewhere)
+    total = gate + experts + each * mixture.experts.elsewhere
+    return {"multiply_adds_total": total, "multiply_adds_active": gate + each * running_experts(mixture)}
 
 
 class Products(TorchFunctionMode):

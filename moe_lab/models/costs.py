@@ -1,6 +1,6 @@
 """The costs of one sample's prediction by a network: parameters and multiply-adds, total and active."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -19,12 +19,20 @@ def network_parameter_counts(network: Network) -> dict[str, int]:
     The latter are without those of experts that a row of a mixture layer does not select. A row that selects experts
     without a network needs fewer.
     """
-    total = count_parameters(network)
-    resting = sum(
-        count_parameters(layer.experts.bank) // layer.experts.computing * _resting(layer)
-        for layer in network.routed.values()
-    )
+    banks = {name: count_parameters(layer.experts.bank) for name, layer in network.routed.items()}
+    total, resting = _of_all_processes(network, count_parameters(network), banks)
     return {"parameters_total": total, "parameters_active": total - resting}
+
+
+def _of_all_processes(network: Network, here: int, banks: Mapping[str, int]) -> tuple[int, int]:
+    """What all experts count, and those that a row does not use, given what is counted of this process and of its share
+    of each layer's experts."""
+    total, resting = here, 0
+    for name, layer in network.routed.items():
+        each = banks[name] // (layer.experts.computing - layer.experts.elsewhere)
+        total += each * layer.experts.elsewhere
+        resting += each * _resting(layer)
+    return total, resting
 
 
 def _resting(layer: RoutedExperts) -> int:
@@ -43,11 +51,8 @@ def network_multiply_add_counts(network: Network, features: int, device: torch.d
     banks = {name: layer.experts.bank for name, layer in network.routed.items()}
     with torch.no_grad(), _all_experts(network), Products() as products, products.of(banks):
         network(x_BD, noise)
-    total = sum(products.counts.values()) // SAMPLES
-    resting = sum(
-        products.counts[name] // SAMPLES // layer.experts.computing * _resting(layer)
-        for name, layer in network.routed.items()
-    )
+    counts = {name: products.counts[name] // SAMPLES for name in banks}
+    total, resting = _of_all_processes(network, sum(products.counts.values()) // SAMPLES, counts)
     return {"multiply_adds_total": total, "multiply_adds_active": total - resting}
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from moe_lab.layers.grouped import GroupedRows
 from moe_lab.layers.linear import Linear, log_softmax
 from moe_lab.layers.noise import Noise
+from moe_lab.layers.ranks import held
 from moe_lab.layers.stacking import bank, count_parameters, hyper
 from moe_lab.parts.reasons import Reason
 from moe_lab.parts.sizes import Sizes as Sizes
@@ -57,6 +58,7 @@ class Experts(nn.Module):
         self.count = count
         self.hidden_features = hidden_features
         self.bank = bank(network, count)
+        self.elsewhere = count - len(held(count))  #: how many of them other processes have
 
     @property
     def computing(self) -> int:
@@ -93,8 +95,9 @@ class Experts(nn.Module):
 
     @property
     def parameter_count(self) -> int:
-        """The number of trained parameters."""
-        return count_parameters(self)
+        """The number of trained parameters, in all processes."""
+        each = count_parameters(self.bank) // (self.computing - self.elsewhere)
+        return count_parameters(self) + each * self.elsewhere
 
     def fit(self, training: Labelled, held_out: Labelled) -> None:
         """Fit to the training and the validation split, besides gradient descent or instead of it."""

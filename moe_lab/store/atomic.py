@@ -31,22 +31,27 @@ def write_with(path: Path, write: Callable[[IO[bytes]], Any], keep: Path | None 
     ``keep``: path to which the old file is moved once the new one is complete. Raises OSError, which names the path.
     """
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=SUFFIX)
+        handle, name = temporary(path)
         try:
             with os.fdopen(handle, "wb") as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
+            os.chmod(name, 0o666 & ~_umask())
             if keep is not None and path.exists():
                 os.replace(path, keep)
-            os.replace(temporary, path)
+            os.replace(name, path)
         except BaseException:
             with suppress(FileNotFoundError):
-                os.unlink(temporary)
+                os.unlink(name)
             raise
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def temporary(path: Path) -> tuple[int, str]:
+    """A new file beside ``path``, by its handle and its name, which ``clear_leftovers`` knows."""
+    return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=SUFFIX)
 
 
 def clear_leftovers(folder: Path) -> None:

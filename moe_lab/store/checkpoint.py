@@ -1,15 +1,17 @@
 """Checkpoints: the newest complete state of a run and the one before it. They are read with ``weights_only=True``."""
 
-import io
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
+from torch import Tensor
 
 from moe_lab.errors import RunError
-from moe_lab.store.atomic import write_with
+from moe_lab.store.atomic import temporary, write_with
 from moe_lab.store.untrusted import Unusable, inside, read_tensors
 
 NEWEST = "checkpoint.pt"
@@ -21,34 +23,70 @@ MOST_CLASSES = 1_000_000
 def save(folder: Path, state: dict[str, Any]) -> None:
     """Write ``state`` (tensors, numbers, text, lists and dicts of them) and keep the previous file. Nothing is moved
     until the new file is complete, so a full disk leaves both files intact."""
-    # through memory: torch's own writer hides errors of the disk
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_with(folder / NEWEST, lambda file: file.write(buffer.getbuffer()), keep=folder / PREVIOUS)
+    write_with(folder / NEWEST, partial(_write, state), keep=folder / PREVIOUS)
 
 
-def load(folder: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """The newest undamaged state. Raises RunError if there is none."""
-    return _newest(folder, device)[0]
+def _write(state: dict[str, Any], file: IO[bytes]) -> None:
+    disk = _Disk(file)
+    torch.save(state, cast(IO[bytes], disk))
+    if disk.error is not None:
+        raise disk.error
 
 
-def take_up(folder: Path) -> tuple[dict[str, Any], str]:
+class _Disk:
+    """A file that keeps the first error of the disk, because torch's writer would hide it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, content: bytes) -> int:
+        if self.error is None:
+            try:
+                self._file.write(content)
+            except OSError as error:
+                self.error = error
+        return len(content)
+
+    def flush(self) -> None:
+        """Left to the file's owner."""
+
+
+def mapped(folder: Path, size: tuple[int, ...], /, *, dtype: torch.dtype) -> Tensor:
+    """A tensor whose numbers are in a file without a name, on the disk of ``folder``: it may be larger than the memory
+    that a process may have. Raises OSError if the disk has no room."""
+    handle, path = temporary(folder / NEWEST)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            # without room on the disk, the first access would end the process
+            os.posix_fallocate(file.fileno(), 0, max(1, prod(size) * dtype.itemsize))
+        return torch.from_file(path, shared=True, size=prod(size), dtype=dtype).view(size)
+    finally:
+        os.unlink(path)
+
+
+def load(folder: Path, device: str | torch.device = "cpu", *, in_file: bool = False) -> dict[str, Any]:
+    """The newest undamaged state. Raises RunError if there is none. ``in_file``: as ``read_tensors``."""
+    return _newest(folder, device, in_file)[0]
+
+
+def take_up(folder: Path, *, in_file: bool = False) -> tuple[dict[str, Any], str]:
     """The newest undamaged state, to resume from, and a few words about a damaged file, if there is one.
 
     A damaged newest file is replaced by the one before it. Otherwise the next ``save`` would overwrite the good file
     with the damaged one. Raises RunError as ``load`` does.
     """
-    state, problems = _newest(folder, "cpu")
+    state, problems = _newest(folder, "cpu", in_file)
     if problems and (folder / NEWEST).exists():
         os.replace(folder / PREVIOUS, folder / NEWEST)
     return state, "; ".join(problems)
 
 
-def _newest(folder: Path, device: str | torch.device) -> tuple[dict[str, Any], list[str]]:
+def _newest(folder: Path, device: str | torch.device, in_file: bool) -> tuple[dict[str, Any], list[str]]:
     problems: list[str] = []
     for name in (NEWEST, PREVIOUS):
         try:
-            return read_tensors(inside(folder / name), device), problems
+            return read_tensors(inside(folder / name), device, in_file=in_file), problems
         except FileNotFoundError:
             problems.append(f"{name} is missing")
         except Unusable as error:

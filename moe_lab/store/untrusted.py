@@ -74,7 +74,7 @@ def read_text(path: Path, most: int = MOST_TEXT) -> str:
         if (size := os.fstat(file.fileno()).st_size) > most:
             raise Unusable(f"has {size} bytes, and {most} at most are read")
         try:
-            return file.read(most).decode()
+            return file.read(size).decode()
         except UnicodeDecodeError as error:
             raise Unusable(f"is no UTF-8 text ({error.reason} at byte {error.start})") from None
 
@@ -273,12 +273,13 @@ def read_arrays(path: Path, names: Container[str] | None = None) -> "dict[str, n
         return {name: read(archive.open(member), allow_pickle=False) for name, member in wanted.items()}
 
 
-def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
+def read_tensors(path: Path, device: Any = "cpu", *, in_file: bool = False) -> dict[str, Any]:
     """Read the state in a file of ``torch.save``: tensors, numbers, text, lists and dicts of them, and no code.
-
-    Raises FileNotFoundError, and Unusable.
+    With ``in_file`` tensors stay in the file, mapped as shared (private mappings count as memory of the process): copy
+    them before they are changed. Raises FileNotFoundError, and Unusable.
     """
     import pickle
+    from mmap import MAP_SHARED
 
     import torch
 
@@ -290,7 +291,8 @@ def read_tensors(path: Path, device: Any = "cpu") -> dict[str, Any]:
             raise Unusable(f"is damaged (a checksum does not match: {damaged})")
         file.seek(0)
         try:
-            state = torch.load(file, map_location=device, weights_only=True)
+            with torch.serialization.set_default_mmap_options(MAP_SHARED):
+                state = torch.load(path if in_file else file, map_location=device, weights_only=True, mmap=in_file)
         except (*BROKEN, pickle.UnpicklingError) as error:
             raise Unusable(f"is no checkpoint ({_words(error)})") from None
     if not isinstance(state, dict):

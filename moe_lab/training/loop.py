@@ -12,6 +12,7 @@ from torch import Tensor
 from moe_lab.data.dataset import Data, Split
 from moe_lab.errors import RunError
 from moe_lab.layers.precision import products_in
+from moe_lab.layers.ranks import Empty
 from moe_lab.routing.decision import Routing
 from moe_lab.training.learner import AnyLearner
 from moe_lab.training.members import Member
@@ -115,13 +116,13 @@ class Loop:
         self._next_epoch()
         return True
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self, empty: Empty = torch.empty) -> dict[str, Any]:
         """The whole state, as tensors, numbers and text only, so that it can be read with ``weights_only=True``. Of
-        several ranks every one calls it, and the leading one gets it."""
-        optimizer = self._optimizer.state_dict()
+        several ranks every one calls it, and the leading one gets it, in memory that ``empty`` gives."""
+        learner, optimizer = self.learner.state_dict(), self._optimizer.state_dict()
         return {
-            "learner": self.learner_state(),
-            "optimizer": optimizer if self._whole is None else self._whole.optimizer(optimizer),
+            "learner": learner if self._whole is None else self._whole.learner(learner, empty),
+            "optimizer": optimizer if self._whole is None else self._whole.optimizer(optimizer, empty),
             "tally": self._tally.sums,
             "noise": self._noise.state(),
             "augment_noise": self._order.noise.state(),
@@ -132,17 +133,13 @@ class Loop:
             "records": self.state.records.state(),
         }
 
-    def learner_state(self) -> dict[str, Tensor]:
-        """The learner's part of ``state_dict``, of several ranks likewise."""
-        state = self.learner.state_dict()
-        return state if self._whole is None else self._whole.learner(state)
-
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the state. Raises RunError if the records of ``state`` do not match its epoch and batch."""
         self._check_place(state)
-        learner, optimizer, whole = state["learner"], state["optimizer"], self._whole
-        self.learner.load_state_dict(learner if whole is None else whole.own_learner(learner))
-        self._optimizer.load_state_dict(optimizer if whole is None else whole.own_optimizer(optimizer))
+        if self._whole is not None:
+            state = self._whole.own(state)
+        self.learner.load_state_dict(state["learner"])
+        self._optimizer.load_state_dict(state["optimizer"])
         self._clock = state["seconds"]
         self.state.records.restore(state["records"])
         self.state.epoch, self.state.batch = state["epoch"], state["batch"]

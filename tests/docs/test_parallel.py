@@ -8,6 +8,7 @@ import pytest
 
 from moe_lab.errors import ConfigError
 from moe_lab.experiment.job import prepare
+from tests.parallel import test_memory
 
 TOP = Path(__file__).parents[2]
 PAGE = (TOP / "docs" / "parallel.md").read_text()
@@ -30,6 +31,14 @@ def test_its_commands_can_be_trained(words):
 
 def test_the_page_has_them():
     assert len(REFUSED) == 9 and len(COMMANDS) == 5
+
+
+def test_what_does_not_fit_one_process():
+    """Weights, biases, gradients and Adam's two numbers of the experts that tests/parallel/test_memory.py trains."""
+    words = dict(one.split("=") for one in re.search(r"network\.width=(.*?)`", PAGE)[0].strip("`").split())
+    width, experts, hidden = (int(words[key]) for key in ("network.width", "experts.count", "experts.hidden"))
+    assert (width, experts, hidden) == (test_memory.WIDTH, test_memory.EXPERTS, test_memory.HIDDEN)
+    assert f"{experts * (2 * width * hidden + hidden + width) * 4 * 4 / 1e6:.0f} MB. That is" in PAGE
 
 
 def test_what_a_step_costs():

@@ -11,6 +11,7 @@ from torch import nn
 
 from moe_lab.config.compose import compose
 from moe_lab.data.dataset import spread
+from moe_lab.evaluation import samples
 from moe_lab.evaluation.closer import look_closer
 from moe_lab.evaluation.clusters import centres, lloyd, nearest
 from moe_lab.evaluation.evaluate import evaluate
@@ -121,6 +122,15 @@ def test_what_depends_on_what_is_not_there_is_left_out(looks, data, empty):
     linear = look_closer(mixture, mixture, data, noise(), 8)["evaluation"]
     assert not {"feature_cka", "reference_kmeans_features"} & linear.keys()
     assert looks("experts.count=1")[0] == {}
+
+
+def test_features_that_would_take_too_much_memory_are_left_out(looks, data, monkeypatch):
+    """Of 90 training samples, whose features k-means reads, and fewer of the test split, with 16 features an expert."""
+    monkeypatch.setattr(samples, "MOST_FEATURES", 90 * E * 16 - 1)
+    found = looks()[0]["evaluation"].keys()
+    assert "reference_kmeans_features" not in found and "feature_cka" in found
+    monkeypatch.setattr(samples, "MOST_FEATURES", len(data.test) * E * 16 - 1)
+    assert "feature_cka" not in looks()[0]["evaluation"]
 
 
 def test_the_untrained_gate_is_that_of_the_untrained_mixture(looks, learner_of, data):

@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 
+from moe_lab.layers import stacking
 from moe_lab.layers.convolution import BatchNorm2d, Conv2d
 from moe_lab.layers.linear import Linear
-from moe_lab.layers.stacking import alike, bank, hyper, stack
+from moe_lab.layers.stacking import alike, bank, columns, hyper, stack
 
 
 def test_hyper_is_a_buffer_that_no_checkpoint_keeps():
@@ -47,6 +48,22 @@ def test_a_bank_of_likes_differs_in_its_numbers_alone():
     # each has memory of its own
     likes[0].weight_IO.data[0] = 7
     assert not (likes[0].weight_IO[1] == 7).any() and not (made[-1][0].weight_IO == 7).any()
+
+
+def test_a_bank_of_shapes_takes_no_memory():
+    with alike("shapes"):
+        likes = bank(lambda: Linear(3, 2), 4)
+    assert likes.weight_IO.is_meta and likes.weight_IO.shape == (4, 3, 2)
+
+
+def test_columns_are_those_of_all_parameters(monkeypatch):
+    """A weight [E, 3, 2] gives pieces of at most two of its six columns, a bias [E, 1, 2] its two."""
+    own = bank(lambda: Linear(3, 2), 4)
+    monkeypatch.setattr(stacking, "COLUMNS", 2)
+    found = list(columns(own))
+    assert [one.shape for one in found] == [(4, 2)] * 4
+    whole = torch.cat([one.flatten(1) for one in own.parameters()], -1)
+    assert torch.equal(torch.cat(found, -1), whole)
 
 
 def test_stack_refuses_modules_of_different_structure():

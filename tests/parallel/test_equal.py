@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.parallel import collectives
+from tests.parallel import collectives, evaluated
 from tests.parallel.equal import Equal
 from tests.parallel.ranked import run_cases
 
@@ -25,7 +25,7 @@ EQUAL = {
     "network_double": Equal((*NETWORK, "gate=top_k", "k=2", "regularizer=[sample_similarity]"), double=True),
     "network_capacity": Equal((*NETWORK, "gate=batch_prioritized")),
 }
-CASES = {**collectives.CASES, **EQUAL}
+CASES = {**collectives.CASES, **EQUAL, **evaluated.CASES}
 
 
 @pytest.fixture(scope="module")

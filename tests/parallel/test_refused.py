@@ -15,6 +15,10 @@ PARALLEL = ["parallel=experts", "gate=top_k", "k=2"]
         (["k=5"], "k=5 selects every expert; take parallel=none"),
         (["objective=competitive"], "objective Competitive reads every expert; take parallel=none"),
         (["regularizer=[orthogonality]"], "regularizer orthogonality reads every expert; take parallel=none"),
+        (
+            ["network=mlp", "dataset=toy_clusters", "experts.zero=1"],
+            "experts without a network are not shared out; take parallel=none",
+        ),
         (["gate=gumbel", "k=1"], "the gradient of this gate reads experts that are not selected; take parallel=none"),
         (["experts=conv"], "take parallel=none"),
         (["gate/score/body=conv", "gate.score.body.batch_norm=[0]"], "batch normalization takes statistics of a batch"),
