@@ -90,14 +90,57 @@ def test_in_as_many_steps_the_largest_batch_balances_better():
         assert low < 0 < high
 
 
+def sign_flip_p(pairs):
+    """The sign-flip test of ten pairs: the share of 2^10 signs with a mean as far from 0."""
+    flips = itertools.product((1, -1), repeat=10)
+    sums = [sum(sign * one for sign, one in zip(signs, pairs, strict=True)) for signs in flips]
+    return sum(abs(one) >= abs(sum(pairs)) - 1e-12 for one in sums) / 2**10
+
+
 def test_that_the_error_is_lower_is_inconclusive():
-    """The sign-flip test of the ten pairs: the share of 2^10 signs with a mean as far from 0."""
-    ps = []
-    for arm in OTHERS:
-        pairs = differences(arm, "test_error_rate")
-        flips = itertools.product((1, -1), repeat=10)
-        sums = [sum(sign * one for sign, one in zip(signs, pairs, strict=True)) for signs in flips]
-        ps.append(sum(abs(one) >= abs(sum(pairs)) - 1e-12 for one in sums) / 2**10)
+    ps = [sign_flip_p(differences(arm, "test_error_rate")) for arm in OTHERS]
     largest = OTHERS.index("B = 512, equal steps")
     assert f"{holm(ps)[largest]:.2f}" == "0.16" and min(ps) == ps[largest] and len(ps) == 5
     assert "p is .16" in TEXT
+
+
+with open(PAGE.with_suffix("") / "processes.csv", newline="") as _file:
+    ON_FOUR = list(csv.DictReader(_file))
+DIGITS_ON_FOUR = SHOWN | {"sample_entropy_bits": 3, "information_per_usage": 3}
+
+
+def on_four(statistics, name):
+    """Of seeds 0 to 9, on four processes."""
+    runs = [run for run in ON_FOUR if (run["statistics"], run["name"]) == (statistics, name)]
+    return [float({int(run["seed"]): run["value"] for run in runs}[seed]) for seed in range(10)]
+
+
+def of_own_share(name):
+    pairs = zip(on_four("rank", name), on_four("global", name), strict=True)
+    return [rank - of_all for rank, of_all in pairs]
+
+
+def test_balance_within_a_process():
+    for statistics in ("global", "rank"):
+        cells = [
+            f"{number(mean(values_), digits)} ± {number(stdev(values_), digits)}"
+            for name, digits in DIGITS_ON_FOUR.items()
+            for values_ in [on_four(statistics, name)]
+        ]
+        assert f"| {' | '.join([statistics, *cells])} |" in TEXT
+    cells, ps = [], {}
+    for name, digits in DIGITS_ON_FOUR.items():
+        pairs = of_own_share(name)
+        ends = sign_flip_interval(pairs)
+        assert (ends[0] < 0 < ends[1]) == (name != "sample_entropy_bits")
+        low, high = (number(end, digits, "+") for end in ends)
+        cells.append(f"{number(mean(pairs), digits, '+')} ({low} to {high})")
+        ps[name] = sign_flip_p(pairs)
+    assert f"| {' | '.join(['rank less global', *cells])} |" in TEXT
+    corrected = dict(zip(ps, holm(list(ps.values())), strict=True))
+    assert f"{corrected['sample_entropy_bits']:.2f}" == "0.02" and len(ps) == 6
+    assert sum(one > 0 for one in of_own_share("sample_entropy_bits")) == 9
+
+
+def test_statistics_of_the_whole_batch_are_those_of_one_process():
+    assert on_four("global", "test_error_rate") == values("B = 512", "test_error_rate")
