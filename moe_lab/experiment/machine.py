@@ -10,6 +10,8 @@ from moe_lab.errors import ConfigError
 
 Config = dict[str, Any]
 
+#: how processes exchange tensors on each type of device; small numbers are on the CPU always
+BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 #: of glibc's malloc.h: blocks that are mapped one by one, and how much free memory at the heap's end goes back
 _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1
 
@@ -46,3 +48,10 @@ def device_of(config: Config) -> torch.device:
     if not there[name]:
         raise ConfigError(f"device={name}: torch finds none on this machine; take device=auto or device=cpu")
     return torch.device(name)
+
+
+def take_gpu(number: int) -> None:
+    """Make a GPU the one of this process, number ``number`` on its machine. Raises ConfigError if it has fewer."""
+    if number >= (count := torch.cuda.device_count()):
+        raise ConfigError(f"process {number + 1} of this machine needs a GPU of its own, and torch finds {count}")
+    torch.cuda.set_device(number)

@@ -21,6 +21,7 @@ from moe_lab.config.plugins import load_plugin, plugin_files
 from moe_lab.errors import ConfigError, RankLost, one_line
 from moe_lab.experiment.board import Board
 from moe_lab.experiment.launch import Launch, launched
+from moe_lab.experiment.machine import BACKENDS, device_of, take_gpu
 from moe_lab.layers.ranks import Ranks
 from moe_lab.parts.roles import Config
 
@@ -134,9 +135,10 @@ def leading(config: Config, follow: Callable[..., None], *task: object) -> Itera
         yield Team()
         return
     with _board(parallel["processes"]) as board:
-        store = board.send({"parallel": parallel, "plugins": [str(file.absolute()) for file in plugin_files()]})
+        plugins, device = [str(file.absolute()) for file in plugin_files()], device_of(config).type
+        store = board.send({"parallel": parallel, "plugins": plugins, "device": device})
         board.wait_for_all("here", START_SECONDS)
-        with _joined(store, 0, parallel, board) as team:
+        with _joined(store, 0, parallel, device, board) as team:
             try:
                 dist.broadcast_object_list([(follow, task)], src=0)
             except RuntimeError as error:
@@ -187,7 +189,7 @@ def _follow(board: Board, rank: int) -> int:
 def _do(sent: dict[str, Any], store: Store, rank: int) -> None:
     for file in sent["plugins"]:
         load_plugin(Path(file))
-    with _joined(store, rank, sent["parallel"]) as team:
+    with _joined(store, rank, sent["parallel"], sent["device"]) as team:
         given: list[Any] = [None]
         dist.broadcast_object_list(given, src=0)
         follow, task = given[0]
@@ -195,12 +197,16 @@ def _do(sent: dict[str, Any], store: Store, rank: int) -> None:
 
 
 @contextmanager
-def _joined(store: Store, rank: int, parallel: Config, board: Board | None = None) -> Iterator[Team]:
-    """The team in which this process is number ``rank``. Raises RankLost if the others do not join."""
+def _joined(store: Store, rank: int, parallel: Config, device: str, board: Board | None = None) -> Iterator[Team]:
+    """The team in which this process is number ``rank``. Raises RankLost if the others do not join, ConfigError if it
+    has no GPU and needs one."""
     seconds, count = parallel["timeout_seconds"], parallel["processes"]
     timeout = timedelta(seconds=seconds)
+    if device == "cuda":
+        launch = launched()
+        take_gpu(rank if launch is None else launch.local)
     try:
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=timeout)
+        dist.init_process_group(BACKENDS[device], store=store, rank=rank, world_size=count, timeout=timeout)
     except RuntimeError as error:
         raise RankLost(f"the processes did not join within {seconds:g} seconds: {one_line(str(error))}") from None
     try:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+import torch
+
 from moe_lab.config.build import class_of
 from moe_lab.errors import ConfigError
-from moe_lab.experiment.machine import device_of
+from moe_lab.experiment.launch import launched
+from moe_lab.experiment.machine import BACKENDS, device_of
 from moe_lab.layers.convolution import BatchNorm2d
 from moe_lab.mixture.dispatch import why_dense
 from moe_lab.parts.baselines.none import Unchanged
@@ -55,8 +58,11 @@ def _check_config(config: Config) -> None:
         _refuse("an expert's state in the optimizer belongs to one process", "trainer.skip_untouched=false")
     if config["trainer"]["dispatch"] == "dense":
         _refuse("no process has all experts", "trainer.dispatch=auto")
-    if (device := device_of(config).type) != "cpu":
-        _refuse(f"processes meet on CPUs, and device={config['device']} is {device}", "device=cpu")
+    device, processes = device_of(config).type, config["parallel"]["processes"]
+    if device not in BACKENDS:
+        _refuse(f"processes have no way to exchange tensors of device={device}", "device=cpu")
+    if device == "cuda" and launched() is None and (gpus := torch.cuda.device_count()) < processes:
+        _refuse(f"each of {processes} processes needs a GPU, and torch finds {gpus}", "device=cpu")
 
 
 def _why_not(

@@ -108,13 +108,13 @@ class Ranks:
 
     def collected(self, own_e: Tensor, total: int, empty: Empty = torch.empty) -> Tensor:
         """The experts of all ranks, along the first axis, on the leading rank, in memory that ``empty`` gives; on
-        others their own alone. They lie in memory as they did, on which optimizers rely."""
+        others their own alone; on the CPU. They lie in memory as they did, on which optimizers rely."""
         if own_e.ndim > 2 and own_e.mT.is_contiguous():
             return self._collected(own_e.mT, total, empty).mT
         return self._collected(own_e, total, empty)
 
     def _collected(self, own_e: Tensor, total: int, empty: Empty) -> Tensor:
-        own_e = own_e.detach().contiguous()
+        own_e = own_e.detach().contiguous().cpu()
         if not self.leads:
             dist.send(own_e, dst=0)
             return own_e

@@ -58,7 +58,7 @@ class _Line:
 
     def __init__(self, ranks: Ranks) -> None:
         self.ranks = ranks
-        self._group = dist.new_group(timeout=PATIENCE)
+        self._group = dist.new_group(timeout=PATIENCE, backend="gloo")
 
     def ask(self, *request: Any) -> None:
         dist.broadcast_object_list([request], src=0, group=self._group)
@@ -98,13 +98,14 @@ def _serve(experts: Mapping[str, Experts], line: _Line) -> None:
     ranks = line.ranks
     for what, path, given in line.requests():
         bank, count = experts[path].bank, experts[path].count
+        like = next(bank.parameters())
         match what:
             case "samples":
                 size, dtype = given
-                _of_samples(bank, torch.empty(size, dtype=dtype), count, ranks)
+                _of_samples(bank, like.new_empty(size, dtype=dtype), count, ranks)
             case "rows":
                 width, dtype, counts = given
-                _of_rows(bank, torch.empty(0, width, dtype=dtype), counts, ranks)
+                _of_rows(bank, like.new_empty(0, width, dtype=dtype), counts, ranks)
             case "columns":
                 for part in columns(bank):
                     ranks.collected(part, count)
@@ -114,8 +115,8 @@ def _of_samples(bank: nn.Module, x_1BD: Tensor, count: int, ranks: Ranks) -> Com
     """What all experts compute of the leading rank's samples, on that rank."""
     dist.broadcast(x_1BD, src=0)
     hidden_eBH, last_eBO = bank(x_1BD)
-    hidden_EBH = None if hidden_eBH is None else ranks.collected(hidden_eBH, count)
-    return hidden_EBH, ranks.collected(last_eBO, count)
+    hidden_EBH = None if hidden_eBH is None else ranks.collected(hidden_eBH, count).to(x_1BD.device)
+    return hidden_EBH, ranks.collected(last_eBO, count).to(x_1BD.device)
 
 
 def _of_rows(bank: nn.Module, rows_PI: Tensor, counts: list[int], ranks: Ranks) -> Tensor:
@@ -125,8 +126,8 @@ def _of_rows(bank: nn.Module, rows_PI: Tensor, counts: list[int], ranks: Ranks) 
     if ranks.leads:
         send = [sum(counts[span.start : span.stop]) for span in ranks.spans(len(counts))]
     came_PI = ranks.exchange(rows_PI, send, receive)
-    count_E = torch.tensor(own)
-    groups = Groups(count_E, torch.arange(len(own)).repeat_interleave(count_E))
+    count_E = torch.tensor(own, device=rows_PI.device)
+    groups = Groups(count_E, torch.arange(len(own), device=rows_PI.device).repeat_interleave(count_E))
     _, last = bank(GroupedRows(came_PI, groups))
     return ranks.exchange(last.rows_PI, receive, send)
 

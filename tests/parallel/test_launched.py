@@ -13,7 +13,7 @@ import pytest
 from moe_lab.errors import ConfigError
 from moe_lab.experiment import ranks
 from moe_lab.experiment.job import prepare
-from moe_lab.experiment.launch import launched
+from moe_lab.experiment.launch import Launch, launched
 from moe_lab.store.run import Run
 from tests.parallel.test_life import LONG, WORDS, shorten
 
@@ -137,7 +137,7 @@ def test_two_tasks_of_srun_save_the_state_and_go_on(step, tmp_path):
 @pytest.fixture
 def environment(monkeypatch):
     """Sets how this process was started."""
-    names = [*of_slurm(0, 0), "RANK", "WORLD_SIZE", "MASTER_ADDR", "SLURM_NTASKS"]
+    names = [*of_slurm(0, 0), "SLURM_LOCALID", "LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_ADDR", "SLURM_NTASKS"]
     for name in names:
         monkeypatch.delenv(name, raising=False)
 
@@ -168,11 +168,13 @@ def test_tasks_of_srun_meet_on_the_first_host(environment, nodes, first):
     assert launched().url == f"tcp://{first}:17345?rank=3&world_size=4"
     environment(MASTER_ADDR="10.0.0.1", MASTER_PORT="99")
     assert (launched().rank, launched().count, launched().url[:17]) == (3, 4, "tcp://10.0.0.1:99")
+    environment(SLURM_LOCALID="1")
+    assert launched().local == 1
 
 
 def test_processes_of_torchrun_meet_as_it_says(environment):
-    environment(RANK="1", WORLD_SIZE="4", MASTER_ADDR="a", MASTER_PORT="1")
-    assert (launched().by, launched().rank, launched().count, launched().url) == ("torchrun", 1, 4, "env://")
+    environment(RANK="3", WORLD_SIZE="4", MASTER_ADDR="a", MASTER_PORT="1", LOCAL_RANK="1")
+    assert launched() == Launch("torchrun", 3, 4, "env://", 1)
 
 
 def test_as_many_processes_as_were_started(environment):

@@ -1,8 +1,10 @@
 """What several processes cannot train is refused, with the reason and what mends it."""
 
 import pytest
+import torch
 
 from moe_lab.errors import ConfigError
+from moe_lab.experiment import machine
 from moe_lab.experiment.job import prepare
 
 PARALLEL = ["parallel=experts", "gate=top_k", "k=2"]
@@ -64,3 +66,40 @@ def test_a_dispatcher_that_says_auto_is_sparse():
     assert prepare(PARALLEL).config["trainer"]["dispatch"] == "sparse"
     network = ["network=mlp", "gate=switch", "dataset=toy_clusters", "parallel=experts"]
     assert prepare(network).config["trainer"]["dispatch"] == "sparse"
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Lets torch find so many GPUs; which one it is told to take."""
+    taken = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+
+    def find(count):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        return taken
+
+    return find
+
+
+def test_every_process_has_a_gpu_or_none_has(gpus, monkeypatch):
+    gpus(2)
+    assert prepare([*PARALLEL, "device=cuda"]).config["device"] == "cuda"
+    with pytest.raises(ConfigError, match="each of 3 processes needs a GPU, and torch finds 2; take device=cpu"):
+        prepare([*PARALLEL, "parallel.processes=3"])
+    assert prepare([*PARALLEL, "parallel.processes=3", "device=cpu"])
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(ConfigError, match="no way to exchange tensors of device=mps; take device=cpu"):
+        prepare([*PARALLEL, "device=mps"])
+
+
+def test_a_process_takes_the_gpu_of_its_number_on_its_machine(gpus):
+    taken = gpus(2)
+    machine.take_gpu(1)
+    assert taken == [1]
+    with pytest.raises(ConfigError, match="process 3 of this machine needs a GPU of its own, and torch finds 2"):
+        machine.take_gpu(2)
+
+
+def test_tensors_on_gpus_go_by_nccl():
+    assert machine.BACKENDS == {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
