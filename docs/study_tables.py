@@ -176,6 +176,17 @@ TABLES: tuple[AnyTable, ...] = (
         },
         rows={arm: (arm, "") for arm in ("softmax", "attentive", "softmax + importance 0.1")},
     ),
+    Levels(
+        "speed.md",
+        "precision/runs.csv",
+        {
+            "test_error_rate": Column("test error", digits=3),
+            "test_loss_nats": Column("test loss in nats", digits=3),
+            "mutual_information_expert_label_bits": Column("I(E;Y) in bits", digits=3),
+            "sample_entropy_bits": Column("H(E given X) in bits", digits=3),
+        },
+        heading="precision",
+    ),
     Intervals(
         "tutorial.md",
         "tutorial/gates.csv",
