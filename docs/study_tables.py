@@ -141,7 +141,7 @@ TABLES: tuple[AnyTable, ...] = (
             "oracle_error_rate": percent("oracle error"),
         },
     ),
-    Table("one-active-expert.md", "one-active-expert/digits", ONE_ACTIVE),
+    *(Table("one-active-expert.md", f"one-active-expert/{data}", ONE_ACTIVE) for data in ("digits", "mnist")),
     Protocols("studies/krishnamurthy2023.md", "krishnamurthy2023/mnist"),
     ProtocolPairs("studies/krishnamurthy2023.md", "krishnamurthy2023/mnist"),
     Bests("studies/krishnamurthy2023.md", "krishnamurthy2023/fashion_mnist-published"),

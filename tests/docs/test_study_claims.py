@@ -150,25 +150,6 @@ def test_cubic_experts_recover_clusters_and_linear_ones_do_not():
         assert f"{mean} ± {sd}" == said and said in words
 
 
-def test_ways_to_one_active_expert():
-    page = said_in("one-active-expert.md")
-    error = kept("one-active-expert/digits", "test_error_rate")
-    for arm in ("gumbel + importance", "dense", "gate as classifier", "single", "sinkhorn", "L0", "L1"):
-        assert percent(error[arm]) in page
-    assert min(error, key=lambda arm: mean_of(error[arm])) in ("gumbel + importance", "dense")
-    dead = kept("one-active-expert/digits", "dead_experts")
-    all_in_use = {arm for arm, of_arm in dead.items() if not any(of_arm.values())}
-    assert all_in_use == {"soft + importance", "gumbel + importance", "stochastic + usage_kl", "matching pursuit"}
-    assert set(dead["L0"].values()) == {4}
-    for arm in ("switch + switch_balance", "switch + loss-free bias"):
-        assert f"{5 - mean_of(dead[arm]):.1f}" in page
-    facts = json.loads((PAGE.parent / "one-active-expert" / "digits" / "study.json").read_text())
-    verdicts = {one["arm"]: one["verdict"] for one in facts["differences"] if one["name"] == "test_error_rate"}
-    assert [arm for arm, word in verdicts.items() if word == "equivalent"] == ["soft argmax"]
-    assert {arm for arm, word in verdicts.items() if word == "different"} == {"sinkhorn", "L0", "L1"}
-    assert list(verdicts.values()).count("inconclusive") == 17 and "other seventeen" in page
-
-
 def layers_n(arm, name, data="text-modules"):
     """Of seeds 0 to 9, what docs/studies/layers.md has of the data."""
     with open(PAGE.parent / "layers" / data / "study-runs.csv", newline="") as file:

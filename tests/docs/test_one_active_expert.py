@@ -1,0 +1,98 @@
+"""What docs/one-active-expert.md says of its two studies, of twelve runs an arm each."""
+
+import csv
+import json
+
+import pytest
+
+from docs.tables import DOCS
+
+KEPT = DOCS / "studies" / "one-active-expert"
+PAGE = " ".join((DOCS / "one-active-expert.md").read_text().split())
+BASELINES = {"single", "gate as classifier", "dense"}
+IN_USE = {"soft + importance", "gumbel + importance", "stochastic + usage_kl", "matching pursuit"}
+
+
+def values(data, name):
+    """arm -> the values of a metric, by seed."""
+    with (KEPT / data / "study-runs.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["name"] == name and row["value"]]
+    return {
+        arm: [float(row["value"]) for row in rows if row["arm"] == arm]
+        for arm in dict.fromkeys(row["arm"] for row in rows)
+    }
+
+
+def mean(found):
+    return sum(found) / len(found)
+
+
+def errors(data):
+    """arm -> mean error in percent, as the page writes it."""
+    return {arm: f"{100 * mean(found):.1f}" for arm, found in values(data, "test_error_rate").items()}
+
+
+def differences(data):
+    lines = json.loads((KEPT / data / "study.json").read_text())["differences"]
+    return {line["arm"]: line for line in lines if line["name"] == "test_error_rate"}
+
+
+def arms_of(data, verdict):
+    return {arm for arm, line in differences(data).items() if line["verdict"] == verdict}
+
+
+def test_the_verdicts():
+    assert arms_of("digits", "equivalent") == {"soft argmax"}
+    assert arms_of("digits", "different") == {"sinkhorn", "L0", "L1"}
+    assert len(arms_of("digits", "inconclusive")) == 17 and "For seventeen ways and baselines" in PAGE
+    assert arms_of("mnist", "equivalent") == {"soft argmax", "soft + sample_entropy"}
+    assert arms_of("mnist", "inconclusive") == {"soft + importance"}
+    ways = arms_of("mnist", "different") - BASELINES
+    assert len(ways) == 15 and all(differences("mnist")[arm]["mean"] > 0 for arm in ways)
+    assert len(differences("mnist").keys() - BASELINES) == 18 and "fifteen of eighteen ways" in PAGE
+
+
+@pytest.mark.parametrize(("data", "said"), [("digits", "+.09 points on digits"), ("mnist", "+.10 on MNIST")])
+def test_the_argmax_of_a_soft_mixture(data, said):
+    line = differences(data)["soft argmax"]
+    assert f"+{100 * line['mean']:.2f}".replace("+0", "+") == said.split()[0] and f"{said}, p = .005" in PAGE
+    assert round(line["p"], 3) == 0.005
+
+
+def test_what_the_other_ways_cost_on_mnist():
+    points = {arm: differences("mnist")[arm]["mean"] * 100 for arm in arms_of("mnist", "different") - BASELINES}
+    least = sorted(points, key=points.__getitem__)[:4]
+    assert least == ["matching pursuit", "annealed", "gumbel + importance", "entmax"]
+    assert [f"{points[arm]:.1f}" for arm in least] == ["0.3", "0.4", "0.6", "0.6"]
+    assert f"{100 * differences('mnist')['soft + sample_entropy']['mean']:.1f}" == "0.2"
+
+
+def test_the_errors_that_it_names():
+    digits, mnist = errors("digits"), errors("mnist")
+    assert min(digits, key=lambda arm: float(digits[arm])) in ("gumbel + importance", "dense")
+    assert f"({digits['gumbel + importance']} %), on MNIST {mnist['gumbel + importance']} % where" in PAGE
+    assert (
+        f"has {mnist['switch + switch_balance']} %, stochastic with usage_kl {mnist['stochastic + usage_kl']} %" in PAGE
+    )
+    assert f"noisy top-1 with importance {mnist['noisy top-1 + importance']} %" in PAGE
+    worst = [f"{one['sinkhorn']}, {one['L0']} and {one['L1']} %" for one in (digits, mnist)]
+    assert f"{worst[0]} on digits, {worst[1]} on MNIST" in PAGE
+    assert (
+        f"as many parameters has {mnist['dense']} % and the gate's network alone {mnist['gate as classifier']} %"
+        in PAGE
+    )
+    assert f"the soft mixture's {mnist['soft']} % for sure; one expert alone has {mnist['single']} %" in PAGE
+    assert all(differences("mnist")[arm]["mean"] < 0 for arm in ("dense", "gate as classifier"))
+    assert arms_of("mnist", "different") > BASELINES and not arms_of("digits", "different") & BASELINES
+
+
+def test_which_experts_are_in_use():
+    digits, mnist = values("digits", "dead_experts"), values("mnist", "dead_experts")
+    assert {arm for arm, dead in digits.items() if not any(dead)} == IN_USE
+    assert {arm for arm, dead in mnist.items() if not any(dead)} == {*IN_USE, "switch + switch_balance", "hard EM"}
+    assert set(digits["L0"]) == {4} and sorted(mnist["L0"]) == [3, *[4] * 11]
+    for arm in ("switch + switch_balance", "switch + loss-free bias"):
+        assert f"{5 - mean(digits[arm]):.1f}" in PAGE
+    assert set(mnist["switch + loss-free bias"]) == {4}
+    settings = json.loads((KEPT / "mnist" / "study.json").read_text())["arms"]["switch + switch_balance"]["settings"]
+    assert "weight=1.0" in settings[0] or settings[0].endswith("weight=1")
