@@ -54,11 +54,11 @@ def test_its_checkpoint_has_all_experts(trained):
 
 
 class Started:
-    """A long run on two processes, begun in the background and past its first checkpoint."""
+    """A run on two processes, begun in the background and past its first checkpoint."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, words: list[str]) -> None:
         self.folder = folder / "run"
-        words = [*LONG, f"parallel.timeout_seconds={TIMEOUT}", "--name", "run"]
+        words = [*words, f"parallel.timeout_seconds={TIMEOUT}", "--name", "run"]
         self.process = subprocess.Popen(command(*words, folder=folder), stderr=subprocess.PIPE, text=True)
         until = time.monotonic() + 300
         while not (self.folder / "checkpoint.pt").exists() and self.process.poll() is None:
@@ -74,14 +74,40 @@ class Started:
         _, said = self.process.communicate(timeout=300)
         return self.process.returncode, said
 
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
 
 @pytest.fixture
 def started(tmp_path):
-    run = Started(tmp_path)
+    run = Started(tmp_path, LONG)
     yield run
-    if run.process.poll() is None:
-        run.process.kill()
-        run.process.communicate()
+    run.kill()
+
+
+@pytest.fixture
+def evaluating(tmp_path):
+    """Past its last step: the first checkpoint is that of the end, if no earlier one was due. What follows takes
+    longer than to see it."""
+    words = [*WORDS, "experts.count=8", "experts.hidden=1000", "trainer.epochs=1", "parallel=experts"]
+    run = Started(tmp_path, words)
+    yield run
+    run.kill()
+
+
+@pytest.mark.slow
+def test_a_rank_that_is_killed_during_the_evaluation_interrupts_the_run_which_goes_on(evaluating):
+    follower = evaluating.follower
+    follower.kill()
+    code, said = evaluating.ended()
+    error = f"rank 1 (process {follower.pid}) ended by SIGKILL"
+    assert code == 1 and f"{error}; resume with `moe-lab train --resume" in said
+    assert Run(evaluating.folder).status["status"] == "interrupted"
+    words = ["--resume", str(evaluating.folder), "-q", "--no-report", "--no-compare"]
+    subprocess.run([sys.executable, "-m", "moe_lab", "train", *words], check=True)
+    assert Run(evaluating.folder).finished
 
 
 @pytest.mark.parametrize(("number", "how"), [(signal.SIGKILL, "ended by SIGKILL"), (signal.SIGSTOP, "does not answer")])
