@@ -1,9 +1,8 @@
 """The roles that parts play. A part is written for one run, over trailing axes (docs/add-a-part.md has the rules).
 
-A part's positional argument ``sizes`` comes from the engine; its keyword-only arguments are its config, and their types
-and ranges are checked when a config is composed. Numbers that may differ between the runs of a stack are kept with
-``layers.hyper``; everything else is structure. Parts declare their requirements of each other here, and
-moe_lab/parts/checks.py checks them before training.
+A part's positional argument ``sizes`` comes from the engine; its keyword-only arguments are its config, whose types and
+ranges are checked when it is composed. Numbers that may differ between the runs of a stack are kept with
+``layers.hyper``; all else is structure. moe_lab/parts/checks.py checks the requirements that parts declare here.
 """
 
 from abc import abstractmethod
@@ -45,20 +44,20 @@ class Experts(nn.Module):
     """
 
     task: ClassVar[Task] = "classification"
-    #: the network consists only of ``layers.Linear`` and functions of a row (``relu``, ``GroupedRows.map``), so that it
-    #: can run on only the selected samples
+    #: the network has ``layers.Linear`` and functions of a row alone, so that it can run on the selected samples
     runs_sparse: ClassVar[bool] = False
     #: they predict the target by themselves; else they output values, as experts of a mixture layer
     predicts: ClassVar[bool] = True
     #: they are fitted (``fit``) after every epoch; those without parameters have one epoch without steps
     needs_fitting: ClassVar[bool] = False
+    elsewhere: int = 0  #: how many of them other processes have
 
     def __init__(self, count: int, network: Callable[[], nn.Module], hidden_features: int | None) -> None:
         super().__init__()
         self.count = count
         self.hidden_features = hidden_features
         self.bank = bank(network, count)
-        self.elsewhere = count - len(held(count))  #: how many of them other processes have
+        self.elsewhere = count - len(held(count))
 
     @property
     def computing(self) -> int:
@@ -117,8 +116,7 @@ class Gate(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.combine = combine
-        #: how many rows side by side are one document
-        self.places = sizes.places
+        self.places = sizes.places  #: how many rows side by side are one document
 
     @classmethod
     def expert_shape(cls, options: Config, shape: tuple[int, ...]) -> tuple[int, ...]:

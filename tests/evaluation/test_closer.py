@@ -125,11 +125,13 @@ def test_what_depends_on_what_is_not_there_is_left_out(looks, data, empty):
 
 
 def test_features_that_would_take_too_much_memory_are_left_out(looks, data, monkeypatch):
-    """Of 90 training samples, whose features k-means reads, and fewer of the test split, with 16 features an expert."""
-    monkeypatch.setattr(samples, "MOST_FEATURES", 90 * E * 16 - 1)
+    """Of 90 training samples, whose features k-means reads, and fewer of the test split."""
+    hidden = looks()[1].experts.hidden_features
+    assert len(data.test) < 90
+    monkeypatch.setattr(samples, "MOST_FEATURES", 90 * E * hidden - 1)
     found = looks()[0]["evaluation"].keys()
     assert "reference_kmeans_features" not in found and "feature_cka" in found
-    monkeypatch.setattr(samples, "MOST_FEATURES", len(data.test) * E * 16 - 1)
+    monkeypatch.setattr(samples, "MOST_FEATURES", len(data.test) * E * hidden - 1)
     assert "feature_cka" not in looks()[0]["evaluation"]
 
 
