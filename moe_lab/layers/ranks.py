@@ -108,7 +108,7 @@ class Ranks:
 
     def collected(self, own_e: Tensor, total: int, empty: Empty = torch.empty) -> Tensor:
         """The experts of all ranks, along the first axis, on the leading rank, in memory that ``empty`` gives; on
-        others their own alone; on the CPU. They lie in memory as they did, on which optimizers rely."""
+        others their own alone; on the CPU, and in memory as they lay."""
         if own_e.ndim > 2 and own_e.mT.is_contiguous():
             return self._collected(own_e.mT, total, empty).mT
         return self._collected(own_e, total, empty)

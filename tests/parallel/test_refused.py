@@ -70,7 +70,7 @@ def test_a_dispatcher_that_says_auto_is_sparse():
 
 @pytest.fixture
 def gpus(monkeypatch):
-    """Lets torch find so many GPUs; which one it is told to take."""
+    """A function that makes torch find a number of GPUs; it returns the list of those that are taken."""
     taken = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "set_device", taken.append)
