@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAPPED = {
     MAIN: "I(E;label)/H(E), all slots",
     "equal_information_per_usage": "the same, labels of equal weight",
-    FIRST: "the same, first choices",
+    FIRST: "I(E;label)/H(E), first choices",
     GIVEN_TOKEN: "the same, given the token id",
     ACCURACY: "label predicted of a document *",
     "effective_rank": "effective rank *",
