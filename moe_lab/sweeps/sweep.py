@@ -4,7 +4,6 @@ sweep = new_sweep(["gate=softmax,attentive", "seed=0,1"], Path("runs"), name="ga
 outcomes, said = sweep.run(sweep.claim())
 """
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from moe_lab.sweeps.plan import Follow, Plan, silently
 from moe_lab.sweeps.run import SweepWatch, run_plans
 from moe_lab.sweeps.settings import settings, split
 from moe_lab.sweeps.sweeper import Plans
-from moe_lab.sweeps.work import DECIDE_DATA
+from moe_lab.sweeps.work import what_decides_data
 from moe_lab.training.watch import StopAsked
 
 OWN_PLAN = "--resume takes the sweep's own plan: leave out --name and all overrides except launcher ones"
@@ -53,7 +52,7 @@ class Sweep:
         jobs report the error."""
         said: dict[str, None] = {}
         configs = [one.job.config for one in self.plan.jobs]
-        for config in {json.dumps({key: one.get(key) for key in DECIDE_DATA}): one for one in configs}.values():
+        for config in {what_decides_data(one): one for one in configs}.values():
             dataset = build(config["dataset"])
             if type(dataset).odd is not Dataset.odd:
                 with suppress(DataError, RunError):

@@ -1,9 +1,9 @@
 """Tasks that a launcher distributes, and the work on them: under a claim, in the jobs' own folders."""
 
+import gc
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from moe_lab.config.plugins import load_plugin
@@ -12,6 +12,7 @@ from moe_lab.errors import Diverged, UserError
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
 from moe_lab.experiment.writer import RunWriter
+from moe_lab.parts.roles import Config
 from moe_lab.store.claim import CLAIM, Held, claimed
 from moe_lab.sweeps.folder import STACKS, SweepFolder
 from moe_lab.sweeps.plan import Planned
@@ -20,10 +21,6 @@ from moe_lab.training.watch import StopAsked, Stopped
 
 #: seconds to wait for the last owner of a job, which may be about to end
 PATIENCE_SECONDS = 10.0
-
-
-#: keys of a config that decide which data its job uses, and with how many threads they are loaded
-DECIDE_DATA = (*SHARED, "trainer")
 
 
 @dataclass(frozen=True)
@@ -97,8 +94,7 @@ class Work:
 
     def _do(self, task: Task, sweep: SweepFolder, stop_asked: StopAsked) -> None:
         jobs, folders = [one.job for one in task.jobs], [sweep.job(one.name) for one in task.jobs]
-        config = jobs[0].config
-        data = _data(json.dumps({name: config.get(name) for name in DECIDE_DATA}))
+        data = _data(jobs[0].config)
         if task.stack is None:
             experiment.run(jobs[0], folders[0], data, stop_asked=stop_asked, resume=True)
         else:
@@ -106,7 +102,22 @@ class Work:
             experiment.run_stack(jobs, folders, data, home=home, stop_asked=stop_asked, resume=True)
 
 
-@lru_cache(maxsize=1)
-def _data(config: str) -> Data:
-    """The data of a config, cached because the next job probably uses the same data."""
-    return load_data(json.loads(config))
+def what_decides_data(config: Config) -> str:
+    """The choices of a config that decide which data its job uses, as text. The number of threads is one, for sums over
+    the data are split by it."""
+    return json.dumps({name: config.get(name) for name in SHARED} | {"threads": config["trainer"]["threads"]})
+
+
+_loaded: dict[str, Data] = {}
+
+
+def _data(config: Config) -> Data:
+    """The data of a config. They are kept, because the next job probably uses the same, until others are loaded: a
+    worker has room for one data set, not always for two."""
+    key = what_decides_data(config)
+    if key not in _loaded:
+        _loaded.clear()
+        # the objects of a run that has ended refer to each other and to its data
+        gc.collect()
+        _loaded[key] = load_data(config)
+    return _loaded[key]

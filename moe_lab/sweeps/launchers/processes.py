@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import suppress
@@ -41,6 +42,8 @@ class Processes(Launcher):
         asked = get_context("loky").Event()
         jobs = [planned for task in tasks for planned in task.jobs]
         slots = [_Slot(asked, env) for env in _places(min(self.count(jobs), len(tasks)), jobs)]
+        # loky replaces a worker that has grown between two jobs, as with a larger data set; nothing is lost
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         try:
             while True:
                 if stop_asked():
