@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from docs.tables import DOCS, Column, Values, arms_of, kept_values, markdown
+from docs.tables import DOCS, Column, Values, arms_of, kept_values, markdown, seeds_of
 from moe_lab.statistics import compare
 
 
@@ -24,7 +24,10 @@ class Levels:
         values = kept_values(DOCS / "studies" / self.folder)
         rows = [[self.heading, *(column.heading for column in self.columns.values())]]
         for label, (arm, prefix) in (self.rows or {arm: (arm, "") for arm in arms_of(values)}).items():
-            cells = [column.mean_and_sd(values.get((arm, prefix + name), {})) for name, column in self.columns.items()]
+            asked = seeds_of(values, arm)
+            cells = [
+                column.mean_and_sd(values.get((arm, prefix + name), {}), asked) for name, column in self.columns.items()
+            ]
             rows.append([label, *cells])
         return markdown(rows)
 
@@ -44,8 +47,9 @@ class Differences:
         rows = [[f"less {self.against}", *(column.heading for column in self.columns.values())]]
         for arm in arms_of(values):
             if arm != self.against:
+                asked = seeds_of(values, arm)
                 cells = [
-                    column.paired(values[arm, name], values[self.against, name])
+                    column.paired(values[arm, name], values[self.against, name], asked)
                     for name, column in self.columns.items()
                 ]
                 rows.append([arm, *cells])

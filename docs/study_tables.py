@@ -112,6 +112,21 @@ ONE_ACTIVE = {
     "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
     "unrouted_share": percent("unrouted"),
 }
+SECOND_SOFTMAX = {
+    "test_error_rate": ERROR,
+    "collapsed": percent("collapsed"),
+    "dead_experts": Column("dead experts", digits=1),
+    "usage_entropy_bits": Column("H(E)"),
+    "mutual_information_expert_prediction_bits": Column("I(E; own prediction)"),
+    "sample_entropy_bits": Column("H(E given X)", digits=3),
+    "information_per_usage": Column("I(E;Y)/H(load)"),
+}
+PRECISION = {
+    "test_error_rate": Column("test error", digits=4),
+    "test_loss_nats": Column("test loss in nats", digits=3),
+    "mutual_information_expert_label_bits": Column("I(E;Y) in bits", digits=3),
+    "sample_entropy_bits": Column("H(E given X) in bits", digits=3),
+}
 TABLES: tuple[AnyTable, ...] = (
     *(Table("studies/routers.md", f"routers/{active}", ROUTERS) for active in ("one", "two", "any")),
     Beside("studies/chen2022.md", "chen2022/s2"),
@@ -157,13 +172,18 @@ TABLES: tuple[AnyTable, ...] = (
         "studies/mixture-layers.md",
         "mixture-layers/runs.csv",
         {
-            "class": Column("class of the image"),
-            "position": Column("place of the patch"),
-            "patch_ink": Column("ink of the patch"),
+            f"attribute_information_per_usage: {attribute}": Column(heading)
+            for attribute, heading in {
+                "class": "class of the image",
+                "position": "place of the patch",
+                "patch_ink": "ink of the patch",
+            }.items()
         },
         heading="layer",
-        rows={layer: ("mixture layers", f"{layer}: ") for layer in ("block0", "block1")},
+        rows={layer: ("mixture layers", f"{layer}.") for layer in ("block0", "block1")},
     ),
+    Levels("studies/second-softmax.md", "second-softmax/runs.csv", SECOND_SOFTMAX),
+    Differences("studies/second-softmax.md", "second-softmax/runs.csv", SECOND_SOFTMAX, "one softmax"),
     Levels(
         "../README.md",
         "readme/runs.csv",
@@ -174,19 +194,8 @@ TABLES: tuple[AnyTable, ...] = (
             "usage_entropy_bits": Column("usage entropy H(E), bits"),
             "sample_entropy_bits": Column("sample entropy H(E given X), bits"),
         },
-        rows={arm: (arm, "") for arm in ("softmax", "attentive", "softmax + importance 0.1")},
     ),
-    Levels(
-        "speed.md",
-        "precision/runs.csv",
-        {
-            "test_error_rate": Column("test error", digits=3),
-            "test_loss_nats": Column("test loss in nats", digits=3),
-            "mutual_information_expert_label_bits": Column("I(E;Y) in bits", digits=3),
-            "sample_entropy_bits": Column("H(E given X) in bits", digits=3),
-        },
-        heading="precision",
-    ),
+    *(Levels("speed.md", f"precision/{data}.csv", PRECISION, heading="run") for data in ("digits", "mnist")),
     Intervals(
         "tutorial.md",
         "tutorial/gates.csv",

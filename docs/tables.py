@@ -39,12 +39,12 @@ class Column:
             return ""
         return f"{self._shift(line['mean'], line['low'], line['high'])}, {line['verdict']}, p = {line['p']:.2g}"
 
-    def mean_and_sd(self, values: Mapping[int, float]) -> str:
-        """Of the values of seeds; of one seed its value."""
+    def mean_and_sd(self, values: Mapping[int, float], asked: int = 0) -> str:
+        """Of the values of seeds; of one seed its value. ``asked``: how many seeds there are."""
         if len(values) < 2:
             return "".join(map(self.number, values.values()))
         found = summary(list(values.values()))
-        return self.level({"mean": found.mean, "sd": found.sd, "n": found.n, "asked": found.n})
+        return self.level({"mean": found.mean, "sd": found.sd, "n": found.n, "asked": asked})
 
     def mean_and_interval(self, values: Mapping[int, float], star: str = "") -> str:
         """Of the values of seeds, with a mark behind the mean."""
@@ -52,14 +52,16 @@ class Column:
         low, high = found.ends or (found.mean, found.mean)
         return f"{self.number(found.mean)}{star} ({self.number(low)} to {self.number(high)})"
 
-    def paired(self, ours: Mapping[int, float], theirs: Mapping[int, float]) -> str:
-        """Mean difference on the same seeds, its 95 % interval, and p of the sign-flip test, uncorrected."""
+    def paired(self, ours: Mapping[int, float], theirs: Mapping[int, float], asked: int = 0) -> str:
+        """Mean difference on the same seeds, its 95 % interval, and p of the sign-flip test, uncorrected; with how many
+        pairs are defined, if not all of ``asked``."""
         pairs = [value - theirs[seed] for seed, value in ours.items() if seed in theirs]
         if not pairs:
             return ""
         found = difference_summary(pairs)
         low, high = found.ends or (found.mean, found.mean)
-        return f"{self._shift(found.mean, low, high)}, p = {sign_flip_p(pairs):.3f}"
+        few = f" ({len(pairs)} of {asked} pairs)" if len(pairs) < asked else ""
+        return f"{self._shift(found.mean, low, high)}, p = {sign_flip_p(pairs):.3f}{few}"
 
     def number(self, value: float) -> str:
         return f"{self.factor * value:.{self.digits}f}"
@@ -85,6 +87,11 @@ def kept_values(path: Path) -> Values:
                 if value:
                     found.setdefault((arm, name), {})[seed] = float(value)
     return found
+
+
+def seeds_of(values: Values, arm: str) -> int:
+    """How many seeds an arm has."""
+    return len({seed for (of, _), by_seed in values.items() if of == arm for seed in by_seed})
 
 
 def arms_of(values: Values) -> list[str]:

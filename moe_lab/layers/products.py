@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from moe_lab.layers.autograd import Kept
+from moe_lab.layers.shapes import broadcast
 
 #: multiply-adds of a product from which oneDNN is faster
 LARGE = 2**20
@@ -75,7 +76,7 @@ def _products(a_XD: Tensor, b_DY: Tensor) -> Tensor:
     else is the smaller one to copy."""
     by_row = _by_row(a_XD) or (not _by_row(b_DY.mT) and a_XD.shape[-2] <= b_DY.shape[-1])
     first, second = (a_XD, b_DY.mT) if by_row else (b_DY.mT, a_XD)
-    lead = torch.broadcast_shapes(first.shape[:-2], second.shape[:-2])
+    lead = broadcast(first.shape[:-2], second.shape[:-2])
     found = _each(first, second, lead) if lead else rows_by_rows(first, second)
     return found if by_row else found.mT
 

@@ -128,7 +128,10 @@ def columns(bank: nn.Module) -> Iterator[Tensor]:
 def _together(tensors: list[Tensor]) -> Tensor:
     """The tensors stacked, each with its memory layout kept."""
     by_columns = tensors[0].ndim > 1 and tensors[0].mT.is_contiguous()
-    return torch.stack([tensor.mT for tensor in tensors]).mT if by_columns else torch.stack(tensors)
+    stored = [tensor.mT if by_columns else tensor for tensor in tensors]
+    # tensors without values are stacked by torch in Python code that imports its compiler
+    together = stored[0].new_empty(len(stored), *stored[0].shape) if stored[0].is_meta else torch.stack(stored)
+    return together.mT if by_columns else together
 
 
 #: attributes that every module has, which are not compared

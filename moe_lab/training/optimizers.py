@@ -1,7 +1,7 @@
 """torch's own optimizers, for one run or many at once, and the learning rate of every step."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from moe_lab.errors import given
 from moe_lab.training.normalized import Normalized
 from moe_lab.training.options import Trainer
+from moe_lab.training.uncompiled import uncompiled
 
 
 class Optimizer:
@@ -183,11 +184,12 @@ class Optimizer:
         return values.unbind(1 if self._stacked else 0)
 
 
-_CLASSES = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-    "normalized_gd": torch.optim.SGD,
+_SGD = uncompiled(torch.optim.SGD)
+_CLASSES: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": uncompiled(torch.optim.Adam),
+    "adamw": uncompiled(torch.optim.AdamW),
+    "sgd": _SGD,
+    "normalized_gd": _SGD,
 }
 
 

@@ -58,3 +58,19 @@ def test_help_and_listings_import_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("loaded []")
+
+
+def test_a_training_imports_no_compiler(tmp_path):
+    """Alone with its twins, as a stack, as layers: torch's compiler and SymPy, which it brings along,
+    would take most of a second of each."""
+    short = "['trainer.epochs=1', 'trainer.limit_batches=1', '-q']"
+    code = (
+        "import sys\n"
+        "from moe_lab.cli.main import app\n"
+        "for words in (['train', '--name', 'one'], ['sweep', 'seed=0,1', 'launcher=stacked', '--no-report'],\n"
+        "              ['train', 'network=vision_transformer', 'gate=hash', '--no-report', '--no-compare']):\n"
+        f"    app([*words, *{short}], standalone_mode=False)\n"
+        "print('loaded', [name for name in ('torch._dynamo', 'sympy') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip().endswith("loaded []")

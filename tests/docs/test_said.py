@@ -1,6 +1,6 @@
 """Sentences of pages on kept runs are computed again from these, and no decimal of such a page stands elsewhere."""
 
-from math import e, log, log2
+from math import log2
 
 import pytest
 
@@ -85,23 +85,26 @@ LAYERS = [
         ),
     ),
 ]
-shares = {layer: patches.of("mixture layers", f"{layer}: class") for layer in ("block0", "block1")}
+shares = {
+    layer: patches.of("mixture layers", f"{layer}.attribute_information_per_usage: class")
+    for layer in ("block0", "block1")
+}
 PATCHES = [
     Said(
         "(the smallest share of the class in block1 is {}, the largest in block0 {}).",
         (number(min(shares["block1"]), 2), number(max(shares["block0"]), 2)),
     )
 ]
-one, forty = Kept("readme/runs.csv"), Kept("tutorial/gates.csv")
-MEMORY = ("tasks, no memory", "tasks, memory of 10")
+tokens, tasks = Kept("readme/text.csv"), Kept("readme/tasks.csv")
+first, forty = Kept("tutorial/runs.csv"), Kept("tutorial/gates.csv")
 
 
-def error(arm, digits=1):
-    return percent(mean(one, arm, ERROR), digits)
+def error(arm, kept=first, digits=1):
+    return percent(mean(kept, arm, ERROR), digits)
 
 
 def of_text(layer, name, digits=0):
-    return number(100 * mean(one, "text", f"{layer}.{name}"), digits)
+    return number(100 * mean(tokens, "text", f"{layer}.{name}"), digits)
 
 
 README = [
@@ -118,8 +121,8 @@ README = [
             for layer in ("block0", "block1")
         ),
     ),
-    Said("the test error at the end is {}, with one expert for everything", (error(MEMORY[0], 0),)),
-    Said("ten remembered samples a class bring it to {} (seed 0", (error(MEMORY[1], 0),)),
+    Said("the test error at the end is {}, with one expert for everything", (error("no memory", tasks, 0),)),
+    Said("ten remembered samples a class bring it to {} (seed 0", (error("memory of 10", tasks, 0),)),
 ]
 TUTORIAL = [
     Said(
@@ -127,16 +130,16 @@ TUTORIAL = [
         "each, unproven); the choice of expert tells {} of at most {} bits about the class, > and that expert's own "
         "answer {} bits",
         (
-            *(error(f"tutorial, {arm}") for arm in ("softmax", "single", "dense_total")),
-            one.mean("tutorial, softmax", CLASS, 2),
+            *(error(arm) for arm in ("softmax", "single", "dense_total")),
+            first.mean("softmax", CLASS, 2),
             number(log2(5), 2),
-            one.mean("tutorial, softmax", "expert_answer_information_bits", 2),
+            first.mean("softmax", "expert_answer_information_bits", 2),
         ),
     ),
-    Said("Test error, {}: how often", (error("tutorial, softmax"),)),
-    Said("Information I(E;Y), {} bits: how", (one.mean("tutorial, softmax", CLASS, 2),)),
+    Said("Test error, {}: how often", (error("softmax"),)),
+    Said("Information I(E;Y), {} bits: how", (first.mean("softmax", CLASS, 2),)),
     Said("could tell {} bits (log2 5)", (number(log2(5), 2),)),
-    Said("the higher error, {} instead of {}.", (error("tutorial, attentive"), error("tutorial, softmax"))),
+    Said("the higher error, {} instead of {}.", (error("attentive"), error("softmax"))),
     Said(
         "tells about the digit: by {} bits with the softmax gate.",
         (forty.less("softmax + importance", "softmax", CLASS, 2),),
@@ -146,7 +149,7 @@ TUTORIAL = [
         (number(100 * (mean(forty, "attentive + importance", ERROR) - mean(forty, "softmax", ERROR)), 1),),
     ),
 ]
-precisions = Kept("precision/runs.csv")
+precisions = Kept("precision/digits.csv")
 PRECISIONS = [
     Said(
         "the largest change is {} of error, {} nats of loss, {} bit of I(E;Y) and {} bit of H(E given X).",
@@ -163,16 +166,6 @@ PAGES = {
     "studies/mixture-layers.md": (PATCHES, ["balance 0.01"]),
     "../README.md": (README, ["needs Python 3.11", "(about 1.5 GB", "at most 2.32 bits"]),
     "speed.md": (PRECISIONS, []),
-    "studies/second-softmax.md": (
-        [
-            Said("above log(1 + 9/e) = {} nats", (number(log(1 + 9 / e), 2),)),
-            Said("at most {}.", (number(log2(10), 2),)),
-        ],
-        [
-            "is .31 bit, exactly 0 in 7 of 10 runs, at an error of .086",
-            "+.024, +.007, +.021 without weight decay, +.020, +.021, +.022 with it",
-        ],
-    ),
     "tutorial.md": (TUTORIAL, ["need Python 3.11 and about 1.5 GB"]),
 }
 
@@ -193,11 +186,11 @@ def test_the_tutorials_runs_are_those_of_its_sweep():
     """Seed 0 of two arms, trained once more by other commands, to the bit."""
     for arm in ("softmax", "attentive"):
         for name in (ERROR, CLASS):
-            assert forty.of(arm, name)[0] == one.of(f"tutorial, {arm}", name)[0]
+            assert forty.of(arm, name)[0] == first.of(arm, name)[0]
 
 
 def test_some_expert_is_right_for_nearly_every_sample_without_a_memory():
-    assert mean(one, MEMORY[0], "oracle_error_rate") < 0.02
+    assert mean(tasks, "no memory", "oracle_error_rate") < 0.02
 
 
 def test_chance_tells_as_little_as_is_said():

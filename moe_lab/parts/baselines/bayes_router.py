@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from moe_lab.layers.shapes import broadcast
 from moe_lab.parts import (
     ALWAYS,
     Baseline,
@@ -65,7 +66,7 @@ class ChainRouter(Gate):
         token_WS = x_BD.squeeze(-1).long().unflatten(-1, (-1, self.places))
         pair_WS = self._symbols * (1 + token_WS[..., :-1]) + token_WS[..., 1:]
         step_1B = torch.cat((token_WS[..., :1], pair_WS), -1).flatten(-2).unsqueeze(-2)
-        lead = torch.broadcast_shapes(step_1B.shape[:-2], self.log_step_MU.shape[:-2])
+        lead = broadcast(step_1B.shape[:-2], self.log_step_MU.shape[:-2])
         step_MB = step_1B.expand(*lead, self.log_step_MU.shape[-2], -1)
         log_step_MB = self.log_step_MU.expand(*lead, -1, -1).gather(-1, step_MB)
         log_joint_BM = log_step_MB.unflatten(-1, (-1, self.places)).cumsum(-1).flatten(-2).mT

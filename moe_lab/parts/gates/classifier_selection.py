@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from moe_lab.layers.shapes import broadcast
 from moe_lab.parts import Combine, Count, ExpertsOutput, Gate, Noise, Routing, Sizes, Traits, k_largest
 
 
@@ -50,7 +51,7 @@ class ClassifierSelection(Gate):
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
         count = self.sizes.experts
         if self.training:
-            lead = torch.broadcast_shapes(x_BD.shape[:-2], self.memory_MD.shape[:-2])
+            lead = broadcast(x_BD.shape[:-2], self.memory_MD.shape[:-2])
             weights_BE = x_BD.new_full((*lead, x_BD.shape[-2], count), 1 / count)
             return Routing(weights_BE, weights_BE, weights_BE > 0, weights_BE.log())
         score_BE = self._right_nearby(x_BD) + self.right_ME.mean(-2, keepdim=True) / 2

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from moe_lab.layers.shapes import broadcast
 from moe_lab.parts import Combine, ExpertsOutput, Gate, Noise, Routing, Sizes, Traits
 
 
@@ -24,6 +25,6 @@ class Uniform(Gate):
         self.ones_1E = nn.Buffer(torch.ones(1, sizes.experts), persistent=False)
 
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Routing:
-        lead = torch.broadcast_shapes(x_BD.shape[:-2], self.ones_1E.shape[:-2])
+        lead = broadcast(x_BD.shape[:-2], self.ones_1E.shape[:-2])
         weights_BE = (self.ones_1E / self.sizes.experts).expand(*lead, x_BD.shape[-2], -1)
         return Routing(weights_BE, weights_BE, weights_BE > 0, log_weights_BE=weights_BE.log())

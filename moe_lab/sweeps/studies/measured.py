@@ -79,7 +79,7 @@ class Measured:
 
     def _found(self, arm: str, metric: str) -> dict[Place, float | None]:
         runs = self._runs.get(arm, {}).items()
-        found = {key: _value(run.metrics, metric) for key, run in runs}
+        found = {key: value_of(run.metrics, metric) for key, run in runs}
         return {key: value for key, (has, value) in found.items() if has}
 
     def rows(self, lines: Sequence[Line]) -> list[Line]:
@@ -98,7 +98,7 @@ class Measured:
         return {key: value for key, value in found.items() if value is not None}
 
 
-def _value(metrics: Mapping[str, Any], name: str) -> tuple[bool, float | None]:
+def value_of(metrics: Mapping[str, Any], name: str) -> tuple[bool, float | None]:
     """Whether a run has a metric, and its value; ``NAME: KEY`` is one of the numbers that a metric has by name."""
     whole, _, key = name.partition(": ")
     if name in metrics:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from moe_lab.layers.shapes import broadcast
 from moe_lab.parts import ALWAYS, ExpertsOutput, Mode, Noise, Score, Sizes
 
 #: rows of the table; samples with the same row have the same experts
@@ -30,7 +31,7 @@ class Hash(Score):
 
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         row_B1 = buckets(x_BD).unsqueeze(-1)
-        lead = torch.broadcast_shapes(row_B1.shape[:-2], self.table_ME.shape[:-2])
+        lead = broadcast(row_B1.shape[:-2], self.table_ME.shape[:-2])
         row_BE = row_B1.expand(*lead, row_B1.shape[-2], self.table_ME.shape[-1])
         return self.table_ME.expand(*lead, -1, -1).gather(-2, row_BE)
 
@@ -48,7 +49,7 @@ class Random(Hash):
     def forward(self, x_BD: Tensor, experts: ExpertsOutput | None, noise: Noise) -> Tensor:
         if not self.training:
             return super().forward(x_BD, experts, noise)
-        lead = torch.broadcast_shapes(x_BD.shape[:-2], self.table_ME.shape[:-2])
+        lead = broadcast(x_BD.shape[:-2], self.table_ME.shape[:-2])
         return noise.uniform(self.table_ME.new_empty(*lead, x_BD.shape[-2], self.table_ME.shape[-1]))
 
 
