@@ -14,7 +14,6 @@ from typing import Protocol
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed._functional_collectives import all_to_all_single_autograd
 
 from moe_lab.errors import given
 from moe_lab.layers.autograd import Kept
@@ -34,7 +33,7 @@ class Ranks:
     """
 
     def __init__(self, *, by_rank: bool = False) -> None:
-        self._group = given(dist.group.WORLD, "a group of processes")
+        given(dist.group.WORLD, "a group of processes")
         self.rank = dist.get_rank()
         self.count = dist.get_world_size()
         self.by_rank = by_rank
@@ -84,12 +83,7 @@ class Ranks:
 
     def exchange(self, rows: Tensor, send: Sequence[int], receive: Sequence[int]) -> Tensor:
         """The first ``send[0]`` rows to rank 0, and so on; as many as ``receive`` says of each rank come in order."""
-        self._count(rows, sum(send) - send[self.rank])
-        if rows.requires_grad:
-            self._count(rows, sum(receive) - receive[self.rank])
-            return all_to_all_single_autograd(rows.contiguous(), list(receive), list(send), self._group)
-        came = rows.new_empty(sum(receive), *rows.shape[1:])
-        dist.all_to_all_single(came, rows.contiguous(), list(receive), list(send))
+        came: Tensor = _Exchange.apply(rows, self, send, receive)
         return came
 
     def exchange_counts(self, count_E: Tensor) -> Tensor:
@@ -154,6 +148,13 @@ class Ranks:
             return whole.flatten(0, 1)
         return torch.cat([part[:size] for part, size in zip(whole, sizes, strict=True)])
 
+    def _exchanged(self, rows: Tensor, send: Sequence[int], receive: Sequence[int]) -> Tensor:
+        """What ``exchange`` gives, without gradient."""
+        self._count(rows, sum(send) - send[self.rank])
+        came = rows.new_empty(sum(receive), *rows.shape[1:])
+        dist.all_to_all_single(came, rows.contiguous(), list(receive), list(send))
+        return came
+
     def _added_up(self, gradients: list[Tensor]) -> list[Tensor]:
         flat = torch.cat([one.flatten() for one in gradients])
         self._count(flat, 2 * (self.count - 1) * len(flat) // self.count)
@@ -198,6 +199,27 @@ class _Split(torch.autograd.Function):
     @staticmethod
     def backward(ctx: _KeptOfRanks, gradient: Tensor) -> tuple[Tensor, None, None]:
         return ctx.ranks._all_rows(gradient, ctx.sizes), None, None
+
+
+class _KeptOfExchange(Kept):
+    ranks: Ranks
+    send: Sequence[int]
+    receive: Sequence[int]
+
+
+class _Exchange(torch.autograd.Function):
+    """Gradients go back the way that rows came."""
+
+    @staticmethod
+    def forward(
+        ctx: _KeptOfExchange, rows: Tensor, ranks: Ranks, send: Sequence[int], receive: Sequence[int]
+    ) -> Tensor:
+        ctx.ranks, ctx.send, ctx.receive = ranks, send, receive
+        return ranks._exchanged(rows, send, receive)
+
+    @staticmethod
+    def backward(ctx: _KeptOfExchange, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        return ctx.ranks._exchanged(gradient, ctx.receive, ctx.send), None, None, None
 
 
 class _Shared(torch.autograd.Function):
