@@ -1,4 +1,5 @@
-"""Processes that torchrun or srun has started train a run together, as those that one command starts do."""
+"""Processes that torchrun or srun has started train a run together, as those that one command starts do. Those of
+torchrun on two hosts: test_two_hosts.py."""
 
 import os
 import signal
@@ -70,41 +71,6 @@ def step(tmp_path):
     yield start
     for one in started:
         one.kill()
-
-
-@pytest.fixture(scope="module")
-def of_one_command(tmp_path_factory):
-    """The run of two processes that one command starts."""
-    folder = tmp_path_factory.mktemp("runs")
-    line = [sys.executable, "-m", "moe_lab", "train", *SHORT, "--no-report", "--no-compare", "--runs", str(folder)]
-    subprocess.run([*line, "--name", "run"], check=True)
-    return Run(folder / "run")
-
-
-def same(run: Run, other: Run) -> None:
-    """Runs on as many processes have the same bits."""
-    assert run.status["status"] == "finished" and run.status["key"] == other.status["key"]
-    for file in ("history.csv", "metrics.json"):
-        assert (run.path / file).read_bytes() == (other.path / file).read_bytes(), file
-
-
-def test_two_machines_of_torchrun(of_one_command, tmp_path):
-    """Two agents, each with a process, meet on this machine as they would on two."""
-    agent = [
-        sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1",
-        f"--master-port={free_port()}", "--master-addr=127.0.0.1",
-    ]  # fmt: skip
-    line = ["-m", "moe_lab", "train", *SHORT, "--no-report", "--no-compare", "--runs", str(tmp_path), "--name", "run"]
-    ends = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    nodes = [subprocess.Popen([*agent, f"--node-rank={node}", *line], **ends) for node in range(2)]
-    try:
-        printed = [node.communicate(timeout=300) for node in nodes]
-    finally:
-        for node in nodes:
-            node.kill()
-    assert [node.returncode for node in nodes] == [0, 0], printed
-    assert f"run     {tmp_path / 'run'}" in printed[0][0] and printed[1][0] == ""
-    same(Run(tmp_path / "run"), of_one_command)
 
 
 def test_another_number_is_a_mistake_that_one_process_prints(step, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from moe_lab.store.run import Run
 
-EXPERTS, WIDTH, HIDDEN = 20, 512, 2048
+EXPERTS, WIDTH, HIDDEN = 20, 512, 1024
 WORDS = [
     "dataset=digits", "network=mlp", f"network.width={WIDTH}", "gate=top_k", "k=2", f"experts.count={EXPERTS}",
     f"experts.hidden={HIDDEN}", "trainer.dispatch=sparse", "trainer.epochs=2", "trainer.limit_batches=2",
