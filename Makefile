@@ -16,7 +16,7 @@ train: .venv/installed
 	$(BIN)/moe-lab train
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-extras: .venv/installed-extras
 	$(BIN)/python -m pytest -m extras tests/extras tests/security

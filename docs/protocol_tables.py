@@ -25,6 +25,7 @@ PAIRS = (
     ("distilled from attentive + similarity", "attentive + similarity"),
     ("gate as classifier", "original"),
     ("gate as classifier", "original + importance"),
+    ("dense", "original + importance"),
 )
 #: the folders of a study's two protocols end so
 PROTOCOLS = ("published", "fair")
@@ -66,7 +67,8 @@ class ProtocolPairs:
                     column.paired(values.get((arm, name), {}), values.get((base, name), {}))
                     for name, column in METRICS.items()
                 ]
-                rows.append(["" if number else f"{arm}, less {base}", facts["protocol"], *cells])
+                if any(cells):
+                    rows.append(["" if number else f"{arm}, less {base}", facts["protocol"], *cells])
         return markdown(rows)
 
 

@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 
 from docs.claim_tables import Claims, Correlations
 from docs.protocol_tables import Bests, ProtocolPairs, Protocols
+from docs.retrained import Retrained
 from docs.run_tables import Differences, Intervals, Levels, balancing
 from docs.tables import DOCS, Column, markdown, percent
 from moe_lab.sweeps.studies.table import shown
@@ -182,6 +183,7 @@ TABLES: tuple[AnyTable, ...] = (
         heading="layer",
         rows={layer: ("mixture layers", f"{layer}.") for layer in ("block0", "block1")},
     ),
+    Retrained("studies.md"),
     Levels("studies/second-softmax.md", "second-softmax/runs.csv", SECOND_SOFTMAX),
     Differences("studies/second-softmax.md", "second-softmax/runs.csv", SECOND_SOFTMAX, "one softmax"),
     Levels(
