@@ -21,6 +21,16 @@ def test_of_the_paper_s_experts_and_gates(data):
     assert f"It has {gate:,} parameters, an expert {expert:,}" in prose("studies/krishnamurthy2023.md")
 
 
+def test_of_the_dense_network_beside_the_paper_s_mixture():
+    words = ["experts=paper_mnist", "gate/score/body=paper_mnist", "experts.count=5"]
+    dense, mixture = (
+        count_parameters(build_learner(compose([*words, *more]), SHAPE, CLASSES, 0))
+        for more in (["baseline=dense_total"], [])
+    )
+    said = f"It has {dense:,} parameters, the mixture {mixture:,}."
+    assert said in prose("studies/krishnamurthy2023.md")
+
+
 def test_of_mixture_layers_and_the_dense_ones_beside_them():
     sizes = [
         network_parameter_counts(build_network_learner(compose([*NETWORK, *words]), SHAPE, CLASSES, 0)[0].network)
