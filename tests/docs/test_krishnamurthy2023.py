@@ -9,9 +9,9 @@ from tests.docs.said_krishnamurthy2023 import (
     DENSE,
     GATE,
     MIXTURES,
+    MNIST,
     OWN,
     PAGE,
-    SAID,
     SETTINGS,
     SURE,
     TAUGHT_I,
@@ -21,7 +21,10 @@ from tests.docs.said_krishnamurthy2023 import (
     fair,
     printed,
 )
+from tests.docs.said_of_fashion_mnist import FASHION
 from tests.docs.sentences import ERROR, Said, prose, uncarried
+
+SAID = [*MNIST, *FASHION]
 
 
 @pytest.mark.parametrize("said", SAID, ids=[one.words[:40] for one in SAID])
