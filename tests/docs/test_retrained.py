@@ -24,6 +24,11 @@ def test_a_study_is_there_with_every_arm_that_could_be_trained(folder):
     assert {row["arm"] for row in rows} == facts["arms"].keys() - taught
 
 
+def test_as_many_are_the_same_as_is_said():
+    errors = [row["kept"] == row["again"] for row in ROWS if row["name"] == "test_error_rate"]
+    assert f"Of {len(errors)} test errors {sum(errors)} are the same." in (STUDIES.parent / "studies.md").read_text()
+
+
 def test_a_run_is_that_of_the_kept_arm():
     """Of the study of layers on digits: three arms, their first seed, 0."""
     trials = trials_of("layers/digits")
