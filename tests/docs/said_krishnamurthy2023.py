@@ -83,10 +83,12 @@ regularized_low, regularized_high = extremes(fair, [arm for arm in MIXTURES if a
 
 def again():
     """Of Fashion-MNIST: the changes of seed 0 by today's code, and the sds of the arms that were trained again."""
+    studies = {
+        "krishnamurthy2023/fashion_mnist-" + of: kept for of, kept in (("published", clothes), ("fair", clothes_fair))
+    }
     with (DOCS / "studies" / "retrained.csv").open(newline="") as file:
-        rows = [one for one in csv.DictReader(file) if "fashion" in one["study"] and one["name"] == ERROR]
-    kept = {"fair": clothes_fair, "published": clothes}
-    sds = [summary(kept[row["study"].rpartition("-")[2]].of(row["arm"])).sd for row in rows]
+        rows = [one for one in csv.DictReader(file) if one["study"] in studies and one["name"] == ERROR]
+    sds = [summary(studies[row["study"]].of(row["arm"])).sd for row in rows]
     return [float(row["again"]) - float(row["kept"]) for row in rows], sds
 
 
