@@ -45,12 +45,17 @@ class Board:
         """Let the followers go."""
         self._store.set(f"task/{self._sent}", json.dumps(None))
 
-    def wait_for_all(self, prefix: str, seconds: float) -> None:
-        """Until every follower is ``here`` or ``gone``. Raises RankLost if one ends before, or takes too long."""
+    def wait_for_all(self, prefix: str, seconds: float, store: Store | None = None) -> None:
+        """Until every follower ``joins`` in the store of a task, or is ``gone``. Raises RankLost if one fails or ends
+        before, or takes too long."""
         until = time.monotonic() + seconds
         for rank in range(1, self.count):
-            while not self._store.check([f"{prefix}/{rank}"]):
-                if (how := self._ended(rank)) is not None:
+            while not (store or self._store).check([f"{prefix}/{rank}"]):
+                # one that fails says so before it ends
+                how = self._ended(rank)
+                if (failed := self._failed()) is not None:
+                    raise failed
+                if how is not None:
                     raise RankLost(f"rank {rank} (process {self._children[rank - 1].pid}) ended by {how}")
                 if time.monotonic() > until:
                     raise RankLost(f"rank {rank} did not start within {seconds:g} seconds")
@@ -99,15 +104,26 @@ class Board:
         that has failed because of another that is silent is not named."""
         before = self._beats()
         time.sleep(SILENCE)
-        failed = [json.loads(self._store.get(f"failed/{number + 1}")) for number in range(self._store.add("failed", 0))]
+        failed = [rank for rank, _ in self._failures()]
         for rank, (earlier, now) in enumerate(zip(before, self._beats(), strict=True), 1):
-            if rank in (one for one, _ in failed):
+            if rank in failed:
                 continue
             if (how := self._ended(rank)) is not None:
                 return RankLost(f"{self._name(rank)} ended by {how}")
             if earlier == now:
                 return RankLost(f"{self._name(rank)} does not answer")
-        return RankLost(f"{self._name(failed[0][0])} failed: {failed[0][1]}") if failed else None
+        return self._failed()
+
+    def _failed(self) -> RankLost | None:
+        """Which follower was the first to fail."""
+        for rank, text in self._failures():
+            return RankLost(f"{self._name(rank)} failed: {text}")
+        return None
+
+    def _failures(self) -> Iterator[tuple[int, str]]:
+        for number in range(self._store.add("failed", 0)):
+            rank, text = json.loads(self._store.get(f"failed/{number + 1}"))
+            yield rank, text
 
     def _beats(self) -> list[int]:
         return [self._store.add(f"beat/{rank}", 0) for rank in range(1, self.count)]

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch.distributed as dist
 from torch._C._distributed_c10d import Store, TCPStore
+from torch.distributed import distributed_c10d
 from torch.distributed.rendezvous import rendezvous
 from torch.multiprocessing.spawn import start_processes
 
@@ -25,8 +26,8 @@ from moe_lab.experiment.machine import BACKENDS, device_of, take_gpu
 from moe_lab.layers.ranks import Ranks
 from moe_lab.parts.roles import Config
 
-#: seconds that a process is given to start, and to end
-START_SECONDS, GRACE = 300.0, 5.0
+#: seconds that a process is given to start, to join the others that have started, and to end
+START_SECONDS, JOIN_SECONDS, GRACE = 300.0, 30.0, 5.0
 
 
 class Team:
@@ -137,7 +138,7 @@ def leading(config: Config, follow: Callable[..., None], *task: object) -> Itera
     with _board(parallel["processes"]) as board:
         plugins, device = [str(file.absolute()) for file in plugin_files()], device_of(config).type
         store = board.send({"parallel": parallel, "plugins": plugins, "device": device})
-        board.wait_for_all("here", START_SECONDS)
+        board.wait_for_all("joins", START_SECONDS, store)
         with _joined(store, 0, parallel, device, board) as team:
             try:
                 dist.broadcast_object_list([(follow, task)], src=0)
@@ -189,6 +190,7 @@ def _follow(board: Board, rank: int) -> int:
 def _do(sent: dict[str, Any], store: Store, rank: int) -> None:
     for file in sent["plugins"]:
         load_plugin(Path(file))
+    store.set(f"joins/{rank}", "")
     with _joined(store, rank, sent["parallel"], sent["device"]) as team:
         given: list[Any] = [None]
         dist.broadcast_object_list(given, src=0)
@@ -201,14 +203,17 @@ def _joined(store: Store, rank: int, parallel: Config, device: str, board: Board
     """The team in which this process is number ``rank``. Raises RankLost if the others do not join, ConfigError if it
     has no GPU and needs one."""
     seconds, count = parallel["timeout_seconds"], parallel["processes"]
-    timeout = timedelta(seconds=seconds)
+    # gloo tries five times as long to reach one that ends now
+    timeout = timedelta(seconds=min(seconds, JOIN_SECONDS))
     if device == "cuda":
         launch = launched()
         take_gpu(rank if launch is None else launch.local)
     try:
         dist.init_process_group(BACKENDS[device], store=store, rank=rank, world_size=count, timeout=timeout)
     except RuntimeError as error:
-        raise RankLost(f"the processes did not join within {seconds:g} seconds: {one_line(str(error))}") from None
+        lost = None if board is None else board.lost()
+        raise lost or RankLost(f"the processes did not join: {one_line(str(error))}") from None
+    distributed_c10d._set_pg_timeout(timedelta(seconds=seconds))
     try:
         yield Team(Ranks(by_rank=parallel["statistics"] == "rank"), seconds, board)
     finally:

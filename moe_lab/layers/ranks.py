@@ -6,16 +6,22 @@ one process would, and its gradient is the whole one: ``gather`` gives each rank
 together what the ranks have of it, and ``shared`` adds up what they have of a parameter.
 """
 
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from datetime import timedelta
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import _get_default_store
 
 from moe_lab.layers.autograd import Kept
+
+#: how long ranks wait for what the leading one tells them next: it may compute for long by itself
+PATIENCE = timedelta(days=7)
 
 
 class Empty(Protocol):
@@ -97,6 +103,18 @@ class Ranks:
         said = torch.tensor(int(asked))
         dist.broadcast(said, src=0)
         return bool(said)
+
+    def tell(self, what: Any) -> None:
+        """Of the leading rank: what all others are told, in order. It waits for none of them."""
+        store = _get_default_store()
+        store.set(f"told/{store.add('told', 1)}", pickle.dumps(what).hex())
+
+    def told(self) -> Any:
+        """Of another rank: what the leading one tells next. There is no limit to the time, but the life of that one."""
+        store = _get_default_store()
+        next_one = f"told/{store.add(f'told/to/{self.rank}', 1)}"
+        store.wait([next_one], PATIENCE)
+        return pickle.loads(bytes.fromhex(store.get(next_one).decode()))
 
     def collected(self, own_e: Tensor, total: int, empty: Empty = torch.empty) -> Tensor:
         """The experts of all ranks, along the first axis, on the leading rank, in memory that ``empty`` gives; on

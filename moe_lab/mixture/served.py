@@ -2,8 +2,7 @@
 for it. So it needs no memory for the experts of others, and does what one process does."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,58 +18,36 @@ from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.mixture.sharded import Sharded
 from moe_lab.parts.roles import Computed, Experts
 
-#: how long ranks wait for the next request, between which the leading one may compute for long by itself
-PATIENCE = timedelta(days=7)
-#: what the leading rank asks for: the path of a bank, and the inputs of its experts
+#: what the leading rank asks for: the kind of inputs, the path of a bank, and what is to be known of its inputs
 Request = tuple[str, str, tuple[Any, ...]]
 
 
 class WholeBank(nn.Module):
     """The experts of all ranks, to the leading one: it sends their inputs, and each rank computes with its own."""
 
-    def __init__(self, path: str, own: nn.Module, count: int, line: "_Line") -> None:
+    def __init__(self, path: str, own: nn.Module, count: int, ranks: Ranks) -> None:
         super().__init__()
         self.own = own
         self._path = path
         self._count = count
-        self._line = line
+        self._ranks = ranks
 
     @torch.no_grad()
     def forward(self, inputs: Tensor | GroupedRows) -> Computed:
         """Without gradient; of rows grouped by expert without the hidden layer."""
         if isinstance(inputs, GroupedRows):
             rows_PI, counts = inputs.rows_PI.detach(), inputs.groups.counts
-            self._line.ask("rows", self._path, (rows_PI.shape[-1], rows_PI.dtype, counts))
-            return None, GroupedRows(_of_rows(self.own, rows_PI, counts, self._line.ranks), inputs.groups)
+            self._ranks.tell(("rows", self._path, (rows_PI.shape[-1], rows_PI.dtype, counts)))
+            return None, GroupedRows(_of_rows(self.own, rows_PI, counts, self._ranks), inputs.groups)
         x_1BD = inputs.detach().contiguous()
-        self._line.ask("samples", self._path, (x_1BD.shape, x_1BD.dtype))
-        return _of_samples(self.own, x_1BD, self._count, self._line.ranks)
+        self._ranks.tell(("samples", self._path, (x_1BD.shape, x_1BD.dtype)))
+        return _of_samples(self.own, x_1BD, self._count, self._ranks)
 
     def columns(self) -> Iterator[Tensor]:
         """``moe_lab.layers.stacking.columns`` of all experts."""
-        self._line.ask("columns", self._path, ())
+        self._ranks.tell(("columns", self._path, ()))
         for part in columns(self.own):
-            yield self._line.ranks.collected(part, self._count)
-
-
-class _Line:
-    """On which the leading rank asks the others, which wait for it for as long as it takes."""
-
-    def __init__(self, ranks: Ranks) -> None:
-        self.ranks = ranks
-        self._group = dist.new_group(timeout=PATIENCE, backend="gloo")
-
-    def ask(self, *request: Any) -> None:
-        dist.broadcast_object_list([request], src=0, group=self._group)
-
-    def requests(self) -> Iterator[Request]:
-        """Of a rank that does not lead, until the leading one has no more."""
-        while True:
-            asked: list[Any] = [None]
-            dist.broadcast_object_list(asked, src=0, group=self._group)
-            if not asked[0]:
-                return
-            yield asked[0]
+            yield self._ranks.collected(part, self._count)
 
 
 @contextmanager
@@ -78,25 +55,23 @@ def served(model: nn.Module, ranks: Ranks) -> Iterator[bool]:
     """Within the block the leading rank evaluates the model with all experts; there it is true. Other ranks compute for
     it before the block, which they then leave out."""
     experts = {path: part for path, part in model.named_modules() if isinstance(part, Experts)}
-    line = _Line(ranks)
     if not ranks.leads:
         model.eval()
-        _serve(experts, line)
+        _serve(experts, ranks)
         yield False
         return
-    with _whole(model, experts, line):
+    with _whole(model, experts, ranks):
         try:
             yield True
         finally:
-            # if a rank is gone, that is what the error in the block says
-            with suppress(RuntimeError):
-                line.ask()
+            ranks.tell(None)
 
 
 @torch.no_grad()
-def _serve(experts: Mapping[str, Experts], line: _Line) -> None:
-    ranks = line.ranks
-    for what, path, given in line.requests():
+def _serve(experts: Mapping[str, Experts], ranks: Ranks) -> None:
+    """Of a rank that does not lead, until the leading one has no more requests."""
+    requests: Iterator[Request] = iter(ranks.told, None)
+    for what, path, given in requests:
         bank, count = experts[path].bank, experts[path].count
         like = next(bank.parameters())
         match what:
@@ -133,7 +108,7 @@ def _of_rows(bank: nn.Module, rows_PI: Tensor, counts: list[int], ranks: Ranks) 
 
 
 @contextmanager
-def _whole(model: nn.Module, experts: Mapping[str, Experts], line: _Line) -> Iterator[None]:
+def _whole(model: nn.Module, experts: Mapping[str, Experts], ranks: Ranks) -> Iterator[None]:
     """Within the block the model has the banks of all ranks, and the dispatcher of one process."""
     routing = [part for part in model.modules() if isinstance(part, Mixture | RoutedExperts)]
     sharded = [part for part in routing if isinstance(part.dispatcher, Sharded)]
@@ -142,7 +117,7 @@ def _whole(model: nn.Module, experts: Mapping[str, Experts], line: _Line) -> Ite
     for part in sharded:
         part.dispatcher = Sparse()
     for path, one in experts.items():
-        one.bank = WholeBank(path, banks[path], one.count, line)
+        one.bank = WholeBank(path, banks[path], one.count, ranks)
     try:
         yield
     finally:

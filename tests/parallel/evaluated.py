@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.distributed as dist
+from torch import nn
 
 from moe_lab.config.build import build
 from moe_lab.config.compose import compose
@@ -64,6 +66,17 @@ def an_error_lets_the_others_go(ranks: Ranks) -> None:
     assert ranks.agreed(True) and not learner.mixture.dispatcher.every_expert
 
 
+def the_leading_rank_waits_for_none(ranks: Ranks) -> None:
+    """One that is killed between the last step and the evaluation is missed at the first of its rows, and not met."""
+    if ranks.leads:
+        with served(nn.Linear(1, 1), ranks) as leads:
+            assert leads
+        ranks.tell("more")
+    dist.barrier()
+    if not ranks.leads:
+        assert [ranks.told(), ranks.told()] == [None, "more"]
+
+
 CASES = {
     "mixture": Evaluated(("gate=top_k", "k=2", "gate/score=linear", "experts.hidden=6")),
     "linear": Evaluated(("gate=switch", "experts=linear")),
@@ -73,4 +86,5 @@ CASES = {
         ("network=vision_transformer", "network.width=8", "network.heads=2", "network.patch=2", "gate=switch")
     ),
     an_error_lets_the_others_go.__name__: an_error_lets_the_others_go,
+    the_leading_rank_waits_for_none.__name__: the_leading_rank_waits_for_none,
 }

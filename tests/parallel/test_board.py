@@ -86,6 +86,14 @@ def test_one_that_fails_is_named_with_what_went_wrong(boards):
 def test_how_a_child_has_ended_is_named(boards):
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     children = [SimpleNamespace(pid=7, exitcode=None), SimpleNamespace(pid=8, exitcode=3)]
-    store.set("here/1", "")
+    store.set("joins/1", "")
     with pytest.raises(RankLost, match=r"rank 2 \(process 8\) ended by exit code 3"):
-        Board(store, 3, children).wait_for_all("here", 60)
+        Board(store, 3, children).wait_for_all("joins", 60)
+
+
+def test_one_that_fails_before_it_joins_is_not_waited_for(boards):
+    with following(boards[1], 1, [], fails=ImportError("no numpy")), following(boards[2], 2, []):
+        store = boards[0].send({"number": 1})
+        with pytest.raises(RankLost, match=r"rank 1 \(process \d+\) failed: ImportError: no numpy"):
+            boards[0].wait_for_all("joins", 60, store)
+        boards[0].end()

@@ -58,7 +58,8 @@ def started(limit):
 def test_one_process_cannot_train_it_and_several_can(started, tmp_path):
     alone = started(*WORDS, "--runs", str(tmp_path), "--name", "alone")
     said = alone.communicate(timeout=600)[1]
-    assert alone.returncode == 1 and "can't allocate memory" in said
+    # torch says the one, Python and NumPy say the other, as who comes to the limit
+    assert alone.returncode == 1 and ("can't allocate memory" in said or "MemoryError" in said), said
     folder = tmp_path / "four"
     words = [*WORDS, "parallel=experts", "parallel.processes=4"]
     stop(started(*words, "--runs", str(tmp_path), "--name", folder.name), folder)
