@@ -21,6 +21,11 @@ def mean(kept, arm, name):
     return summary(kept.of(arm, name)).mean
 
 
+def lower(kept, arm, name, digits=2):
+    """By how much the mean of an arm is below that of balance over the batch."""
+    return kept.less(arm, "batch", name, digits)
+
+
 def more_loss(kept):
     """Of balance within documents, relative to balance over the batch."""
     return mean(kept, "document", LOSS) / mean(kept, "batch", LOSS) - 1
@@ -39,7 +44,36 @@ def given_token(arm, layer):
     return percent(mean(words, arm, f"{layer}.domain_given_token_per_usage"))
 
 
+def p_of_loss(kept):
+    """Of the three other arms against balance over the batch."""
+    return tuple(kept.p(arm, "batch", LOSS) for arm in ("document", "loss-free bias", "none"))
+
+
+USES = [f"{layer}.load_entropy_bits" for layer in ("block0", "block1")]
+KNOWS = [f"{layer}.{CLASS}" for layer in ("block0", "block1")]
 BALANCE = [
+    Said(
+        "at most {} nats higher by its interval, H(load) in the second layer is {} ({}).",
+        (
+            images.ends("document", "batch", LOSS).split(" to ")[1],
+            images.less("document", "batch", USES[1], 2, sign=True),
+            images.ends("document", "batch", USES[1], 2, sign=True),
+        ),
+    ),
+    Said(
+        "H(load) is lower by {} bits in the first layer and {} in the second, in ten of ten seeds. "
+        "I(E;class) falls by less: {} and {} bits, the latter",
+        tuple(lower(images, "none", name) for name in (*USES, *KNOWS)),
+    ),
+    Said(
+        "H(load) is lower ({} and {} bits, p = {} and {}, uncorrected).",
+        (
+            *(images.less("loss-free bias", "batch", name, 2, sign=True) for name in USES),
+            *(images.p("loss-free bias", "batch", name) for name in USES),
+        ),
+    ),
+    Said("the lowest loss of all four (p = {}, {} and {} against the others, uncorrected).", p_of_loss(text)),
+    Said("again has the lowest loss (p = {}, {} and {} against the others, uncorrected).", p_of_loss(six)),
     Said(
         "94 % in the second), in ten of ten seeds, at {} more loss ({} nats, {}).",
         (
@@ -62,19 +96,30 @@ LAYERS = [
         tuple(follows(places, "switch", layer, of) for layer in ("block0", "block1") for of in ("position", "class")),
     ),
     Said(
-        "has the lower error: {} against {} (one expert) and {} (two).",
-        tuple(percent(mean(places, arm, ERROR)) for arm in ("dense", "switch", "top_k")),
+        "has the lower error: {} against {} (one expert; p = {}) and {} (two; p = {}; both",
+        (
+            percent(mean(places, "dense", ERROR)),
+            percent(mean(places, "switch", ERROR)),
+            places.p("switch", "dense"),
+            percent(mean(places, "top_k", ERROR)),
+            places.p("top_k", "dense"),
+        ),
     ),
+    Said(
+        "in the first no more than the class does ({} against {}).",
+        tuple(follows(places, "switch", "block0", of) for of in ("patch_ink", "class")),
+    ),
+    Said("The place in the window tells {} at most.", (follows(words, "switch", "block1", "position", 1),)),
     Said(
         "{} of the expert in the first layer and {} in the second with one expert a token, {} and {} with two.",
         tuple(follows(words, arm, layer, "token") for arm in ("switch", "top_k") for layer in ("block0", "block1")),
     ),
     Said(
-        "it still tells {} in the first layer and {} in the second with one expert, {} and {} with two;",
+        "the domain still tells {} in the first layer and {} in the second with one expert, {} and {} with two;",
         tuple(given_token(arm, layer) for arm in ("switch", "top_k") for layer in ("block0", "block1")),
     ),
     Said(
-        "{} and {} nats a byte against {} ({}, {}, less switch). "
+        "{} and {} nats a byte against {} ({}, {}, less switch; uncorrected). "
         "Two experts a token have a lower loss than one ({}, {});",
         (
             *(words.mean(arm, LOSS) for arm in ("switch", "top_k", "dense")),
@@ -91,10 +136,41 @@ shares = {
 }
 PATCHES = [
     Said(
-        "(the smallest share of the class in block1 is {}, the largest in block0 {}).",
+        "(the smallest share of the class in block1 is {}, the largest in block0 {}),",
         (number(min(shares["block1"]), 2), number(max(shares["block0"]), 2)),
     )
 ]
+
+
+def test_without_balance_or_with_a_bias_as_is_said():
+    assert all(max(images.pairs("none", "batch", name)) < 0 for name in USES)
+    low, high = images.ends("none", "batch", KNOWS[1], 6).split(" to ")
+    assert float(low) < 0 < float(high)
+    for kept in (images, chains):
+        for name in KNOWS:
+            low, high = kept.ends("loss-free bias", "batch", name, 6).split(" to ")
+            assert float(low) < 0 < float(high)
+
+
+def test_what_each_layer_follows_in_images():
+    """What docs/studies/layers.md and mixture-layers.md say of ink and place, in how many of ten seeds."""
+    share = "{}.attribute_information_per_usage: {}"
+
+    def more(kept, arm, ours, theirs):
+        pairs = zip(kept.of(arm, share.format(*ours)), kept.of(arm, share.format(*theirs)), strict=True)
+        return sum(one > other for one, other in pairs)
+
+    for arm in ("switch", "top_k"):
+        assert more(places, arm, ("block0", "patch_ink"), ("block1", "patch_ink")) == 10
+        assert more(places, arm, ("block0", "patch_ink"), ("block0", "class")) < 5
+    arm = "mixture layers"
+    assert more(patches, arm, ("block0", "position"), ("block1", "position")) == 10
+    assert more(patches, arm, ("block0", "patch_ink"), ("block1", "patch_ink")) == 9
+    for of in ("position", "patch_ink"):
+        assert more(patches, arm, ("block0", of), ("block0", "class")) == 10
+        assert more(patches, arm, ("block1", "class"), ("block1", of)) == 10
+
+
 tokens, tasks = Kept("readme/text.csv"), Kept("readme/tasks.csv")
 first, forty = Kept("tutorial/runs.csv"), Kept("tutorial/gates.csv")
 
