@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moe_lab.statistics import sign_flip_p
+from moe_lab.statistics.intervals import rate
+from tests.docs.sentences import Kept
+
 PAGE = Path(__file__).parents[2] / "docs" / "studies" / "krishnamurthy2023.md"
 #: the sign flips of ten differences
 SIGNS = np.array(list(itertools.product((1, -1), repeat=10)))
@@ -108,6 +112,11 @@ def test_tasks_one_after_another():
     assert f"{100 * pairs_n.mean():.1f} points less (1.9 to 8.9, p = {p:.3f})".replace("0.0", ".0") in page
     within = kept("continual", "forgetting_within_task")
     assert f"it forgets {percent(within['single'])} and the frozen mixture {percent(within['frozen'])}" in page
+    kept_of = Kept("continual/study-runs.csv")
+    with_memory = [f"{what} + memory" for what in ("no new experts", "learning", "frozen, shared outputs")]
+    ends = [kept_of.ends(arm, "frozen + memory", digits=6).split(" to ") for arm in with_memory]
+    least, most = (100 * end(float(one[at]) for one in ends) for end, at in ((min, 0), (max, 1)))
+    assert f"from {-least:.0f} points less to {most:.0f} points more" in page
     learned = [value for of_arm in kept("continual", "learning_accuracy").values() for value in of_arm.values()]
     assert f"the learning accuracy is {100 * min(learned):.1f} % or more in every run" in page
 
@@ -133,6 +142,14 @@ def test_cubic_experts_recover_clusters_and_linear_ones_do_not():
         assert f"{more_n.mean():.{digits}f}{unit}, p = {p:.3f}".replace("0.", ".") == said and said in words
     kept = np.sort(found["cubic", "dispatch_entropy_bits"])
     assert [f"{one:.2f}" for one in kept[-3:]] == ["0.20", "0.67", "1.31"]
+    assert f"that of the eight is {kept[:-2].std(ddof=1):.2f}.".replace("0.", ".") in words
+    by_entropy = np.argsort(found["cubic", "dispatch_entropy_bits"])
+    largest = found["cubic", "test_error_rate"][by_entropy[-2:]]
+    low, high = (f"{one:.4f}".removeprefix("0") for one in largest)
+    assert f"two largest errors of cubic experts ({low} and {high})" in words
+    assert found["cubic", "test_error_rate"][by_entropy[:-2]].max() < largest.min()
+    for arm in ("single cubic", "single linear", "dense"):
+        assert (found[arm, "test_error_rate"] > found["cubic", "test_error_rate"]).all()
     assert found["linear", "dispatch_entropy_bits"].min() > 1.6
     for arm, name, said in (
         ("cubic", "test_error_rate", ".0090 ± .0144"),
@@ -198,6 +215,37 @@ def test_what_collapses_on_digits():
     facts = json.loads((PAGE.parent / "collapse" / "study.json").read_text())
     errors = [line for line in facts["differences"] if line["name"] == "test_error_rate"]
     assert len(errors) == 15 and {line["verdict"] for line in errors} == {"inconclusive"}
+
+
+COLLAPSE = Kept("collapse/study-runs.csv")
+
+
+def test_how_many_runs_may_collapse_where_none_of_twelve_did():
+    assert f"0 of 12 each: 0 to {100 * rate(0, 12).high:.0f} % of runs" in said_in("studies/collapse.md")
+
+
+def test_which_dead_experts_are_more_for_sure():
+    """Weight decay and the second softmax, with five experts and with ten."""
+    page = said_in("studies/collapse.md")
+    dead, both, ten = "dead_experts", "E = 10 and both", "E = 10"
+    low, high = COLLAPSE.ends(both, ten, dead, 1, sign=True).split(" to ")
+    levels = f"{COLLAPSE.mean(both, dead, 1)} against {COLLAPSE.mean(ten, dead, 1)}"
+    assert f"{levels} ({COLLAPSE.less(both, ten, dead, 1, sign=True)}, {low} to {high}, p = .001)" in page
+    assert COLLAPSE.p(both, ten, dead) == ".001"
+    assert max(COLLAPSE.pairs(both, ten, "mutual_information_expert_label_bits")) < 0
+    five = {COLLAPSE.p(arm, "softmax", dead)[:3] for arm in ("weight decay", "second softmax")}
+    assert five == {".50"} and "with five experts (p = .50 each)" in page
+    of_ten = [float(COLLAPSE.p(f"E = 10 and {what}", ten, dead)) for what in ("weight decay", "second softmax")]
+    assert [round(p, 2) for p in of_ten] == [0.25, 0.19] and "with ten (p = .25 and .19)" in page
+
+
+def test_one_expert_a_sample_and_importance():
+    page = said_in("studies/collapse.md")
+    assert round(float(COLLAPSE.p("k = 1", "softmax", "collapsed")), 2) == 0.06 and "(p = .06, uncorrected)" in page
+    usage = COLLAPSE.pairs("k = 1", "softmax", "usage_entropy_bits")
+    assert max(usage) < 0 and sign_flip_p(usage) < 0.001
+    in_use = {arm: COLLAPSE.of(arm, "dead_experts").count(0) for arm in ("importance", "softmax")}
+    assert in_use == {"importance": 11, "softmax": 3}
 
 
 @pytest.mark.parametrize(("setting", "low", "others"), [("s2", 0.36, ["0.82", "1.50"]), ("s3", 0.02, ["0.61", "0.73"])])
