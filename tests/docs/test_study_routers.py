@@ -23,7 +23,17 @@ SURE = {
 #: in how many of twelve runs I(E;Y)/H(load) is defined, where not in all
 DEFINED = {
     "two": {"sigmoid": 11, "sinkhorn": 11, "sinkhorn + importance": 11, "expert_loss": 11},
-    "one": {"switch": 7, "noisy_top_k": 4, "sigmoid": 3},
+    "one": {
+        "switch": 7,
+        "noisy_top_k": 4,
+        "sigmoid": 3,
+        "sinkhorn": 9,
+        "sinkhorn + importance": 10,
+        "gumbel": 11,
+        "base": 11,
+        "stochastic": 10,
+        "expert_loss": 10,
+    },
 }
 
 
@@ -63,9 +73,20 @@ def test_which_gates_collapse_in_some_runs():
         active: {arm: sum(one is not None for one in of) for arm, of in values(active, "information_per_usage").items()}
         for active in DEFINED
     }
-    assert {arm: count for arm, count in found["two"].items() if count < 12} == DEFINED["two"]
-    assert {arm: found["one"][arm] for arm in DEFINED["one"]} == DEFINED["one"]
-    assert all(found["one"][f"{arm} + importance"] == 12 for arm in DEFINED["one"])
+    for active, defined in DEFINED.items():
+        assert {arm: count for arm, count in found[active].items() if count < 12} == defined
+    assert sum("importance" not in arm for arm in DEFINED["one"]) == 8
+    one = DEFINED["one"]
+    words = " ".join((DOCS / "studies" / "routers.md").read_text().split())
+    several = f"{one['sigmoid']} of sigmoid, {one['sinkhorn']} of sinkhorn, {one['stochastic']} of stochastic and"
+    assert f"in {one['switch']} of twelve runs of switch, {one['noisy_top_k']} of noisy_top_k, {several}" in words
+
+
+def test_one_run_of_batch_prioritized_has_almost_all_weight_on_one_expert():
+    lowest = sorted(values("two", "usage_entropy_bits")["batch_prioritized"])
+    assert f"{lowest[0]:.2f}" == "0.03" and lowest[1] > 0.9
+    others = [of for arm, of in values("two", "usage_entropy_bits").items() if arm != "batch_prioritized"]
+    assert min(map(min, others)) > 0.5
 
 
 def test_whose_experts_follow_the_class_most():
