@@ -83,8 +83,15 @@ def test_in_as_many_epochs_fewer_experts_are_used():
     assert f"{more[0]} and {more[1]} experts more are dead" in TEXT
 
 
+def test_in_as_many_epochs_the_share_of_the_class_is_higher():
+    for arm in ("B = 128", "B = 512"):
+        assert min(differences(arm, "information_per_usage")) > 0
+
+
 def test_in_as_many_steps_the_largest_batch_balances_better():
     assert min(differences("B = 512, equal steps", "load_entropy_bits")) > 0
+    low, high = sign_flip_interval(differences("B = 512, equal steps", "dead_experts"))
+    assert low < 0 < high
     for name in COMPARED:
         low, high = sign_flip_interval(differences("B = 128, equal steps", name))
         assert low < 0 < high
@@ -101,7 +108,16 @@ def test_that_the_error_is_lower_is_inconclusive():
     ps = [sign_flip_p(differences(arm, "test_error_rate")) for arm in OTHERS]
     largest = OTHERS.index("B = 512, equal steps")
     assert f"{holm(ps)[largest]:.2f}" == "0.16" and min(ps) == ps[largest] and len(ps) == 5
-    assert "p is .16" in TEXT
+    assert "and .16 for the error after that over its five arms" in " ".join(TEXT.split())
+
+
+def test_that_the_information_is_higher_is_inconclusive_over_all_seventeen():
+    lines = [(arm, name) for arm in OTHERS for name in COMPARED if has(arm, name)]
+    corrected = dict(zip(lines, holm([sign_flip_p(differences(*line)) for line in lines]), strict=True))
+    assert len(lines) == 17
+    p = corrected["B = 512, equal steps", "mutual_information_expert_label_bits"]
+    assert f"p is {number(p, 2)} for I(E;Y) after Holm's correction over all seventeen" in " ".join(TEXT.split())
+    assert corrected["B = 512, equal steps", "load_entropy_bits"] < 0.05
 
 
 with open(PAGE.with_suffix("") / "processes.csv", newline="") as _file:
