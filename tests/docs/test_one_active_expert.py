@@ -49,7 +49,7 @@ def test_the_verdicts():
     assert arms_of("mnist", "inconclusive") == {"soft + importance"}
     ways = arms_of("mnist", "different") - BASELINES
     assert len(ways) == 15 and all(differences("mnist")[arm]["mean"] > 0 for arm in ways)
-    assert len(differences("mnist").keys() - BASELINES) == 18 and "fifteen of eighteen ways" in PAGE
+    assert len(differences("mnist").keys() - BASELINES) == 18 and "Fifteen of eighteen ways" in PAGE
 
 
 @pytest.mark.parametrize(("data", "said"), [("digits", "+.09 points on digits"), ("mnist", "+.10 on MNIST")])
@@ -84,6 +84,60 @@ def test_the_errors_that_it_names():
     assert f"the soft mixture's {mnist['soft']} % for sure; one expert alone has {mnist['single']} %" in PAGE
     assert all(differences("mnist")[arm]["mean"] < 0 for arm in ("dense", "gate as classifier"))
     assert arms_of("mnist", "different") > BASELINES and not arms_of("digits", "different") & BASELINES
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (
+            "digits",
+            {
+                "gate as classifier": "1e-2",
+                "dense": "1e-2",
+                "soft + importance": "1e-2",
+                "soft + sample_entropy": "1e-3",
+                "stochastic + usage_kl": "weight=1",
+                "L1 path": "last=1",
+                "switch + switch_balance": "weight=0.03",
+                "switch + loss-free bias": "rate=1e-3",
+            },
+        ),
+        (
+            "mnist",
+            {
+                "sinkhorn": "5e-4",
+                "annealed": "lr=1e-3",
+                "noisy top-1 + importance": "lr=1e-3",
+                "gumbel + importance": "lr=1e-3",
+                "switch + switch_balance": "weight=1",
+                "stochastic + usage_kl": "weight=1",
+                "dselect_k + selector_entropy": "weight=0.1",
+                "L0": "weight=0.2",
+                "switch + loss-free bias": "rate=1e-3",
+                "L1 path": "last=1",
+            },
+        ),
+    ],
+)
+def test_which_settings_lie_at_the_end_of_their_grid(data, said):
+    """Of options with more than two values that have an order, from what chose the settings."""
+    with (KEPT / data / "study-tuning.csv").open(newline="") as file:
+        tried = {(row["arm"], row["setting"]) for row in csv.DictReader(file)}
+    chosen = {
+        arm: of["settings"][0] for arm, of in json.loads((KEPT / data / "study.json").read_text())["arms"].items()
+    }
+    found = set()
+    for arm, setting in chosen.items():
+        for word in setting.split():
+            key, value = word.split("=")
+            if key == "trainer.schedule":
+                continue
+            of_arm = [one for its, text in tried if its == arm for one in text.split() if one.startswith(f"{key}=")]
+            grid = {float(one.partition("=")[2]) for one in of_arm}
+            if len(grid) > 2 and float(value) in (min(grid), max(grid)):
+                found.add(arm)
+                assert word.endswith(said[arm])
+    assert found == said.keys()
 
 
 def test_which_experts_are_in_use():
