@@ -29,6 +29,25 @@ def test_as_many_are_the_same_as_is_said():
     assert f"Of {len(errors)} test errors {sum(errors)} are the same." in (STUDIES.parent / "studies.md").read_text()
 
 
+def test_the_largest_differences_are_those_that_are_said():
+    errors = [row for row in ROWS if row["name"] == "test_error_rate"]
+    errors.sort(key=lambda row: abs(float(row["kept"]) - float(row["again"])), reverse=True)
+    assert [row["arm"] for row in errors[:5]] == [
+        "L1 path",
+        "noisy_top_k + importance",
+        "noisy top-1 + importance",
+        "sparsemax",
+        "top_k",
+    ]
+    losses = {
+        (row["study"], row["arm"]): abs(float(row["kept"]) - float(row["again"]))
+        for row in ROWS
+        if row["name"] == "test_loss_nats"
+    }
+    largest = max(losses, key=losses.__getitem__)
+    assert largest == ("claims/zero_computation-digits", "with others") and f"{losses[largest]:.3f}" == "0.047"
+
+
 def test_a_run_is_that_of_the_kept_arm():
     """Of the study of layers on digits: three arms, their first seed, 0."""
     trials = trials_of("layers/digits")
