@@ -25,7 +25,7 @@ def counted(data: str, *words: str) -> str:
         ("mnist", "It has {dense_total} parameters, the mixture {none}."),
         (
             "fashion_mnist",
-            "mixture has {none} parameters, the gate's network as a classifier {gate_as_classifier}, an expert {single}.",
+            "has {none} parameters, the gate's network as a classifier {gate_as_classifier}, an expert {single}.",
         ),
     ],
 )
