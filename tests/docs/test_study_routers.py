@@ -113,7 +113,7 @@ def test_hard_concrete_divides_a_dense_network():
 
 
 def test_a_tie_of_the_gates_network_was_broken_in_two_ways():
-    """Of the settings with the same validation error 1e-2 was chosen once, 3e-3 twice; the mean test error is the same."""
+    """Of two settings with one validation error 1e-2 was chosen once, 3e-3 twice; the mean test error is the same."""
     arm, chosen, means = "gate as classifier", [], []
     for active in ("one", "two", "any"):
         facts = json.loads((KEPT / active / "study.json").read_text())
