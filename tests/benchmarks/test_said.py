@@ -52,8 +52,9 @@ wide = [
 ]
 packages = ratios("sparse_layer", "mixture-of-experts") + ratios("sparse_layer", "st-moe-pytorch")
 [loop], [grouped] = ratios("layers", "geometric mean", "loop"), ratios("layers", "geometric mean", "grouped")
-[of_sixty] = ratios("traces", "k=1, 60 s")
-recorder = [100 * max(1 / one - 1, 0) for one in ratios("recording", "D=")]
+[of_sixty], [of_300] = ratios("traces", "k=1, 60 s"), ratios("traces", "k=8, 300 s")
+[of_one], [of_two] = ratios("traces", "k=1, 1 GiB"), ratios("traces", "k=8, 2 GiB")
+recorder = [100 * (1 / one - 1) for one in ratios("recording", "D=")]
 
 
 def stack(runs, parameters):
@@ -93,7 +94,8 @@ SAID = [
         "{} times in the geometric mean. Against its grouped product the mean is {}:",
         (number(loop, 1), number(grouped, 2)),
     ),
-    Said("takes {:.0f} s and .26 GiB with k = 1", (60 / of_sixty,)),
+    Said("takes {:.0f} s and {} GiB with k = 1", (60 / of_sixty, number(1 / of_one, 2))),
+    Said("and {:.0f} s and {} GiB with k = 8", (300 / of_300, number(2 / of_two, 2))),
     Said("and in the recorder {}, {} and {} % more", tuple(f"{one:.1f}" for one in recorder)),
 ]
 

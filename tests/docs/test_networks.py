@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from moe_lab.errors import ConfigError
-from moe_lab.evaluation.ablation import MOST_KEPT, MOST_REMOVALS, MOST_SAMPLES
+from moe_lab.evaluation.ablation import MOST_KEPT, MOST_REMOVALS, MOST_SAMPLES, MOST_TOKENS
 from moe_lab.experiment import job
 from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
@@ -62,7 +62,7 @@ def test_the_files_are_those_of_a_network(finished):
 
 def test_the_bounds_are_those_of_the_code():
     text = CHAPTERS["Ablation"]
-    assert f"up to {MOST_SAMPLES:,} test samples" in text
+    assert f"up to {MOST_SAMPLES:,} test samples" in text and f"up to {MOST_TOKENS:,} tokens in all" in text
     assert f"more than {MOST_REMOVALS} experts" in text and f"Beyond {MOST_KEPT} experts" in text
     assert LAYERS == 4 and "Of more than four mixture layers four" in CHAPTERS["The report"]
 

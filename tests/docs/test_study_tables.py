@@ -77,7 +77,7 @@ def test_as_many_claims_have_been_run_as_readme_says():
     folder = DOCS / "studies" / "claims"
     run = {json.loads(path.read_text())["choices"]["claim"] for path in folder.glob("*/study.json")}
     assert run == set(claim_names("claims")) and len(run) == 16
-    assert "sixteen so far" in (DOCS.parent / "README.md").read_text()
+    assert "sixteen claims so far" in (DOCS.parent / "README.md").read_text()
 
 
 def test_the_loss_or_error_is_lower_as_predicted_in_four_claims():
