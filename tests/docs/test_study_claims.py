@@ -100,10 +100,8 @@ def test_tasks_one_after_another():
     ):
         assert said.format(percent(error[arm])) in page
     told = [f"{100 * mean_of(error[arm]):.0f} %" for arm in ("frozen", "frozen + memory", "single + memory")]
-    assert (
-        f"it is {told[0]} and {told[1]}; a single network with the same memory and fewer parameters has {told[2]}"
-        in readme
-    )
+    assert f"these means are {told[0]} and {told[1]};" in readme
+    assert f"A single network with the same memory and fewer parameters has {told[2]}" in readme
     assert mean_of(kept("continual", "routing_kept_share")["frozen"]) == 0
     assert f"right for {100 * (1 - mean_of(kept('continual', 'oracle_error_rate')['frozen'])):.1f} %" in page
     # the sign-flip test of the ten pairs; of eight comparisons four have p = 2 / 2^10, so Holm multiplies this by four
