@@ -257,7 +257,7 @@ PAGES = {
     "studies/mixture-layers.md": (PATCHES, ["balance 0.01"]),
     "../README.md": (README, ["needs Python 3.11", "(about 1.5 GB", "at most 2.32 bits"]),
     "speed.md": (PRECISIONS, []),
-    "tutorial.md": (TUTORIAL, ["need Python 3.11 and about 1.5 GB"]),
+    "tutorial.md": (TUTORIAL, ["need Python 3.11 or newer and about 1.5 GB"]),
 }
 
 
