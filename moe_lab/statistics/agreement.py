@@ -58,7 +58,7 @@ def agreement(
     """The agreement of two runs on which samples belong together.
 
     ARI and AMI need no matching. Two runs that follow the same classes agree far beyond chance without having found the
-    same decomposition (two random pairings of ten classes into five experts: ARI 0.45), so the null permutes within the
+    same decomposition (two random pairings of ten classes into five experts: ARI 0.44), so the null permutes within the
     true class, and the difference is the excess. Two collapsed routings have ARI 1 without any information, so their
     agreement is undefined.
 
