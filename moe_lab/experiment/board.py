@@ -46,12 +46,12 @@ class Board:
         self._store.set(f"task/{self._sent}", json.dumps(None))
 
     def wait_for_all(self, prefix: str, seconds: float, store: Store | None = None) -> None:
-        """Until every follower ``joins`` in the store of a task, or is ``gone``. Raises RankLost if one fails or ends
-        before, or takes too long."""
+        """Wait until every follower has set its ``prefix``: ``joins`` in the ``store`` of a task, ``gone`` on the board
+        itself. Raises RankLost if one fails or ends before that, or takes longer than ``seconds``."""
         until = time.monotonic() + seconds
         for rank in range(1, self.count):
             while not (store or self._store).check([f"{prefix}/{rank}"]):
-                # one that fails says so before it ends
+                # looked at first, because a follower that fails says so and then ends
                 how = self._ended(rank)
                 if (failed := self._failed()) is not None:
                     raise failed

@@ -203,7 +203,7 @@ def _joined(store: Store, rank: int, parallel: Config, device: str, board: Board
     """The team in which this process is number ``rank``. Raises RankLost if the others do not join, ConfigError if it
     has no GPU and needs one."""
     seconds, count = parallel["timeout_seconds"], parallel["processes"]
-    # gloo tries five times as long to reach one that ends now
+    # for a process that ends while they connect, gloo waits five times as long
     timeout = timedelta(seconds=min(seconds, JOIN_SECONDS))
     if device == "cuda":
         launch = launched()

@@ -6,7 +6,7 @@ one process would, and its gradient is the whole one: ``gather`` gives each rank
 together what the ranks have of it, and ``shared`` adds up what they have of a parameter.
 """
 
-import pickle
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,7 +20,7 @@ from torch.distributed.distributed_c10d import _get_default_store
 
 from moe_lab.layers.autograd import Kept
 
-#: how long ranks wait for what the leading one tells them next: it may compute for long by itself
+#: how long a rank waits for the next value that the leading one sends, which may compute for hours before that
 PATIENCE = timedelta(days=7)
 
 
@@ -105,16 +105,18 @@ class Ranks:
         return bool(said)
 
     def tell(self, what: Any) -> None:
-        """Of the leading rank: what all others are told, in order. It waits for none of them."""
+        """Send a value that JSON can hold to all other ranks, which read it with ``told``. Only the leading rank sends,
+        and it does not wait until they have read."""
         store = _get_default_store()
-        store.set(f"told/{store.add('told', 1)}", pickle.dumps(what).hex())
+        store.set(f"told/{store.add('told', 1)}", json.dumps(what))
 
     def told(self) -> Any:
-        """Of another rank: what the leading one tells next. There is no limit to the time, but the life of that one."""
+        """The next value that the leading rank has sent; waits until there is one. Raises RuntimeError if that rank has
+        ended."""
         store = _get_default_store()
-        next_one = f"told/{store.add(f'told/to/{self.rank}', 1)}"
-        store.wait([next_one], PATIENCE)
-        return pickle.loads(bytes.fromhex(store.get(next_one).decode()))
+        following = f"told/{store.add(f'told/to/{self.rank}', 1)}"
+        store.wait([following], PATIENCE)
+        return json.loads(store.get(following))
 
     def collected(self, own_e: Tensor, total: int, empty: Empty = torch.empty) -> Tensor:
         """The experts of all ranks, along the first axis, on the leading rank, in memory that ``empty`` gives; on

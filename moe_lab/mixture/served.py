@@ -18,8 +18,8 @@ from moe_lab.mixture.routed import RoutedExperts
 from moe_lab.mixture.sharded import Sharded
 from moe_lab.parts.roles import Computed, Experts
 
-#: what the leading rank asks for: the kind of inputs, the path of a bank, and what is to be known of its inputs
-Request = tuple[str, str, tuple[Any, ...]]
+#: what the leading rank asks for: the kind of inputs, the path of a bank, and what others must know of these inputs
+Request = tuple[str, str, list[Any]]
 
 
 class WholeBank(nn.Module):
@@ -37,15 +37,15 @@ class WholeBank(nn.Module):
         """Without gradient; of rows grouped by expert without the hidden layer."""
         if isinstance(inputs, GroupedRows):
             rows_PI, counts = inputs.rows_PI.detach(), inputs.groups.counts
-            self._ranks.tell(("rows", self._path, (rows_PI.shape[-1], rows_PI.dtype, counts)))
+            self._ranks.tell(["rows", self._path, [rows_PI.shape[-1], _name(rows_PI.dtype), counts]])
             return None, GroupedRows(_of_rows(self.own, rows_PI, counts, self._ranks), inputs.groups)
         x_1BD = inputs.detach().contiguous()
-        self._ranks.tell(("samples", self._path, (x_1BD.shape, x_1BD.dtype)))
+        self._ranks.tell(["samples", self._path, [x_1BD.shape, _name(x_1BD.dtype)]])
         return _of_samples(self.own, x_1BD, self._count, self._ranks)
 
     def columns(self) -> Iterator[Tensor]:
         """``moe_lab.layers.stacking.columns`` of all experts."""
-        self._ranks.tell(("columns", self._path, ()))
+        self._ranks.tell(["columns", self._path, []])
         for part in columns(self.own):
             yield self._ranks.collected(part, self._count)
 
@@ -77,13 +77,18 @@ def _serve(experts: Mapping[str, Experts], ranks: Ranks) -> None:
         match what:
             case "samples":
                 size, dtype = given
-                _of_samples(bank, like.new_empty(size, dtype=dtype), count, ranks)
+                _of_samples(bank, like.new_empty(size, dtype=getattr(torch, dtype)), count, ranks)
             case "rows":
                 width, dtype, counts = given
-                _of_rows(bank, like.new_empty(0, width, dtype=dtype), counts, ranks)
+                _of_rows(bank, like.new_empty(0, width, dtype=getattr(torch, dtype)), counts, ranks)
             case "columns":
                 for part in columns(bank):
                     ranks.collected(part, count)
+
+
+def _name(dtype: torch.dtype) -> str:
+    """float32 of torch.float32"""
+    return str(dtype).removeprefix("torch.")
 
 
 def _of_samples(bank: nn.Module, x_1BD: Tensor, count: int, ranks: Ranks) -> Computed:
