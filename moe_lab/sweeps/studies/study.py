@@ -227,7 +227,6 @@ def tuned_settings(trials: Sequence[Trial], values: Sequence[float | None]) -> d
     for arm, of_settings in errors.items():
         known = {setting: [one for one in values if one is not None] for setting, values in of_settings.items()}
         finished = [setting for setting, some in known.items() if len(some) == len(of_settings[setting])]
-        finished = [setting for setting, some in known.items() if len(some) == len(of_settings[setting])]
         whole = {setting: math.fsum(known[setting]) / len(known[setting]) for setting in finished}
         if not whole:
             raise ConfigError(f"arm {arm}: no setting finished on all tuning seeds, so none can be chosen")
