@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -40,7 +40,7 @@ def _objectives(reason: Reason, sizes: Sizes) -> Iterator[str]:
     if reason.objective is None:
         return
     for name in _names("objective"):
-        objective = _built(_node("objective", name), sizes)
+        objective = _built("objective", name, sizes)
         if isinstance(objective, Objective) and objective.task in (None, sizes.task) and reason.objective(objective):
             yield name
 
@@ -53,15 +53,17 @@ def _gates(reason: Reason, config: Config, sizes: Sizes) -> Iterator[str]:
         k = config["k"] or node.get("k") or sizes.experts
         if class_of(node).task not in (None, sizes.task) or node == config["gate"] or k > sizes.experts:
             continue
-        gate = _built(node, replace(sizes, k=k))
+        gate = _built("gate", name, replace(sizes, k=k))
         if isinstance(gate, Gate) and k in gate.usable_k and reason.gate(gate):
             yield name
 
 
-def _built(node: Config, sizes: Sizes) -> Any:
-    """The part, or None if it cannot be built with these sizes."""
+@lru_cache(maxsize=128)
+def _built(group: str, name: str, sizes: Sizes) -> Any:
+    """An option as a part, or None if it cannot be built with these sizes. It serves questions alone: a grid asks the
+    same ones of many combinations."""
     try:
-        return build(node, sizes)
+        return build(_node(group, name), sizes)
     except ConfigError:
         return None
 
