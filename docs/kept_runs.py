@@ -57,6 +57,15 @@ TASKS = (
     "recipe=extend recipe.tasks=[[0,1],[2,3],[4,5],[6,7],[8,9]] experts.count=6 trainer.epochs=25 "
     "trainer.batch_size=16 trainer.lr=3e-3 recipe.memory="
 )
+CHAINS = (
+    "network=language_model dataset=markov_languages dataset.sequences=20000 dataset.overlap=0 network.width=32 "
+    "experts.hidden=64 gate=switch"
+)
+ROUTERS = {"switch": "regularizer=[switch_balance]", "the Bayes router": "baseline=bayes_router"}
+MANY_EXPERTS = (
+    "dataset=digits dataset.split_seed=${seed} gate=noisy_top_k k=2 experts.count=64 regularizer=[importance,load] "
+    "trainer.batch_size=512 trainer.epochs=20 trainer.lr=0.01 parallel=experts parallel.processes=4"
+)
 PATCHES = "dataset=fashion_mnist network=vision_transformer gate=switch trainer.epochs=2 trainer.limit_batches=250"
 SECOND_SOFTMAX = (
     "gate=softmax dataset=mnist dataset.validation_share=0 experts=paper_mnist experts.count=10 "
@@ -140,6 +149,36 @@ KEPT: dict[str, KeptRuns] = {
         {"second softmax, weight decay": "objective.second_softmax=true trainer.weight_decay=1e-3"},
         OF_GATES,
         f"{SECOND_SOFTMAX} trainer.epochs=100",
+        seeds=10,
+    ),
+    "language/chains.csv": KeptRuns(
+        {
+            f"{router}, {experts} experts, {epochs} epoch{'s' * (epochs > 1)}": (
+                f"{words} experts.count={experts} trainer.epochs={epochs}"
+            )
+            for experts, epochs, routers in ((6, 1, ROUTERS), (6, 4, ROUTERS), (8, 1, {"switch": ROUTERS["switch"]}))
+            for router, words in routers.items()
+        },
+        (
+            "bayes_gap",
+            *(
+                f"{layer}.{name}"
+                for layer in ("block0", "block1")
+                for name in (
+                    "domain_homogeneity",
+                    "domain_recovery_ari",
+                    "document_recovery_ari",
+                    "attribute_information_per_usage: token",
+                )
+            ),
+        ),
+        CHAINS,
+        seeds=3,
+    ),
+    "large-gate-batch/processes.csv": KeptRuns(
+        {"global": "parallel.statistics=global", "rank": "parallel.statistics=rank"},
+        (ERROR, "load_entropy_bits", "dead_experts", SURE, CLASS, "information_per_usage"),
+        MANY_EXPERTS,
         seeds=10,
     ),
     "mixture-layers/runs.csv": KeptRuns(

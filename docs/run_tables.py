@@ -34,7 +34,7 @@ class Levels:
 
 @dataclass(frozen=True)
 class Differences:
-    """Each arm less one of them, on the same seeds."""
+    """Each arm that has one of the metrics, less one of the arms, on the same seeds."""
 
     page: str
     folder: str
@@ -49,10 +49,10 @@ class Differences:
             if arm != self.against:
                 asked = seeds_of(values, arm)
                 cells = [
-                    column.paired(values[arm, name], values[self.against, name], asked)
+                    column.paired(values.get((arm, name), {}), values[self.against, name], asked)
                     for name, column in self.columns.items()
                 ]
-                rows.append([arm, *cells])
+                rows += [[arm, *cells]] if any(cells) else []
         return markdown(rows)
 
 
@@ -98,6 +98,6 @@ def balancing(name: str, attribute: str, digits: int) -> tuple[Levels, Differenc
         for layer in ("block0", "block1")
     }
     used = {f"{layer}.load_entropy_bits": Column(f"H(load) {layer}, bits") for layer in ("block0", "block1")}
-    page, folder = "studies/balancing-scope.md", f"balancing-scope/{name}.csv"
+    page, folder = "studies/balancing-scope.md", f"balancing-scope/{name}/study-runs.csv"
     levels = Levels(page, folder, loss | told | used, heading="balance")
     return levels, Differences(page, folder, loss | told, against="batch")

@@ -122,6 +122,24 @@ SECOND_SOFTMAX = {
     "sample_entropy_bits": Column("H(E given X)", digits=3),
     "information_per_usage": Column("I(E;Y)/H(load)"),
 }
+MANY_EXPERTS = {
+    "load_entropy_bits": Column("H(load), bits"),
+    "dead_experts": Column("dead experts", digits=1),
+    "sample_entropy_bits": Column("H(E given X), bits", digits=3),
+    "mutual_information_expert_label_bits": Column("I(E;Y), bits"),
+    "information_per_usage": Column("I(E;Y)/H(load)", digits=3),
+}
+SHARED = {"test_error_rate": ERROR} | MANY_EXPERTS
+COMPARED = {
+    name: MANY_EXPERTS[name] for name in ("load_entropy_bits", "dead_experts", "mutual_information_expert_label_bits")
+}
+CHAINS = {
+    "bayes_gap": percent("above Bayes"),
+    "block1.domain_homogeneity": Column("homogeneity"),
+    "block1.domain_recovery_ari": Column("ARI of tokens"),
+    "block1.document_recovery_ari": Column("ARI of documents"),
+    "block1.attribute_information_per_usage: token": Column("I(E;token)/H(load)"),
+}
 PRECISION = {
     "test_error_rate": Column("test error", digits=4),
     "test_loss_nats": Column("test loss in nats", digits=3),
@@ -130,8 +148,12 @@ PRECISION = {
 }
 TABLES: tuple[AnyTable, ...] = (
     *(Table("studies/routers.md", f"routers/{active}", ROUTERS) for active in ("one", "two", "any")),
-    Beside("studies/chen2022.md", "chen2022/s2"),
-    Beside("studies/chen2022.md", "chen2022/s3"),
+    *(Beside("studies/chen2022.md", f"chen2022/{setting}") for setting in ("s1", "s2", "s3")),
+    Table("studies/large-gate-batch.md", "large-gate-batch/digits", MANY_EXPERTS),
+    Differences("studies/large-gate-batch.md", "large-gate-batch/digits/study-runs.csv", COMPARED, "B = 32"),
+    Levels("studies/large-gate-batch.md", "large-gate-batch/processes.csv", SHARED, heading="statistics"),
+    Differences("studies/large-gate-batch.md", "large-gate-batch/processes.csv", SHARED, "global"),
+    Levels("language.md", "language/chains.csv", CHAINS, heading="router, experts, epochs"),
     Table(
         "studies/collapse.md",
         "collapse",

@@ -11,10 +11,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from statistics import mean
 
 import pytest
 
+from docs.tables import arms_of
 from moe_lab.config.catalog import catalog
 from moe_lab.config.compose import compose, options
 from moe_lab.config.targets import find_class
@@ -25,6 +25,7 @@ from moe_lab.experiment import run as experiment
 from moe_lab.experiment.inputs import load_data
 from moe_lab.metrics import METRICS
 from moe_lab.store.run import Run
+from tests.docs.sentences import Kept
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "language.md").read_text()
@@ -106,37 +107,30 @@ def test_how_soon_the_default_is_near_the_best_prediction():
     assert f"it was {', '.join(few)} and {end} % (one seed), after {float(last['seconds']):.0f} seconds" in PAGE
 
 
-def recovered(**of):
-    """The kept runs with these values in their columns."""
-    with (ROOT / "docs" / "studies" / "chain-recovery.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [row for row in rows if all(row[name] == value for name, value in of.items())]
+CHAINS = Kept("language/chains.csv")
+LEARNED, TOLD = (
+    [arm for arm in arms_of(CHAINS.values) if arm.startswith(router)] for router in ("switch", "the Bayes router")
+)
+SHORT, LONG, BEST = "switch, 6 experts, 1 epoch", "switch, 6 experts, 4 epochs", "the Bayes router, 6 experts, 4 epochs"
 
 
-def columns(rows, name):
-    return [float(row[name]) for row in rows]
-
-
-@pytest.mark.parametrize("key", sorted({(row["router"], row["experts"], row["epochs"]) for row in recovered()}))
-def test_what_is_recovered_is_computed_from_the_kept_runs(key):
-    rows = recovered(**dict(zip(("router", "experts", "epochs"), key, strict=True)))
-    names = ("domain_homogeneity", "domain_recovery_ari", "document_recovery_ari", "token")
-    found = [f"{mean(columns(rows, f'block1.{name}')):.2f}" for name in names]
-    gap = f"{mean(columns(rows, 'bayes_gap')):.1%}".replace("%", " %")
-    assert f"| {' | '.join([*key, str(len(rows)), gap, *found])} |" in PAGE
+def recovered(arms, name):
+    """Of every run of these arms."""
+    return [value for arm in arms for value in CHAINS.of(arm, name)]
 
 
 @pytest.mark.parametrize("layer", ["block0", "block1"])
 def test_experts_are_not_the_chains_unless_the_router_knows_them(layer):
-    learned, told = recovered(router="switch"), recovered(router="the Bayes router")
-    assert set(columns(told, f"{layer}.domain_homogeneity")) == {1.0}
-    assert max(columns(learned, f"{layer}.domain_homogeneity")) < 0.75
+    homogeneity = f"{layer}.domain_homogeneity"
+    assert set(recovered(TOLD, homogeneity)) == {1.0}
+    assert max(recovered(LEARNED, homogeneity)) < 0.8
     # they follow the symbol, and a document's experts tell its chain better than a token's
-    assert min(columns(learned, f"{layer}.token")) > 0.65
-    tokens, documents = (columns(learned, f"{layer}.{of}_recovery_ari") for of in ("domain", "document"))
+    assert min(recovered(LEARNED, f"{layer}.attribute_information_per_usage: token")) > 0.64
+    tokens, documents = (recovered(LEARNED, f"{layer}.{of}_recovery_ari") for of in ("domain", "document"))
     assert all(one > other for one, other in zip(documents, tokens, strict=True))
-    # with four epochs in place of one, the same seed
-    [short], [long] = (recovered(router="switch", experts="6", seed="0", epochs=epochs) for epochs in "14")
-    [best] = recovered(router="the Bayes router", epochs="4")
-    assert abs(float(long["bayes_gap"]) - float(best["bayes_gap"])) < 0.001 < float(short["bayes_gap"]) / 40
-    assert float(long[f"{layer}.domain_homogeneity"]) < float(short[f"{layer}.domain_homogeneity"])
+    # with four epochs in place of one, on the same seeds
+    assert max(CHAINS.pairs(LONG, SHORT, homogeneity)) < 0
+
+
+def test_after_four_epochs_the_network_is_as_near_as_with_the_best_router():
+    assert max(map(abs, CHAINS.pairs(LONG, BEST, "bayes_gap"))) < 0.001 < min(CHAINS.of(SHORT, "bayes_gap")) / 40
