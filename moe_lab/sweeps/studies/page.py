@@ -30,11 +30,8 @@ def as_markdown(
     """The study's page: what was asked, which runs could not be read, its tables, and how to read them."""
     lines, differences = tables.levels, tables.differences
     heading = [f"# {markdown(study.file.title)}", "", f"{markdown(study.file.source)}", "", "```", command, "```", ""]
-    words = ", ".join(f"{key}={value}" for key, value in study.choices.items())
     facts = [
-        f"{words}; protocol={study.protocol}" + (f", grid={study.grid}" if study.protocol == "paper" else "") + "."
-    ]
-    facts += [
+        *_asked(study),
         *study.notes,
         *_caveats(study),
         *_without_dense(study, lines),
@@ -139,6 +136,16 @@ def _of_own(study: Study, margins: str) -> list[str]:
         "Different: else, if the sign-flip test rejects 0. Inconclusive: else. p is after Holm's correction over these",
         "differences. What has no margin is described and not tested.",
     ]
+
+
+def _asked(study: Study) -> list[str]:
+    """The study's own words; the protocol where there is a choice of settings."""
+    words = [", ".join(f"{key}={value}" for key, value in study.choices.items())]
+    if study.fair:
+        words.append("protocol=fair")
+    elif study.has_settings:
+        words.append(f"protocol=paper, grid={study.grid}")
+    return [f"{text}." for text in ["; ".join(filter(None, words))] if text]
 
 
 def _caveats(study: Study) -> list[str]:

@@ -144,3 +144,14 @@ def test_a_users_words_make_another_study(own, fake_run, size, reason):
     trials = reported(asked, published_settings(asked), Parts(own))
     line = levels(asked, Measured(trials, {trial.job.name: fake_run(0.5, 1.0) for trial in trials}))[0]
     assert (line["verdict"], line["reason"]) == ("not comparable", reason)
+
+
+def test_a_page_names_the_protocol_where_settings_are_chosen_or_printed(measured):
+    asked, both = measured
+    tables = Tables(levels(asked, both))
+    assert "protocol=paper, grid=published." in as_markdown(asked, tables, "moe-lab study tiny")
+    assert "protocol=fair." in as_markdown(replace(asked, protocol="fair"), tables, "moe-lab study tiny")
+    arms = {name: arm.model_copy(update={"settings": {}}) for name, arm in asked.file.arms.items()}
+    single = replace(asked, file=asked.file.model_copy(update={"arms": arms}))
+    page = as_markdown(single, tables, "moe-lab study tiny")
+    assert "protocol=" not in page and "grid=" not in page
