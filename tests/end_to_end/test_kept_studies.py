@@ -18,11 +18,23 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((DOCS / "studies").rglob("study.md"))
 
 
+def write_text_of_ones_own(words):
+    """Documents of two domains in the folder that a study reads, if its line names one."""
+    for folder in (Path(word.partition("=")[2]) for word in words if word.startswith("dataset.path=")):
+        assert not folder.is_absolute()
+        for domain, text in (("en", "the cat sat on the mat. "), ("fr", "le chat sur le tapis. ")):
+            (folder / domain).mkdir(parents=True)
+            for number in range(4):
+                (folder / domain / f"{number}.txt").write_text(f"{number} {text}" * 40)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.parent.relative_to(DOCS / "studies")))
-def test_its_line_plans_the_arms_that_were_kept(page):
+def test_its_line_plans_the_arms_that_were_kept(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     [line] = lines(page.read_text())
     program, command, name, *words = shlex.split(line)
     assert (program, command) == ("moe-lab", "study")
+    write_text_of_ones_own(words)
     kept = json.loads((page.parent / "study.json").read_text())
     study = open_study(name, [word for word in words if not word.startswith("launcher")])
     assert study.choices.items() >= kept["choices"].items() and study.protocol == kept["protocol"]
