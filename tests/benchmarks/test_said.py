@@ -4,8 +4,10 @@ import csv
 
 import numpy as np
 import pytest
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.__main__ import RESULTS
+from benchmarks.problems import PAPER_MNIST, images, training
 from benchmarks.rows import read_rows
 from moe_lab.sweeps.stacks import TABLE as STACKS
 from tests.docs.sentences import Said, number, prose
@@ -105,6 +107,32 @@ SAID = [
     Said("and {:.0f} s and {} GiB with k = 8", (300 / of_300, number(2 / of_two, 2))),
     Said("and in the recorder {}, {} and {} % more", tuple(f"{one:.1f}" for one in recorder)),
 ]
+
+
+class Operations(TorchDispatchMode):
+    """Counts what torch dispatches."""
+
+    count = 0
+
+    def __torch_dispatch__(self, called, types, args=(), kwargs=None):
+        self.count += 1
+        return called(*args, **(kwargs or {}))
+
+
+def test_how_many_operations_a_step_dispatches():
+    """Of a second epoch of two batches, when Adam has its state."""
+    found = []
+    for words, batch, shape in (
+        ((*PAPER_MNIST, "experts.count=10"), 32, (1, 28, 28)),
+        (("dataset=digits",), 64, (1, 8, 8)),
+    ):
+        loop = training((*words, f"trainer.batch_size={batch}"), images(2 * batch, shape))
+        loop.epoch()
+        with Operations() as operations:
+            loop.epoch()
+        found.append(operations.count // 2)
+    said = "the paper's networks dispatches {} operations of torch, that of the default run on digits {}"
+    assert said.format(*found) in prose("../benchmarks/README.md")
 
 
 def test_what_a_stack_gains():

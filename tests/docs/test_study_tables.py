@@ -64,7 +64,8 @@ def test_every_arm_had_as_many_settings_and_its_chosen_one_has_the_lowest_valida
         assert not seeds & {row["seed"] for row in csv.DictReader(file)}
     counts = set()
     # a student has its teacher's setting
-    for arm, one in ((arm, one) for arm, one in facts["arms"].items() if not arm.startswith("distilled")):
+    tuned = {arm: one for arm, one in facts["arms"].items() if not arm.startswith("distilled")}
+    for arm, one in tuned.items():
         errors: dict[str, list[float]] = {}
         for row in rows:
             if row["arm"] == arm:

@@ -145,7 +145,8 @@ def _asked(study: Study) -> list[str]:
         words.append("protocol=fair")
     elif study.has_settings:
         words.append(f"protocol=paper, grid={study.grid}")
-    return [f"{text}." for text in ["; ".join(filter(None, words))] if text]
+    text = "; ".join(filter(None, words))
+    return [f"{text}."] if text else []
 
 
 def _caveats(study: Study) -> list[str]:
