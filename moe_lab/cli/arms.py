@@ -3,8 +3,8 @@
 import textwrap
 from typing import TYPE_CHECKING
 
+from moe_lab.cli.tables import Format, show
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import Format
 
 if TYPE_CHECKING:
     from moe_lab.reports import ArmsReport
@@ -21,8 +21,6 @@ def show_arms(found: "ArmsReport", form: Format) -> None:
     run.
     """
     from rich.console import Console
-
-    from moe_lab.cli.tables import show
 
     if form is not Format.table:
         show(found.rows, list(found.rows[0]), form, empty="")

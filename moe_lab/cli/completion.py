@@ -181,7 +181,7 @@ def complete_format(ctx: typer.Context, incomplete: str) -> list[str]:
 @_silent
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     """Run folders that begin with the typed text; before a folder is typed, those of --runs as well."""
-    from moe_lab.cli.words import RUNS
+    from moe_lab.store.folders import RUNS
 
     head = incomplete[: incomplete.rfind("/") + 1]
     heads = [head] if head else ["", f"{_folder(ctx, 'runs') or RUNS}/"]

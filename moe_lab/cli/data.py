@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moe_lab.cli.completion import complete_dataset
+from moe_lab.cli.tables import Format, FormatOption, show
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import ConfigDir, Format, FormatOption, Words
+from moe_lab.cli.words import ConfigDir, Words
 
 if TYPE_CHECKING:
     from moe_lab.data.dataset import Dataset
@@ -33,7 +34,6 @@ Name = Annotated[
 @app.command("list")
 def list_data(form: FormatOption = Format.table, config_dir: ConfigDir = None) -> None:
     """List the data sets."""
-    from moe_lab.cli.tables import show
     from moe_lab.config.catalog import catalog
 
     show(catalog("dataset", config_dir), ["name", "summary", "source"], form, empty="no data sets")
@@ -48,7 +48,6 @@ def prepare(name: Name, words: Words = None, config_dir: ConfigDir = None) -> No
 @app.command()
 def check(name: Name, words: Words = None, form: FormatOption = Format.table, config_dir: ConfigDir = None) -> None:
     """Read a data set's files and verify their checksums."""
-    from moe_lab.cli.tables import show
     from moe_lab.cli.train import say_odd
 
     dataset = _dataset(name, words, config_dir)

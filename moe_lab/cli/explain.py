@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moe_lab.cli.completion import complete_topic
-from moe_lab.cli.words import ConfigDir, Format, FormatOption, Plugins, load_plugins
+from moe_lab.cli.tables import Format, FormatOption, show, text
+from moe_lab.cli.words import ConfigDir, Plugins, load_plugins
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -51,7 +52,6 @@ def explain(
 
 def print_topics(found: Sequence["Topic"], form: Format) -> None:
     """Print topics one below the other in a terminal, and as a row each in other formats."""
-    from moe_lab.cli.tables import show
     from moe_lab.cli.topics import COLUMNS
 
     if form is not Format.table:
@@ -100,7 +100,6 @@ def _indented(text: "RenderableType", blanks: int) -> "RenderableType":
 
 
 def _lines(topic: "Topic") -> Iterator[tuple[str, str]]:
-    from moe_lab.cli.tables import text
 
     if topic["source"]:
         yield "source:", topic["source"]

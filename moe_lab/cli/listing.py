@@ -7,8 +7,9 @@ import typer
 
 from moe_lab.cli.completion import complete_group, complete_option
 from moe_lab.cli.explain import print_topics
+from moe_lab.cli.tables import Format, FormatOption, show
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import ConfigDir, Format, FormatOption, Plugins
+from moe_lab.cli.words import ConfigDir, Plugins
 from moe_lab.errors import cut
 
 EXAMPLES = """
@@ -49,7 +50,6 @@ def list_parts(
     plugin: Plugins = None,
 ) -> None:
     """List the groups, the options of a group with a summary and source each, or everything about one option."""
-    from moe_lab.cli.tables import show
     from moe_lab.config.details import group_rows
 
     if group is not None:
@@ -70,7 +70,6 @@ def list_parts(
 
 
 def _list_metrics(form: Format) -> None:
-    from moe_lab.cli.tables import show
 
     if form is Format.table:
         _print_metrics()
@@ -79,7 +78,6 @@ def _list_metrics(form: Format) -> None:
 
 
 def _list_group(group: str, form: Format, config_dir: Path | None, plugins: list[Path]) -> None:
-    from moe_lab.cli.tables import show
     from moe_lab.config.catalog import catalog
 
     columns = ["name", "summary", "source"]

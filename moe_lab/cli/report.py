@@ -8,8 +8,10 @@ import typer
 
 from moe_lab.cli.completion import complete_metrics, complete_rows, complete_run
 from moe_lab.cli.paper import PANEL, FigureForm, ReportFormat, Wanted
+from moe_lab.cli.tables import Format
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, Format, RunsFolder, named
+from moe_lab.cli.words import RunsFolder, named
+from moe_lab.store.folders import RUNS
 
 if TYPE_CHECKING:
     from moe_lab.store.run import Run

@@ -5,8 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from moe_lab.cli.tables import GAP, show, text
-from moe_lab.cli.words import Format
+from moe_lab.cli.tables import GAP, Format, show, text
 
 Row = dict[str, Any]
 

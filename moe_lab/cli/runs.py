@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from moe_lab.cli.completion import complete_filter
+from moe_lab.cli.tables import Format, FormatOption, show
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, Format, FormatOption, named
+from moe_lab.cli.words import named
+from moe_lab.store.folders import RUNS
 
 EXAMPLES = """
 Examples:
@@ -47,7 +49,6 @@ def runs(
     """
     from moe_lab.cli.run_table import show_runs
     from moe_lab.cli.select import chosen, ordered
-    from moe_lab.cli.tables import show
     from moe_lab.store.listing import columns, run_row
     from moe_lab.store.run import find_runs
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moe_lab.cli.completion import complete_study
+from moe_lab.cli.tables import Format, FormatOption, show
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins
+from moe_lab.cli.words import ConfigDir, Plugins, RunsFolder, Words, load_plugins
+from moe_lab.store.folders import RUNS
 
 if TYPE_CHECKING:
     from moe_lab.sweeps.folder import Outcome
@@ -123,7 +125,6 @@ def say_unfinished(one: "Outcome") -> None:
 
 def _show(findings: "Findings", ready: "ReadyStudy", form: Format) -> None:
     """Print the tables with their notes; in other formats only the levels, with every column."""
-    from moe_lab.cli.tables import show
     from moe_lab.sweeps.studies.page import notes
     from moe_lab.sweeps.studies.table import shown
 
@@ -144,7 +145,6 @@ def _show(findings: "Findings", ready: "ReadyStudy", form: Format) -> None:
 
 def _show_predictions(findings: "Findings", ready: "ReadyStudy") -> None:
     """Of a claim: the claim, and every prediction with its verdict."""
-    from moe_lab.cli.tables import show
     from moe_lab.sweeps.studies.claims import Claim
     from moe_lab.sweeps.studies.predictions import COLUMNS, shown_predictions
 
@@ -156,7 +156,6 @@ def _show_predictions(findings: "Findings", ready: "ReadyStudy") -> None:
 
 def _overview(found: Mapping[str, "Findings"]) -> None:
     """The predictions of all claims, by their names, in one table."""
-    from moe_lab.cli.tables import show
     from moe_lab.sweeps.studies.predictions import COLUMNS, shown_predictions
 
     echo("all predictions")
@@ -165,7 +164,6 @@ def _overview(found: Mapping[str, "Findings"]) -> None:
 
 
 def _list(ready: "ReadyStudy", form: Format) -> None:
-    from moe_lab.cli.tables import show
     from moe_lab.sweeps.folder import ENDED, SweepFolder
 
     trials, asked, there = ready.first, ready.study, SweepFolder(ready.folder)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from moe_lab.cli.run_table import how_long
-from moe_lab.cli.tables import show
+from moe_lab.cli.tables import Format, show
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import Format
 from moe_lab.experiment.results import headline_of
 from moe_lab.experiment.train import Training
 from moe_lab.experiment.twins import Twin

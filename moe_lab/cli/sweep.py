@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moe_lab.cli.tables import Format, FormatOption, show
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, ConfigDir, Format, FormatOption, Plugins, RunsFolder, Words, load_plugins, named
+from moe_lab.cli.words import ConfigDir, Plugins, RunsFolder, Words, load_plugins, named
 from moe_lab.errors import ConfigError
+from moe_lab.store.folders import RUNS
 
 if TYPE_CHECKING:
     from moe_lab.sweeps.folder import Outcome, SweepFolder
@@ -129,7 +131,6 @@ def say_what_is_left_out(made: "Plan", quiet: bool) -> None:
 
 
 def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
-    from moe_lab.cli.tables import show
 
     rows = [
         {

@@ -3,10 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
 
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import Format
 from moe_lab.errors import cut, one_line
 from moe_lab.store.cells import csv_text
 
@@ -20,6 +22,18 @@ GAP = 2
 SHORT = 13
 #: share of a terminal's width that the first column may take without being wrapped
 FIRST = 0.5
+
+
+class Format(StrEnum):
+    """Output format of a listing."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    md = "md"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 
 
 def show(

@@ -9,7 +9,8 @@ import typer
 
 from moe_lab.cli.completion import complete_format, complete_run
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, RunsFolder, named
+from moe_lab.cli.words import RunsFolder, named
+from moe_lab.store.folders import RUNS
 
 if TYPE_CHECKING:
     from moe_lab.routing.trace import Trace

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import RUNS, ConfigDir, Plugins, RunsFolder, Words, load_plugins, named
+from moe_lab.cli.words import ConfigDir, Plugins, RunsFolder, Words, load_plugins, named
 from moe_lab.errors import ConfigError, UserError
+from moe_lab.store.folders import RUNS
 
 if TYPE_CHECKING:
     from moe_lab.cli.signals import Stop

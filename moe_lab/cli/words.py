@@ -1,6 +1,5 @@
 """Arguments and options that several commands take."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -38,19 +37,6 @@ Plugins = Annotated[
         "--plugin", metavar="FILE.py", help="A Python file with your own parts; may be repeated.", parser=named
     ),
 ]
-RUNS = Path("runs")
-
-
-class Format(StrEnum):
-    """Output format of a listing."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    md = "md"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="Output format.")]
 
 
 def load_plugins(paths: list[Path] | None) -> list[str]:

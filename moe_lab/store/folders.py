@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from moe_lab.errors import RunError, cut
 
+#: the folder of runs where none is given
+RUNS = Path("runs")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

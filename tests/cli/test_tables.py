@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 import moe_lab.cli
-from moe_lab.cli.tables import show, text
-from moe_lab.cli.words import Format
+from moe_lab.cli.tables import Format, show, text
 
 ROWS = [{"name": "a|b", "value": 0.123456, "choices": {"k": 2}}, {"name": "[bold]c", "value": None, "choices": {}}]
 COLUMNS = ["name", "value", "choices"]
