@@ -64,10 +64,11 @@ def test_verdicts_on_clusters():
 def test_verdicts_on_ways_to_one_active_expert():
     lines = json.loads((DOCS / "studies" / "one-active-expert" / "digits" / "study.json").read_text())["differences"]
     words = {verdict: {one["arm"] for one in lines if one["verdict"] == verdict} for verdict in VERDICTS}
-    assert words["equivalent"] == {"soft argmax"} and words["different"] == {"sinkhorn", "L0", "L1"}
+    worse = {"sinkhorn", "L0", "L1", "L1 path", "dselect_k + selector_entropy"}
+    assert words["equivalent"] == {"soft argmax"} and words["different"] == worse
     assert "on MNIST fifteen of eighteen ways are worse" in ROWS["one-active-expert.md"]
     assert (
-        "equivalent to the soft mixture within half a point. Sinkhorn, L0 and L1 are worse"
+        "equivalent to the soft mixture within half a point. Sinkhorn, dselect_k, L0, L1 and its path are worse"
         in ROWS["one-active-expert.md"]
     )
 
