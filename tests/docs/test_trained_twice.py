@@ -1,0 +1,31 @@
+"""What kept studies gave the first time, and what the second time changed."""
+
+import json
+
+import pytest
+
+from docs import trained_twice
+from docs.trained_twice import ERROR, STUDIES, TWICE, Time, TrainedTwice, times, verdicts
+
+
+@pytest.mark.parametrize("folder", TWICE)
+def test_both_times_have_the_same_runs_and_the_second_has_the_kept_verdicts(folder):
+    first, second = times(folder)
+    assert {arm: set(of) for arm, of in first.errors.items()} == {arm: set(of) for arm, of in second.errors.items()}
+    facts = json.loads((STUDIES / folder / "study.json").read_text())
+    assert second.settings == {arm: one["settings"][0] for arm, one in facts["arms"].items()}
+    kept = {line["arm"]: line["verdict"] for line in facts["differences"] if line["name"] == ERROR}
+    assert verdicts(folder, second) == kept
+
+
+def test_a_row_says_what_has_changed(monkeypatch):
+    """Of three arms one has another setting and another verdict; its mean error is 2 points higher."""
+    first = Time({"a": "x", "b": "x", "c": ""}, {"a": {0: 0.1}, "b": {0: 0.2, 1: 0.3}, "c": {0: 0.5}})
+    second = Time({"a": "x", "b": "y", "c": ""}, {"a": {0: 0.11}, "b": {0: 0.22, 1: 0.32}, "c": {0: 0.5}})
+    monkeypatch.setattr(trained_twice, "TWICE", ("here",))
+    monkeypatch.setattr(trained_twice, "times", lambda folder: (first, second))
+    words = {"x": {"a": "inconclusive", "b": "inconclusive"}, "y": {"a": "inconclusive", "b": "different"}}
+    monkeypatch.setattr(trained_twice, "verdicts", lambda folder, time: words[time.settings["b"]])
+    assert TrainedTwice("studies.md").text().splitlines()[2:] == [
+        "| here | 3 | 1 | +2.0 (b) | b: inconclusive, then different |"
+    ]
