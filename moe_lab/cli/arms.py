@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from moe_lab.reports import ArmsReport
 
 
+#: columns of an overview that hold names, in which a star is no mark
+NAMES = ("arm", "what", "run", "metric")
+
+
 def say_left_out(found: "ArmsReport") -> None:
     """On stderr: the runs that are not in the report, and why."""
     for reason in found.left_out:
@@ -17,8 +21,8 @@ def say_left_out(found: "ArmsReport") -> None:
 
 
 def show_arms(found: "ArmsReport", form: Format) -> None:
-    """Print as many metrics of the arms as fit, and a sentence that says which is best; in other formats a row a
-    run.
+    """Print as many metrics of the arms as fit, what marks of cells mean, and a sentence that says which is best; in
+    other formats a row a run.
     """
     from rich.console import Console
 
@@ -26,7 +30,9 @@ def show_arms(found: "ArmsReport", form: Format) -> None:
         show(found.rows, list(found.rows[0]), form, empty="")
         return
     width = Console().width
+    cells = ""
     for columns, rows in found.overview(width):
         show(rows, list(columns), Format.table, empty="", labels=columns)
-    for sentence in found.sentences:
+        cells += "".join(row[name] for row in rows for name in columns if name not in NAMES)
+    for sentence in [*(text for mark, text in found.legend.items() if mark in cells), *found.sentences]:
         echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")

@@ -57,12 +57,15 @@ class Comparison:
 def compare(values: Values[Seed], against: str, metrics: Sequence[str]) -> list[Comparison]:
     """Compare every other arm with ``against`` in every metric of the declared family.
 
-    Comparisons without a shared seed stay in the family: leaving them out would make the others look more significant.
-    Raises: KeyError if there is no arm ``against``.
+    A metric without an entry in an arm is one that it cannot have, as a dense network has no experts: no comparison.
+    One with an entry and without a shared seed stays in the family: leaving it out would make the others look more
+    significant. Raises: KeyError if there is no arm ``against``.
     """
     base = values[against]
-    pairs = [(arm, metric) for arm in values if arm != against for metric in metrics]
-    differences = [_differences(values[arm].get(metric, {}), base.get(metric, {})) for arm, metric in pairs]
+    pairs = [
+        (arm, metric) for arm in values if arm != against for metric in metrics if _both(values[arm], base, metric)
+    ]
+    differences = [_differences(values[arm][metric], base[metric]) for arm, metric in pairs]
     ps = [_p(one) for one in differences]
     family, needed = len(pairs), seeds_needed(max(1, len(pairs)))
     return [
@@ -83,14 +86,24 @@ def compare(values: Values[Seed], against: str, metrics: Sequence[str]) -> list[
 
 def all_pairs(values: Sequence[Values[Seed]], metrics: Sequence[str]) -> dict[tuple[str, str, str], float | None]:
     """(arm, other, metric) -> p of the sign-flip test after Holm over all of them, for every pair of arms in each group
-    of ``values``; None if the two share no seed.
+    of ``values`` that have the metric, as in ``compare``; None if the two share no seed.
 
     For comparisons that are chosen after seeing the numbers, such as those with the best arm: every pair could have
     been chosen, so every pair belongs to the family.
     """
-    pairs = [(group, *two, metric) for group in values for two in combinations(group, 2) for metric in metrics]
-    ps = [_p(_differences(group[one].get(metric, {}), group[two].get(metric, {}))) for group, one, two, metric in pairs]
+    pairs = [
+        (group, one, two, metric)
+        for group in values
+        for one, two in combinations(group, 2)
+        for metric in metrics
+        if _both(group[one], group[two], metric)
+    ]
+    ps = [_p(_differences(group[one][metric], group[two][metric])) for group, one, two, metric in pairs]
     return {(one, two, metric): p for (_, one, two, metric), p in zip(pairs, holm(ps), strict=True)}
+
+
+def _both(ours: Mapping[str, Mapping[Seed, float]], base: Mapping[str, Mapping[Seed, float]], metric: str) -> bool:
+    return metric in ours and metric in base
 
 
 def _p(differences: Sequence[float]) -> float | None:
@@ -128,17 +141,18 @@ def equivalence_p(differences: Sequence[float], margin: float) -> float:
     return max(p / 2 if total < 0 else 1.0 for total, p in ps)
 
 
-def difference_summary(differences: Sequence[float]) -> Summary:
+def difference_summary(differences: Sequence[float], of: str = "seeds") -> Summary:
     """Mean and sd of paired differences, with the interval of the shifts that the sign-flip test does not reject.
 
     So the interval contains 0 exactly if sign_flip_p is above .05. Below six differences the test can reject nothing:
-    there is no interval, and ``method`` says so. Raises ValueError if there is no difference.
+    there is no interval, and ``method`` says so, with what there are too few ``of``. Raises ValueError if there is no
+    difference.
     """
     d_n = np.asarray(differences, dtype=np.float64)
     ends = sign_flip_interval(differences)
     sd = float(d_n.std(ddof=1)) if len(d_n) > 1 else None
     low, high = ends or (None, None)
-    method = "inverted sign-flip test" if ends else f"needs {seeds_needed(1)} seeds"
+    method = "inverted sign-flip test" if ends else f"needs {seeds_needed(1)} {of}"
     return Summary(len(d_n), float(d_n.mean()), sd, low, high, method, mixture_warning(d_n))
 
 

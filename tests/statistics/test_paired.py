@@ -130,10 +130,20 @@ def test_arms_against_a_baseline():
     assert d.n == 0 and d.p is None and d.adjusted_p is None and d.too_few and not d.sure
 
 
-def test_a_metric_that_an_arm_lacks_stays_in_the_family():
-    found = compare({"a": arm(0, range(8)), "b": arm(1, range(8))}, "a", ["error", "information"])
+def test_a_metric_without_values_stays_in_the_family():
+    values = {"a": arm(0, range(8)), "b": arm(1, range(8)) | {"information": {}}}
+    found = compare(values | {"a": values["a"] | {"information": {0: 1.0}}}, "a", ["error", "information"])
     assert [(one.metric, one.n, one.family) for one in found] == [("error", 8, 2), ("information", 0, 2)]
     assert found[0].adjusted_p == pytest.approx(2 * 2 / 2**8)
+
+
+def test_a_metric_that_an_arm_cannot_have_is_no_comparison():
+    """b is a dense network: only its error is compared, so the least p of 2 / 2^8 stays as it is."""
+    values = {"a": arm(0, range(8)) | {"information": {0: 1.0}}, "b": arm(1, range(8))}
+    [found] = compare(values, "a", ["error", "information"])
+    assert (found.metric, found.family, found.needed) == ("error", 1, 6)
+    assert found.adjusted_p == 2 / 2**8
+    assert all_pairs([values], ["error", "information"]) == {("a", "b", "error"): 2 / 2**8}
 
 
 def test_an_unknown_baseline():

@@ -134,8 +134,9 @@ def _due_to(measured: Measured) -> list[str]:
 
 
 def _reconciled(measured: Measured) -> list[str]:
-    """A note if the analysis of variance finds an effect although seeds are too few to compare single arms."""
-    few = {one.metric for one in measured.comparisons.values() if one.too_few}
+    """A note if the analysis of variance finds an effect although seeds are too few to compare any single arm."""
+    few = {one.metric for one in measured.comparisons.values()}
+    few -= {one.metric for one in measured.comparisons.values() if not one.too_few}
     clauses = []
     for name, found in measured.factorials.items():
         rows = found.effects if isinstance(found, Factorial) and name in few else ()
@@ -178,7 +179,7 @@ def _collapses(measured: Measured) -> list[str]:
     if not fallen:
         return []
     clauses = [
-        f"{key} in {one.count} of {one.n} seeds ({100 * one.low:.0f} to {100 * one.high:.0f}{NBSP}%)"
+        f"{key} in {one.count} of {one.n} seeds (95 % interval {100 * one.low:.0f} to {100 * one.high:.0f}{NBSP}%)"
         for key, one in fallen.items()
     ]
     return [f"Collapsed to one expert: {', '.join(clauses)}."]

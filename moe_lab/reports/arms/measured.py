@@ -92,9 +92,10 @@ class Measured:
 
     def _whole(self, arm: Arm, name: str) -> bool:
         """Whether all runs of the arm with this metric have a value of it."""
-        return len(arm.values(name)) == self._asked(arm, name)
+        return len(arm.values(name)) == self.asked(arm, name)
 
-    def _asked(self, arm: Arm, name: str) -> int:
+    def asked(self, arm: Arm, name: str) -> int:
+        """How many runs of the arm have the metric, with a value or undefined; 0 if it cannot have it."""
         return sum(name.partition(": ")[0] in one.metrics for one in arm.counted)
 
     def _all(self, name: str) -> set[float]:
@@ -131,8 +132,12 @@ class Measured:
 
     def undefined(self, arm: Arm, name: str) -> str:
         """``3 of 8 defined``, if the metric is defined for only some of the arm's runs; else empty."""
-        defined, asked = len(arm.values(name)), self._asked(arm, name)
+        defined, asked = len(arm.values(name)), self.asked(arm, name)
         return f"{defined} of {asked} defined" if 0 < defined < asked else ""
+
+    def compared(self, arm: Arm, name: str) -> dict[tuple[str, str, str], float]:
+        """The values that may be compared with those of other arms: none, if the metric is undefined for some runs."""
+        return {} if self.undefined(arm, name) else arm.values(name)
 
     @cached_property
     def collapse(self) -> dict[str, Rate]:
@@ -160,7 +165,7 @@ class Measured:
         if self.baseline not in self.comparable or self.collection.single:
             return {}
         values = {
-            arm.key: {name: {} if self.undefined(arm, name) else arm.values(name) for name in self.primary}
+            arm.key: {name: self.compared(arm, name) for name in self.primary if self.asked(arm, name)}
             for arm in self.comparable
         }
         return {(one.arm, one.metric): one for one in compare(values, self.baseline.key, self.primary)}

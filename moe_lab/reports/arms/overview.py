@@ -4,7 +4,7 @@ import textwrap
 
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.measured import BITS, COLLAPSED, ERROR, LOSS, SHARE, USAGE, Measured
-from moe_lab.reports.arms.tables import COLUMNS, cell, main_metrics
+from moe_lab.reports.arms.tables import COLUMNS, MIXED, STAR, cell, main_metrics
 from moe_lab.reports.kit.numbers import NONE
 
 #: column -> heading, and the rows
@@ -27,6 +27,16 @@ def overview(measured: Measured, width: int) -> list[Listing]:
     if measured.collection.single and len(measured.shown) <= COLUMNS:
         return [_names(measured), *_side_by_side(measured, width)]
     return [_arm_a_row(measured, width)]
+
+
+def legend(measured: Measured) -> dict[str, str]:
+    """The marks of cells, with what they mean."""
+    family = len(measured.comparisons)
+    over = f" after Holm over {family} comparisons" if family > 1 else ""
+    return {
+        STAR: f"{STAR} differs from {measured.baseline.key} beyond chance, at 5 %{over}.",
+        MIXED: f"{MIXED} Some runs collapsed, or the seeds form two groups: the interval is not reliable.",
+    }
 
 
 def _names(measured: Measured) -> Listing:

@@ -13,7 +13,7 @@ from moe_lab.reports.arms.words import changed, changed_ends, shown
 from moe_lab.reports.kit.choices import ABSENT
 from moe_lab.reports.kit.headline import BETTER, LABELS
 from moe_lab.reports.kit.numbers import NBSP, NONE, UNDEFINED, signed
-from moe_lab.statistics import Factorial
+from moe_lab.statistics import Factorial, Summary
 from moe_lab.tasks import Task
 
 #: the metric that identifies a task
@@ -24,7 +24,7 @@ COLUMNS = 5
 #: most metrics side by side
 ACROSS = 6
 #: mark of a mean over two kinds of run
-MIXED = "\N{DAGGER}"
+STAR, MIXED = "*", "\N{DOUBLE DAGGER}"
 
 #: title, note, prefix of its metrics' names, and the metrics beside them
 NAMED_TABLES = (
@@ -134,8 +134,13 @@ def cell(measured: Measured, arm: Arm, name: str) -> Cell:
         low, high = found.ends
         beside.append(f"{shown(quantity, low)} to {shown(quantity, high)}")
     beside += [one for one in [measured.undefined(arm, name)] if one]
-    mark = ("*" if comparison and comparison.sure else "") + (MIXED if found.warning else "")
+    mark = (STAR if comparison and comparison.sure else "") + (MIXED if _of_two_kinds(found) else "")
     return Cell(shown(quantity, found.mean), "; ".join(beside), mark)
+
+
+def _of_two_kinds(found: Summary) -> bool:
+    """Whether the mean is over runs of two kinds; a number that all of them share has no mark."""
+    return bool(found.warning) and found.sd != 0
 
 
 def _without(measured: Measured, arm: Arm, name: str) -> str:
@@ -150,8 +155,8 @@ def bounds(measured: Measured, name: str) -> str:
 
 
 def mixed(measured: Measured, names: Sequence[str]) -> str:
-    """The explanation of the dagger, if there is one."""
-    if not any(one.warning for name in names for one in measured.summaries[name].values()):
+    """The explanation of the double dagger, if there is one."""
+    if not any(_of_two_kinds(one) for name in names for one in measured.summaries[name].values()):
         return ""
     return (
         f"{MIXED} Some runs collapsed, or the seeds form two groups. The mean is over two kinds of run, so its "

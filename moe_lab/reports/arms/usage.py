@@ -36,7 +36,7 @@ def at_matched_usage(arm: Arm, base: Arm) -> Matched:
         return Matched(0, possible, None, None)
     apart = [ours[one][1] - theirs[other][1] for one, other in pairs]
     left = sum(ours[one][0] - theirs[other][0] for one, other in pairs) / len(pairs)
-    return Matched(len(pairs), possible, difference_summary(apart), left)
+    return Matched(len(pairs), possible, difference_summary(apart, "pairs"), left)
 
 
 def _points(arm: Arm) -> list[tuple[float, float]]:

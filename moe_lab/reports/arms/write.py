@@ -25,7 +25,7 @@ from moe_lab.reports.arms.findings import OVER, findings, states
 from moe_lab.reports.arms.lead import first_rows, lead_header, lead_rows
 from moe_lab.reports.arms.look import Look
 from moe_lab.reports.arms.measured import Measured
-from moe_lab.reports.arms.overview import overview
+from moe_lab.reports.arms.overview import legend, overview
 from moe_lab.reports.arms.scatter import information, trade_off
 from moe_lab.reports.arms.tables import MetricTable, blocks, metric_table
 from moe_lab.reports.arms.tidy import tidy_columns, tidy_rows
@@ -98,6 +98,11 @@ class ArmsReport:
     def overview(self, width: int) -> list[tuple[dict[str, str], list[dict[str, str]]]]:
         """Tables for a terminal of this width: (column -> heading, rows)."""
         return self._of_what_can_be_read(lambda measured: overview(measured, width))
+
+    @property
+    def legend(self) -> dict[str, str]:
+        """The marks of cells in the overview, with what they mean."""
+        return self._of_what_can_be_read(legend)
 
     def paper(self, markup: Markup | None, form: Form | None, **chosen: Any) -> Paper:
         """The contents for a paper; ``chosen`` are the options of Paper. Raises RunError as it does."""

@@ -52,26 +52,25 @@ def find_best(measured: Measured, arms: Sequence[Arm], metrics: Sequence[str]) -
     tested = tuple(name for name in metrics if measured.quantities[name].better != "none")
     if all(arm.n < 2 for arm in arms):
         return Best(frozenset(), frozenset(), (), 0, 0, False)
-    groups = [{arm.key: {name: _values(measured, arm, name) for name in tested} for arm in one} for one in blocks(arms)]
+    groups = [
+        {arm.key: {name: measured.compared(arm, name) for name in tested if measured.asked(arm, name)} for arm in one}
+        for one in blocks(arms)
+    ]
     adjusted = all_pairs(groups, tested)
     best, alike = set(), set()
     for group in groups:
         for name in tested:
             sign = 1 if measured.quantities[name].better == "lower" else -1
-            means = {key: sign * sum(by[name].values()) / len(by[name]) for key, by in group.items() if by[name]}
+            means = {key: sign * sum(by[name].values()) / len(by[name]) for key, by in group.items() if by.get(name)}
             if len(means) < 2:
                 continue
             first = min(means, key=means.__getitem__)
             best |= {(key, name) for key, mean in means.items() if mean == means[first]}
-            others = [key for key in group if (key, name) not in best]
+            others = [key for key, by in group.items() if name in by and (key, name) not in best]
             alike |= {(key, name) for key in others if not _differ(adjusted, key, first, name)}
     needed = seeds_needed(max(1, len(adjusted)))
     too_few = bool(adjusted) and max(arm.n for arm in arms) < needed
     return Best(frozenset(best), frozenset(alike), tested, len(adjusted), needed, too_few)
-
-
-def _values(measured: Measured, arm: Arm, name: str) -> dict[tuple[str, str, str], float]:
-    return {} if measured.undefined(arm, name) else arm.values(name)
 
 
 def _differ(adjusted: dict[tuple[str, str, str], float | None], one: str, other: str, name: str) -> bool:

@@ -94,8 +94,8 @@ def test_collapse_is_told_and_marked(grid):
     errors = {"softmax": EIGHT[:5], "attentive": EIGHT[:5]}
     found = Measured(collect(grid(errors, collapsed={"attentive": 2})))
     # Clopper-Pearson of 2 of 5: 5.3 to 85.3 %
-    assert findings(found)[-1] == f"Collapsed to one expert: attentive in 2 of 5 seeds (5 to 85{S}%)."
-    assert metric_table(found, ["test_error_rate"], found.shown).rows[0][2].mark == "\N{DAGGER}"
+    assert findings(found)[-1] == f"Collapsed to one expert: attentive in 2 of 5 seeds (95 % interval 5 to 85{S}%)."
+    assert metric_table(found, ["test_error_rate"], found.shown).rows[0][2].mark == "\N{DOUBLE DAGGER}"
     columns, _ = overview(found, 100)[0]
     assert "collapsed" in columns
 
@@ -149,7 +149,7 @@ def test_arms_are_compared_at_matched_usage(light):
     [one] = matched(found).values()
     assert (one.pairs, one.possible) == (2, 3)
     assert one.difference.mean == pytest.approx(0.2) and one.usage == pytest.approx(-0.005)
-    assert one.difference.ends is None and one.difference.method == "needs 6 seeds"
+    assert one.difference.ends is None and one.difference.method == "needs 6 pairs"
     assert usage_table(found) == [["b", "2 of 3", "+0.20", "needs 6 seeds", "\N{MINUS SIGN}0.005"]]
     far = Measured(collect([runs[0], runs[1], runs[4], light("b3", {"gate": "b", "seed": 3}, {USAGE: 8.0, BITS: 5.0})]))
     assert "No two runs of these arms use their experts equally evenly" in findings(far)[0]
