@@ -17,8 +17,8 @@ ABOUT_EXPERTS = ("baseline", "regularizer", "regularizers", "controller", "contr
 def beside_dense(measured: Measured) -> list[str]:
     """At most one sentence: error (in regression the loss) of a dense network and of the best mixture of its size.
 
-    If there is no dense network, the command that trains one. Nothing if there is no mixture, or its experts have no
-    width.
+    If no arm is a dense network, those that were trained beside the runs of the best mixture; if not all of these have
+    one, the command that trains it. Nothing if there is no mixture, or its experts have no width.
     """
     having = [arm for arm in measured.comparable if arm.values(measured.quality)]
     mixtures = [arm for arm in having if "baseline" not in arm.settings]
@@ -26,8 +26,25 @@ def beside_dense(measured: Measured) -> list[str]:
     if dense or not mixtures:
         pairs = [(one, arm) for one in dense for arm in mixtures if _size(measured, one) == _size(measured, arm)]
         return [_compared(measured, *min(pairs, key=lambda pair: _mean(measured, pair[1])))] if pairs else []
+    best = min(mixtures, key=lambda arm: _mean(measured, arm))
     arm = measured.baseline if measured.baseline in mixtures else mixtures[0]
-    return _how_to_add(measured, arm)
+    return _trained_beside(measured, best) or _how_to_add(measured, arm)
+
+
+def _trained_beside(measured: Measured, arm: Arm) -> list[str]:
+    """Of the dense networks that ``train`` trained beside the runs of an arm, if each run has one."""
+    name = measured.quality
+    twins = [one.stored.twins.get(DENSE) for one in arm.counted]
+    values = [twin.metrics[name]["value"] for twin in twins if twin and twin.finished and name in twin.metrics]
+    if len(values) < arm.n:
+        return []
+    quantity = measured.quantities[name]
+    theirs, ours = (with_unit(quantity, shown(quantity, one)) for one in (sum(values) / arm.n, _mean(measured, arm)))
+    over = f", mean over {arm.n} seeds" if arm.n > 1 else ""
+    return [
+        f"A dense network of as many parameters, trained beside {called(arm)}, has {lowered(quantity.label)} {theirs}; "
+        f"the mixture has {ours}{over}."
+    ]
 
 
 def _compared(measured: Measured, dense: Arm, mixture: Arm) -> str:

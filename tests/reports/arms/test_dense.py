@@ -118,3 +118,28 @@ def test_a_baseline_beside_a_design_leaves_it_whole(arm):
 
 def test_widths_are_those_that_the_baseline_scales():
     assert baseline.WIDTHS == WIDTHS
+
+
+def beside_runs(light, runs, errors):
+    """A dense network in the folder of each run, as ``train`` leaves it."""
+    for run, error in zip(runs, errors, strict=True):
+        twin = light(f"{run.path.name}-dense", {"baseline": "dense_total"}, {"test_error_rate": error}, config=WIDE)
+        (run.path / "twins").mkdir()
+        twin.path.rename(run.path / "twins" / "dense_total")
+
+
+def test_dense_networks_beside_the_runs_of_the_best_mixture_are_told(arm, light):
+    """Of softmax over two seeds, .03 and .05, against .02 and .03 beside it."""
+    softmax, attentive = arm("m", {}, [0.03, 0.05]), arm("a", {"gate": "attentive"}, [0.06, 0.07])
+    beside_runs(light, softmax, [0.02, 0.03])
+    beside_runs(light, attentive, [0.02, 0.03])
+    assert said(softmax, attentive) == [
+        f"A dense network of as many parameters, trained beside softmax, has test error 2.5{S}%; the mixture has "
+        f"4.0{S}%, mean over 2 seeds."
+    ]
+
+
+def test_one_run_without_a_dense_network_beside_it_asks_for_one(arm, light):
+    softmax = arm("m", {}, [0.03, 0.05])
+    beside_runs(light, softmax[:1], [0.02])
+    assert command(softmax)[:2] == ["moe-lab", "sweep"]

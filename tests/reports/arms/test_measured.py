@@ -150,7 +150,7 @@ def test_arms_are_compared_at_matched_usage(light):
     assert (one.pairs, one.possible) == (2, 3)
     assert one.difference.mean == pytest.approx(0.2) and one.usage == pytest.approx(-0.005)
     assert one.difference.ends is None and one.difference.method == "needs 6 pairs"
-    assert usage_table(found) == [["b", "2 of 3", "+0.20", "needs 6 seeds", "\N{MINUS SIGN}0.005"]]
+    assert usage_table(found) == [["b", "2 of 3", "+0.20", "needs 6 pairs", "\N{MINUS SIGN}0.005"]]
     far = Measured(collect([runs[0], runs[1], runs[4], light("b3", {"gate": "b", "seed": 3}, {USAGE: 8.0, BITS: 5.0})]))
     assert "No two runs of these arms use their experts equally evenly" in findings(far)[0]
 
