@@ -184,9 +184,9 @@ README = [
 ]
 TUTORIAL = [
     Said(
-        "test error {}; beside it one network like an expert {}, a dense network of as > many parameters {} (one seed "
-        "each, unproven); the choice of expert tells {} of at most {} bits about the class, > and that expert's own "
-        "answer {} bits",
+        "test error {}; beside it one network like an expert {}, a dense > network of as many parameters {} (one "
+        "seed each, unproven); the choice of expert tells {} of at most {} bits > about the class, and that expert's "
+        "own answer {} bits",
         (
             *(error(arm) for arm in ("softmax", "single", "dense_total")),
             first.mean("softmax", CLASS, 2),

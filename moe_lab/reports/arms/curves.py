@@ -64,6 +64,23 @@ def _mean(lines_nT: np.ndarray) -> np.ndarray:
     return np.where(known_T > 0, np.nansum(lines_nT, 0) / np.maximum(known_T, 1), np.nan)
 
 
+def _thin(lines_nT: np.ndarray, arms: Sequence[Arm]) -> bool:
+    """Whether each seed of an arm has a line of its own."""
+    return len(lines_nT) > 1 and len(arms) <= THIN
+
+
+def _split(held: set[bool]) -> str:
+    """Of which split the lines are; ``held``: whether the arms have a validation split."""
+    if held == {True}:
+        return "Lines: mean over seeds on the validation split after each epoch."
+    if held == {False}:
+        return "Lines: mean over seeds on the training data after each epoch, as there is no validation split."
+    return (
+        "Lines: mean over seeds after each epoch on the validation split, or dashed on the training data, of arms "
+        "without one."
+    )
+
+
 def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[History]], look: Look) -> Picture:
     stem, title, y, show, metric = CURVES[quantity]
     drawn = {arm.key: _lines(histories[arm.key], quantity, show) for arm in arms}
@@ -76,7 +93,7 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
             mean_T, colour = _mean(lines_nT), look.colour[arm.key]
             epochs = np.arange(1, len(mean_T) + 1)
             dash, marker = "-" if is_validation else "--", "o" if len(mean_T) < 8 else ""
-            if len(lines_nT) > 1 and len(arms) <= THIN:
+            if _thin(lines_nT, arms):
                 axes.plot(epochs, lines_nT.T, color=faint(colour), linewidth=0.5, zorder=1.5)
             axes.plot(epochs, mean_T, color=colour, linewidth=2.0, linestyle=dash, marker=marker, markersize=4)
             if (test := tests[arm.key]) is not None:
@@ -101,11 +118,8 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
         )
     )
     counts = seeds_text([len(drawn[arm.key][0]) for arm in arms])
-    caption = (
-        "Lines: mean over seeds on the validation split after each epoch (dashed: on the training data, if there is "
-        f"no validation split). Thin lines: each seed, if there are at most {THIN} arms. Markers at the end: the test "
-        f"split. {counts}."
-    )
+    thin = " Thin lines: each seed." if any(_thin(lines, arms) for lines, _ in drawn.values()) else ""
+    caption = f"{_split({held for _, held in drawn.values()})}{thin} Markers at the end: the test split. {counts}."
     values = "; ".join(f"{key} {test:.4g}" for key, test in tests.items() if test is not None)
     alt = f"{title} of {len(arms)} arms over the epochs. On the test split: {values or 'none finished'}."
     return Picture(stem, title, alt, caption, draw(HALF, 3.1, paint), rows, HALF, paint)

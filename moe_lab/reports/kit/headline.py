@@ -211,7 +211,7 @@ def _usage_clause(metrics: Metrics, experts: int) -> str:
         return f"collapsed: one of {experts} experts has {quantity(top, 'fraction')} of the test samples"
     if dead is None:
         return f"{experts} experts ({_reason(metrics, 'dead_experts')})"
-    clauses = [f"{dead:.0f} of them never chosen"] if dead else []
+    clauses = [f"{dead:.0f} of them never the first choice"] if dead else []
     share_E = [share for share in _value(metrics, "load_share") or [] if share]
     hardly = [share for share in share_E if share < HARDLY / experts]
     if hardly:

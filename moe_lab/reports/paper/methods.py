@@ -151,9 +151,18 @@ def _tested(chosen: Chosen) -> str:
 
 def _measures(chosen: Chosen) -> list[Sentence]:
     return [
-        [f"{one.label}: {one.definition.rstrip('.')}", Cite((metric_source(one.name),)), "."]
+        [named_once(one.label, one.definition.rstrip(".")), Cite((metric_source(one.name),)), "."]
         for one in chosen.quantities
     ]
+
+
+def named_once(label: str, definition: str) -> str:
+    """``Sample entropy H(E|X): mean entropy of ...``; a definition that begins with the label or with its symbol does
+    not repeat it."""
+    symbol = label.rpartition(" ")[2]
+    if definition.startswith(label):
+        return definition
+    return label + definition.removeprefix(symbol) if definition.startswith(symbol) else f"{label}: {definition}"
 
 
 def _intervals(chosen: Chosen) -> Sentence:

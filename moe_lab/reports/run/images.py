@@ -60,7 +60,7 @@ def typical_images(examples: Examples, load_E: np.ndarray, class_names: Sequence
         "typical_images",
         "The most typical images of each expert",
         f"{sum(map(len, rows.values()))} test images, a row for each of {len(rows)} experts.",
-        f"The test images to which each expert gives its largest weights, {_labels_note(class_names)}{shown}",
+        f"The test images for which the gate gives each expert its largest weights, {_labels_note(class_names)}{shown}",
         draw(width, sheet.pitch * len(rows) * (width - MARGIN) / sheet.columns, paint),
         tuple(sheet.facts()),
         width,

@@ -34,14 +34,14 @@ def test_a_healthy_run():
 
 
 def test_dead_experts_are_counted():
-    assert verdict(metrics(dead_experts=2), **SIZES).startswith("5 experts, 2 of them never chosen;")
+    assert verdict(metrics(dead_experts=2), **SIZES).startswith("5 experts, 2 of them never the first choice;")
 
 
 def test_an_expert_with_four_of_ten_thousand_samples_is_not_said_to_be_used():
     loads = [0.4, 0.2996, 0.3, 0.0004, 0.0]
     least = f"(the least has 0.04{S}% of the test samples, where an even share is 20{S}%)"
     said = verdict(metrics(load_share=loads, dead_experts=1), **SIZES)
-    assert said.startswith(f"5 experts, 1 of them never chosen and 1 hardly used {least};")
+    assert said.startswith(f"5 experts, 1 of them never the first choice and 1 hardly used {least};")
     said = verdict(metrics(load_share=[0.4, 0.2, 0.2, 0.1996, 0.0004]), **SIZES)
     assert said.startswith(f"5 experts, 1 of them hardly used {least};")
     # a tenth of an even share is 2 %

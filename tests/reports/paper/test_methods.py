@@ -5,11 +5,13 @@ import re
 import pytest
 import yaml
 
+from moe_lab.metrics import METRICS
 from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.measured import Measured
+from moe_lab.reports.kit.headline import LABELS
 from moe_lab.reports.paper.chosen import choose
 from moe_lab.reports.paper.markup import latex_methods, markdown_methods
-from moe_lab.reports.paper.methods import methods
+from moe_lab.reports.paper.methods import methods, named_once
 from moe_lab.reports.paper.sources import sources_used
 from moe_lab.store.run import Run
 
@@ -101,3 +103,23 @@ def test_the_config_is_what_the_words_say(runs):
     assert (
         config["trainer"]["epochs"] == 4 and config["trainer"]["batch_size"] == 128 and config["experts"]["count"] == 5
     )
+
+
+@pytest.mark.parametrize(
+    ("label", "definition", "said"),
+    [
+        ("Test error", "Share of samples", "Test error: Share of samples"),
+        ("Load entropy H(load)", "Load entropy H(load): entropy of", "Load entropy H(load): entropy of"),
+        ("Sample entropy H(E|X)", "H(E|X): mean entropy", "Sample entropy H(E|X): mean entropy"),
+        ("Information I(E;Y)", "I(E;Y) between", "Information I(E;Y) between"),
+    ],
+)
+def test_a_name_is_said_once(label, definition, said):
+    assert named_once(label, definition) == said
+
+
+@pytest.mark.parametrize("name", [*LABELS["classification"], *LABELS["regression"]])
+def test_no_metric_is_named_twice(name):
+    label = {**LABELS["classification"], **LABELS["regression"]}[name]
+    said = named_once(label, " ".join(METRICS[name].definition.split()))
+    assert said.startswith(label) and not said.removeprefix(label).lstrip(": ").startswith(label.rpartition(" ")[2])

@@ -95,8 +95,9 @@ def test_the_sentence_on_top():
     metrics["test_error_rate"] = {"value": None, "unit": "fraction", "reason": "not classes"}
     sizes = {"experts": 5, "classes": 3, "task": "regression"}
     told = f"the choice of expert tells 0.31 of at most 1.58{S}bits about the branch."
+    used = "5 experts, 2 of them never the first choice"
     quality = f"test RMSE 0.66{S}sd of the target, NLL 0.14{S}nats"
-    assert verdict(metrics, **sizes, about="branch") == f"5 experts, 2 of them never chosen; {quality}; {told}"
+    assert verdict(metrics, **sizes, about="branch") == f"{used}; {quality}; {told}"
     cards = {card.name: card for card in headline(metrics, **sizes)}
     assert "test_error_rate" not in {number.name for number in numbers(metrics, **sizes)}
     assert cards["test_loss_nats"].bounds == "unbounded" and cards["test_loss_nats"].better == "lower is better"
