@@ -74,6 +74,8 @@ def sweep(
             typed, runs, name, again=again, strict=strict, config_dir=config_dir, plugins=plugins, follow=follow
         )
     say_what_is_left_out(made.plan, quiet)
+    if not quiet and not any(word.startswith("sweeper") for word in typed):
+        _say_too_few_seeds(made.plan)
     if dry_run:
         _list(made.plan, made.there, form)
         return
@@ -130,8 +132,14 @@ def say_what_is_left_out(made: "Plan", quiet: bool) -> None:
         echo(f"{made.duplicates} combinations mean the same as others, which are trained once", err=True)
 
 
-def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
+def _say_too_few_seeds(made: "Plan") -> None:
+    from moe_lab.sweeps.enough import too_few_seeds
 
+    if sentence := too_few_seeds(made):
+        echo(sentence, err=True)
+
+
+def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
     rows = [
         {
             "job": one.name,
