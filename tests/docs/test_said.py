@@ -203,7 +203,8 @@ TUTORIAL = [
         (forty.less("softmax + importance", "softmax", CLASS, 2),),
     ),
     Said(
-        "information and error are higher than with the plain gate, by {} bits and {} points.",
+        "information and error are higher than with the plain gate, by {} bits and {} points (of the means before "
+        "rounding).",
         (
             forty.less("attentive + importance", "softmax", CLASS, 2),
             number(100 * (mean(forty, "attentive + importance", ERROR) - mean(forty, "softmax", ERROR)), 1),
