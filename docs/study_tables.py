@@ -16,6 +16,7 @@ from docs.protocol_tables import Bests, ProtocolPairs, Protocols
 from docs.retrained import Retrained
 from docs.run_tables import Differences, Intervals, Levels, balancing
 from docs.tables import DOCS, Column, markdown, percent
+from docs.trained_twice import TrainedTwice
 from moe_lab.sweeps.studies.table import shown
 
 ERROR = percent("test error")
@@ -205,6 +206,7 @@ TABLES: tuple[AnyTable, ...] = (
         heading="layer",
         rows={layer: ("mixture layers", f"{layer}.") for layer in ("block0", "block1")},
     ),
+    TrainedTwice("studies.md"),
     Retrained("studies.md"),
     Levels("studies/second-softmax.md", "second-softmax/runs.csv", SECOND_SOFTMAX),
     Differences("studies/second-softmax.md", "second-softmax/runs.csv", SECOND_SOFTMAX, "one softmax"),

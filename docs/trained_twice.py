@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from docs.tables import DOCS, kept_values, markdown, percent
+from docs.tables import DOCS, kept_values, markdown
 from moe_lab.sweeps.studies.family import own_verdicts
 from moe_lab.sweeps.studies.study import open_study
 
