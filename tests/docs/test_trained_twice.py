@@ -1,5 +1,6 @@
 """What kept studies gave the first time, and what the second time changed."""
 
+import csv
 import json
 
 import pytest
@@ -29,3 +30,17 @@ def test_a_row_says_what_has_changed(monkeypatch):
     assert TrainedTwice("studies.md").text().splitlines()[2:] == [
         "| here | 3 | 1 | +2.0 (b) | b: inconclusive, then different |"
     ]
+
+
+@pytest.mark.parametrize("folder", TWICE)
+def test_one_sample_in_three_seeds_is_a_quarter_of_a_point(folder):
+    """Every validation error of the tuning is a number of samples out of 144: 1 / (3 x 144) = .0023."""
+    with (STUDIES / folder / "study-tuning.csv").open(newline="") as file:
+        found = [144 * float(row["validation_error_rate"]) for row in csv.DictReader(file)]
+    assert found and found == pytest.approx([round(one) for one in found])
+
+
+def test_how_many_chose_another_setting():
+    both = [times(folder) for folder in TWICE]
+    other = sum(first.settings[arm] != second.settings[arm] for first, second in both for arm in first.settings)
+    assert (sum(len(first.settings) for first, _ in both), other) == (105, 25)
