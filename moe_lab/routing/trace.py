@@ -41,6 +41,18 @@ class Labels:
         check_texts("the names of a label", self.names)
 
 
+def first_repeat(experts_TK: np.ndarray) -> int | None:
+    """The first row that selects an expert more than once; None if there is none."""
+    if experts_TK.shape[1] == 1:
+        return None
+    for start in range(0, len(experts_TK), _BLOCK):
+        block = np.sort(experts_TK[start : start + _BLOCK], axis=1)
+        twice = ((block[:, 1:] == block[:, :-1]) & (block[:, 1:] != NONE)).any(1)
+        if twice.any():
+            return start + int(twice.argmax())
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LayerTrace:
     """One mixture layer's routing.
@@ -106,13 +118,8 @@ class LayerTrace:
 
     def _check_once(self) -> None:
         """Raises RunError if a row selects an expert more than once."""
-        if self.slots == 1:
-            return
-        for start in range(0, self.rows, _BLOCK):
-            block = np.sort(self.experts_TK[start : start + _BLOCK], axis=1)
-            twice = ((block[:, 1:] == block[:, :-1]) & (block[:, 1:] != NONE)).any(1)
-            if twice.any():
-                raise RunError(f"{self._at}: row {start + int(twice.argmax())} selects an expert twice")
+        if (row := first_repeat(self.experts_TK)) is not None:
+            raise RunError(f"{self._at}: row {row} selects an expert twice")
 
     def _check_weights(self) -> None:
         if self.weights_TK is None:

@@ -135,8 +135,8 @@ def jackknife(
 
     J. W. Tukey 1958, Bias and confidence in not-quite large samples, Annals of Mathematical Statistics 29; M. H.
     Quenouille 1956, Notes on bias in estimation, Biometrika 43. A plug-in information is too large by a term of order
-    1 / documents, which a bootstrap doubles and this removes. So the estimate may lie beyond the bounds of the quantity;
-    ends beyond them are set to them, or to the estimate if that is further out. Its coverage by simulation:
+    1 / documents, which a bootstrap doubles and this removes. So the estimate may lie beyond the bounds of the
+    quantity; ends beyond them are set to them, or to the estimate if that is further out. Its coverage by simulation:
     benchmarks/results/document_intervals.csv.
 
     Args:

@@ -94,8 +94,17 @@ def read_json(text: str) -> Any:
         return json.loads(text, parse_constant=lambda constant: None, parse_int=_whole, parse_float=_finite)
     except RecursionError:
         raise Unusable("is not JSON that moe-lab writes: too deep") from None
-    except ValueError as error:
-        raise error if isinstance(error, Unusable) else Unusable(f"is not JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        raise Unusable(f"is not JSON: {_fault(error)}") from None
+
+
+def _fault(error: json.JSONDecodeError) -> str:
+    """What is wrong, and where; in a text that ends within a value, that it may be cut short."""
+    text = error.doc.rstrip()
+    at = f"line {error.lineno}, character {error.colno}" if "\n" in text else f"character {error.colno}"
+    if error.pos >= len(text) or error.msg.startswith("Unterminated string"):
+        return f"it ends within a value, which begins or goes on at {at}; was the file cut short?"
+    return f"{error.msg} at {at}"
 
 
 def _whole(digits: str) -> int:

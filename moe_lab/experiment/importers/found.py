@@ -31,7 +31,8 @@ class Found:
     """The content of the files in the form that ``moe_lab.Trace`` takes; ``missing``: what they lack, and why.
 
     selected: layer -> integers [T, K], NONE in an empty slot. documents: of each row, None if the files do not tell.
-    experts: of each layer, None if the user has to say.
+    experts: of each layer, None if the user has to say. parts: the sources of the rows in order, each with its number
+    of rows; none if the rows are not one source after the other.
     """
 
     selected: Mapping[str, np.ndarray]
@@ -44,6 +45,7 @@ class Found:
     token_ids: np.ndarray | None = None
     positions: np.ndarray | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
+    parts: Sequence[tuple[Source, int]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,12 @@ def found_in(parts: Sequence[Part], experts: int) -> Found:
     known = [one for one in ids if one is not None]
     if len(known) < len(ids):
         missing["token_id"] = "the responses have no token ids, or not one a row"
+    if late := _late(parts):
+        document, start = next(iter(late.items()))
+        missing["first tokens"] = (
+            f"of {len(late)} of {parts[-1].document + 1} documents the first tokens have no row, such as the first "
+            f"{start} of document {document}: the response has no routing of its prompt, or of a prefix"
+        )
     lengths = [len(part.experts_TLK) for part in parts]
     return Found(
         selected=selected,
@@ -41,7 +47,16 @@ def found_in(parts: Sequence[Part], experts: int) -> Found:
         positions=np.concatenate([np.arange(len(part.experts_TLK)) + part.start for part in parts]),
         token_ids=np.concatenate(known) if len(known) == len(ids) else None,
         missing=missing,
+        parts=[(part.source, len(part.experts_TLK)) for part in parts],
     )
+
+
+def _late(parts: Sequence[Part]) -> dict[int, int]:
+    """Document -> position of its first row, for the documents in which that is not 0."""
+    starts: dict[int, int] = {}
+    for part in parts:
+        starts[part.document] = min(part.start, starts.get(part.document, part.start))
+    return {document: start for document, start in starts.items() if start}
 
 
 def ids_of(source: Source, value: Any, rows: int) -> np.ndarray | None:
