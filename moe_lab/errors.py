@@ -63,6 +63,11 @@ def there_are(names: Iterable[str]) -> str:
     return f" There are: {', '.join(sorted(names)) or 'none'}"
 
 
+def number_of(number: int, noun: str) -> str:
+    """``1 document``, ``1,800 rows``: a number and its noun, whose plural ends in s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def shown(value: Any) -> str:
     """A value as it is written in an override, on one line and cut to 60 characters; text that reads as a number is
     quoted.

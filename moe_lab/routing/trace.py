@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from moe_lab.errors import RunError, cut
+from moe_lab.errors import RunError, cut, number_of
 from moe_lab.routing.checks import check_floats, check_integers, check_label_name, check_length, check_texts
 
 #: the value in memory of a slot without an expert, and of a row or document without a label
@@ -100,7 +100,8 @@ class LayerTrace:
         self._check_distributions()
 
     def __repr__(self) -> str:
-        return f"<{self.name}: {self.rows:,} rows, {self.experts} experts, {self.slots} slots>"
+        sizes = ((self.rows, "row"), (self.experts, "expert"), (self.slots, "slot"))
+        return f"<{self.name}: {', '.join(number_of(*size) for size in sizes)}>"
 
     @property
     def rows(self) -> int:
@@ -185,7 +186,8 @@ class Trace:
 
     def __repr__(self) -> str:
         labels = f"labels {', '.join(self.label_names)}" if self.label_names else "no labels"
-        sizes = f"{self.rows:,} rows of {self.documents:,} documents in {len(self.layers)} layers"
+        rows, documents = number_of(self.rows, "row"), number_of(self.documents, "document")
+        sizes = f"{rows} of {documents} in {number_of(len(self.layers), 'layer')}"
         return f"<Trace: {sizes}, {labels}>"
 
     @property

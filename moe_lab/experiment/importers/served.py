@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from moe_lab.errors import number_of
 from moe_lab.experiment.importers.files import Source
 from moe_lab.experiment.importers.found import LAST_TOKEN, NO_WEIGHTS, Found, integers, stacked
 from moe_lab.routing.trace import NONE
@@ -37,8 +38,8 @@ def found_in(parts: Sequence[Part], experts: int) -> Found:
     if late := _late(parts):
         document, start = next(iter(late.items()))
         missing["first tokens"] = (
-            f"of {len(late)} of {parts[-1].document + 1} documents the first tokens have no row, such as the first "
-            f"{start} of document {document}: the response has no routing of its prompt, or of a prefix"
+            f"of {len(late)} of {number_of(parts[-1].document + 1, 'document')} the first tokens have no row, such as "
+            f"the first {start} of document {document}: the response has no routing of its prompt, or of a prefix"
         )
     lengths = [len(part.experts_TLK) for part in parts]
     return Found(

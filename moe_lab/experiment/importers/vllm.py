@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_lab.errors import cut
+from moe_lab.errors import cut, number_of
 from moe_lab.experiment.importers.files import Source
 from moe_lab.experiment.importers.found import Asked, Format, Found, integers, required
 from moe_lab.experiment.importers.served import Part, found_in, ids_of
@@ -83,7 +83,8 @@ def _of_prompt(source: Source, number: int, array: np.ndarray, ids: list[Any] | 
         return Part(source, number, array, 0, None)
     if len(array) > len(ids):
         raise source.error(
-            f"has {len(array)} rows of {_OF_PROMPT} in response {number}, and its prompt has {len(ids)} tokens; {_SAVE}"
+            f"has {number_of(len(array), 'row')} of {_OF_PROMPT} in response {number}, and its prompt has "
+            f"{number_of(len(ids), 'token')}; {_SAVE}"
         )
     start = len(ids) - len(array)
     return Part(source, number, array, start, ids_of(source, ids[start:], len(array)))
@@ -100,10 +101,10 @@ def _of_output(
         return Part(source, number, array, 0, None)
     whole = len(prompt_ids or ()) + len(ids)
     if rows < len(ids) - 1 or (prompt_ids is not None and rows > whole):
-        tokens = f"prompt and answer have {len(prompt_ids)} + {len(ids)}" if prompt_ids else f"answer has {len(ids)}"
+        have = f"prompt and answer have {len(prompt_ids)} +" if prompt_ids else "answer has"
         raise source.error(
-            f"has {rows} rows of {_OF_OUTPUT} in response {number}, and its {tokens} tokens, of which all but the last "
-            f"are routed; {_SAVE}"
+            f"has {number_of(rows, 'row')} of {_OF_OUTPUT} in response {number}, and its {have} "
+            f"{number_of(len(ids), 'token')}, of which all but the last are routed; {_SAVE}"
         )
     if prompt_ids is None:
         return Part(source, number, array, 0, ids_of(source, ids, rows))

@@ -8,7 +8,7 @@ import pytest
 import moe_lab
 from moe_lab.errors import DataError
 from moe_lab.experiment.importers.formats import FORMATS
-from moe_lab.experiment.importers.found import Asked
+from moe_lab.experiment.importers.found import Asked, without_routing
 from moe_lab.experiment.importers.importing import import_trace
 from tests.experiment.importers.files import (
     DOCUMENTS,
@@ -129,10 +129,10 @@ def test_tokens_and_positions(tmp_path, case, ids, positions):
 
 def test_what_the_formats_do_not_say_is_said(tmp_path):
     missing = made("vllm, base64", tmp_path).missing
-    assert (
-        missing["dense layers"]
-        == "of layers 0 to 2 of the file these hold 0 alone, as dense layers do, and are left out: 0"
-    )
+    one = "layer 0 of 0 to 2 in the file holds 0 alone, as a dense layer does, and is left out"
+    assert missing["dense layers"] == one == without_routing([0], 3, 0)
+    several = "layers 0, 2 and 3 of 0 to 4 in the file hold -1 alone, as dense layers do, and are left out"
+    assert without_routing([0, 2, 3], 5, -1) == several
     assert "never fed" in missing["last token"]
     assert "sorts" in made("megatron", tmp_path).missing["order of choice"]
     assert "shared expert" in made("sglang", tmp_path).missing["shared experts"]
@@ -210,7 +210,7 @@ def test_a_prefix_without_rows(tmp_path):
     ("response", "said"),
     [
         (answer(2, 3, 6), "has 6 rows of routed_experts in response 1, and its prompt and answer have 2 \\+ 3 tokens"),
-        (answer(2, 3, 1), "has 1 rows of routed_experts in response 1, and its prompt and answer have 2 \\+ 3 tokens"),
+        (answer(2, 3, 1), "has 1 row of routed_experts in response 1, and its prompt and answer have 2 \\+ 3 tokens"),
         (answer(2, 3, 4, prompt_routed_experts=[[[0, 1]]] * 2), "has 4 rows .* its answer has 3 tokens"),
         (answer(2, 3, 2, prompt_routed_experts=[[[0, 1]]] * 3), "has 3 rows of prompt_routed_experts .* has 2 tokens"),
     ],
