@@ -101,14 +101,25 @@ def _picture(quantity: str, arms: Sequence[Arm], histories: dict[str, list[Histo
         )
     )
     counts = seeds_text([len(drawn[arm.key][0]) for arm in arms])
-    caption = (
-        "Lines: mean over seeds on the validation split after each epoch (dashed: on the training data, if there is "
-        f"no validation split). Thin lines: each seed, if there are at most {THIN} arms. Markers at the end: the test "
-        f"split. {counts}."
-    )
+    is_thin = len(arms) <= THIN and any(len(lines_nT) > 1 for lines_nT, _ in drawn.values())
+    texts = [
+        lines_said({is_validation for _, is_validation in drawn.values()}),
+        *(["Thin lines: each seed."] if is_thin else []),
+        *(["Markers at the end: the test split."] if any(test is not None for test in tests.values()) else []),
+        f"{counts}.",
+    ]
+    caption = " ".join(texts)
     values = "; ".join(f"{key} {test:.4g}" for key, test in tests.items() if test is not None)
     alt = f"{title} of {len(arms)} arms over the epochs. On the test split: {values or 'none finished'}."
     return Picture(stem, title, alt, caption, draw(HALF, 3.1, paint), rows, HALF, paint)
+
+
+def lines_said(are_validation: set[bool]) -> str:
+    """The sentence on the data of the lines, given whether they are of the validation split."""
+    if are_validation == {False}:
+        return "Dashed lines: mean over seeds on the training data after each epoch; there is no validation split."
+    dashed = "; dashed: on the training data, in arms without a validation split" if False in are_validation else ""
+    return f"Lines: mean over seeds on the validation split after each epoch{dashed}."
 
 
 def _test(arm: Arm, metric: str, show: Shown) -> float | None:
