@@ -27,7 +27,8 @@ formulas stand in the docstrings of `moe_lab/metrics/traces/`.
   something it is too small, for permuted labels make documents of one label less alike (5.5 % for a true 6.9 % with
   20 documents). It does not claim too much.
 - **`estimate`, `low`, `high`**: the value without its bias, and the 95 % interval over documents. Compare models by
-  these. An estimate may be negative; the ends keep to the range of the measure.
+  these. The estimate of an information may be negative, and that of an entropy above log2 E; their intervals are not
+  cut at the range of the measure, for that would leave the estimate out. Those of shares and of balance are cut.
 - **Balance** within documents and batches has its chance in `null_mean`: a few rows never use all experts evenly.
 - **`adjusted_p`**: each measure in all layers x labels is one family. The permutations are the same ones for all of its
   members, so the family is corrected by its joint null distribution (step-down max T, Westfall and Young 1993). Holm's

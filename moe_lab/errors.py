@@ -63,6 +63,20 @@ def there_are(names: Iterable[str]) -> str:
     return f" There are: {', '.join(sorted(names)) or 'none'}"
 
 
+def number_of(number: int, noun: str) -> str:
+    """``1 document``, ``1,800 rows``: a number and its noun, whose plural ends in s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def fault_of(error: json.JSONDecodeError) -> str:
+    """What is wrong in a JSON text, and where; of one that ends within a value, that it may be cut short."""
+    text = error.doc.rstrip()
+    at = f"line {error.lineno}, character {error.colno}" if "\n" in text else f"character {error.colno}"
+    if error.pos >= len(text) or error.msg.startswith("Unterminated string"):
+        return f"it ends within a value, which begins or goes on at {at}; was the file cut short?"
+    return f"{error.msg} at {at}"
+
+
 def shown(value: Any) -> str:
     """A value as it is written in an override, on one line and cut to 60 characters; text that reads as a number is
     quoted.

@@ -1,6 +1,7 @@
-"""Arms in the terminal: what `report` and `sweep` print at their end."""
+"""Arms and sentences in the terminal: what `report` and `sweep` print at their end."""
 
 import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from moe_lab.cli.tables import Format, show
@@ -34,5 +35,13 @@ def show_arms(found: "ArmsReport", form: Format) -> None:
     for columns, rows in found.overview(width):
         show(rows, list(columns), Format.table, empty="", labels=columns)
         cells += "".join(row[name] for row in rows for name in columns if name not in NAMES)
-    for sentence in [*(text for mark, text in found.legend.items() if mark in cells), *found.sentences]:
+    say_all([*(text for mark, text in found.legend.items() if mark in cells), *found.sentences])
+
+
+def say_all(sentences: Iterable[str]) -> None:
+    """Print sentences, each in lines of the terminal's width and followed by a blank line."""
+    from rich.console import Console
+
+    width = Console().width
+    for sentence in sentences:
         echo(textwrap.fill(sentence, width, break_on_hyphens=False) + "\n")

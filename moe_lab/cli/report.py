@@ -93,11 +93,12 @@ def report(
     """Write the report of one run, or of many runs by arms. An arm is the runs with equal settings apart from seeds.
 
     The report of one run or one sweep is written into its folder, that of other runs into a new folder in --runs.
-    Traces have a report of their own; several are compared with the first. For a paper, the folder paper beside the
-    report gets the table, the methods, the references and the figures.
+    Traces have a report of their own, whose first sentences are printed; several are compared with the first. For a
+    paper, the folder paper beside the report gets the table, the methods, the references and the figures.
     """
+    from moe_lab.cli.arms import say_all
     from moe_lab.errors import RunError
-    from moe_lab.reports import write_report
+    from moe_lab.reports import trace_sentences, write_report
     from moe_lab.store.run import runs_at
 
     wanted = Wanted(form, figures, columns, rows, external)
@@ -110,10 +111,14 @@ def report(
         if wanted.any:
             raise RunError("a table or figures of arms need several runs: give a sweep, or more runs")
         page = write_report(opened[0])
+        if kinds == {"trace"} and form is ReportFormat.table:
+            say_all(trace_sentences(opened))
     elif kinds == {"trace"}:
         if wanted.any:
             raise RunError("a table or figures of arms are made from mixtures, and these are traces")
         page = _of_traces(opened, out, against, runs)
+        if form is ReportFormat.table:
+            say_all(trace_sentences(opened))
     else:
         _refuse_mixed(opened, paths)
         page = _of_arms(opened, paths, out, against, runs, wanted)

@@ -1,10 +1,10 @@
 """Output of a run besides its progress: what is trained, and at the end a short table and one sentence."""
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from moe_lab.cli.arms import say_all
 from moe_lab.cli.run_table import how_long
 from moe_lab.cli.tables import Format, show
 from moe_lab.cli.terminal import echo
@@ -57,19 +57,13 @@ def print_summary(run: Run, page: Path | None) -> None:
     if run.kind == "network":
         trace = read_trace(run)
         sentences = answer(run.metrics, trace.layers[-1].name, label_of(trace)), beside_sentence(run)
-        _say(" ".join(filter(None, sentences)))
+        say_all([" ".join(filter(None, sentences))])
     else:
         about = "class" if task == "classification" else "target"
-        _say(verdict(run.metrics, **sizes, about=about, beside=beside(run)))
+        say_all([verdict(run.metrics, **sizes, about=about, beside=beside(run))])
     echo(f"run     {run.path}")
     if page is not None:
         echo(f"report  {page}")
-
-
-def _say(sentence: str) -> None:
-    from rich.console import Console
-
-    echo(textwrap.fill(sentence, Console().width, break_on_hyphens=False) + "\n")
 
 
 def _sizes(run: Run) -> tuple[Task, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """`moe-lab trace`: the routing of a model that was trained elsewhere, from files or while it runs."""
 
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -92,7 +93,7 @@ def import_files(
     asked = Asked(experts=experts, layers=layers, k=k, rows=rows)
     trace = import_trace(files, form, asked=asked, tokens=tokens, documents=documents, labels=labels)
     _say(trace)
-    echo(f"trace   {trace.write(runs / name)}")
+    _say_written(trace.write(runs / name))
 
 
 @app.command(epilog=EXAMPLES)
@@ -122,7 +123,7 @@ def record(
     check_name(name, runs)
     trace = record_trace(model, texts, length, _watched)
     _say(trace)
-    echo(f"trace   {trace.write(runs / name)}")
+    _say_written(trace.write(runs / name))
 
 
 @app.command(epilog=EXAMPLES)
@@ -148,10 +149,18 @@ def _watched(documents: Sequence[T]) -> Iterable[T]:
     return track(documents, "recording", console=Console(stderr=True), transient=True, disable=is_hidden)
 
 
+def _say_written(folder: Path) -> None:
+    """Print the folder of a trace, and the command that measures it."""
+    echo(f"trace   {folder}")
+    echo(f"next    moe-lab report {shlex.quote(str(folder))}")
+
+
 def _say(trace: "Trace") -> None:
     """Print the size of a trace and its notes, one sentence per line."""
+    from moe_lab.errors import number_of
     from moe_lab.routing.trace_notes import notes
 
-    echo(f"{trace.rows:,} rows of {trace.documents:,} documents, {len(trace.layers)} layers: {trace.source}")
+    rows, documents = number_of(trace.rows, "row"), number_of(trace.documents, "document")
+    echo(f"{rows} of {documents}, {number_of(len(trace.layers), 'layer')}: {trace.source}")
     for note in notes(trace):
         echo(f"- {note}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from moe_lab.reports.arms.write import ArmsReport
 from moe_lab.reports.network.report import write_network_report
 from moe_lab.reports.run.report import write_run_report
-from moe_lab.reports.trace.compare import write_traces_report
+from moe_lab.reports.trace.compare import trace_sentences, write_traces_report
 from moe_lab.reports.trace.report import write_trace_report
 from moe_lab.store.run import Run
 
@@ -21,6 +21,7 @@ def write_report(run: Run) -> Path:
 
 __all__ = [
     "ArmsReport",
+    "trace_sentences",
     "write_network_report",
     "write_report",
     "write_run_report",

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from moe_lab.errors import RunError, cut
+from moe_lab.errors import RunError, cut, number_of
 from moe_lab.routing.checks import check_floats, check_integers, check_label_name, check_length, check_texts
 
 #: the value in memory of a slot without an expert, and of a row or document without a label
@@ -39,6 +39,18 @@ class Labels:
         object.__setattr__(self, "value", value.astype(np.int32, copy=False))
         object.__setattr__(self, "names", tuple(self.names))
         check_texts("the names of a label", self.names)
+
+
+def first_repeat(experts_TK: np.ndarray) -> int | None:
+    """The first row that selects an expert more than once; None if there is none."""
+    if experts_TK.shape[1] == 1:
+        return None
+    for start in range(0, len(experts_TK), _BLOCK):
+        block = np.sort(experts_TK[start : start + _BLOCK], axis=1)
+        twice = ((block[:, 1:] == block[:, :-1]) & (block[:, 1:] != NONE)).any(1)
+        if twice.any():
+            return start + int(twice.argmax())
+    return None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -88,7 +100,8 @@ class LayerTrace:
         self._check_distributions()
 
     def __repr__(self) -> str:
-        return f"<{self.name}: {self.rows:,} rows, {self.experts} experts, {self.slots} slots>"
+        sizes = ((self.rows, "row"), (self.experts, "expert"), (self.slots, "slot"))
+        return f"<{self.name}: {', '.join(number_of(*size) for size in sizes)}>"
 
     @property
     def rows(self) -> int:
@@ -106,13 +119,8 @@ class LayerTrace:
 
     def _check_once(self) -> None:
         """Raises RunError if a row selects an expert more than once."""
-        if self.slots == 1:
-            return
-        for start in range(0, self.rows, _BLOCK):
-            block = np.sort(self.experts_TK[start : start + _BLOCK], axis=1)
-            twice = ((block[:, 1:] == block[:, :-1]) & (block[:, 1:] != NONE)).any(1)
-            if twice.any():
-                raise RunError(f"{self._at}: row {start + int(twice.argmax())} selects an expert twice")
+        if (row := first_repeat(self.experts_TK)) is not None:
+            raise RunError(f"{self._at}: row {row} selects an expert twice")
 
     def _check_weights(self) -> None:
         if self.weights_TK is None:
@@ -178,7 +186,8 @@ class Trace:
 
     def __repr__(self) -> str:
         labels = f"labels {', '.join(self.label_names)}" if self.label_names else "no labels"
-        sizes = f"{self.rows:,} rows of {self.documents:,} documents in {len(self.layers)} layers"
+        rows, documents = number_of(self.rows, "row"), number_of(self.documents, "document")
+        sizes = f"{rows} of {documents} in {number_of(len(self.layers), 'layer')}"
         return f"<Trace: {sizes}, {labels}>"
 
     @property

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moe_lab.errors import cut
+from moe_lab.errors import cut, number_of
 from moe_lab.routing.trace import NONE, Labels, LayerTrace, Trace
 from moe_lab.store.trace import NOT_GIVEN
 
@@ -58,12 +58,13 @@ def label_notes(trace: Trace) -> Iterator[Note]:
         if not has_T.all():
             yield Note(about, f"missing for {1 - has_T.mean():.1%} of rows, which are left out if it is used")
         few = [
-            f"{cut(value)} ({count})"
-            for value, count in zip(label.names, _documents_of(trace, label), strict=True)
+            f"{number_of(count, 'document')} with {cut(value)}"
+            for value, count in zip(label.names, _documents_of(trace, label).tolist(), strict=True)
             if count < FEW_DOCUMENTS
         ]
         if few:
-            yield Note(about, f"fewer than {FEW_DOCUMENTS} documents have {_listed(few)}")
+            each = " of each" if len(few) > 1 else ""
+            yield Note(about, f"it has only {_listed(few)}; {FEW_DOCUMENTS} or more{each} are better")
 
 
 def _documents_of(trace: Trace, label: Labels) -> np.ndarray:

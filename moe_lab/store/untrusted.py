@@ -17,6 +17,8 @@ from pathlib import Path
 from sys import float_info
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from moe_lab.errors import fault_of
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -81,21 +83,19 @@ def read_text(path: Path, most: int = MOST_TEXT) -> str:
 
 def check_cells(text: str, signs: str = ",") -> None:
     """Raises Unusable if a text has too many cells; ``signs`` are the characters that separate them."""
-    found = sum(map(text.count, signs))
-    if found > MOST_CELLS:
+    if (found := sum(map(text.count, signs))) > MOST_CELLS:
         raise Unusable(f"has {found} values, and {MOST_CELLS} at most are read")
 
 
 def read_json(text: str) -> Any:
-    """Parse the JSON that moe-lab writes. NaN and infinities, which JSON does not have, are read as null. Raises
-    Unusable, also for a number that does not fit a float or 64 bits."""
+    """Parse JSON, with NaN and infinities as null. Raises Unusable, also for a number beyond a float or 64 bits."""
     check_cells(text, ",[{")
     try:
         return json.loads(text, parse_constant=lambda constant: None, parse_int=_whole, parse_float=_finite)
     except RecursionError:
         raise Unusable("is not JSON that moe-lab writes: too deep") from None
-    except ValueError as error:
-        raise error if isinstance(error, Unusable) else Unusable(f"is not JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        raise Unusable(f"is not JSON: {fault_of(error)}") from None
 
 
 def _whole(digits: str) -> int:

@@ -19,12 +19,13 @@ def test_a_file_is_imported_and_what_it_lacks_is_said(cli):
     result = cli(*words)
     assert result.code == 0 and result.err == "", result
     lines = result.out.splitlines()
-    assert lines[0] == "5 rows of 2 documents, 2 layers: vllm: choices.json" and lines[-1] == "trace   runs/served"
+    assert lines[0] == "5 rows of 2 documents, 2 layers: vllm: choices.json" and lines[-2] == "trace   runs/served"
+    assert lines[-1] == "next    moe-lab report runs/served"
     for text in (
         "- documents: 2 are few for tests and intervals; 20 or more are better",
-        "- label domain: fewer than 20 documents have code (1), prose (1)",
+        "- label domain: it has only 1 document with code, 1 document with prose; 20 or more of each are better",
         "- weights: not known, so every slot counts the same (the format has the selected experts alone)",
-        "- dense layers: of layers 0 to 2 of the file these hold 0 alone, as dense layers do, and are left out: 0",
+        "- dense layers: layer 0 of 0 to 2 in the file holds 0 alone, as a dense layer does, and is left out",
     ):
         assert text in lines
     header = json.loads(Path("runs/served/trace.json").read_text())
@@ -37,7 +38,7 @@ def test_check_says_the_same_of_the_folder(cli):
     imported = cli("trace", "import", VLLM(Path()), "--experts", "4", "--name", "served")
     checked = cli("trace", "check", "runs/served")
     assert checked.code == 0 and checked.err == ""
-    assert set(imported.out.splitlines()[:-1]) <= set(checked.out.splitlines())
+    assert set(imported.out.splitlines()[:-2]) <= set(checked.out.splitlines())
     assert "- labels: there are none" in checked.out
 
 

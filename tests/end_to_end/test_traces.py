@@ -48,8 +48,11 @@ def test_a_report_by_arms_leaves_a_trace_out_and_says_so(cli, trace):
     assert f"left out: {said} runs/recorded`" in found.err
     # and what it advises works
     made = cli("report", "runs/recorded")
-    assert (made.code, made.out, made.err) == (0, "runs/recorded/report.html\n", "")
+    assert made.code == 0 and made.err == "" and made.out.endswith("\n\nruns/recorded/report.html\n")
+    assert made.out.startswith("The trace has no labels, so it cannot be measured what its experts follow.\n\n")
     assert "The trace has no labels" in (trace / "report.html").read_text()
+    quiet = cli("report", "runs/recorded", "--format", "json")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "runs/recorded/report.html\n")
 
 
 def test_traces_are_reported_side_by_side(cli, trace):
@@ -57,7 +60,8 @@ def test_traces_are_reported_side_by_side(cli, trace):
     other.mkdir()
     write_trace(other, moe_lab.Trace.read(trace))
     made = cli("report", "runs/recorded", "runs/other", "--out", "both")
-    assert (made.code, made.out, made.err) == (0, "both/report.html\n", "")
+    assert made.code == 0 and made.err == "" and made.out.endswith("\n\nboth/report.html\n")
+    assert made.out.startswith("A: The trace has no labels") and "\n\nB: The trace has no labels" in made.out
     assert "2 traces" in Path("both/report.html").read_text()
     refused = cli("report", "runs", "--against", "A", "--out", "again")
     assert refused.code == 2 and "--against names an arm of mixtures" in refused.err and not Path("again").exists()

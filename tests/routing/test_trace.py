@@ -151,4 +151,4 @@ def test_a_trace_shows_its_sizes():
     domain = Labels(value=np.array([0, 1], np.int32), names=("code", "prose"))
     trace = Trace(layers=(layer,), document_T=np.array([0, 0, 1]), document_labels={"domain": domain})
     assert repr(layer) == "<block0: 3 rows, 4 experts, 2 slots>"
-    assert repr(trace) == "<Trace: 3 rows of 2 documents in 1 layers, labels domain>"
+    assert repr(trace) == "<Trace: 3 rows of 2 documents in 1 layer, labels domain>"

@@ -58,7 +58,7 @@ def test_nothing_is_said_of_a_trace_that_has_all():
         # 19 documents of the first, 21 of the second
         (
             trace(document_labels={"a": Labels(value=(np.arange(40) > 18).astype(int), names=("x", "y"))}),
-            r"label a: fewer than 20 documents have x \(19\)$",
+            r"label a: it has only 19 documents with x; 20 or more are better$",
         ),
         # one of 40 documents has none
         (

@@ -91,6 +91,15 @@ def test_jackknife_takes_the_bias_of_a_plug_in_variance_off():
     assert found.low >= 0
 
 
+def test_the_ends_keep_to_the_bounds_but_never_leave_the_estimate_out():
+    left_out = np.array([0.1, 0.2, 0.3])
+    within = jackknife(0.2, left_out, (0.0, 0.3))
+    assert (within.low, within.high) == (0.0, 0.3) and within.estimate == pytest.approx(0.2)
+    # 3 x 0.1 - 2 x 0.2 = -0.1
+    below = jackknife(0.1, left_out, (0.0, 0.3))
+    assert below.low == below.estimate == pytest.approx(-0.1) and below.high == 0.3
+
+
 def test_a_given_bias_moves_the_interval_and_not_its_width():
     left_out = np.array([0.4, 0.5, 0.6])
     free, given_bias = jackknife(0.5, left_out), jackknife(0.5, left_out, bias=0.1)

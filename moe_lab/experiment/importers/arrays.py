@@ -40,6 +40,7 @@ def _read(sources: Sequence[Source], asked: Asked) -> Found:
         selected=dict(zip(called, selected.values(), strict=True)),
         weights=None if weights is None else {name: weights[:, n] for name, n in zip(called, kept, strict=True)},
         missing=missing,
+        parts=[(source, len(array)) for source, array in arrays],
         **rows,
     )
 

@@ -32,10 +32,13 @@ _MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"PAR1": "parquet", b"\x80": "pickl
 
 
 class Source:
-    """A file. Every fault raises DataError, which names the file."""
+    """A file, or a place in it. Every fault raises DataError, which names the file and the place.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    expected: what the file should be, as a noun phrase. place: such as ``line 3``; empty for the whole file.
+    """
+
+    def __init__(self, path: Path, expected: str = "a file with the routing of a model", place: str = "") -> None:
+        self.path, self.expected, self.place = path, expected, place
 
     @cached_property
     def kind(self) -> str:
@@ -82,21 +85,23 @@ class Source:
     @cached_property
     def first(self) -> Any:
         """The first record of a JSON file."""
-        return next(self.records(), None)
+        return next((value for _, value in self.records()), None)
 
-    def records(self) -> Iterator[Any]:
-        """The values of a JSON file: of its lines, the objects of its one list, or its one value."""
+    def records(self) -> Iterator[tuple["Source", Any]]:
+        """The values of a JSON file, each with its place: of its lines, the objects of its one list, or its one
+        value."""
         with self.reading() as file:
             check_fits(_READ * _size(file))
-            first = _line(file)
-            try:
-                value = read_json(first)
-            except Unusable:
-                # a value that is spread over lines
-                value = read_json(first + _text(file.read(MOST_LINE + 1)))
-            yield from value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]
-            while line := _line(file):
-                yield read_json(line)
+            lines = _lines(file)
+            if (first := next(lines, None)) is None:
+                raise Unusable("is empty")
+            number, value = first[0], self._first(*first, file)
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                yield from ((self._at(f"object {place} of its list"), one) for place, one in enumerate(value, start=1))
+            else:
+                yield self._at(f"line {number}"), value
+            for number, line in lines:
+                yield self._at(f"line {number}"), self._at(f"line {number}")._json(line)
 
     def cells(self) -> list[list[str]]:
         """The rows of a CSV file that are not empty."""
@@ -121,7 +126,28 @@ class Source:
             return file.read(size)
 
     def error(self, text: str) -> DataError:
-        return DataError(f"{cut(str(self.path), 200)} {text}")
+        place = f", {self.place}," if self.place else ""
+        return DataError(f"{cut(str(self.path), 200)}{place} {text}")
+
+    def _at(self, place: str) -> "Source":
+        return Source(self.path, self.expected, place)
+
+    def _first(self, number: int, line: str, file: IO[bytes]) -> Any:
+        """The value that begins in the first line, which may be spread over all lines."""
+        try:
+            return read_json(line)
+        except Unusable:
+            rest = _text(file.read(MOST_LINE + 1))
+            if line[0] == "{" == rest.lstrip()[:1]:
+                # no value of an object begins a line with a brace: the second line is another object
+                return self._at(f"line {number}")._json(line)
+            return self._json(f"{line}\n{rest}".rstrip())
+
+    def _json(self, text: str) -> Any:
+        try:
+            return read_json(text)
+        except Unusable as error:
+            raise self.error(cut(str(error), 200)) from None
 
     def _of_torch(self) -> bool:
         with open_zip(self.path) as archive:
@@ -143,7 +169,7 @@ class Source:
             with opened(self.path) as file:
                 yield file
         except FileNotFoundError:
-            raise self.error("is not there: expected a file with the routing of a model") from None
+            raise self.error(f"is not there: expected {self.expected}") from None
         except BROKEN as error:
             raise self.error(
                 cut(str(error), 200) if isinstance(error, Unusable) else f"is damaged ({cut(str(error))})"
@@ -166,12 +192,13 @@ def _size(file: IO[bytes]) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _line(file: IO[bytes]) -> str:
-    """The next line that is not blank; empty at the end."""
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, each with its number from 1."""
+    number = 0
     while line := file.readline(MOST_LINE + 1):
+        number += 1
         if text := _text(line).strip():
-            return text
-    return ""
+            yield number, text
 
 
 def _text(content: bytes) -> str:

@@ -31,7 +31,8 @@ class Found:
     """The content of the files in the form that ``moe_lab.Trace`` takes; ``missing``: what they lack, and why.
 
     selected: layer -> integers [T, K], NONE in an empty slot. documents: of each row, None if the files do not tell.
-    experts: of each layer, None if the user has to say.
+    experts: of each layer, None if the user has to say. parts: the sources of the rows in order, each with its number
+    of rows; none if the rows are not one source after the other.
     """
 
     selected: Mapping[str, np.ndarray]
@@ -44,6 +45,7 @@ class Found:
     token_ids: np.ndarray | None = None
     positions: np.ndarray | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
+    parts: Sequence[tuple[Source, int]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +107,7 @@ def stacked(
     if len(dense) == first.shape[1]:
         raise arrays[0][0].error("holds 0 alone: nothing was recorded")
     if dense:
-        missing["dense layers"] = (
-            f"of layers 0 to {first.shape[1] - 1} of the file these hold 0 alone, as dense layers do, and are left "
-            f"out: {', '.join(map(str, dense))}"
-        )
+        missing["dense layers"] = without_routing(dense, first.shape[1], 0)
     if first.shape[2] > 1:
         blank_TL = np.equal(whole_TLK, 0).all(axis=2) & ~np.isin(np.arange(first.shape[1]), dense)
         whole_TLK[blank_TL] = NONE
@@ -118,6 +117,16 @@ def stacked(
             )
     kept = [number for number in range(first.shape[1]) if number not in dense]
     return {f"layer{number}": np.ascontiguousarray(whole_TLK[:, number]) for number in kept}
+
+
+def without_routing(layers: Sequence[int], count: int, held: int) -> str:
+    """The sentence on layers of a file, of ``count``, that hold one number alone."""
+    if len(layers) == 1:
+        text = f"layer {layers[0]} of 0 to {count - 1} in the file holds {held} alone, as a dense layer does, and is"
+    else:
+        numbers = f"{', '.join(map(str, layers[:-1]))} and {layers[-1]}"
+        text = f"layers {numbers} of 0 to {count - 1} in the file hold {held} alone, as dense layers do, and are"
+    return f"{text} left out"
 
 
 def in_order(lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -41,6 +41,7 @@ def _read(sources: Sequence[Source], asked: Asked) -> Found:
         positions=positions,
         ranked=False,
         missing=missing,
+        parts=[(source, len(next(iter(one.values())))) for source, one in zip(sources, files, strict=True)],
     )
 
 

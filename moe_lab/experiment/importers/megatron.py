@@ -44,8 +44,8 @@ def _guess(source: Source) -> bool:
 
 def _read(sources: Sequence[Source], asked: Asked) -> Found:
     layers: dict[tuple[str, int, int], _Steps] = {}
-    for source in sources:
-        for record in source.records():
+    for file in sources:
+        for source, record in file.records():
             layer, place, step = _line(source, record)
             layers.setdefault(layer, {}).setdefault(place, []).append(step)
     named = {_name(layer): layers[layer] for layer in sorted(layers)}
@@ -68,7 +68,7 @@ def _read(sources: Sequence[Source], asked: Asked) -> Found:
 
 def _line(source: Source, record: Any) -> tuple[tuple[str, int, int], _Place, _Step]:
     if not isinstance(record, dict) or "top_indices" not in record:
-        raise source.error("has a line without top_indices; expected those of router_trace_rank*.jsonl")
+        raise source.error("has no top_indices; expected those of router_trace_rank*.jsonl")
     block = record.get("block", "decoder")
     if block not in ("decoder", "mtp"):
         raise source.error("has a block that is neither decoder nor mtp")

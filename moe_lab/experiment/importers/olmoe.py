@@ -24,14 +24,14 @@ def _read(sources: Sequence[Source], asked: Asked) -> Found:
         "documents": "a chunk of tokens is taken for a document; it may hold parts of several texts",
     }
     arrays, tokens = [], []
-    for source in sources:
-        for record in source.records():
+    for file in sources:
+        for source, record in file.records():
             if not isinstance(record, dict) or not {"input_ids", "exp_ids"} <= record.keys():
-                raise source.error("has a line without input_ids or exp_ids")
+                raise source.error("has no input_ids or no exp_ids")
             ids = integers(source, "input_ids", record["input_ids"], 1)
             experts_TKL = integers(source, "exp_ids", record["exp_ids"], 3)
             if len(ids) != len(experts_TKL):
-                raise source.error(f"has a line of {len(ids)} input_ids and exp_ids of {len(experts_TKL)} tokens")
+                raise source.error(f"has {len(ids)} input_ids and exp_ids of {len(experts_TKL)} tokens")
             arrays.append((source, experts_TKL.swapaxes(1, 2)))
             tokens.append(ids)
     documents, positions = in_order(list(map(len, tokens)))
@@ -41,6 +41,7 @@ def _read(sources: Sequence[Source], asked: Asked) -> Found:
         positions=positions,
         token_ids=np.concatenate(tokens),
         missing=missing,
+        parts=[(source, len(array)) for source, array in arrays],
     )
 
 

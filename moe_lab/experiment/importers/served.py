@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from moe_lab.errors import number_of
 from moe_lab.experiment.importers.files import Source
 from moe_lab.experiment.importers.found import LAST_TOKEN, NO_WEIGHTS, Found, integers, stacked
 from moe_lab.routing.trace import NONE
@@ -34,6 +35,12 @@ def found_in(parts: Sequence[Part], experts: int) -> Found:
     known = [one for one in ids if one is not None]
     if len(known) < len(ids):
         missing["token_id"] = "the responses have no token ids, or not one a row"
+    if late := _late(parts):
+        document, start = next(iter(late.items()))
+        missing["first tokens"] = (
+            f"of {len(late)} of {number_of(parts[-1].document + 1, 'document')} the first tokens have no row, such as "
+            f"the first {start} of document {document}: the response has no routing of its prompt, or of a prefix"
+        )
     lengths = [len(part.experts_TLK) for part in parts]
     return Found(
         selected=selected,
@@ -41,7 +48,16 @@ def found_in(parts: Sequence[Part], experts: int) -> Found:
         positions=np.concatenate([np.arange(len(part.experts_TLK)) + part.start for part in parts]),
         token_ids=np.concatenate(known) if len(known) == len(ids) else None,
         missing=missing,
+        parts=[(part.source, len(part.experts_TLK)) for part in parts],
     )
+
+
+def _late(parts: Sequence[Part]) -> dict[int, int]:
+    """Document -> position of its first row, for the documents in which that is not 0."""
+    starts: dict[int, int] = {}
+    for part in parts:
+        starts[part.document] = min(part.start, starts.get(part.document, part.start))
+    return {document: start for document, start in starts.items() if start}
 
 
 def ids_of(source: Source, value: Any, rows: int) -> np.ndarray | None:

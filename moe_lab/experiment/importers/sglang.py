@@ -32,7 +32,7 @@ def _read(sources: Sequence[Source], asked: Asked) -> Found:
         required(asked, "k", "SGLang's buffer is flat: give the slots of a row, with that of a fused shared expert"),
     )
     experts = required(asked, "experts", "SGLang does not say how many experts a layer has")
-    responses = [(source, record) for source in sources for record in source.records()]
+    responses = [pair for source in sources for pair in source.records()]
     parts = [_part(number, *one, sizes) for number, one in enumerate(responses)]
     if not _has_filler(parts, experts):
         return found_in(parts, experts)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moe_lab.experiment.importers.files import Source
-from moe_lab.experiment.importers.found import NO_WEIGHTS, Asked, Format, Found, in_order, integers
+from moe_lab.experiment.importers.found import NO_WEIGHTS, Asked, Format, Found, in_order, integers, without_routing
 from moe_lab.routing.trace import NONE
 
 _MAP, _IDS = "last_physical_to_logical_map", "topk_ids_of_layer"
@@ -35,7 +35,7 @@ def _read(sources: Sequence[Source], asked: Asked) -> Found:
         raise sources[0].error("holds -1 alone: nothing was recorded")
     missing = {"weights": NO_WEIGHTS}
     if dense := sorted(set(range(whole_TLK.shape[1])) - set(routed)):
-        missing["dense layers"] = f"these layers hold -1 alone, and are left out: {', '.join(map(str, dense))}"
+        missing["dense layers"] = without_routing(dense, whole_TLK.shape[1], NONE)
     lengths = [one.lengths for one in passes]
     if known := all(lengths):
         missing["documents"] = "the sequences of each prefill are taken for documents; a prompt in chunks is several"

@@ -5,6 +5,10 @@ or the base64 text of an .npy file (from 0.22 on), or an object of ``data``, ``s
 -1 is a token without routing, such as one from the prefix cache. One response is one document, whatever number of
 outputs it has; an array alone is one, too.
 
+Of P prompt tokens and G generated ones, the last of which is not fed, an output has P + G - 1 rows (from 0.22 on), or
+fewer if the request leaves out a prefix; or it has G - 1 or G rows of the answer alone (up to 0.21), and those of the
+prompt are in ``prompt_routed_experts``, if that was kept. Token ids of a response tell which.
+
 Source: docs/training/routed_experts_replay.md of vllm-project/vllm.
 """
 
@@ -16,12 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from moe_lab.errors import cut
+from moe_lab.errors import cut, number_of
 from moe_lab.experiment.importers.files import Source
 from moe_lab.experiment.importers.found import Asked, Format, Found, integers, required
 from moe_lab.experiment.importers.served import Part, found_in, ids_of
 from moe_lab.store.untrusted import BROKEN, array_header
 
+#: what to do about a response that was not saved whole
+_SAVE = "save the response again as vLLM returned it, or leave it out"
 _OF_PROMPT, _OF_OUTPUT = "prompt_routed_experts", "routed_experts"
 _TYPES = ("uint8", "uint16", "int8", "int16", "int32", "int64")
 
@@ -35,7 +41,7 @@ def _guess(source: Source) -> bool:
 
 def _read(sources: Sequence[Source], asked: Asked) -> Found:
     experts = required(asked, "experts", "vLLM does not say how many experts a layer has")
-    responses = [(source, record) for source in sources for record in source.records()]
+    responses = [pair for source in sources for pair in source.records()]
     parts = [part for number, one in enumerate(responses) for part in _parts(number, *one)]
     return found_in(parts, experts)
 
@@ -52,23 +58,67 @@ def _parts(number: int, source: Source, response: Any) -> Iterator[Part]:
         )
     prompt = response.get(_OF_PROMPT, outputs[0].get(_OF_PROMPT))
     prompt_ids = response.get("prompt_token_ids", outputs[0].get("prompt_token_ids"))
-    known = len(prompt_ids) if isinstance(prompt_ids, list) else 0
-    start = 0
+    prompt_ids = prompt_ids if isinstance(prompt_ids, list) else None
     if prompt is not None:
-        array = _array(source, prompt)
-        start = len(array)
-        yield Part(source, number, array, 0, ids_of(source, prompt_ids, start))
+        part = _of_prompt(source, number, _array(source, prompt), prompt_ids)
+        yield part
+        prompt_ids, start = [], part.start + len(part.experts_TLK)
     for place, output in enumerate(outputs):
         if (value := output.get(_OF_OUTPUT)) is None:
             continue
         array, ids = _array(source, value), output.get("token_ids")
-        if prompt is None and known and isinstance(ids, list) and len(array) >= len(ids) + known - 1:
-            # the whole sequence; the prompt's rows are those of the first output
-            whole = ids_of(source, [*prompt_ids, *ids], len(array))
-            skip = known if place else 0
-            yield Part(source, number, array[skip:], skip, None if whole is None else whole[skip:])
+        part = _of_output(source, number, array, prompt_ids, ids if isinstance(ids, list) else None)
+        if prompt is not None:
+            yield part._replace(start=start)
+        elif place and prompt_ids:
+            # the prompt's rows are those of the first output
+            yield from _after(len(prompt_ids), part)
         else:
-            yield Part(source, number, array, start, ids_of(source, ids, len(array)))
+            yield part
+
+
+def _of_prompt(source: Source, number: int, array: np.ndarray, ids: list[Any] | None) -> Part:
+    """The rows of ``prompt_routed_experts``: of all tokens of the prompt, or of its last ones. Raises DataError."""
+    if ids is None:
+        return Part(source, number, array, 0, None)
+    if len(array) > len(ids):
+        raise source.error(
+            f"has {number_of(len(array), 'row')} of {_OF_PROMPT} in response {number}, and its prompt has "
+            f"{number_of(len(ids), 'token')}; {_SAVE}"
+        )
+    start = len(ids) - len(array)
+    return Part(source, number, array, start, ids_of(source, ids[start:], len(array)))
+
+
+def _of_output(
+    source: Source, number: int, array: np.ndarray, prompt_ids: list[Any] | None, ids: list[Any] | None
+) -> Part:
+    """The rows of an output, placed by the numbers of tokens, if the ids of the answer's and of the prompt's are known;
+    ``prompt_ids`` are empty if the prompt's rows stand apart. Raises DataError if the rows cannot be of these tokens.
+    """
+    rows = len(array)
+    if ids is None:
+        return Part(source, number, array, 0, None)
+    whole = len(prompt_ids or ()) + len(ids)
+    if rows < len(ids) - 1 or (prompt_ids is not None and rows > whole):
+        have = f"prompt and answer have {len(prompt_ids)} +" if prompt_ids else "answer has"
+        raise source.error(
+            f"has {number_of(rows, 'row')} of {_OF_OUTPUT} in response {number}, and its {have} "
+            f"{number_of(len(ids), 'token')}, of which all but the last are routed; {_SAVE}"
+        )
+    if prompt_ids is None:
+        return Part(source, number, array, 0, ids_of(source, ids, rows))
+    answer_alone = rows in (len(ids) - 1, len(ids)) and rows < whole - 1
+    start = len(prompt_ids) if answer_alone else max(0, whole - 1 - rows)
+    return Part(source, number, array, start, ids_of(source, [*prompt_ids, *ids][start:], rows))
+
+
+def _after(prompt: int, part: Part) -> Iterator[Part]:
+    """The rows of a part after the prompt's tokens, if there are any."""
+    skip = max(0, prompt - part.start)
+    if skip < len(part.experts_TLK):
+        ids = None if part.token_ids is None else part.token_ids[skip:]
+        yield part._replace(experts_TLK=part.experts_TLK[skip:], start=part.start + skip, token_ids=ids)
 
 
 def _outputs(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:

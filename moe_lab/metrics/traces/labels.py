@@ -26,6 +26,7 @@ SLOTS: dict[str, tables.OfTables] = {
         unit="fraction",
         definition="I(E;label) / H(E) of slots: the share of the experts' usage that follows the label.",
         source=THEIL,
+        is_information=True,
     ): tables.information_per_usage,
     register(
         "slot_information_bits",
@@ -34,6 +35,7 @@ SLOTS: dict[str, tables.OfTables] = {
         high=None,
         definition="I(E;label) of slots, labels weighted by their rows.",
         source="Shannon 1948",
+        is_information=True,
     ): tables.information_bits,
     register(
         "equal_information_per_usage",
@@ -41,6 +43,7 @@ SLOTS: dict[str, tables.OfTables] = {
         unit="fraction",
         definition="I(E;label) / H(E) of slots with every label given the same weight, as in OLMoE's plots.",
         source=f"{THEIL}; weights: Muennighoff et al. 2024, arXiv:2409.02060",
+        is_information=True,
     ): tables.divergence_per_usage,
     register(
         "jensen_shannon_bits",
@@ -49,6 +52,7 @@ SLOTS: dict[str, tables.OfTables] = {
         high=None,
         definition="Generalized Jensen-Shannon divergence of the labels' shares of slots, labels of equal weight.",
         source="Lin 1991, section V",
+        is_information=True,
     ): tables.divergence_bits,
     register(
         "effective_rank",
@@ -74,6 +78,7 @@ FIRST: dict[str, tables.OfTables] = {
         unit="fraction",
         definition="I(E;label) / H(E) of first choices.",
         source=THEIL,
+        is_information=True,
     ): tables.information_per_usage,
 }
 COMMITTEE = register(

@@ -34,6 +34,7 @@ USAGE = register(
     high=None,
     definition="H(E) of slots over all rows; at most log2 E.",
     source="Shannon 1948",
+    is_information=True,
 )
 DEAD = register(
     "never_selected_experts",

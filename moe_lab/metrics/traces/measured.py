@@ -10,7 +10,12 @@ Unit = Literal["bits", "fraction", "ratio", "count"]
 
 @dataclass(frozen=True)
 class Measure:
-    """A registered measure. ``high`` is None if its bound depends on the trace."""
+    """A registered measure.
+
+    low, high: the range of the value; ``high`` is None if it depends on the trace.
+    is_information: whether it is an information or an entropy, whose plug-in value is biased. The estimate is corrected
+        for that, so neither it nor the ends of its interval keep to the range.
+    """
 
     name: str
     scope: Scope
@@ -19,18 +24,27 @@ class Measure:
     high: float | None
     definition: str
     source: str
+    is_information: bool = False
 
 
 MEASURES: dict[str, Measure] = {}
 
 
 def register(
-    name: str, *, scope: Scope, unit: Unit, source: str, definition: str, low: float = 0.0, high: float | None = 1.0
+    name: str,
+    *,
+    scope: Scope,
+    unit: Unit,
+    source: str,
+    definition: str,
+    low: float = 0.0,
+    high: float | None = 1.0,
+    is_information: bool = False,
 ) -> str:
     """Put a measure into the register and return its name. Raises ValueError if the name is taken."""
     if name in MEASURES:
         raise ValueError(f"measure {name} is registered already")
-    MEASURES[name] = Measure(name, scope, unit, low, high, definition, source)
+    MEASURES[name] = Measure(name, scope, unit, low, high, definition, source, is_information)
     return name
 
 

@@ -29,6 +29,7 @@ CROSS_LAYER = register(
     unit="fraction",
     definition="I(A;B) / H(B) of the first choices A in one layer and B in the next.",
     source="Theil 1970, uncertainty coefficient; layers: Muennighoff et al. 2024, arXiv:2409.02060",
+    is_information=True,
 )
 SATURATION = register(
     "saturation",

@@ -95,12 +95,13 @@ def _with_interval(found: Measured, statistic: Statistic) -> Measured:
 
 
 def interval(statistic: Statistic, measure: Measure) -> tuple[float, float, float]:
-    """The estimate and the ends of the 95 % interval over documents, within the bounds of the measure."""
+    """The estimate and the ends of the 95 % interval over documents, within the range of a measure that keeps to it."""
     if statistic.ends is not None:
         return (statistic.value, *statistic.ends)
     if statistic.left_out_M is None:
         raise ValueError("a statistic without ends needs leave-one-out values for its interval")
-    found = jackknife(statistic.value, statistic.left_out_M, (measure.low, measure.high), statistic.bias)
+    bounds = (None, None) if measure.is_information else (measure.low, measure.high)
+    found = jackknife(statistic.value, statistic.left_out_M, bounds, statistic.bias)
     return found.estimate, found.low, found.high
 
 

@@ -36,6 +36,7 @@ GIVEN_TOKEN = register(
     unit="fraction",
     definition="I(E;label | token id) / H(E) of slots, over token ids with at least two labels and ten documents.",
     source="Cover and Thomas 2006, eq. 2.60",
+    is_information=True,
 )
 
 

@@ -39,9 +39,18 @@ def followed_section(metrics: Mapping[str, Any], trace: Trace) -> Section:
         "l" + "r" * len(layers),
         tuple(rows),
         "I(E;label)/H(load) of the first choice: the share of the experts' use that follows a label, over all test "
-        f"rows. A label with many values has more by chance.{known} Chapters below test what is beyond chance.",
+        f"rows. A label with many values has more by chance.{known} The values of labels are plug-in values, "
+        "which few documents make too large; so are those of the headline. Wherever I(E;label)/H(E) stands, that is "
+        f"taken off, so it is a little smaller. {_usages(trace)} Chapters below test what is beyond chance.",
     )
     return Section("What experts follow", (), (), (table,))
+
+
+def _usages(trace: Trace) -> str:
+    """How H(E) and H(load) differ."""
+    if all(layer.slots == 1 for layer in trace.layers):
+        return "H(E) and H(load) are the same entropy here, since a row selects one expert."
+    return "H(load) is the entropy of first choices, H(E) that of all slots, or of first choices if that is said."
 
 
 def _share(value: float | None) -> str:

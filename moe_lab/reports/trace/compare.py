@@ -7,6 +7,7 @@ from typing import Any
 
 from moe_lab.errors import RunError
 from moe_lab.metrics.traces import Measured, compare_models, compare_steps
+from moe_lab.metrics.traces.pairs import SATURATION
 from moe_lab.metrics.traces.written import FILE, Written, row_of
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.numbers import NONE
@@ -17,7 +18,7 @@ from moe_lab.reports.kit.style import HUES
 from moe_lab.reports.kit.table import Table
 from moe_lab.reports.trace.findings import findings, ranked
 from moe_lab.reports.trace.lines import Line, Panel, line_picture
-from moe_lab.reports.trace.sections import PANELS
+from moe_lab.reports.trace.sections import DEFINED, MAXVIO, PANELS, REPEATS
 from moe_lab.reports.trace.tables import LABELS, LAYERS, p_text
 from moe_lab.reports.trace.values import Values, ends, exact_value, size, sure, values_of, with_unit
 from moe_lab.routing.trace import Trace
@@ -31,9 +32,20 @@ MOST = len(HUES) - 1
 DRAWN_LABELS = 2
 #: measures without a label that are compared
 USE = {
-    "slot_max_violation_global": "largest load / mean load - 1",
-    "repeat_rate": "same first choice as the row before",
+    "slot_max_violation_global": MAXVIO,
+    "repeat_rate": REPEATS,
 }
+
+#: captions of a comparison on the same rows: of traces with the same layers, and with different ones
+STEPS = (
+    "The traces have the same layers, as two steps of one model have: saturation is the share of a row's experts in "
+    "the first trace that the second selects for it, too; usage drift is the Jensen-Shannon divergence of the two "
+    "usages. Neither has a meaning for two different models."
+)
+MODELS = (
+    "The traces have different layers, as two models have: matched agreement is the share of rows with the same first "
+    "choice after the experts were matched."
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +66,13 @@ def write_traces_report(runs: Sequence[Run], claim: Callable[[], Path]) -> Path:
     """
     if len(runs) > MOST:
         raise RunError(f"{len(runs)} traces, but one report compares at most {MOST}: give fewer")
-    members = [_member(chr(ord("A") + place), run) for place, run in enumerate(runs)]
+    members = _members(runs)
     changed = [_changed(members[0], other) for other in members[1:]]
     sections = [*_same_rows(members, changed), *_sections(members)]
     context = {
         "title": f"{len(members)} trace{'s' if len(members) != 1 else ''}",
         "members": [_member_row(one) for one in members],
-        "findings": [f"{one.key}: {findings(one.values, _experts(one))[0]}" for one in members],
+        "findings": _findings(members),
         "sections": sections,
         "measures": FILE,
     }
@@ -68,6 +80,20 @@ def write_traces_report(runs: Sequence[Run], claim: Callable[[], Path]) -> Path:
     out = claim()
     write_csv(out / FILE, list(_rows(members, changed)))
     return write_pages(out, pages, sections)
+
+
+def trace_sentences(runs: Sequence[Run]) -> list[str]:
+    """The sentences with which the report of these traces begins; they are measured if measures.csv is missing."""
+    members = _members(runs)
+    return findings(members[0].values, _experts(members[0])) if len(members) == 1 else _findings(members)
+
+
+def _findings(members: Sequence[Member]) -> list[str]:
+    return [f"{one.key}: {findings(one.values, _experts(one))[0]}" for one in members]
+
+
+def _members(runs: Sequence[Run]) -> list[Member]:
+    return [_member(chr(ord("A") + place), run) for place, run in enumerate(runs)]
 
 
 def _member(key: str, run: Run) -> Member:
@@ -118,10 +144,7 @@ def _change_table(pair: str, found: Sequence[Measured]) -> Table:
         ("layer", "measure", "value (95 % interval)", "p"),
         "llrr",
         tuple(rows[at] for at in every_nth(len(rows), LAYERS)),
-        "Two steps of one model, with the same layers: saturation is the share of a row's experts in the first trace "
-        "that the second selects for it, too; usage drift is the Jensen-Shannon divergence of the two usages. "
-        "Neither has a meaning for two different models. Two models with different layers: the share of rows with "
-        "the same first choice after the experts were matched.",
+        STEPS if any(row.measure == SATURATION for row in found) else MODELS,
     )
 
 
@@ -151,10 +174,14 @@ def _lines(members: Sequence[Member], panels: dict[str, str], label: str, stem: 
         for measure, name in panels.items()
         if all(one.values.known(measure, label) for one in members)
     ]
-    caption = (
-        "The x axis is the number of the layer in its model. Bars: 95 % intervals over documents. Filled: beyond "
-        "chance after correction within the trace."
-    )
+    lines = [line for panel in drawn for line in panel.lines]
+    texts = ["The x axis is the number of the layer in its model."]
+    texts += [f"{DEFINED[panel.title]}." for panel in drawn if panel.title in DEFINED]
+    if any(low is not None for line in lines for low in line.low_L):
+        texts.append("Bars: 95 % intervals over documents.")
+    if any(line.sure_L for line in lines):
+        texts.append("Filled: beyond chance after correction within the trace.")
+    caption = " ".join(texts)
     title = f"Side by side: {shortened(label)}" if label else "Side by side"
     return (line_picture(stem, title, caption, [str(at) for at in range(most)], drawn),) if drawn else ()
 

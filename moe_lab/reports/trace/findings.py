@@ -71,7 +71,7 @@ def _of(values: Values, beyond: Mapping[str, Written], layer: str) -> str:
     if len(values.layers) == 1:
         return ""
     if len(beyond) == 1:
-        return f" of layer {shortened(layer)}"
+        return f" of {'' if 'layer' in layer.casefold() else 'layer '}{shortened(layer)}"
     every = len(beyond) == len(values.layers)
     if every and len(beyond) == 2:
         return " of both layers"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moe_lab.errors import expect
+from moe_lab.metrics.traces.measured import MEASURES
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
 from moe_lab.reports.kit.numbers import UNITS
@@ -56,7 +57,7 @@ def tested(rows: Sequence[Written | None], colour: str = ACCENT, label: str = "e
     null = [None if row is None else row.null_mean for row in rows]
     tests = any(row.adjusted_p is not None for row in known)
     estimate = Line(
-        label if tests else "value",
+        label if any(row.estimate is not None for row in known) else "value",
         [None if row is None or row.value is None else size(row) for row in rows],
         colour,
         "-",
@@ -65,7 +66,9 @@ def tested(rows: Sequence[Written | None], colour: str = ACCENT, label: str = "e
         [sure(row) for row in rows] if tests else (),
     )
     lines = [estimate]
-    if tests and any(row.value != size(row) for row in known):
+    # the null has the bias of the plug-in value, which the estimate is corrected for
+    biased = any(MEASURES[row.measure].is_information and row.null_mean is not None for row in known)
+    if biased and any(row.value != size(row) for row in known):
         lines.append(Line("plug-in", [None if row is None else row.value for row in rows], colour, ":"))
     if any(one is not None for one in null):
         lines.append(Line("null", null, MUTED, "--"))

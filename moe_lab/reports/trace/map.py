@@ -74,12 +74,18 @@ def layer_map(values: Values, label: str, stem: str) -> Picture:
             _write(axes, value_ML, share_ML, sure_ML)
 
     name = shortened(label)
-    caption = (
-        f"One row per measure of the label {name}, one column per layer, in the order of the model; in percent. Blue "
-        "cells are beyond chance, p at most .05 after correction over all layers and labels. Each row has its own "
-        "colour scale, up to its largest value. Estimates are corrected for the bias of few documents; rows with * "
-        "are values minus their chance level."
+    tests = any(cell is not None and cell.adjusted_p is not None for cells in rows.values() for cell in cells)
+    colours = (
+        "Blue cells are beyond chance, p at most .05 after correction over all layers and labels. Each row has its own "
+        "colour scale, up to its largest value."
+        if tests
+        else "No cell is blue, as those beyond chance would be, because nothing is tested."
     )
+    caption = (
+        f"One row per measure of the label {name}, one column per layer, in the order of the model; in percent. "
+        f"{colours} Estimates are corrected for the bias of few documents"
+    )
+    caption += "; rows with * are values minus their chance level." if rows.keys() & {*LESS_CHANCE} else "."
     csv = tuple(
         {"layer": layer} | {measure: shown_of(values.of(measure, layer, label)) for measure in rows}
         for layer in values.layers

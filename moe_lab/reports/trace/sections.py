@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import log2
 
+from moe_lab.metrics.traces.layers import BATCH_DOCUMENTS
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.picture import Picture
 from moe_lab.reports.kit.section import Section
@@ -23,6 +24,21 @@ PANELS = {
     ACCURACY: "documents with a correctly predicted label",
 }
 SCOPES = {"document": WARM, "batch": HUES[2], "global": ACCENT}
+SCOPE_SAID = {
+    "document": "within a document",
+    "batch": f"within {BATCH_DOCUMENTS} documents",
+    "global": "over all rows",
+}
+MAXVIO, REPEATS, TOGETHER = "MaxVio", "repeat rate", "highest co-activation"
+#: name of a panel -> its definition
+DEFINED = {
+    MAXVIO: "MaxVio is the largest load / mean load - 1",
+    REPEATS: "The repeat rate is the share of rows with the same first choice as the row before",
+    TOGETHER: "The highest co-activation is the largest share of an expert's rows that also select one certain other",
+}
+CHANCE_SAID = {REPEATS: "; dashed: its value by chance"}
+#: measure of balance besides MaxVio -> title of its panel
+OTHERS = {"repeat_rate": REPEATS, "coactivation_highest": TOGETHER}
 
 
 def sections(trace: Trace, values: Values) -> list[Section]:
@@ -57,42 +73,56 @@ def _label(values: Values, label: str, place: int) -> Section:
         for measure, name in PANELS.items()
         if values.telling([measure]) and values.known(measure, label)
     ]
-    caption = (
-        "Estimates over the layers, with 95 % intervals over documents as bars; filled: beyond chance after "
-        "correction. The test compares the plug-in value (dotted) with the null (dashed), its mean if labels are "
-        "permuted over documents. Both have the same bias; the estimate is corrected for it, so its chance level is 0."
-    )
+    caption = _lines_caption(values, label)
     pictures.append(
         line_picture(f"lines_{place}", f"Over the layers: {shortened(label)}", caption, values.layers, panels)
     )
     return Section(title, tuple(pictures))
 
 
+def _lines_caption(values: Values, label: str) -> str:
+    """Which lines the panels have: it depends on whether there are intervals, a null and a test."""
+    rows = [row for measure in PANELS for row in values.known(measure, label).values() if values.telling([measure])]
+    bars = ", with 95 % intervals over documents as bars" if any(row.low is not None for row in rows) else ""
+    tests = any(row.adjusted_p is not None for row in rows)
+    filled = "; filled: beyond chance after correction" if tests else ""
+    texts = [f"Estimates over the layers{bars}{filled}."]
+    if any(row.null_mean is not None for row in rows):
+        if tests:
+            texts.append("The test compares the plug-in value (dotted) with the null (dashed), its mean if")
+        else:
+            texts.append("Nothing is tested. Dotted: the plug-in value; dashed: the null, its mean if")
+        texts.append(
+            "labels are permuted over documents. Both have the same bias; the estimate is corrected for it, so its "
+            "chance level is 0."
+        )
+        if values.known(ACCURACY, label):
+            texts.append("The share of documents needs no correction: its chance level is the null.")
+    return " ".join(texts)
+
+
 def balance(trace: Trace, values: Values) -> list[Section]:
     pictures: list[Picture] = []
-    violation = [line for scope in SCOPES for line in _violation(values, scope)]
+    # fewer documents than a batch has are one batch, which is all rows
+    scopes = [scope for scope in SCOPES if scope != "batch" or trace.documents > BATCH_DOCUMENTS]
+    violation = {scope: lines for scope in scopes if (lines := _violation(values, scope))}
     if violation and not values.all_selected:
-        panels = [Panel("largest load / mean load - 1", "ratio", tuple(violation))]
+        panels = [Panel(MAXVIO, "ratio", tuple(line for lines in violation.values() for line in lines))]
         usage = values.by_layer("slot_entropy_bits")
         most = [
             _share_of_most(row.value if row else None, layer.experts)
             for row, layer in zip(usage, trace.layers, strict=True)
         ]
         panels.append(Panel("H(E) of slots / log2 E", "fraction", (Line("H(E)", most, ACCENT),)))
-        panels += [
-            Panel(name, "fraction", tested(values.by_layer(measure)))
-            for measure, name in (
-                ("repeat_rate", "same first choice as the row before"),
-                ("coactivation_highest", "most often selected together"),
-            )
-            if values.known(measure)
-        ]
+        others = {measure: name for measure, name in OTHERS.items() if values.known(measure)}
+        panels += [Panel(name, "fraction", tested(values.by_layer(measure))) for measure, name in others.items()]
+        scopes_said = ", ".join(f"{SCOPE_SAID[scope]} ({scope})" for scope in violation)
         caption = (
-            "MaxVio within a document, within 32 documents, and over all rows; dashed: its value by chance, which is "
-            "large for few rows. H(E) at 100 %: all experts of the layer are used evenly. The repeat rate's chance is "
-            "dashed."
+            f"{DEFINED[MAXVIO]}, {scopes_said}; dashed: its value by chance, which is large for few rows. H(E) at 100 "
+            "%: all experts of the layer are used evenly."
         )
-        pictures.append(line_picture("balance", "How evenly experts are used", caption, values.layers, panels))
+        texts = [caption, *(f"{DEFINED[name]}{CHANCE_SAID.get(name, '')}." for name in others.values())]
+        pictures.append(line_picture("balance", "How evenly experts are used", " ".join(texts), values.layers, panels))
     return [Section("Balance", tuple(pictures))] if pictures else []
 
 

@@ -157,14 +157,19 @@ def paper_table(values: Values, most: int | None = None) -> Table | None:
         )
         for layer in (values.layers[at] for at in shown)
     )
+    tested = any(cell != NONE for row in rows for cell in row[2::2])
+    p = (
+        "p: one-sided, from permutations of documents, corrected over all layers and labels of a measure (step-down "
+        "max T)."
+        if tested
+        else "There is no p: the notes of each layer's measures say why."
+    )
     return Table(
         f"I(E;label)/H(E){values.of_what} by layer",
         tuple(header),
         "l" + "rr" * len(columns),
         rows,
-        "Estimates corrected for the bias of few documents, and 95 % intervals of the jackknife over documents. p: "
-        "one-sided, from permutations of documents, corrected over all layers and labels of a measure (step-down max "
-        "T).",
+        f"Estimates corrected for the bias of few documents, and 95 % intervals of the jackknife over documents. {p}",
     )
 
 

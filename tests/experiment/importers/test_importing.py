@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import moe_lab
-from moe_lab.errors import DataError, UserError
+from moe_lab.errors import DataError
 from moe_lab.experiment.importers.formats import FORMATS
-from moe_lab.experiment.importers.found import Asked
+from moe_lab.experiment.importers.found import Asked, without_routing
 from moe_lab.experiment.importers.importing import import_trace
 from tests.experiment.importers.files import (
     DOCUMENTS,
@@ -129,10 +129,10 @@ def test_tokens_and_positions(tmp_path, case, ids, positions):
 
 def test_what_the_formats_do_not_say_is_said(tmp_path):
     missing = made("vllm, base64", tmp_path).missing
-    assert (
-        missing["dense layers"]
-        == "of layers 0 to 2 of the file these hold 0 alone, as dense layers do, and are left out: 0"
-    )
+    one = "layer 0 of 0 to 2 in the file holds 0 alone, as a dense layer does, and is left out"
+    assert missing["dense layers"] == one == without_routing([0], 3, 0)
+    several = "layers 0, 2 and 3 of 0 to 4 in the file hold -1 alone, as dense layers do, and are left out"
+    assert without_routing([0, 2, 3], 5, -1) == several
     assert "never fed" in missing["last token"]
     assert "sorts" in made("megatron", tmp_path).missing["order of choice"]
     assert "shared expert" in made("sglang", tmp_path).missing["shared experts"]
@@ -169,6 +169,56 @@ def test_several_outputs_of_a_prompt_are_one_document(tmp_path):
     assert trace.rows == 4 and trace.documents == 1
     assert trace.position_T.tolist() == [0, 1, 2, 2] and trace.token_id_T.tolist() == [5, 6, 7, 7]
     assert trace.layers[0].experts_TK.tolist() == [*FIRST[:, 1].tolist(), FIRST[2, 1].tolist()]
+
+
+def answer(prompt, generated, rows, **more):
+    """A response of vLLM with so many prompt and generated tokens, and rows of an output."""
+    routed = [[[row % 4, (row + 1) % 4]] for row in range(rows)]
+    choice = {"token_ids": [*range(10, 10 + generated)], "routed_experts": routed}
+    return {"prompt_token_ids": [*range(prompt)], "choices": [choice], **more}
+
+
+@pytest.mark.parametrize(
+    ("rows", "first", "ids"),
+    [
+        (4, 0, [0, 1, 10, 11]),
+        # all tokens, as if the last one had been fed
+        (5, 0, [0, 1, 10, 11, 12]),
+        # the answer alone: without and with its last token
+        (2, 2, [10, 11]),
+        (3, 2, [10, 11, 12]),
+    ],
+)
+def test_the_number_of_rows_says_which_tokens_they_are_of(tmp_path, rows, first, ids):
+    """Two tokens of a prompt and three of an answer, the last of which is not fed: four rows."""
+    trace = import_trace([json_lines(tmp_path / "a", [answer(2, 3, rows)])], asked=Asked(experts=4))
+    assert trace.position_T.tolist() == [*range(first, first + rows)] and trace.token_id_T.tolist() == ids
+    assert ("the first 2 of document 0" in trace.missing.get("first tokens", "")) == (first > 0)
+
+
+def test_a_prefix_without_rows(tmp_path):
+    """Nine tokens of a prompt and three of an answer have eleven rows; six are the last ones."""
+    trace = import_trace([json_lines(tmp_path / "a", [answer(9, 3, 6), answer(9, 3, 11)])], asked=Asked(experts=4))
+    assert trace.position_T.tolist() == [*range(5, 11), *range(11)]
+    assert trace.token_id_T.tolist()[:6] == [5, 6, 7, 8, 10, 11]
+    assert trace.missing["first tokens"].startswith(
+        "of 1 of 2 documents the first tokens have no row, such as the first 5"
+    )
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [
+        (answer(2, 3, 6), "has 6 rows of routed_experts in response 1, and its prompt and answer have 2 \\+ 3 tokens"),
+        (answer(2, 3, 1), "has 1 row of routed_experts in response 1, and its prompt and answer have 2 \\+ 3 tokens"),
+        (answer(2, 3, 4, prompt_routed_experts=[[[0, 1]]] * 2), "has 4 rows .* its answer has 3 tokens"),
+        (answer(2, 3, 2, prompt_routed_experts=[[[0, 1]]] * 3), "has 3 rows of prompt_routed_experts .* has 2 tokens"),
+    ],
+)
+def test_rows_that_cannot_be_of_the_tokens_are_refused(tmp_path, response, said):
+    path = json_lines(tmp_path / "a", [answer(2, 3, 4), response])
+    with pytest.raises(DataError, match=f"a, line 2, {said}.*; save the response again as vLLM returned it"):
+        import_trace([path], asked=Asked(experts=4))
 
 
 def test_arrays_by_layer_with_what_belongs_to_them(tmp_path):
@@ -239,10 +289,48 @@ def test_a_shared_expert_of_eight_bits_is_255(tmp_path):
 
 
 def test_an_expert_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match="layer0 holds expert 3, and --experts 3 are 0 to 2"):
+    said = "line 1, holds expert 3 in layer0, and --experts 3 are 0 to 2 \\(row 0 of 3 in layer0\\)"
+    with pytest.raises(DataError, match=said):
         import_trace([MADE["olmoe"][1](tmp_path)], asked=Asked(experts=3))
 
 
 def test_an_expert_twice_in_a_row(tmp_path):
-    with pytest.raises(UserError, match="selects an expert twice"):
-        import_trace([json_lines(tmp_path / "a", [[[[1, 1]]]])], asked=Asked(experts=3))
+    path = json_lines(tmp_path / "a", [[[[1, 2]]], [[[0, 1]], [[1, 1]]]])
+    with pytest.raises(DataError, match="a, line 2, selects an expert twice in row 1 of 2 in layer0: \\[1, 1\\]"):
+        import_trace([path], asked=Asked(experts=3))
+    np.save(tmp_path / "b.npy", [[[1, 2]], [[2, 2]]])
+    np.save(tmp_path / "documents.npy", [0, 1])
+    with pytest.raises(DataError, match="b.npy selects an expert twice in row 1 of 2 in layer0"):
+        import_trace([tmp_path / "b.npy"], asked=Asked(experts=3), documents=tmp_path / "documents.npy")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[[0, 1]]]\n[[[0, 1]", "a, line 2, is not JSON: it ends within a value, .* was the file cut short\\?"),
+        ("[[[0, 1]]]\n\n[[[0 1]]]\n", "a, line 3, is not JSON: Expecting ',' delimiter at character 6"),
+        ('{"routed_experts": \n{"routed_experts": [[[1]]]}\n', "a, line 1, is not JSON: it ends within a value"),
+        ('{"routed_experts":\n [[[1 2]]]}', "a is not JSON: Expecting ',' delimiter at line 2, character 7"),
+        ('{"text": "cut', "a is not JSON: it ends within a value, .* at character 10; was the file"),
+        ("[[[0, 1]]]\n[[[0, 1]], [[0]]]", "a, line 2, has routed experts with rows of different lengths"),
+        ('[{"routed_experts": [[[1]]]}, {"routed_experts": [[1]]}]', "a, object 2 of its list, has routed experts of"),
+    ],
+)
+def test_an_error_names_its_place_in_the_file(tmp_path, text, said):
+    (tmp_path / "a").write_text(text)
+    with pytest.raises(DataError, match=said):
+        import_trace([tmp_path / "a"], "vllm", asked=Asked(experts=3))
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("labels", "a CSV of labels"),
+        ("tokens", "an .npy file with the token id of each row"),
+        ("documents", "an .npy file with the document of each row"),
+    ],
+)
+def test_a_file_of_the_user_that_is_not_there(tmp_path, option, expected):
+    path = json_lines(tmp_path / "a", [[[[0, 1]]]])
+    with pytest.raises(DataError, match=f"none is not there: expected {expected}$"):
+        import_trace([path], asked=Asked(experts=3), **{option: tmp_path / "none"})

@@ -46,7 +46,19 @@ def test_each_value_or_its_reason(found):
             assert (one.low is None) != (one.interval_reason is None)
             low, high = MEASURES[one.measure].low, MEASURES[one.measure].high
             assert low <= one.value <= (math.inf if high is None else high)
-            assert one.low is None or low <= one.low <= one.high
+            assert one.low is None or one.low <= one.estimate <= one.high
+            assert one.low is None or MEASURES[one.measure].is_information or low <= one.low
+
+
+def test_a_negative_estimate_lies_in_its_interval():
+    """Six documents whose labels mean nothing: what the estimate takes off the plug-in value may exceed it."""
+    few = [one for seed in range(5) for one in measure(planted(D=6, follow=0.0, seed=seed), permutations=19)]
+    known = [one for one in few if one.low is not None]
+    assert all(one.low <= one.estimate <= one.high for one in known)
+    below = [one for one in known if one.estimate < 0]
+    assert {one.measure for one in below} >= {HEADLINE, "slot_information_bits", "jensen_shannon_bits"}
+    # half of the interval is below the estimate, as for any other
+    assert all(one.estimate - one.low == pytest.approx(one.high - one.estimate) for one in below)
 
 
 def test_the_headline_is_the_formula(found):

@@ -93,6 +93,7 @@ def test_captions_say_n(page):
     parts = page.text.split("Numbers (CSV)")[:-1]
     assert len(parts) == len(page.all("img")) == 20
     assert all(re.search(r"n = \d", part) for part in parts)
+    assert "Thin lines: each seed. Markers at the end: the test split." in page.text and "dashed:" not in page.text
 
 
 def test_every_number_of_the_report_is_in_its_data(out, made):
@@ -160,6 +161,8 @@ def test_two_single_runs(make_run, tmp_path, open_page):
             "softmax": "validation",
             "attentive": "training",
         }
+    assert "; dashed: on the training data, in arms without a validation split." in page.text
+    assert "Thin lines" not in page.text
     # the collapsed run has no place among I/H, and a line in the figure
     assert "Dotted lines: arms without I(E;Y) (attentive)." in page.text
 

@@ -41,3 +41,18 @@ def test_of_the_domain_what_is_chance_and_what_the_token_tells(trace):
     assert [row[0] for row in table.rows][2:] == ["domain, by chance", "domain, given the token"]
     assert [row[1].replace("\N{NO-BREAK SPACE}", " ") for row in table.rows][2:] == ["1.0 %", "\N{MINUS SIGN}0.2 %"]
     assert "By chance" in table.caption and "below 0" in table.caption
+
+
+@pytest.mark.parametrize(
+    ("slots", "said"),
+    [
+        (1, "H(E) and H(load) are the same entropy here, since a row selects one expert."),
+        (2, "H(load) is the entropy of first choices, H(E) that of all slots"),
+    ],
+)
+def test_the_two_estimators_and_the_two_entropies_are_told_apart(slots, said):
+    experts_TK = np.tile(np.arange(slots), (4, 1))
+    layers = tuple(LayerTrace(name=name, experts=4, experts_TK=experts_TK) for name in ("block0", "block1"))
+    [table] = followed_section(metrics_of(), Trace(layers=layers, document_T=np.arange(4))).tables
+    assert "The values of labels are plug-in values, which few documents make too large; so are" in table.caption
+    assert "Wherever I(E;label)/H(E) stands, that is taken off" in table.caption and said in table.caption

@@ -27,6 +27,10 @@ def test_two_steps_of_a_model(folder_of, make_trace, out):
     page = write_traces_report(runs, out)
     text = text_of(page)
     assert "A: There is no evidence that experts follow domain" in text and "B: Experts of layer block1 follow" in text
+    assert "The traces have the same layers" in text and "different layers" not in text
+    # the measures of use have no test, so no point is filled
+    assert "MaxVio is the largest load / mean load - 1. The repeat rate is the share of rows" in text
+    assert text.count("Filled: beyond chance") == 1
     # in layer 0 nothing depends on ``follow``, so that both select the same
     assert text.count("100.0 %") == 1 and "usage_drift_bits" in text and "not tested" in text
     with (page.parent / "measures.csv").open() as file:
@@ -51,6 +55,7 @@ def test_two_models_on_the_same_rows(folder_of, make_trace, out):
         document_labels=one.document_labels,
     )
     text = text_of(write_traces_report([folder_of(one, "one"), folder_of(other, "other")], out))
+    assert "The traces have different layers" in text and "same layers" not in text
     # the experts of the other are numbered from the end, so that all rows agree once they are matched
     assert text.count("<td>matched_agreement</td>") == 2 and text.count('<td class="number">100.0 %</td>') == 2
 

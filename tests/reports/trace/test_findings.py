@@ -22,6 +22,12 @@ def test_what_follows_is_said_with_its_interval_its_p_and_where_it_is_least(valu
     ]
 
 
+def test_a_layer_whose_name_says_so_is_not_called_layer_twice(values_from, row):
+    known = (row(MAIN, "layer0", 0.003, **NOT), row(MAIN, "layer2", 0.073, **SURE))
+    [first, *_] = findings(values_from(*known, layers=("layer0", "layer2")), {"layer0": 8, "layer2": 8})
+    assert first.startswith("Experts of layer2 follow the label domain: ")
+
+
 def test_the_token_and_the_documents_have_sentences_of_their_own(values_from, row):
     known = [row(MAIN, layer, 0.073, **SURE) for layer in EXPERTS]
     none = values_from(*known, *(row(TOKEN, layer, 0.02, **NOT) for layer in EXPERTS))

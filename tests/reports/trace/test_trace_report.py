@@ -187,3 +187,45 @@ def test_where_all_experts_are_selected_the_page_is_of_first_choices(folder_of, 
     assert "no evidence" not in text and "How evenly experts are used" not in text
     with (run.path / "table.csv").open() as file:
         assert {row["measure"] for row in csv.DictReader(file)} == {"first_choice_information_per_usage"}
+
+
+def captions(run):
+    """Title -> text below the picture, from report.md."""
+    write_trace_report(run)
+    parts = (run.path / "report.md").read_text().split("\n### ")[1:]
+    return {part.partition("\n")[0]: part.split("[Numbers")[0] for part in parts}
+
+
+def test_captions_speak_of_what_is_drawn(folder_of, make_trace):
+    few = captions(folder_of(make_trace(documents=6), "few"))
+    lines = few["Over the layers: domain"]
+    assert "Nothing is tested. Dotted: the plug-in value; dashed: the null" in lines and "filled" not in lines
+    assert "because nothing is tested" in few["Layers and measures: domain"]
+    assert "There is no p" in few["I(E;label)/H(E) by layer"]
+    balance = few["How evenly experts are used"]
+    assert (
+        "MaxVio is the largest load / mean load - 1, within a document (document), over all rows (global);" in balance
+    )
+    assert "32 documents" not in balance and "MaxVio: from" in balance and "; repeat rate: from" in balance
+    many = captions(folder_of(make_trace(documents=40), "many"))
+    assert (
+        "filled: beyond chance after correction. The test compares the plug-in value (dotted)"
+        in (many["Over the layers: domain"])
+    )
+    assert "Blue cells are beyond chance" in many["Layers and measures: domain"]
+    assert "within 32 documents (batch)" in many["How evenly experts are used"]
+
+
+def test_the_estimate_is_called_that_and_its_plug_in_value_is_drawn_beside_it(folder_of, make_trace):
+    run = folder_of(make_trace(documents=6))
+    write_trace_report(run)
+    with (run.path / "figures" / "lines_0.csv").open() as file:
+        columns = next(csv.reader(file))
+    panel = "I(E;label)/H(E), all slots"
+    assert {f"{panel}: {name}" for name in ("estimate", "estimate low", "estimate high", "plug-in", "null")} <= {
+        *columns
+    }
+    with (run.path / "figures" / "balance.csv").open() as file:
+        columns = next(csv.reader(file))
+    assert {"MaxVio: document", "MaxVio: global", "repeat rate: estimate"} <= {*columns}
+    assert not any("batch" in column or "plug-in" in column for column in columns)
