@@ -74,10 +74,10 @@ def _split(held: set[bool]) -> str:
     if held == {True}:
         return "Lines: mean over seeds on the validation split after each epoch."
     if held == {False}:
-        return "Lines: mean over seeds on the training data after each epoch, as there is no validation split."
+        return "Dashed lines: mean over seeds on the training data after each epoch; there is no validation split."
     return (
-        "Lines: mean over seeds after each epoch on the validation split, or dashed on the training data, of arms "
-        "without one."
+        "Lines: mean over seeds on the validation split after each epoch; dashed: on the training data, in arms "
+        "without a validation split."
     )
 
 

@@ -21,9 +21,9 @@ HEADER = "epoch,train_error_rate,validation_error_rate\n"
         (
             {"softmax": "", "attentive": ""},
             1,
-            f"{BOTH[1]} after each epoch, as there is no validation split. ",
+            f"{BOTH[1]} after each epoch; there is no validation split. ",
         ),
-        ({"softmax": "0.2", "attentive": ""}, 1, "or dashed on the training data, of arms without one. "),
+        ({"softmax": "0.2", "attentive": ""}, 1, "dashed: on the training data, in arms without a validation split. "),
     ],
 )
 def test_of_which_split_the_lines_are(light, validation, seeds, said):
