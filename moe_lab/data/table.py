@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from moe_lab.config.quoting import for_shell, listed
 from moe_lab.data.columns import Columns, encoded, names, width
 from moe_lab.data.own import TAKEN, Attributes, Layout, Own, OwnData
-from moe_lab.data.table_checks import check_cells, features_of, word
+from moe_lab.data.table_checks import check_cells, features_of
 from moe_lab.data.table_files import check_names, read_csv, read_parquet, table_error
 from moe_lab.data.table_target import Targets, labels_of, numbers_of
 from moe_lab.errors import DataError, did_you_mean, shown, there_are
@@ -95,9 +96,9 @@ class Table(OwnData):
         train = self._frame(self.path)
         columns = self._columns(train, self._target_of(train))
         own = [name for name, values in columns for _ in values or (None,)]
-        listed = ",".join(dict.fromkeys(word(own[feature]) for feature in features))
+        excluded = listed(dict.fromkeys(own[feature] for feature in features))
         told = ", ".join(names(columns)[feature] for feature in features)
-        return f"leave {told} out with 'dataset.exclude=[{listed}]'"
+        return f"leave {told} out with {for_shell('dataset.exclude', excluded)}"
 
     def _frame(self, path: str) -> "pd.DataFrame":
         frame = self.frame(path)

@@ -142,6 +142,10 @@ CASES = {
     "a constant column": changed(one=1)[["one", *FRAME.columns]],
     "two constant columns, one a text": changed(one=1, my_two="x y")[["one", "my_two", *FRAME.columns]],
     "a constant column with a blank": changed(one=1).rename(columns={"one": "no 1"})[["no 1", *FRAME.columns]],
+    "a constant column of a name beyond ASCII": changed(one=1).rename(columns={"one": "höhe"})[
+        ["höhe", *FRAME.columns]
+    ],
+    "a column that is called null": changed(null=[f"row {row}" for row in range(N)])[["null", *FRAME.columns]],
     "a class of two": changed(animal=np.where(np.arange(N) < 2, "rare", FRAME["animal"])),
     "a class of one": changed(animal=np.where(np.arange(N) < 1, "rare", FRAME["animal"])),
     "whole numbers to predict": changed(animal=RNG.integers(0, 40, N)),
