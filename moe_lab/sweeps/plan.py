@@ -87,8 +87,8 @@ def plan(
 
     An override whose key only some combinations have is applied there and set aside elsewhere; combinations whose parts
     do not fit each other are listed as refused. Raises ConfigError if an override cannot be used in any combination,
-    NoJobLeft if all are refused, and ConfigError with ``strict`` if an override is set aside or a combination refused. A job's name contains the
-    overrides with several values, and those of the keys ``named``.
+    NoJobLeft if all are refused, and ConfigError with ``strict`` if an override is set aside or a combination refused.
+    A job's name contains the overrides with several values, and those of the keys ``named``.
     """
     composer = Composer(config_dir)
     alternatives = _alternatives(words, composer, follow)
