@@ -25,7 +25,11 @@ LONGEST = 2000
 #: the errors of a file system if a permission is missing
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
-EPILOG = "Start with `moe-lab train`, then `moe-lab train dataset=fashion_mnist gate=attentive`."
+EPILOG = """
+Start with `moe-lab train`, which needs no download, then `moe-lab train gate=attentive`.
+
+The tutorial, your first study in fifteen minutes, is docs/tutorial.md in the clone.
+"""
 
 app = typer.Typer(
     name="moe-lab",

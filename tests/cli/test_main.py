@@ -9,6 +9,9 @@ import moe_lab
 def test_help_has_titled_groups_and_examples(cli):
     result = cli("--help")
     assert result.code == 0
+    # what to type first needs no download
+    assert "Start with moe-lab train, which needs no download" in " ".join(result.out.split())
+    assert "docs/tutorial.md" in result.out and "fashion_mnist" not in result.out
     for text in (
         "Experiments",
         "Results",
