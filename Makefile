@@ -14,6 +14,7 @@ BIN := .venv/bin
 
 train: .venv/installed
 	$(BIN)/moe-lab train
+	@echo "next: source $(BIN)/activate, and the tutorial, your first study in fifteen minutes: docs/tutorial.md"
 
 test: lint
 	$(BIN)/python -m pytest -n 3 --dist loadfile

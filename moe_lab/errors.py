@@ -30,11 +30,14 @@ class RunError(UserError):
 
 #: what other tools call a key -> what its last part is called here
 _ELSEWHERE = {"learning_rate": "lr", "num_experts": "count", "n_experts": "count", "e": "count"}
+#: least likeness to a key of the same parent, of which there are few; among all keys it is difflib's 0.6
+_LIKE_A_SIBLING = 0.5
 _READS_OTHERWISE = re.compile(r"[-+]?\.?\d[-+.\de]*|true|false|null", re.IGNORECASE)
 
 
 def near(name: str, names: Iterable[str]) -> str | None:
-    """The one of ``names`` that was probably meant: by spelling, ignoring case, or by the last part of a dotted key."""
+    """The one of ``names`` that was probably meant: by spelling, ignoring case, or by the last part of a dotted key,
+    whose siblings come first."""
     names = sorted(set(names))
     for candidate in names:
         if candidate.casefold() == name.casefold() and candidate != name:
@@ -45,6 +48,10 @@ def near(name: str, names: Iterable[str]) -> str | None:
     if tail in tails and tail != name:
         siblings = [candidate for candidate in names if candidate.rpartition(".")[2] == tail]
         return get_close_matches(name, siblings, n=1, cutoff=0)[0]
+    parent = name.rpartition(".")[0]
+    beside = {one.rpartition(".")[2]: one for one in names if parent and one.rpartition(".")[0] == parent}
+    if close_beside := get_close_matches(tail, beside, n=1, cutoff=_LIKE_A_SIBLING):
+        return beside[close_beside[0]]
     for close in get_close_matches(name, names, n=10):
         if name.startswith(f"{close}.") or get_close_matches(tail, [close.rpartition(".")[2]]):
             return close

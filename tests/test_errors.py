@@ -5,6 +5,7 @@ import pytest
 from moe_lab.errors import did_you_mean, fault_of, near, number_of, shown, there_are
 
 KEYS = ["gate", "gate.score.hidden", "gate.temperature", "trainer.lr", "trainer.epochs", "experts.hidden", "k"]
+KEYS += ["dataset", "dataset.path", "dataset.target"]
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,8 @@ KEYS = ["gate", "gate.score.hidden", "gate.temperature", "trainer.lr", "trainer.
         ("epoch", "trainer.epochs"),
         ("expert.hidden", "experts.hidden"),
         ("gate.hidden", "gate.score.hidden"),
+        ("dataset.pfad", "dataset.path"),
+        ("dataset.traget", "dataset.target"),
         ("zzz", None),
     ],
 )

@@ -21,7 +21,23 @@ Examples:
 
     moe-lab data prepare fashion_mnist
 
+    moe-lab data check csv dataset.path=FILE.csv
+"""
+EXAMPLES_OF_PREPARE = """
+Examples:
+
+    moe-lab data prepare fashion_mnist
+
+    moe-lab data prepare mnist dataset.root=elsewhere
+"""
+EXAMPLES_OF_CHECK = """
+Examples:
+
     moe-lab data check mnist dataset.root=elsewhere
+
+    moe-lab data check csv dataset.path=FILE.csv
+
+    moe-lab data check csv dataset.path=FILE.csv dataset.target=price dataset.decimal=comma
 """
 
 app = typer.Typer(no_args_is_help=True, help="Data sets: list them, get them, check their files.", epilog=EXAMPLES)
@@ -39,20 +55,24 @@ def list_data(form: FormatOption = Format.table, config_dir: ConfigDir = None) -
     show(catalog("dataset", config_dir), ["name", "summary", "source"], form, empty="no data sets")
 
 
-@app.command()
+@app.command(epilog=EXAMPLES_OF_PREPARE)
 def prepare(name: Name, words: Words = None, config_dir: ConfigDir = None) -> None:
     """Get a data set's files into the data folder, from a system copy or by download, and verify their checksums."""
     echo(f"{name} is ready: {_dataset(name, words, config_dir).prepare()}")
 
 
-@app.command()
+@app.command(epilog=EXAMPLES_OF_CHECK)
 def check(name: Name, words: Words = None, form: FormatOption = Format.table, config_dir: ConfigDir = None) -> None:
-    """Read a data set's files and verify their checksums."""
+    """Read a data set's files, verify their checksums, and say how your own data are understood."""
     from moe_lab.cli.train import say_odd
+    from moe_lab.parts.checks import FITTING
 
     dataset = _dataset(name, words, config_dir)
     show(dataset.check(), ["file", "source", "found"], form, empty="")
-    say_odd(dataset.odd(dataset.load()))
+    data = dataset.load()
+    if data.target is not None:
+        echo(f"regression: training needs {FITTING['regression']}", err=True)
+    say_odd(dataset.odd(data))
 
 
 def _dataset(name: str, words: list[str] | None, config_dir: Path | None) -> "Dataset":

@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from moe_lab import __version__
-from moe_lab.cli import config, data, explain, export, listing, report, runs, study, sweep, trace, train
+from moe_lab.cli import config, data, explain, export, listing, report, runs, study, sweep, trace, train, usage
 from moe_lab.cli.streams import unfailing_streams
 from moe_lab.cli.terminal import echo
 from moe_lab.errors import UserError, one_line
@@ -25,7 +25,11 @@ LONGEST = 2000
 #: the errors of a file system if a permission is missing
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
-EPILOG = "Start with `moe-lab train`, then `moe-lab train dataset=fashion_mnist gate=attentive`."
+EPILOG = """
+Start with `moe-lab train`, which needs no download, then `moe-lab train gate=attentive`.
+
+The tutorial, your first study in fifteen minutes, is docs/tutorial.md in the clone.
+"""
 
 app = typer.Typer(
     name="moe-lab",
@@ -94,10 +98,8 @@ def _run(launch: Launch | None) -> int:
     except UserError as error:
         return _said(str(error), 2)
     except ClickException as error:
-        # without arguments Typer has printed the help already
-        if text := error.format_message():
-            return _said(f"{text} (see moe-lab --help)", error.exit_code)
-        return error.exit_code
+        text = usage.line(error, _command(), sys.argv[1:])
+        return _said(text, error.exit_code) if text else error.exit_code
     except typer.Abort:
         return _said("stopped", 130)
     except OSError as error:

@@ -41,7 +41,7 @@ def what_is_trained(training: Training, twins: Sequence[Twin] = ()) -> str:
 def what_is_beside(training: Training, twin: Twin, first: bool) -> str:
     """``training runs/a/twins/single: one network like an expert``; for the first also how long the run took."""
     line = f"training {twin.folder}: {LABELS[twin.name]}"
-    took = how_long(run_row(Run(training.folder), "", echo).get("seconds")) if first else None
+    took = _seconds(Run(training.folder)) if first else None
     return line if took is None else f"{line}; the run itself is finished and took {took}, Ctrl-C leaves it as it is"
 
 
@@ -61,9 +61,23 @@ def print_summary(run: Run, page: Path | None) -> None:
     else:
         about = "class" if task == "classification" else "target"
         say_all([verdict(run.metrics, **sizes, about=about, beside=beside(run))])
+    if took := _took(run):
+        echo(f"took    {took}")
     echo(f"run     {run.path}")
     if page is not None:
         echo(f"report  {page}")
+
+
+def _took(run: Run) -> str:
+    """``12 s, beside it single 4 s and dense_total 9 s``: how long the run and the networks trained after it
+    took; empty if it is not known."""
+    own = _seconds(run)
+    beside = [f"{name} {took}" for name, twin in run.twins.items() if (took := _seconds(twin))]
+    return own + (f", beside it {' and '.join(beside)}" if beside else "") if own else ""
+
+
+def _seconds(run: Run) -> str | None:
+    return how_long(run_row(run, "", echo).get("seconds"))
 
 
 def _sizes(run: Run) -> tuple[Task, dict[str, Any]]:

@@ -14,6 +14,11 @@ from moe_lab.store.cells import csv_text
 
 Row = dict[str, Any]
 
+
+class Figure(str):
+    """A number as readers are shown it, with its unit: it stands at the right of its column and is never wrapped."""
+
+
 #: most characters of a cell in a terminal; the other formats do not cut cells
 LONGEST = 400
 #: blanks between two columns
@@ -113,7 +118,7 @@ def _table(rows: Sequence[Row], labels: Mapping[str, str]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     cells = {name: [cut(text(row.get(name)), LONGEST) for row in rows] for name in labels}
     widest = {name: max(len(label), *map(len, cells[name])) for name, label in labels.items()}
-    numeric = {name for name in labels if any(isinstance(row.get(name), int | float) for row in rows)}
+    numeric = {name for name in labels if any(isinstance(row.get(name), int | float | Figure) for row in rows)}
     # numbers and short words are never cut; a name stays whole as long as that leaves room for the rest
     whole = {name for name in labels if name in numeric or (name != first and widest[name] <= SHORT)}
     others = sum((widest[name] if name in whole else SHORT) + GAP for name in labels if name != first)

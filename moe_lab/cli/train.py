@@ -27,13 +27,15 @@ Examples:
 
     moe-lab train
 
+    moe-lab train gate=attentive seed=1 --name attentive
+
     moe-lab train gate=top_k k=2 'regularizer=[importance]' regularizers.importance.weight=0.2
 
-    moe-lab train dataset=fashion_mnist gate=attentive experts.count=10 seed=1 --name attentive-1
+    moe-lab train dataset=fashion_mnist experts.count=10 --name fashion
 
-    moe-lab train --from runs/attentive-1 seed=2 --name attentive-2
+    moe-lab train --from runs/attentive seed=2 --name attentive-2
 
-    moe-lab train --resume runs/attentive-1
+    moe-lab train --resume runs/attentive
 
     moe-lab train gate=switch --no-compare
 """

@@ -1,4 +1,5 @@
-"""Composing a config with Hydra. Only this module uses Hydra's internals; Hydra is imported only when it is used."""
+"""Composing a config with Hydra. Only this module and quoting.py use Hydra's internals; Hydra is imported only when it
+is used."""
 
 import copy
 import os
@@ -103,11 +104,11 @@ def parse(text: str) -> Word:
     if found := layer_and_word(text):
         word = parse(found[1])
         return replace(word, text=text, key=f"{LAYERS}.{found[0]}.{word.key}")
-    override = _override(text)
+    override = _override(text, several=False)
     kinds: dict[OverrideType | None, Kind] = {OverrideType.CHANGE: "set", OverrideType.DEL: "delete"}
     kind = kinds.get(override.type, "add")
     several = override.value_type not in (None, ValueType.ELEMENT)
-    with _readable(text):
+    with _readable(text, several=False):
         value = None if several else override.value()
     return Word(text, override.key_or_group, value, kind, override.package, several)
 
@@ -123,7 +124,7 @@ def expand(text: str, sources: Sources) -> list[str]:
 
     if found := layer_and_word(text):
         return [f"{LAYERS}.{found[0]}.{one}" for one in expand(found[1], sources)]
-    override = _override(text, _Options(sources))
+    override = _override(text, _Options(sources), several=True)
     if not override.is_sweep_override():
         return [text]
     if not override.is_discrete_sweep():
@@ -131,7 +132,7 @@ def expand(text: str, sources: Sources) -> list[str]:
             f"{text} is no list of values: a grid needs one, such as {override.key_or_group}=1,2, "
             "and an interval sweeper=optuna"
         )
-    with _readable(text):
+    with _readable(text, several=True):
         _check_list(override.value(), text)
         [jobs] = BasicSweeper.split_arguments([override], None)
     if not jobs:
@@ -155,8 +156,10 @@ def _check_list(found: Any, text: str) -> None:
 
 
 @contextmanager
-def _readable(text: str) -> Iterator[None]:
-    """Turn any exception of Hydra's grammar within the block into a ConfigError that says what to write instead."""
+def _readable(text: str, *, several: bool) -> Iterator[None]:
+    """Turn any exception of Hydra's grammar within the block into a ConfigError that says what to write instead, of one
+    value or of ``several``, as in a sweep.
+    """
     try:
         yield
     except ConfigError:
@@ -166,7 +169,7 @@ def _readable(text: str) -> Iterator[None]:
         if _wants_full_error():
             raise
         reason = _reason(error).removeprefix(f"Error parsing override '{text}' ")
-        raise ConfigError(f"'{cut(text)}' cannot be read: {unreadable(text, reason)}") from None
+        raise ConfigError(f"'{cut(text)}' cannot be read: {unreadable(text, reason, several=several)}") from None
 
 
 @dataclass(frozen=True)
@@ -185,8 +188,8 @@ def interval(text: str) -> Interval | None:
     """The interval that an override stands for in Hydra's sweep grammar; None for any other override."""
     from hydra.core.override_parser.types import IntervalSweep
 
-    override = _override(text)
-    with _readable(text):
+    override = _override(text, several=True)
+    with _readable(text, several=True):
         found = override.value() if override.is_interval_sweep() else None
     if not isinstance(found, IntervalSweep) or found.start is None or found.end is None:
         return None
@@ -206,14 +209,14 @@ class _Options:
         return self._sources.options(group)
 
 
-def _override(text: str, loader: _Options | None = None) -> "Override":
+def _override(text: str, loader: _Options | None = None, *, several: bool) -> "Override":
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     if len(text.splitlines()) != 1 or not ("=" in text or text.startswith("~")):
         raise ConfigError(f"'{cut(text)}' is not KEY=VALUE; for example: {EXAMPLE}")
     if len(text) > LONGEST:
         raise ConfigError(f"'{cut(text)}' has {len(text)} characters: an override has at most {LONGEST}")
-    with _readable(text):
+    with _readable(text, several=several):
         [override] = OverridesParser.create(cast("ConfigLoader", loader)).parse_overrides([text])
     return override
 

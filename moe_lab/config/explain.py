@@ -5,7 +5,7 @@ from typing import Any
 
 from moe_lab.config.sources import Sources
 from moe_lab.config.words import Word
-from moe_lab.errors import cut, did_you_mean, joined
+from moe_lab.errors import cut, did_you_mean, joined, near, there_are
 
 Config = dict[str, Any]
 Choices = dict[str, str | list[str]]
@@ -57,7 +57,17 @@ def _remedy(key: str, keys: set[str], picked: Choices, sources: Sources) -> str:
                 return f": add {group}=[{','.join([*picked[group], option])}]"
             if group not in sources.several and parent == place and name in sources.node(group, option):
                 return f" with {group}={picked.get(group)}; {group}={option} has it"
-    return f".{did_you_mean(key, keys) or ' `moe-lab config` shows what there is'}"
+    return f".{_meant(key, keys)}"
+
+
+def _meant(key: str, keys: set[str]) -> str:
+    """The key that was probably meant, or else those below the part that was named."""
+    found = near(key, keys)
+    above = max((one for one in keys if key.startswith(f"{one}.")), key=len, default="")
+    beside = [one for one in keys if above and one.rpartition(".")[0] == above and not one.endswith("._target_")]
+    if beside and found in (None, above):
+        return there_are(beside)
+    return f" Did you mean {found}?" if found else " `moe-lab config` shows what there is"
 
 
 def _with_ancestors(key: str) -> list[str]:

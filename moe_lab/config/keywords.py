@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from moe_lab.config.quoting import quoted
+
 
 def as_words(words: Iterable[str], keywords: Mapping[str, Any]) -> list[str]:
     """The given overrides, followed by an override for each keyword: ``["k=2"], {"trainer": {"lr": 0.1}}`` gives k=2
@@ -32,7 +34,7 @@ def _typed(value: Any) -> str:
         case None:
             return "null"
         case PurePath():
-            return _quoted(str(value))
+            return quoted(str(value))
         case _ if hasattr(value, "tolist"):
             # a NumPy number or array
             return _typed(value.tolist())
@@ -40,9 +42,3 @@ def _typed(value: Any) -> str:
             return str(value).lower()
         case _:
             return str(value)
-
-
-def _quoted(text: str) -> str:
-    from hydra.core.override_parser.types import Quote, QuotedString
-
-    return str(QuotedString(text, Quote.double).with_quotes())

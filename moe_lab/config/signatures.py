@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import re
 from collections.abc import Collection, Iterator
 from functools import cache
 from types import NoneType, UnionType
@@ -18,6 +17,7 @@ from typing import (
 )
 
 from moe_lab.config.ranges import Range
+from moe_lab.config.wishes import wish
 from moe_lab.errors import ConfigError, joined, near, one_line, shown, there_are
 
 if TYPE_CHECKING:
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 
 _PLAIN = (bool, int, float, str, NoneType)
 _FIELD = "option_"
-_PLAIN_WORDS = {
-    "a valid boolean": "true or false",
-    "a valid integer": "an integer",
-    "a valid number": "a number",
-    "a valid string": "text",
-    "a valid array": "a list",
-    "an object": "a mapping",
-}
 
 
 @cache
@@ -139,7 +131,9 @@ def _message(error: "ValidationError", known: Collection[str], options: dict[str
         return f"no such key '{key}'.{hint}"
     if first["type"] == "missing" and name not in options:
         return f"{key} must be given"
-    wishes = dict.fromkeys(_wish(one["msg"]) for one in errors if one["loc"][0] == name)
+    wishes = dict.fromkeys(
+        "lacks an item" if one["type"] == "missing" else wish(one["msg"]) for one in errors if one["loc"][0] == name
+    )
     return f"{key}={shown(options[name])}: {' or '.join(wishes)}{_as_text(key, options[name], wishes)}"
 
 
@@ -149,10 +143,3 @@ def _as_text(key: str, value: Any, wishes: Collection[str]) -> str:
         return ""
     text = "..." if isinstance(value, float) else json.dumps(value)
     return f"; to mean the text, quote it: '{key}=\"{text}\"'"
-
-
-def _wish(message: str) -> str:
-    if found := re.search(r"should have (at (?:least|most) \d+ items?)", message):
-        return f"must have {found[1]}"
-    kind = one_line(message).removeprefix("Input should be ")
-    return f"must be {_PLAIN_WORDS.get(kind, kind)}" if kind != one_line(message) else kind[0].lower() + kind[1:]

@@ -1,19 +1,18 @@
 """Checking overrides. Those that Hydra would misread or silently accept are refused here."""
 
 import re
-import shlex
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from moe_lab.config.layered import LAYERS, layer_and_word, vet_head
+from moe_lab.config.quoting import for_shell, is_closed, mended, quoted
 from moe_lab.config.sources import OF_A_SWEEP, OF_NO_RUN, Sources
-from moe_lab.errors import ConfigError, cut, did_you_mean, shown, there_are
+from moe_lab.errors import ConfigError, did_you_mean, shown, there_are
 
 Kind = Literal["set", "add", "delete"]
 EXAMPLE = "gate=attentive k=2 'regularizer=[importance]' trainer.lr=3e-4"
 #: most characters of an override; a path has at most 4096
 LONGEST = 8192
-_LONGEST_SHOWN = 300
 _KEY = re.compile(r"[+~]*[A-Za-z_][\w$.-]*(/[A-Za-z_][\w$-]*)*(@[\w.:-]*)?", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|inf|nan|true|false|null", re.IGNORECASE)
 _RESOLVER = re.compile(r"\$\{[^}]*:")
@@ -31,14 +30,21 @@ class Word:
     holds_several: bool = False
 
 
-def unreadable(text: str, reason: str) -> str:
-    """The message for an override that Hydra's grammar cannot read, and what to write instead; ``reason`` is the
-    parser's message."""
+def unreadable(text: str, reason: str, *, several: bool) -> str:
+    """The message for an override that Hydra's grammar cannot read, and what to write instead.
+
+    reason:  the parser's message.
+    several: whether the override may have several values, as in a sweep.
+
+    The override that the message advises has been read by the grammar.
+    """
     key, _, value = text.partition("=")
     example = f"; for example: {EXAMPLE}"
     if not _KEY.fullmatch(key):
-        return f"'{key}' is no key: it has letters, digits, '_', '.' and '/', and no blanks before its '='{example}"
-    if value[:1] in ("[", "{") and not value.rstrip().endswith(("]", "}")):
+        return (
+            f"'{key}' is no key: it has letters a to z, digits, '_', '.' and '/', and no blanks before its '='{example}"
+        )
+    if value[:1] in ("[", "{") and not is_closed(value):
         return f"'{value[0]}' is not closed; a shell splits words at blanks unless they are quoted{example}"
     if value.startswith("="):
         return f"one '=' is enough{example}"
@@ -48,18 +54,11 @@ def unreadable(text: str, reason: str) -> str:
         return f"a value is missing beside its ','{example}"
     if "integer string conversion" in reason:
         return "the number is too large"
+    advice = mended(key, value, several=several)
+    shown = f": {for_shell(key, advice)}" if advice is not None else example
     if " while evaluating " in reason:
-        return f"{reason.partition(': ')[2]}; what is meant as text must be quoted: {_quoted(key, value)}"
-    return f"text with a blank or a sign such as = , : ( ~ in it must be quoted: {_quoted(key, value)}"
-
-
-def _quoted(key: str, value: str) -> str:
-    """An override with the quotes that a shell needs."""
-    from hydra.core.override_parser.types import Quote, QuotedString
-
-    if len(value) > _LONGEST_SHOWN:
-        return f"'{cut(key)}=\"...\"'"
-    return shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
+        return f"{reason.partition(': ')[2]}; what is meant as text must be quoted{shown}"
+    return f"text with a blank, a letter beyond ASCII such as ö, or a sign such as = , : ( ~ must be quoted{shown}"
 
 
 def vet(word: Word, sources: Sources) -> None:
@@ -164,7 +163,7 @@ def _empty_choice(key: str, sources: Sources) -> str:
 def _as_list(word: Word, sources: Sources) -> str:
     value = word.text.partition("=")[2]
     if word.key not in sources.groups and "(" not in value and not all(map(_NUMBER.fullmatch, value.split(","))):
-        return f" To mean one text, quote it: {_quoted(word.key, value)}"
+        return f" To mean one text, quote it: {for_shell(word.key, quoted(value))}"
     if word.key in sources.several and "(" not in word.text:
         return f" For all of them at once write {word.key}=[{value}]"
     return ""

@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moe_lab.config.quoting import listed
 from moe_lab.data.columns import as_text
-from moe_lab.data.table_checks import word
 from moe_lab.data.table_files import check_names, read_csv
 from moe_lab.errors import DataError, shown
 from moe_lab.store.atomic import write_text
@@ -39,8 +39,8 @@ def options_of(frame: "pd.DataFrame", runs: Path, categories: tuple[str, ...] = 
                 f"frame: expected other text in {shown(name)} than {shown(frame[name].iloc[lost_N.argmax()])}, which "
                 f"reads as an empty cell; replace it by frame[{name!r}].replace(...)"
             )
-    listed = {"dataset.categories": f"[{','.join(map(word, codes))}]"} if codes else {}
-    return {"dataset": "csv", "dataset.path": path, **listed}
+    categories_given = {"dataset.categories": listed(codes)} if codes else {}
+    return {"dataset": "csv", "dataset.path": path, **categories_given}
 
 
 def _is_code(column: "pd.Series") -> bool:

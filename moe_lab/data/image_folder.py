@@ -11,6 +11,7 @@ import numpy as np
 from moe_lab.config.ranges import Count
 from moe_lab.data.dataset import Data
 from moe_lab.data.own import Layout, Own, OwnData
+from moe_lab.data.understood import splits
 from moe_lab.errors import DataError, cut, one_line, shown
 from moe_lab.store.untrusted import Unusable, check_fits, opened
 
@@ -52,12 +53,13 @@ class ImageFolder(OwnData):
         )
 
     def check(self) -> list[dict[str, str]]:
-        self.load()
-        return [
+        data = self.load()
+        rows = [
             {"file": str(folder), "source": "your images", "found": f"{len(self._images([folder]))} images"}
             for folders in self._parts().values()
             for folder in folders
         ]
+        return [*rows, {"file": self.path, "source": "splits", "found": splits(data)}]
 
     def odd(self, data: Data) -> list[str]:
         folders = [folder for folders in self._parts().values() for folder in folders]

@@ -9,6 +9,7 @@ from moe_lab.data.npz_file import NpzFile
 from moe_lab.data.npz_layout import read_layout
 from moe_lab.data.npz_remedies import finite_x, for_the_other_task, save, without_features
 from moe_lab.data.own import Own, OwnData
+from moe_lab.data.understood import splits, targets
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -55,9 +56,11 @@ class Npz(OwnData):
         return save(without_features(NpzFile(self.path), features), "leave them out")
 
     def check(self) -> list[dict[str, str]]:
-        self.load()
-        file = NpzFile(self.path)
-        return [{"file": str(file.path), "source": f"your {key}", "found": _text(file, key)} for key in file.keys]
+        data, file = self.load(), NpzFile(self.path)
+        found = {key: _text(file, key) for key in file.keys}
+        found["y_train"] += f": {targets(read_layout(file))}"
+        said = [*((f"your {key}", text) for key, text in found.items()), ("splits", splits(data))]
+        return [{"file": str(file.path), "source": source, "found": text} for source, text in said]
 
 
 def read_features(file: NpzFile, key: str) -> np.ndarray:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from moe_lab.config.quoting import for_shell, listed
+from moe_lab.data import understood
 from moe_lab.data.columns import Columns, encoded, names, width
 from moe_lab.data.own import TAKEN, Attributes, Layout, Own, OwnData
-from moe_lab.data.table_checks import check_cells, features_of, word
+from moe_lab.data.table_checks import check_cells, features_of
 from moe_lab.data.table_files import check_names, read_csv, read_parquet, table_error
 from moe_lab.data.table_target import Targets, labels_of, numbers_of
-from moe_lab.errors import DataError, did_you_mean, shown, there_are
+from moe_lab.errors import DataError, cut, did_you_mean, shown, there_are
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,12 +77,25 @@ class Table(OwnData):
         )
 
     def check(self) -> list[dict[str, str]]:
-        self.load()
-        found = {path: self._frame(path).shape for path in self.files()}
-        return [
-            {"file": path, "source": "your table", "found": f"{rows} rows x {columns} columns"}
-            for path, (rows, columns) in found.items()
-        ]
+        data, own = self.load(), self.read()
+        target = f"{cut(own.target_name)}: {understood.targets(own.layout)}{self.for_the_other_task()}"
+        tables = zip(self.files(), ("train", "test"), strict=False)
+        said = [(path, "your table", self._size(path, len(own.index[part]))) for path, part in tables]
+        said += [(self.path, "target", target)]
+        said += [(self.path, "inputs", text) for text in understood.inputs(own.columns)]
+        for role, columns in (("attributes", self.attributes), ("ignored", self.exclude)):
+            if columns:
+                said.append((self.path, role, understood.named([cut(name) for name in columns])))
+        said.append((self.path, "splits", understood.splits(data)))
+        return [{"file": path, "source": source, "found": found} for path, source, found in said]
+
+    def _size(self, path: str, kept: int) -> str:
+        """Rows and columns of a table, and how many rows are left out because of empty cells."""
+        frame = self._frame(path)
+        size = f"{len(frame)} rows x {len(frame.columns)} columns"
+        if kept < len(frame):
+            return f"{size}, {len(frame) - kept} of the rows left out for empty cells"
+        return f"{size}, {'empty cells in ignored columns only' if frame.isna().any(axis=None) else 'no empty cells'}"
 
     def for_the_other_task(self) -> str:
         train = self._frame(self.path)
@@ -95,9 +110,9 @@ class Table(OwnData):
         train = self._frame(self.path)
         columns = self._columns(train, self._target_of(train))
         own = [name for name, values in columns for _ in values or (None,)]
-        listed = ",".join(dict.fromkeys(word(own[feature]) for feature in features))
+        excluded = listed(dict.fromkeys(own[feature] for feature in features))
         told = ", ".join(names(columns)[feature] for feature in features)
-        return f"leave {told} out with 'dataset.exclude=[{listed}]'"
+        return f"leave {told} out with {for_shell('dataset.exclude', excluded)}"
 
     def _frame(self, path: str) -> "pd.DataFrame":
         frame = self.frame(path)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moe_lab.config.quoting import for_shell, listed
 from moe_lab.data.columns import Columns, as_text
 from moe_lab.errors import DataError, shown
 
@@ -95,7 +96,7 @@ def _check_text(error: Error, name: str, text_N: np.ndarray) -> None:
         raise error(
             f"expected numbers in {shown(name)}, found {len(others)} of {len(text_N)} cells with text, such as "
             f"{shown(others[0])}; empty these cells, leave the column out with {_excluded(name)}, or say that it is a "
-            f"category with 'dataset.categories=[{word(name)}]'"
+            f"category with {for_shell('dataset.categories', listed([name]))}"
         )
 
 
@@ -108,9 +109,4 @@ def _is_number(text: str) -> bool:
 
 
 def _excluded(name: str) -> str:
-    return f"'dataset.exclude=[{word(name)}]'"
-
-
-def word(name: str) -> str:
-    """A column's name as it is typed in a list of an option."""
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else '"' + name.replace('"', '\\"') + '"'
+    return for_shell("dataset.exclude", listed([name]))

@@ -28,6 +28,10 @@ def silently(things: Iterable[Any], count: int, what: str) -> Iterable[Any]:
     return things
 
 
+class NoJobLeft(ConfigError):
+    """None of the combinations can be trained."""
+
+
 @dataclass(frozen=True)
 class Planned:
     """A job of a sweep: its folder's name, the overrides that define it, and those set aside because its config has no
@@ -82,9 +86,9 @@ def plan(
     nothing.
 
     An override whose key only some combinations have is applied there and set aside elsewhere; combinations whose parts
-    do not fit each other are listed as refused. Raises ConfigError if an override cannot be used in any combination, if
-    no job is left, and with ``strict`` if an override is set aside or a combination refused. A job's name contains the
-    overrides with several values, and those of the keys ``named``.
+    do not fit each other are listed as refused. Raises ConfigError if an override cannot be used in any combination,
+    NoJobLeft if all are refused, and ConfigError with ``strict`` if an override is set aside or a combination refused.
+    A job's name contains the overrides with several values, and those of the keys ``named``.
     """
     composer = Composer(config_dir)
     alternatives = _alternatives(words, composer, follow)
@@ -96,11 +100,17 @@ def plan(
     draft.check_words([word for found in alternatives.values() for word in found])
     jobs = list(draft.jobs.values())
     made = Plan(list(words), jobs, draft.refused, draft.duplicates)
+    if not jobs:
+        raise NoJobLeft(_why_none(draft.refused))
     if strict:
         made.check_strictly()
-    if not jobs:
-        raise ConfigError(f"no job is left: {draft.refused[0].reason}")
     return made
+
+
+def _why_none(refused: Sequence[Refused]) -> str:
+    """The reason why no combination is left: that of all, or the first of several."""
+    first = refused[0].reason
+    return first if all(one.reason == first for one in refused) else f"no job is left: {first}"
 
 
 def _alternatives(words: Sequence[str], composer: Composer, follow: Follow) -> dict[str, list[Word]]:

@@ -16,6 +16,15 @@ def test_an_unknown_data_set(cli):
     assert result.code == 2 and "Did you mean fashion_mnist?" in result.err
 
 
+def test_a_table_is_checked_as_help_shows(cli, tmp_path):
+    assert "moe-lab data check csv dataset.path=" in cli("data", "check", "--help").out
+    rows = "".join(f"{row},{row / 8}\n" for row in range(40))
+    (tmp_path / "cwd" / "own.csv").write_text(f"x,y\n{rows}")
+    result = cli("data", "check", "csv", "dataset.path=own.csv", "-f", "csv")
+    assert 'own.csv,target,"y: regression, from 0 to 4.875"\n' in result.out
+    assert result.err == "regression: training needs experts=gaussian objective=mixture_density\n"
+
+
 def test_a_torn_file_is_named_with_what_mends_it(cli, tmp_path):
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)

@@ -87,7 +87,7 @@ def test_a_file(cli, sweep):
         (["nowhere"], "nowhere is no run folder"),
         (["sweep", "--to", "parquet"], "Parquet is no text that can be printed: add --out FILE.parquet"),
         (["sweep", "--out", "none/values.csv"], "there is no folder none"),
-        (["sweep", "--to", "xlsx"], "'xlsx' is not one of 'csv', 'parquet'"),
+        (["sweep", "--to", "xlsx"], "--to xlsx: must be one of 'csv', 'parquet'"),
     ],
 )
 def test_what_is_wrong(cli, sweep, words, says):

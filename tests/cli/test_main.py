@@ -1,12 +1,17 @@
 import subprocess
 import sys
 
+import pytest
+
 import moe_lab
 
 
 def test_help_has_titled_groups_and_examples(cli):
     result = cli("--help")
     assert result.code == 0
+    # what to type first needs no download
+    assert "Start with moe-lab train, which needs no download" in " ".join(result.out.split())
+    assert "docs/tutorial.md" in result.out and "fashion_mnist" not in result.out
     for text in (
         "Experiments",
         "Results",
@@ -43,6 +48,41 @@ def test_version(cli):
 def test_a_misspelt_option_is_refused(cli):
     result = cli("train", "--nmae", "x")
     assert result.code == 2 and "--nmae" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("train --nmae x", ", --no-compare) (see moe-lab train --help)"),
+        ("train --name", "Option '--name' requires an argument. (see moe-lab train --help)"),
+        ("sweep --dry", "--dry-run) (see moe-lab sweep --help)"),
+        ("trace import --expert 3 x", "(see moe-lab trace import --help)"),
+        ("trace improt x", "Did you mean 'import'? (see moe-lab trace --help)"),
+        ("export --x", "(see moe-lab export --help)"),
+        ("report", "Missing argument 'PATH...'. (see moe-lab report --help)"),
+        ("trian", "(see moe-lab --help)"),
+        ("--nope", "No such option: --nope (see moe-lab --help)"),
+    ],
+)
+def test_a_wrong_command_line_names_the_help_of_its_command(words, text, cli):
+    assert cli(*words.split()).err.endswith(f"{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("report . -f latx", "--format latx: must be one of 'table', 'latex', 'md', 'csv', 'json' (see "),
+        ("report . --figures tiff", "--figures tiff: must be one of 'pdf', 'svg', 'png' (see "),
+        ("export . --to xlsx", "--to xlsx: must be one of 'csv', 'parquet' (see "),
+        ("trace import x --name y --experts acht", "--experts acht: must be an integer (see "),
+        ("trace import x --name y --k 1.5", "--k 1.5: must be an integer (see "),
+        ("trace import x --name y --layers 0", "--layers 0: must be greater than or equal to 1 (see "),
+        ("train --runs=", "found an empty text, expected a path; for the current folder write . (see "),
+    ],
+)
+def test_a_value_of_an_option_that_is_wrong(words, text, cli):
+    result = cli(*words.split())
+    assert result.code == 2 and text in result.err
 
 
 def test_help_and_listings_import_no_torch():

@@ -66,8 +66,8 @@ def test_the_other_forms_have_a_row_a_run(cli, sweep):
         (["sweep", "-f", "latex", "--columns", "nope"], "--columns: nope is not a metric of these runs"),
         (["sweep", "-f", "latex", "--rows", "Z"], "--rows Z: no such arm"),
         (["sweep", "-f", "latex", "--external", "none.csv"], "--external none.csv is missing"),
-        (["sweep", "-f", "tex"], "'tex' is not one of 'table', 'latex', 'md', 'csv', 'json'"),
-        (["sweep", "--figures", "gif"], "'gif' is not one of"),
+        (["sweep", "-f", "tex"], "--format tex: must be one of 'table', 'latex', 'md', 'csv', 'json'"),
+        (["sweep", "--figures", "gif"], "--figures gif: must be one of"),
         (["sweep/jobs/softmax-1", "-f", "latex"], "a table or figures of arms need several runs"),
     ],
 )

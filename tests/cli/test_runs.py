@@ -70,7 +70,8 @@ def test_jobs_stand_below_their_folder_with_what_their_name_does_not_say(shown):
 
 def test_choices_have_a_column_or_stand_behind_the_name(shown):
     lines = shown(120, "seed=3")
-    assert lines[0].endswith("choices") and "I(E;Y)" in lines[0]
+    # the run has no I(E;Y), so there is no such column
+    assert lines[0].endswith("choices") and "I(E;Y)" not in lines[0] and "I(E;Y)" in shown(120, "seed=0,3")[1]
     assert lines[2].endswith("gate=attentive trainer.lr=0.01") and "seed=3" not in lines[2]
     narrow = shown(64, "seed=3")
     assert "choices" not in narrow[0] and "gate=attentive" in " ".join(narrow[2:])
@@ -87,10 +88,40 @@ def test_sorted_runs_are_one_table(shown):
 def test_errors_of_classes_and_of_numbers_share_a_column(cli, shown):
     write("n", {"dataset": "toy_inverse", "seed": 7}, headline={"test_rmse_sd": 0.5})
     lines = shown(80, "dataset!=fashion_mnist")
-    assert "  0.5 sd" in next(line for line in lines if line.startswith(" n "))
+    assert " result" in lines[1] and "  0.50 sd" in next(line for line in lines if line.startswith(" n "))
+    assert "   3.0 %" in next(line for line in lines if line.startswith(" b "))
     assert not any("RMSE" in line for line in lines)
     # of numbers alone the column says what it is
-    assert "RMSE (sd)" in shown(80, "dataset=toy_inverse")[0]
+    alone = shown(80, "dataset=toy_inverse")
+    assert "RMSE (sd)" in alone[0] and alone[2].endswith("  0.50")
+
+
+def test_numbers_are_shown_as_in_reports(cli, shown):
+    # 0.0333 is 3.3 %, bits have two digits, or three decimals below a tenth
+    bits = {"mutual_information_expert_label_bits": 1.7899, "usage_entropy_bits": 0.0975}
+    write("f", {"dataset": "mnist"}, headline={"test_error_rate": 0.03333} | bits)
+    lines = shown(100, "dataset=mnist")
+    assert lines[0].split()[-3:] == ["error", "I(E;Y)", "H(E)"] and lines[2].endswith("  3.3 %    1.79  0.098")
+    # the other forms keep all digits
+    assert json.loads(cli("runs", "dataset=mnist", "-f", "json").out)[0]["test_error_rate"] == 0.03333
+
+
+def test_columns_without_room_are_named_in_the_last_line(cli, shown):
+    bits = {"mutual_information_expert_label_bits": 1.5, "usage_entropy_bits": 2.0}
+    write("a-run-with-quite-a-long-name", {"dataset": "mnist"}, headline={"test_error_rate": 0.03} | bits)
+    assert shown(100, "dataset=mnist")[-1].startswith(" a-run-with")
+    assert shown(80, "dataset=mnist")[-1] == "no room for H(E): widen the terminal, or add -f csv"
+    assert shown(70, "dataset=mnist")[-1] == "no room for I(E;Y) and H(E): widen the terminal, or add -f csv"
+
+
+def test_traces_are_listed_by_their_sizes(cli, shown):
+    trace = {"kind": "trace", "choices": {}, "headline": {"rows": 188, "documents": 6, "layers": 4}}
+    write("mine", {}, **trace)
+    lines = shown(80, "kind=trace")
+    assert lines[0].split() == ["run", "kind", "started", "took", "rows", "documents", "layers"]
+    assert lines[2].split()[-3:] == ["188", "6", "4"] and "-  " not in lines[2]
+    # among mixtures they have the columns of these
+    assert "documents" not in shown(80)[1]
 
 
 def test_language_models_are_listed_by_their_loss(cli, shown):
@@ -99,7 +130,7 @@ def test_language_models_are_listed_by_their_loss(cli, shown):
     assert "2.07" in alone[2] and "0.58" not in alone[2]
     # beside classifiers, in their column, with its unit
     lines = shown(80, "dataset!=fashion_mnist")
-    assert any(" error " in line for line in lines) and not any("loss" in line for line in lines)
+    assert " result" in lines[1] and not any("loss" in line for line in lines)
     assert "  2.07 nats" in next(line for line in lines if line.startswith(" t "))
 
 

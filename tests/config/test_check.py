@@ -122,7 +122,7 @@ def test_lists_mappings_and_nested_parts(options: dict[str, Any]) -> None:
     [
         ({"widths": [1, "2"]}, 'gate.widths=[1, "2"]: must be an integer'),
         ({"widths": 3}, "gate.widths=3: must be a list"),
-        ({"pair": [1]}, "gate.pair=[1]: field required"),
+        ({"pair": [1]}, "gate.pair=[1]: lacks an item"),
         ({"mode": "manual"}, "gate.mode=manual: must be 'auto' or must be a number"),
         ({"flag": 1}, "gate.flag=1: must be true or false"),
         ({"flag": "true"}, 'gate.flag="true": must be true or false'),

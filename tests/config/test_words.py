@@ -19,6 +19,9 @@ WRONG = [
     # a key or an option that there is not
     ("gatee=softmax", "no such key 'gatee'. Did you mean gate?"),
     ("gate.temprature=2", "no such key 'gate.temprature'. Did you mean gate.temperature?"),
+    ("trainer.epohcs=2", "no such key 'trainer.epohcs'. Did you mean trainer.epochs?"),
+    ("gate.xyz=2", "no such key 'gate.xyz'. There are: gate.k, gate.score, gate.temperature"),
+    ("gate.score.xyz.w=2", "no such key 'gate.score.xyz.w'. There are: gate.score.hidden"),
     ("epochs=2", "no such key 'epochs'. Did you mean trainer.epochs?"),
     ("zzz=2", "no such key 'zzz'. `moe-lab config` shows what there is"),
     ("gate.score.hidden.x=3", "no such key 'gate.score.hidden.x'. Did you mean gate.score.hidden?"),

@@ -37,7 +37,9 @@ def test_a_folder_a_class(pics):
     assert data.test.y_N.tolist() == (rows >= 10).astype(int).tolist() and "ink" in data.attributes
     np.testing.assert_allclose(data.units.inputs(pixel_NCHW[rows], data.shape), data.test.x_ND, rtol=1e-6)
     assert dataset.check() == [
-        {"file": str(root / name), "source": "your images", "found": "10 images"} for name in ("cat", "dog")
+        *({"file": str(root / name), "source": "your images", "found": "10 images"} for name in ("cat", "dog")),
+        # .2 x 10 = 2 a class for the test, of the other 16 ceil(.1 x 16) = 2 for validation
+        {"file": str(root), "source": "splits", "found": "14 + 2 + 4 samples (training, validation, test)"},
     ]
 
 

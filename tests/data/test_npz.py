@@ -139,7 +139,9 @@ def test_check_lists_the_arrays(save):
     path = save(x_train=numbers(6, 2, 2), y_train=turns(6))
     assert Npz(path=path).check() == [
         {"file": path, "source": "your x_train", "found": "6 x 2 x 2 float32"},
-        {"file": path, "source": "your y_train", "found": "6 int64"},
+        {"file": path, "source": "your y_train", "found": "6 int64: 2 classes: 0 (3), 1 (3)"},
+        # of 3 a class ceil(.2 x 3) = 1 for the test, of the other 4 ceil(.1 x 4) = 1 for validation
+        {"file": path, "source": "splits", "found": "3 + 1 + 2 samples (training, validation, test)"},
     ]
     assert Npz(path=path).prepare() == path
 

@@ -142,6 +142,10 @@ CASES = {
     "a constant column": changed(one=1)[["one", *FRAME.columns]],
     "two constant columns, one a text": changed(one=1, my_two="x y")[["one", "my_two", *FRAME.columns]],
     "a constant column with a blank": changed(one=1).rename(columns={"one": "no 1"})[["no 1", *FRAME.columns]],
+    "a constant column of a name beyond ASCII": changed(one=1).rename(columns={"one": "höhe"})[
+        ["höhe", *FRAME.columns]
+    ],
+    "a column that is called null": changed(null=[f"row {row}" for row in range(N)])[["null", *FRAME.columns]],
     "a class of two": changed(animal=np.where(np.arange(N) < 2, "rare", FRAME["animal"])),
     "a class of one": changed(animal=np.where(np.arange(N) < 1, "rare", FRAME["animal"])),
     "whole numbers to predict": changed(animal=RNG.integers(0, 40, N)),
@@ -236,6 +240,52 @@ def test_an_attribute_of_a_name_that_moe_lab_gives(saved):
         Csv(path=saved(FRAME.rename(columns={"site": "ink"})), attributes=("ink",)).load()
 
 
-def test_check_lists_the_tables(saved):
+def found(dataset):
+    return {(row["source"], row["found"]) for row in dataset.check()}
+
+
+def test_check_says_how_a_table_is_understood(saved):
     path = saved()
-    assert Csv(path=path).check() == [{"file": path, "source": "your table", "found": "60 rows x 6 columns"}]
+    dataset = Csv(path=path, attributes=("site",), exclude=("old",), categories=("code",))
+    assert dataset.check() == [
+        {"file": path, "source": source, "found": text}
+        for source, text in [
+            ("your table", "60 rows x 6 columns, no empty cells"),
+            ("target", "animal: 3 classes: ant (20), bee (20), cow (20)"),
+            ("inputs", "1 number: age"),
+            ("inputs", "2 categories, one-hot: colour (3 values), code (4 values)"),
+            ("attributes", "site"),
+            ("ignored", "old"),
+            ("splits", "43 + 5 + 12 samples (training, validation, test)"),
+        ]
+    ]
+
+
+def test_check_says_which_rows_are_left_out_and_lists_the_test_table(saved):
+    # rows 0, 7, ... 56 of 60 are empty
+    path, test_path = saved(changed(age=HOLED)), saved(FRAME[:6], "test.csv")
+    assert {
+        ("your table", "60 rows x 6 columns, 9 of the rows left out for empty cells"),
+        ("your table", "6 rows x 6 columns, no empty cells"),
+    } <= found(Csv(path=path, test_path=test_path, missing="drop"))
+    only = ("your table", "60 rows x 6 columns, empty cells in ignored columns only")
+    assert only in found(Csv(path=path, exclude=("age",)))
+
+
+def test_check_says_what_a_target_in_numbers_is_taken_for(saved):
+    path = saved(FRAME[["age", "code"]])
+    low, high = FRAME["age"].min(), FRAME["age"].max()
+    assert ("target", f"age: regression, from {low:.4g} to {high:.4g}") in found(Csv(path=path, target="age"))
+    [classes] = {text for source, text in found(Csv(path=path)) if source == "target"}
+    assert classes.startswith("code: 4 classes: 0 (")
+    assert classes.endswith("); to predict numbers, give dataset.task=regression")
+    [numbers] = {text for source, text in found(Csv(path=path, task="regression")) if source == "target"}
+    assert numbers == "code: regression, from 0 to 3; to predict classes, give dataset.task=classification"
+
+
+def test_check_counts_many_classes_and_columns_together(saved):
+    wide = pd.DataFrame({f"x{number}": AGE for number in range(12)} | {"y": [f"kind {row // 4}" for row in range(N)]})
+    assert {
+        ("target", "y: 15 classes of 4 to 4 samples"),
+        ("inputs", "12 numbers: x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 and 2 more"),
+    } <= found(Csv(path=saved(wide)))

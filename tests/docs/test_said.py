@@ -238,9 +238,12 @@ PAGES = {
     "studies/balancing-scope.md": (BALANCE, ["p = .01 with 100 permutations"]),
     "studies/layers.md": (LAYERS, ["beyond the .2 to .3 % of chance"]),
     "studies/mixture-layers.md": (PATCHES, ["balance 0.01"]),
-    "../README.md": (README, ["needs Python 3.11", "(about 1.5 GB", "at most 2.32 bits"]),
+    "../README.md": (
+        README,
+        ["needs Python 3.11", "takes about 1.4 GB", "CUDA: 2.7 GB to download", "at most 2.32 bits"],
+    ),
     "speed.md": (PRECISIONS, []),
-    "tutorial.md": (TUTORIAL, ["need Python 3.11 or newer and about 1.5 GB"]),
+    "tutorial.md": (TUTORIAL, ["need Python 3.11 or newer", "about 1.4 GB of disk", "otherwise is 2.7 GB to download"]),
 }
 
 

@@ -63,7 +63,17 @@ def data_of(words: list[str]) -> str | None:
 
 def test_readme_has_its_commands():
     assert len(lines((ROOT / "README.md").read_text())) >= 10
-    assert "```\nmake train\nmake test\n```" in (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text()
+    assert "```\nmake train\nmake test\n```" in text
+    # what has to be typed before stands before
+    assert text.index("--torch-backend cpu") < text.index("make train")
+
+
+def test_make_train_names_the_tutorial():
+    recipe = (ROOT / "Makefile").read_text().partition("\ntrain:")[2].partition("\n\n")[0]
+    assert (
+        "moe-lab train\n" in recipe and recipe.endswith('docs/tutorial.md"') and (ROOT / "docs/tutorial.md").is_file()
+    )
 
 
 @pytest.mark.parametrize("document", WITH_LINES, ids=lambda path: path.stem)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -37,6 +38,10 @@ def test_a_run_stands_beside_plain_networks(cli, same_bytes):
     said = " ".join(result.out.split("Experts' own")[-1].replace("\N{NO-BREAK SPACE}", " ").split())
     numbers = [f"{100 * error(one):.1f} %" for one in (Path("runs/a"), single, dense)]
     beside = f"; beside it one network like an expert {numbers[1]}, a dense network of as many parameters {numbers[2]} "
+    took = re.search(
+        r"^took    (.+), beside it single (.+) and dense_total (.+)\nrun     runs/a\n", result.out, re.MULTILINE
+    )
+    assert took and all(re.fullmatch(r"<?\d+ (s|min)", one) for one in took.groups())
     assert f"test error {numbers[0]}" in said and f"{beside}(one seed each, unproven); the choice of expert" in said
     # they are the runs that one would type, and are listed nowhere by themselves
     assert cli("train", *SHORT, "baseline=single", "--no-report", "--name", "typed").code == 0

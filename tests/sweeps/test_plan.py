@@ -64,7 +64,10 @@ def test_a_pair_that_does_not_fit_is_refused_and_does_not_stop():
         (["gate=softmax,sofmax"], "no gate named 'sofmax'. Did you mean softmax?"),
         (["trainer.lr=0.1,-1"], "trainer.lr=-1: must be greater than 0"),
         (["k=1,two"], "k=two: must be"),
-        (["gate=attentive", "experts=linear", "seed=0,1"], "no job is left: the attentive gate"),
+        # one reason is said as of a single run, of several the first
+        (["gate=attentive", "experts=linear", "seed=0,1"], "^the attentive gate"),
+        (["dataset=csv", "seed=0,1"], "^dataset.path must be given: add dataset.path=VALUE$"),
+        (["gate=attentive", "experts=linear,gaussian"], "^no job is left: the attentive gate"),
         (["seed=interval(0,1)"], "is no list of values"),
         (["seed=range(0,1e9)"], "more than 50000 values"),
         (["seed=range(0,5,-1)"], "has no value"),

@@ -1,5 +1,6 @@
 """The names of arms: the settings that distinguish them, as one would type them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from moe_lab.store.run import Run
 
 SEEDS = ("seed", "seed_init", "seed_order")
 AUTO = "default"
+#: values of ``baseline`` with which a run has a gate, or the network of one
+WITH_A_GATE = (ABSENT, AUTO, "none", "gate_as_classifier")
 
 Differs = Mapping[str, Any]
 
@@ -110,11 +113,22 @@ def arm_name(level: Mapping[str, str]) -> str:
 def short_names(arms: Sequence[Mapping[str, str]]) -> list[str]:
     """A name for each arm, given by its levels: ``attentive + importance k=2``.
 
-    A part is named by its option, the number of experts by E, another choice by the last two steps of its key. If two
-    arms would have the same name, all are named by their full words.
+    A part is named by its option, the number of experts by E, another choice by the last two steps of its key. The gate
+    of a mixture in whose place a baseline stands is left out, unless it tells two arms apart. If two arms would have
+    the same name, all are named by their full words.
     """
-    short = [_short_name(level) for level in arms]
-    return short if len(set(short)) == len(short) else [arm_name(level) for level in arms]
+    for levels_of in ([_without_gate(level) for level in arms], arms):
+        short = [_short_name(level) for level in levels_of]
+        if len(set(short)) == len(short):
+            return short
+    return [arm_name(level) for level in arms]
+
+
+def _without_gate(level: Mapping[str, str]) -> Mapping[str, str]:
+    """The values of an arm without those of a gate that its baseline does not have."""
+    if level.get("baseline", ABSENT) in WITH_A_GATE:
+        return level
+    return {key: value for key, value in level.items() if re.split("[./]", key)[0] != "gate"}
 
 
 def _short_name(level: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from moe_lab.config.sources import open_sources
+from moe_lab.config.wishes import wish
 from moe_lab.errors import ConfigError, did_you_mean, there_are
 from moe_lab.metrics import METRICS
 from moe_lab.metrics.computing import TAKEN
@@ -223,7 +224,7 @@ def validated(kind: type[Checked], node: Mapping[str, Any], place: str) -> Check
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{place}: {key}: {first['msg']}") from None
+        raise ConfigError(f"{place}: {key}: {wish(first['msg'])}") from None
 
 
 def _arms(study: StudyFile) -> dict[str, Arm]:

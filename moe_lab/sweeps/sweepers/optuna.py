@@ -13,7 +13,7 @@ from moe_lab.errors import ConfigError, RunError
 from moe_lab.store.plan import Refused
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import SweepFolder
-from moe_lab.sweeps.plan import Follow, Plan, plan, silently
+from moe_lab.sweeps.plan import Follow, NoJobLeft, Plan, plan, silently
 from moe_lab.sweeps.sweeper import Plans, Sweeper
 from moe_lab.training.stack import SEEDS
 
@@ -132,7 +132,5 @@ def _plan(words: list[str], space: _Space, config_dir: Path | None, plugins: Seq
     """The plan of a trial; it has no jobs if its parts do not fit each other."""
     try:
         return plan(words, config_dir, plugins, strict=strict, named=space.distributions)
-    except ConfigError as error:
-        if not str(error).startswith("no job is left"):
-            raise
+    except NoJobLeft as error:
         return Plan(words, [], [Refused(words, str(error))])

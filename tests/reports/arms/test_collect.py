@@ -54,6 +54,22 @@ def test_short_names():
     assert short_names(alike)[0] == "gate=a recipe=none"
 
 
+def test_names_of_baselines_leave_out_the_gate_that_they_do_not_have():
+    def arm(baseline, gate="softmax"):
+        return {"baseline": baseline, "gate": gate, "gate.weigh.temperature": "2" if gate == "softmax" else ABSENT}
+
+    mixtures = [arm("none"), arm("none", "attentive")]
+    assert short_names([*mixtures, arm("dense_total"), arm("single")]) == [
+        "softmax weigh.temperature=2", "attentive", "dense_total", "single"
+    ]  # fmt: skip
+    # this one is the network of the gate
+    assert short_names([*mixtures, arm("gate_as_classifier")])[2] == "gate_as_classifier + softmax weigh.temperature=2"
+    # and here the gate tells two sizes apart
+    assert short_names([*mixtures, arm("dense_total"), arm("dense_total", "attentive")])[2:] == [
+        "dense_total + softmax weigh.temperature=2", "dense_total + attentive"
+    ]  # fmt: skip
+
+
 def test_thirteen_arms_have_letters(grid):
     names = [f"gate_{place}" for place in range(13)]
     runs = grid({name: [0.1] for name in names})

@@ -94,7 +94,7 @@ def test_what_is_wrong_in_a_claim_or_its_words_is_named(bench):
     metric = refused(bench, BENCH.replace("metric: usage_entropy_bits", "metric: load_cv"), words)
     assert "even: predictions: 'load_cv' is none of test_error_rate, usage_entropy_bits" in metric
     assert "datasets: no 'mnist'" in refused(bench, BENCH.replace("datasets: [digits]", "datasets: [mnist]"), words)
-    assert "formula: Field required" in refused(bench, BENCH.replace("    formula: w CV^2.\n", ""), words)
+    assert "formula: must be given" in refused(bench, BENCH.replace("    formula: w CV^2.\n", ""), words)
 
 
 def prediction(expect: str, margin: float) -> Prediction:

@@ -18,7 +18,7 @@ from moe_lab.sweeps.studies.study import (
 
 def test_a_wrong_file_is_named_with_the_place(own, tiny):
     (own / "study" / "bad.yaml").write_text(tiny.replace("words: [gate=softmax]\n    fair", "wrods: []\n    fair"))
-    with pytest.raises(ConfigError, match=r"bad\.yaml: arms\.plain\.words: Field required"):
+    with pytest.raises(ConfigError, match=r"bad\.yaml: arms\.plain\.words: must be given"):
         open_study("bad", [], own)
     (own / "study" / "bad.yaml").unlink()
 
@@ -43,7 +43,7 @@ def test_margins_are_of_the_studys_metrics(own, tiny):
     ):
         open_study("bad", [], own)
     bad.write_text(tiny.replace("margins: {usage_entropy_bits: 0.1", "margins: {usage_entropy_bits: 0"))
-    with pytest.raises(ConfigError, match=r"margins\.usage_entropy_bits: Input should be greater than 0"):
+    with pytest.raises(ConfigError, match=r"margins\.usage_entropy_bits: must be greater than 0"):
         open_study("bad", [], own)
     bad.unlink()
 

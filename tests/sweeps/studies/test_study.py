@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from moe_lab.errors import ConfigError
+from moe_lab.sweeps.plan import NoJobLeft
 from moe_lab.sweeps.studies.study import (
     Parts,
     open_study,
@@ -134,7 +135,7 @@ def test_a_pupil_begins_from_the_teachers_run_of_its_seed(own, tmp_path):
     own_runs = [trial for trial in reported(asked, published_settings(asked), Parts(own)) if trial.arm == "balanced"]
     # the printed setting of both is the same, and so are the runs
     assert [trial.job.name for trial in teaching] == [trial.job.name for trial in own_runs]
-    with pytest.raises(ConfigError, match="no job is left"):
+    with pytest.raises(NoJobLeft):
         taught(asked, teaching, tmp_path, Parts(own))
 
 
