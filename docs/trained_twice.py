@@ -19,7 +19,15 @@ from moe_lab.sweeps.studies.study import open_study
 STUDIES, FIRST, SECOND = DOCS / "studies", "earlier.csv", "study-runs.csv"
 ERROR = "test_error_rate"
 #: the studies that were trained twice whole
-TWICE = ("one-active-expert/digits", "routers/one", "routers/two", "routers/any", "collapse", "continual")
+TWICE = (
+    "one-active-expert/digits",
+    "one-active-expert/mnist",
+    "routers/one",
+    "routers/two",
+    "routers/any",
+    "collapse",
+    "continual",
+)
 
 
 @dataclass(frozen=True)

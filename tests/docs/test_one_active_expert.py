@@ -47,15 +47,15 @@ def test_the_verdicts():
     assert arms_of("digits", "equivalent") == {"soft argmax"}
     assert arms_of("digits", "different") == WORSE
     assert len(arms_of("digits", "inconclusive")) == 15 and "For fifteen ways and baselines" in PAGE
-    assert arms_of("mnist", "equivalent") == {"soft argmax", "soft + sample_entropy"}
-    assert arms_of("mnist", "inconclusive") == {"soft + importance"}
+    assert arms_of("mnist", "equivalent") == {"soft argmax"}
+    assert arms_of("mnist", "inconclusive") == set()
     ways = arms_of("mnist", "different") - BASELINES
-    assert len(ways) == 15 and all(differences("mnist")[arm]["mean"] > 0 for arm in ways)
+    assert len(ways) == 17 and all(differences("mnist")[arm]["mean"] > 0 for arm in ways)
     assert ways > WORSE and all(differences("digits")[arm]["mean"] > 0 for arm in WORSE)
-    assert len(differences("mnist").keys() - BASELINES) == 18 and "Fifteen of eighteen ways" in PAGE
+    assert len(differences("mnist").keys() - BASELINES) == 18 and "Seventeen of eighteen ways" in PAGE
 
 
-@pytest.mark.parametrize(("data", "said"), [("digits", "+.09 points on digits"), ("mnist", "+.10 on MNIST")])
+@pytest.mark.parametrize(("data", "said"), [("digits", "+.09 points on digits"), ("mnist", "+.12 on MNIST")])
 def test_the_argmax_of_a_soft_mixture(data, said):
     line = differences(data)["soft argmax"]
     assert f"+{100 * line['mean']:.2f}".replace("+0", "+") == said.split()[0] and f"{said}, p = .005" in PAGE
@@ -64,10 +64,10 @@ def test_the_argmax_of_a_soft_mixture(data, said):
 
 def test_what_the_other_ways_cost_on_mnist():
     points = {arm: differences("mnist")[arm]["mean"] * 100 for arm in arms_of("mnist", "different") - BASELINES}
-    least = sorted(points, key=points.__getitem__)[:4]
-    assert least == ["matching pursuit", "annealed", "gumbel + importance", "entmax"]
-    assert [f"{points[arm]:.1f}" for arm in least] == ["0.3", "0.4", "0.6", "0.6"]
-    assert f"{100 * differences('mnist')['soft + sample_entropy']['mean']:.1f}" == "0.2"
+    least = sorted(points, key=points.__getitem__)[:5]
+    softest = ["soft + importance", "soft + sample_entropy"]
+    assert least == [*softest, "matching pursuit", "annealed", "gumbel + importance"]
+    assert [f"{points[arm]:.1f}" for arm in least] == ["0.3", "0.3", "0.4", "0.5", "0.6"]
 
 
 def test_the_errors_that_it_names():
@@ -176,3 +176,12 @@ def test_what_the_second_time_chose():
     changed = {arm for arm, word in before.items() if after[arm] != word}
     assert changed == {"dselect_k + selector_entropy", "L1 path"}
     assert {before[arm] for arm in changed} == {"inconclusive"}
+
+
+def test_what_changed_on_mnist_the_second_time():
+    first, second = times("one-active-expert/mnist")
+    assert first.settings == second.settings
+    assert f"{100 * (first.mean('soft') - second.mean('soft')):.2f}" == "0.08" and "is .08 points lower" in PAGE
+    before, after = (verdicts("one-active-expert/mnist", time) for time in (first, second))
+    changed = {arm: word for arm, word in before.items() if after[arm] != word}
+    assert changed == {"soft + importance": "inconclusive", "soft + sample_entropy": "equivalent"}

@@ -32,7 +32,7 @@ def test_a_row_says_what_has_changed(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("folder", TWICE)
+@pytest.mark.parametrize("folder", [folder for folder in TWICE if "mnist" not in folder])
 def test_one_sample_in_three_seeds_is_a_quarter_of_a_point(folder):
     """Every validation error of the tuning is a number of samples out of 144: 1 / (3 x 144) = .0023."""
     with (STUDIES / folder / "study-tuning.csv").open(newline="") as file:
@@ -43,4 +43,4 @@ def test_one_sample_in_three_seeds_is_a_quarter_of_a_point(folder):
 def test_how_many_chose_another_setting():
     both = [times(folder) for folder in TWICE]
     other = sum(first.settings[arm] != second.settings[arm] for first, second in both for arm in first.settings)
-    assert (sum(len(first.settings) for first, _ in both), other) == (105, 25)
+    assert (sum(len(first.settings) for first, _ in both), other) == (127, 25)
