@@ -32,13 +32,9 @@ def test_as_many_are_the_same_as_is_said():
 def test_the_largest_differences_are_those_that_are_said():
     errors = [row for row in ROWS if row["name"] == "test_error_rate"]
     errors.sort(key=lambda row: abs(float(row["kept"]) - float(row["again"])), reverse=True)
-    assert [row["arm"] for row in errors[:5]] == [
-        "L1 path",
-        "noisy_top_k + importance",
-        "noisy top-1 + importance",
-        "sparsemax",
-        "top_k",
-    ]
+    most = errors[0]
+    assert (most["study"], most["arm"]) == ("claims/snnl-fashion_mnist", "snnl")
+    assert f"{abs(float(most['kept']) - float(most['again'])):.3f}" == "0.005"
     losses = {
         (row["study"], row["arm"]): abs(float(row["kept"]) - float(row["again"]))
         for row in ROWS
