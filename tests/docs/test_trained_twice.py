@@ -44,3 +44,13 @@ def test_how_many_chose_another_setting():
     both = [times(folder) for folder in TWICE]
     other = sum(first.settings[arm] != second.settings[arm] for first, second in both for arm in first.settings)
     assert (sum(len(first.settings) for first, _ in both), other) == (127, 25)
+
+
+@pytest.mark.parametrize(
+    ("folder", "others"),
+    [("routers/one", 6), ("routers/two", 2), ("routers/any", 5), ("collapse", 3), ("continual", 1)],
+)
+def test_no_verdict_changed_where_a_page_says_so(folder, others):
+    first, second = times(folder)
+    assert sum(first.settings[arm] != second.settings[arm] for arm in first.settings) == others
+    assert verdicts(folder, first) == verdicts(folder, second)
