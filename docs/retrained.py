@@ -6,20 +6,19 @@ left out, in the settings that they had, and writes what came out beside what is
 
 import csv
 import json
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from docs.tables import DOCS, kept_values, markdown
+from docs.tables import DOCS, kept_study, kept_values, markdown
 from moe_lab.store.run import Run
 from moe_lab.sweeps.folder import JOBS
 from moe_lab.sweeps.launchers.processes import Processes
 from moe_lab.sweeps.run import run_sweep
 from moe_lab.sweeps.studies.measured import value_of
-from moe_lab.sweeps.studies.study import Trial, open_study, plan_of, reported
+from moe_lab.sweeps.studies.study import Trial, plan_of, reported
 
 STUDIES, RUNS, FILE = DOCS / "studies", Path("runs/retrained"), "retrained.csv"
 COLUMNS = ["study", "arm", "seed", "name", "kept", "again"]
@@ -29,8 +28,7 @@ ERROR = "test_error_rate"
 def trials_of(folder: str) -> list[Trial]:
     """The first run of each arm of a kept study, in the setting that it had."""
     facts = json.loads((STUDIES / folder / "study.json").read_text())
-    words = shlex.split(facts["command"])[3:]
-    study = open_study(facts["study"], [word for word in words if not word.startswith("launcher")])
+    study = kept_study(facts)
     settings = {arm: [tuple(text.split()) for text in one["settings"]] for arm, one in facts["arms"].items()}
     # arms that have been added since
     added = {arm: [()] for arm in study.arms if arm not in settings}

@@ -1,6 +1,7 @@
 """What the generated tables of pages are made of: columns, kept values, Markdown."""
 
 import csv
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from moe_lab.statistics import difference_summary, sign_flip_p, summary
 from moe_lab.statistics.intervals import UNBOUNDED, Bounds
+from moe_lab.sweeps.studies.study import Study, open_study
 
 DOCS = Path(__file__).parent
 Line = Mapping[str, Any]
@@ -73,6 +75,12 @@ class Column:
 
 def percent(heading: str) -> Column:
     return Column(f"{heading}, %", 100.0, 1, (0, 1))
+
+
+def kept_study(facts: Mapping[str, Any]) -> Study:
+    """The study that a kept study.json is of, by its command; how it was run does not matter."""
+    words = [word for word in shlex.split(facts["command"])[3:] if not word.startswith("launcher")]
+    return open_study(facts["study"], words)
 
 
 def kept_values(path: Path) -> Values:

@@ -6,15 +6,13 @@ some sums in another order, so that last bits differ, which thousands of steps e
 
 import csv
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from docs.tables import DOCS, kept_values, markdown
+from docs.tables import DOCS, kept_study, kept_values, markdown
 from moe_lab.sweeps.studies.family import own_verdicts
-from moe_lab.sweeps.studies.study import open_study
 
 STUDIES, FIRST, SECOND = DOCS / "studies", "earlier.csv", "study-runs.csv"
 ERROR = "test_error_rate"
@@ -49,9 +47,7 @@ def times(folder: str) -> tuple[Time, Time]:
 
 def verdicts(folder: str, time: Time) -> dict[str, str]:
     """arm -> the verdict of its error against the arm that the study sets all against, by today's margins."""
-    facts = json.loads((STUDIES / folder / "study.json").read_text())
-    words = [word for word in shlex.split(facts["command"])[3:] if not word.startswith("launcher")]
-    study = open_study(facts["study"], words)
+    study = kept_study(json.loads((STUDIES / folder / "study.json").read_text()))
     base = time.errors[study.file.against]
     pairs = {
         (arm, ERROR): [error - base[seed] for seed, error in of.items()]

@@ -74,7 +74,7 @@ def sweep(
             typed, runs, name, again=again, strict=strict, config_dir=config_dir, plugins=plugins, follow=follow
         )
     say_what_is_left_out(made.plan, quiet)
-    if not quiet and not any(word.startswith("sweeper") for word in typed):
+    if not quiet:
         _say_too_few_seeds(made.plan)
     if dry_run:
         _list(made.plan, made.there, form)

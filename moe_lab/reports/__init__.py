@@ -1,7 +1,7 @@
 """Reports on one run, on many runs by arms, and on traces.
 
-They are made from a run's files: report.md, report.html and figures. They need no torch. Each kind is imported when it
-is first asked for, since a listing of runs needs the format of numbers alone.
+They are made from a run's files: report.md, report.html and figures. They need no torch. A name is imported when it is
+first asked for, because a listing of runs needs only how reports write numbers.
 """
 
 from importlib import import_module

@@ -14,8 +14,8 @@ def too_few_seeds(plan: Plan) -> str:
     """A sentence, if the jobs have too few seeds to show any difference between their arms; else empty.
 
     The report compares every other arm on the same data with the one nearest to the defaults, in error and in
-    information; a network without experts in error alone. The exact sign-flip test with Holm over these m comparisons
-    needs ceil(log2(40 m)) seeds.
+    information; an arm with a baseline is counted in error alone, as most baselines have no experts. The exact
+    sign-flip test with Holm over these m comparisons needs ceil(log2(40 m)) seeds.
     """
     by_data: dict[str, Counter[Arm]] = {}
     for one in plan.jobs:
