@@ -89,7 +89,7 @@ def shown(value: Any) -> str:
     quoted.
     """
     bare = isinstance(value, str) and not _READS_OTHERWISE.fullmatch(value)
-    return cut(value if bare else json.dumps(value, default=str))
+    return cut(value if bare else json.dumps(value, default=str, ensure_ascii=False))
 
 
 def cut(text: str, length: int = 60) -> str:

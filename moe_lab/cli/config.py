@@ -39,8 +39,8 @@ def _yaml(config: dict[str, Any], differs: dict[str, Any]) -> str:
     import yaml
 
     if differs:
-        lines = [f"#   {key}: {json.dumps(value)}" for key, value in differs.items()]
+        lines = [f"#   {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in differs.items()]
         head = "\n".join(["# differs from the defaults:", *lines])
     else:
         head = "# nothing differs from the defaults"
-    return head + "\n" + yaml.safe_dump(config, sort_keys=False).rstrip()
+    return head + "\n" + yaml.safe_dump(config, sort_keys=False, allow_unicode=True).rstrip()

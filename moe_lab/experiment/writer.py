@@ -88,7 +88,7 @@ class RunWriter:
         return {"processes": [*before, parallel["processes"]]}
 
     def _config(self) -> None:
-        write_text(self.folder / "config.yaml", yaml.safe_dump(self.job.config, sort_keys=False))
+        write_text(self.folder / "config.yaml", yaml.safe_dump(self.job.config, sort_keys=False, allow_unicode=True))
 
     def progress(self, record: Record) -> None:
         """Write the history so far, and update the status as a sign of life."""

@@ -25,6 +25,15 @@ def test_the_data_are_read_by_data_check(cli, tmp_path):
     assert "Data files are not read" in " ".join(cli("config", "--help").out.split())
 
 
+def test_letters_beyond_ascii_are_printed_as_they_are(cli, tmp_path):
+    np.savez(tmp_path / "cwd" / "größe.npz", x_train=np.zeros((20, 3)), y_train=np.arange(20) % 2)
+    words = ["dataset=npz", 'dataset.path="größe.npz"']
+    printed = cli("config", *words).out
+    assert '#   dataset.path: "größe.npz"' in printed and "\n  path: größe.npz\n" in printed
+    # JSON stays ASCII: what a terminal must not get is escaped by JSON's own rules
+    assert '"gr\\u00f6\\u00dfe.npz"' in cli("config", *words, "-f", "json").out
+
+
 def test_defaults_and_json(cli, tmp_path):
     assert cli("config").out.startswith("# nothing differs from the defaults")
     assert json.loads(cli("config", "-f", "json").out)["k"] == 5

@@ -65,4 +65,4 @@ def ids_of(source: Source, value: Any, rows: int) -> np.ndarray | None:
     (the last one, which was not fed)."""
     if not isinstance(value, list) or not rows <= len(value) <= rows + 1:
         return None
-    return integers(source, "token ids", value[:rows], 1)
+    return integers(source, "token ids", value[:rows], 1) if rows else np.empty(0, np.int64)

@@ -59,22 +59,31 @@ def _parts(number: int, source: Source, response: Any) -> Iterator[Part]:
     prompt = response.get(_OF_PROMPT, outputs[0].get(_OF_PROMPT))
     prompt_ids = response.get("prompt_token_ids", outputs[0].get("prompt_token_ids"))
     prompt_ids = prompt_ids if isinstance(prompt_ids, list) else None
-    if prompt is not None:
-        part = _of_prompt(source, number, _array(source, prompt), prompt_ids)
-        yield part
-        prompt_ids, start = [], part.start + len(part.experts_TLK)
+    if prompt is None:
+        yield from _together(source, number, outputs, prompt_ids)
+    else:
+        yield from _apart(source, number, outputs, _of_prompt(source, number, _array(source, prompt), prompt_ids))
+
+
+def _together(
+    source: Source, number: int, outputs: Sequence[Mapping[str, Any]], prompt_ids: list[Any] | None
+) -> Iterator[Part]:
+    """Rows of prompt and answer in each output; the prompt's are those of the first."""
     for place, output in enumerate(outputs):
-        if (value := output.get(_OF_OUTPUT)) is None:
-            continue
-        array, ids = _array(source, value), output.get("token_ids")
-        part = _of_output(source, number, array, prompt_ids, ids if isinstance(ids, list) else None)
-        if prompt is not None:
-            yield part._replace(start=start)
-        elif place and prompt_ids:
-            # the prompt's rows are those of the first output
-            yield from _after(len(prompt_ids), part)
-        else:
-            yield part
+        if (value := output.get(_OF_OUTPUT)) is not None:
+            part = _of_output(source, number, _array(source, value), prompt_ids, output.get("token_ids"))
+            yield from _after(len(prompt_ids), part) if place and prompt_ids else [part]
+
+
+def _apart(source: Source, number: int, outputs: Sequence[Mapping[str, Any]], prompt: Part) -> Iterator[Part]:
+    """The prompt's rows, then those of each answer; an answer of one token, which is not fed, has none."""
+    yield prompt
+    after = prompt.start + len(prompt.experts_TLK)
+    for output in outputs:
+        if (value := output.get(_OF_OUTPUT)) is not None:
+            array = prompt.experts_TLK[:0] if value == [] else _array(source, value)
+            part = _of_output(source, number, array, [], output.get("token_ids"))
+            yield from [part._replace(start=after)] if len(array) else []
 
 
 def _of_prompt(source: Source, number: int, array: np.ndarray, ids: list[Any] | None) -> Part:
@@ -90,14 +99,12 @@ def _of_prompt(source: Source, number: int, array: np.ndarray, ids: list[Any] | 
     return Part(source, number, array, start, ids_of(source, ids[start:], len(array)))
 
 
-def _of_output(
-    source: Source, number: int, array: np.ndarray, prompt_ids: list[Any] | None, ids: list[Any] | None
-) -> Part:
+def _of_output(source: Source, number: int, array: np.ndarray, prompt_ids: list[Any] | None, ids: Any) -> Part:
     """The rows of an output, placed by the numbers of tokens, if the ids of the answer's and of the prompt's are known;
     ``prompt_ids`` are empty if the prompt's rows stand apart. Raises DataError if the rows cannot be of these tokens.
     """
     rows = len(array)
-    if ids is None:
+    if not isinstance(ids, list):
         return Part(source, number, array, 0, None)
     whole = len(prompt_ids or ()) + len(ids)
     if rows < len(ids) - 1 or (prompt_ids is not None and rows > whole):
