@@ -11,7 +11,9 @@ DENSE = "dense_total"
 #: options of experts that the baseline can widen
 WIDTHS = ("hidden", "filters")
 #: choices that do not affect the size; some of them refuse a single expert
-ABOUT_EXPERTS = ("baseline", "regularizer", "regularizers", "controller", "controllers", "recipe", "inference")
+ABOUT_EXPERTS = (
+    "baseline", "regularizer", "regularizers", "controller", "controllers", "recipe", "inference", "parallel"
+)  # fmt: skip
 
 
 def beside_dense(measured: Measured) -> list[str]:

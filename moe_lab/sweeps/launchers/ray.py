@@ -6,6 +6,7 @@ from typing import Any
 
 from moe_lab.config.extras import extra
 from moe_lab.config.ranges import Count, NonNegative
+from moe_lab.errors import ConfigError, number_of
 from moe_lab.sweeps.launcher import Launcher, described
 from moe_lab.sweeps.work import Ended, Task, Work
 from moe_lab.training.watch import StopAsked
@@ -35,17 +36,20 @@ class Ray(Launcher):
         gpus: NonNegative = 0.0,
     ) -> None:
         self._ray = extra("ray", "launcher=ray", "ray")
+        self._address = address
         self._where = {"address": address} if address else {"address": "local", "num_cpus": workers}
         self._resources = {"num_cpus": cpus, "num_gpus": gpus}
 
     def launch(self, tasks: Sequence[Task], work: Work, stop_asked: StopAsked) -> Iterator[Ended]:
+        """Raises ConfigError if there is no cluster at the address, or the one started here can never run a job."""
         ray = self._ray
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        ray.init(**self._where, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        self._connect()
         # Ray would end the process at SIGTERM
         for number, handler in handlers.items():
             signal.signal(number, handler)
         try:
+            self._check()
             remote = ray.remote(max_retries=0, **self._resources)(_do)
             waiting = {remote.remote(work, task): task for task in tasks}
             cancelled = False
@@ -59,6 +63,25 @@ class Ray(Launcher):
                     yield Ended(waiting.pop(reference), _trouble(ray, reference))
         finally:
             ray.shutdown()
+
+    def _connect(self) -> None:
+        try:
+            self._ray.init(**self._where, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        except ConnectionError as error:
+            raise ConfigError(
+                f"launcher.address={self._address}: no Ray cluster is there ({' '.join(str(error).split())}); leave it "
+                "out, and one is started on this machine"
+            ) from None
+
+    def _check(self) -> None:
+        """Ray would wait for ever for what this machine does not have; a cluster elsewhere may still grow."""
+        there = self._ray.cluster_resources()
+        for option, resource in (("cpus", "CPU"), ("gpus", "GPU")):
+            asked, has = self._resources[f"num_{option}"], there.get(resource, 0)
+            if self._address is None and asked > has:
+                raise ConfigError(
+                    f"launcher.{option}={asked:g}: Ray finds {number_of(int(has), resource)} on this machine"
+                )
 
 
 def _trouble(ray: Any, reference: Any) -> str:

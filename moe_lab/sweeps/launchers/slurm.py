@@ -1,13 +1,15 @@
 """Jobs on a Slurm cluster, by submitit."""
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from moe_lab.config.extras import extra
 from moe_lab.config.ranges import Count, NonNegativeInt
-from moe_lab.errors import ConfigError, given
+from moe_lab.errors import ConfigError, cut, given
 from moe_lab.experiment.launch import launched
 from moe_lab.experiment.ranks import follow_launched, leading_all, processes_of
 from moe_lab.sweeps.launcher import Launcher, described
@@ -50,6 +52,11 @@ class Slurm(Launcher):
         at_once: Count = 100,
     ) -> None:
         self._submitit = extra("submitit", "launcher=slurm", "slurm")
+        if cluster == "slurm" and shutil.which("sbatch") is None:
+            raise ConfigError(
+                "launcher=slurm needs Slurm's command sbatch, and this machine has none: go to a machine of the "
+                "cluster, or take launcher.cluster=local, which starts the jobs here"
+            )
         self._cluster = cluster
         self._nodes = nodes
         limits = {"timeout_min": minutes, "cpus_per_task": cpus, "gpus_per_node": gpus, "mem_gb": memory_gb}
@@ -58,17 +65,11 @@ class Slurm(Launcher):
         self._parameters = {"name": "moe-lab", **limits, **given}
 
     def launch(self, tasks: Sequence[Task], work: Work, stop_asked: StopAsked) -> Iterator[Ended]:
-        executor = self._submitit.AutoExecutor(folder=work.folder / "submitit", cluster=self._cluster)
+        """Raises ConfigError if Slurm refuses the jobs; those that it has taken already are cancelled."""
         waiting: list[tuple[Any, Task]] = []
-        for processes in sorted({_processes(task) for task in tasks}):
-            executor.update_parameters(**self._parameters, **self._places(processes))
-            alike = [task for task in tasks if _processes(task) == processes]
-            for start in range(0, len(alike), _ARRAY):
-                with executor.batch():
-                    for task in alike[start : start + _ARRAY]:
-                        waiting.append((executor.submit(_do, work, task), task))
         cancelled = False
         try:
+            self._submit(tasks, work, waiting)
             while waiting:
                 if stop_asked() and not cancelled:
                     _cancel(waiting)
@@ -81,6 +82,21 @@ class Slurm(Launcher):
         except BaseException:
             _cancel(waiting)
             raise
+
+    def _submit(self, tasks: Sequence[Task], work: Work, waiting: list[tuple[Any, Task]]) -> None:
+        """Submit every task, and add its job to ``waiting``."""
+        executor = self._submitit.AutoExecutor(folder=work.folder / "submitit", cluster=self._cluster)
+        for processes in sorted({_processes(task) for task in tasks}):
+            executor.update_parameters(**self._parameters, **self._places(processes))
+            alike = [task for task in tasks if _processes(task) == processes]
+            for start in range(0, len(alike), _ARRAY):
+                array = alike[start : start + _ARRAY]
+                try:
+                    with executor.batch():
+                        jobs = [executor.submit(_do, work, task) for task in array]
+                except self._submitit.core.utils.FailedJobError as error:
+                    raise ConfigError(_refused(str(error), work.folder)) from None
+                waiting += zip(jobs, array, strict=True)
 
     def _places(self, processes: int) -> dict[str, int]:
         """How the processes of a job are spread. Raises ConfigError if not every node has as many."""
@@ -95,6 +111,15 @@ class Slurm(Launcher):
 
 def _processes(task: Task) -> int:
     return max(processes_of(planned.job.config) for planned in task.jobs)
+
+
+def _refused(text: str, folder: Path) -> str:
+    """What Slurm says of jobs that it does not take, such as those of a partition that it does not have."""
+    reason = "; ".join(line.removeprefix("sbatch: error: ").strip() for line in text.splitlines() if line.strip())
+    return (
+        f"Slurm refuses these jobs ({cut(reason, 300)}): go on with other options of the launcher by "
+        f"`moe-lab sweep --resume {folder} launcher=slurm launcher.OPTION=VALUE`"
+    )
 
 
 def _cancel(waiting: Sequence[tuple[Any, Task]]) -> None:

@@ -70,7 +70,8 @@ def test_without_one_the_command_that_adds_it_is_said(arm, tmp_path):
 
 def test_what_one_expert_cannot_have_is_no_word_of_it(arm):
     told = {"controller": ["temperature"], "regularizers.importance.weight": 0.3, "regularizer": ["importance"]}
-    words = command(arm("m", told | {"recipe": "em", "objective": "em", "inference": "argmax"}, [0.05]))
+    told |= {"recipe": "em", "objective": "em", "inference": "argmax"}
+    words = command(arm("m", told | {"parallel": "experts", "parallel.processes": 2}, [0.05]))
     assert words[2:4] == ["baseline=dense_total", "seed=0"]
 
 
