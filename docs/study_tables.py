@@ -12,8 +12,8 @@ from math import log2
 from typing import ClassVar, Protocol
 
 from docs.claim_tables import Claims, Correlations
+from docs.claims_twice import ClaimsTwice
 from docs.protocol_tables import Bests, ProtocolPairs, Protocols
-from docs.retrained import Retrained
 from docs.run_tables import Differences, Intervals, Levels, balancing
 from docs.tables import DOCS, Column, markdown, percent
 from docs.trained_twice import TrainedTwice
@@ -168,6 +168,7 @@ TABLES: tuple[AnyTable, ...] = (
     ByLayer("studies/layers.md", "layers/digits"),
     ByLayer("studies/layers.md", "layers/text-modules"),
     Claims("studies/claims.md", "claims"),
+    ClaimsTwice("studies/claims.md", "claims"),
     Correlations("studies/claims.md", "claims"),
     Table(
         "continual.md",
@@ -207,7 +208,6 @@ TABLES: tuple[AnyTable, ...] = (
         rows={layer: ("mixture layers", f"{layer}.") for layer in ("block0", "block1")},
     ),
     TrainedTwice("studies.md"),
-    Retrained("studies.md"),
     Levels("studies/second-softmax.md", "second-softmax/runs.csv", SECOND_SOFTMAX),
     Differences("studies/second-softmax.md", "second-softmax/runs.csv", SECOND_SOFTMAX, "one softmax"),
     Levels(

@@ -110,5 +110,5 @@ def test_the_loss_or_error_is_lower_as_predicted_in_four_claims():
         ("chen2022", ""),
         ("balancing_scope", "text_modules"),
         ("fine_grained", "markov_languages"),
-        ("orthogonality_variance", "markov_languages"),
+        ("simbal", "digits"),
     }
