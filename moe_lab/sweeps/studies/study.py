@@ -8,7 +8,8 @@ from pathlib import Path
 
 from moe_lab.errors import ConfigError, did_you_mean, there_are
 from moe_lab.store.run import Run
-from moe_lab.sweeps.plan import Follow, Plan, Planned, plan, silently
+from moe_lab.sweeps.plan import Follow, Plan, Planned, silently
+from moe_lab.sweeps.studies.arm import check_single, plan_of_arm
 from moe_lab.sweeps.studies.claims import CLAIM, claim_names, read_claim
 from moe_lab.sweeps.studies.file import Arm, Row, StudyFile, combinations, read_study
 
@@ -105,6 +106,7 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
             last = file.first_seed + file.seeds - 1
             raise ConfigError(f"{word}: a study has seeds of its own, {file.first_seed} to {last}: leave the word away")
         if key not in options:
+            check_single(word)
             extra.append(word)
         elif value not in options[key]:
             raise ConfigError(
@@ -258,8 +260,8 @@ def _trials(
     trials = []
     for setting in settings:
         for own, some in study.arms[name].words_of(seeds):
-            words = [*own, *fair, *setting, *more, *study.extra, f"seed={','.join(map(str, some))}"]
-            made = plan(words, parts.config_dir, parts.plugins)
+            words = [*own, *fair, *setting, *more]
+            made = plan_of_arm((study.name, name), words, study.extra, some, parts.config_dir, parts.plugins)
             by_seed = {planned.job.config["seed"]: planned for planned in made.jobs}
             trials += [Trial(name, setting, seed, _named(by_seed[seed], name, setting, seed)) for seed in some]
     return trials
