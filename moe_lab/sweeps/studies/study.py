@@ -85,6 +85,8 @@ class Study:
         parts = [part for part in (self.name, first[1], *other) if part]
         if self.has_settings:
             parts += ["fair"] if self.fair else ["paper", self.grid]
+        elif self.fair and self.protocol != protocols(self.file)[0]:
+            parts.append("fair")
         return "-".join(parts)
 
     @property
@@ -97,7 +99,7 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     two do not go together."""
     file = _file(name, words, config_dir)
     options = {key: tuple(values) for key, values in file.choices.items()}
-    options |= {"protocol": _protocols(file)} | (GRID if file.has_settings else {})
+    options |= {"protocol": protocols(file)} | (GRID if file.has_settings else {})
     picked = {key: values[0] for key, values in options.items()}
     extra = []
     for word in words:
@@ -131,7 +133,7 @@ def _file(name: str, words: Sequence[str], config_dir: Path | None) -> StudyFile
     return read_claim(name, chosen[-1], config_dir)
 
 
-def _protocols(file: StudyFile) -> tuple[str, ...]:
+def protocols(file: StudyFile) -> tuple[str, ...]:
     """The protocols of a study, the default first: where nothing was published, a fair comparison is the only one."""
     if file.fair is None:
         return ("paper",)
