@@ -20,6 +20,7 @@ from moe_lab.sweeps.settings import settings as sweep_settings
 from moe_lab.sweeps.settings import split
 from moe_lab.sweeps.studies.measured import Measured
 from moe_lab.sweeps.studies.place import check_place, command_of
+from moe_lab.sweeps.studies.stretches import InStretches
 from moe_lab.sweeps.studies.study import (
     BUILT_IN,
     Parts,
@@ -112,7 +113,7 @@ def run_study(
     on), ConfigError if an arm has no setting that finished on all tuning seeds, and RunError and Held as ``run_sweep``
     does.
     """
-    train = partial(_train, ready, watch or SweepWatch(), stop_asked, unfinished)
+    train = partial(_train, ready, InStretches(watch or SweepWatch()), stop_asked, unfinished)
     study, parts, trials = ready.study, ready.parts, list(ready.first)
     if study.fair:
         train(trials)
