@@ -42,7 +42,7 @@ def study(
     words: Words = None,
     runs: RunsFolder = RUNS,
     folder_name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Name of its folder; default: from the overrides.")
+        str | None, typer.Option("--name", metavar="NAME", help="Name of its folder; default: NAME and its choices.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and epochs, for a first look.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop; write nothing.")] = False,

@@ -1,9 +1,10 @@
 """The identity of a config: its key, and its differences from the defaults, as overrides."""
 
+import copy
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,15 +49,36 @@ def of_earlier_format(key: Any) -> bool:
     return isinstance(key, str) and _FIRST.fullmatch(key) is not None
 
 
-def differences(config: Config, defaults: Config, chosen: dict[str, Any], config_dir: Path | None = None) -> Config:
+def differences(
+    config: Config,
+    defaults: Config,
+    chosen: dict[str, Any],
+    config_dir: Path | None = None,
+    earlier: Config | None = None,
+) -> Config:
     """The differences of a composed config from ``defaults``, which was composed without words.
 
     A part is named by its option (``gate: attentive``, ``gate/score: linear``, ``regularizer: [importance]``): the
-    ``chosen`` one of its group, or, if that is not known, the one that leaves the fewest differing values; the default
-    wins a tie. Then follow the values that differ from the option's own file (``regularizers.importance.weight: 0.3``).
-    A value that the config lacks is None.
+    ``chosen`` one of its group. If none is chosen, it is the option of the part's class that leaves the fewest
+    differing values, where the default wins a tie; or the name of the class, if no option has it. Then follow the
+    values that differ from the option's own file (``regularizers.importance.weight: 0.3``). A value that the config
+    lacks is None.
+
+    ``earlier`` replaces the files of chosen options that have none here: the config of an earlier run without the
+    values in which it differed from its own files (``unchanged``).
     """
-    return Comparison(defaults, config_dir).differences(config, chosen)
+    return Comparison(defaults, config_dir).differences(config, chosen, earlier)
+
+
+def unchanged(config: Config, differs: Config) -> Config:
+    """A run's config without the values that its stored differences ``differs`` name."""
+    kept = copy.deepcopy(config)
+    for key in differs:
+        *path, last = key.replace("/", ".").split(".")
+        node = _at(kept, path)
+        if path and not (isinstance(node.get(last), dict) and "/" not in key):
+            node.pop(last, None)
+    return kept
 
 
 def is_undeciding(key: str) -> bool:
@@ -81,10 +103,10 @@ class Comparison:
         self._config_dir = config_dir
         self._sources = open_sources(config_dir)
 
-    def differences(self, config: Config, chosen: dict[str, Any]) -> Config:
+    def differences(self, config: Config, chosen: dict[str, Any], earlier: Config | None = None) -> Config:
         """The same as the function ``differences``. Options that a network chooses in other groups are its defaults and
         are not named."""
-        walk = _Walk(chosen, self._config_dir, self._sources)
+        walk = _Walk(chosen, self._config_dir, self._sources, earlier or {})
         option = chosen.get(NETWORK)
         if config.get(NETWORK) is None or option not in self._sources.options(NETWORK):
             return dict(walk.nodes(config, self._defaults, "", ()))
@@ -94,17 +116,19 @@ class Comparison:
         ours, theirs = ({k: v for k, v in one.items() if k not in (NETWORK, LAYERS)} for one in (config, base))
         found = {NETWORK: option, **dict(own), **dict(walk.nodes(ours, theirs, "", words))}
         for layer, node in (config.get(LAYERS) or {}).items():
-            found |= prefixed(layer, walk.layer(layer, node, words))
+            of_layer = _Walk(chosen, self._config_dir, self._sources, _at(earlier or {}, (LAYERS, layer)))
+            found |= prefixed(layer, of_layer.layer(layer, node, words))
         return found
 
 
 class _Walk:
     """Walks two configs side by side and yields the differences as (word, value) pairs."""
 
-    def __init__(self, chosen: dict[str, Any], config_dir: Path | None, sources: Sources) -> None:
+    def __init__(self, chosen: dict[str, Any], config_dir: Path | None, sources: Sources, earlier: Config) -> None:
         self._chosen = chosen
         self._config_dir = config_dir
         self._sources = sources
+        self._earlier = earlier
 
     def nodes(self, node: Config, base: Config, where: str, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         """The differences of a node from ``base``, which was composed with the choices ``words``."""
@@ -147,22 +171,26 @@ class _Walk:
         self, group: str, node: Config, place: str, words: tuple[str, ...], taken: Any
     ) -> tuple[str, Config, tuple[str, ...]]:
         """The option from which a node was most likely made, the node that it composes at ``place``, and the words that
-        do so."""
+        do so. Of an option that has no file here the node is the earlier run's, and no word composes it."""
         default = _composed(words, self._config_dir)[1].get(group)
         ranked = []
         for option in self._candidates(group, node, taken):
             chosen = (*words, f"{group}={option}")
             own = self._node_at(place, chosen)
-            ranked.append((_distance(node, own), option != default, option, own, chosen))
+            if option == taken or own.get("_target_") == node.get("_target_"):
+                ranked.append((_distance(node, own), option != default, option, own, chosen))
+        if not ranked:
+            name = taken if isinstance(taken, str) else str(node.get("_target_")).rpartition(".")[2]
+            return name, _at(self._earlier, place.split(".")), words
         *_, option, own, chosen = min(ranked, key=lambda one: one[:3])
         return option, own, chosen
 
     def _candidates(self, group: str, node: Config, taken: Any) -> list[str]:
-        """The option ``taken`` if it is known; else the options of the node's class; else all. Each one costs a
-        composition."""
+        """The option ``taken``, none if it has no file here. If no option is known to be taken, those whose files have
+        the node's class, else all. Each one costs a composition."""
         options = self._sources.options(group)
-        if taken in options:
-            return [taken]
+        if taken is not None:
+            return [one for one in options if one == taken]
         alike = [one for one in options if self._sources.node(group, one).get("_target_") == node.get("_target_")]
         return alike or options
 
@@ -173,23 +201,30 @@ class _Walk:
         for name in node:
             chosen = (f"{group}=[{name}]",) if name in known else ()
             place = f"{group}s.{name}"
-            yield from self.nodes(node[name], self._node_at(place, chosen), place, chosen)
+            own = self._node_at(place, chosen) if chosen else _at(self._earlier, place.split("."))
+            yield from self.nodes(node[name], own, place, chosen)
 
     def _node_at(self, place: str, words: tuple[str, ...]) -> Config:
         """The node that ``words`` compose at ``place``; empty if they cannot be composed."""
         try:
-            node: Any = _composed(words, self._config_dir)[0]
+            composed = _composed(words, self._config_dir)[0]
         except ConfigError:
             return {}
-        for key in place.split("."):
-            node = node.get(key, {})
-        return node
+        return _at(composed, place.split("."))
 
 
 @lru_cache(maxsize=1024)
 def _composed(words: tuple[str, ...], config_dir: Path | None) -> tuple[Config, dict[str, Any]]:
     """Config and choices, cached because a sweep compares every job with the same few options."""
     return compose_leniently(words, config_dir)
+
+
+def _at(config: Config, path: Sequence[str]) -> Config:
+    """The node at ``path`` of a config; empty if there is none."""
+    node: Any = config
+    for key in path:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}
 
 
 def _distance(one: Config, other: Config) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from moe_lab.config.build import build
 from moe_lab.config.check import check
 from moe_lab.config.compose import choices, compose
-from moe_lab.config.differences import Comparison, config_key, differences, is_undeciding, of_earlier_format
+from moe_lab.config.differences import Comparison, config_key, differences, is_undeciding, of_earlier_format, unchanged
 from moe_lab.config.layered import LAYERS
 from moe_lab.config.vary import vary
 from moe_lab.data.classes import resolved_classes
@@ -101,7 +101,8 @@ def vary_job(
 ) -> Job:
     """The job of a checked config and its ``Job.facts`` with overrides applied, as ``prepare_from``."""
     typed = [word.partition("=")[0] for word in words]
-    config, chosen = vary(_as_given(stored, facts), words, config_dir)
+    given = _as_given(stored, facts)
+    config, chosen = vary(given, words, config_dir)
     if "dataset.path" in typed and "dataset.root" not in typed:
         # paths typed now are relative to the current folder
         config["dataset"]["root"] = None
@@ -113,7 +114,8 @@ def vary_job(
     }
     chosen = kept | chosen
     told = {*typed, *(facts.get("differs") or {})}
-    differs = differences(config, compose([], config_dir), chosen, config_dir)
+    earlier = unchanged(given, facts.get("differs") or {})
+    differs = differences(config, compose([], config_dir), chosen, config_dir, earlier)
     differs = {key: value for key, value in differs.items() if key in told or not is_undeciding(key)}
     return _job(config, chosen, differs)
 

@@ -91,14 +91,20 @@ def idle(gate: Gate, regularizers: Mapping[str, Regularizer], still: Literal["ga
 
 def fits(part: nn.Module, state: dict[str, Tensor], prefix: str, experts: int = 0, count: int = 0) -> bool:
     """Whether the tensors of ``state`` below ``prefix`` have the names and shapes of the part's state. With
-    ``experts``: whether they are those of that many experts, for a part with ``count``."""
+    ``experts``: for a part with ``count`` experts, one axis of a tensor may have length ``experts`` instead."""
     theirs = {name.removeprefix(prefix): one.shape for name, one in state.items() if name.startswith(prefix)}
     own = {name: one.shape for name, one in part.state_dict().items()}
     return own.keys() == theirs.keys() and all(
         len(shape) == len(theirs[name])
-        and all(pair in ((experts, count), (pair[0],) * 2) for pair in zip(theirs[name], shape, strict=True))
+        and [pair for pair in zip(theirs[name], shape, strict=True) if pair[0] != pair[1]] in ([], [(experts, count)])
         for name, shape in own.items()
     )
+
+
+def experts_in(state: dict[str, Tensor]) -> int | None:
+    """The number of experts of a run, the first axis of their parameters in its learner's ``state``; None if it has
+    none."""
+    return next((one.shape[0] for name, one in state.items() if name.startswith(EXPERTS) and one.ndim), None)
 
 
 @torch.no_grad()

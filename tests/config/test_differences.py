@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_lab.config.compose import compose
-from moe_lab.config.differences import config_key, differences
+from moe_lab.config.compose import compose, compose_leniently
+from moe_lab.config.differences import config_key, differences, unchanged
 
 toys = pytest.mark.usefixtures("toy_lab")
 
@@ -59,6 +59,56 @@ def test_a_users_own_option_has_its_name(tmp_path: Path) -> None:
     (tmp_path / "gate" / "mine.yaml").write_text("_target_: mygate.Mine\nscale: 2\n")
     config = compose(["gate=mine", "gate.scale=3"], tmp_path)
     assert differences(config, compose([], tmp_path), {}, tmp_path) == {"gate": "mine", "gate.scale": 3}
+
+
+@pytest.fixture
+def own_parts(tmp_path: Path) -> Path:
+    """A folder with a user's gate of moe-lab's score, and a regularizer."""
+    for group in ("gate", "regularizer"):
+        (tmp_path / group).mkdir()
+    gate = "defaults: [{score: attentive}]\n_target_: mygate.Mine\nscale: 2\nshift: 0\n"
+    (tmp_path / "gate" / "mine.yaml").write_text(gate)
+    load = "# @package regularizers.max_load\n_target_: myload.MaxLoad\nweight: 0.5\n"
+    (tmp_path / "regularizer" / "max_load.yaml").write_text(load)
+    return tmp_path
+
+
+@toys
+def test_an_option_without_a_file_here_has_its_name_and_the_earlier_runs_values(own_parts: Path) -> None:
+    words = ["gate=mine", "gate.scale=3", "regularizer=[max_load]"]
+    config, chosen = compose_leniently(words, own_parts)
+    told = differences(config, compose([], own_parts), chosen, own_parts)
+    assert told == {"gate": "mine", "gate.scale": 3, "regularizer": ["max_load"]}
+    earlier = unchanged(config, told)
+    assert differences(config, compose([]), chosen, None, earlier) == told
+    config["gate"]["shift"] = 1
+    config["regularizers"]["max_load"]["weight"] = 0.7
+    more = {"gate.shift": 1, "regularizers.max_load.weight": 0.7}
+    assert differences(config, compose([]), chosen, None, earlier) == told | more
+
+
+@toys
+def test_a_part_of_another_class_lends_no_name(own_parts: Path) -> None:
+    config = compose(["gate=mine"], own_parts)
+    told = differences(config, compose([]), {})
+    assert told["gate"] == "Mine" and told["gate._target_"] == "mygate.Mine"
+
+
+def test_values_that_differed_are_taken_out() -> None:
+    gate = {"_target_": "a.B", "score": {"tau": 1}, "k": 2}
+    config = {"gate": gate, "layers": {"block1": {"gate": {"k": 3, "n": 4}}}}
+    differs = {
+        "gate": "b",
+        "gate/score": "c",
+        "gate.k": 2,
+        "layers.block1.gate": "d",
+        "layers.block1.gate.k": 3,
+        "z": 1,
+    }
+    assert unchanged(config, {**differs, "no.such.key": 1}) == {
+        "gate": {"_target_": "a.B"},
+        "layers": {"block1": {"gate": {"n": 4}}},
+    }
 
 
 @toys

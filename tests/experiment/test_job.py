@@ -184,6 +184,19 @@ def test_a_rule_that_an_option_names_is_kept(stored, tmp_path):
     assert made.auto_filled == ["k", "trainer.dispatch"] and made.config["gate"]["combine"] == "logits"
 
 
+def test_a_users_own_option_keeps_its_name_where_its_file_is_not(stored, tmp_path):
+    """Its class is that of built-in options too, which must not lend their names."""
+    option = tmp_path / "own" / "gate" / "mine.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text((Path(moe_lab.__file__).parent / "conf/gate/softmax.yaml").read_text())
+    made = job.prepare(["gate=mine", "gate.score.body.hidden=[7]"], tmp_path / "own")
+    run = stored()
+    (run.path / "config.yaml").write_text(yaml.safe_dump(made.config))
+    (run.path / "status.json").write_text(json.dumps({"status": "finished", **made.facts}))
+    assert job.prepare_from(Run(run.path), []) == made
+    assert job.prepare_from(Run(run.path), ["seed=1"]).differs == {**made.differs, "seed": 1}
+
+
 def test_choices_inside_a_replaced_part_are_the_new_ones(stored):
     varied = job.prepare_from(stored("gate=attentive"), ["gate=softmax"])
     assert varied.choices == job.prepare([]).choices

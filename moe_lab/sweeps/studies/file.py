@@ -10,14 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from moe_lab.config.sources import open_sources
 from moe_lab.config.wishes import wish
 from moe_lab.errors import ConfigError, did_you_mean, there_are
-from moe_lab.metrics import METRICS
-from moe_lab.metrics.computing import TAKEN
-from moe_lab.metrics.registry import parts_of
+from moe_lab.sweeps.studies.checks import faults
 
 Value = str | int | float | bool | None
 Grid = dict[str, list[Value]]
-#: metrics of runs, and of layers with experts that compute nothing
-KNOWN = (*METRICS, *TAKEN)
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
@@ -95,7 +91,7 @@ class Fair(Strict):
     """protocol=fair: words that hold for all arms, and the seeds that choose among an arm's settings."""
 
     words: list[str] = []
-    tuning_seeds: list[int] = [1000, 1001, 1002]
+    tuning_seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[1000, 1001, 1002], min_length=1)
 
 
 class Row(Strict):
@@ -103,10 +99,10 @@ class Row(Strict):
     mean and sd (null: not printed) of ``n`` runs, ``over`` several settings where that is said."""
 
     best: dict[str, float] = {}
-    of: int | None = None
+    of: int | None = Field(default=None, ge=1)
     by: Literal["train_error_rate", "validation_error_rate"] = "train_error_rate"
-    mean: dict[str, tuple[float, float | None]] = {}
-    n: int | None = None
+    mean: dict[str, tuple[float, Annotated[float, Field(ge=0)] | None]] = {}
+    n: int | None = Field(default=None, ge=1)
     over: str = ""
 
 
@@ -121,7 +117,7 @@ class Quick(Strict):
     """What --quick makes of the study."""
 
     words: list[str] = []
-    seeds: int | None = None
+    seeds: int | None = Field(default=None, ge=1)
 
 
 class StudyFile(Strict):
@@ -202,18 +198,8 @@ def study_node(name: str, config_dir: Path | None = None) -> tuple[dict[str, Any
 def checked(kind: type[AnyFile], node: Mapping[str, Any], place: str) -> AnyFile:
     """The study that ``node`` describes; messages name its ``place``. Raises ConfigError if it is none."""
     study = validated(kind, node, place)
-    for named in _named_arms(study) - _arms(study).keys():
-        raise ConfigError(f"{place}: there is no arm named '{named}'")
-    for metric in [*study.metrics, *(name for choice in _choices(study) for name in choice.metrics)]:
-        _, known, _ = parts_of(metric)
-        if known not in KNOWN:
-            near = did_you_mean(known, KNOWN)
-            raise ConfigError(f"{place}: no metric named '{metric}'.{near} See moe-lab list metric")
-    for metric in study.margins.keys() - study.metrics.keys():
-        near = did_you_mean(metric, study.metrics)
-        raise ConfigError(
-            f"{place}: margins: '{metric}' is none of the study's metrics.{near}{there_are(list(study.metrics))}"
-        )
+    for fault in faults(study):
+        raise ConfigError(f"{place}: {fault}")
     return study
 
 
@@ -234,13 +220,6 @@ def _arms(study: StudyFile) -> dict[str, Arm]:
 
 def _choices(study: StudyFile) -> list[Choice]:
     return [choice for values in study.choices.values() for choice in values.values()]
-
-
-def _named_arms(study: StudyFile) -> set[str]:
-    """Arms that the file speaks of in other places than their own."""
-    taught = {arm.teacher for arm in _arms(study).values() if arm.teacher is not None}
-    changed = {name for choice in _choices(study) for name in (*choice.arms, *choice.drop)}
-    return {study.against} | taught | changed | {name for one in study.published for name in one.rows}
 
 
 def combinations(grid: Mapping[str, list[Any]]) -> list[tuple[str, ...]]:

@@ -19,6 +19,8 @@ from moe_lab.sweeps.run import SweepWatch, run_sweep
 from moe_lab.sweeps.settings import settings as sweep_settings
 from moe_lab.sweeps.settings import split
 from moe_lab.sweeps.studies.measured import Measured
+from moe_lab.sweeps.studies.place import check_place, command_of
+from moe_lab.sweeps.studies.stretches import InStretches
 from moe_lab.sweeps.studies.study import (
     BUILT_IN,
     Parts,
@@ -48,6 +50,7 @@ class ReadyStudy:
     first:   the runs that depend on no others: in a fair comparison those that choose the settings, else those of the
              published settings.
     command: words that repeat the study, for its page.
+    owner:   the command whose runs its folder has, for its plan.
     """
 
     study: Study
@@ -56,6 +59,7 @@ class ReadyStudy:
     parts: Parts
     first: list[Trial]
     command: tuple[str, ...]
+    owner: str
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ def ready_study(
     parts: Parts = BUILT_IN,
 ) -> ReadyStudy:
     """The study ``name`` as ``words``, launcher words among them, have it, in ``runs/folder_name``, by default named
-    by its words. Raises ConfigError as ``open_study`` and ``settings`` do, RunError if ``runs`` or
-    ``folder_name`` cannot be used.
+    by its words. Raises ConfigError as ``open_study`` and ``settings`` do, RunError if ``runs`` or ``folder_name``
+    cannot be used or the folder has the runs of another command.
     """
     check_runs(runs)
     if folder_name is not None:
@@ -88,9 +92,10 @@ def ready_study(
     launcher = sweep_settings(of_sweep, parts.config_dir, parts.plugins).launcher
     study = open_study(name, of_jobs, parts.config_dir, quick=quick)
     folder = runs / (folder_name or study.folder_name + ("-quick" if quick else ""))
+    check_place(folder, study, quick=quick)
     first = tuning(study, parts) if study.fair else reported(study, published_settings(study), parts)
     command = ("moe-lab", "study", name, *words, *(["--quick"] if quick else []))
-    return ReadyStudy(study, folder, launcher, parts, first, command)
+    return ReadyStudy(study, folder, launcher, parts, first, command, command_of(study, quick=quick))
 
 
 def run_study(
@@ -108,7 +113,7 @@ def run_study(
     on), ConfigError if an arm has no setting that finished on all tuning seeds, and RunError and Held as ``run_sweep``
     does.
     """
-    train = partial(_train, ready, watch or SweepWatch(), stop_asked, unfinished)
+    train = partial(_train, ready, InStretches(watch or SweepWatch()), stop_asked, unfinished)
     study, parts, trials = ready.study, ready.parts, list(ready.first)
     if study.fair:
         train(trials)
@@ -140,7 +145,7 @@ def _train(
     if stop_asked():
         raise Stopped("stopped before the next runs")
     claim_again(ready.folder)
-    plan = plan_of(trials, [ready.study.name])
+    plan = plan_of(trials, [ready.owner])
     outcomes = run_sweep(plan, ready.folder, ready.launcher, watch=watch, stop_asked=stop_asked)
     if stop_asked():
         raise Stopped("stopped; the state of the runs is saved")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from moe_lab.errors import ConfigError, did_you_mean, there_are
 from moe_lab.store.run import Run
-from moe_lab.sweeps.plan import Follow, Plan, Planned, plan, silently
+from moe_lab.sweeps.plan import Follow, Plan, Planned, silently
+from moe_lab.sweeps.studies.arm import check_single, plan_of_arm
 from moe_lab.sweeps.studies.claims import CLAIM, claim_names, read_claim
 from moe_lab.sweeps.studies.file import Arm, Row, StudyFile, combinations, read_study
 
@@ -84,6 +85,8 @@ class Study:
         parts = [part for part in (self.name, first[1], *other) if part]
         if self.has_settings:
             parts += ["fair"] if self.fair else ["paper", self.grid]
+        elif self.fair and self.protocol != protocols(self.file)[0]:
+            parts.append("fair")
         return "-".join(parts)
 
     @property
@@ -96,7 +99,7 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     two do not go together."""
     file = _file(name, words, config_dir)
     options = {key: tuple(values) for key, values in file.choices.items()}
-    options |= {"protocol": _protocols(file)} | (GRID if file.has_settings else {})
+    options |= {"protocol": protocols(file)} | (GRID if file.has_settings else {})
     picked = {key: values[0] for key, values in options.items()}
     extra = []
     for word in words:
@@ -105,6 +108,7 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
             last = file.first_seed + file.seeds - 1
             raise ConfigError(f"{word}: a study has seeds of its own, {file.first_seed} to {last}: leave the word away")
         if key not in options:
+            check_single(word)
             extra.append(word)
         elif value not in options[key]:
             raise ConfigError(
@@ -129,7 +133,7 @@ def _file(name: str, words: Sequence[str], config_dir: Path | None) -> StudyFile
     return read_claim(name, chosen[-1], config_dir)
 
 
-def _protocols(file: StudyFile) -> tuple[str, ...]:
+def protocols(file: StudyFile) -> tuple[str, ...]:
     """The protocols of a study, the default first: where nothing was published, a fair comparison is the only one."""
     if file.fair is None:
         return ("paper",)
@@ -258,8 +262,8 @@ def _trials(
     trials = []
     for setting in settings:
         for own, some in study.arms[name].words_of(seeds):
-            words = [*own, *fair, *setting, *more, *study.extra, f"seed={','.join(map(str, some))}"]
-            made = plan(words, parts.config_dir, parts.plugins)
+            words = [*own, *fair, *setting, *more]
+            made = plan_of_arm((study.name, name), words, study.extra, some, parts.config_dir, parts.plugins)
             by_seed = {planned.job.config["seed"]: planned for planned in made.jobs}
             trials += [Trial(name, setting, seed, _named(by_seed[seed], name, setting, seed)) for seed in some]
     return trials

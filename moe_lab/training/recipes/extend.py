@@ -17,7 +17,7 @@ from moe_lab.parts.objectives.mixture import Mixture as Likelihood
 from moe_lab.parts.reasons import Reason
 from moe_lab.routing.decision import Routing
 from moe_lab.store.learned import read_run
-from moe_lab.training.from_run import EXPERTS, GATE, fits, take_over
+from moe_lab.training.from_run import EXPERTS, GATE, experts_in, fits, take_over
 from moe_lab.training.growth import Still, among_first, columns
 from moe_lab.training.members import Record
 from moe_lab.training.mixture_learner import MixtureLearner
@@ -236,13 +236,17 @@ class Extend(Recipe):
         if sorted(learned) != self._tasks.tasks[0]:
             lacks = f"has the first task {self._tasks.tasks[0]}, and {self._run} has learned {learned}"
             return Reason(lacks, ("make them equal",))
-        first = mixture.experts.count - self._new * (len(self._tasks) - 1)
+        later = self._new * (len(self._tasks) - 1)
+        first, learned_experts = mixture.experts.count - later, experts_in(state)
+        if learned_experts not in (None, first):
+            lacks = f"leaves {first} of {mixture.experts.count} experts for the first task, and {self._run} has"
+            return Reason(f"{lacks} {learned_experts}", (f"take experts.count={learned_experts + later}",))
         if all(
             fits(part, state, prefix, first, mixture.experts.count)
             for part, prefix in ((mixture.experts, EXPERTS), (mixture.gate, GATE))
         ):
             return None
         return Reason(
-            f"needs the experts and the gate of {self._run}, of which {first} are left for the first task",
-            (f"take its experts and gate, and an experts.count of theirs and {self._new} for each later task",),
+            f"needs the experts and the gate of {self._run}, and these are of another kind or size",
+            ("take its experts and gate",),
         )

@@ -251,8 +251,11 @@ def test_what_does_not_fit_is_said(learner_of, recipe_of, words, changes, reason
     [
         (["experts.count=3", "experts.hidden=6"], [2, 3], "has learned [2, 3]: make them equal"),
         (["experts.count=3", "experts.hidden=6"], None, "has learned [0, 1, 2, 3]: make them equal"),
-        (["experts.count=2", "experts.hidden=6"], [0, 1], "of which 3 are left for the first task"),
-        (["experts.count=3", "experts.hidden=7"], [0, 1], "of which 3 are left for the first task"),
+        (["experts.count=2", "experts.hidden=6"], [0, 1], "leaves 3 of 5 experts for the first task, and"),
+        (["experts.count=2", "experts.hidden=6"], [0, 1], "has 2: take experts.count=4"),
+        # as many as there are in the end: two of them would be lost
+        (["experts.count=5", "experts.hidden=6"], [0, 1], "has 5: take experts.count=7"),
+        (["experts.count=3", "experts.hidden=7"], [0, 1], "of another kind or size: take its experts and gate"),
         (["experts.count=3", "experts.hidden=6", "gate=attentive"], [0, 1], "the experts and the gate of"),
     ],
     ids=str,
@@ -260,6 +263,19 @@ def test_what_does_not_fit_is_said(learner_of, recipe_of, words, changes, reason
 def test_a_run_that_does_not_fit_is_said(learner_of, recipe_of, run_of, words, classes, reason):
     folder, _ = run_of("experts=mlp", *words, classes=classes)
     assert reason in recipe_of("extend", run=folder, **TWO).lack(learner_of(), Trainer()).text()
+
+
+def test_hidden_features_that_are_as_many_as_the_experts_are_no_experts(learner_of, recipe_of, run_of):
+    """3 of 3 experts in the run, 5 of 5 here."""
+    folder, _ = run_of("experts=mlp", "experts.count=3", "experts.hidden=3", classes=[0, 1])
+    reason = recipe_of("extend", run=folder, **TWO).lack(learner_of("experts.hidden=5"), Trainer())
+    assert "of another kind or size: take its experts and gate" in reason.text()
+
+
+def test_without_new_experts_the_run_has_as_many(learner_of, recipe_of, run_of):
+    folder, _ = run_of("experts=mlp", "experts.count=5", "experts.hidden=6", classes=[0, 1])
+    recipe = recipe_of("extend", run=folder, **{**TWO, "new_experts": 0})
+    assert recipe.lack(learner_of(), Trainer()) is None
 
 
 @pytest.mark.parametrize("classes", [5, ["first"], [[0]]], ids=str)

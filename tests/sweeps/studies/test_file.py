@@ -48,6 +48,40 @@ def test_margins_are_of_the_studys_metrics(own, tiny):
     bad.unlink()
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("where: {size: small}", "where: {sise: small}", r"published\.0\.where\.sise: .*Did you mean size"),
+        ("where: {size: small}", "where: {size: smal}", r"published\.0\.where\.size: 'smal' .*Did you mean small"),
+        ("note: takes longer", "only: {sizes: small}", r"choices\.size\.large\.only\.sizes: the study has no such"),
+        ("note: takes longer", "only: {protocol: foul}", r"only\.protocol: 'foul' is no value.*fair, paper"),
+        ("best: {test_error", "best: {tast_error", r"rows\.balanced\.best: 'tast_error_rate' is none of the study's"),
+        ("mean: {test_error_rate", "mean: {test_loss_nats", r"rows\.plain\.mean: 'test_loss_nats' is none of"),
+        ("[0.9, 0.1]", "[0.9, -0.1]", r"rows\.plain\.mean\.test_error_rate\.1: must be greater than or equal to 0"),
+        (
+            "[0.9, 0.1]",
+            "[9, 0.1]",
+            r"plain\.mean\.test_error_rate: is 9, but its range is 0 to 1; in percent that is 0\.09",
+        ),
+        ("best: {test_error_rate: 0.5}", "best: {test_error_rate: -1}", r"best\.test_error_rate: is -1, but its range"),
+        ("tuning_seeds: [7]", "tuning_seeds: []", r"fair\.tuning_seeds: must have at least 1 item"),
+        ("tuning_seeds: [7]", "tuning_seeds: [-7]", r"fair\.tuning_seeds\.0: must be greater than or equal to 0"),
+        (
+            "tuning_seeds: [7]",
+            "tuning_seeds: [7, 1]",
+            r"fair\.tuning_seeds: 1 is one of the study's own, 0 to 1: .* as 2",
+        ),
+        ("quick: {seeds: 1", "quick: {seeds: 8", r"fair\.tuning_seeds: 7 is one of the study's own, 0 to 7: .* as 8"),
+    ],
+)
+def test_what_a_file_gets_wrong_is_named_with_its_key(own, tiny, before, after, message):
+    assert before in tiny
+    (own / "study" / "wrong.yaml").write_text(tiny.replace(before, after, 1))
+    with pytest.raises(ConfigError, match=r"wrong\.yaml: .*" + message):
+        open_study("wrong", [], own)
+    (own / "study" / "wrong.yaml").unlink()
+
+
 #: studies but those of several claims, which test_claims.py has
 ONE_QUESTION = [name for name in open_sources().options("study") if not claim_names(name)]
 

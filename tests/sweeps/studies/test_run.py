@@ -110,6 +110,63 @@ def test_a_fair_comparison_trains_its_settings_then_its_arms_then_the_students(r
     assert run_study(ready_for("protocol=fair"), watch=again) == found and again.todo == [[], [], []]
 
 
+@pytest.fixture
+def begun(ready_for, pretend):
+    """The folder of a study of these words, none of whose runs finished."""
+
+    def begin(*words, **options):
+        ready = replace(ready_for(*words, **options), launcher=pretend(lambda job: "failed"))
+        run_study(ready)
+        return ready.folder
+
+    return begin
+
+
+def test_a_folder_has_the_runs_of_one_command(begun, ready_for, own):
+    folder = begun("trainer.lr=0.1", "k=3", folder_name="mine")
+    # another order, a default that is typed, and another launcher
+    again = ["protocol=paper", "k=3", "trainer.lr=0.1", "launcher=processes", "launcher.workers=2"]
+    assert ready_study("small", again, folder.parent, "mine", parts=Parts(own)).folder == folder
+    told = r"mine has the runs of another command, moe-lab study small k=3 trainer\.lr=0\.1: .*--name"
+    for words in ([], ["k=3"], ["k=3", "trainer.lr=0.2"], ["k=3", "trainer.lr=0.1", "protocol=fair"]):
+        with pytest.raises(RunError, match=told):
+            ready_for(*words, folder_name="mine")
+    with pytest.raises(RunError, match=told):
+        ready_for("k=3", "trainer.lr=0.1", folder_name="mine", quick=True)
+    begun("k=3", folder_name="fast", quick=True)
+    assert ready_for("k=3", folder_name="fast", quick=True).folder.name == "fast"
+    with pytest.raises(RunError, match="moe-lab study small k=3 --quick"):
+        ready_for("k=3", folder_name="fast")
+
+
+def test_the_folder_of_a_sweep_is_no_studys(ready_for, tmp_path):
+    plan = {"words": ["gate=softmax,top_k"], "jobs": []}
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(RunError, match="another command, moe-lab sweep gate=softmax,top_k: "):
+        ready_for(folder_name="mine")
+
+
+def test_a_folder_of_an_earlier_version_goes_on_by_its_pages(begun, ready_for):
+    """Its plan has the study's name alone."""
+    folder = begun("k=3", folder_name="mine")
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"words": ["small"]}))
+    assert ready_for("k=3", folder_name="mine").folder == folder
+    with pytest.raises(RunError, match="another command, moe-lab study small k=3: "):
+        ready_for(folder_name="mine")
+    begun("k=3", folder_name="mine")
+    assert json.loads((folder / "plan.json").read_text())["words"] == ["small", "moe-lab study small k=3"]
+    assert ready_for("k=3", folder_name="mine").folder == folder
+    (folder / "plan.json").write_text(json.dumps(plan | {"words": ["small"]}))
+    (folder / "study.json").write_text("{}")
+    assert ready_for(folder_name="mine").folder == folder
+
+
+def test_both_protocols_have_a_folder_each(ready_for):
+    assert [ready_for(f"protocol={one}").folder.name for one in ("paper", "fair")] == ["small", "small-fair"]
+
+
 def test_a_stop_leaves_what_is_done_and_the_same_call_goes_on(ready_for):
     ready = ready_for("protocol=fair")
     with pytest.raises(Stopped):

@@ -109,11 +109,32 @@ def test_words_that_do_not_go_together():
     [
         (["size=huge"], "study tiny has no such size"),
         (["protocol=foul"], "has no such protocol"),
+        (["trainer.lr=1e-3,1e-2"], "trainer.lr=1e-3,1e-2: a study has one value of each word"),
+        (["size=large", "k=range(1,3)"], r"k=range\(1,3\): a study has one value of each word"),
     ],
 )
 def test_wrong_words(own, words, message):
     with pytest.raises(ConfigError, match=message):
         open_study("tiny", words, own)
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("gate=sofmax", "no gate named 'sofmax'"), ("k=1,2", "k=1,2: a study has one value"), ("k=99", "k=99")],
+)
+def test_a_wrong_word_of_an_arm_is_named_with_file_and_arm(own, tiny, word, reason):
+    (own / "study" / "wrong.yaml").write_text(tiny.replace("words: [gate=softmax]", f"words: ['{word}']", 1))
+    for extra in ([], ["trainer.lr=0.1"]):
+        asked = open_study("wrong", extra, own)
+        with pytest.raises(ConfigError, match=rf"wrong\.yaml: arm plain: .*{reason}"):
+            reported(asked, published_settings(asked), Parts(own))
+    (own / "study" / "wrong.yaml").unlink()
+
+
+def test_a_wrong_word_of_the_user_is_not_the_files(own):
+    asked = open_study("tiny", ["gate=sofmax"], own)
+    with pytest.raises(ConfigError, match="^no gate named 'sofmax'"):
+        reported(asked, published_settings(asked), Parts(own))
 
 
 def test_a_plan_has_a_run_an_arm_setting_and_seed(own):
