@@ -183,7 +183,7 @@ def _compared(chosen: Chosen) -> Sentence:
         ", corrected by Holm's procedure",
         Cite((HOLM,)),
         f" over a family of {found.family} (every two arms, {len(found.tested)} "
-        f"metric{'s' if len(found.tested) > 1 else ''}) at 5{NBSP}%, in which a difference needs at least "
+        f"metric{'s' if len(found.tested) > 1 else ''}{found.where}) at 5{NBSP}%, in which a difference needs at least "
         f"{found.needed} seeds.",
     ]
 
