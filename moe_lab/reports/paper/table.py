@@ -70,7 +70,7 @@ def arm_table(chosen: Chosen, external: Sequence[External] = ()) -> ArmTable:
 
 
 def _line(chosen: Chosen, arm: Arm) -> Line:
-    choices = tuple(choice_word(arm.levels[key]) for key in chosen.varying) or (arm.name,)
+    choices = tuple(choice_word(chosen.levels(key).get(arm, ABSENT)) for key in chosen.varying) or (arm.name,)
     return Line(choices, str(arm.n), tuple(_value(chosen, arm, name) for name in chosen.names))
 
 
