@@ -14,8 +14,8 @@ def too_few_seeds(plan: Plan) -> str:
     """A sentence, if the jobs have too few seeds to show any difference between their arms; else empty.
 
     The report compares every other arm on the same data with the one nearest to the defaults, in error and in
-    information; an arm with a baseline is counted in error alone, as most baselines have no experts. The exact
-    sign-flip test with Holm over these m comparisons needs ceil(log2(40 m)) seeds.
+    information; an arm with one expert is counted in error alone, and so is a baseline, as most have no experts. The
+    exact sign-flip test with Holm over these m comparisons needs ceil(log2(40 m)) seeds.
     """
     by_data: dict[str, Counter[Arm]] = {}
     for one in plan.jobs:
@@ -30,11 +30,11 @@ def too_few_seeds(plan: Plan) -> str:
 
 def _comparisons(arms: list[Arm]) -> int:
     base = min(arms, key=len)
-    return sum(1 if _has_no_experts(arm) or _has_no_experts(base) else 2 for arm in arms if arm is not base)
+    return sum(1 if _has_no_choice(arm) or _has_no_choice(base) else 2 for arm in arms if arm is not base)
 
 
-def _has_no_experts(arm: Arm) -> bool:
-    return any(key == "baseline" for key, _ in arm)
+def _has_no_choice(arm: Arm) -> bool:
+    return any(key == "baseline" or (key, value) == ("experts.count", "1") for key, value in arm)
 
 
 def _sentence(seeds: int, arms: int, family: int) -> str:

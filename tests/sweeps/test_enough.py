@@ -14,6 +14,8 @@ from moe_lab.sweeps.plan import plan
         (["gate=softmax,attentive", "seed=range(0,6)"], ": 2 comparisons need at least 7 seeds, such as 'seed="),
         # the error alone of a network without experts: ceil(log2(40)) = 6
         (["baseline=none,dense_total", "seed=0,1"], "2 arms can be shown: 1 comparison needs at least 6 seeds"),
+        # neither has one expert a choice
+        (["experts.count=5,1", "seed=0,1"], "2 arms can be shown: 1 comparison needs at least 6 seeds"),
         # two other mixtures and a dense network: 5 comparisons, ceil(log2(200)) = 8
         (["gate=softmax,top_k,attentive", "seed=3"], "with 1 seed no difference between these 3 arms"),
     ],

@@ -96,14 +96,25 @@ def _best(measured: Measured, name: str) -> str:
     extreme = "Lowest" if sign == 1 else "Highest"
     head = f"{extreme} {lowered(quantity.label)}: {called(best)} with {value}{ends(quantity, found)}"
     if best is base:
-        comparison = measured.comparisons[ranked[1].key, name]
-        comma = "," if comparison.difference else ""
-        return (
-            f"{head}, the arm that others are compared with; next is {called(ranked[1])}{comma}"
-            f"{apart(quantity, comparison)}." + _at_usage(measured, name, ranked[1])
-        )
-    difference = apart(quantity, measured.comparisons[best.key, name])
-    return f"{head}. Against {called(base)} that is{difference}.{_at_usage(measured, name, best)}"
+        arm, lead = ranked[1], ","
+        head += f", the arm that others are compared with; next is {called(arm)}"
+        otherwise = "The two are not compared: they share no seed"
+    else:
+        arm, lead = best, f". Against {called(base)} that is"
+        otherwise = f"It is not compared with {called(base)}: {_why_not(measured, name)}"
+    comparison = measured.comparisons.get((arm.key, name))
+    if comparison is None or comparison.difference is None:
+        return f"{head}. {otherwise}.{_at_usage(measured, name, arm)}"
+    difference = apart(quantity, comparison, comparison.difference)
+    return f"{head}{lead}{difference}.{_at_usage(measured, name, arm)}"
+
+
+def _why_not(measured: Measured, name: str) -> str:
+    """Why an arm with a value in every run has no difference from the reference."""
+    asked, defined = measured.asked(measured.baseline, name), len(measured.baseline.values(name))
+    if not asked:
+        return "that arm cannot have this metric"
+    return f"there it is defined in {defined} of {asked} runs" if defined < asked else "they share no seed"
 
 
 def _at_usage(measured: Measured, name: str, arm: Arm) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from moe_lab.errors import RunError
 from moe_lab.metrics import METRICS
-from moe_lab.metrics.registry import parts_of
+from moe_lab.metrics.registry import ONE_EXPERT, parts_of
 from moe_lab.reports.arms.collect import Arm, Collection
 from moe_lab.reports.arms.naming import typed
 from moe_lab.reports.kit.choices import ABSENT
@@ -95,8 +95,13 @@ class Measured:
         return len(arm.values(name)) == self.asked(arm, name)
 
     def asked(self, arm: Arm, name: str) -> int:
-        """How many runs of the arm have the metric, with a value or undefined; 0 if it cannot have it."""
-        return sum(name.partition(": ")[0] in one.metrics for one in arm.counted)
+        """How many runs of the arm have the metric, with a value or undefined; 0 if it cannot have it.
+
+        An arm of one expert in all its runs, such as a dense network, cannot have a metric of the choice of expert.
+        """
+        whole = name.partition(": ")[0]
+        entries = [one.metrics[whole] for one in arm.counted if whole in one.metrics]
+        return 0 if all(entry.get("reason") == ONE_EXPERT for entry in entries) else len(entries)
 
     def _all(self, name: str) -> set[float]:
         return {value for arm in self.shown for value in arm.values(name).values()}

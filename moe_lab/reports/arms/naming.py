@@ -117,14 +117,14 @@ def short_names(arms: Sequence[Mapping[str, str]]) -> list[str]:
     of a mixture in whose place a baseline stands is left out, unless it tells two arms apart. If two arms would have
     the same name, all are named by their full words.
     """
-    for levels_of in ([_without_gate(level) for level in arms], arms):
+    for levels_of in ([without_gate(level) for level in arms], arms):
         short = [_short_name(level) for level in levels_of]
         if len(set(short)) == len(short):
             return short
     return [arm_name(level) for level in arms]
 
 
-def _without_gate(level: Mapping[str, str]) -> Mapping[str, str]:
+def without_gate(level: Mapping[str, str]) -> Mapping[str, str]:
     """The values of an arm without those of a gate that its baseline does not have."""
     if level.get("baseline", ABSENT) in WITH_A_GATE:
         return level

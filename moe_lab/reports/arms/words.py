@@ -51,11 +51,8 @@ def changed_ends(quantity: Quantity, found: Summary) -> str:
     return f"{changed(quantity, low)} to {changed(quantity, high)}"
 
 
-def apart(quantity: Quantity, comparison: Comparison) -> str:
-    """The difference, and how certain it is."""
-    found = comparison.difference
-    if found is None:
-        return ", with no common seed for a comparison"
+def apart(quantity: Quantity, comparison: Comparison, found: Summary) -> str:
+    """The difference ``found`` of a comparison, and how certain it is."""
     unit = "points" if quantity.unit == "fraction" else quantity.shown_unit
     by = f" {changed(quantity, found.mean)}{NBSP}{unit}".rstrip()
     seeds = f"over {found.n} shared seed{'s' if found.n != 1 else ''}"

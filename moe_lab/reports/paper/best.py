@@ -17,13 +17,14 @@ class Best:
     """The best arms by metric.
 
     ``best`` has the best mean of its metric, ``alike`` was not shown to differ from the best. ``tested`` are the
-    metrics of the family of ``comparisons``. In it no test can reach the level with fewer than ``needed`` seeds;
-    ``too_few`` is True if no arm has that many.
+    metrics of the family of ``comparisons``; ``everywhere`` is True if every arm can have each of them. In the family
+    no test can reach the level with fewer than ``needed`` seeds; ``too_few`` is True if no arm has that many.
     """
 
     best: frozenset[Place]
     alike: frozenset[Place]
     tested: tuple[str, ...]
+    everywhere: bool
     comparisons: int
     needed: int
     too_few: bool
@@ -32,6 +33,11 @@ class Best:
     def family(self) -> str:
         """The number of comparisons as text."""
         return f"{self.comparisons} comparison{'' if self.comparisons == 1 else 's'}"
+
+    @property
+    def where(self) -> str:
+        """The end of a sentence on the compared arms; empty if every two arms are compared."""
+        return "" if self.everywhere else ", where both arms can have the metric"
 
 
 def blocks(arms: Sequence[Arm]) -> list[list[Arm]]:
@@ -51,7 +57,7 @@ def find_best(measured: Measured, arms: Sequence[Arm], metrics: Sequence[str]) -
     """
     tested = tuple(name for name in metrics if measured.quantities[name].better != "none")
     if all(arm.n < 2 for arm in arms):
-        return Best(frozenset(), frozenset(), (), 0, 0, False)
+        return Best(frozenset(), frozenset(), (), True, 0, 0, False)
     groups = [
         {arm.key: {name: measured.compared(arm, name) for name in tested if measured.asked(arm, name)} for arm in one}
         for one in blocks(arms)
@@ -70,7 +76,8 @@ def find_best(measured: Measured, arms: Sequence[Arm], metrics: Sequence[str]) -
             alike |= {(key, name) for key in others if not _differ(adjusted, key, first, name)}
     needed = seeds_needed(max(1, len(adjusted)))
     too_few = bool(adjusted) and max(arm.n for arm in arms) < needed
-    return Best(frozenset(best), frozenset(alike), tested, len(adjusted), needed, too_few)
+    everywhere = all(len(by) == len(tested) for group in groups for by in group.values())
+    return Best(frozenset(best), frozenset(alike), tested, everywhere, len(adjusted), needed, too_few)
 
 
 def _differ(adjusted: dict[tuple[str, str, str], float | None], one: str, other: str, name: str) -> bool:

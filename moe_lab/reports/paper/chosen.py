@@ -8,6 +8,7 @@ from moe_lab.errors import RunError, did_you_mean
 from moe_lab.metrics import METRICS
 from moe_lab.reports.arms.collect import Arm
 from moe_lab.reports.arms.measured import USAGE, Measured, Quantity, fitting_arms
+from moe_lab.reports.arms.naming import without_gate
 from moe_lab.reports.paper.best import Best, find_best
 from moe_lab.statistics import Summary
 
@@ -32,11 +33,15 @@ class Chosen:
     def best(self) -> Best:
         return find_best(self.measured, self.arms, self.names)
 
+    def levels(self, key: str) -> dict[Arm, str]:
+        """The arms' values of a choice, without those of a gate that a baseline does not have."""
+        found = {arm: without_gate(arm.levels) for arm in self.arms}
+        return {arm: level[key] for arm, level in found.items() if key in level}
+
     @property
     def varying(self) -> list[str]:
         """The choices in which these arms differ."""
-        keys = self.measured.collection.varying
-        return [key for key in keys if len({arm.levels[key] for arm in self.arms}) > 1]
+        return [key for key in self.measured.collection.varying if len(set(self.levels(key).values())) > 1]
 
     @property
     def summaries(self) -> list[Summary]:

@@ -10,10 +10,10 @@ from moe_lab.reports.arms.dots import limits, stem
 from moe_lab.reports.arms.look import ROWS, Look
 from moe_lab.reports.arms.measured import Quantity
 from moe_lab.reports.arms.scatter import information, trade_off
+from moe_lab.reports.arms.words import called
 from moe_lab.reports.kit.picture import COLUMN, Form, Paint, draw_live
 from moe_lab.reports.kit.style import INK, RULE
 from moe_lab.reports.paper.chosen import Chosen
-from moe_lab.reports.paper.table import choice_word
 from moe_lab.statistics import Summary
 
 if TYPE_CHECKING:
@@ -49,11 +49,13 @@ def _forest(chosen: Chosen, quantity: Quantity, look: Look, form: Form) -> Drawn
 
 
 def forest_of(chosen: Chosen, quantity: Quantity, look: Look) -> tuple[float, Paint]:
-    """The height in inches of a metric's figure, and its drawing function: one row per arm, named by its choices."""
+    """The height in inches of a metric's figure, and its drawing function: one row per arm.
+
+    Arms are named as in the other figures; a letter has the arm's name beside it.
+    """
     summaries = chosen.measured.summaries[quantity.name]
     arms = [arm for arm in chosen.arms if arm.key in summaries][:ROWS]
-    names = {arm.key: ", ".join(choice_word(arm.levels[key]) for key in chosen.varying) or arm.name for arm in arms}
-    return AROUND + ROW * len(arms), forest(quantity, [(names[arm.key], arm, summaries[arm.key]) for arm in arms], look)
+    return AROUND + ROW * len(arms), forest(quantity, [(called(arm), arm, summaries[arm.key]) for arm in arms], look)
 
 
 def forest(quantity: Quantity, rows: Sequence[tuple[str, Arm, Summary]], look: Look) -> Paint:

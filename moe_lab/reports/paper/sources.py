@@ -26,19 +26,26 @@ OPTIMIZERS = {
 
 
 class Sources:
-    """The sources of options, read from the parts' files once per group."""
+    """The sources and summaries of options, read from the parts' files once per group."""
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[str, str]] = {}
+        self._known: dict[str, dict[str, dict[str, str]]] = {}
 
     def of(self, group: str, option: str) -> str:
         """The source of an option; empty for an option of a user's own folder, or if none is named."""
+        return self._row(group, option).get("source", "")
+
+    def summary(self, group: str, option: str) -> str:
+        """What an option is, in a sentence; empty for an option of a user's own folder."""
+        return self._row(group, option).get("summary", "")
+
+    def _row(self, group: str, option: str) -> dict[str, str]:
         if group not in self._known:
             try:
-                self._known[group] = {row["name"]: row["source"] for row in catalog(group)}
+                self._known[group] = {row["name"]: row for row in catalog(group)}
             except ConfigError:
                 self._known[group] = {}
-        return self._known[group].get(option, "")
+        return self._known[group].get(option, {})
 
 
 def config_of(arm: Arm) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def arm_table(chosen: Chosen, external: Sequence[External] = ()) -> ArmTable:
 
 
 def _line(chosen: Chosen, arm: Arm) -> Line:
-    choices = tuple(choice_word(arm.levels[key]) for key in chosen.varying) or (arm.name,)
+    choices = tuple(choice_word(chosen.levels(key).get(arm, ABSENT)) for key in chosen.varying) or (arm.name,)
     return Line(choices, str(arm.n), tuple(_value(chosen, arm, name) for name in chosen.names))
 
 
@@ -117,7 +117,7 @@ def _notes(chosen: Chosen, external: bool) -> list[str]:
         notes.append(
             f"Bold: the best mean. {ALIKE}: not shown to differ from the best (exact paired sign-flip test over shared "
             f"seeds, 5{NBSP}% after Holm over {found.family}: every two arms in "
-            f"{listing(labels)})."
+            f"{listing(labels)}{found.where})."
         )
     if found.too_few:
         notes.append(f"Too few seeds: with fewer than {found.needed}, no difference in this table can be shown.")

@@ -7,9 +7,21 @@ from typing import Any
 
 import pytest
 
+from moe_lab.metrics.registry import ONE_EXPERT
 from moe_lab.store.run import Run
 
 UNITS = {"test_error_rate": "fraction", "information_per_usage": "fraction", "collapsed": "count"}
+
+
+#: an entry of metrics.json of an arm of one expert
+ONE = {"value": None, "unit": "bits", "reason": ONE_EXPERT}
+
+
+def entry_of(name: str, given: Any) -> dict[str, Any]:
+    if isinstance(given, dict) and "reason" in given:
+        return given
+    value, unit = given if isinstance(given, tuple) else (given, UNITS.get(name, "bits"))
+    return {"value": value, "unit": unit}
 
 
 def write_light(
@@ -23,7 +35,7 @@ def write_light(
     config: str = "k: 5\n",
     auto_filled: tuple[str, ...] = (),
 ) -> Run:
-    """``values``: metric -> value, or (value, unit)."""
+    """``values``: metric -> value, or (value, unit), or the entry of a metric that is undefined."""
     folder.mkdir(parents=True)
     chosen = {"gate": "softmax", "regularizer": [], "dataset": "digits"} | (choices or {})
     chosen |= {key: differs[key] for key in chosen if key in differs}
@@ -31,11 +43,7 @@ def write_light(
     (folder / "status.json").write_text(json.dumps(facts))
     (folder / "config.yaml").write_text(config)
     if status == "finished":
-        pairs = {
-            name: one if isinstance(one, tuple) else (one, UNITS.get(name, "bits"))
-            for name, one in (values or {}).items()
-        }
-        metrics = {name: {"value": value, "unit": unit} for name, (value, unit) in pairs.items()}
+        metrics = {name: entry_of(name, one) for name, one in (values or {}).items()}
         (folder / "metrics.json").write_text(json.dumps(metrics))
     return Run(folder)
 

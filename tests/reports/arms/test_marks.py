@@ -10,6 +10,7 @@ from moe_lab.reports.arms.findings import findings
 from moe_lab.reports.arms.measured import BITS, Measured
 from moe_lab.reports.arms.tables import metric_table
 from moe_lab.reports.arms.usage import at_matched_usage
+from tests.reports.arms.conftest import ONE
 
 EIGHT = [0.040, 0.042, 0.044, 0.046, 0.041, 0.043, 0.045, 0.047]
 BETTER = [error - 0.01 for error in EIGHT]
@@ -27,7 +28,7 @@ def with_dense(grid, light):
             values = {"test_error_rate": error - 0.001 * seed, BITS: 1.6 - 2 * error, "load_entropy_bits": 2.0}
             runs.append(light(f"{gate}-importance-{seed}", differs, values))
     dense = [
-        light(f"dense-{seed}", {"baseline": "dense_total", "seed": seed}, {"test_error_rate": error})
+        light(f"dense-{seed}", {"baseline": "dense_total", "seed": seed}, {"test_error_rate": error, BITS: ONE})
         for seed, error in enumerate(EIGHT)
     ]
     return runs + dense
@@ -40,6 +41,43 @@ def test_information_of_a_dense_network_is_no_comparison(with_dense):
     [dense] = [arm for arm in found.arms if "baseline" in arm.settings]
     assert len(found.comparisons) == 7 and (dense.key, BITS) not in found.comparisons
     assert {one.needed for one in found.comparisons.values()} == {9}
+
+
+def test_what_is_undefined_in_one_run_of_several_experts_stays_in_the_family(grid, light):
+    """A run whose extension ended with one expert is undefined as a dense network is; the other seven have several."""
+    runs = grid({"softmax": EIGHT})
+    runs += [
+        light(f"b-{seed}", {"gate": "b", "seed": seed}, {"test_error_rate": error, BITS: 0.5 if seed else ONE})
+        for seed, error in enumerate(BETTER)
+    ]
+    found = Measured(collect(runs))
+    assert found.comparisons["b", BITS].family == 2 and found.comparisons["b", BITS].difference is None
+    assert found.undefined(found.arms[1], BITS) == "7 of 8 defined"
+
+
+@pytest.mark.parametrize(
+    ("against", "said"),
+    [
+        ("dense_total", "softmax with 1.51 bits (1.51 to 1.52, n = 8). It is not compared with dense_total: that arm "),
+        ("b", "softmax with 1.51 bits (1.51 to 1.52, n = 8). It is not compared with b: there it is defined in 7 of 8"),
+    ],
+)
+def test_why_the_best_is_not_compared(grid, light, against, said):
+    runs = grid({"softmax": EIGHT, "attentive": [error + 0.01 for error in EIGHT]})
+    for seed, error in enumerate(EIGHT):
+        here = {"test_error_rate": error, BITS: 0.5 if seed else None}
+        runs.append(light(f"b-{seed}", {"gate": "b", "seed": seed}, here))
+        here = {"test_error_rate": error, BITS: ONE}
+        runs.append(light(f"dense-{seed}", {"baseline": "dense_total", "seed": seed}, here))
+    told = findings(Measured(collect(runs), against))[1].replace("\N{NO-BREAK SPACE}", " ")
+    assert told.startswith(f"Highest information I(E;Y): {said}")
+
+
+def test_arms_without_a_common_seed(grid, light):
+    runs = grid({"softmax": EIGHT[:2]})
+    runs += [light(f"b-{seed}", {"gate": "b", "seed": seed}, {"test_error_rate": 0.1}) for seed in (2, 3)]
+    assert "next is b. The two are not compared: they share no seed." in findings(Measured(collect(runs)))[0]
+    assert "It is not compared with b: they share no seed." in findings(Measured(collect(runs), "b"))[0]
 
 
 def test_seeds_are_not_too_few_because_one_arm_has_fewer(grid, light):

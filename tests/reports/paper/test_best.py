@@ -6,6 +6,8 @@ from moe_lab.errors import RunError
 from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.measured import BITS, ERROR, USAGE, Measured
 from moe_lab.reports.paper.chosen import choose
+from moe_lab.reports.paper.table import arm_table
+from tests.reports.arms.conftest import ONE
 from tests.reports.paper.conftest import EIGHT
 
 
@@ -66,6 +68,20 @@ def test_an_arm_that_is_undefined_in_some_runs_is_not_best(light):
     one = choose(Measured(collect(runs)), "information_per_usage")
     # of one arm alone nothing is best
     assert not one.best.best and not one.best.alike
+
+
+def test_what_a_dense_network_cannot_have_is_no_comparison(grid, light):
+    runs = grid({"softmax": EIGHT, "attentive": [one - 0.01 for one in EIGHT]})
+    for seed, error in enumerate(EIGHT):
+        here = {ERROR: error, BITS: ONE, USAGE: ONE}
+        runs.append(light(f"dense-{seed}", {"baseline": "dense_total", "seed": seed}, here))
+    one = choose(Measured(collect(runs)))
+    # three pairs in error and the pair of mixtures in information
+    assert one.best.comparisons == 4 and one.best.needed == 8
+    assert (
+        "4 comparisons: every two arms in test error and information I(E;Y), where both arms can have the metric"
+        in (" ".join(arm_table(one).notes))
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,13 @@ import zlib
 
 import pytest
 
+from moe_lab.reports.arms.collect import collect
 from moe_lab.reports.arms.look import Look
+from moe_lab.reports.arms.measured import SHARE, Measured
 from moe_lab.reports.kit.picture import COLUMN, DOTS
+from moe_lab.reports.paper.chosen import choose
 from moe_lab.reports.paper.figures import figures, forest
+from tests.reports.paper.conftest import EIGHT
 
 STEMS = ["metric_test_error_rate", "metric_mutual_information_expert_label_bits", "metric_load_entropy_bits"]
 
@@ -30,6 +34,17 @@ def test_the_text_of_an_svg_is_text(chosen):
         assert "<text" in svg and 'width="234pt"' in svg  # 3.25 inches of 72 points
     svg = of(figures(chosen(), "svg"))[STEMS[0]].decode()
     assert {"softmax", "attentive", "top_k", "Test error (%)"} <= set(re.findall(r">([^<>]+)</text>", svg))
+
+
+def test_an_arm_has_the_same_name_in_every_figure(grid, light):
+    runs = grid({"softmax": EIGHT, "top_k": EIGHT[::-1]})
+    made = {"gate": "top_k", "regularizer": ["importance"]}
+    here = {"test_error_rate": 0.1, SHARE: 0.5}
+    runs += [light(f"both-{seed}", made | {"seed": seed}, here) for seed in (1, 2)]
+    drawn = of(figures(choose(Measured(collect(runs))), "svg"))
+    for stem in (STEMS[0], "trade_off"):
+        texts = re.findall(r">([^<>]+)</text>", drawn[stem].decode())
+        assert {"softmax", "top_k", "top_k + importance"} <= set(texts), stem
 
 
 def test_the_text_of_a_pdf_is_of_an_embedded_truetype_font(chosen):

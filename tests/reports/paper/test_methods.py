@@ -1,6 +1,8 @@
 """The methods of a paper, from whole run folders."""
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -13,7 +15,19 @@ from moe_lab.reports.paper.chosen import choose
 from moe_lab.reports.paper.markup import latex_methods, markdown_methods
 from moe_lab.reports.paper.methods import methods, named_once
 from moe_lab.reports.paper.sources import sources_used
+from moe_lab.reports.paper.table import arm_table
 from moe_lab.store.run import Run
+
+GATES = ("attentive", "softmax")
+DENSE = {"baseline": "dense_total"}
+
+
+def chose(run, **options):
+    """The run, with these options among its choices."""
+    status = json.loads((run.path / "status.json").read_text())
+    status["choices"] |= {"gate": "softmax"} | options
+    (run.path / "status.json").write_text(json.dumps(status))
+    return Run(run.path)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +35,7 @@ def runs(make_run):
     """Two gates on the same three seeds."""
     return [
         make_run(f"{gate}-{seed}", gate=gate, seed=seed, epochs=4, differs={"gate": gate, "seed": seed})
-        for gate in ("attentive", "softmax")
+        for gate in GATES
         for seed in (1, 2, 3)
     ]
 
@@ -65,6 +79,45 @@ def test_what_arms_do_not_share_is_left_out(make_run):
     assert "which differ in trainer.epochs (3, 4)." in text and "Training in batches of 128" in text
     # one run an arm: nothing is compared, and there is no interval
     assert "sign-flip" not in text and "Intervals" not in text
+
+
+def test_a_baseline_has_its_own_sentence_and_no_gate(make_run):
+    made = [(f"{gate}-{seed}", gate, seed) for gate in GATES for seed in (1, 2)]
+    runs = [
+        chose(make_run(name, differs={"gate": gate, "seed": seed}), gate=gate, baseline="none")
+        for name, gate, seed in made
+    ]
+    runs += [chose(make_run(f"dense-{seed}", experts=1, differs=DENSE | {"seed": seed}), **DENSE) for seed in (1, 2)]
+    chosen = choose(Measured(collect(runs)))
+    text = markdown_methods(methods(chosen))
+    gates = "gate (attentive [@krishnamurthy2023], softmax [@jacobs1991])"
+    assert f"which differ in {gates} and baseline (none, dense\\_total)." in text
+    assert "All have the data set digits [@alpaydin1998] and the objective mixture [@jacobs1991].\n" in text
+    assert "The mixtures have experts of the kind mlp [@jacobs1991], E = 5 experts and k = 5 selected experts." in text
+    assert "The baseline dense\\_total: one dense network with as many parameters as the mixture has in all.\n" in text
+    assert [line.names[0] for group in arm_table(chosen).groups for line in group] == ["attentive", "softmax", "–"]
+    alone = markdown_methods(methods(choose(Measured(collect(runs)), rows="dense_total")))
+    assert "The mixture that the baseline replaces has experts of the kind mlp [@jacobs1991], the gate softmax" in alone
+
+
+def test_a_regularizer_s_weight_is_given_though_it_is_the_default(make_run):
+    runs = [
+        chose(make_run("with", differs={"regularizer": ["importance"]}), regularizer=["importance"]),
+        make_run("without", differs={}),
+    ]
+    assert "differ in regularizer (importance (weight 0.2) [@shazeer2017], none)" in markdown_methods(
+        methods(choose(Measured(collect(runs))))
+    )
+    assert "the regularizer importance (weight 0.2) [@shazeer2017]" in markdown_methods(
+        methods(choose(Measured(collect(runs[:1]))))
+    )
+
+
+def test_the_planned_runs_are_those_of_the_arms(runs):
+    """Of a sweep of six runs, one arm of three; what was refused belongs to no arm."""
+    collection = replace(collect(runs), refused=(("gate=hash", "needs labels"),))
+    text = markdown_methods(methods(choose(Measured(collection), rows="gate=softmax")))
+    assert "Of the planned runs of these arms, 3 of 3 runs finished. " in text
 
 
 def test_data_of_one_s_own_are_named_by_their_file(make_run):
