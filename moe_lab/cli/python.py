@@ -69,7 +69,11 @@ def train(
     else:
         job = job_of(typed, _path(from_), _path(config_dir), loaded)
         beginning = new_training(job, Path(runs), name)
-    with beginning as training, _interruptible(_resume("train", training.folder)) as stop, progress(quiet) as watch:
+    with (
+        beginning as training,
+        _interruptible(_resume("train", training.folder, config_dir, plugins)) as stop,
+        progress(quiet) as watch,
+    ):
         say_odd(training.odd, quiet)
         run = training.run(watch=watch, stop_asked=stop)
     if report:
@@ -132,7 +136,7 @@ def sweep(
     say_what_is_left_out(made.plan, quiet)
     say_odd([] if quiet else made.odd)
     folder = made.claim()
-    with _interruptible(_resume("sweep", folder)) as stop:
+    with _interruptible(_resume("sweep", folder, config_dir, plugins)) as stop:
         outcomes, said = made.run(folder, watch=sweep_watch(quiet), stop_asked=stop, fail_fast=fail_fast)
     if said and not quiet:
         echo(said)
@@ -196,8 +200,11 @@ def _path(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _resume(function: str, folder: Path) -> str:
-    return f"moe_lab.{function}(resume={str(folder)!r})"
+def _resume(function: str, folder: Path, config_dir: str | Path | None, plugins: Sequence[str | Path]) -> str:
+    """The call that resumes what is in a folder, with the same own options and parts."""
+    own = f", config_dir={str(config_dir)!r}" if config_dir is not None else ""
+    own += f", plugins={[str(file) for file in plugins]!r}" if plugins else ""
+    return f"moe_lab.{function}(resume={str(folder)!r}{own})"
 
 
 @contextmanager

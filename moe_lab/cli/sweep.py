@@ -1,5 +1,6 @@
 """`moe-lab sweep`: many runs from one command."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from moe_lab.cli.tables import Format, FormatOption, show
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import ConfigDir, Plugins, RunsFolder, Words, load_plugins, named
+from moe_lab.cli.words import ConfigDir, Plugins, RunsFolder, Words, load_plugins, named, own_options
 from moe_lab.errors import ConfigError
 from moe_lab.store.folders import RUNS
 
@@ -81,19 +82,19 @@ def sweep(
         return
     say_odd([] if quiet else made.odd)
     folder = made.claim()
-    outcomes, said = _run(made, folder, quiet, fail_fast)
+    go_on = f"resume with `moe-lab sweep --resume {shlex.quote(str(folder))}{own_options(config_dir, plugin)}`"
+    outcomes, said = _run(made, folder, quiet, fail_fast, go_on)
     if said:
         echo(said, err=quiet or form is not Format.table)
-    _finish(folder, outcomes, quiet, no_report, form)
+    _finish(folder, outcomes, quiet, no_report, form, go_on)
 
 
-def _run(made: "Sweep", folder: Path, quiet: bool, fail_fast: bool) -> "tuple[list[Outcome], str]":
-    """Train the jobs. Exits with 130 or 143 after Ctrl-C or SIGTERM."""
+def _run(made: "Sweep", folder: Path, quiet: bool, fail_fast: bool, go_on: str) -> "tuple[list[Outcome], str]":
+    """Train the jobs. Exits with 130 or 143 after Ctrl-C or SIGTERM. ``go_on``: how to resume."""
     from moe_lab.cli.signals import stop_asked
     from moe_lab.cli.sweep_progress import sweep_watch
     from moe_lab.sweeps.folder import SweepFolder
 
-    go_on = f"resume with `moe-lab sweep --resume {folder}`"
     with stop_asked() as stop:
         try:
             outcomes, said = made.run(folder, watch=sweep_watch(quiet), stop_asked=stop, fail_fast=fail_fast)
@@ -155,8 +156,9 @@ def _list(made: "Plan", there: "SweepFolder | None", form: Format) -> None:
         echo(f"{len(rows)} jobs; nothing has been written")
 
 
-def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format) -> None:
-    """Write the report, print the arms and the jobs that did not finish. Exits with 1 if there are any."""
+def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: bool, form: Format, go_on: str) -> None:
+    """Write the report, print the arms and the jobs that did not finish. Exits with 1 if there are any. ``go_on``: how
+    to resume."""
     from moe_lab.cli.arms import say_left_out, show_arms
     from moe_lab.reports import ArmsReport
     from moe_lab.store.run import find_runs
@@ -173,11 +175,7 @@ def _finish(folder: Path, outcomes: "list[Outcome]", quiet: bool, no_report: boo
     say_left_out(found)
     bad = say_unfinished(outcomes)
     if bad:
-        echo(
-            f"moe-lab: {len(bad)} of {len(outcomes)} jobs have not finished; "
-            f"resume with `moe-lab sweep --resume {folder}`",
-            err=True,
-        )
+        echo(f"moe-lab: {len(bad)} of {len(outcomes)} jobs have not finished; {go_on}", err=True)
         raise typer.Exit(1)
 
 

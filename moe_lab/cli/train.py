@@ -1,5 +1,6 @@
 """`moe-lab train`: one run."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from moe_lab.cli.terminal import echo
-from moe_lab.cli.words import ConfigDir, Plugins, RunsFolder, Words, load_plugins, named
+from moe_lab.cli.words import ConfigDir, Plugins, RunsFolder, Words, load_plugins, named, own_options
 from moe_lab.errors import ConfigError, UserError
 from moe_lab.store.folders import RUNS
 
@@ -76,14 +77,14 @@ def train(
     if resume is not None and (name or from_):
         raise ConfigError(RESUME_TAKES_NO_WORDS)
     processes = None if resume is None else processes_in(words or [])
-    plugins = load_plugins(plugin)
+    plugins, options = load_plugins(plugin), own_options(config_dir, plugin)
     if resume is not None:
         beginning = resumed_training(resume, plugins, processes, compare=not no_compare)
     else:
         beginning = new_training(job_of(words or [], from_, config_dir, plugins), runs, name)
     with beginning as training, stop_asked() as stop:
         twins = [] if no_compare else _twins(training, plugins, quiet)
-        with _exits(training.folder, stop, " --no-compare" if no_compare else ""):
+        with _exits(training.folder, stop, f"{' --no-compare' if no_compare else ''}{options}"):
             say_odd(training.odd, quiet)
             if not training.finished:
                 with progress(quiet, what_is_trained(training, twins)) as watch:
@@ -91,7 +92,7 @@ def train(
         for twin in twins:
             twin.plan()
         page = None if no_report else training.report()
-        failed = _train_beside(training, twins, stop, quiet)
+        failed = _train_beside(training, twins, stop, quiet, options)
         if twins and page is not None:
             page = training.report()
     if quiet:
@@ -112,14 +113,16 @@ def _twins(training: "Training", plugins: list[str], quiet: bool) -> "list[Twin]
     return [one for one in found if not one.ended]
 
 
-def _train_beside(training: "Training", twins: "list[Twin]", stop: "Stop", quiet: bool) -> bool:
-    """Train the twins of a finished run. Returns whether one failed. Exits with 130 or 143 after Ctrl-C or SIGTERM."""
+def _train_beside(training: "Training", twins: "list[Twin]", stop: "Stop", quiet: bool, options: str) -> bool:
+    """Train the twins of a finished run. Returns whether one failed. Exits with 130 or 143 after Ctrl-C or SIGTERM.
+    ``options``: what to type after --resume RUN.
+    """
     from moe_lab.cli.progress import progress
     from moe_lab.cli.summary import what_is_beside
     from moe_lab.errors import Diverged
     from moe_lab.training.watch import Stopped
 
-    failed, go_on = False, f"resume with `moe-lab train --resume {training.folder}`"
+    failed, go_on = False, _resume_with(training.folder, options)
     for twin in twins:
         try:
             with progress(quiet, what_is_beside(training, twin, twin is twins[0])) as watch:
@@ -170,14 +173,14 @@ def job_of(words: list[str], from_: Path | None, config_dir: Path | None, plugin
 
 
 @contextmanager
-def _exits(folder: Path, stop: "Stop", option: str) -> Iterator[None]:
+def _exits(folder: Path, stop: "Stop", options: str) -> Iterator[None]:
     """Within the block, print how an unfinished run ended, and exit: 1 if it diverged or failed, 128 + signal if it
-    stopped. ``option``: what to type after --resume RUN.
+    stopped. ``options``: what to type after --resume RUN.
     """
     from moe_lab.errors import Diverged, RankLost
     from moe_lab.training.watch import Stopped
 
-    go_on = f"resume with `moe-lab train --resume {folder}{option}`"
+    go_on = _resume_with(folder, options)
     try:
         yield
     except Diverged as error:
@@ -193,6 +196,10 @@ def _exits(folder: Path, stop: "Stop", option: str) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _exit(f"{folder} failed: {reason}; {folder / 'train.log'} has the traceback", 1)
+
+
+def _resume_with(folder: Path, options: str) -> str:
+    return f"resume with `moe-lab train --resume {shlex.quote(str(folder))}{options}`"
 
 
 def _exit(text: str, code: int) -> NoReturn:

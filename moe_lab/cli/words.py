@@ -1,5 +1,6 @@
 """Arguments and options that several commands take."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -44,3 +45,11 @@ def load_plugins(paths: list[Path] | None) -> list[str]:
     from moe_lab.config.plugins import load_plugin
 
     return [load_plugin(path).__name__ for path in paths or []]
+
+
+def own_options(config_dir: Path | None, plugins: list[Path] | None) -> str:
+    """The given --config-dir and --plugin options as text for a command that is printed, after a space; empty if there
+    are none."""
+    words = ["--config-dir", str(config_dir)] if config_dir is not None else []
+    words += [word for path in plugins or [] for word in ("--plugin", str(path))]
+    return "".join(f" {word}" for word in map(shlex.quote, words))

@@ -21,6 +21,7 @@ from moe_lab.experiment.launch import launched
 from moe_lab.experiment.machine import device_of
 from moe_lab.experiment.models import model_facts
 from moe_lab.experiment.options import AUTO, Experiment
+from moe_lab.experiment.trial import try_own_parts
 from moe_lab.layers.stacking import alike
 from moe_lab.models.network import config_of_layer
 from moe_lab.parts.checks import chosen_k
@@ -78,7 +79,7 @@ def composed_job(
     ``prepare``.
     """
     check(config, Experiment, plugins)
-    return _job(config, chosen, defaults.differences(config, chosen))
+    return _new_job(config, chosen, defaults.differences(config, chosen))
 
 
 def prepare_from(run: Run, words: Sequence[str], config_dir: Path | None = None, plugins: Sequence[str] = ()) -> Job:
@@ -117,7 +118,14 @@ def vary_job(
     earlier = unchanged(given, facts.get("differs") or {})
     differs = differences(config, compose([], config_dir), chosen, config_dir, earlier)
     differs = {key: value for key, value in differs.items() if key in told or not is_undeciding(key)}
-    return _job(config, chosen, differs)
+    return _new_job(config, chosen, differs)
+
+
+def _new_job(config: Config, chosen: dict[str, Any], differs: Config) -> Job:
+    """The job of a checked config that is to begin; a user's own parts are tried on a batch."""
+    job = _job(config, chosen, differs)
+    try_own_parts(job.config)
+    return job
 
 
 def stored_job(run: Run, plugins: Sequence[str] = (), describe: Describe | None = None) -> Job:

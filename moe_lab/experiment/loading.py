@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moe_lab.config.plugins import load_plugin
 from moe_lab.errors import RunError, printable
 from moe_lab.store.listing import METRICS
+from moe_lab.store.plan import PLAN
 from moe_lab.store.run import Run
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class LoadedRun(Run):
     """
 
     def __init__(self, path: str | Path, plugins: Sequence[str | Path] = ()) -> None:
+        if (Path(path) / PLAN).is_file():
+            raise RunError(f"{path} is a sweep's folder, not a run's: moe_lab.load_sweep opens it")
         super().__init__(path)
         self._plugins = [load_plugin(Path(file)).__name__ for file in plugins]
 

@@ -7,6 +7,7 @@ from moe_lab.parts.controller import Controller
 from moe_lab.parts.reasons import Reason, Unfit
 from moe_lab.parts.roles import Combine, Config, Gate, Objective, Regularizer
 from moe_lab.parts.sizes import Sizes
+from moe_lab.parts.traits import Traits
 from moe_lab.tasks import TARGETS
 
 #: role -> a remedy for parts of the wrong task
@@ -130,7 +131,12 @@ def chosen_k(config: Config) -> int:
 
 
 def check_k(gate: Gate) -> None:
-    """Raise ConfigError if the gate cannot use its k."""
+    """Raise ConfigError if the gate cannot use its k, or has no traits to say which it can."""
+    if not isinstance(gate.traits, Traits):
+        raise ConfigError(
+            f"gate {type(gate).__module__}.{_name(gate)} has no traits: write `traits = Traits(rows_sum_to_one=True)` "
+            "in its class, or False if its rows of weights do not sum to one"
+        )
     if gate.sizes.k not in gate.usable_k:
         raise ConfigError(f"this gate cannot use k={gate.sizes.k}: take {_values(gate.usable_k)}")
 

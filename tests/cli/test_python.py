@@ -72,6 +72,11 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch):
     before = signal.getsignal(signal.SIGINT)
     epoch = Watch.epoch
     monkeypatch.setattr(Watch, "epoch", lambda self, row: os.kill(os.getpid(), signal.SIGINT))
+    Path("stopped_part.py").write_text("")
+    with pytest.raises(
+        KeyboardInterrupt, match=r"resume with moe_lab.train\(resume='runs/b', plugins=\['stopped_part.py'\]\)"
+    ):
+        moe_lab.train(name="b", quiet=True, plugins=["stopped_part.py"], **SHORT)
     with pytest.raises(KeyboardInterrupt, match=r"resume with moe_lab.train\(resume='runs/a'\)"):
         moe_lab.train(name="a", quiet=True, **SHORT)
     monkeypatch.setattr(Watch, "epoch", epoch)
@@ -113,6 +118,8 @@ def test_a_frame_is_what_the_listing_prints(cli):
     pd.testing.assert_frame_equal(swept.frame, pd.read_csv(io.StringIO(result.out)), check_dtype=False)
     assert set(swept.frame.regularizer) == {"[]", "[importance]"}
     assert swept.frame.test_error_rate.tolist() == [run.metrics["test_error_rate"]["value"] for run in swept.runs]
+    with pytest.raises(moe_lab.RunError, match="a sweep's folder, not a run's: moe_lab.load_sweep opens it"):
+        moe_lab.load("runs/both")
     again = moe_lab.load_sweep("runs/both")
     pd.testing.assert_frame_equal(again.frame, swept.frame)
     assert again.report(against="gate=softmax regularizer=[]") == again.path / "report.html"

@@ -74,12 +74,16 @@ def test_a_second_ctrl_c_stops_at_once(cli, command, capfd, words):
     slow = "import time\nfrom moe_lab.parts.roles import Regularizer\nclass Slow(Regularizer):\n"
     slow += '    """Never comes back."""\n    def __init__(self, sizes, *, weight: float = 0.5):\n'
     slow += "        super().__init__(weight)\n    def forward(self, step):\n"
-    slow += "        open('slow', 'w').close()\n        time.sleep(60)\n"
+    # in training, and not for the first batch of 32, on which parts are tried
+    slow += "        if step.x_BD.shape[-2] > 32:\n"
+    slow += "            open('slow', 'w').close()\n            time.sleep(60)\n"
+    slow += "        return step.routing.weights_BE.mean((-2, -1))\n"
     Path("slow_part.py").write_text(slow)
     Path("mine/regularizer").mkdir(parents=True)
     node = "# @package regularizers.slow\n_target_: slow_part.Slow\nweight: 0.5\n"
     Path("mine/regularizer/slow.yaml").write_text(node)
-    running = command(*words, *LONG, "regularizer=[slow]", "--config-dir", "mine", "--plugin", "slow_part.py")
+    own = "--config-dir mine --plugin slow_part.py"
+    running = command(*words, *LONG, "regularizer=[slow]", *own.split())
     wait_for("slow")
     began = time.monotonic()
     os.kill(running.pid, signal.SIGINT)
@@ -90,7 +94,7 @@ def test_a_second_ctrl_c_stops_at_once(cli, command, capfd, words):
     err = capfd.readouterr().err
     assert "Traceback" not in err and err.count("\n") == 1, err
     left = ", 2 of 2 jobs are left" if words[0] == "sweep" else ""
-    assert f"stopped{left}; resume with `moe-lab {words[0]} --resume runs/a`" in err
+    assert f"stopped{left}; resume with `moe-lab {words[0]} --resume runs/a {own}`" in err
     assert states(Path("runs"))[0] == "interrupted"
 
 
