@@ -166,7 +166,7 @@ def study(
     Args:
         name: one of those that `moe-lab list study` shows.
         words, keywords, runs, quiet, config_dir, plugins: as for ``train``.
-        folder_name: name of the study's folder in ``runs``, by default made from its overrides.
+        folder_name: name of the study's folder in ``runs``, by default made from its name and choices.
         quick: fewer seeds and epochs, for a first look.
 
     Raises ConfigError, DataError and RunError as the command does, KeyboardInterrupt with the state saved if it is

@@ -111,6 +111,13 @@ def test_a_metric_and_a_measure(cli):
     assert measure["group"] == "measure" and measure["summary"].startswith("I(E;label) / H(E) of slots")
 
 
+def test_the_words_of_a_study_are_listed_with_those_that_choose_among_protocols(cli):
+    """Only where there are several: of `routers` nothing was published, so a fair comparison is the only one."""
+    said = " ".join(cli("explain", "study=krishnamurthy2023").out.split())
+    assert "table=main, extended, extended_5; protocol=paper, fair; grid=published, full seeds:" in said
+    assert "active=two, one, any seeds:" in " ".join(cli("explain", "study=routers").out.split())
+
+
 def test_what_was_published_in_a_study(cli):
     row = one(cli, "krishnamurthy2023")
     assert row["facts"]["set against"] == "original" and row["arms"]["attentive"] == "gate=attentive"

@@ -98,8 +98,7 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     """The study ``name`` with the user's words. Raises ConfigError where a word of the study has an unknown value, or
     two do not go together."""
     file = _file(name, words, config_dir)
-    options = {key: tuple(values) for key, values in file.choices.items()}
-    options |= {"protocol": protocols(file)} | (GRID if file.has_settings else {})
+    options = options_of(file)
     picked = {key: values[0] for key, values in options.items()}
     extra = []
     for word in words:
@@ -131,6 +130,12 @@ def _file(name: str, words: Sequence[str], config_dir: Path | None) -> StudyFile
     if not chosen:
         raise ConfigError(f"study {name} has several claims: choose one with {CLAIM}=NAME.{there_are(claims)}")
     return read_claim(name, chosen[-1], config_dir)
+
+
+def options_of(file: StudyFile) -> dict[str, tuple[str, ...]]:
+    """The words of a study itself, each with its values, the default first."""
+    own = {key: tuple(values) for key, values in file.choices.items()}
+    return own | {"protocol": protocols(file)} | (GRID if file.has_settings else {})
 
 
 def protocols(file: StudyFile) -> tuple[str, ...]:
