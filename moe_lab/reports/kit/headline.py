@@ -216,7 +216,8 @@ def _usage_clause(metrics: Metrics, experts: int) -> str:
     hardly = [share for share in share_E if share < HARDLY / experts]
     if hardly:
         least = f"{100 * min(hardly):.2g}{NBSP}% of the test samples, where an even share is {100 / experts:.3g}{NBSP}%"
-        clauses.append(f"{len(hardly)} {'' if dead else 'of them '}hardly used (the least has {least})")
+        whose = "the least" if not dead else "this one" if len(hardly) == 1 else "the least of these"
+        clauses.append(f"{len(hardly)} {'' if dead else 'of them '}hardly used ({whose} has {least})")
     return f"{experts} experts, " + (" and ".join(clauses) or "all used")
 
 

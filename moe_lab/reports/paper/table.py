@@ -19,6 +19,9 @@ PUBLISHED = (
     "Published numbers are from the cited sources, as printed (mean \N{PLUS-MINUS SIGN} sd). They are not from the "
     "same seeds, so they are neither tested nor marked."
 )
+#: between the n of the metrics of a published row, if they differ
+SEVERAL = "/"
+SEVERAL_SAID = "Several n are those of the row's metrics, from left to right."
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def arm_table(chosen: Chosen, external: Sequence[External] = ()) -> ArmTable:
         chosen.quantities,
         tuple(tuple(_line(chosen, arm) for arm in block) for block in blocks(chosen.arms)),
         tuple(_external(chosen, one) for one in external),
-        tuple(_notes(chosen, bool(external))),
+        tuple(_notes(chosen, external)),
     )
 
 
@@ -97,9 +100,14 @@ def _external(chosen: Chosen, row: External) -> Line:
     for name in row.values:
         if name not in chosen.names:
             raise RunError(f"--external: {row.name} has {name}, which is not a column: add it with --columns")
-    ns = sorted({one.n for one in row.values.values() if one.n is not None})
     cells = tuple(_printed(quantity, row.values.get(quantity.name)) for quantity in chosen.quantities)
-    return Line((row.name,), "/".join(map(str, ns)) or NONE, cells, row.source)
+    return Line((row.name,), SEVERAL.join(_ns(chosen, row)), cells, row.source)
+
+
+def _ns(chosen: Chosen, row: External) -> list[str]:
+    """The n of a published row: one if all its metrics have the same, else that of each, from left to right."""
+    ns = [row.values[name].n for name in chosen.names if name in row.values]
+    return [NONE if n is None else str(n) for n in (ns[:1] if len(set(ns)) == 1 else ns)]
 
 
 def _printed(quantity: Quantity, number: Printed | None) -> Value:
@@ -109,7 +117,7 @@ def _printed(quantity: Quantity, number: Printed | None) -> Value:
     return Value(shown(quantity, number.mean) + spread)
 
 
-def _notes(chosen: Chosen, external: bool) -> list[str]:
+def _notes(chosen: Chosen, external: Sequence[External]) -> list[str]:
     found = chosen.best
     notes = [_means(chosen.methods) if chosen.methods else SINGLE]
     if found.comparisons:
@@ -128,7 +136,11 @@ def _notes(chosen: Chosen, external: bool) -> list[str]:
             "Some means are over two kinds of run (collapsed and not, or two groups of seeds); their intervals are "
             "not reliable."
         )
-    return [*notes, PUBLISHED] if external else notes
+    if external:
+        notes.append(PUBLISHED)
+    if any(len(_ns(chosen, one)) > 1 for one in external):
+        notes.append(SEVERAL_SAID)
+    return notes
 
 
 def _means(methods: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from moe_lab.metrics.traces.labelled import SAME_EVERYWHERE
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import shortened
 from moe_lab.reports.kit.numbers import quantity
-from moe_lab.reports.trace.values import ACCURACY, GIVEN_TOKEN, Values, ends, exact_value, size, sure, with_unit
+from moe_lab.reports.trace.values import ACCURACY, FIRST, GIVEN_TOKEN, Values, ends, exact_value, size, sure, with_unit
 
 #: most labels with a sentence; more are in the tables
 MOST = 6
@@ -32,9 +32,9 @@ def ranked(values: Values) -> list[str]:
     return sorted(values.labels, key=lambda label: _rank(values, label))
 
 
-def _rank(values: Values, label: str) -> tuple[bool, float]:
-    known = values.known(values.main, label).values()
-    return not any(map(sure, known)), -max(map(size, known), default=0.0)
+def _rank(values: Values, label: str) -> tuple[bool, bool, float]:
+    known, first = values.known(values.main, label).values(), values.known(FIRST, label).values()
+    return not any(map(sure, known)), not any(map(sure, first)), -max(map(size, known), default=0.0)
 
 
 def _of_label(values: Values, label: str) -> list[str]:
@@ -50,17 +50,35 @@ def _of_label(values: Values, label: str) -> list[str]:
         value = f" {share} is {exact_value(row)}{_in(values, layer)}." if SAME_EVERYWHERE in reason else ""
         return [f"Whether experts follow {name} cannot be tested: {reason}.{value}"]
     if any(map(sure, known.values())):
-        return [_followed(values, name, known), *_given_token(values, label), *_documents(values, label)]
+        return [_followed(values, label, values.main), *_given_token(values, label), *_documents(values, label)]
     layer, row = _largest(known)
-    most = f"the largest {share} is {exact_value(row)}{_in(values, layer)}"
-    return [f"There is no evidence that experts follow {name}: {most}, {_p(values, values.main, row)}."]
+    value = f"is {exact_value(row)}{_in(values, layer)}, {_p(values, values.main, row)}."
+    if any(map(sure, values.known(FIRST, label).values())):
+        return [
+            _followed(values, label, FIRST),
+            f"Over all selected experts there is no evidence of this: the largest {share} {value}",
+        ]
+    over = _over(values, label)
+    return [f"There is no evidence that experts follow {name}: the largest {share}{over} {value}"]
 
 
-def _followed(values: Values, name: str, known: Mapping[str, Written]) -> str:
+def _over(values: Values, label: str) -> str:
+    """The selections that the main measure is over, if they are not the first choices alone."""
+    pairs = zip(values.by_layer(values.main, label), values.by_layer(FIRST, label), strict=True)
+    several = any(one is not None and first is not None and one.value != first.value for one, first in pairs)
+    return " over all selected experts" if several else ""
+
+
+def _followed(values: Values, label: str, measure: str) -> str:
+    """That experts, or their first choices alone, follow a label in some layer by this measure."""
+    known, name = values.known(measure, label), shortened(label)
     beyond = {layer: row for layer, row in known.items() if sure(row)}
     layer, row = _largest(beyond)
-    share = f"I(E;{name})/H(E){values.of_what} = {exact_value(row)}{_in(values, layer)}"
-    text = f"Experts{_of(values, beyond, layer)} follow the label {name}: {share}, {_p(values, values.main, row)}"
+    alone = measure != values.main
+    of_what = " of first choices" if alone else values.of_what
+    share = f"I(E;{name})/H(E){of_what} = {exact_value(row)}{_in(values, layer)}"
+    who = "First choices" if alone else "Experts"
+    text = f"{who}{_of(values, beyond, layer)} follow the label {name}: {share}, {_p(values, measure, row)}"
     if len(known) > 1:
         least = min(known, key=lambda one: size(known[one]))
         text += f"; least in {shortened(least)}, {with_unit(size(known[least]), row.unit)}"

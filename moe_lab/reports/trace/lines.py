@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
 from string import digits as DIGITS
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from moe_lab.errors import expect
 from moe_lab.metrics.traces.measured import MEASURES
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
-from moe_lab.reports.kit.numbers import UNITS
+from moe_lab.reports.kit.numbers import UNITS, counted
 from moe_lab.reports.kit.picture import FULL, HALF, Picture, draw
 from moe_lab.reports.kit.style import ACCENT, MUTED, faint, label_ends
 from moe_lab.reports.trace.values import size, sure
@@ -28,6 +28,8 @@ DRAWN = 64
 NAMED = 8
 #: most letters of such a name
 TICK = 9
+#: half the length, in layers, of the stroke of a value without neighbours
+STROKE = 0.3
 Maybe = float | None
 
 
@@ -120,7 +122,12 @@ def _paint(axes: "Axes", panel: Panel, shown: range) -> None:
         value_L = _numbers(line.value_L, shown) * scale
         if not np.isfinite(value_L).any():
             continue
-        axes.plot(list(shown), value_L, color=line.colour, linestyle=line.dash, linewidth=1.5)
+        stroke: dict[str, Any] = {"color": line.colour, "linestyle": line.dash, "linewidth": 1.5}
+        axes.plot(list(shown), value_L, **stroke)
+        # a line through one point draws nothing
+        alone = _alone(value_L)
+        places = np.array(shown)[alone]
+        axes.hlines(value_L[alone], places - STROKE, places + STROKE, **stroke)
         if line.low_L:
             low_L, high_L = _numbers(line.low_L, shown) * scale, _numbers(line.high_L, shown) * scale
             axes.vlines(list(shown), low_L, high_L, color=faint(line.colour), linewidth=2.4)
@@ -134,6 +141,12 @@ def _paint(axes: "Axes", panel: Panel, shown: range) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(min(0.0, low), 1.04 * high if high > 0 else 1.0)
     label_ends(axes, ends)
+
+
+def _alone(value_L: np.ndarray) -> np.ndarray:
+    """The places of the finite values without a finite neighbour."""
+    there_L = np.isfinite(np.concatenate([[math.nan], value_L, [math.nan]]))
+    return np.flatnonzero(there_L[1:-1] & ~there_L[:-2] & ~there_L[2:])
 
 
 def _name_layers(axes: "Axes", layers: Sequence[str], shown: range) -> None:
@@ -163,5 +176,7 @@ def _alt(title: str, layers: Sequence[str], panels: Sequence[Panel]) -> str:
         known = [(one, at) for at, one in enumerate(panel.lines[0].value_L) if one is not None]
         if known:
             most, at = max(known)
-            parts.append(f"{panel.title}: from {min(known)[0]:.3g} to {most:.3g}, the most in {shortened(layers[at])}")
-    return f"{title} over {len(layers)} layers. {'; '.join(parts) or 'No values'}."
+            place = f" in {shortened(layers[at])}" if len(layers) > 1 else ""
+            span = f"from {min(known)[0]:.3g} to {most:.3g}, the most" if len(known) > 1 else f"{most:.3g}"
+            parts.append(f"{panel.title}: {span}{place}")
+    return f"{title}, {counted(len(layers), 'layer')}. {'; '.join(parts) or 'No values'}."

@@ -7,7 +7,7 @@ import numpy as np
 
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
-from moe_lab.reports.kit.numbers import NONE
+from moe_lab.reports.kit.numbers import NONE, counted
 from moe_lab.reports.kit.picture import FULL, Picture, draw
 from moe_lab.reports.kit.style import INK, MUTED
 from moe_lab.reports.trace.lines import DRAWN, tick_names
@@ -92,8 +92,8 @@ def layer_map(values: Values, label: str, stem: str) -> Picture:
     )
     beyond = sum(map(sure, rows.get(values.main, [])))
     alt = (
-        f"Heat map of {len(rows)} measures in {len(values.layers)} layers. I(E;{name})/H(E){values.of_what} is beyond "
-        f"chance in {beyond} of these."
+        f"Heat map of {counted(len(rows), 'measure')} in {counted(len(values.layers), 'layer')}. "
+        f"I(E;{name})/H(E){values.of_what} is beyond chance in {beyond} of these."
     )
     svg = draw(FULL, 0.75 + 0.34 * len(rows), paint)
     return Picture(stem, f"Layers and measures: {name}", alt, caption, svg, csv, FULL)

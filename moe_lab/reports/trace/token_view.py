@@ -13,6 +13,7 @@ import numpy as np
 from moe_lab.errors import printable
 from moe_lab.metrics.traces.rows import Rows
 from moe_lab.reports.kit.heat import every_nth, shortened
+from moe_lab.reports.kit.numbers import counted
 from moe_lab.reports.kit.picture import FULL, PIXELS_PER_INCH, Picture
 from moe_lab.reports.kit.style import INK, MUTED, colours, ink_on
 from moe_lab.reports.trace.lines import tick_names
@@ -59,8 +60,8 @@ def token_picture(trace: Trace, names: Sequence[str] = ()) -> Picture | None:
     return Picture(
         "tokens",
         "Token by token",
-        f"{len(documents)} documents, a cell for each of their first {tokens} tokens in {len(layers)} layers, with the "
-        "number of the expert that is the first choice.",
+        f"{counted(len(documents), 'document')}, a cell for each of their first {tokens} tokens in "
+        f"{counted(len(layers), 'layer')}, with the number of the expert that is the first choice.",
         f"The first {tokens} tokens of {len(documents)} of {trace.documents:,} documents. A line is a layer, a cell "
         f"the expert that the token ranks first, by number and colour; above are the {ids}.{few} The same colour in "
         "another layer is another expert. These are examples; averages are in the figures above.",

@@ -41,7 +41,11 @@ def test_an_expert_with_four_of_ten_thousand_samples_is_not_said_to_be_used():
     loads = [0.4, 0.2996, 0.3, 0.0004, 0.0]
     least = f"(the least has 0.04{S}% of the test samples, where an even share is 20{S}%)"
     said = verdict(metrics(load_share=loads, dead_experts=1), **SIZES)
-    assert said.startswith(f"5 experts, 1 of them never the first choice and 1 hardly used {least};")
+    # the least of all has none
+    this = least.replace("the least", "this one")
+    assert said.startswith(f"5 experts, 1 of them never the first choice and 1 hardly used {this};")
+    two = verdict(metrics(load_share=[0.5, 0.4986, 0.001, 0.0004, 0.0], dead_experts=1), **SIZES)
+    assert "and 2 hardly used (the least of these has 0.04" in two
     said = verdict(metrics(load_share=[0.4, 0.2, 0.2, 0.1996, 0.0004]), **SIZES)
     assert said.startswith(f"5 experts, 1 of them hardly used {least};")
     # a tenth of an even share is 2 %

@@ -12,7 +12,7 @@ from moe_lab.reports.arms.measured import Measured
 from moe_lab.reports.paper.chosen import choose
 from moe_lab.reports.paper.external import External, Printed
 from moe_lab.reports.paper.markup import latex_table, markdown_table, tex
-from moe_lab.reports.paper.table import SINGLE, arm_table, choice_word, listing
+from moe_lab.reports.paper.table import SEVERAL_SAID, SINGLE, arm_table, choice_word, listing
 
 THEIRS = External(
     "Their net_2", "Shazeer et al. 2017, arXiv:1701.06538", {"test_error_rate": Printed(0.031, 0.004, 10)}
@@ -77,6 +77,15 @@ def test_one_run_an_arm(grid):
     table = arm_table(choose(Measured(collect(grid({"softmax": [0.1], "attentive": [0.2]})))))
     assert table.notes == (SINGLE,)
     assert all(not value.best and not value.beside for group in table.groups for line in group for value in line.values)
+
+
+@pytest.mark.parametrize(
+    ("error", "bits", "shown"), [(10, 10, "10"), (10, 5, "10/5"), (None, 3, "–/3"), (None, None, "–")]
+)
+def test_the_n_of_a_published_row_are_those_of_its_metrics(chosen, error, bits, shown):
+    values = {"load_entropy_bits": Printed(2.0, None, bits), "test_error_rate": Printed(0.03, None, error)}
+    table = arm_table(chosen(), [External("Net", "A 2017", values)])
+    assert [line.n for line in table.external] == [shown] and (SEVERAL_SAID in table.notes) == ("/" in shown)
 
 
 def test_an_external_number_needs_its_column(chosen):

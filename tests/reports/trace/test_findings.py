@@ -54,6 +54,21 @@ def test_that_nothing_follows_is_said_with_the_largest_value(values_from, row):
     ]
 
 
+def test_first_choices_that_follow_are_told_though_all_selected_experts_do_not(values_from, row):
+    rows = [row(MAIN, layer, 0.003, **NOT) for layer in EXPERTS]
+    rows += [row(FIRST, "block0", 0.073, **SURE), row(FIRST, "block3", 0.004, **NOT)]
+    assert plain(findings(values_from(*rows), EXPERTS)) == [
+        "First choices of layer block0 follow the label domain: I(E;domain)/H(E) of first choices = 6.9 % "
+        "(4.1 to 9.7) in block0, p = 0.005 corrected over 2 values; least in block3, 0.11 %.",
+        "Over all selected experts there is no evidence of this: the largest I(E;domain)/H(E) is 0.11 % (0.00 to 0.40) "
+        "in block0, p = 0.6 corrected over 2 values.",
+    ]
+    nothing = [row(MAIN, "block0", 0.003, **NOT), row(FIRST, "block0", 0.004, **NOT)]
+    assert (
+        "the largest I(E;domain)/H(E) over all selected experts is 0.11" in findings(values_from(*nothing), EXPERTS)[0]
+    )
+
+
 def test_where_all_experts_are_selected_first_choices_are_told(values_from, row):
     """Slots say nothing then: every row has all experts, whatever its label."""
     rows = [row(name, layer, 0.0, **NOT) for name in (MAIN, TOKEN) for layer in EXPERTS]
