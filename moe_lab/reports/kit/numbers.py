@@ -63,11 +63,6 @@ def change(value: float | list[float | None] | dict[str, float | None]) -> str:
     return "0.0" if float(text) == 0 else text.replace("-", MINUS)
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 layer``, ``12 layers``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def share(part: float, whole: float) -> str:
     """Whole percent; 0 % only for exactly zero."""
     percent = 100 * part / whole

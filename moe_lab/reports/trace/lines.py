@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moe_lab.errors import expect
+from moe_lab.errors import expect, number_of
 from moe_lab.metrics.traces.measured import MEASURES
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
-from moe_lab.reports.kit.numbers import UNITS, counted
+from moe_lab.reports.kit.numbers import UNITS
 from moe_lab.reports.kit.picture import FULL, HALF, Picture, draw
 from moe_lab.reports.kit.style import ACCENT, MUTED, faint, label_ends
 from moe_lab.reports.trace.values import size, sure
@@ -179,4 +179,4 @@ def _alt(title: str, layers: Sequence[str], panels: Sequence[Panel]) -> str:
             place = f" in {shortened(layers[at])}" if len(layers) > 1 else ""
             span = f"from {min(known)[0]:.3g} to {most:.3g}, the most" if len(known) > 1 else f"{most:.3g}"
             parts.append(f"{panel.title}: {span}{place}")
-    return f"{title}, {counted(len(layers), 'layer')}. {'; '.join(parts) or 'No values'}."
+    return f"{title}, {number_of(len(layers), 'layer')}. {'; '.join(parts) or 'No values'}."

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moe_lab.errors import number_of
 from moe_lab.metrics.traces.written import Written
 from moe_lab.reports.kit.heat import every_nth, shortened
-from moe_lab.reports.kit.numbers import NONE, counted
+from moe_lab.reports.kit.numbers import NONE
 from moe_lab.reports.kit.picture import FULL, Picture, draw
 from moe_lab.reports.kit.style import INK, MUTED
 from moe_lab.reports.trace.lines import DRAWN, tick_names
@@ -92,7 +93,7 @@ def layer_map(values: Values, label: str, stem: str) -> Picture:
     )
     beyond = sum(map(sure, rows.get(values.main, [])))
     alt = (
-        f"Heat map of {counted(len(rows), 'measure')} in {counted(len(values.layers), 'layer')}. "
+        f"Heat map of {number_of(len(rows), 'measure')} in {number_of(len(values.layers), 'layer')}. "
         f"I(E;{name})/H(E){values.of_what} is beyond chance in {beyond} of these."
     )
     svg = draw(FULL, 0.75 + 0.34 * len(rows), paint)

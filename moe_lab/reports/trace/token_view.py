@@ -10,10 +10,9 @@ from html import escape
 
 import numpy as np
 
-from moe_lab.errors import printable
+from moe_lab.errors import number_of, printable
 from moe_lab.metrics.traces.rows import Rows
 from moe_lab.reports.kit.heat import every_nth, shortened
-from moe_lab.reports.kit.numbers import counted
 from moe_lab.reports.kit.picture import FULL, PIXELS_PER_INCH, Picture
 from moe_lab.reports.kit.style import INK, MUTED, colours, ink_on
 from moe_lab.reports.trace.lines import tick_names
@@ -60,8 +59,8 @@ def token_picture(trace: Trace, names: Sequence[str] = ()) -> Picture | None:
     return Picture(
         "tokens",
         "Token by token",
-        f"{counted(len(documents), 'document')}, a cell for each of their first {tokens} tokens in "
-        f"{counted(len(layers), 'layer')}, with the number of the expert that is the first choice.",
+        f"{number_of(len(documents), 'document')}, a cell for each of their first {tokens} tokens in "
+        f"{number_of(len(layers), 'layer')}, with the number of the expert that is the first choice.",
         f"The first {tokens} tokens of {len(documents)} of {trace.documents:,} documents. A line is a layer, a cell "
         f"the expert that the token ranks first, by number and colour; above are the {ids}.{few} The same colour in "
         "another layer is another expert. These are examples; averages are in the figures above.",
