@@ -144,7 +144,6 @@ def _study(name: str, config_dir: Path | None) -> Topic:
     """Arms with their overrides, and a row for every published number."""
     from moe_lab.sweeps.studies.claims import claim_names
     from moe_lab.sweeps.studies.file import read_study
-    from moe_lab.sweeps.studies.study import options_of
 
     if claims := claim_names(name, config_dir):
         return {"facts": {"claims": ", ".join(claims)}}
@@ -156,7 +155,7 @@ def _study(name: str, config_dir: Path | None) -> Topic:
         for arm, row in one.rows.items()
         for metric, value, sd, n, how in _numbers(row)
     ]
-    choices = {key: of for key, of in options_of(study).items() if key in study.choices or len(of) > 1}
+    choices = {key: of for key, of in study.options.items() if key in study.choices or len(of) > 1}
     facts = {
         "title": study.title, "choices": "; ".join(f"{key}={', '.join(of)}" for key, of in choices.items()),
         "seeds": str(study.seeds), "set against": study.against,

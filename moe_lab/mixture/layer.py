@@ -76,7 +76,8 @@ class MixtureLayer(nn.Module):
         is no row."""
         if x.ndim < 2 or x.shape[-1] != self.width or x.numel() == 0:
             raise ValueError(
-                f"x has the shape {tuple(x.shape)}; expected rows of {self.width} features, [..., {self.width}]"
+                f"x has the shape {tuple(x.shape)}; expected at least one row of {self.width} features, "
+                f"[..., {self.width}]"
             )
         x_TD = x.reshape(-1, self.width)
         *lead, places = x.shape[:-1] if x.ndim > 2 else (*x.shape[:-1], 1)

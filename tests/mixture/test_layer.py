@@ -231,7 +231,7 @@ def test_the_trace_of_a_network_has_its_layers_by_name():
 
 @pytest.mark.parametrize("shape", [(5, 7), (6,), (0, 6)])
 def test_inputs_of_another_shape(shape):
-    with pytest.raises(ValueError, match="expected rows of 6 features") as raised:
+    with pytest.raises(ValueError, match="expected at least one row of 6 features") as raised:
         MixtureLayer(6)(torch.zeros(shape))
     assert str(shape) in str(raised.value)
 

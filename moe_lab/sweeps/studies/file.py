@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from moe_lab.config.sources import open_sources
 from moe_lab.config.wishes import wish
 from moe_lab.errors import ConfigError, did_you_mean, there_are
-from moe_lab.sweeps.studies.checks import faults
+from moe_lab.sweeps.studies.checks import OF_STUDIES, faults
 
 Value = str | int | float | bool | None
 Grid = dict[str, list[Value]]
@@ -138,6 +138,20 @@ class StudyFile(Strict):
     fair: Fair | None = None
     quick: Quick = Quick()
     published: list[Published] = []
+
+    @property
+    def options(self) -> dict[str, tuple[str, ...]]:
+        """The words of the study itself, each with its values, the default first."""
+        own = {key: tuple(values) for key, values in self.choices.items()}
+        return own | {"protocol": self.protocols} | ({"grid": OF_STUDIES["grid"]} if self.has_settings else {})
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """The protocols of the study, the default first: where nothing was published, a fair comparison is the only
+        one."""
+        if self.fair is None:
+            return ("paper",)
+        return OF_STUDIES["protocol"] if self.published else ("fair",)
 
     @property
     def has_settings(self) -> bool:

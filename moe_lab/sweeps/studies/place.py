@@ -9,7 +9,7 @@ from moe_lab.errors import RunError, cut, printable
 from moe_lab.store.plan import read_plan
 from moe_lab.store.untrusted import Unusable, inside, read_json, read_text
 from moe_lab.sweeps.studies.file import StudyFile
-from moe_lab.sweeps.studies.study import Study, protocols
+from moe_lab.sweeps.studies.study import Study
 
 _MADE_BY = "moe-lab study "
 
@@ -55,7 +55,7 @@ def _command(name: str, file: StudyFile, facts: Mapping[str, Any], *, quick: boo
     defaults = {key: next(iter(values)) for key, values in file.choices.items()}
     choices = list(facts["choices"].items())
     words = [f"{key}={value}" for at, (key, value) in enumerate(choices) if not at or value != defaults.get(key)]
-    words += [f"protocol={facts['protocol']}"] if facts["protocol"] != protocols(file)[0] else []
+    words += [f"protocol={facts['protocol']}"] if facts["protocol"] != file.protocols[0] else []
     words += ["grid=full"] if facts["grid"] == "full" else []
     extra = list(facts["extra"])[len(file.quick.words) if quick else 0 :]
     return _MADE_BY + shlex.join([name, *words, *sorted(extra), *(["--quick"] if quick else [])])

@@ -13,8 +13,6 @@ from moe_lab.sweeps.studies.arm import check_single, plan_of_arm
 from moe_lab.sweeps.studies.claims import CLAIM, claim_names, read_claim
 from moe_lab.sweeps.studies.file import Arm, Row, StudyFile, combinations, read_study
 
-#: the word of a study whose arms have several settings
-GRID = {"grid": ("published", "full")}
 #: seeds of initialization of arms that stand apart from their teacher's, above its own
 APART = 10_000
 VALIDATION_ERROR = "validation_error_rate"
@@ -85,7 +83,7 @@ class Study:
         parts = [part for part in (self.name, first[1], *other) if part]
         if self.has_settings:
             parts += ["fair"] if self.fair else ["paper", self.grid]
-        elif self.fair and self.protocol != protocols(self.file)[0]:
+        elif self.fair and self.protocol != self.file.protocols[0]:
             parts.append("fair")
         return "-".join(parts)
 
@@ -98,7 +96,7 @@ def open_study(name: str, words: Sequence[str], config_dir: Path | None = None, 
     """The study ``name`` with the user's words. Raises ConfigError where a word of the study has an unknown value, or
     two do not go together."""
     file = _file(name, words, config_dir)
-    options = options_of(file)
+    options = file.options
     picked = {key: values[0] for key, values in options.items()}
     extra = []
     for word in words:
@@ -130,19 +128,6 @@ def _file(name: str, words: Sequence[str], config_dir: Path | None) -> StudyFile
     if not chosen:
         raise ConfigError(f"study {name} has several claims: choose one with {CLAIM}=NAME.{there_are(claims)}")
     return read_claim(name, chosen[-1], config_dir)
-
-
-def options_of(file: StudyFile) -> dict[str, tuple[str, ...]]:
-    """The words of a study itself, each with its values, the default first."""
-    own = {key: tuple(values) for key, values in file.choices.items()}
-    return own | {"protocol": protocols(file)} | (GRID if file.has_settings else {})
-
-
-def protocols(file: StudyFile) -> tuple[str, ...]:
-    """The protocols of a study, the default first: where nothing was published, a fair comparison is the only one."""
-    if file.fair is None:
-        return ("paper",)
-    return ("paper", "fair") if file.published else ("fair",)
 
 
 def _check_only(file: StudyFile, picked: Mapping[str, str]) -> None:
