@@ -94,7 +94,7 @@ def test_which_verdicts_are_others_the_second_time():
     between = [p for p in alike if 0.009 <= p <= 0.14]
     words = prose(PAGE)
     assert all(p in between for p in changed) and min(p for p in alike if p >= 0.009) == min(changed)
-    assert f"p from .009 to .14 five of {len(between)} have" in words and "Of 53 verdicts five are other ones" in words
+    assert f"p from .009 to .14 five of {len(between)} have" in words and "Five of 53 verdicts changed." in words
     # none between the largest of these and those that are far from any verdict
     assert not [p for p in alike if max(changed) < p < 0.3]
 

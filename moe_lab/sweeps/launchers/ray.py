@@ -6,7 +6,7 @@ from typing import Any
 
 from moe_lab.config.extras import extra
 from moe_lab.config.ranges import Count, NonNegative
-from moe_lab.errors import ConfigError, number_of
+from moe_lab.errors import ConfigError, number_of, one_line
 from moe_lab.sweeps.launcher import Launcher, described
 from moe_lab.sweeps.work import Ended, Task, Work
 from moe_lab.training.watch import StopAsked
@@ -69,7 +69,7 @@ class Ray(Launcher):
             self._ray.init(**self._where, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         except ConnectionError as error:
             raise ConfigError(
-                f"launcher.address={self._address}: no Ray cluster is there ({' '.join(str(error).split())}); leave it "
+                f"launcher.address={self._address}: no Ray cluster is there ({one_line(str(error))}); leave it "
                 "out, and one is started on this machine"
             ) from None
 

@@ -1,10 +1,10 @@
 """Jobs on a Slurm cluster, by submitit."""
 
+import shlex
 import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from moe_lab.config.extras import extra
@@ -95,7 +95,7 @@ class Slurm(Launcher):
                     with executor.batch():
                         jobs = [executor.submit(_do, work, task) for task in array]
                 except self._submitit.core.utils.FailedJobError as error:
-                    raise ConfigError(_refused(str(error), work.folder)) from None
+                    raise ConfigError(_refused(str(error), work)) from None
                 waiting += zip(jobs, array, strict=True)
 
     def _places(self, processes: int) -> dict[str, int]:
@@ -113,12 +113,14 @@ def _processes(task: Task) -> int:
     return max(processes_of(planned.job.config) for planned in task.jobs)
 
 
-def _refused(text: str, folder: Path) -> str:
+def _refused(text: str, work: Work) -> str:
     """What Slurm says of jobs that it does not take, such as those of a partition that it does not have."""
     reason = "; ".join(line.removeprefix("sbatch: error: ").strip() for line in text.splitlines() if line.strip())
+    plugins = [word for file in work.plugins for word in ("--plugin", str(file))]
+    command = shlex.join(["moe-lab", "sweep", "--resume", str(work.folder), *plugins, "launcher=slurm"])
     return (
         f"Slurm refuses these jobs ({cut(reason, 300)}): go on with other options of the launcher by "
-        f"`moe-lab sweep --resume {folder} launcher=slurm launcher.OPTION=VALUE`"
+        f"`{command} launcher.OPTION=VALUE`"
     )
 
 

@@ -9,7 +9,7 @@ from moe_lab.metrics.computing import TAKEN
 from moe_lab.metrics.registry import parts_of
 
 if TYPE_CHECKING:
-    from moe_lab.sweeps.studies.file import Choice, Published, StudyFile
+    from moe_lab.sweeps.studies.file import Published, StudyFile
 
 #: metrics of runs, and of layers with experts that compute nothing
 KNOWN = (*METRICS, *TAKEN)
@@ -19,10 +19,9 @@ OF_STUDIES = {"protocol": ("paper", "fair"), "grid": ("published", "full")}
 
 def faults(study: "StudyFile") -> Iterator[str]:
     """Each fault of a study's file, with the key where it is."""
-    arms = study.arms | {name: arm for choice in _choices(study) for name, arm in choice.add.items()}
-    for named in _named_arms(study) - arms.keys():
+    for named in _named_arms(study) - study.all_arms.keys():
         yield f"there is no arm named '{named}'"
-    of_choices = [name for choice in _choices(study) for name in choice.metrics]
+    of_choices = [name for choice in study.all_choices for name in choice.metrics]
     for metric in [*study.metrics, *of_choices]:
         _, known, _ = parts_of(metric)
         if known not in KNOWN:
@@ -30,28 +29,19 @@ def faults(study: "StudyFile") -> Iterator[str]:
     for metric in study.margins.keys() - study.metrics.keys():
         yield f"margins: {_no_metric(metric, study.metrics)}"
     yield from _of_tuning(study)
+    own = {key: tuple(values) for key, values in study.choices.items()}
     for key, values in study.choices.items():
         for value, choice in values.items():
-            yield from _of_values(choice.only, OF_STUDIES | _values(study), f"choices.{key}.{value}.only")
+            yield from _of_values(choice.only, OF_STUDIES | own, f"choices.{key}.{value}.only")
     for place, published in enumerate(study.published):
-        yield from _of_values(published.where, _values(study), f"published.{place}.where")
+        yield from _of_values(published.where, own, f"published.{place}.where")
         yield from _of_rows(published, [*study.metrics, *of_choices], f"published.{place}.rows")
-
-
-def _choices(study: "StudyFile") -> list["Choice"]:
-    return [choice for values in study.choices.values() for choice in values.values()]
-
-
-def _values(study: "StudyFile") -> dict[str, tuple[str, ...]]:
-    """The study's own words, with their values."""
-    return {key: tuple(values) for key, values in study.choices.items()}
 
 
 def _named_arms(study: "StudyFile") -> set[str]:
     """Arms that the file names in other places than their own."""
-    added = {name: arm for choice in _choices(study) for name, arm in choice.add.items()}
-    taught = {arm.teacher for arm in (study.arms | added).values() if arm.teacher is not None}
-    changed = {name for choice in _choices(study) for name in (*choice.arms, *choice.drop)}
+    taught = {arm.teacher for arm in study.all_arms.values() if arm.teacher is not None}
+    changed = {name for choice in study.all_choices for name in (*choice.arms, *choice.drop)}
     return {study.against} | taught | changed | {name for one in study.published for name in one.rows}
 
 

@@ -154,10 +154,19 @@ class StudyFile(Strict):
         return OF_STUDIES["protocol"] if self.published else ("fair",)
 
     @property
+    def all_choices(self) -> list[Choice]:
+        return [choice for values in self.choices.values() for choice in values.values()]
+
+    @property
+    def all_arms(self) -> dict[str, Arm]:
+        """All arms, those of every choice with them."""
+        return self.arms | {name: arm for choice in self.all_choices for name, arm in choice.add.items()}
+
+    @property
     def has_settings(self) -> bool:
         """Whether an arm has several settings, under some choice."""
-        changes = [change for choice in _choices(self) for change in choice.arms.values()]
-        return any(arm.settings for arm in _arms(self).values()) or any(one.settings for one in changes)
+        changes = [change for choice in self.all_choices for change in choice.arms.values()]
+        return any(arm.settings for arm in self.all_arms.values()) or any(one.settings for one in changes)
 
     def chosen(self, choices: Mapping[str, str]) -> list[Choice]:
         return [self.choices[name][value] for name, value in choices.items()]
@@ -225,15 +234,6 @@ def validated(kind: type[Checked], node: Mapping[str, Any], place: str) -> Check
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{place}: {key}: {wish(first['msg'])}") from None
-
-
-def _arms(study: StudyFile) -> dict[str, Arm]:
-    """All arms, those of every choice with them."""
-    return study.arms | {name: arm for choice in _choices(study) for name, arm in choice.add.items()}
-
-
-def _choices(study: StudyFile) -> list[Choice]:
-    return [choice for values in study.choices.values() for choice in values.values()]
 
 
 def combinations(grid: Mapping[str, list[Any]]) -> list[tuple[str, ...]]:
